@@ -1,0 +1,143 @@
+// Package token is the format of secret tokens and of the hashes that a SCIM server checks them against. The operator
+// issues tokens and the server verifies them, so the format stands here, beside the API types.
+//
+// A token is "tnt_", 43 characters of base62 (256 bits) and 6 of base62 that are the CRC-32 of what stands before, so
+// that secret scanners find it and a mistyped one is told from a wrong one.
+package token
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math/big"
+	"strings"
+	"time"
+)
+
+const (
+	// Prefix begins every token.
+	Prefix = "tnt_"
+
+	alphabet       = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	randomLength   = 43
+	checksumLength = 6
+)
+
+// ErrMalformed is the error for a string that is no token: another prefix, length or checksum.
+var ErrMalformed = errors.New("not a Tenantry token: expected " + Prefix + " followed by 49 letters and digits with a matching checksum")
+
+// New reads 32 bytes from random, which should be crypto/rand.Reader, and returns a token.
+func New(random io.Reader) (string, error) {
+	raw := make([]byte, 32)
+	if _, err := io.ReadFull(random, raw); err != nil {
+		return "", fmt.Errorf("generate a token: %w", err)
+	}
+	body := Prefix + base62(new(big.Int).SetBytes(raw), randomLength)
+	return body + checksum(body), nil
+}
+
+// Check returns ErrMalformed where s cannot be a token. It says nothing about whether the token is valid anywhere.
+func Check(s string) error {
+	if !strings.HasPrefix(s, Prefix) || len(s) != len(Prefix)+randomLength+checksumLength {
+		return ErrMalformed
+	}
+	body := s[:len(s)-checksumLength]
+	if checksum(body) != s[len(s)-checksumLength:] {
+		return ErrMalformed
+	}
+	return nil
+}
+
+// Fingerprint returns the first twelve hexadecimal digits of the token's SHA-256, enough to tell tokens apart and of
+// no use for finding one.
+func Fingerprint(s string) string {
+	return hash(s)[:12]
+}
+
+// Role is what the bearer of a token may do.
+type Role string
+
+// RoleProvisioner may read and write the directory.
+const RoleProvisioner Role = "provisioner"
+
+// Verifier is what a server keeps of one token. A fast hash is enough, because a token has 256 random bits.
+type Verifier struct {
+	// ID names the credential in the provisioning log and is no secret.
+	ID string `json:"id"`
+	// Role of the bearer.
+	Role Role `json:"role"`
+	// SHA256 of the token in lower-case hexadecimal.
+	SHA256 string `json:"sha256"`
+	// IssuedAt is when the token was generated.
+	IssuedAt time.Time `json:"issuedAt,omitzero"`
+}
+
+// NewVerifier returns the verifier of a token.
+func NewVerifier(s string, role Role, issuedAt time.Time) Verifier {
+	return Verifier{ID: "token-" + Fingerprint(s), Role: role, SHA256: hash(s), IssuedAt: issuedAt.UTC().Truncate(time.Second)}
+}
+
+// Set is the content of a verifier Secret.
+type Set struct {
+	Verifiers []Verifier `json:"verifiers"`
+}
+
+// Encode returns the set as it stands in the Secret.
+func (s Set) Encode() ([]byte, error) {
+	return json.Marshal(s)
+}
+
+// Decode reads what Encode wrote. It refuses a set with a hash that no token can have, so that a damaged Secret is
+// noticed when it is read and not when nobody can enter any more.
+func Decode(data []byte) (Set, error) {
+	var set Set
+	if err := json.Unmarshal(data, &set); err != nil {
+		return Set{}, fmt.Errorf("read verifiers: %w", err)
+	}
+	for _, v := range set.Verifiers {
+		if sum, err := hex.DecodeString(v.SHA256); err != nil || len(sum) != sha256.Size {
+			return Set{}, fmt.Errorf("read verifiers: verifier %q has no SHA-256 of 64 hexadecimal digits", v.ID)
+		}
+	}
+	return set, nil
+}
+
+// Find returns the verifier of the token. It looks at every verifier in constant time.
+func (s Set) Find(presented string) (Verifier, bool) {
+	sum := []byte(hash(presented))
+	found := -1
+	for i, v := range s.Verifiers {
+		if subtle.ConstantTimeCompare(sum, []byte(strings.ToLower(v.SHA256))) == 1 {
+			found = i
+		}
+	}
+	if found < 0 {
+		return Verifier{}, false
+	}
+	return s.Verifiers[found], true
+}
+
+func hash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}
+
+func checksum(body string) string {
+	return base62(big.NewInt(int64(crc32.ChecksumIEEE([]byte(body)))), checksumLength)
+}
+
+// base62 writes n with exactly width digits.
+func base62(n *big.Int, width int) string {
+	digits := make([]byte, width)
+	base, rest, digit := big.NewInt(int64(len(alphabet))), new(big.Int).Set(n), new(big.Int)
+	for i := width - 1; i >= 0; i-- {
+		rest.DivMod(rest, base, digit)
+		digits[i] = alphabet[digit.Int64()]
+	}
+	return string(digits)
+}

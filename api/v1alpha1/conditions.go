@@ -1,0 +1,105 @@
+package v1alpha1
+
+// Condition types of both kinds. Each is present from the first visit of the operator on, Unknown where it is not known yet.
+const (
+	// ConditionReady sums up: the resource does what its spec says.
+	ConditionReady = "Ready"
+	// ConditionReconciling is True while the operator works towards the spec; absent otherwise (kstatus).
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is True while the spec cannot be reached without a change by a person; absent otherwise (kstatus).
+	ConditionStalled = "Stalled"
+	// ConditionAccepted tells whether the spec makes sense: names exist, filters parse, the host is free.
+	ConditionAccepted = "Accepted"
+)
+
+// Condition types of a ProvisioningTenant.
+const (
+	// ConditionEntraTenantVerified tells whether spec.entra.tenantID is a tenant of its cloud. It never holds back Ready
+	// while it is Unknown.
+	ConditionEntraTenantVerified = "EntraTenantVerified"
+	// ConditionCredentialsReady tells whether the server has a token to check requests against.
+	ConditionCredentialsReady = "CredentialsReady"
+	// ConditionStorageReady tells whether the volume for the directory is there.
+	ConditionStorageReady = "StorageReady"
+	// ConditionServerAvailable tells whether the SCIM server of this generation answers.
+	ConditionServerAvailable = "ServerAvailable"
+	// ConditionExposed tells whether the Tenant URL leads to the server.
+	ConditionExposed = "Exposed"
+)
+
+// ConditionApplied tells whether the tenant's SCIM server works with this generation of a UserDefaults.
+const ConditionApplied = "Applied"
+
+// Reasons that say that all is well or on its way.
+const (
+	// ReasonReady: everything is as the spec says.
+	ReasonReady = "Ready"
+	// ReasonAccepted: the spec makes sense.
+	ReasonAccepted = "Accepted"
+	// ReasonProgressing: work is under way; the message says on what. Nothing needs to be done.
+	ReasonProgressing = "Progressing"
+	// ReasonIssued: the token was generated; the Secret named in status.credentials holds it.
+	ReasonIssued = "Issued"
+	// ReasonCopied: the Secret with the plaintext token was deleted, as one may after copying; the token stays valid.
+	ReasonCopied = "Copied"
+	// ReasonBound: the volume claim is bound.
+	ReasonBound = "Bound"
+	// ReasonAvailable: the Deployment is available.
+	ReasonAvailable = "Available"
+	// ReasonIngressReady: an ingress controller has taken the Ingress.
+	ReasonIngressReady = "IngressReady"
+	// ReasonNotExposed: spec.exposure.type is None; the platform routes to the Service.
+	ReasonNotExposed = "NotExposed"
+	// ReasonVerified: the login authority knows the Entra tenant.
+	ReasonVerified = "Verified"
+	// ReasonNotConfigured: spec.entra is not given, so there is nothing to verify.
+	ReasonNotConfigured = "NotConfigured"
+	// ReasonApplied: the server works with this generation.
+	ReasonApplied = "Applied"
+)
+
+// Reasons that ask a person to act.
+const (
+	// ReasonHostTaken: an older tenant has the host. Choose another host, or delete the other tenant.
+	ReasonHostTaken = "HostTaken"
+	// ReasonHostMissing: there is no host and the operator has no base domain. Set spec.exposure.host.
+	ReasonHostMissing = "HostMissing"
+	// ReasonNameConflict: an object that is not the tenant's has the name of one that the tenant needs. Rename or delete it.
+	ReasonNameConflict = "NameConflict"
+	// ReasonUnknownCompany: a company is not in the tenant's catalog.
+	ReasonUnknownCompany = "UnknownCompany"
+	// ReasonUnknownRole: a role is not in the tenant's catalog.
+	ReasonUnknownRole = "UnknownRole"
+	// ReasonInvalidFilter: spec.filter is no SCIM filter over users.
+	ReasonInvalidFilter = "InvalidFilter"
+	// ReasonInvalidAttribute: a path of spec.attributes is not a writable single-valued attribute, or the value does not fit it.
+	ReasonInvalidAttribute = "InvalidAttribute"
+	// ReasonTenantNotFound: no ProvisioningTenant has the name in spec.tenantRef. Create it, or delete this resource.
+	ReasonTenantNotFound = "TenantNotFound"
+	// ReasonNotFound: the login authority does not know the Entra tenant. Correct spec.entra.
+	ReasonNotFound = "NotFound"
+	// ReasonTLSSecretMissing: the Secret in spec.exposure.tls does not exist or has no certificate. Create it.
+	ReasonTLSSecretMissing = "TLSSecretMissing"
+	// ReasonInvalidStorage: the volume claim was refused; the message has the API server's words.
+	ReasonInvalidStorage = "InvalidStorage"
+	// ReasonRejected: the API server refused an object that the tenant needs; the message has its words.
+	ReasonRejected = "Rejected"
+)
+
+// Reasons that say that something outside is not ready yet.
+const (
+	// ReasonClaimPending: the volume claim is not bound yet; the message has the claim's last event or phase.
+	ReasonClaimPending = "ClaimPending"
+	// ReasonServerUnavailable: the server's Deployment has no available pod; the message says why.
+	ReasonServerUnavailable = "ServerUnavailable"
+	// ReasonRolloutStuck: the Deployment made no progress within its deadline. See the pod's events.
+	ReasonRolloutStuck = "RolloutStuck"
+	// ReasonWaitingForIngressController: no ingress controller has taken the Ingress yet. Check className and the controller.
+	ReasonWaitingForIngressController = "WaitingForIngressController"
+	// ReasonAuthorityUnreachable: the login authority could not be asked; it is asked again later.
+	ReasonAuthorityUnreachable = "AuthorityUnreachable"
+	// ReasonWaitingForServer: the tenant's server has not reported this generation yet.
+	ReasonWaitingForServer = "WaitingForServer"
+	// ReasonError: the API server failed; the operator tries again with backoff.
+	ReasonError = "Error"
+)

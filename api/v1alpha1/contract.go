@@ -1,0 +1,36 @@
+package v1alpha1
+
+// What the operator and the SCIM server must agree on stands here once.
+const (
+	// BasePath is where the SCIM endpoints of a tenant begin; a Tenant URL is https://, the host and this.
+	BasePath = "/scim/v2"
+
+	// ServerPort is the TCP port on which the SCIM server serves clients.
+	ServerPort = 8080
+	// AdminPort is the TCP port on which it serves health, readiness and metrics.
+	AdminPort = 8081
+	// HealthPath on the admin port answers 200 while the process should live.
+	HealthPath = "/healthz"
+	// ReadyPath on the admin port answers 200 while the server can take requests.
+	ReadyPath = "/readyz"
+	// MetricsPath on the admin port serves Prometheus metrics.
+	MetricsPath = "/metrics"
+
+	// DataPath is where the tenant's volume is mounted in the server's container.
+	DataPath = "/data"
+
+	// CredentialsSuffix is added to a tenant's name to name the Secret that a person copies from.
+	CredentialsSuffix = "-credentials"
+	// CredentialsTokenKey is its key for the Secret Token.
+	CredentialsTokenKey = "token"
+	// CredentialsTenantURLKey is its key for the Tenant URL.
+	CredentialsTenantURLKey = "tenantURL"
+
+	// VerifierSuffix is added to a tenant's name to name the Secret with the hashes that the server checks against.
+	VerifierSuffix = "-verifier"
+	// VerifierKey is its one key; package token has the format of the value.
+	VerifierKey = "verifiers.json"
+
+	// TenantLabel is on every object of a tenant and holds the tenant's name.
+	TenantLabel = GroupName + "/tenant"
+)

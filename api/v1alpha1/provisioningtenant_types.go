@@ -1,0 +1,490 @@
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// ProvisioningTenantSpec says what one provisioning tenant should be.
+type ProvisioningTenantSpec struct {
+	// displayName is the customer's name as people write it. It is shown, never matched on.
+	// Default: the resource's name.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	DisplayName string `json:"displayName,omitempty"`
+
+	// entra names the Microsoft Entra tenant that provisions into this one.
+	//
+	// +optional
+	Entra *Entra `json:"entra,omitempty"`
+
+	// provisioning switches the two resource types on or off. Requests for a type that is off are answered 503 with
+	// Retry-After, so that Microsoft Entra ID tries again later and deletes nothing.
+	//
+	// +optional
+	// +kubebuilder:default={}
+	Provisioning Provisioning `json:"provisioning,omitzero"`
+
+	// catalog lists the companies and roles that exist in the application. UserDefaults may name only these.
+	//
+	// +optional
+	Catalog Catalog `json:"catalog,omitzero"`
+
+	// authentication says how clients prove who they are.
+	//
+	// +optional
+	// +kubebuilder:default={}
+	Authentication Authentication `json:"authentication,omitzero"`
+
+	// exposure says how the tenant's SCIM server is reached from outside the cluster.
+	//
+	// +optional
+	// +kubebuilder:default={}
+	Exposure Exposure `json:"exposure,omitzero"`
+
+	// storage says where the directory, the tenant's users and groups, is kept.
+	//
+	// +optional
+	// +kubebuilder:default={}
+	Storage Storage `json:"storage,omitzero"`
+
+	// server shapes the pod that runs the tenant's SCIM server.
+	//
+	// +optional
+	Server Server `json:"server,omitzero"`
+
+	// deletionPolicy says what becomes of the directory's data when this resource is deleted. With Retain the volume
+	// claim stays, and applying a tenant of the same name in the same namespace finds the data again. With Delete the
+	// claim is deleted together with the tenant.
+	//
+	// +optional
+	// +kubebuilder:default=Retain
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+}
+
+// DeletionPolicy says what becomes of a tenant's data when the tenant is deleted.
+//
+// +kubebuilder:validation:Enum=Retain;Delete
+type DeletionPolicy string
+
+const (
+	// DeletionPolicyRetain keeps the volume claim.
+	DeletionPolicyRetain DeletionPolicy = "Retain"
+	// DeletionPolicyDelete deletes the volume claim with the tenant.
+	DeletionPolicyDelete DeletionPolicy = "Delete"
+)
+
+// Entra identifies a Microsoft Entra tenant.
+type Entra struct {
+	// tenantID is the directory (tenant) ID, the GUID shown on the overview page of the Microsoft Entra admin center.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=36
+	// +kubebuilder:validation:MaxLength=36
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')",message="must be a GUID such as 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11, the directory (tenant) ID in the Microsoft Entra admin center"
+	TenantID string `json:"tenantID,omitempty"`
+
+	// cloud is the Microsoft cloud that hosts the Entra tenant; it decides the login authority.
+	// Public is login.microsoftonline.com, USGovernment login.microsoftonline.us, China login.partner.microsoftonline.cn.
+	//
+	// +optional
+	// +kubebuilder:default=Public
+	Cloud EntraCloud `json:"cloud,omitempty"`
+}
+
+// EntraCloud is one of Microsoft's clouds.
+//
+// +kubebuilder:validation:Enum=Public;USGovernment;China
+type EntraCloud string
+
+const (
+	// EntraCloudPublic is the worldwide cloud.
+	EntraCloudPublic EntraCloud = "Public"
+	// EntraCloudUSGovernment is the cloud for the United States government.
+	EntraCloudUSGovernment EntraCloud = "USGovernment"
+	// EntraCloudChina is the cloud operated by 21Vianet.
+	EntraCloudChina EntraCloud = "China"
+)
+
+// Switch turns something on or off.
+//
+// +kubebuilder:validation:Enum=Enabled;Disabled
+type Switch string
+
+const (
+	// SwitchEnabled turns it on.
+	SwitchEnabled Switch = "Enabled"
+	// SwitchDisabled turns it off.
+	SwitchDisabled Switch = "Disabled"
+)
+
+// Provisioning says which resource types a client may provision.
+type Provisioning struct {
+	// users switches the provisioning of users.
+	//
+	// +optional
+	// +kubebuilder:default=Enabled
+	Users Switch `json:"users,omitempty"`
+
+	// groups switches the provisioning of groups and their memberships.
+	//
+	// +optional
+	// +kubebuilder:default=Enabled
+	Groups Switch `json:"groups,omitempty"`
+}
+
+// Catalog lists what exists in the application. Names are compared exactly.
+type Catalog struct {
+	// companies are the names of the application's companies.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=1000
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	Companies []string `json:"companies,omitempty"`
+
+	// roles are the names of the application's roles.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=1000
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	Roles []string `json:"roles,omitempty"`
+}
+
+// Authentication says how clients prove who they are.
+type Authentication struct {
+	// secretToken is the Secret Token that an administrator pastes into Microsoft Entra ID. It is generated once, when
+	// the tenant is made, and stays valid for the tenant's life.
+	//
+	// +optional
+	// +kubebuilder:default={}
+	SecretToken *SecretToken `json:"secretToken,omitempty"`
+}
+
+// SecretToken is a generated bearer token. It has no settings.
+type SecretToken struct{}
+
+// Exposure says how a tenant's SCIM server is reached.
+//
+// +kubebuilder:validation:XValidation:rule="self.type == 'Ingress' || !has(self.ingress)",message="ingress may be specified only when type is Ingress"
+// +kubebuilder:validation:XValidation:rule="self.type == 'Ingress' || !has(self.tls)",message="tls may be specified only when type is Ingress"
+type Exposure struct {
+	// type is Ingress, where the operator makes an Ingress for the host, or None, where it makes no route at all and
+	// the platform routes to the tenant's Service itself.
+	//
+	// +optional
+	// +kubebuilder:default=Ingress
+	Type ExposureType `json:"type,omitempty"`
+
+	// host is the DNS name of the tenant, without scheme, port or path.
+	// Default: the resource's name under the operator's base domain. Where the type is None and no host is given, the
+	// Tenant URL is that of the tenant's Service inside the cluster. Of two tenants that name one host the older keeps it.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$')",message="must be a DNS name in lower case such as contoso.scim.example.com, without scheme, port or path"
+	Host string `json:"host,omitempty"`
+
+	// ingress adds to the Ingress that the operator makes.
+	//
+	// +optional
+	Ingress *IngressExposure `json:"ingress,omitempty"`
+
+	// tls names the certificate for the host. Without it the Ingress has no TLS section, and the ingress controller
+	// must terminate TLS with a certificate of its own: Microsoft Entra ID speaks HTTPS only, so the Tenant URL is
+	// https either way.
+	//
+	// +optional
+	TLS *ExposureTLS `json:"tls,omitempty"`
+}
+
+// ExposureType is a way to expose a tenant.
+//
+// +kubebuilder:validation:Enum=Ingress;None
+type ExposureType string
+
+const (
+	// ExposureIngress exposes the tenant by an Ingress.
+	ExposureIngress ExposureType = "Ingress"
+	// ExposureNone makes no route.
+	ExposureNone ExposureType = "None"
+)
+
+// IngressExposure adds to the tenant's Ingress.
+type IngressExposure struct {
+	// className is the IngressClass. Default: the operator's, else the cluster's default class.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	ClassName string `json:"className,omitempty"`
+
+	// annotations are put on the Ingress as they are.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// ExposureTLS names a certificate.
+type ExposureTLS struct {
+	// secretName is a Secret of type kubernetes.io/tls in the tenant's namespace.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	SecretName string `json:"secretName,omitempty"`
+}
+
+// Storage says where the directory is kept.
+type Storage struct {
+	// type is SQLite: a database file on a volume of the tenant's own, served by one replica.
+	//
+	// +optional
+	// +kubebuilder:default=SQLite
+	Type StorageType `json:"type,omitempty"`
+
+	// sqlite shapes the volume.
+	//
+	// +optional
+	// +kubebuilder:default={}
+	SQLite SQLiteStorage `json:"sqlite,omitzero"`
+}
+
+// StorageType is a database engine.
+//
+// +kubebuilder:validation:Enum=SQLite
+type StorageType string
+
+// StorageSQLite keeps the directory in a SQLite database on a volume.
+const StorageSQLite StorageType = "SQLite"
+
+// SQLiteStorage is the volume of a SQLite directory.
+//
+// +kubebuilder:validation:XValidation:rule="quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0",message="size must not shrink: volumes can only grow"
+// +kubebuilder:validation:XValidation:rule="has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",message="storageClassName is immutable: a volume cannot change its class"
+type SQLiteStorage struct {
+	// size of the volume. 500,000 users need about 1.1Gi. It can grow where the storage class allows expansion.
+	//
+	// +optional
+	// +kubebuilder:default="1Gi"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('16Mi')) >= 0",message="must be at least 16Mi"
+	Size resource.Quantity `json:"size,omitzero"`
+
+	// storageClassName is the class of the volume; block storage, not a network file system. Default: the cluster's default class.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	StorageClassName string `json:"storageClassName,omitempty"`
+}
+
+// Server shapes the pod of a tenant's SCIM server. The fields mean what they mean in a pod.
+type Server struct {
+	// resources of the server's container. Default: requests of 20m CPU and 64Mi memory, a limit of 256Mi memory.
+	//
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// nodeSelector restricts the nodes that may run the server.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
+
+	// tolerations let the server run on tainted nodes.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
+
+	// affinity steers the server towards or away from nodes and pods.
+	//
+	// +optional
+	Affinity *corev1.Affinity `json:"affinity,omitempty"`
+
+	// priorityClassName is the PriorityClass of the server's pod.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	PriorityClassName string `json:"priorityClassName,omitempty"`
+}
+
+// ProvisioningTenantStatus is what was seen of a tenant. The operator writes all of it but directory and activity,
+// which the tenant's SCIM server writes.
+type ProvisioningTenantStatus struct {
+	// observedGeneration is the generation of the spec that conditions and tenantURL speak of.
+	//
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// tenantURL is what an administrator pastes into Microsoft Entra ID as Tenant URL. It appears when the server and
+	// the route to it are ready for the first time.
+	//
+	// +optional
+	TenantURL string `json:"tenantURL,omitempty"`
+
+	// credentials tells about the Secret Token, never the token itself.
+	//
+	// +optional
+	Credentials *CredentialsStatus `json:"credentials,omitempty"`
+
+	// userDefaults are the names of the accepted UserDefaults of this tenant; the SCIM server follows these and no others.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=1000
+	UserDefaults []string `json:"userDefaults,omitempty"`
+
+	// directory counts what the tenant's directory holds.
+	//
+	// +optional
+	Directory *DirectoryStatus `json:"directory,omitempty"`
+
+	// activity tells when clients were last seen.
+	//
+	// +optional
+	Activity *ActivityStatus `json:"activity,omitempty"`
+
+	// conditions: Ready sums up; Accepted, EntraTenantVerified, CredentialsReady, StorageReady, ServerAvailable and
+	// Exposed tell why. Reconciling and Stalled follow kstatus.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// CredentialsStatus tells about the tenant's Secret Token.
+type CredentialsStatus struct {
+	// secretName is the Secret that holds the token for a person to copy. It may be deleted after that.
+	//
+	// +optional
+	SecretName string `json:"secretName,omitempty"`
+
+	// fingerprint is the beginning of the token's SHA-256 in hexadecimal, to tell tokens apart.
+	//
+	// +optional
+	Fingerprint string `json:"fingerprint,omitempty"`
+
+	// issuedAt is when the token was generated.
+	//
+	// +optional
+	IssuedAt *metav1.Time `json:"issuedAt,omitempty"`
+}
+
+// DirectoryStatus counts resources.
+type DirectoryStatus struct {
+	// users that exist, active or not.
+	//
+	// +optional
+	Users int64 `json:"users"`
+
+	// activeUsers are those whose active attribute is true.
+	//
+	// +optional
+	ActiveUsers int64 `json:"activeUsers"`
+
+	// groups that exist.
+	//
+	// +optional
+	Groups int64 `json:"groups"`
+
+	// memberships, counted once for each group and member.
+	//
+	// +optional
+	Memberships int64 `json:"memberships"`
+
+	// defaults counts users for each UserDefaults of the tenant.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Defaults []DefaultsCount `json:"defaults,omitempty"`
+}
+
+// DefaultsCount counts the users of one UserDefaults resource.
+type DefaultsCount struct {
+	// name of the UserDefaults.
+	//
+	// +required
+	Name string `json:"name"`
+
+	// generation of the UserDefaults that was in force when the users were counted.
+	//
+	// +optional
+	Generation int64 `json:"generation"`
+
+	// matchedUsers are the users for whom it is the first that matches.
+	//
+	// +optional
+	MatchedUsers int64 `json:"matchedUsers"`
+
+	// appliedUsers are the users who carry its values.
+	//
+	// +optional
+	AppliedUsers int64 `json:"appliedUsers"`
+}
+
+// ActivityStatus tells when clients were last seen.
+type ActivityStatus struct {
+	// lastRequestTime is when a client last sent an authenticated request, rounded down to a minute.
+	//
+	// +optional
+	LastRequestTime *metav1.Time `json:"lastRequestTime,omitempty"`
+}
+
+// ProvisioningTenant is one provisioning tenant: a SCIM 2.0 server of its own with a secret token, a public URL and a
+// directory into which Microsoft Entra ID provisions the users and groups of one customer.
+//
+// +genclient
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:path=provisioningtenants,singular=provisioningtenant,shortName=ptenant;pt,categories=tenantry
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Tenant URL",type=string,JSONPath=`.status.tenantURL`
+// +kubebuilder:printcolumn:name="Users",type=integer,JSONPath=`.status.directory.users`
+// +kubebuilder:printcolumn:name="Groups",type=integer,JSONPath=`.status.directory.groups`,priority=1
+// +kubebuilder:printcolumn:name="Last Request",type=date,JSONPath=`.status.activity.lastRequestTime`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 52",message="metadata.name must have at most 52 characters: the names of the tenant's objects add to it"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label: lower-case letters, digits and '-', because it becomes part of a host name"
+type ProvisioningTenant struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard object metadata.
+	//
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec says what the tenant should be.
+	//
+	// +optional
+	// +kubebuilder:default={}
+	Spec ProvisioningTenantSpec `json:"spec,omitzero"`
+
+	// status is what was seen of it.
+	//
+	// +optional
+	Status ProvisioningTenantStatus `json:"status,omitzero"`
+}
+
+// ProvisioningTenantList is a list of tenants.
+//
+// +kubebuilder:object:root=true
+type ProvisioningTenantList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []ProvisioningTenant `json:"items"`
+}
