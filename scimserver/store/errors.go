@@ -1,0 +1,41 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrNotFound says that there is no such resource.
+	ErrNotFound = errors.New("no such resource")
+
+	// ErrConflict is what every *ConflictError is.
+	ErrConflict = errors.New("taken by another resource")
+
+	// ErrUnavailable says that the engine cannot do its work just now: full disk, I/O error, locked, unreachable
+	// or closed. Nothing was changed, and trying again later is right.
+	ErrUnavailable = errors.New("the directory's storage is unavailable")
+)
+
+// ConflictError says which resource already has the Key, or the id, that an Insert or a Replace asked for.
+type ConflictError struct {
+	Kind     Kind
+	Existing string // id of the resource that has it
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("taken by %s %s", e.Kind, e.Existing)
+}
+
+func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
+
+// PanicError is what Update returns when its function panicked. The store itself goes on.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+// Error leaves the stack out: it is for the process log, not for a client.
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("the update function panicked: %v", e.Value)
+}

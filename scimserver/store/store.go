@@ -1,0 +1,182 @@
+// Package store is how one tenant's directory is kept: resources, memberships and the provisioning log as
+// rows. It knows nothing of SCIM but the filter tree it is asked to evaluate. Every engine below this
+// package passes storetest.Run.
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/tenantry/tenantry/scimserver/filter"
+	"github.com/tenantry/tenantry/scimserver/schema"
+)
+
+// Kind tells users from groups. The numbers are stored: they never change.
+type Kind uint8
+
+const (
+	User  Kind = 1
+	Group Kind = 2
+)
+
+// String is the name of the resource type (RFC 7643 section 6).
+func (k Kind) String() string {
+	switch k {
+	case User:
+		return "User"
+	case Group:
+		return "Group"
+	default:
+		return "unknown kind"
+	}
+}
+
+// Record is one resource as the engine keeps it.
+type Record struct {
+	Kind Kind
+	ID   string // a UUIDv7 in its canonical, lower-case form; lists are in the order of ids
+	Key  string // unique within its kind: the folded userName of a user, the folded displayName of a group
+
+	ExternalID string
+	Active     bool
+	Version    int64     // 1 when created, one more with every change
+	Created    time.Time // kept to the microsecond, in UTC
+	Modified   time.Time
+
+	Defaults string       // name of the UserDefaults that applied, "" for none
+	Document []byte       // the resource as JSON; what it means is the caller's business
+	Overlay  []byte       // JSON of the values that follow a UserDefaults, nil for none
+	Index    []schema.Key // what filters look up; written, never read back
+}
+
+// Member is one row of a group's members.
+type Member struct {
+	ID   string
+	Kind Kind
+}
+
+// Query asks for the resources of one kind that match a filter, in the order of their ids.
+type Query struct {
+	Kind   Kind
+	Filter filter.Filter // nil for all
+
+	// Match decides one candidate exactly. It is called for candidates only, and only where the engine cannot
+	// decide Filter by itself; without it such a query is an error.
+	Match func(*Record) (bool, error)
+
+	Offset int
+	Limit  int // 0 only counts
+
+	// After makes this a step of a walk: only ids greater than it, Offset not counted, and no Total. A walk
+	// begins at Start, which sorts before every id, and goes on from the last id it was given until a step
+	// returns fewer than Limit.
+	After string
+}
+
+// Start is the After of a walk's first step.
+const Start = "0"
+
+// Page is the answer to a Query: the records asked for and how many match in all.
+type Page struct {
+	Records []Record
+	Total   int
+}
+
+// Entry is one row of the provisioning log. It never holds a value of an attribute.
+type Entry struct {
+	Sequence   int64 // given by the engine, increasing; a reader goes on from the last it saw
+	Time       time.Time
+	Client     string
+	RequestID  string
+	Kind       Kind
+	ResourceID string
+	Operation  string
+	Attributes []string // names of what changed
+	Defaults   string   // name of the UserDefaults that applied, "" for none
+	Outcome    string
+}
+
+// Stats counts what a directory holds.
+type Stats struct {
+	Users, ActiveUsers, Groups, Memberships int64
+
+	Defaults map[string]int64 // users by the UserDefaults that applied
+}
+
+// Reader reads. Inside an Update it sees what that Update has written so far, outside what is durable.
+type Reader interface {
+	// Get returns one resource, or ErrNotFound.
+	Get(ctx context.Context, kind Kind, id string) (Record, error)
+
+	// Find returns the resources that match.
+	Find(ctx context.Context, query Query) (Page, error)
+
+	// Kinds tells which of these ids exist, and what they are. An id that is absent from the answer does not exist.
+	Kinds(ctx context.Context, ids []string) (map[string]Kind, error)
+
+	// Members lists the members of a group in the order of their ids. A group that does not exist has none.
+	Members(ctx context.Context, group string) ([]Member, error)
+
+	// Groups lists the groups that have this resource as a direct member, in the order of their ids. Of each
+	// record only Kind, ID, Key, Version and Document are filled in.
+	Groups(ctx context.Context, member string) ([]Record, error)
+
+	Stats(ctx context.Context) (Stats, error)
+
+	// Log returns at most limit entries of the provisioning log with a Sequence greater than after, oldest first.
+	Log(ctx context.Context, after int64, limit int) ([]Entry, error)
+
+	// Meta returns what SetMeta last stored under key, "" if nothing was.
+	Meta(ctx context.Context, key string) (string, error)
+}
+
+// Tx changes the directory. It is valid only until the function it was given to returns, and belongs to one goroutine.
+type Tx interface {
+	Reader
+
+	// Insert adds a resource. A Key or an id that is taken is a *ConflictError, and nothing is changed.
+	Insert(ctx context.Context, record *Record) error
+
+	// Replace overwrites a whole resource but its memberships. The caller gives the new version. ErrNotFound if
+	// it is not there, *ConflictError if another resource has its Key.
+	Replace(ctx context.Context, record *Record) error
+
+	// Touch sets version and modification time alone, as when a group's members change. ErrNotFound if it is not there.
+	Touch(ctx context.Context, kind Kind, id string, version int64, modified time.Time) error
+
+	// Delete removes a resource with its memberships in both directions, or returns ErrNotFound.
+	Delete(ctx context.Context, kind Kind, id string) error
+
+	// AddMembers adds those that are not members yet and returns how many that were. Whether the members
+	// exist is for the caller to ask with Kinds in the same Update; that the group does, too.
+	AddMembers(ctx context.Context, group string, members []Member) (added int, err error)
+
+	// RemoveMembers removes those that are members and returns how many that were.
+	RemoveMembers(ctx context.Context, group string, ids []string) (removed int, err error)
+
+	// ClearMembers removes all members and returns how many there were.
+	ClearMembers(ctx context.Context, group string) (removed int, err error)
+
+	// Append adds one row to the provisioning log. The engine gives the Sequence.
+	Append(ctx context.Context, entry Entry) error
+
+	SetMeta(ctx context.Context, key, value string) error
+}
+
+// Store is one tenant's directory in an engine. Its methods may be called from any number of goroutines.
+type Store interface {
+	Reader
+
+	// Update runs change in a transaction of its own: all of it is durable when Update returns nil, and none of
+	// it happened when Update returns an error. The function may run more than once, on another goroutine,
+	// and must have no effect outside tx. What it returns is what Update returns. If ctx ends before the function has
+	// started, it never starts and Update returns ctx's error; once started, Update waits and tells the outcome.
+	Update(ctx context.Context, change func(tx Tx) error) error
+
+	// Check tells whether the store can read, and whether it could write when last asked to. After a failed
+	// commit it tries again by itself, so that a disk that has room again is noticed.
+	Check(ctx context.Context) error
+
+	// Close waits for what has started, refuses what has not, and releases the store.
+	Close() error
+}
