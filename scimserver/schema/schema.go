@@ -1,0 +1,151 @@
+// Package schema knows what a SCIM resource is made of: the schemas and attributes of RFC 7643, how a client's JSON
+// becomes one canonical object, how attributes are named, which of them are returned, and the keys by which they are
+// found. It does no I/O and holds no state: a ResourceType is built once and only read afterwards.
+package schema
+
+// URNs of the schemas that every tenant has (RFC 7643 section 8.7 and the two extensions of this product).
+const (
+	CoreUser       = "urn:ietf:params:scim:schemas:core:2.0:User"
+	CoreGroup      = "urn:ietf:params:scim:schemas:core:2.0:Group"
+	EnterpriseUser = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	MediusUser     = "urn:ietf:params:scim:schemas:extension:medius:2.0:User"
+	// TenantryUser holds what the server adds to a user; a client can read but not write it.
+	TenantryUser = "urn:ietf:params:scim:schemas:extension:tenantry:2.0:User"
+)
+
+// Type is the data type of an attribute (RFC 7643 section 2.3).
+type Type string
+
+// The data types.
+const (
+	TypeString    Type = "string"
+	TypeBoolean   Type = "boolean"
+	TypeDecimal   Type = "decimal"
+	TypeInteger   Type = "integer"
+	TypeDateTime  Type = "dateTime"
+	TypeReference Type = "reference"
+	TypeComplex   Type = "complex"
+	TypeBinary    Type = "binary"
+)
+
+// Mutability says who may change an attribute, and when (RFC 7643 section 7).
+type Mutability string
+
+// The mutabilities.
+const (
+	ReadOnly  Mutability = "readOnly"
+	ReadWrite Mutability = "readWrite"
+	Immutable Mutability = "immutable"
+	WriteOnly Mutability = "writeOnly"
+)
+
+// Returned says when an attribute is part of a response (RFC 7643 section 7).
+type Returned string
+
+// When an attribute is returned.
+const (
+	ReturnedAlways  Returned = "always"
+	ReturnedNever   Returned = "never"
+	ReturnedDefault Returned = "default"
+	ReturnedRequest Returned = "request"
+)
+
+// Uniqueness says among which resources a value must be unique (RFC 7643 section 7).
+type Uniqueness string
+
+// The uniquenesses.
+const (
+	UniquenessNone   Uniqueness = "none"
+	UniquenessServer Uniqueness = "server"
+	UniquenessGlobal Uniqueness = "global"
+)
+
+// Attribute is one attribute definition (RFC 7643 section 7). Fields left out take the defaults of RFC 7643
+// section 2.2: an optional, case-insensitive, readWrite string that is returned by default.
+type Attribute struct {
+	Name        string
+	Description string
+	Type        Type
+	MultiValued bool
+	Required    bool
+	// CaseExact tells whether values that differ only in case are different values.
+	CaseExact  bool
+	Mutability Mutability
+	Returned   Returned
+	Uniqueness Uniqueness
+	// CanonicalValues are hints: other values are accepted too.
+	CanonicalValues []string
+	ReferenceTypes  []string
+	SubAttributes   []*Attribute
+	// Indexed tells that the store keeps an index entry per value. It is not part of the published schema.
+	Indexed bool
+}
+
+// Sub returns the sub-attribute of that name, in any case, or nil.
+func (a *Attribute) Sub(name string) *Attribute { return find(a.SubAttributes, name) }
+
+// Schema is one schema definition (RFC 7643 section 7).
+type Schema struct {
+	ID          string
+	Name        string
+	Description string
+	Attributes  []*Attribute
+}
+
+// Attribute returns the attribute of that name, in any case, or nil.
+func (s *Schema) Attribute(name string) *Attribute { return find(s.Attributes, name) }
+
+// IsExtension tells whether values of the schema stand in an object of their own under the schema's URN.
+func (s *Schema) IsExtension() bool { return s.ID != CoreUser && s.ID != CoreGroup }
+
+// find looks a name up exactly before it looks in any case: names as the schema spells them are the common ones.
+func find(attributes []*Attribute, name string) *Attribute {
+	for _, a := range attributes {
+		if a.Name == name {
+			return a
+		}
+	}
+	for _, a := range attributes {
+		if equalNames(a.Name, name) {
+			return a
+		}
+	}
+	return nil
+}
+
+// ResourceType is one kind of resource with its core schema and its extensions (RFC 7643 section 6).
+// User and Group make them.
+type ResourceType struct {
+	ID          string
+	Name        string
+	Endpoint    string
+	Description string
+	Schema      *Schema
+	Extensions  []*Schema
+
+	schemas map[string]*Schema // by folded URN
+	names   map[string]Path    // by name and by folded name: what a bare name means
+	indexed []indexedPath
+	hidden  []Path // attributes that a response leaves out unless asked for
+}
+
+// Extension returns the extension schema with that URN, in any case, or nil.
+func (rt *ResourceType) Extension(urn string) *Schema {
+	s := rt.lookupSchema(urn)
+	if s == rt.Schema {
+		return nil
+	}
+	return s
+}
+
+func (rt *ResourceType) lookupSchema(urn string) *Schema {
+	if s, ok := rt.schemas[urn]; ok {
+		return s
+	}
+	return rt.schemas[Fold(urn)]
+}
+
+// Object is one resource. In a canonical object the names are spelled as the schema spells them, an extension's
+// attributes stand in an object under its URN, and each value is as the client sent it: string, bool, json.Number,
+// Object, or []any of these. An attribute without a value is absent.
+type Object = map[string]any
