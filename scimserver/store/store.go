@@ -43,7 +43,8 @@ type Record struct {
 	Created    time.Time // kept to the microsecond, in UTC
 	Modified   time.Time
 
-	Defaults string       // name of the UserDefaults that applied, "" for none
+	Defaults string       // name of the UserDefaults whose values it carries, "" for none
+	Matched  string       // name of the first UserDefaults that matches it now, "" for none
 	Document []byte       // the resource as JSON; what it means is the caller's business
 	Overlay  []byte       // JSON of the values that follow a UserDefaults, nil for none
 	Index    []schema.Key // what filters look up; written, never read back
@@ -100,7 +101,8 @@ type Entry struct {
 type Stats struct {
 	Users, ActiveUsers, Groups, Memberships int64
 
-	Defaults map[string]int64 // users by the UserDefaults that applied
+	Defaults map[string]int64 // users by the UserDefaults whose values they carry (Record.Defaults)
+	Matched  map[string]int64 // users by the first UserDefaults that matches them (Record.Matched)
 }
 
 // Reader reads. Inside an Update it sees what that Update has written so far, outside what is durable.
