@@ -4,6 +4,7 @@
 package filter
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
@@ -86,28 +87,9 @@ type Value struct {
 	Time time.Time
 }
 
-// Path is the path of a PATCH operation (RFC 7644 figure 7).
-type Path struct {
-	schema.Path
-	// Element is the filter of a value path, nil without one. Its paths are complete, as in Elements.
-	Element Filter
-}
-
-// Parse reads a filter. The error is an *schema.Error invalidFilter.
-func Parse(rt *schema.ResourceType, s string) (Filter, error) { return nil, nil }
-
-// ParsePath reads the path of a PATCH operation: attr, attr.sub, attr[filter] or attr[filter].sub. The error is an
-// *schema.Error: invalidPath, or invalidFilter for what stands in brackets.
-func ParsePath(rt *schema.ResourceType, s string) (Path, error) { return Path{}, nil }
-
-// Match evaluates f on a canonical object.
-func Match(f Filter, obj schema.Object) bool { return false }
-
-// Key returns the index key that the comparison's value has (see schema.Path.Key).
-func (c Compare) Key() (string, bool) { return "", false }
-
-// String prints the path so that ParsePath reads the same back.
-func (p Path) String() string { return "" }
+// Key returns the index key of the comparison's value (see schema.Path.Key), which an equal stored value has too. ok is
+// false for comparisons of a dateTime's text.
+func (c Compare) Key() (key string, ok bool) { return c.Path.Key(c.Value.Any()) }
 
 func (And) filter()      {}
 func (Or) filter()       {}
@@ -116,9 +98,13 @@ func (Compare) filter()  {}
 func (Present) filter()  {}
 func (Elements) filter() {}
 
-func (And) String() string      { return "" }
-func (Or) String() string       { return "" }
-func (Not) String() string      { return "" }
-func (Compare) String() string  { return "" }
-func (Present) String() string  { return "" }
-func (Elements) String() string { return "" }
+// Any returns the value as a canonical object would hold it.
+func (v Value) Any() any {
+	switch v.Kind {
+	case Boolean:
+		return v.Bool
+	case Number:
+		return json.Number(v.Text)
+	}
+	return v.Text
+}

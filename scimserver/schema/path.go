@@ -14,18 +14,17 @@ type Path struct {
 // String returns the canonical notation of RFC 7644 section 3.10: "emails.value", or with the schema's URN in front
 // for an extension's attribute.
 func (p Path) String() string {
-	var b strings.Builder
-	if p.Schema != nil && p.Schema.IsExtension() {
-		b.WriteString(p.Schema.ID)
-		b.WriteByte(':')
-	}
-	b.WriteString(p.Attribute.Name)
+	name := p.Attribute.Name
 	if p.Sub != nil {
-		b.WriteByte('.')
-		b.WriteString(p.Sub.Name)
+		name += "." + p.Sub.Name
 	}
-	return b.String()
+	if p.extension() {
+		return p.Schema.ID + ":" + name
+	}
+	return name
 }
+
+func (p Path) extension() bool { return p.Schema != nil && p.Schema.IsExtension() }
 
 // Leaf returns the definition of the values that the path reaches.
 func (p Path) Leaf() *Attribute {
@@ -35,21 +34,156 @@ func (p Path) Leaf() *Attribute {
 	return p.Attribute
 }
 
-// Path resolves a name in attribute notation (RFC 7644 section 3.10), in any case: attr, attr.sub, and both behind a
-// schema's URN. The URN is the longest one this resource type knows, so that the dot in "2.0" is no separator; a dot
-// after the URN instead of a colon is understood too. A name without URN, or with that of the core schema, is looked
-// for in the core schema, then in the extensions. The error is invalidPath.
-func (rt *ResourceType) Path(s string) (Path, error) {
-	return Path{}, Errorf(InvalidPath, "not yet")
+// ReadOnly tells whether a client may not write there.
+func (p Path) ReadOnly() bool {
+	return p.Attribute.Mutability == ReadOnly || p.Leaf().Mutability == ReadOnly
 }
 
-// Get returns the attribute's value in obj, whatever Sub is, or nil.
+// Get returns the value of the attribute in obj, whatever Sub is, or nil.
 func (p Path) Get(obj Object) any {
-	if p.Schema != nil && p.Schema.IsExtension() {
+	if p.extension() {
 		obj, _ = obj[p.Schema.ID].(Object)
 	}
 	return obj[p.Attribute.Name]
 }
 
 // Values returns every value that the path reaches in obj: those of all elements where the attribute is multi-valued.
-func (p Path) Values(obj Object) []any { return nil }
+func (p Path) Values(obj Object) []any {
+	value := p.Get(obj)
+	elements, ok := value.([]any)
+	if !ok {
+		if value = p.inElement(value); value == nil {
+			return nil
+		}
+		return flatten(nil, value)
+	}
+	values := make([]any, 0, len(elements))
+	for _, element := range elements {
+		if value := p.inElement(element); value != nil {
+			values = flatten(values, value)
+		}
+	}
+	return values
+}
+
+func (p Path) inElement(element any) any {
+	if p.Sub == nil {
+		return element
+	}
+	object, _ := element.(Object)
+	return object[p.Sub.Name]
+}
+
+// flatten takes the values of a multi-valued sub-attribute apart.
+func flatten(values []any, value any) []any {
+	if several, ok := value.([]any); ok {
+		return append(values, several...)
+	}
+	return append(values, value)
+}
+
+// Path resolves a name in attribute notation (RFC 7644 section 3.10), in any case: attr, attr.sub, and both behind a
+// schema's URN. The URN is the longest one that this resource type knows, so that the dot in "2.0" is no separator; a
+// dot after the URN instead of a colon is understood too. A name without URN, or with the core schema's, is looked for
+// among the common attributes, in the core schema, then in the extensions: Entra qualifies custom attributes with the
+// core schema's URN. The error is an *Error invalidPath.
+func (rt *ResourceType) Path(name string) (Path, error) {
+	s, rest, err := rt.cutURN(name)
+	if err != nil {
+		return Path{}, err
+	}
+	attribute, sub, dotted := strings.Cut(rest, ".")
+	p, ok := rt.lookup(s, attribute)
+	if !ok {
+		return Path{}, unknownName(name)
+	}
+	if !dotted {
+		return p, nil
+	}
+	if p.Sub = p.Attribute.Sub(sub); p.Sub != nil {
+		return p, nil
+	}
+	if p.Attribute.Type == TypeComplex {
+		return Path{}, Errorf(InvalidPath, "%s has the sub-attributes %s; another was named",
+			p, strings.Join(names(p.Attribute.SubAttributes), ", "))
+	}
+	if p.Attribute.MultiValued && equalNames(sub, "value") { // the elements are the values
+		return p, nil
+	}
+	return Path{}, Errorf(InvalidPath, "%s has no sub-attributes; one was named", p)
+}
+
+// lookup finds an attribute in the extension s, or by its bare name where s is nil or the core schema.
+func (rt *ResourceType) lookup(s *Schema, name string) (Path, bool) {
+	if s != nil && s.IsExtension() {
+		a := s.Attribute(name)
+		return Path{Schema: s, Attribute: a}, a != nil
+	}
+	p, ok := rt.names[name]
+	if !ok {
+		p, ok = rt.names[Fold(name)]
+	}
+	return p, ok
+}
+
+// cutURN separates a schema's URN from the attribute behind it. Without a URN s is nil.
+func (rt *ResourceType) cutURN(name string) (s *Schema, rest string, err error) {
+	if strings.IndexByte(name, ':') < 0 {
+		return nil, name, nil
+	}
+	s, rest = longestURN(name, rt.Schema, nil, "")
+	for _, e := range rt.Extensions {
+		s, rest = longestURN(name, e, s, rest)
+	}
+	if s == nil {
+		return nil, "", unknownName(name)
+	}
+	return s, rest, nil
+}
+
+func longestURN(name string, candidate, best *Schema, rest string) (*Schema, string) {
+	n := len(candidate.ID)
+	if len(name) <= n || best != nil && len(best.ID) >= n {
+		return best, rest
+	}
+	if separator := name[n]; separator != ':' && separator != '.' || !strings.EqualFold(name[:n], candidate.ID) {
+		return best, rest
+	}
+	return candidate, name[n+1:]
+}
+
+func names(attributes []*Attribute) []string {
+	out := make([]string, len(attributes))
+	for i, a := range attributes {
+		out[i] = a.Name
+	}
+	return out
+}
+
+// IsName tells whether s has the form of an attribute's name: [URN:]name[.sub].
+func IsName(s string) bool {
+	name := s[strings.LastIndexByte(s, ':')+1:]
+	if name == "" || len(s) > maxName {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case c == '-', c == '_', c == '$', c == '.', c == ':':
+		default:
+			return false
+		}
+	}
+	return name[0] != '.' && name[len(name)-1] != '.' && (name[0] < '0' || name[0] > '9')
+}
+
+// maxName bounds what an error repeats and a request records of a name that nobody knows.
+const maxName = 256
+
+// unknownName names the attribute only where it can be one: what stands in its place could be personal data.
+func unknownName(name string) *Error {
+	if !IsName(name) {
+		return Errorf(InvalidPath, "an attribute name was expected, such as userName, name.givenName or %s:department", EnterpriseUser)
+	}
+	return Errorf(InvalidPath, "this resource has no attribute %q", name)
+}

@@ -79,10 +79,29 @@ type Attribute struct {
 	SubAttributes   []*Attribute
 	// Indexed tells that the store keeps an index entry per value. It is not part of the published schema.
 	Indexed bool
+
+	unbounded bool // any number of values, because the store keeps each as a row
 }
 
-// Sub returns the sub-attribute of that name, in any case, or nil.
-func (a *Attribute) Sub(name string) *Attribute { return find(a.SubAttributes, name) }
+// Sub returns the sub-attribute of that name, in any case, or nil. Clients also call "display" displayName.
+func (a *Attribute) Sub(name string) *Attribute {
+	sub := find(a.SubAttributes, name)
+	if sub == nil && equalNames(name, "displayName") {
+		return find(a.SubAttributes, "display")
+	}
+	return sub
+}
+
+// MaxValues is the greatest number of values of a multi-valued attribute. A group's members have no such bound.
+const MaxValues = 1000
+
+// CheckCount returns an *Error invalidValue when n values are more than the attribute at p accepts.
+func (p Path) CheckCount(n int) error {
+	if n > MaxValues && !p.Attribute.unbounded {
+		return Errorf(InvalidValue, "%s accepts at most %d values", p, MaxValues)
+	}
+	return nil
+}
 
 // Schema is one schema definition (RFC 7643 section 7).
 type Schema struct {
@@ -123,10 +142,14 @@ type ResourceType struct {
 	Schema      *Schema
 	Extensions  []*Schema
 
-	schemas map[string]*Schema // by folded URN
+	common  []*Attribute
+	schemas map[string]*Schema // by URN and by folded URN
 	names   map[string]Path    // by name and by folded name: what a bare name means
+	keys    map[string]bool    // the keys that a canonical object can have
 	indexed []indexedPath
-	hidden  []Path // attributes that a response leaves out unless asked for
+	hidden  []Path // what a response leaves out unless asked for
+
+	immutable []Path // outside of multi-valued attributes
 }
 
 // Extension returns the extension schema with that URN, in any case, or nil.

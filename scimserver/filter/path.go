@@ -1,0 +1,61 @@
+package filter
+
+import (
+	"strings"
+
+	"github.com/tenantry/tenantry/scimserver/schema"
+)
+
+// Path is the path of a PATCH operation (RFC 7644 figure 7).
+type Path struct {
+	schema.Path
+	// Element is the filter of a value path, nil without one. Its paths are complete, as in Elements.
+	Element Filter
+}
+
+// ParsePath reads the path of a PATCH operation: attr, attr.sub, attr[filter] or attr[filter].sub, each also behind a
+// schema's URN; names are read as by schema.ResourceType.Path. The error is an *schema.Error: invalidPath, or
+// invalidFilter for what stands in brackets.
+func ParsePath(rt *schema.ResourceType, s string) (Path, error) {
+	if err := checkText(s); err != nil {
+		return Path{}, schema.Errorf(schema.InvalidPath, "the path must be UTF-8 and at most %d bytes", MaxLength)
+	}
+	return parsePath(rt, s, MaxDepth, MaxTerms)
+}
+
+func parsePath(rt *schema.ResourceType, s string, depth, terms int) (Path, error) {
+	name, _, filtered := strings.Cut(s, "[")
+	attribute, err := rt.Path(strings.TrimSpace(name))
+	if err != nil || !filtered {
+		return Path{Path: attribute}, err
+	}
+	p := parser{rt: rt, s: s, pos: len(name) + 1, depth: depth, terms: terms}
+	elements, err := p.elements(attribute)
+	if err != nil {
+		return Path{}, err
+	}
+	path := Path{Path: attribute, Element: elements.Filter}
+	if p.next('.') {
+		if path.Path, err = p.inside(attribute, p.word()); err != nil {
+			return Path{}, schema.Errorf(schema.InvalidPath, "%s has no such sub-attribute as the one behind the brackets", attribute)
+		}
+	}
+	if p.skipSpace(); p.pos < len(s) {
+		return Path{}, schema.Errorf(schema.InvalidPath, "the path goes on at byte %d, where its end was expected", p.pos)
+	}
+	return path, nil
+}
+
+// String prints the path so that ParsePath reads the same back.
+func (p Path) String() string {
+	if p.Element == nil {
+		return p.Path.String()
+	}
+	whole := p.Path
+	whole.Sub = nil
+	s := Elements{whole, p.Element}.String()
+	if p.Sub != nil {
+		s += "." + p.Sub.Name
+	}
+	return s
+}

@@ -1,0 +1,100 @@
+package patch
+
+import (
+	"github.com/tenantry/tenantry/scimserver/filter"
+	"github.com/tenantry/tenantry/scimserver/schema"
+)
+
+// MemberOp is a change of a group's members.
+type MemberOp struct {
+	// Op: Add and Remove change the given members only; Replace leaves exactly these.
+	Op Op
+	// All is set for a Remove of every member.
+	All bool
+	// IDs of the members, as they were sent, each once.
+	IDs []string
+	// Filter selects the members to remove where the client chose them by more than their ids; nil otherwise. Its paths
+	// are those of filter.MatchElement.
+	Filter filter.Filter
+}
+
+// SplitMembers separates the changes of a group's members, which a store keeps as rows, from the rest. Both keep their
+// order; a member operation and another one never touch the same attribute.
+func (r Request) SplitMembers() (members []MemberOp, rest []Operation) {
+	for _, op := range r.Operations {
+		if isMembers(op.Path.Path) {
+			members = append(members, memberOps(op)...)
+		} else {
+			rest = append(rest, op)
+		}
+	}
+	return members, rest
+}
+
+func isMembers(p schema.Path) bool {
+	return p.Schema != nil && p.Schema.ID == schema.CoreGroup && p.Attribute.Name == "members"
+}
+
+func memberOps(op Operation) []MemberOp {
+	ids := memberIDs(op.Value)
+	if op.Path.Element == nil {
+		return []MemberOp{{Op: op.Op, IDs: ids, All: op.Op == Remove && op.Value == nil}}
+	}
+	selected := MemberOp{Op: Remove, IDs: selectedIDs(op.Path.Element)}
+	if selected.IDs == nil {
+		selected.Filter = op.Path.Element
+	}
+	switch {
+	case op.Op == Remove:
+		return []MemberOp{selected}
+	case op.Op == Replace && selected.IDs != nil: // members[value eq "a"] becomes another member
+		return []MemberOp{selected, {Op: Add, IDs: ids}}
+	}
+	return []MemberOp{{Op: Add, IDs: ids}}
+}
+
+// memberIDs takes the ids out of a canonical value: of members, of one element, or of members.value.
+func memberIDs(value any) []string {
+	switch v := value.(type) {
+	case string:
+		return []string{v}
+	case schema.Object:
+		if id, ok := v["value"].(string); ok {
+			return []string{id}
+		}
+	case []any:
+		ids := make([]string, 0, len(v))
+		seen := make(map[string]bool, len(v))
+		for _, element := range v {
+			for _, id := range memberIDs(element) {
+				if !seen[id] {
+					seen[id] = true
+					ids = append(ids, id)
+				}
+			}
+		}
+		return ids
+	}
+	return nil
+}
+
+// selectedIDs returns the ids that a filter such as value eq "x" or value eq "y" selects, nil when it is another one.
+func selectedIDs(f filter.Filter) []string {
+	switch f := f.(type) {
+	case filter.Compare:
+		if f.Op == filter.Eq && f.Path.Sub.Name == "value" {
+			return []string{f.Value.Text}
+		}
+	case filter.Or:
+		var ids []string
+		for _, term := range f.Terms {
+			selected := selectedIDs(term)
+			if selected == nil {
+				return nil
+			}
+			ids = append(ids, selected...)
+		}
+		return ids
+	}
+	return nil
+}

@@ -1,0 +1,369 @@
+package patch
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/tenantry/tenantry/scimserver/filter"
+	"github.com/tenantry/tenantry/scimserver/schema"
+)
+
+const patchOp = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
+// Parse reads the body of a PATCH request: RFC 7644 section 3.5.2, both dialects of Entra, and what the quirks tell of.
+// An operation without path becomes one for each attribute of its value; values come out canonical.
+//
+// An attribute that the tenant does not have is ignored as a key of a value and where a URN qualifies it, as Entra does
+// with custom attributes; a bare path that names none is a mistake and is refused. The error is an *schema.Error:
+// invalidSyntax, invalidPath, invalidFilter, invalidValue, noTarget (a remove without path), mutability (a path that
+// only the server can write) or tooMany.
+func Parse(rt *schema.ResourceType, body []byte) (Request, error) {
+	message, err := schema.Decode(body)
+	if err != nil {
+		return Request{}, err
+	}
+	p := parser{rt: rt}
+	if schemas, ok := member(message, "schemas").([]any); !ok || !slices.ContainsFunc(schemas, isPatchOp) {
+		p.quirk(QuirkMissingSchemas)
+	}
+	operations, ok := member(message, "Operations").([]any)
+	if !ok {
+		return Request{}, syntax("a PATCH request has an array Operations")
+	}
+	if len(operations) == 0 {
+		p.quirk(QuirkNoOperations)
+	}
+	for _, operation := range operations {
+		if err := p.operation(operation); err != nil {
+			return Request{}, err
+		}
+	}
+	slices.Sort(p.quirks)
+	slices.Sort(p.ignored)
+	return Request{p.operations, p.quirks, slices.Compact(p.ignored)}, nil
+}
+
+func isPatchOp(urn any) bool {
+	s, ok := urn.(string)
+	return ok && strings.EqualFold(s, patchOp)
+}
+
+// member returns a value of a message, whose keys are read in any case.
+func member(message schema.Object, name string) any {
+	if value, ok := message[name]; ok {
+		return value
+	}
+	for _, key := range slices.Sorted(maps.Keys(message)) {
+		if strings.EqualFold(key, name) {
+			return message[key]
+		}
+	}
+	return nil
+}
+
+type parser struct {
+	rt         *schema.ResourceType
+	operations []Operation
+	quirks     []string
+	ignored    []string
+}
+
+func (p *parser) quirk(name string) {
+	if !slices.Contains(p.quirks, name) {
+		p.quirks = append(p.quirks, name)
+	}
+}
+
+func (p *parser) ignore(name string) {
+	p.quirk(QuirkUnknownAttribute)
+	if schema.IsName(name) {
+		p.ignored = append(p.ignored, name)
+	}
+}
+
+func (p *parser) operation(operation any) error {
+	message, ok := operation.(schema.Object)
+	if !ok {
+		return syntax("each of the Operations is an object")
+	}
+	name, _ := member(message, "op").(string)
+	op := Op(strings.ToLower(name))
+	switch op {
+	case Add, Remove, Replace:
+	default:
+		return syntax("each operation has an op: add, remove or replace")
+	}
+	if string(op) != name {
+		p.quirk(QuirkOpCase)
+	}
+	value := member(message, "value")
+	switch path := member(message, "path").(type) {
+	case nil:
+		return p.withoutPath(op, value)
+	case string:
+		if path == "" {
+			return p.withoutPath(op, value)
+		}
+		if op != Remove && !has(message, "value") {
+			return schema.Errorf(schema.InvalidValue, "an operation %s needs a value", op)
+		}
+		return p.withPath(op, path, value)
+	}
+	return syntax("the path of an operation is a string")
+}
+
+func has(message schema.Object, name string) bool {
+	for key := range message {
+		if strings.EqualFold(key, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutPath makes operations of the attributes in a value. What a whole resource could not have is passed over here as
+// it is there.
+func (p *parser) withoutPath(op Op, value any) error {
+	if op == Remove {
+		return schema.Errorf(schema.NoTarget, "an operation remove needs a path")
+	}
+	attributes, ok := value.(schema.Object)
+	if !ok {
+		return schema.Errorf(schema.InvalidValue, "an operation %s without path needs an object of attributes as its value", op)
+	}
+	for _, key := range slices.Sorted(maps.Keys(attributes)) {
+		if err := p.key(op, key, attributes[key]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *parser) key(op Op, key string, value any) error {
+	if s := p.schema(key); s != nil {
+		return p.schemaValues(op, s, value)
+	}
+	path, err := filter.ParsePath(p.rt, key)
+	if isInvalidPath(err) {
+		p.ignore(key)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch {
+	case path.Element != nil:
+		p.quirk(QuirkFilteredKey)
+	case strings.Contains(key, ":"):
+		p.quirk(QuirkQualifiedKey)
+	case path.Sub != nil:
+		p.quirk(QuirkDottedKey)
+	}
+	if path.ReadOnly() {
+		p.quirk(QuirkServerAttribute)
+		return nil
+	}
+	return p.emit(op, key, path, value)
+}
+
+// schema returns the schema whose URN stands alone as a key or path.
+func (p *parser) schema(urn string) *schema.Schema {
+	if strings.EqualFold(urn, p.rt.Schema.ID) {
+		return p.rt.Schema
+	}
+	return p.rt.Extension(urn)
+}
+
+// schemaValues takes an object of one schema's attributes apart. Unassigning it unassigns them.
+func (p *parser) schemaValues(op Op, s *schema.Schema, value any) error {
+	if attributes, ok := value.(schema.Object); ok {
+		for _, key := range slices.Sorted(maps.Keys(attributes)) {
+			path, err := filter.ParsePath(p.rt, s.ID+":"+key)
+			if isInvalidPath(err) {
+				p.ignore(s.ID + ":" + key)
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if path.ReadOnly() {
+				p.quirk(QuirkServerAttribute)
+				continue
+			}
+			if err := p.emit(op, s.ID+":"+key, path, attributes[key]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if value != nil && value != "" {
+		return schema.Errorf(schema.InvalidValue, "%s accepts an object of its attributes", s.ID)
+	}
+	for _, a := range s.Attributes {
+		path := filter.Path{Path: schema.Path{Schema: s, Attribute: a}}
+		if path.ReadOnly() {
+			continue
+		}
+		if err := p.append(Operation{Remove, path, nil}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *parser) withPath(op Op, name string, value any) error {
+	if s := p.schema(name); s != nil {
+		if op == Remove {
+			value = nil
+		}
+		return p.schemaValues(op, s, value)
+	}
+	path, err := filter.ParsePath(p.rt, name)
+	if isInvalidPath(err) {
+		attribute, _, _ := strings.Cut(name, "[")
+		_, unknown := p.rt.Path(attribute)
+		if unknown != nil && strings.Contains(attribute, ":") && schema.IsName(attribute) {
+			p.ignore(attribute)
+			return nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if path.ReadOnly() {
+		if path.Schema == nil && path.Attribute.Name == "schemas" { // derived from the values
+			p.quirk(QuirkServerAttribute)
+			return nil
+		}
+		return schema.Errorf(schema.IsMutability, "%s is written by the server only", path.Path)
+	}
+	return p.emit(op, name, path, value)
+}
+
+func isInvalidPath(err error) bool {
+	var cause *schema.Error
+	return errors.As(err, &cause) && cause.ScimType == schema.InvalidPath
+}
+
+// emit appends the operation in plain form.
+func (p *parser) emit(op Op, name string, path filter.Path, value any) error {
+	p.nameQuirks(name, path)
+	if path.Attribute.Mutability == schema.WriteOnly {
+		p.quirk(QuirkPassword)
+		return nil
+	}
+	if op == Remove {
+		return p.emitRemove(path, value)
+	}
+	if path.Element == nil && path.Sub == nil && path.Attribute.Type == schema.TypeComplex && !path.Attribute.MultiValued {
+		if array, ok := value.([]any); ok && len(array) == 1 {
+			p.quirk(QuirkWrappedValue)
+			value = array[0]
+		}
+		if object, ok := value.(schema.Object); ok {
+			return p.emitComplex(op, path, object)
+		}
+	}
+	normalized, err := p.normalize(path, value)
+	if err != nil {
+		return err
+	}
+	if normalized != nil {
+		return p.append(Operation{op, path, normalized})
+	}
+	if op == Add && path.Sub == nil && path.Attribute.MultiValued {
+		return nil // no values are added
+	}
+	return p.append(Operation{Remove, path, nil})
+}
+
+func (p *parser) emitRemove(path filter.Path, value any) error {
+	if value == nil {
+		return p.append(Operation{Remove, path, nil})
+	}
+	p.quirk(QuirkRemoveWithValue)
+	if !path.Attribute.MultiValued || path.Sub != nil || path.Element != nil {
+		return p.append(Operation{Remove, path, nil})
+	}
+	values, err := p.normalize(path, value)
+	if err != nil || values == nil {
+		return err // of no values none are removed: anything else could empty a group by mistake
+	}
+	return p.append(Operation{Remove, path, values})
+}
+
+// emitComplex leaves the sub-attributes alone that the object does not have, and unassigns those that it has without a
+// value (RFC 7644 section 3.5.2.3).
+func (p *parser) emitComplex(op Op, path filter.Path, object schema.Object) error {
+	normalized, err := p.normalize(path, object)
+	if err != nil {
+		return err
+	}
+	if normalized != nil {
+		if err := p.append(Operation{op, path, normalized}); err != nil {
+			return err
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		sub := path
+		sub.Sub = path.Attribute.Sub(key)
+		if sub.Sub == nil || sub.ReadOnly() {
+			continue
+		}
+		if value, err := p.normalize(sub, object[key]); err == nil && value == nil {
+			if err := p.append(Operation{Remove, sub, nil}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p *parser) normalize(path filter.Path, value any) (any, error) {
+	normalize := p.rt.NormalizeValue
+	if path.Element != nil && path.Sub == nil {
+		normalize = p.rt.NormalizeElement
+	}
+	value, lenience, err := normalize(path.Path, value)
+	for _, l := range leniences {
+		if lenience&l.bit != 0 {
+			p.quirk(l.quirk)
+		}
+	}
+	return value, err
+}
+
+func (p *parser) append(op Operation) error {
+	if len(p.operations) == MaxOperations {
+		return schema.Errorf(schema.TooMany, "a PATCH request can have at most %d operations", MaxOperations)
+	}
+	p.operations = append(p.operations, op)
+	return nil
+}
+
+// nameQuirks compares the name that was sent with the canonical one.
+func (p *parser) nameQuirks(name string, path filter.Path) {
+	name, _, _ = strings.Cut(name, "[")
+	canonical := path.Attribute.Name
+	if path.Sub != nil && path.Element == nil {
+		canonical += "." + path.Sub.Name
+	}
+	if !strings.HasSuffix(name, canonical) {
+		p.quirk(QuirkNameCase)
+	}
+	urn := strings.TrimRight(name[:max(0, len(name)-len(canonical))], ":")
+	if path.Schema == nil || !path.Schema.IsExtension() {
+		return
+	}
+	switch {
+	case strings.EqualFold(urn, path.Schema.ID):
+	case strings.EqualFold(strings.TrimRight(urn, "."), path.Schema.ID):
+		p.quirk(QuirkURNDot)
+	default:
+		p.quirk(QuirkUnqualifiedExtension)
+	}
+}
+
+func syntax(detail string) *schema.Error { return schema.Errorf(schema.InvalidSyntax, "%s", detail) }

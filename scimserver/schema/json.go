@@ -1,0 +1,44 @@
+package schema
+
+import "encoding/json"
+
+// MarshalJSON gives the definition as RFC 7643 section 7 wants it at /Schemas, without "schemas" and "meta". The core
+// schemas also list externalId, which is a common attribute, because Entra looks there for every attribute it maps.
+func (s *Schema) MarshalJSON() ([]byte, error) {
+	attributes := s.Attributes
+	if !s.IsExtension() {
+		for _, a := range completed(common()) {
+			if a.Name == "externalId" {
+				attributes = append([]*Attribute{a}, attributes...)
+			}
+		}
+	}
+	return json.Marshal(struct {
+		ID          string       `json:"id"`
+		Name        string       `json:"name"`
+		Description string       `json:"description"`
+		Attributes  []*Attribute `json:"attributes"`
+	}{s.ID, s.Name, s.Description, attributes})
+}
+
+// MarshalJSON gives the definition as RFC 7643 section 7 wants it, with every characteristic spelled out.
+func (a *Attribute) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Name            string       `json:"name"`
+		Type            Type         `json:"type"`
+		SubAttributes   []*Attribute `json:"subAttributes,omitempty"`
+		MultiValued     bool         `json:"multiValued"`
+		Description     string       `json:"description"`
+		Required        bool         `json:"required"`
+		CanonicalValues []string     `json:"canonicalValues,omitempty"`
+		CaseExact       bool         `json:"caseExact"`
+		Mutability      Mutability   `json:"mutability"`
+		Returned        Returned     `json:"returned"`
+		Uniqueness      Uniqueness   `json:"uniqueness"`
+		ReferenceTypes  []string     `json:"referenceTypes,omitempty"`
+	}{
+		a.Name, orDefault(a.Type, TypeString), a.SubAttributes, a.MultiValued, a.Description, a.Required,
+		a.CanonicalValues, a.CaseExact, orDefault(a.Mutability, ReadWrite), orDefault(a.Returned, ReturnedDefault),
+		orDefault(a.Uniqueness, UniquenessNone), a.ReferenceTypes,
+	})
+}
