@@ -1,0 +1,266 @@
+package directory
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/filter"
+	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// Defaults is one UserDefaults resource, checked and ready to be applied.
+type Defaults struct {
+	Name       string
+	Generation int64
+
+	always  bool
+	matches filter.Filter // nil matches everybody
+	values  schema.Object
+	digest  string
+}
+
+// NewDefaults checks a UserDefaults resource against its tenant's catalog. The error says which field is wrong and what
+// would be right.
+func NewDefaults(ud *v1alpha1.UserDefaults, catalog v1alpha1.Catalog) (*Defaults, error) {
+	users := schema.User()
+	spec := ud.Spec
+	for _, company := range spec.Companies {
+		if !slices.Contains(catalog.Companies, company) {
+			return nil, fmt.Errorf("UserDefaults %s: company %q is not in spec.catalog.companies of the tenant", ud.Name, company)
+		}
+	}
+	for _, role := range spec.Roles {
+		if !slices.Contains(catalog.Roles, role) {
+			return nil, fmt.Errorf("UserDefaults %s: role %q is not in spec.catalog.roles of the tenant", ud.Name, role)
+		}
+	}
+	matches, err := condition(users, spec)
+	if err != nil {
+		return nil, fmt.Errorf("UserDefaults %s: %w", ud.Name, err)
+	}
+	values, err := defaultValues(users, ud.Name, spec)
+	if err != nil {
+		return nil, fmt.Errorf("UserDefaults %s: %w", ud.Name, err)
+	}
+	encoded, err := json.Marshal(spec)
+	if err != nil {
+		return nil, fmt.Errorf("UserDefaults %s: %w", ud.Name, err)
+	}
+	digest := sha256.Sum256(append([]byte(ud.Name+"\x00"), encoded...))
+	return &Defaults{
+		Name: ud.Name, Generation: ud.Generation,
+		always: spec.Apply == v1alpha1.ApplyAlways, matches: matches, values: values,
+		digest: hex.EncodeToString(digest[:]),
+	}, nil
+}
+
+// condition is the filter that a user must match: configurationFilter, filter, both, or nil for everybody.
+func condition(users *schema.ResourceType, spec v1alpha1.UserDefaultsSpec) (filter.Filter, error) {
+	var terms []filter.Filter
+	if spec.ConfigurationFilter != "" {
+		path, err := users.Path(schema.MediusUser + ":configurationFilter")
+		if err != nil {
+			return nil, err
+		}
+		terms = append(terms, filter.Compare{
+			Path: path, Op: filter.Eq, Value: filter.Value{Kind: filter.String, Text: spec.ConfigurationFilter},
+		})
+	}
+	if spec.Filter != "" {
+		parsed, err := filter.Parse(users, spec.Filter)
+		if err != nil {
+			return nil, fmt.Errorf("filter: %w", err)
+		}
+		terms = append(terms, parsed)
+	}
+	switch len(terms) {
+	case 0:
+		return nil, nil
+	case 1:
+		return terms[0], nil
+	default:
+		return filter.And{Terms: terms}, nil
+	}
+}
+
+// defaultValues are the attributes that the defaults give, in canonical form.
+func defaultValues(users *schema.ResourceType, name string, spec v1alpha1.UserDefaultsSpec) (schema.Object, error) {
+	values := schema.Object{
+		schema.TenantryUser: schema.Object{"defaults": name, "companies": strings2any(spec.Companies)},
+	}
+	if len(spec.Roles) > 0 {
+		roles := make([]any, len(spec.Roles))
+		for i, role := range spec.Roles {
+			roles[i] = schema.Object{"value": role}
+		}
+		values["roles"] = roles
+	}
+	for attribute, value := range map[string]string{
+		"locale": spec.Locale, "preferredLanguage": spec.PreferredLanguage, "timezone": spec.Timezone,
+	} {
+		if value != "" {
+			values[attribute] = value
+		}
+	}
+	for _, a := range spec.Attributes {
+		path, value, err := attributeDefault(users, a.Path, a.Value)
+		if err != nil {
+			return nil, fmt.Errorf("attributes: %w", err)
+		}
+		place(values, path, value)
+	}
+	return values, nil
+}
+
+// CheckAttribute returns an error that says why a default cannot be given to the attribute at path, nil if it can.
+func CheckAttribute(path, value string) error {
+	_, _, err := attributeDefault(schema.User(), path, value)
+	return err
+}
+
+func attributeDefault(users *schema.ResourceType, name, value string) (schema.Path, any, error) {
+	path, err := users.Path(name)
+	if err != nil {
+		return schema.Path{}, nil, err
+	}
+	leaf := path.Leaf()
+	switch {
+	case path.Schema == nil || path.Schema.ID == schema.TenantryUser || path.String() == "userName" || path.String() == "active":
+		return schema.Path{}, nil, fmt.Errorf("%s cannot be given a default: it is the client's or the server's", path)
+	case path.Attribute.MultiValued || leaf.MultiValued:
+		return schema.Path{}, nil, fmt.Errorf("%s has several values; only attributes with one value can be given here", path)
+	case leaf.Type == schema.TypeComplex:
+		return schema.Path{}, nil, fmt.Errorf("%s is complex; name one of its sub-attributes", path)
+	case path.Attribute.Mutability != schema.ReadWrite || leaf.Mutability != schema.ReadWrite:
+		return schema.Path{}, nil, fmt.Errorf("%s is not writable", path)
+	}
+	// Normalize is what a client's value must pass too, so a default can never be what a client could not have sent.
+	var typed any = value
+	switch leaf.Type {
+	case schema.TypeInteger, schema.TypeDecimal:
+		typed = json.Number(value)
+	case schema.TypeBoolean, schema.TypeString, schema.TypeDateTime, schema.TypeReference, schema.TypeBinary, schema.TypeComplex:
+	}
+	probe := schema.Object{}
+	place(probe, path, typed)
+	normal, err := users.Normalize(probe)
+	if err != nil {
+		return schema.Path{}, nil, err
+	}
+	found := path.Values(normal)
+	if len(found) != 1 {
+		return schema.Path{}, nil, fmt.Errorf("%s does not take this value", path)
+	}
+	return path, found[0], nil
+}
+
+// place puts a value where path says, making the objects on the way.
+func place(obj schema.Object, path schema.Path, value any) {
+	if path.Schema != nil && path.Schema.IsExtension() {
+		obj = within(obj, path.Schema.ID)
+	}
+	if path.Sub == nil {
+		obj[path.Attribute.Name] = value
+		return
+	}
+	within(obj, path.Attribute.Name)[path.Sub.Name] = value
+}
+
+func within(obj schema.Object, name string) schema.Object {
+	inner, ok := obj[name].(schema.Object)
+	if !ok {
+		inner = schema.Object{}
+		obj[name] = inner
+	}
+	return inner
+}
+
+// laid returns the client's document with the defaults laid under it: a value of the client's always wins. What the
+// server says of the defaults themselves is the defaults'. Neither argument is modified.
+func laid(defaults, document schema.Object) schema.Object {
+	out := under(defaults, document)
+	if own, ok := defaults[schema.TenantryUser]; ok {
+		out[schema.TenantryUser] = own
+	}
+	return out
+}
+
+func under(defaults, document schema.Object) schema.Object {
+	out := make(schema.Object, len(document)+len(defaults))
+	for name, value := range document {
+		out[name] = value
+	}
+	for name, value := range defaults {
+		has, ok := out[name]
+		if !ok {
+			out[name] = value
+			continue
+		}
+		theirs, isObject := has.(schema.Object)
+		ours, alsoObject := value.(schema.Object)
+		if isObject && alsoObject {
+			out[name] = under(ours, theirs)
+		}
+	}
+	return out
+}
+
+// rules are the defaults of a tenant at one time, in the order in which they are tried.
+type rules struct {
+	ordered []*Defaults
+	digest  string
+}
+
+func newRules(ordered []*Defaults) *rules {
+	digest := sha256.New()
+	for _, d := range ordered {
+		digest.Write([]byte(d.digest))
+	}
+	return &rules{ordered: slices.Clone(ordered), digest: hex.EncodeToString(digest.Sum(nil))}
+}
+
+// first returns the first defaults that match the user as the client sent it, nil for none.
+func (r *rules) first(document schema.Object) *Defaults {
+	for _, d := range r.ordered {
+		if d.matches == nil || filter.Match(d.matches, document) {
+			return d
+		}
+	}
+	return nil
+}
+
+// apply sets which defaults match and are carried, stamps document where the user is arriving, and returns the values
+// that follow a UserDefaults, nil for none.
+func (r *rules) apply(rec *store.Record, document schema.Object, arriving bool) (overlay schema.Object) {
+	match := r.first(document)
+	stamped, _ := document[schema.TenantryUser].(schema.Object)
+	rec.Defaults, _ = stamped["defaults"].(string)
+	if match == nil {
+		return nil
+	}
+	rec.Matched = match.Name
+	switch {
+	case match.always:
+		rec.Defaults = match.Name
+		return match.values
+	case arriving:
+		rec.Defaults = match.Name
+		for name, value := range laid(match.values, document) {
+			document[name] = value
+		}
+	}
+	return nil
+}
+
+func strings2any(in []string) []any {
+	out := make([]any, len(in))
+	for i, s := range in {
+		out[i] = s
+	}
+	return out
+}

@@ -1,0 +1,201 @@
+// Package directory is what one tenant's directory means: users, groups and memberships with their uniqueness and
+// versions, the defaults that users receive, and the provisioning log. It knows nothing of HTTP, and of storage only
+// the store interface.
+package directory
+
+import (
+	"encoding/json"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tenantry/tenantry/scimserver/filter"
+	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// Directory is one tenant's users and groups. Its methods may be called from any number of goroutines.
+type Directory struct {
+	store  store.Store
+	users  *schema.ResourceType
+	groups *schema.ResourceType
+	now    func() time.Time
+	newID  func() (uuid.UUID, error)
+
+	rules    atomic.Pointer[rules]
+	rulesNew chan struct{}
+	followed atomic.Pointer[rules]
+}
+
+// Options are what a Directory is made of.
+type Options struct {
+	Store store.Store
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+// New returns a directory over a store. It has no defaults until SetDefaults.
+func New(o Options) *Directory {
+	d := &Directory{
+		store:    o.Store,
+		users:    schema.User(),
+		groups:   schema.Group(),
+		now:      o.Now,
+		newID:    uuid.NewV7,
+		rulesNew: make(chan struct{}, 1),
+	}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	d.rules.Store(&rules{})
+	return d
+}
+
+// Type returns the resource type of a kind.
+func (d *Directory) Type(kind store.Kind) *schema.ResourceType {
+	if kind == store.Group {
+		return d.groups
+	}
+	return d.users
+}
+
+// Caller is who asks for a change, for the provisioning log.
+type Caller struct {
+	// Client is the ID of the credential.
+	Client string
+	// RequestID is the ID of the request.
+	RequestID string
+}
+
+// Resource is one user or group as a client may see it.
+type Resource struct {
+	Kind     store.Kind
+	ID       string
+	Version  int64
+	Created  time.Time
+	Modified time.Time
+	// Attributes are the client's and the defaults'; those that the server makes (id, meta, schemas, members, groups) are
+	// not among them.
+	Attributes schema.Object
+	// Members of a group, where they were asked for.
+	Members []store.Member
+	// Groups that a user or group is a direct member of, where they were asked for.
+	Groups []Membership
+}
+
+// Membership is one group that a resource is a direct member of.
+type Membership struct {
+	Group   string
+	Display string
+}
+
+// resource turns a stored record into what a client may see.
+func (d *Directory) resource(rec *store.Record) (Resource, error) {
+	attributes, err := effective(rec)
+	if err != nil {
+		return Resource{}, err
+	}
+	return Resource{
+		Kind: rec.Kind, ID: rec.ID, Version: rec.Version, Created: rec.Created, Modified: rec.Modified,
+		Attributes: attributes,
+	}, nil
+}
+
+// effective returns the client's values and, where the client has none, those that follow a UserDefaults.
+func effective(rec *store.Record) (schema.Object, error) {
+	document, err := decode(rec.Document)
+	if err != nil {
+		return nil, fmt.Errorf("stored %s %s: %w", rec.Kind, rec.ID, err)
+	}
+	if len(rec.Overlay) == 0 {
+		return document, nil
+	}
+	overlay, err := decode(rec.Overlay)
+	if err != nil {
+		return nil, fmt.Errorf("stored defaults of %s %s: %w", rec.Kind, rec.ID, err)
+	}
+	return laid(overlay, document), nil
+}
+
+func decode(document []byte) (schema.Object, error) {
+	obj, err := schema.Decode(document)
+	if err != nil {
+		return nil, err
+	}
+	return obj, nil
+}
+
+// uniqueAttribute is the attribute that no two resources of a kind may share, apart from case: what Entra matches on.
+func uniqueAttribute(kind store.Kind) string {
+	if kind == store.Group {
+		return "displayName"
+	}
+	return "userName"
+}
+
+// fill writes everything into rec that follows from the client's values: the unique key, the narrow columns, the
+// defaults that apply and the index. The record's identity, version and times are the caller's.
+func (d *Directory) fill(rec *store.Record, document schema.Object, rules *rules, arriving bool) error {
+	key, _ := document[uniqueAttribute(rec.Kind)].(string)
+	if key == "" {
+		return schema.Errorf(schema.InvalidValue, "%s is required and must not be empty", uniqueAttribute(rec.Kind))
+	}
+	rec.Key = schema.Fold(key)
+	rec.ExternalID, _ = document["externalId"].(string)
+	rec.Active = true
+	if rec.Kind == store.User {
+		active, given := document["active"].(bool)
+		if !given {
+			// RFC 7643 leaves the default to the server. A user that arrives without it is one that may sign in.
+			active = true
+			document["active"] = true
+		}
+		rec.Active = active
+	}
+
+	seen := document
+	rec.Overlay, rec.Matched = nil, ""
+	if rec.Kind == store.User {
+		overlay := rules.apply(rec, document, arriving)
+		if overlay != nil {
+			seen = laid(overlay, document)
+			encoded, err := json.Marshal(overlay)
+			if err != nil {
+				return fmt.Errorf("encode defaults: %w", err)
+			}
+			rec.Overlay = encoded
+		}
+	}
+	encoded, err := json.Marshal(document)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", rec.Kind, err)
+	}
+	rec.Document = encoded
+	rec.Index = d.Type(rec.Kind).IndexKeys(seen)
+	return nil
+}
+
+// forFilter is the object that a filter is evaluated on: with the attributes that the server makes.
+func forFilter(rec *store.Record, attributes schema.Object) schema.Object {
+	attributes["id"] = rec.ID
+	attributes["meta"] = schema.Object{
+		"resourceType": rec.Kind.String(),
+		"created":      rec.Created.UTC().Format(time.RFC3339Nano),
+		"lastModified": rec.Modified.UTC().Format(time.RFC3339Nano),
+		"version":      Version(rec.Version),
+	}
+	return attributes
+}
+
+// Version is a resource's version as an entity tag (RFC 7644 section 3.14).
+func Version(version int64) string {
+	return fmt.Sprintf("W/%q", fmt.Sprint(version))
+}
+
+// CheckUserFilter returns an error that says what is wrong with a SCIM filter over users, nil if it parses.
+func CheckUserFilter(s string) error {
+	_, err := filter.Parse(schema.User(), s)
+	return err
+}

@@ -1,0 +1,144 @@
+package directory
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// followBatch is how many users are looked at in one transaction: enough to be quick, few enough that a client that
+// waits behind it notices nothing.
+const followBatch = 100
+
+// followedKey is under which the store keeps the digest of the rules that every user was last held against.
+const followedKey = "defaults-followed"
+
+// SetDefaults replaces the tenant's defaults; they are given in the order in which they are tried on a user. Users that arrive or change from now on receive them; Follow brings those
+// that are there already.
+func (d *Directory) SetDefaults(all []*Defaults) {
+	d.rules.Store(newRules(all))
+	select {
+	case d.rulesNew <- struct{}{}:
+	default: // Follow has a wake-up waiting already.
+	}
+}
+
+// Follow holds every user against the defaults each time these change, until ctx ends. Where it was interrupted, it
+// begins again at the next start. The error is the store's; calling Follow again tries again.
+func (d *Directory) Follow(ctx context.Context) error {
+	for {
+		if err := d.follow(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.rulesNew:
+		}
+	}
+}
+
+func (d *Directory) follow(ctx context.Context) error {
+	current := d.rules.Load()
+	done, err := d.store.Meta(ctx, followedKey)
+	if err != nil {
+		return fmt.Errorf("read which defaults were followed: %w", err)
+	}
+	if done != current.digest {
+		after := store.Start
+		for after != "" {
+			if d.rules.Load() != current {
+				return nil // Newer ones are there, and rulesNew says so.
+			}
+			if after, err = d.followStep(ctx, current, after); err != nil {
+				return fmt.Errorf("apply defaults to the users that are there: %w", err)
+			}
+		}
+		err := d.store.Update(ctx, func(tx store.Tx) error { return tx.SetMeta(ctx, followedKey, current.digest) })
+		if err != nil {
+			return fmt.Errorf("remember which defaults were followed: %w", err)
+		}
+	}
+	d.followed.Store(current)
+	return nil
+}
+
+// followStep holds the next users against the rules and returns the last id it saw, "" at the end. It reads in the
+// writer's transaction, so that a change by a client is either seen here or made under the new rules.
+func (d *Directory) followStep(ctx context.Context, current *rules, after string) (last string, err error) {
+	now := d.now()
+	err = d.store.Update(ctx, func(tx store.Tx) error {
+		last = ""
+		page, err := tx.Find(ctx, store.Query{Kind: store.User, After: after, Limit: followBatch})
+		if err != nil {
+			return err
+		}
+		for i := range page.Records {
+			if err := d.followUser(ctx, tx, &page.Records[i], current, now); err != nil {
+				return err
+			}
+		}
+		if len(page.Records) == followBatch {
+			last = page.Records[followBatch-1].ID
+		}
+		return nil
+	})
+	return last, err
+}
+
+func (d *Directory) followUser(ctx context.Context, tx store.Tx, old *store.Record, current *rules, now time.Time) error {
+	document, err := decode(old.Document)
+	if err != nil {
+		return fmt.Errorf("stored user %s: %w", old.ID, err)
+	}
+	next := *old
+	if err := d.fill(&next, document, current, false); err != nil {
+		return fmt.Errorf("stored user %s: %w", old.ID, err)
+	}
+	visible := !bytes.Equal(next.Overlay, old.Overlay)
+	if !visible && next.Matched == old.Matched && next.Defaults == old.Defaults {
+		return nil
+	}
+	if visible {
+		// Only what a client can see is a new version.
+		next.Version++
+		next.Modified = now
+	}
+	if err := tx.Replace(ctx, &next); err != nil {
+		return err
+	}
+	if !visible {
+		return nil
+	}
+	return tx.Append(ctx, store.Entry{
+		Time: now, Client: "defaults", Kind: store.User, ResourceID: next.ID, Operation: OperationDefaults,
+		Attributes: changedNames(d.users, old, &next), Defaults: next.Defaults, Outcome: OutcomeSuccess,
+	})
+}
+
+// Status counts what the directory holds, for the tenant's status.
+func (d *Directory) Status(ctx context.Context) (v1alpha1.DirectoryStatus, error) {
+	stats, err := d.store.Stats(ctx)
+	if err != nil {
+		return v1alpha1.DirectoryStatus{}, fmt.Errorf("count the directory: %w", err)
+	}
+	status := v1alpha1.DirectoryStatus{
+		Users: stats.Users, ActiveUsers: stats.ActiveUsers, Groups: stats.Groups, Memberships: stats.Memberships,
+	}
+	if followed := d.followed.Load(); followed != nil {
+		for _, r := range followed.ordered {
+			status.Defaults = append(status.Defaults, v1alpha1.DefaultsCount{
+				Name: r.Name, Generation: r.Generation,
+				MatchedUsers: stats.Matched[r.Name], AppliedUsers: stats.Defaults[r.Name],
+			})
+		}
+	}
+	return status, nil
+}

@@ -1,0 +1,120 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tenantry/tenantry/scimserver/filter"
+	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// Related says which attributes a reader wants that are not the resource's own but rows of memberships.
+type Related struct {
+	// Members of a group.
+	Members bool
+	// Groups of a user or group.
+	Groups bool
+}
+
+// Get returns one resource. The error is store.ErrNotFound or the store's.
+func (d *Directory) Get(ctx context.Context, kind store.Kind, id string, want Related) (Resource, error) {
+	rec, err := d.store.Get(ctx, kind, id)
+	if err != nil {
+		return Resource{}, err
+	}
+	resource, err := d.resource(&rec)
+	if err != nil {
+		return Resource{}, err
+	}
+	return resource, d.relate(ctx, &resource, want)
+}
+
+// relate loads the memberships that are wanted.
+func (d *Directory) relate(ctx context.Context, resource *Resource, want Related) (err error) {
+	if want.Members && resource.Kind == store.Group {
+		if resource.Members, err = d.store.Members(ctx, resource.ID); err != nil {
+			return fmt.Errorf("members of group %s: %w", resource.ID, err)
+		}
+	}
+	if want.Groups && resource.Kind == store.User {
+		groups, err := d.store.Groups(ctx, resource.ID)
+		if err != nil {
+			return fmt.Errorf("groups of user %s: %w", resource.ID, err)
+		}
+		for i := range groups {
+			attributes, err := effective(&groups[i])
+			if err != nil {
+				return err
+			}
+			display, _ := attributes["displayName"].(string)
+			resource.Groups = append(resource.Groups, Membership{Group: groups[i].ID, Display: display})
+		}
+	}
+	return nil
+}
+
+// Query asks for a page of a list (RFC 7644 section 3.4.2).
+type Query struct {
+	// Filter in SCIM notation; "" lists everything.
+	Filter string
+	// Offset of the first resource, counted from 0.
+	Offset int
+	// Limit of resources in the page; 0 only counts.
+	Limit int
+	// Want says which memberships each resource needs.
+	Want Related
+}
+
+// List is a page of resources, in the order in which they were created.
+type List struct {
+	Resources []Resource
+	// Total is how many match in all.
+	Total int
+}
+
+// List returns the resources that match. The error is a *schema.Error for the filter, or the store's.
+func (d *Directory) List(ctx context.Context, kind store.Kind, q Query) (List, error) {
+	query := store.Query{Kind: kind, Offset: q.Offset, Limit: q.Limit}
+	if q.Filter != "" {
+		parsed, err := filter.Parse(d.Type(kind), q.Filter)
+		if err != nil {
+			return List{}, err
+		}
+		related, err := d.resolveRelated(ctx, kind, parsed)
+		if err != nil {
+			return List{}, err
+		}
+		query.Filter = related.narrow(parsed)
+		query.Match = func(rec *store.Record) (bool, error) {
+			attributes, err := effective(rec)
+			if err != nil {
+				return false, err
+			}
+			return filter.Match(parsed, related.inject(rec.ID, forFilter(rec, attributes))), nil
+		}
+	}
+	page, err := d.store.Find(ctx, query)
+	if err != nil {
+		return List{}, err
+	}
+	list := List{Resources: make([]Resource, len(page.Records)), Total: page.Total}
+	for i := range page.Records {
+		if list.Resources[i], err = d.resource(&page.Records[i]); err != nil {
+			return List{}, err
+		}
+		if err := d.relate(ctx, &list.Resources[i], q.Want); err != nil {
+			return List{}, err
+		}
+	}
+	return list, nil
+}
+
+// matchesMember evaluates a value path's filter, such as type eq "User", on one member.
+func matchesMember(f filter.Filter, m store.Member) bool {
+	return filter.Match(f, schema.Object{"members": []any{memberObject(m)}})
+}
+
+func memberObject(m store.Member) schema.Object {
+	return schema.Object{"value": m.ID, "type": m.Kind.String()}
+}

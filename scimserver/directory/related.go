@@ -1,0 +1,161 @@
+package directory
+
+import (
+	"context"
+	"slices"
+
+	"github.com/tenantry/tenantry/scimserver/filter"
+	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// related answers the terms of one filter that ask for memberships: members eq "…" of groups, groups eq "…" of users.
+// They are looked up from the other side, so that no group's members are ever read to find the groups of one user.
+type related struct {
+	kind store.Kind
+	id   schema.Path
+	// holders are, for each id that the filter compares with, the resources that have it as a value of the attribute.
+	holders map[string][]string
+}
+
+// attribute is the multi-valued attribute that is made of membership rows.
+func (r *related) attribute() string {
+	if r.kind == store.Group {
+		return "members"
+	}
+	return "groups"
+}
+
+func (d *Directory) resolveRelated(ctx context.Context, kind store.Kind, f filter.Filter) (*related, error) {
+	id, err := d.Type(kind).Path("id")
+	if err != nil {
+		return nil, err
+	}
+	r := &related{kind: kind, id: id, holders: map[string][]string{}}
+	if err := r.collect(f); err != nil {
+		return nil, err
+	}
+	for id := range r.holders {
+		if kind == store.Group {
+			groups, err := d.store.Groups(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			for i := range groups {
+				r.holders[id] = append(r.holders[id], groups[i].ID)
+			}
+			continue
+		}
+		members, err := d.store.Members(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range members {
+			r.holders[id] = append(r.holders[id], m.ID)
+		}
+	}
+	for id := range r.holders {
+		slices.Sort(r.holders[id])
+	}
+	return r, nil
+}
+
+// collect finds the ids that the filter compares memberships with.
+func (r *related) collect(f filter.Filter) error {
+	switch node := f.(type) {
+	case filter.And:
+		return r.collectAll(node.Terms)
+	case filter.Or:
+		return r.collectAll(node.Terms)
+	case filter.Not:
+		return r.collect(node.Term)
+	case filter.Elements:
+		return r.collect(node.Filter)
+	case filter.Present:
+		if r.concerns(node.Path) {
+			return r.unsupported()
+		}
+	case filter.Compare:
+		if !r.concerns(node.Path) {
+			return nil
+		}
+		if node.Op != filter.Eq || node.Path.Sub == nil || node.Path.Sub.Name != "value" {
+			return r.unsupported()
+		}
+		r.holders[node.Value.Text] = nil
+	}
+	return nil
+}
+
+func (r *related) collectAll(terms []filter.Filter) error {
+	for _, term := range terms {
+		if err := r.collect(term); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *related) concerns(path schema.Path) bool {
+	return path.Attribute.Name == r.attribute() && (path.Schema == nil || !path.Schema.IsExtension())
+}
+
+func (r *related) unsupported() error {
+	return schema.Errorf(schema.InvalidFilter, "%s can only be compared by value with eq, as in %s eq \"id\"", r.attribute(), r.attribute())
+}
+
+// maxNarrowed is how many ids a filter is narrowed to. Where a membership term has more, the candidates are walked.
+const maxNarrowed = 200
+
+// narrow replaces the membership terms of a conjunction by the ids that fulfil them, which a store finds by its index.
+func (r *related) narrow(f filter.Filter) filter.Filter {
+	switch node := f.(type) {
+	case filter.And:
+		terms := make([]filter.Filter, len(node.Terms))
+		for i, term := range node.Terms {
+			terms[i] = r.narrow(term)
+		}
+		return filter.And{Terms: terms}
+	case filter.Elements:
+		if inner, ok := node.Filter.(filter.Compare); ok && r.concerns(inner.Path) {
+			return r.narrow(inner)
+		}
+	case filter.Compare:
+		if ids := r.holders[node.Value.Text]; r.concerns(node.Path) && len(ids) <= maxNarrowed {
+			return r.oneOf(ids)
+		}
+	}
+	return f
+}
+
+// oneOf is the filter for these ids.
+func (r *related) oneOf(ids []string) filter.Filter {
+	is := func(id string) filter.Filter {
+		return filter.Compare{Path: r.id, Op: filter.Eq, Value: filter.Value{Kind: filter.String, Text: id}}
+	}
+	switch len(ids) {
+	case 0:
+		return is("") // No resource has an empty id.
+	case 1:
+		return is(ids[0])
+	}
+	terms := make([]filter.Filter, len(ids))
+	for i, id := range ids {
+		terms[i] = is(id)
+	}
+	return filter.Or{Terms: terms}
+}
+
+// inject gives a candidate those values of the attribute that the filter asks for.
+func (r *related) inject(id string, obj schema.Object) schema.Object {
+	var values []any
+	for value, holders := range r.holders {
+		if _, holds := slices.BinarySearch(holders, id); holds {
+			values = append(values, schema.Object{"value": value})
+		}
+	}
+	if len(values) > 0 {
+		obj[r.attribute()] = values
+	}
+	return obj
+}

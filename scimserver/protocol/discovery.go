@@ -1,0 +1,134 @@
+package protocol
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+const (
+	configSchema       = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
+	resourceTypeSchema = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
+	schemaSchema       = "urn:ietf:params:scim:schemas:core:2.0:Schema"
+)
+
+// serviceProviderConfig says what this server can do (RFC 7643 section 5), and nothing that it cannot.
+func (s *Server) serviceProviderConfig(r *request) error {
+	unsupported := schema.Object{"supported": false}
+	write(r.out, http.StatusOK, schema.Object{
+		"schemas":        []any{configSchema},
+		"patch":          schema.Object{"supported": true},
+		"bulk":           schema.Object{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"filter":         schema.Object{"supported": true, "maxResults": MaxCount},
+		"changePassword": unsupported,
+		"sort":           unsupported,
+		"etag":           unsupported,
+		"authenticationSchemes": []any{schema.Object{
+			"type": "oauthbearertoken", "name": "Secret Token", "primary": true,
+			"description": "The tenant's Secret Token as a bearer token (RFC 6750)",
+			"specUri":     "https://www.rfc-editor.org/rfc/rfc6750",
+		}},
+		"meta": schema.Object{"resourceType": "ServiceProviderConfig", "location": r.base + "/ServiceProviderConfig"},
+	})
+	return nil
+}
+
+// types are the resource types that the tenant offers.
+func (s *Server) types(r *request) []*schema.ResourceType {
+	var types []*schema.ResourceType
+	if r.settings.UsersEnabled() {
+		types = append(types, s.directory.Type(store.User))
+	}
+	if r.settings.GroupsEnabled() {
+		types = append(types, s.directory.Type(store.Group))
+	}
+	return types
+}
+
+func (s *Server) resourceTypes(r *request) error {
+	var all []any
+	for _, rt := range s.types(r) {
+		all = append(all, describeType(r, rt))
+	}
+	return r.whole(all)
+}
+
+func (s *Server) resourceType(r *request) error {
+	for _, rt := range s.types(r) {
+		if strings.EqualFold(rt.ID, r.http.PathValue("id")) {
+			write(r.out, http.StatusOK, describeType(r, rt))
+			return nil
+		}
+	}
+	return &Error{Status: http.StatusNotFound, Detail: "there is no such resource type; /ResourceTypes lists them"}
+}
+
+func describeType(r *request, rt *schema.ResourceType) schema.Object {
+	extensions := make([]any, len(rt.Extensions))
+	for i, extension := range rt.Extensions {
+		extensions[i] = schema.Object{"schema": extension.ID, "required": false}
+	}
+	return schema.Object{
+		"schemas": []any{resourceTypeSchema}, "id": rt.ID, "name": rt.Name, "description": rt.Description,
+		"endpoint": rt.Endpoint, "schema": rt.Schema.ID, "schemaExtensions": extensions,
+		"meta": schema.Object{"resourceType": "ResourceType", "location": r.base + "/ResourceTypes/" + rt.ID},
+	}
+}
+
+// publishedSchema is a schema definition with the attributes that every resource has (RFC 7643 section 7).
+type publishedSchema struct {
+	Schemas     []string            `json:"schemas"`
+	ID          string              `json:"id"`
+	Name        string              `json:"name"`
+	Description string              `json:"description"`
+	Attributes  []*schema.Attribute `json:"attributes"`
+	Meta        schema.Object       `json:"meta"`
+}
+
+func (s *Server) allSchemas(r *request) []publishedSchema {
+	var all []publishedSchema
+	for _, rt := range s.types(r) {
+		for _, definition := range append([]*schema.Schema{rt.Schema}, rt.Extensions...) {
+			all = append(all, publishedSchema{
+				Schemas: []string{schemaSchema}, ID: definition.ID, Name: definition.Name,
+				Description: definition.Description, Attributes: definition.Attributes,
+				Meta: schema.Object{"resourceType": "Schema", "location": r.base + "/Schemas/" + definition.ID},
+			})
+		}
+	}
+	return all
+}
+
+func (s *Server) schemas(r *request) error {
+	var all []any
+	for _, published := range s.allSchemas(r) {
+		all = append(all, published)
+	}
+	return r.whole(all)
+}
+
+func (s *Server) schema(r *request) error {
+	for _, published := range s.allSchemas(r) {
+		if strings.EqualFold(published.ID, r.http.PathValue("id")) {
+			write(r.out, http.StatusOK, published)
+			return nil
+		}
+	}
+	return &Error{Status: http.StatusNotFound, Detail: "there is no such schema; /Schemas lists them"}
+}
+
+// whole answers with a list in one page. Filtering discovery is refused as RFC 7644 section 4 asks.
+func (r *request) whole(all []any) error {
+	if r.http.URL.Query().Get("filter") != "" {
+		return &Error{Status: http.StatusForbidden, Detail: "discovery endpoints cannot be filtered (RFC 7644 section 4)"}
+	}
+	if all == nil {
+		all = []any{}
+	}
+	write(r.out, http.StatusOK, schema.Object{
+		"schemas": []any{listSchema}, "totalResults": len(all), "startIndex": 1, "itemsPerPage": len(all), "Resources": all,
+	})
+	return nil
+}

@@ -1,0 +1,73 @@
+package protocol
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/go-logr/logr"
+
+	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+const errorSchema = "urn:ietf:params:scim:api:messages:2.0:Error"
+
+// Error is an answer that is no success (RFC 7644 section 3.12).
+type Error struct {
+	// Status is the HTTP status code.
+	Status int
+	// ScimType is the keyword of RFC 7644 table 9, "" for none.
+	ScimType string
+	// Detail says what was wrong and what would be accepted.
+	Detail string
+	// RetryAfter is the header of that name, in seconds, "" for none.
+	RetryAfter string
+}
+
+func (e *Error) Error() string { return e.Detail }
+
+// describe finds the answer to an error. What the client cannot do anything about is logged, and the client is told no
+// more than when to try again.
+func (s *Server) describe(err error, log logr.Logger) *Error {
+	var answer *Error
+	var content *schema.Error
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &answer):
+		return answer
+	case errors.As(err, &content):
+		return &Error{Status: http.StatusBadRequest, ScimType: content.ScimType, Detail: content.Detail}
+	case errors.As(err, &tooLarge):
+		return &Error{Status: http.StatusRequestEntityTooLarge, Detail: "the request's body is larger than " + strconv.Itoa(MaxBody) + " bytes"}
+	case errors.Is(err, directory.ErrUniqueness):
+		return &Error{Status: http.StatusConflict, ScimType: "uniqueness", Detail: err.Error()}
+	case errors.Is(err, store.ErrNotFound):
+		return &Error{Status: http.StatusNotFound, Detail: "no resource has this id; it may have been deleted"}
+	case errors.Is(err, store.ErrUnavailable):
+		log.Error(err, "the storage is unavailable")
+		return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: "the directory is unavailable; nothing was changed"}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: "the request was given up before it was carried out"}
+	default:
+		log.Error(err, "a request failed")
+		return &Error{Status: http.StatusInternalServerError, Detail: "internal error; the operator of this server finds it by the request id"}
+	}
+}
+
+func writeError(w http.ResponseWriter, e *Error, requestID string) {
+	if e.RetryAfter != "" {
+		w.Header().Set("Retry-After", e.RetryAfter)
+	}
+	body := schema.Object{
+		"schemas": []any{errorSchema},
+		"status":  strconv.Itoa(e.Status),
+		"detail":  e.Detail + " (request " + requestID + ")",
+	}
+	if e.ScimType != "" {
+		body["scimType"] = e.ScimType
+	}
+	write(w, e.Status, body)
+}

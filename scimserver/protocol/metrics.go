@@ -1,0 +1,51 @@
+package protocol
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are what the server counts. No label has a value that a client chooses.
+type metrics struct {
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	dialect  *prometheus.CounterVec
+}
+
+func newMetrics(registerer prometheus.Registerer) *metrics {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "scim_requests_total", Help: "Requests by route, method and HTTP status.",
+		}, []string{"route", "method", "status"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "scim_request_duration_seconds", Help: "Time from the arrival of a request to its answer.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
+		}, []string{"route", "method"}),
+		dialect: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "scim_client_dialect_total", Help: "Accommodations made for clients that do not speak RFC 7644 to the letter.",
+		}, []string{"quirk"}),
+	}
+	registerer.MustRegister(m.requests, m.duration, m.dialect)
+	return m
+}
+
+func (m *metrics) observe(route, method string, status int, took time.Duration) {
+	known := []string{
+		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+	}
+	if !slices.Contains(known, method) {
+		method = "other"
+	}
+	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
+	m.duration.WithLabelValues(route, method).Observe(took.Seconds())
+}
+
+func (m *metrics) quirks(names []string) {
+	for _, name := range names {
+		m.dialect.WithLabelValues(name).Inc()
+	}
+}

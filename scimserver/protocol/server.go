@@ -1,0 +1,147 @@
+// Package protocol speaks SCIM 2.0 over HTTP (RFC 7644): routes, media types, errors, list responses and discovery. What
+// a request means to the directory is the directory's business.
+package protocol
+
+import (
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/auth"
+	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/settings"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+const (
+	// MaxBody is the greatest size of a request body in bytes: a group of 50,000 members fits.
+	MaxBody = 4 << 20
+	// DefaultCount is the size of a page where the client does not ask for one.
+	DefaultCount = 100
+	// MaxCount is the greatest size of a page; a client that asks for more gets this many.
+	MaxCount = 1000
+
+	// retryPaused is the Retry-After, in seconds, for a resource type that is switched off: less than Entra's cycle.
+	retryPaused = "600"
+	// retryUnavailable is the Retry-After, in seconds, while the storage is unavailable.
+	retryUnavailable = "10"
+)
+
+// Options are what a Server is made of.
+type Options struct {
+	Directory *directory.Directory
+	// Settings returns the current settings, nil while there are none.
+	Settings func() *settings.Snapshot
+	Log      logr.Logger
+	Metrics  prometheus.Registerer
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Server answers the SCIM requests of one tenant.
+type Server struct {
+	directory *directory.Directory
+	settings  func() *settings.Snapshot
+	auth      *auth.Authenticator
+	log       logr.Logger
+	metrics   *metrics
+	activity  activity
+	now       func() time.Time
+}
+
+// New returns a Server and registers its metrics.
+func New(o Options) *Server {
+	s := &Server{
+		directory: o.Directory, settings: o.Settings, log: o.Log, now: o.Now,
+		metrics: newMetrics(o.Metrics),
+	}
+	s.auth = auth.New(func() token.Set {
+		if current := s.settings(); current != nil {
+			return current.Verifiers
+		}
+		return token.Set{}
+	})
+	return s
+}
+
+// LastRequest is when a client last sent an authenticated request; the zero time if none did since the start.
+func (s *Server) LastRequest() time.Time { return s.activity.last() }
+
+// Handler serves everything below the base path.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	route := func(pattern string, methods map[string]endpoint) {
+		mux.Handle(v1alpha1.BasePath+pattern, s.instrument(v1alpha1.BasePath+pattern, methods))
+	}
+	route("/{$}", map[string]endpoint{http.MethodGet: s.serviceProviderConfig})
+	route("/ServiceProviderConfig", map[string]endpoint{http.MethodGet: s.serviceProviderConfig})
+	route("/ResourceTypes", map[string]endpoint{http.MethodGet: s.resourceTypes})
+	route("/ResourceTypes/{id}", map[string]endpoint{http.MethodGet: s.resourceType})
+	route("/Schemas", map[string]endpoint{http.MethodGet: s.schemas})
+	route("/Schemas/{id}", map[string]endpoint{http.MethodGet: s.schema})
+	for kind, endpointPath := range map[store.Kind]string{store.User: "/Users", store.Group: "/Groups"} {
+		route(endpointPath, map[string]endpoint{
+			http.MethodGet: s.on(kind, s.list), http.MethodPost: s.on(kind, s.create),
+		})
+		route(endpointPath+"/{id}", map[string]endpoint{
+			http.MethodGet: s.on(kind, s.get), http.MethodPut: s.on(kind, s.replace),
+			http.MethodPatch: s.on(kind, s.patch), http.MethodDelete: s.on(kind, s.delete),
+		})
+	}
+	mux.Handle("/", s.instrument("other", nil))
+	return normalised(mux)
+}
+
+// normalised cleans the path before it is routed: an administrator may paste the Tenant URL with a slash at its end, and
+// the mux would answer a doubled slash with a redirect, which Entra does not follow.
+func normalised(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if clean := path.Clean("/" + r.URL.Path); clean != r.URL.Path {
+			copied := r.Clone(r.Context())
+			copied.URL.Path, copied.URL.RawPath = clean, ""
+			r = copied
+		}
+		if r.URL.Path == v1alpha1.BasePath {
+			copied := r.Clone(r.Context())
+			copied.URL.Path, copied.URL.RawPath = v1alpha1.BasePath+"/", ""
+			r = copied
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// on binds a handler to a resource type, and answers 503 while the type is switched off: a 404 would make Entra
+// quarantine the job, an empty list would make it create everybody again later.
+func (s *Server) on(kind store.Kind, handle func(*request, store.Kind) error) endpoint {
+	return func(r *request) error {
+		enabled, field := r.settings.UsersEnabled(), "users"
+		if kind == store.Group {
+			enabled, field = r.settings.GroupsEnabled(), "groups"
+		}
+		if !enabled {
+			return &Error{
+				Status: http.StatusServiceUnavailable, RetryAfter: retryPaused,
+				Detail: "provisioning of " + field + " is disabled for this tenant (spec.provisioning." + field + ")",
+			}
+		}
+		return handle(r, kind)
+	}
+}
+
+// base is the Tenant URL as this request's client sees it.
+func base(current *settings.Snapshot, r *http.Request) string {
+	if url := current.BaseURL(); url != "" {
+		return strings.TrimSuffix(url, "/")
+	}
+	scheme := "http"
+	if forwarded := r.Header.Get("X-Forwarded-Proto"); forwarded == "https" || r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host + v1alpha1.BasePath
+}
