@@ -4,12 +4,23 @@ package kubernetes
 
 import (
 	"context"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 
-	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/settings"
+)
+
+const (
+	// startBound is how long a server waits for the API before it starts with the last known good settings.
+	startBound = 2 * time.Second
+	// settle is how long changes are gathered before they are published as one.
+	settle = 20 * time.Millisecond
+	// LastKnownGoodFile is the name of the file in the data folder that keeps the last known good settings. It holds
+	// hashes of tokens, never tokens.
+	LastKnownGoodFile = "last-known-good.json"
 )
 
 // Options of a Source.
@@ -24,23 +35,58 @@ type Options struct {
 	Log logr.Logger
 }
 
-// Source is a settings.Source over the Kubernetes API.
+// Source is a settings.Source over the Kubernetes API. What it once knew it goes on with: a tenant that is deleted, a
+// verifier Secret that vanishes or cannot be read, and an API server that is away all leave the latest snapshot in
+// force. (The pod of a deleted tenant goes with it.) Only UserDefaults that are deleted, or no longer named by the
+// tenant's status, end.
 type Source struct {
-	options Options
-	latest  settings.Latest
+	options  Options
+	clients  clients
+	latest   settings.Latest
+	reporter reporter
+	// startBound is the constant, except in tests.
+	startBound time.Duration
 }
 
 var _ settings.Source = (*Source)(nil)
 
-// New returns a Source. Nothing is asked or read before Run.
+// New returns a Source, or an error where the configuration cannot make a client. Nothing is asked or read before Run.
 func New(options Options) (*Source, error) {
-	return &Source{options: options}, nil
+	clients, err := newClients(options.Config)
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{options: options, clients: clients, startBound: startBound}
+	return s, nil
 }
 
-// Run implements settings.Source.
+// Run implements settings.Source. It goes on, with the pauses of client-go's reflector, for as long as the API does
+// not answer, and never returns an error.
 func (s *Source) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
+	ctx, stop := context.WithCancel(klog.NewContext(ctx, s.options.Log.V(1)))
+	f := newFollower(s)
+	defer f.watches.Wait()
+	defer stop()
+
+	f.start(ctx)
+	bound := time.NewTimer(s.startBound)
+	defer bound.Stop()
+	var settled <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e := <-f.events:
+			if f.take(ctx, e) && settled == nil {
+				settled = time.After(settle)
+			}
+		case <-settled:
+			settled = nil
+			f.publish()
+		case <-bound.C:
+			f.fallBack()
+		}
+	}
 }
 
 // Current implements settings.Source.
@@ -48,9 +94,3 @@ func (s *Source) Current() *settings.Snapshot { return s.latest.Current() }
 
 // Changed implements settings.Source.
 func (s *Source) Changed() <-chan struct{} { return s.latest.Changed() }
-
-// ReportStatus writes the two parts of the tenant's status that are the server's, and nothing where both are as they
-// were last reported.
-func (s *Source) ReportStatus(ctx context.Context, directory v1alpha1.DirectoryStatus, activity v1alpha1.ActivityStatus) error {
-	return nil
-}

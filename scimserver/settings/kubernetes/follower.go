@@ -1,0 +1,232 @@
+package kubernetes
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/settings"
+)
+
+// follower makes snapshots of what the watches tell. It belongs to the goroutine of Run.
+type follower struct {
+	source  *Source
+	log     logr.Logger
+	events  chan event
+	watches sync.WaitGroup
+	file    lastKnownGood
+
+	tenantWatch, verifierWatch *watched
+	defaultsWatches            map[string]*watched
+
+	tenant    *v1alpha1.ProvisioningTenant
+	verifiers *token.Set
+	// defaults by name, nil where there are none of the name; a name is missing until the API server has answered.
+	defaults map[string]*v1alpha1.UserDefaults
+
+	// good is the last known good snapshot until that or a newer one is published.
+	good *settings.Snapshot
+	// published is the encoding of the snapshot in force.
+	published []byte
+}
+
+func newFollower(s *Source) *follower {
+	return &follower{
+		source:          s,
+		log:             s.options.Log.WithValues("namespace", s.options.Namespace, "tenant", s.options.Tenant),
+		events:          make(chan event),
+		file:            lastKnownGood{path: filepath.Join(s.options.DataDir, LastKnownGoodFile)},
+		defaultsWatches: map[string]*watched{},
+		defaults:        map[string]*v1alpha1.UserDefaults{},
+	}
+}
+
+func (f *follower) start(ctx context.Context) {
+	good, err := f.file.load(f.source.options.Namespace, f.source.options.Tenant)
+	if err != nil {
+		f.log.Error(err, "The last known good settings cannot be used; they are written anew when the API server has answered")
+	}
+	f.good = good
+	options := f.source.options
+	f.tenantWatch = f.watch(ctx, f.source.clients.tenantry, tenantResource, options.Tenant, &v1alpha1.ProvisioningTenant{})
+	f.verifierWatch = f.watch(ctx, f.source.clients.core, "secrets", options.Tenant+v1alpha1.VerifierSuffix, &corev1.Secret{})
+}
+
+func (f *follower) watch(ctx context.Context, client rest.Interface, resource, name string, expected runtime.Object) *watched {
+	ctx, stop := context.WithCancel(ctx)
+	w := &watched{
+		client: client, resource: resource, namespace: f.source.options.Namespace, name: name,
+		expected: expected, events: f.events, stop: stop,
+	}
+	f.watches.Go(func() { w.run(ctx) })
+	return w
+}
+
+// take notes what a watch tells and returns whether that may make another snapshot.
+func (f *follower) take(ctx context.Context, e event) bool {
+	log := f.log.WithValues("resource", e.from.resource, "name", e.from.name)
+	switch {
+	case e.failure != nil:
+		f.takeFailure(log, e)
+		return false
+	case e.from.failing:
+		e.from.failing = false
+		log.Info("The API server answers again")
+	}
+	if !e.seen {
+		return false
+	}
+	switch e.from {
+	case f.tenantWatch:
+		f.takeTenant(ctx, log, e.object)
+	case f.verifierWatch:
+		f.takeVerifiers(log, e.object)
+	case f.defaultsWatches[e.from.name]:
+		f.takeDefaults(e.from.name, e.object)
+	default: // the last words of a watch that was stopped
+		return false
+	}
+	return true
+}
+
+func (f *follower) takeFailure(log logr.Logger, e event) {
+	f.fallBack()
+	if e.from.failing {
+		return
+	}
+	e.from.failing = true
+	switch {
+	case apierrors.IsForbidden(e.failure):
+		log.Error(e.failure, "The API server refuses to show this object: check that a RoleBinding gives this server's ServiceAccount a Role with the verbs list and watch for this resource, with this name in resourceNames")
+	case apierrors.IsUnauthorized(e.failure):
+		log.Error(e.failure, "The API server does not know this server: check that its ServiceAccount exists and that its token is mounted")
+	case apierrors.IsNotFound(e.failure):
+		log.Error(e.failure, "The API server does not know this resource: check that the CustomResourceDefinitions of "+v1alpha1.SchemeGroupVersion.String()+" are installed")
+	default:
+		log.Error(e.failure, "The API server cannot be asked; it is tried again, and the settings in force stay")
+	}
+}
+
+func (f *follower) takeTenant(ctx context.Context, log logr.Logger, object runtime.Object) {
+	tenant, ok := object.(*v1alpha1.ProvisioningTenant)
+	if !ok {
+		log.Info("The tenant does not exist; settings that were known before stay in force")
+		return
+	}
+	f.source.reporter.observe(tenant)
+	f.tenant = &v1alpha1.ProvisioningTenant{
+		ObjectMeta: essentials(tenant.ObjectMeta),
+		Spec:       tenant.Spec,
+		Status: v1alpha1.ProvisioningTenantStatus{
+			TenantURL:    tenant.Status.TenantURL,
+			UserDefaults: tenant.Status.UserDefaults,
+		},
+	}
+	for name, w := range f.defaultsWatches {
+		if !slices.Contains(tenant.Status.UserDefaults, name) {
+			w.stop()
+			delete(f.defaultsWatches, name)
+			delete(f.defaults, name)
+		}
+	}
+	for _, name := range tenant.Status.UserDefaults {
+		if f.defaultsWatches[name] == nil {
+			f.defaultsWatches[name] = f.watch(ctx, f.source.clients.tenantry, "userdefaults", name, &v1alpha1.UserDefaults{})
+		}
+	}
+}
+
+func (f *follower) takeVerifiers(log logr.Logger, object runtime.Object) {
+	secret, ok := object.(*corev1.Secret)
+	if !ok {
+		log.Info("The verifier Secret does not exist; tokens that were known before stay valid")
+		return
+	}
+	set, err := token.Decode(secret.Data[v1alpha1.VerifierKey])
+	if err != nil {
+		log.Error(err, "The verifier Secret cannot be read; tokens that were known before stay valid", "key", v1alpha1.VerifierKey)
+		return
+	}
+	f.verifiers = &set
+}
+
+func (f *follower) takeDefaults(name string, object runtime.Object) {
+	defaults, ok := object.(*v1alpha1.UserDefaults)
+	if !ok || defaults.Spec.TenantRef.Name != f.source.options.Tenant {
+		f.defaults[name] = nil
+		return
+	}
+	f.defaults[name] = &v1alpha1.UserDefaults{ObjectMeta: essentials(defaults.ObjectMeta), Spec: defaults.Spec}
+}
+
+// essentials leaves out what grows, what changes without a meaning for a server, and what others may have written.
+func essentials(meta metav1.ObjectMeta) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Name: meta.Name, Namespace: meta.Namespace, UID: meta.UID, Generation: meta.Generation}
+}
+
+// snapshot returns what is known now, or nil while that is not enough. UserDefaults that the tenant names but that
+// cannot be read yet keep the former ones in force, all of them, and hold back neither a tenant's change nor a token's.
+func (f *follower) snapshot() *settings.Snapshot {
+	if f.tenant == nil || f.verifiers == nil {
+		return nil
+	}
+	s := &settings.Snapshot{Tenant: f.tenant, Verifiers: *f.verifiers}
+	if len(f.defaults) < len(f.defaultsWatches) {
+		former := f.source.Current()
+		if former == nil {
+			return nil
+		}
+		s.Defaults = former.Defaults
+		return s
+	}
+	for _, defaults := range f.defaults {
+		if defaults != nil {
+			s.Defaults = append(s.Defaults, *defaults)
+		}
+	}
+	settings.SortDefaults(s.Defaults)
+	return s
+}
+
+// publish puts in force what is known now, where that differs from what is in force, and keeps it in the file.
+func (f *follower) publish() {
+	s := f.snapshot()
+	if s == nil {
+		return
+	}
+	encoded, err := encode(s)
+	if err != nil {
+		f.log.Error(err, "The settings cannot be encoded")
+		return
+	}
+	if !bytes.Equal(encoded, f.published) {
+		f.source.latest.Publish(s)
+		f.published, f.good = encoded, nil
+		f.log.Info("Settings taken from the API server", "generation", s.Tenant.Generation, "userDefaults", len(s.Defaults), "verifiers", len(s.Verifiers.Verifiers))
+	}
+	if err := f.file.save(encoded); err != nil {
+		f.log.Error(err, "The settings are in force but were not kept for a start without the API server; this is tried again with the next change")
+	}
+}
+
+// fallBack puts the last known good settings in force where there are none yet.
+func (f *follower) fallBack() {
+	if f.good == nil || f.source.Current() != nil {
+		return
+	}
+	f.source.latest.Publish(f.good)
+	f.published = f.file.saved
+	f.log.Info("The API server has not told all settings yet; serving with the last known good ones", "file", f.file.path)
+	f.good = nil
+}

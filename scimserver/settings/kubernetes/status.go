@@ -1,0 +1,102 @@
+package kubernetes
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+const (
+	tenantResource = "provisioningtenants"
+	// fieldManager owns the two parts of the status that are the server's.
+	fieldManager = "tenantry-scimserver"
+)
+
+// ReportStatus writes the two parts of the tenant's status that are the server's, and sends nothing where both are as
+// they stand there. An activity without a time leaves the time that stands there. It returns the API server's error,
+// after which the next call tries again.
+func (s *Source) ReportStatus(ctx context.Context, directory v1alpha1.DirectoryStatus, activity v1alpha1.ActivityStatus) error {
+	if err := s.reporter.report(ctx, s.clients, s.options, &directory, &activity); err != nil {
+		return fmt.Errorf("report the status of tenant %s/%s: %w", s.options.Namespace, s.options.Tenant, err)
+	}
+	return nil
+}
+
+// reporter remembers what stands in the status, so that it is not written again.
+type reporter struct {
+	// observed is how a watch last saw it.
+	observed atomic.Pointer[standing]
+
+	mu sync.Mutex
+	// written is what was last written, which a watch may not have seen yet.
+	written standing
+}
+
+// standing is what the status of one life of a tenant has in the server's two parts.
+type standing struct {
+	uid       types.UID
+	directory *v1alpha1.DirectoryStatus
+	activity  *v1alpha1.ActivityStatus
+}
+
+func (r *reporter) observe(tenant *v1alpha1.ProvisioningTenant) {
+	r.observed.Store(&standing{uid: tenant.UID, directory: tenant.Status.Directory, activity: tenant.Status.Activity})
+}
+
+func (r *reporter) report(ctx context.Context, clients clients, options Options, directory *v1alpha1.DirectoryStatus, activity *v1alpha1.ActivityStatus) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before := r.written
+	if observed := r.observed.Load(); observed != nil && observed.uid != before.uid {
+		before = *observed
+	}
+	if activity.LastRequestTime == nil && before.activity != nil {
+		activity = before.activity
+	}
+	patch, err := mergePatch(directory, activity)
+	if err != nil {
+		return err
+	}
+	if before.directory != nil && before.activity != nil {
+		if same, err := mergePatch(before.directory, before.activity); err == nil && string(same) == string(patch) {
+			return nil
+		}
+	}
+	err = clients.tenantry.Patch(types.MergePatchType).
+		Namespace(options.Namespace).Resource(tenantResource).Name(options.Tenant).SubResource("status").
+		Param("fieldManager", fieldManager).Body(patch).Do(ctx).Error()
+	if err != nil {
+		return err
+	}
+	r.written = standing{uid: before.uid, directory: directory, activity: activity}
+	return nil
+}
+
+// mergePatch returns the JSON merge patch (RFC 7386) that writes the two parts and touches nothing else. The order of
+// the counts has no meaning, so it is always the same.
+func mergePatch(directory *v1alpha1.DirectoryStatus, activity *v1alpha1.ActivityStatus) ([]byte, error) {
+	type counts struct {
+		v1alpha1.DirectoryStatus `json:",inline"`
+		// Defaults stands for the list above, so that an empty one is sent as null and not left as it was.
+		Defaults []v1alpha1.DefaultsCount `json:"defaults"`
+	}
+	type status struct {
+		Directory counts                   `json:"directory"`
+		Activity  *v1alpha1.ActivityStatus `json:"activity"`
+	}
+	defaults := slices.SortedFunc(slices.Values(directory.Defaults), func(a, b v1alpha1.DefaultsCount) int {
+		return cmp.Compare(a.Name, b.Name)
+	})
+	return json.Marshal(map[string]status{"status": {
+		Directory: counts{DirectoryStatus: *directory, Defaults: defaults},
+		Activity:  activity,
+	}})
+}
