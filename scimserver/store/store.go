@@ -5,6 +5,7 @@ package store
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/tenantry/tenantry/scimserver/filter"
@@ -103,6 +104,12 @@ type Stats struct {
 
 	Defaults map[string]int64 // users by the UserDefaults whose values they carry (Record.Defaults)
 	Matched  map[string]int64 // users by the first UserDefaults that matches them (Record.Matched)
+}
+
+// Clone returns stats that can be changed without changing s.
+func (s Stats) Clone() Stats {
+	s.Defaults, s.Matched = maps.Clone(s.Defaults), maps.Clone(s.Matched)
+	return s
 }
 
 // Reader reads. Inside an Update it sees what that Update has written so far, outside what is durable.

@@ -1,0 +1,292 @@
+package sqlfilter
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tenantry/tenantry/scimserver/filter"
+	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// shortest is the length in bytes from which on an index key may have been cut, at the end of a character.
+const shortest = schema.MaxKey - utf8.UTFMax + 1
+
+// InColumn tells whether filters find the values of an attribute in a column of resources. The index need not
+// have them.
+func InColumn(kind store.Kind, path string) bool {
+	return path == "externalId" || path == keyAttribute(kind)
+}
+
+// keyAttribute is the attribute whose folded value is the resource's key.
+func keyAttribute(kind store.Kind) string {
+	if kind == store.Group {
+		return "displayName"
+	}
+	return "userName"
+}
+
+// memberships is the attribute that is made of the rows of members.
+func memberships(kind store.Kind) string {
+	if kind == store.Group {
+		return "members.value"
+	}
+	return "groups.value"
+}
+
+func (c *compiler) compare(f filter.Compare) Plan {
+	switch path := f.Path.String(); path {
+	case "id":
+		return c.id(f)
+	case "externalId":
+		return c.column("external_id", f, []byte(f.Value.Text))
+	case keyAttribute(c.kind):
+		return c.column("key", f, []byte(schema.Fold(f.Value.Text)))
+	case "meta.created", "meta.lastModified":
+		return c.time(path, f)
+	case memberships(c.kind):
+		return c.membership(f)
+	}
+	if !f.Path.Indexed() {
+		return anything()
+	}
+	return c.attribute(f)
+}
+
+func (c *compiler) present(p schema.Path) Plan {
+	switch path := p.String(); path {
+	case "id", "meta", "meta.created", "meta.lastModified", "meta.resourceType", "meta.version":
+		return exactly(Fragment{SQL: "TRUE"})
+	case "externalId":
+		return exactly(Fragment{SQL: "r.external_id IS NOT NULL"})
+	case keyAttribute(c.kind):
+		return exactly(Fragment{SQL: "TRUE"})
+	}
+	if !p.Indexed() {
+		return anything()
+	}
+	return c.among(p, Fragment{SQL: "TRUE"}, scan)
+}
+
+func (c *compiler) id(f filter.Compare) Plan {
+	if f.Op != filter.Eq {
+		return anything()
+	}
+	id, ok := store.ParseID(f.Value.Text)
+	if !ok {
+		return nothing()
+	}
+	return exactly(Fragment{SQL: "r.id = ?", Args: []any{id[:]}},
+		c.resources(Fragment{SQL: "r.id = ?", Args: []any{id[:]}}, unique))
+}
+
+func nothing() Plan {
+	none := Source{Fragment: Fragment{SQL: "SELECT r.id FROM resources r WHERE FALSE"}, Complete: true, cost: unique}
+	return exactly(Fragment{SQL: "FALSE"}, none)
+}
+
+// resources is the source of those that meet a condition on the columns.
+func (c *compiler) resources(where Fragment, cost cost) Source {
+	return Source{
+		Fragment: Fragment{
+			SQL:  "SELECT r.id FROM resources r WHERE r.kind = ? AND " + where.SQL,
+			Args: append([]any{int64(c.kind)}, where.Args...),
+		},
+		Complete: true,
+		cost:     cost,
+	}
+}
+
+// column compares with a column of bytes that is NULL where there is no value. The condition itself never is.
+func (c *compiler) column(name string, f filter.Compare, value []byte) Plan {
+	condition, cost, ok := bytesCondition("r."+name, f.Op, value)
+	switch {
+	case ok:
+		where := Fragment{SQL: fmt.Sprintf("(r.%s IS NOT NULL AND %s)", name, condition.SQL), Args: condition.Args}
+		if name == "key" && f.Op == filter.Eq {
+			cost = unique
+		}
+		return exactly(where, c.resources(condition, cost))
+	case f.Op == filter.Ne && !c.element:
+		return exactly(Fragment{SQL: fmt.Sprintf("(r.%[1]s IS NULL OR r.%[1]s <> ?)", name), Args: []any{value}})
+	default:
+		return anything()
+	}
+}
+
+// time compares with a column of microseconds. A literal may lie between two of them.
+func (c *compiler) time(path string, f filter.Compare) Plan {
+	column, indexed := "r.created", false
+	if path == "meta.lastModified" {
+		column, indexed = "r.modified", true
+	}
+	micros := f.Value.Time.UnixMicro()
+	between := !f.Value.Time.Truncate(time.Microsecond).Equal(f.Value.Time)
+	op, ok := map[filter.Op]string{
+		filter.Eq: "=", filter.Ne: "<>", filter.Gt: ">", filter.Ge: ">=", filter.Lt: "<", filter.Le: "<=",
+	}[f.Op]
+	switch {
+	case !ok || f.Value.Kind != filter.DateTime:
+		return anything()
+	case between && f.Op == filter.Eq:
+		return nothing()
+	case between && f.Op == filter.Ne:
+		return exactly(Fragment{SQL: "TRUE"})
+	case between && f.Op == filter.Ge:
+		op = ">"
+	case between && f.Op == filter.Lt:
+		op = "<="
+	}
+	where := Fragment{SQL: column + " " + op + " ?", Args: []any{micros}}
+	if !indexed || f.Op == filter.Ne {
+		return exactly(where)
+	}
+	return exactly(where, c.resources(where, span))
+}
+
+// membership asks whether a group has this member, or a user is in this group. Both are one look-up at any size.
+func (c *compiler) membership(f filter.Compare) Plan {
+	if f.Op != filter.Eq {
+		return anything()
+	}
+	id, ok := store.ParseID(f.Value.Text)
+	if !ok {
+		return nothing()
+	}
+	if c.kind == store.Group {
+		return exactly(
+			Fragment{SQL: "EXISTS (SELECT 1 FROM members m WHERE m.group_id = r.id AND m.member_id = ?)", Args: []any{id[:]}},
+			Source{
+				Fragment: Fragment{SQL: "SELECT m.group_id AS id FROM members m WHERE m.member_id = ?", Args: []any{id[:]}},
+				Complete: true,
+				cost:     equal,
+			})
+	}
+	return exactly(
+		Fragment{SQL: "EXISTS (SELECT 1 FROM members m WHERE m.group_id = ? AND m.member_id = r.id)", Args: []any{id[:]}},
+		Source{
+			Fragment: Fragment{
+				SQL:  "SELECT m.member_id AS id FROM members m WHERE m.group_id = ? AND m.kind = ?",
+				Args: []any{id[:], int64(c.kind)},
+			},
+			Complete: true,
+			cost:     equal,
+		})
+}
+
+// attribute compares with the attribute index. A resource matches when any of its entries does.
+func (c *compiler) attribute(f filter.Compare) Plan {
+	key, ok := f.Key()
+	if !ok {
+		return anything()
+	}
+	leaf := f.Path.Leaf()
+	several := f.Path.Attribute.MultiValued || leaf.MultiValued
+	switch f.Op {
+	case filter.Eq, filter.Ne:
+		if f.Op == filter.Ne && (several || c.element) {
+			return anything()
+		}
+		equals := c.equals(f.Path, key)
+		equals.Exact = len(key) < shortest
+		if leaf.Type == schema.TypeBoolean {
+			equals.Sources[0].cost = scan // half of all have it
+		}
+		if f.Op == filter.Eq {
+			return equals
+		}
+		if !equals.Exact {
+			return anything()
+		}
+		return exactly(Fragment{SQL: "NOT " + equals.Where.SQL, Args: equals.Where.Args})
+	case filter.Co, filter.Ew, filter.Sw:
+		if leaf.Type != schema.TypeString && leaf.Type != schema.TypeReference {
+			return anything()
+		}
+	default:
+		// The keys of numbers are not in the order of the numbers.
+		if leaf.Type != schema.TypeString && leaf.Type != schema.TypeReference && leaf.Type != schema.TypeDateTime {
+			return anything()
+		}
+	}
+	condition, cost, ok := bytesCondition("a.key", f.Op, []byte(key))
+	if !ok {
+		return anything()
+	}
+	if f.Op == filter.Co || f.Op == filter.Ew {
+		cut := Fragment{SQL: fmt.Sprintf("length(a.key) >= %d", shortest)}
+		c.truncated = append(c.truncated, c.entries("1", f.Path, cut))
+		condition = join(" OR ", []Fragment{condition, cut})
+	}
+	plan := c.among(f.Path, condition, cost)
+	plan.Exact = len(key) < shortest
+	return plan
+}
+
+// equals looks the resource's own entry up, at any number of resources with the same value.
+func (c *compiler) equals(path schema.Path, key string) Plan {
+	same := Fragment{SQL: "a.key = ?", Args: []any{[]byte(key)}}
+	entry := c.entries("1", path, same)
+	return exactly(
+		Fragment{SQL: "EXISTS (" + entry.SQL + " AND a.resource = r.id)", Args: entry.Args},
+		Source{Fragment: c.entries("a.resource AS id", path, same), Complete: true, cost: equal},
+	)
+}
+
+// among is for conditions that many entries meet: finding these once is cheaper than asking for each resource.
+func (c *compiler) among(path schema.Path, condition Fragment, cost cost) Plan {
+	entries := c.entries("a.resource AS id", path, condition)
+	return exactly(
+		Fragment{SQL: "r.id IN (" + entries.SQL + ")", Args: entries.Args},
+		Source{Fragment: entries, Complete: true, cost: cost},
+	)
+}
+
+func (c *compiler) entries(column string, path schema.Path, where Fragment) Fragment {
+	return Fragment{
+		SQL: "SELECT " + column + " FROM attributes a" +
+			" WHERE a.path = (SELECT p.id FROM paths p WHERE p.kind = ? AND p.name = ?) AND " + where.SQL,
+		Args: append([]any{int64(c.kind), path.String()}, where.Args...),
+	}
+}
+
+// bytesCondition compares bytes in their order. ok is false for Ne, which no index finds.
+func bytesCondition(column string, op filter.Op, value []byte) (condition Fragment, how cost, ok bool) {
+	args := []any{value}
+	switch op {
+	case filter.Eq:
+		return Fragment{SQL: column + " = ?", Args: args}, equal, true
+	case filter.Gt, filter.Ge, filter.Lt, filter.Le:
+		symbol := map[filter.Op]string{filter.Gt: ">", filter.Ge: ">=", filter.Lt: "<", filter.Le: "<="}[op]
+		return Fragment{SQL: column + " " + symbol + " ?", Args: args}, span, true
+	case filter.Sw:
+		end, bounded := successor(value)
+		if !bounded {
+			return Fragment{SQL: column + " >= ?", Args: args}, span, true
+		}
+		sql := strings.ReplaceAll("(# >= ? AND # < ?)", "#", column)
+		return Fragment{SQL: sql, Args: []any{value, end}}, span, true
+	case filter.Co:
+		return Fragment{SQL: "instr(" + column + ", ?) > 0", Args: args}, scan, true
+	case filter.Ew:
+		sql := strings.ReplaceAll("(length(#) >= ? AND substr(#, length(#) - ? + 1) = ?)", "#", column)
+		n := int64(len(value))
+		return Fragment{SQL: sql, Args: []any{n, n, value}}, scan, true
+	default:
+		return Fragment{}, 0, false
+	}
+}
+
+// successor is the smallest byte string that is greater than all that begin with prefix.
+func successor(prefix []byte) (end []byte, ok bool) {
+	for i := len(prefix) - 1; i >= 0; i-- {
+		if prefix[i] < 0xff {
+			end = append(end, prefix[:i+1]...)
+			end[i]++
+			return end, true
+		}
+	}
+	return nil, false
+}

@@ -1,0 +1,173 @@
+// Package sqlfilter compiles a filter to SQL over the tables that the SQL engines share: resources (one narrow row
+// each), attributes (the index of their values) and members. Nothing of a filter becomes part of the SQL text; every
+// value is a bound parameter, written "?".
+package sqlfilter
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tenantry/tenantry/scimserver/filter"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// Fragment is a piece of SQL and the parameters in it.
+type Fragment struct {
+	SQL  string
+	Args []any
+}
+
+// Plan is a compiled filter.
+type Plan struct {
+	// Where is a condition on one row of "resources AS r". Every resource that matches meets it.
+	Where Fragment
+
+	// Exact says that nothing else meets Where, provided that none of Truncated finds a row: queries for index
+	// keys that were cut, where a comparison asks for what may stand behind the cut.
+	Exact     bool
+	Truncated []Fragment
+
+	// Sources are queries of one column, id, each of which finds every match by an index; the most selective first, as
+	// far as that can be known. Without any, all resources have to be walked through.
+	Sources []Source
+}
+
+// Source is one way to find the resources that can match.
+type Source struct {
+	Fragment
+	// Complete says that the source alone decides the filter as exactly as Where does.
+	Complete bool
+
+	cost cost
+}
+
+// cost orders sources by what is known without asking the database.
+type cost int
+
+const (
+	unique cost = iota // at most one row
+	equal              // rows with one value
+	span               // rows within a range of values
+	scan               // all rows of one attribute
+)
+
+// Compile compiles a filter over resources of a kind. It cannot fail: what SQL cannot decide is left to the exact check.
+func Compile(kind store.Kind, f filter.Filter) Plan {
+	c := compiler{kind: kind}
+	plan := c.compile(f)
+	plan.Truncated = c.truncated
+	return plan
+}
+
+type compiler struct {
+	kind      store.Kind
+	element   bool // the filter is about one element of a multi-valued attribute
+	truncated []Fragment
+}
+
+// anything is the plan of what SQL cannot tell.
+func anything() Plan { return Plan{Where: Fragment{SQL: "TRUE"}} }
+
+func exactly(where Fragment, sources ...Source) Plan {
+	return Plan{Where: where, Exact: true, Sources: sources}
+}
+
+func (c *compiler) compile(f filter.Filter) Plan {
+	switch f := f.(type) {
+	case filter.And:
+		return c.and(f.Terms)
+	case filter.Or:
+		return c.or(f.Terms)
+	case filter.Not:
+		return c.not(f.Term)
+	case filter.Compare:
+		return c.compare(f)
+	case filter.Present:
+		return c.present(f.Path)
+	case filter.Elements:
+		return c.elements(f)
+	default:
+		return anything()
+	}
+}
+
+func (c *compiler) and(terms []filter.Filter) Plan {
+	plan := Plan{Exact: !c.element}
+	var where []Fragment
+	for _, term := range terms {
+		p := c.compile(term)
+		where = append(where, p.Where)
+		plan.Exact = plan.Exact && p.Exact
+		for _, s := range p.Sources {
+			s.Complete = false
+			plan.Sources = append(plan.Sources, s)
+		}
+	}
+	plan.Where = join(" AND ", where)
+	sortSources(plan.Sources)
+	return plan
+}
+
+// or has a source only where each of its terms has one: the union of the best of each.
+func (c *compiler) or(terms []filter.Filter) Plan {
+	plan := Plan{Exact: true}
+	var where, sources []Fragment
+	union := Source{Complete: true}
+	for _, term := range terms {
+		p := c.compile(term)
+		where = append(where, p.Where)
+		plan.Exact = plan.Exact && p.Exact
+		if len(p.Sources) > 0 {
+			best := p.Sources[0]
+			sources = append(sources, best.Fragment)
+			union.Complete = union.Complete && best.Complete
+			union.cost = max(union.cost, best.cost, equal)
+		}
+	}
+	plan.Where = join(" OR ", where)
+	if len(sources) == len(terms) {
+		union.Fragment = concat(" UNION ", sources)
+		plan.Sources = []Source{union}
+	}
+	return plan
+}
+
+// not turns a superset into a subset, which is of no use; only an exact condition has an opposite.
+func (c *compiler) not(term filter.Filter) Plan {
+	p := c.compile(term)
+	if !p.Exact || c.element {
+		return anything()
+	}
+	return exactly(Fragment{SQL: "NOT " + p.Where.SQL, Args: p.Where.Args})
+}
+
+// elements asks of the resource what its filter asks of one element. That is exact where one comparison is all there is:
+// the index does not know which of a resource's values belong to one element.
+func (c *compiler) elements(f filter.Elements) Plan {
+	inner := compiler{kind: c.kind, element: true}
+	plan := inner.compile(f.Filter)
+	c.truncated = append(c.truncated, inner.truncated...)
+	return plan
+}
+
+func sortSources(sources []Source) {
+	slices.SortStableFunc(sources, func(a, b Source) int { return int(a.cost) - int(b.cost) })
+}
+
+func join(op string, parts []Fragment) Fragment {
+	f := concat(op, parts)
+	return Fragment{SQL: "(" + f.SQL + ")", Args: f.Args}
+}
+
+func concat(op string, parts []Fragment) Fragment {
+	var sql strings.Builder
+	var args []any
+	for i, part := range parts {
+		if i > 0 {
+			sql.WriteString(op)
+		}
+		sql.WriteString(part.SQL)
+		args = append(args, part.Args...)
+	}
+	return Fragment{SQL: sql.String(), Args: args}
+}

@@ -1,0 +1,257 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/sqlfilter"
+)
+
+const (
+	// few is up to how many candidates of a filter are simply loaded and checked.
+	few = 256
+	// tries is how many of a filter's sources are asked for so few.
+	tries = 3
+)
+
+var errUndecided = errors.New("this filter needs Query.Match")
+
+func (r *reader) Find(ctx context.Context, q store.Query) (store.Page, error) {
+	first, err := floor(q.After)
+	if err != nil {
+		return store.Page{}, err
+	}
+	f := finder{reader: r, Query: q, floor: first, walk: q.After != ""}
+	var page store.Page
+	if q.Filter == nil {
+		page, err = f.list(ctx)
+	} else {
+		page, err = f.filtered(ctx)
+	}
+	if err != nil {
+		return store.Page{}, fmt.Errorf("find %ss: %w", strings.ToLower(q.Kind.String()), r.translate(err))
+	}
+	return page, nil
+}
+
+// floor is the smallest id that a query with this After can find.
+func floor(after string) ([]byte, error) {
+	id, ok := store.ParseID(after)
+	if !ok {
+		if after != "" && after != store.Start {
+			return nil, errors.New("find: After is not an id")
+		}
+		return id[:], nil
+	}
+	for i := len(id) - 1; i >= 0; i-- {
+		if id[i]++; id[i] != 0 {
+			break
+		}
+	}
+	return id[:], nil
+}
+
+// finder is one Find on its way.
+type finder struct {
+	*reader
+	store.Query
+	floor []byte
+	walk  bool
+}
+
+// list pages through all resources of a kind over the index of ids; the documents are read for the page alone.
+func (f *finder) list(ctx context.Context) (store.Page, error) {
+	var page store.Page
+	from, skip := f.floor, 0
+	if !f.walk {
+		skip = f.Offset
+		if f.outline != nil {
+			page.Total, from, skip = f.outline.seek(f.Kind, f.Offset)
+		} else if err := f.row(ctx, []any{&page.Total}, "SELECT count(*) FROM resources WHERE kind = ?", int64(f.Kind)); err != nil {
+			return store.Page{}, err
+		}
+		if f.Offset >= page.Total {
+			return page, nil
+		}
+	}
+	if f.Limit == 0 {
+		return page, nil
+	}
+	const query = "SELECT " + columns + " FROM (SELECT row FROM resources WHERE kind = ? AND id >= ? ORDER BY id LIMIT ? OFFSET ?) p" +
+		" CROSS JOIN resources r ON r.row = p.row CROSS JOIN documents d ON d.row = p.row"
+	var err error
+	page.Records, err = f.records(ctx, f.Kind, query, int64(f.Kind), from, int64(f.Limit), int64(skip))
+	return page, err
+}
+
+func (f *finder) filtered(ctx context.Context) (store.Page, error) {
+	plan := sqlfilter.Compile(f.Kind, f.Filter)
+	exact, err := f.exact(ctx, plan)
+	if err != nil {
+		return store.Page{}, err
+	}
+	if !exact && f.Match == nil {
+		return store.Page{}, errUndecided
+	}
+	for _, source := range plan.Sources[:min(len(plan.Sources), tries)] {
+		decided := exact && source.Complete
+		if !decided && f.Match == nil {
+			continue
+		}
+		candidates, err := f.candidates(ctx, source)
+		if err != nil {
+			return store.Page{}, err
+		}
+		if len(candidates) <= few {
+			return f.check(candidates, decided)
+		}
+	}
+	if f.wide != nil {
+		select {
+		case f.wide <- struct{}{}:
+			defer func() { <-f.wide }()
+		case <-ctx.Done():
+			return store.Page{}, ctx.Err()
+		}
+	}
+	if exact {
+		return f.decided(ctx, plan)
+	}
+	return f.stream(ctx, plan)
+}
+
+// exact tells whether the plan's condition decides the filter on what is stored.
+func (f *finder) exact(ctx context.Context, plan sqlfilter.Plan) (bool, error) {
+	if !plan.Exact {
+		return false, nil
+	}
+	for _, truncated := range plan.Truncated {
+		var one int
+		switch err := f.row(ctx, []any{&one}, truncated.SQL+" LIMIT 1", truncated.Args...); {
+		case err == nil:
+			return false, nil
+		case !errors.Is(err, sql.ErrNoRows):
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// candidates loads what a source finds, and stops at one more than few.
+func (f *finder) candidates(ctx context.Context, source sqlfilter.Source) ([]store.Record, error) {
+	query := "SELECT " + columns + " FROM (SELECT DISTINCT id FROM (" + source.SQL + ") LIMIT ?) s" +
+		" CROSS JOIN resources r ON r.kind = ? AND r.id = s.id CROSS JOIN documents d ON d.row = r.row"
+	return f.records(ctx, f.Kind, query, append(slices.Clone(source.Args), int64(few+1), int64(f.Kind))...)
+}
+
+// check makes the page of a few candidates.
+func (f *finder) check(candidates []store.Record, decided bool) (store.Page, error) {
+	slices.SortFunc(candidates, func(a, b store.Record) int { return strings.Compare(a.ID, b.ID) })
+	collect := f.collector()
+	for i := range candidates {
+		if f.walk && candidates[i].ID <= f.After {
+			continue
+		}
+		matches := decided
+		if !decided {
+			var err error
+			if matches, err = f.Match(&candidates[i]); err != nil {
+				return store.Page{}, err
+			}
+		}
+		if matches && !collect.add(&candidates[i]) {
+			break
+		}
+	}
+	return collect.page, nil
+}
+
+// ids is the query for the ids of the resources that meet the plan's condition.
+func (f *finder) ids(plan sqlfilter.Plan) (query string, args []any) {
+	if len(plan.Sources) == 0 {
+		return "SELECT r.id FROM resources r WHERE r.kind = ? AND " + plan.Where.SQL,
+			append([]any{int64(f.Kind)}, plan.Where.Args...)
+	}
+	source := plan.Sources[0]
+	if source.Complete {
+		return "SELECT DISTINCT id FROM (" + source.SQL + ")", source.Args
+	}
+	return "SELECT DISTINCT s.id FROM (" + source.SQL + ") s CROSS JOIN resources r ON r.kind = ? AND r.id = s.id WHERE " + plan.Where.SQL,
+		slices.Concat(source.Args, []any{int64(f.Kind)}, plan.Where.Args)
+}
+
+// some is the query for a part of these resources, in the order of ids. The inner LIMIT also keeps SQLite from sorting whole
+// records.
+func (f *finder) some(plan sqlfilter.Plan, limit, offset int) (query string, args []any) {
+	ids, args := f.ids(plan)
+	query = "SELECT " + columns + " FROM (SELECT id FROM (" + ids + ") WHERE id >= ? ORDER BY id LIMIT ? OFFSET ?) s" +
+		" CROSS JOIN resources r ON r.kind = ? AND r.id = s.id CROSS JOIN documents d ON d.row = r.row"
+	return query, append(slices.Clone(args), f.floor, int64(limit), int64(offset), int64(f.Kind))
+}
+
+// decided answers what SQL decides by itself.
+func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (store.Page, error) {
+	var page store.Page
+	if !f.walk {
+		ids, args := f.ids(plan)
+		if err := f.row(ctx, []any{&page.Total}, "SELECT count(*) FROM ("+ids+")", args...); err != nil {
+			return store.Page{}, err
+		}
+		if f.Offset >= page.Total {
+			return page, nil
+		}
+	}
+	if f.Limit == 0 {
+		return page, nil
+	}
+	offset := f.Offset
+	if f.walk {
+		offset = 0
+	}
+	query, args := f.some(plan, f.Limit, offset)
+	var err error
+	page.Records, err = f.records(ctx, f.Kind, query, args...)
+	return page, err
+}
+
+// stream checks one candidate after the other and keeps those of the page.
+func (f *finder) stream(ctx context.Context, plan sqlfilter.Plan) (store.Page, error) {
+	query, args := f.some(plan, -1, 0)
+	collect := f.collector()
+	err := f.each(ctx, f.Kind, func(record *store.Record) (bool, error) {
+		matches, err := f.Match(record)
+		return err == nil && (!matches || collect.add(record)), err
+	}, query, args...)
+	return collect.page, err
+}
+
+// collector counts what matches and keeps the page.
+type collector struct {
+	finder *finder
+	page   store.Page
+	seen   int
+}
+
+func (f *finder) collector() *collector { return &collector{finder: f} }
+
+// add returns false when no more is wanted.
+func (c *collector) add(record *store.Record) bool {
+	f := c.finder
+	c.seen++
+	if f.walk {
+		if c.seen <= f.Limit {
+			c.page.Records = append(c.page.Records, *record)
+		}
+		return c.seen < f.Limit
+	}
+	c.page.Total = c.seen
+	if c.seen > f.Offset && c.seen-f.Offset <= f.Limit {
+		c.page.Records = append(c.page.Records, *record)
+	}
+	return true
+}

@@ -1,0 +1,116 @@
+package sqlite
+
+import (
+	"bytes"
+	"slices"
+	"sort"
+	"sync"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// How many ids a block of the outline has when it begins, and when it is divided.
+const (
+	blockSize = 512
+	blockMax  = 2 * blockSize
+)
+
+// outline knows how many resources there are and, roughly, where in the order of ids each stands: it divides the ids into
+// blocks and counts them. So a list has its total without counting, and its thousandth page is as near as its first. It
+// holds what is committed; only the writer changes it.
+type outline struct {
+	mu    sync.RWMutex
+	kinds [3]kindOutline // by store.Kind
+}
+
+type kindOutline struct {
+	blocks []block
+	total  int
+}
+
+// block is the ids from first up to the next block's. The first block also has those before it.
+type block struct {
+	first []byte
+	count int
+}
+
+// seek returns how many resources there are, and where to begin in order to stand at an offset below that: at the
+// first id from there on, then skip that many.
+func (o *outline) seek(kind store.Kind, offset int) (total int, from []byte, skip int) {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	k := &o.kinds[kind]
+	from, skip = []byte{}, offset
+	for i, b := range k.blocks {
+		if i > 0 {
+			from = b.first
+		}
+		if skip < b.count {
+			break
+		}
+		skip -= b.count
+	}
+	return k.total, from, skip
+}
+
+func (k *kindOutline) find(id []byte) int {
+	i := sort.Search(len(k.blocks), func(i int) bool { return bytes.Compare(k.blocks[i].first, id) > 0 })
+	return max(i-1, 0)
+}
+
+// add counts one id.
+func (o *outline) add(kind store.Kind, id []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	k := &o.kinds[kind]
+	k.total++
+	if len(k.blocks) == 0 {
+		k.blocks = append(k.blocks, block{first: id})
+	}
+	k.blocks[k.find(id)].count++
+}
+
+// remove uncounts one id.
+func (o *outline) remove(kind store.Kind, id []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	k := &o.kinds[kind]
+	i := k.find(id)
+	k.total--
+	k.blocks[i].count--
+	if k.blocks[i].count == 0 {
+		k.blocks = slices.Delete(k.blocks, i, i+1)
+	}
+}
+
+// refine divides the blocks that have grown too large. The function after returns the id that stands skip places behind
+// the first id from there on; what it reads must be what the outline counts.
+func (o *outline) refine(kind store.Kind, after func(from []byte, skip int) ([]byte, error)) error {
+	k := &o.kinds[kind] // only the writer changes it, and this is the writer: reading needs no lock
+	for i := 0; i < len(k.blocks); i++ {
+		if k.blocks[i].count <= blockMax {
+			continue
+		}
+		from := k.blocks[i].first
+		if i == 0 {
+			from = []byte{}
+		}
+		middle, err := after(from, blockSize)
+		if err != nil {
+			return err
+		}
+		o.mu.Lock()
+		rest := block{first: middle, count: k.blocks[i].count - blockSize}
+		k.blocks[i].count = blockSize
+		k.blocks = slices.Insert(k.blocks, i+1, rest)
+		o.mu.Unlock()
+	}
+	return nil
+}
+
+// start counts what was there before.
+func (o *outline) start(kind store.Kind, count int) {
+	if count > 0 {
+		o.kinds[kind] = kindOutline{total: count, blocks: []block{{first: []byte{}, count: count}}}
+	}
+}

@@ -1,0 +1,239 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// reader is store.Reader over one connection or a pool of them.
+type reader struct {
+	*statements
+
+	// outline knows counts and positions without reading; nil inside a transaction, whose changes it does not have.
+	outline *outline
+	// wide is held while more is read than a few pages, so that a connection is left for those who ask for little.
+	wide chan struct{}
+	// broken is where a failure of the engine is remembered; nil outside a transaction.
+	broken *error
+}
+
+func (r *reader) translate(err error) error {
+	err = translate(err)
+	if r.broken != nil && *r.broken == nil && errors.Is(err, store.ErrUnavailable) {
+		*r.broken = err
+	}
+	return err
+}
+
+const columns = "r.id, r.key, r.external_id, r.active, r.version, r.created, r.modified, r.defaults, r.matched, d.document, d.overlay"
+
+// scanRecord reads columns.
+func scanRecord(rows *sql.Rows, kind store.Kind) (store.Record, error) {
+	var id, key, external []byte
+	var created, modified int64
+	r := store.Record{Kind: kind}
+	err := rows.Scan(&id, &key, &external, &r.Active, &r.Version, &created, &modified, &r.Defaults, &r.Matched, &r.Document, &r.Overlay)
+	if err != nil {
+		return store.Record{}, err
+	}
+	r.ID, r.Key, r.ExternalID = formatID(id), string(key), string(external)
+	r.Created, r.Modified = fromMicros(created), fromMicros(modified)
+	return r, nil
+}
+
+func (r *reader) records(ctx context.Context, kind store.Kind, query string, args ...any) ([]store.Record, error) {
+	var records []store.Record
+	err := r.each(ctx, kind, func(record *store.Record) (bool, error) {
+		records = append(records, *record)
+		return true, nil
+	}, query, args...)
+	return records, err
+}
+
+// each calls f with one record after the other until it returns false.
+func (r *reader) each(ctx context.Context, kind store.Kind, f func(*store.Record) (bool, error), query string, args ...any) error {
+	rows, err := r.query(ctx, query, args...)
+	if err != nil {
+		return r.translate(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		record, err := scanRecord(rows, kind)
+		if err != nil {
+			return r.translate(err)
+		}
+		if more, err := f(&record); err != nil || !more {
+			return err
+		}
+	}
+	return r.translate(rows.Err())
+}
+
+func (r *reader) Get(ctx context.Context, kind store.Kind, id string) (store.Record, error) {
+	uuid, ok := store.ParseID(id)
+	if !ok {
+		return store.Record{}, store.ErrNotFound
+	}
+	const query = "SELECT " + columns + " FROM resources r CROSS JOIN documents d ON d.row = r.row WHERE r.kind = ? AND r.id = ?"
+	records, err := r.records(ctx, kind, query, int64(kind), uuid[:])
+	if err != nil {
+		return store.Record{}, fmt.Errorf("get %s %s: %w", kind, id, err)
+	}
+	if len(records) == 0 {
+		return store.Record{}, store.ErrNotFound
+	}
+	return records[0], nil
+}
+
+func (r *reader) Kinds(ctx context.Context, ids []string) (map[string]store.Kind, error) {
+	kinds := make(map[string]store.Kind, len(ids))
+	const query = "SELECT r.id, r.kind FROM json_each(?) j CROSS JOIN resources r" +
+		" ON r.kind IN (1, 2) AND r.id = unhex(j.value, '-')"
+	rows, err := r.query(ctx, query, idList(ids))
+	if err != nil {
+		return nil, fmt.Errorf("look ids up: %w", r.translate(err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id []byte
+		var kind int64
+		if err := rows.Scan(&id, &kind); err != nil {
+			return nil, r.translate(err)
+		}
+		kinds[formatID(id)] = store.Kind(kind)
+	}
+	return kinds, r.translate(rows.Err())
+}
+
+func (r *reader) Members(ctx context.Context, group string) ([]store.Member, error) {
+	uuid, ok := store.ParseID(group)
+	if !ok {
+		return nil, nil
+	}
+	rows, err := r.query(ctx, "SELECT member_id, kind FROM members WHERE group_id = ? ORDER BY member_id", uuid[:])
+	if err != nil {
+		return nil, fmt.Errorf("members of group %s: %w", group, r.translate(err))
+	}
+	defer rows.Close()
+	var members []store.Member
+	var id sql.RawBytes
+	var kind int64
+	for rows.Next() {
+		if err := rows.Scan(&id, &kind); err != nil {
+			return nil, r.translate(err)
+		}
+		members = append(members, store.Member{ID: formatID(id), Kind: store.Kind(kind)})
+	}
+	return members, r.translate(rows.Err())
+}
+
+func (r *reader) Groups(ctx context.Context, member string) ([]store.Record, error) {
+	uuid, ok := store.ParseID(member)
+	if !ok {
+		return nil, nil
+	}
+	const query = "SELECT " + columns + " FROM members m CROSS JOIN resources r ON r.kind = 2 AND r.id = m.group_id" +
+		" CROSS JOIN documents d ON d.row = r.row WHERE m.member_id = ? ORDER BY m.group_id"
+	groups, err := r.records(ctx, store.Group, query, uuid[:])
+	if err != nil {
+		return nil, fmt.Errorf("groups of %s: %w", member, err)
+	}
+	return groups, nil
+}
+
+func (r *reader) Stats(ctx context.Context) (store.Stats, error) {
+	stats := store.Stats{Defaults: map[string]int64{}, Matched: map[string]int64{}}
+	const query = "SELECT kind, active, defaults, matched, count(*) FROM resources GROUP BY kind, active, defaults, matched" +
+		" UNION ALL SELECT 0, 0, '', '', count(*) FROM members"
+	rows, err := r.query(ctx, query)
+	if err != nil {
+		return store.Stats{}, fmt.Errorf("count resources: %w", r.translate(err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var kind, n int64
+		var active bool
+		var defaults, matched string
+		if err := rows.Scan(&kind, &active, &defaults, &matched, &n); err != nil {
+			return store.Stats{}, r.translate(err)
+		}
+		switch store.Kind(kind) {
+		case store.User:
+			stats.Users += n
+			if active {
+				stats.ActiveUsers += n
+			}
+			if defaults != "" {
+				stats.Defaults[defaults] += n
+			}
+			if matched != "" {
+				stats.Matched[matched] += n
+			}
+		case store.Group:
+			stats.Groups += n
+		default:
+			stats.Memberships = n
+		}
+	}
+	return stats, r.translate(rows.Err())
+}
+
+func (r *reader) Log(ctx context.Context, after int64, limit int) ([]store.Entry, error) {
+	const query = "SELECT sequence, time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome" +
+		" FROM log WHERE sequence > ? ORDER BY sequence LIMIT ?"
+	rows, err := r.query(ctx, query, after, int64(limit))
+	if err != nil {
+		return nil, fmt.Errorf("read the provisioning log: %w", r.translate(err))
+	}
+	defer rows.Close()
+	var entries []store.Entry
+	for rows.Next() {
+		var e store.Entry
+		var at, kind int64
+		var attributes string
+		err := rows.Scan(&e.Sequence, &at, &e.Client, &e.RequestID, &kind, &e.ResourceID, &e.Operation, &attributes, &e.Defaults, &e.Outcome)
+		if err != nil {
+			return nil, r.translate(err)
+		}
+		e.Time, e.Kind = fromMicros(at), store.Kind(kind)
+		if attributes != "" {
+			e.Attributes = strings.Split(attributes, "\n")
+		}
+		entries = append(entries, e)
+	}
+	return entries, r.translate(rows.Err())
+}
+
+func (r *reader) Meta(ctx context.Context, key string) (string, error) {
+	var value string
+	err := r.row(ctx, []any{&value}, "SELECT value FROM meta WHERE key = ?", key)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return value, r.translate(err)
+}
+
+// idList is the JSON array of those ids that can exist, in order: neighbours in the index are looked up together.
+func idList(ids []string) string {
+	possible := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if _, ok := store.ParseID(id); ok {
+			possible = append(possible, id)
+		}
+	}
+	slices.Sort(possible)
+	list, _ := json.Marshal(possible) // strings cannot fail
+	return string(list)
+}
+
+func formatID(b []byte) string { return store.FormatID([16]byte(b)) }
+
+func fromMicros(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

@@ -1,0 +1,296 @@
+// Package sqlite keeps one tenant's directory in SQLite, in one folder on a block volume.
+//
+// One goroutine writes, and commits together what waits at the same time; a few connections read beside it. A commit is on
+// the disk before it is acknowledged.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pressly/goose/v3"
+	driver "modernc.org/sqlite"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+const (
+	fileName = "directory.db"
+	lockName = "lock"
+
+	readers = 2
+
+	// Page caches in KiB. The kernel keeps the file's pages too, so large ones only cost memory.
+	writerCache = 2048
+	readerCache = 512
+)
+
+// Store is a store.Store in a folder.
+type Store struct {
+	reader
+
+	lock     *os.File
+	read     *sql.DB
+	write    *sql.DB
+	writer   *writer
+	pointer  *checkpointer
+	counted  atomic.Pointer[counted]
+	mu       sync.RWMutex // guards closed, and the queue against being closed under a sender
+	closed   bool
+	closing  sync.Once
+	closeErr error
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the directory in a folder, which it makes if need be. The folder belongs to this process alone until Close.
+func Open(ctx context.Context, folder string) (*Store, error) {
+	s := &Store{}
+	if err := s.open(ctx, folder); err != nil {
+		_ = s.Close()
+		return nil, fmt.Errorf("open the directory in %s: %w", folder, translate(err))
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, folder string) (err error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	if s.lock, err = lock(filepath.Join(folder, lockName)); err != nil {
+		return err
+	}
+	// As every distribution's SQLite does: a commit needs the file's data and size on the disk, not its timestamps.
+	if _, err := driver.Fdatasync(true); err != nil {
+		return err
+	}
+	file := filepath.Join(folder, fileName)
+	if s.write, err = connect(file, writerCache, 2); err != nil {
+		return err
+	}
+	if err := checkVersion(ctx, s.write); err != nil {
+		return err
+	}
+	if err := migrate(ctx, s.write); err != nil {
+		return err
+	}
+	if s.read, err = connect(file, readerCache, readers, "query_only(1)"); err != nil {
+		return err
+	}
+	if err := s.startWriter(ctx); err != nil {
+		return err
+	}
+	s.reader = reader{statements: newStatements(s.read), outline: s.writer.outline, wide: make(chan struct{}, readers-1)}
+	return nil
+}
+
+func connect(file string, cache, connections int, pragmas ...string) (*sql.DB, error) {
+	query := url.Values{"_pragma": append(pragmas,
+		"busy_timeout(5000)",
+		"journal_mode(wal)",
+		"synchronous(full)",
+		"wal_autocheckpoint(0)", // see checkpointer
+		"temp_store(memory)",    // the file system may be read-only elsewhere
+		"cache_size(-"+strconv.Itoa(cache)+")",
+	)}
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+"?"+query.Encode())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return db, nil
+}
+
+// firstSafe is the first version in which several connections to one write-ahead log cannot corrupt the database
+// (https://sqlite.org/wal.html#walresetbug).
+var firstSafe = []int{3, 51, 3}
+
+func checkVersion(ctx context.Context, db *sql.DB) error {
+	var text string
+	if err := db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&text); err != nil {
+		return err
+	}
+	var version []int
+	for part := range strings.SplitSeq(text, ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			return fmt.Errorf("SQLite calls itself version %q", text)
+		}
+		version = append(version, n)
+	}
+	if slices.Compare(version, firstSafe) < 0 {
+		return fmt.Errorf("SQLite %s can corrupt a database in WAL mode; 3.51.3 is the first that cannot", text)
+	}
+	return nil
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("bring the database to this version's schema: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) startWriter(ctx context.Context) error {
+	conn, err := s.write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	on := newStatements(conn)
+	on.uninterrupted = true
+	w := &writer{
+		conn:    conn,
+		reader:  reader{statements: on},
+		queue:   make(chan *update, maxGroup),
+		stopped: make(chan struct{}),
+		outline: &outline{},
+		paths:   paths{known: map[pathName]int64{}},
+	}
+	for _, kind := range []store.Kind{store.User, store.Group} {
+		var n int
+		if err := w.reader.row(ctx, []any{&n}, "SELECT count(*) FROM resources WHERE kind = ?", int64(kind)); err != nil {
+			_ = conn.Close()
+			return err
+		}
+		w.outline.start(kind, n)
+	}
+	w.refine()
+	s.pointer = startCheckpointer(s.write)
+	w.written = s.pointer.written
+	s.writer = w
+	go w.run()
+	return nil
+}
+
+// Update implements store.Store.
+func (s *Store) Update(ctx context.Context, change func(tx store.Tx) error) error {
+	u := &update{change: change, done: make(chan struct{})}
+	if err := s.enqueue(ctx, u); err != nil {
+		return err
+	}
+	select {
+	case <-u.done:
+	case <-ctx.Done():
+		if u.abandon() {
+			return ctx.Err()
+		}
+		<-u.done
+	}
+	return u.err
+}
+
+func (s *Store) enqueue(ctx context.Context, u *update) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return errClosed
+	}
+	select {
+	case s.writer.queue <- u:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// counted is what was counted when so many transactions had changed something.
+type counted struct {
+	commits int64
+	stats   store.Stats
+}
+
+// Stats implements store.Store. It counts again only when something has changed.
+func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
+	commits := s.writer.commits.Load()
+	last := s.counted.Load()
+	if last == nil || last.commits != commits {
+		stats, err := s.reader.Stats(ctx)
+		if err != nil {
+			return store.Stats{}, err
+		}
+		last = &counted{commits, stats}
+		s.counted.Store(last)
+	}
+	return last.stats.Clone(), nil
+}
+
+// probeSize is what has to fit on the disk before it counts as having room again, in bytes.
+const probeSize = 64 << 10
+
+// Check implements store.Store.
+func (s *Store) Check(ctx context.Context) error {
+	if _, err := s.Meta(ctx, "check"); err != nil {
+		return fmt.Errorf("read: %w", err)
+	}
+	if s.writer.failure.Load() == nil {
+		return nil
+	}
+	err := s.Update(ctx, func(tx store.Tx) error {
+		return tx.SetMeta(ctx, "check", strings.Repeat(" ", probeSize))
+	})
+	if err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	return nil
+}
+
+// Close implements store.Store. Updates that were already asked for are finished.
+func (s *Store) Close() error {
+	s.closing.Do(func() { s.closeErr = s.close() })
+	return s.closeErr
+}
+
+func (s *Store) close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	if s.writer != nil {
+		close(s.writer.queue)
+		<-s.writer.stopped
+		s.pointer.stop()
+		s.writer.reader.statements.close()
+		_ = s.writer.conn.Close() // gives it back to s.write, whose Close tells
+	}
+	if s.statements != nil {
+		s.statements.close()
+	}
+	var failed error
+	for _, db := range []*sql.DB{s.read, s.write} { // the last to close empties the write-ahead log
+		if db == nil {
+			continue
+		}
+		if err := db.Close(); err != nil {
+			failed = fmt.Errorf("close the directory: %w", translate(err))
+		}
+	}
+	if s.lock != nil {
+		_ = s.lock.Close() // which is what unlocks it
+	}
+	return failed
+}

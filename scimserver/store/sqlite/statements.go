@@ -1,0 +1,122 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+)
+
+// Most statements are written here and few filters differ in shape, so a bound is only met by who tries to.
+const (
+	maxStatements = 128
+	maxStatement  = 2048 // bytes of a statement worth keeping
+)
+
+// connection is what *sql.DB and *sql.Conn have in common.
+type connection interface {
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// statements prepares each text once, up to a bound; the rest is prepared anew every time.
+type statements struct {
+	on connection
+	// uninterrupted statements do not end with their context: the writer's, because SQLite rolls the whole transaction
+	// back when it interrupts a statement that writes.
+	uninterrupted bool
+
+	mu     sync.RWMutex
+	kept   map[string]*sql.Stmt
+	closed bool
+}
+
+func newStatements(on connection) *statements {
+	return &statements{on: on, kept: map[string]*sql.Stmt{}}
+}
+
+func (s *statements) context(ctx context.Context) context.Context {
+	if s.uninterrupted {
+		return context.Background()
+	}
+	return ctx
+}
+
+// prepared returns nil for a text that is not worth keeping.
+func (s *statements) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	s.mu.RLock()
+	stmt, full, closed := s.kept[query], len(s.kept) >= maxStatements, s.closed
+	s.mu.RUnlock()
+	if closed {
+		return nil, errClosed
+	}
+	if stmt != nil || full || len(query) > maxStatement {
+		return stmt, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errClosed
+	}
+	if stmt = s.kept[query]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := s.on.PrepareContext(ctx, query)
+	if err == nil {
+		s.kept[query] = stmt
+	}
+	return stmt, err
+}
+
+func (s *statements) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	ctx = s.context(ctx)
+	stmt, err := s.prepared(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if stmt == nil {
+		return s.on.QueryContext(ctx, query, args...)
+	}
+	return stmt.QueryContext(ctx, args...)
+}
+
+func (s *statements) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	ctx = s.context(ctx)
+	stmt, err := s.prepared(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if stmt == nil {
+		return s.on.ExecContext(ctx, query, args...)
+	}
+	return stmt.ExecContext(ctx, args...)
+}
+
+// row scans the first row of the answer, or returns sql.ErrNoRows.
+func (s *statements) row(ctx context.Context, dest []any, query string, args ...any) error {
+	rows, err := s.query(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		return sql.ErrNoRows
+	}
+	if err := rows.Scan(dest...); err != nil {
+		return err
+	}
+	return rows.Close()
+}
+
+func (s *statements) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for query, stmt := range s.kept {
+		_ = stmt.Close() // the connection is closed next, and that is what can fail
+		delete(s.kept, query)
+	}
+}

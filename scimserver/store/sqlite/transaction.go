@@ -1,0 +1,280 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// transaction is store.Tx: one update inside the writer's transaction.
+type transaction struct {
+	reader
+	changes
+
+	paths    *paths
+	numbered bool  // a path got its number
+	broken   error // the engine failed, whatever the update makes of it
+	ended    bool
+}
+
+// changes are what a transaction did to the set of resources, and whether it did anything.
+type changes struct {
+	any            bool
+	added, removed []resourceID
+}
+
+type resourceID struct {
+	kind store.Kind
+	id   []byte
+}
+
+func (c *changes) append(more *changes) {
+	c.any = c.any || more.any
+	c.added = append(c.added, more.added...)
+	c.removed = append(c.removed, more.removed...)
+}
+
+var errEnded = errors.New("the transaction was used after its update function returned")
+
+// write executes a statement and returns how many rows it changed. After a failure of the engine it does nothing: SQLite may
+// have left the transaction, and what is written outside of it would stay.
+func (t *transaction) write(ctx context.Context, query string, args ...any) (rows int64, err error) {
+	if err := t.usable(); err != nil {
+		return 0, err
+	}
+	t.any = true
+	result, err := t.exec(ctx, query, args...)
+	if err != nil {
+		return 0, t.translate(err)
+	}
+	return result.RowsAffected()
+}
+
+func (t *transaction) usable() error {
+	if t.ended {
+		return errEnded
+	}
+	return t.broken
+}
+
+func (t *transaction) Insert(ctx context.Context, record *store.Record) error {
+	id, ok := store.ParseID(record.ID)
+	if !ok {
+		return fmt.Errorf("insert %s: its id is not a UUID in canonical form", record.Kind)
+	}
+	keys, err := t.encode(ctx, record)
+	if err != nil {
+		return err
+	}
+	_, err = t.write(ctx, "INSERT INTO resources"+
+		" (kind, id, key, external_id, active, version, created, modified, defaults, matched) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		int64(record.Kind), id[:], []byte(record.Key), optional(record.ExternalID), record.Active, record.Version,
+		record.Created.UnixMicro(), record.Modified.UnixMicro(), record.Defaults, record.Matched)
+	if err != nil {
+		return t.conflict(ctx, record, err)
+	}
+	_, err = t.write(ctx, "INSERT INTO documents (row, document, overlay, keys) VALUES (last_insert_rowid(), ?, ?, ?)",
+		nonNil(record.Document), record.Overlay, keys.marshal())
+	if err != nil {
+		return err
+	}
+	t.added = append(t.added, resourceID{record.Kind, id[:]})
+	return t.addKeys(ctx, id[:], keys)
+}
+
+func (t *transaction) Replace(ctx context.Context, record *store.Record) error {
+	old, err := t.stored(ctx, record.Kind, record.ID)
+	if err != nil {
+		return err
+	}
+	keys, err := t.encode(ctx, record)
+	if err != nil {
+		return err
+	}
+	// Columns with an index of their own are only written when they change.
+	set := "active = ?, version = ?, created = ?, modified = ?, defaults = ?, matched = ?"
+	args := []any{record.Active, record.Version, record.Created.UnixMicro(), record.Modified.UnixMicro(), record.Defaults, record.Matched}
+	if old.key != record.Key {
+		set, args = set+", key = ?", append(args, []byte(record.Key))
+	}
+	if old.external != record.ExternalID {
+		set, args = set+", external_id = ?", append(args, optional(record.ExternalID))
+	}
+	if _, err := t.write(ctx, "UPDATE resources SET "+set+" WHERE row = ?", append(args, old.row)...); err != nil {
+		return t.conflict(ctx, record, err)
+	}
+	_, err = t.write(ctx, "UPDATE documents SET document = ?, overlay = ?, keys = ? WHERE row = ?",
+		nonNil(record.Document), record.Overlay, keys.marshal(), old.row)
+	if err != nil {
+		return err
+	}
+	gone, come := difference(old.keys, keys)
+	if err := t.removeKeys(ctx, old.id, gone); err != nil {
+		return err
+	}
+	return t.addKeys(ctx, old.id, come)
+}
+
+func (t *transaction) Touch(ctx context.Context, kind store.Kind, id string, version int64, modified time.Time) error {
+	uuid, ok := store.ParseID(id)
+	if !ok {
+		return store.ErrNotFound
+	}
+	n, err := t.write(ctx, "UPDATE resources SET version = ?, modified = ? WHERE kind = ? AND id = ?",
+		version, modified.UnixMicro(), int64(kind), uuid[:])
+	if err == nil && n == 0 {
+		return store.ErrNotFound
+	}
+	return err
+}
+
+func (t *transaction) Delete(ctx context.Context, kind store.Kind, id string) error {
+	old, err := t.stored(ctx, kind, id)
+	if err != nil {
+		return err
+	}
+	if err := t.removeKeys(ctx, old.id, old.keys); err != nil {
+		return err
+	}
+	for _, query := range []string{"DELETE FROM members WHERE group_id = ?", "DELETE FROM members WHERE member_id = ?"} {
+		if _, err := t.write(ctx, query, old.id); err != nil {
+			return err
+		}
+	}
+	for _, query := range []string{"DELETE FROM documents WHERE row = ?", "DELETE FROM resources WHERE row = ?"} {
+		if _, err := t.write(ctx, query, old.row); err != nil {
+			return err
+		}
+	}
+	t.removed = append(t.removed, resourceID{kind, old.id})
+	return nil
+}
+
+func (t *transaction) AddMembers(ctx context.Context, group string, members []store.Member) (added int, err error) {
+	uuid, ok := store.ParseID(group)
+	if !ok {
+		return 0, store.ErrNotFound
+	}
+	byKind := map[store.Kind][]string{}
+	for _, m := range members {
+		byKind[m.Kind] = append(byKind[m.Kind], m.ID)
+	}
+	for _, kind := range []store.Kind{store.User, store.Group} {
+		if len(byKind[kind]) == 0 {
+			continue
+		}
+		n, err := t.write(ctx, "INSERT INTO members (group_id, member_id, kind)"+
+			" SELECT ?, unhex(value, '-'), ? FROM json_each(?) WHERE TRUE ON CONFLICT DO NOTHING",
+			uuid[:], int64(kind), idList(byKind[kind]))
+		if err != nil {
+			return 0, fmt.Errorf("add members to group %s: %w", group, err)
+		}
+		added += int(n)
+	}
+	return added, nil
+}
+
+func (t *transaction) RemoveMembers(ctx context.Context, group string, ids []string) (removed int, err error) {
+	uuid, ok := store.ParseID(group)
+	if !ok {
+		return 0, nil
+	}
+	n, err := t.write(ctx, "DELETE FROM members WHERE group_id = ? AND member_id IN (SELECT unhex(value, '-') FROM json_each(?))",
+		uuid[:], idList(ids))
+	if err != nil {
+		return 0, fmt.Errorf("remove members of group %s: %w", group, err)
+	}
+	return int(n), nil
+}
+
+func (t *transaction) ClearMembers(ctx context.Context, group string) (removed int, err error) {
+	uuid, ok := store.ParseID(group)
+	if !ok {
+		return 0, nil
+	}
+	n, err := t.write(ctx, "DELETE FROM members WHERE group_id = ?", uuid[:])
+	if err != nil {
+		return 0, fmt.Errorf("remove the members of group %s: %w", group, err)
+	}
+	return int(n), nil
+}
+
+func (t *transaction) Append(ctx context.Context, e store.Entry) error {
+	_, err := t.write(ctx, "INSERT INTO log (time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome)"+
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		e.Time.UnixMicro(), e.Client, e.RequestID, int64(e.Kind), e.ResourceID, e.Operation,
+		strings.Join(e.Attributes, "\n"), e.Defaults, e.Outcome)
+	if err != nil {
+		return fmt.Errorf("write the provisioning log: %w", err)
+	}
+	return nil
+}
+
+func (t *transaction) SetMeta(ctx context.Context, key, value string) error {
+	_, err := t.write(ctx, "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)
+	return err
+}
+
+// stored is what has to be known of a resource in order to change it.
+type stored struct {
+	row           int64
+	id            []byte
+	key, external string
+	keys          keys
+}
+
+func (t *transaction) stored(ctx context.Context, kind store.Kind, id string) (stored, error) {
+	uuid, ok := store.ParseID(id)
+	if !ok {
+		return stored{}, store.ErrNotFound
+	}
+	s := stored{id: uuid[:]}
+	var key, external, encoded []byte
+	err := t.row(ctx, []any{&s.row, &key, &external, &encoded},
+		"SELECT r.row, r.key, r.external_id, d.keys FROM resources r CROSS JOIN documents d ON d.row = r.row WHERE r.kind = ? AND r.id = ?",
+		int64(kind), uuid[:])
+	if err != nil {
+		return stored{}, t.translate(err)
+	}
+	s.key, s.external = string(key), string(external)
+	if s.keys, err = unmarshalKeys(encoded); err != nil {
+		return stored{}, fmt.Errorf("index of %s %s: %w", kind, id, err)
+	}
+	return s, nil
+}
+
+// conflict says who has what an insert or a replace wanted for itself.
+func (t *transaction) conflict(ctx context.Context, record *store.Record, err error) error {
+	if !isUnique(err) {
+		return t.translate(err)
+	}
+	var id []byte
+	const query = "SELECT id FROM resources WHERE kind = ? AND key = ?"
+	switch err := t.row(ctx, []any{&id}, query, int64(record.Kind), []byte(record.Key)); {
+	case err == nil:
+		return &store.ConflictError{Kind: record.Kind, Existing: formatID(id)}
+	case errors.Is(translate(err), store.ErrNotFound):
+		return &store.ConflictError{Kind: record.Kind, Existing: record.ID}
+	default:
+		return t.translate(err)
+	}
+}
+
+// optional is NULL for an attribute without a value.
+func optional(value string) any {
+	if value == "" {
+		return nil
+	}
+	return []byte(value)
+}
+
+func nonNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}

@@ -1,0 +1,227 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+
+	driver "modernc.org/sqlite"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// maxGroup is how many updates share one transaction, and so one wait for the disk.
+const maxGroup = 256
+
+// writer is the one goroutine that changes the database. It takes whatever waits in the queue into one transaction, each
+// update in a savepoint of its own, and answers all of them when that is on the disk.
+type writer struct {
+	conn    *sql.Conn
+	reader  reader
+	queue   chan *update
+	stopped chan struct{}
+
+	outline *outline
+	paths   paths
+
+	// commits counts the transactions that changed something.
+	commits atomic.Int64
+	// failure is why the last of them failed, nil if it did not.
+	failure atomic.Pointer[error]
+	// written says that the write-ahead log has grown.
+	written func(pages int)
+}
+
+// update is one call of Update.
+type update struct {
+	change func(store.Tx) error
+	state  atomic.Int32
+	err    error
+	done   chan struct{} // closed when err is final
+}
+
+// An update is started or abandoned, whichever is first.
+const (
+	waiting int32 = iota
+	started
+	abandoned
+)
+
+func (u *update) start() bool { return u.state.CompareAndSwap(waiting, started) }
+
+func (u *update) abandon() bool { return u.state.CompareAndSwap(waiting, abandoned) }
+
+func (u *update) answer(err error) {
+	u.err = err
+	close(u.done)
+}
+
+// run ends when the queue is closed and empty.
+func (w *writer) run() {
+	defer close(w.stopped)
+	for u := range w.queue {
+		if !u.start() {
+			continue
+		}
+		group, err := w.transact(u, maxGroup)
+		if err == nil || len(group) == 1 {
+			w.answer(group, err)
+			continue
+		}
+		// Who of them it was cannot be told, so each gets a transaction of its own, and an answer of its own.
+		for _, u := range group {
+			alone, err := w.transact(u, 1)
+			w.answer(alone, err)
+		}
+	}
+}
+
+func (w *writer) answer(group []*update, err error) {
+	for _, u := range group {
+		if err != nil {
+			u.answer(translate(err))
+		} else {
+			u.answer(u.err)
+		}
+	}
+}
+
+// transact runs the first update and those that wait by then, at most limit, in one transaction. The error is the
+// engine's, and means that none of them happened.
+func (w *writer) transact(first *update, limit int) (group []*update, err error) {
+	group = append(group, first)
+	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
+		w.noteFailure(err)
+		return group, err
+	}
+	var changed changes
+	for {
+		if err := w.apply(group[len(group)-1], &changed); err != nil {
+			return group, w.fail(err)
+		}
+		next := w.next(len(group) < limit)
+		if next == nil {
+			break
+		}
+		group = append(group, next)
+	}
+	if err := w.exec("COMMIT"); err != nil {
+		return group, w.fail(err)
+	}
+	if changed.any {
+		w.note(&changed)
+	}
+	return group, nil
+}
+
+// next takes one more update if one is waiting.
+func (w *writer) next(wanted bool) *update {
+	for wanted {
+		select {
+		case u, open := <-w.queue:
+			if !open {
+				return nil
+			}
+			if u.start() {
+				return u
+			}
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// apply runs one update. Its own error stays with it; what is returned ends the whole transaction.
+func (w *writer) apply(u *update, all *changes) error {
+	tx := &transaction{reader: w.reader, paths: &w.paths}
+	tx.reader.broken = &tx.broken
+	if err := w.exec("SAVEPOINT change"); err != nil {
+		return err
+	}
+	u.err = call(u.change, tx)
+	tx.ended = true
+	if tx.broken != nil {
+		return tx.broken
+	}
+	if u.err != nil {
+		if tx.numbered {
+			w.paths.forget()
+		}
+		if err := w.exec("ROLLBACK TO change"); err != nil {
+			return err
+		}
+	} else {
+		all.append(&tx.changes)
+	}
+	return w.exec("RELEASE change")
+}
+
+// call keeps a panic from the other updates.
+func call(change func(store.Tx) error, tx store.Tx) (err error) {
+	returned := false
+	defer func() {
+		if v := recover(); v != nil {
+			err = &store.PanicError{Value: v, Stack: debug.Stack()}
+		} else if !returned {
+			panic("an update function called runtime.Goexit, which would end the writer; so does t.FailNow")
+		}
+	}()
+	err = change(tx)
+	returned = true
+	return err
+}
+
+func (w *writer) fail(err error) error {
+	w.noteFailure(err)
+	w.paths.forget()
+	// SQLite may have rolled back by itself; then there is nothing to roll back, and that is the error here.
+	_ = w.exec("ROLLBACK")
+	return err
+}
+
+func (w *writer) noteFailure(err error) { w.failure.Store(&err) }
+
+// note brings what is known about the database up to date with what was committed.
+func (w *writer) note(changed *changes) {
+	w.commits.Add(1)
+	w.failure.Store(nil)
+	for _, r := range changed.added {
+		w.outline.add(r.kind, r.id)
+	}
+	for _, r := range changed.removed {
+		w.outline.remove(r.kind, r.id)
+	}
+	w.refine()
+	w.written(w.pagesWritten())
+}
+
+// refine keeps the outline fine enough. Should it fail, far pages are slower until it succeeds, and nothing else.
+func (w *writer) refine() {
+	for _, kind := range []store.Kind{store.User, store.Group} {
+		_ = w.outline.refine(kind, func(from []byte, skip int) (id []byte, err error) {
+			const query = "SELECT id FROM resources WHERE kind = ? AND id >= ? ORDER BY id LIMIT 1 OFFSET ?"
+			err = w.reader.row(context.Background(), []any{&id}, query, int64(kind), from, int64(skip))
+			return id, err
+		})
+	}
+}
+
+// pagesWritten is how many pages the last transactions added to the write-ahead log.
+func (w *writer) pagesWritten() (pages int) {
+	_ = w.conn.Raw(func(c any) (err error) {
+		pages, _, err = c.(driver.DBStatus).Status(driver.DBStatusCacheWrite, true)
+		return err
+	})
+	return pages
+}
+
+func (w *writer) exec(query string) error {
+	_, err := w.reader.exec(context.Background(), query)
+	if err != nil {
+		return fmt.Errorf("%s: %w", query, err)
+	}
+	return nil
+}
