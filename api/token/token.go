@@ -26,6 +26,8 @@ const (
 	alphabet       = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	randomLength   = 43
 	checksumLength = 6
+
+	fingerprintLength = 12
 )
 
 // ErrMalformed is the error for a string that is no token: another prefix, length or checksum.
@@ -56,7 +58,7 @@ func Check(s string) error {
 // Fingerprint returns the first twelve hexadecimal digits of the token's SHA-256, enough to tell tokens apart and of
 // no use for finding one.
 func Fingerprint(s string) string {
-	return hash(s)[:12]
+	return hash(s)[:fingerprintLength]
 }
 
 // Role is what the bearer of a token may do.
@@ -80,6 +82,11 @@ type Verifier struct {
 // NewVerifier returns the verifier of a token.
 func NewVerifier(s string, role Role, issuedAt time.Time) Verifier {
 	return Verifier{ID: "token-" + Fingerprint(s), Role: role, SHA256: hash(s), IssuedAt: issuedAt.UTC().Truncate(time.Second)}
+}
+
+// Fingerprint returns what [Fingerprint] returns for the token, or less where the hash is damaged.
+func (v Verifier) Fingerprint() string {
+	return v.SHA256[:min(fingerprintLength, len(v.SHA256))]
 }
 
 // Set is the content of a verifier Secret.

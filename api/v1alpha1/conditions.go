@@ -82,6 +82,9 @@ const (
 	ReasonTLSSecretMissing = "TLSSecretMissing"
 	// ReasonInvalidStorage: the volume claim was refused; the message has the API server's words.
 	ReasonInvalidStorage = "InvalidStorage"
+	// ReasonUnsupported: a field has a value that this version of the operator does not know. Upgrade the operator, or
+	// choose another value.
+	ReasonUnsupported = "Unsupported"
 	// ReasonRejected: the API server refused an object that the tenant needs; the message has its words.
 	ReasonRejected = "Rejected"
 )

@@ -458,7 +458,7 @@ type ActivityStatus struct {
 // +kubebuilder:printcolumn:name="Last Request",type=date,JSONPath=`.status.activity.lastRequestTime`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 52",message="metadata.name must have at most 52 characters: the names of the tenant's objects add to it"
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label: lower-case letters, digits and '-', because it becomes part of a host name"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label that begins with a letter, of lower-case letters, digits and '-', because it becomes part of a host name and of a Service's name"
 type ProvisioningTenant struct {
 	metav1.TypeMeta `json:",inline"`
 
