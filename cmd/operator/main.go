@@ -1,0 +1,146 @@
+// Command operator runs the controllers that turn ProvisioningTenants into SCIM servers.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/go-logr/logr"
+	_ "golang.org/x/crypto/x509roots/fallback" // the image has no certificates of its own
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/tenantry/tenantry/controllers"
+	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/filter"
+	"github.com/tenantry/tenantry/scimserver/schema"
+)
+
+const (
+	// leaderElectionID names the lease.
+	leaderElectionID = "operator.provisioning.tenantry.dev"
+	// entraTimeout bounds one question to the login authority.
+	entraTimeout = 5 * time.Second
+)
+
+func main() {
+	if err := run(ctrl.SetupSignalHandler(), os.Args[1:]); err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(os.Stderr, "operator:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+// settings are the flags.
+type settings struct {
+	controllers.Options
+	metricsAddress, probeAddress string
+	leaderElection               bool
+	leaderElectionNamespace      string
+	logFormat                    string
+	logLevel                     slog.Level
+}
+
+func parse(args []string) (settings, error) {
+	var s settings
+	flags := flag.NewFlagSet("operator", flag.ContinueOnError)
+	flags.StringVar(&s.ServerImage, "server-image", "", "`image` of the SCIM server; required")
+	flags.StringVar(&s.BaseDomain, "base-domain", "", "`domain` under which a tenant without a host gets one: <name>.<domain>")
+	flags.StringVar(&s.IngressClass, "ingress-class", "", "IngressClass `name` for tenants that name none; the cluster's default where left out")
+	flags.StringVar(&s.EntraAuthority, "entra-authority", "", "base `URL` of a login authority to verify Entra tenants with, in place of those of Microsoft's clouds")
+	flags.IntVar(&s.Concurrency, "concurrency", 4, "`number` of resources of each kind that are reconciled at a time")
+	flags.StringVar(&s.metricsAddress, "metrics-bind-address", ":8080", "`address` of the metrics; 0 for none")
+	flags.StringVar(&s.probeAddress, "health-probe-bind-address", ":8081", "`address` of /healthz and /readyz; 0 for none")
+	flags.BoolVar(&s.leaderElection, "leader-elect", false, "elect a leader, so that several replicas can run")
+	flags.StringVar(&s.leaderElectionNamespace, "leader-election-namespace", "", "`namespace` of the lease; the operator's own where left out")
+	flags.StringVar(&s.logFormat, "log-format", "json", "`format` of the log on standard error: json or text")
+	flags.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "`level` of the log: debug, info, warn or error")
+	if err := flags.Parse(args); err != nil {
+		return settings{}, err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return settings{}, fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0))
+	case s.ServerImage == "":
+		return settings{}, errors.New("name the image of the SCIM server with --server-image")
+	case s.Concurrency < 1:
+		return settings{}, fmt.Errorf("--concurrency must be at least 1, not %d", s.Concurrency)
+	case s.logFormat != "json" && s.logFormat != "text":
+		return settings{}, fmt.Errorf("--log-format must be json or text, not %q", s.logFormat)
+	}
+	return s, nil
+}
+
+func run(ctx context.Context, args []string) error {
+	s, err := parse(args)
+	if err != nil {
+		return err
+	}
+	log := logger(s)
+	ctrl.SetLogger(log)
+	klog.SetLogger(log)
+
+	scheme, err := controllers.NewScheme()
+	if err != nil {
+		return err
+	}
+	cacheOptions, err := controllers.CacheOptions()
+	if err != nil {
+		return err
+	}
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the cluster: %w", err)
+	}
+	mgr, err := ctrl.NewManager(config, manager.Options{
+		Scheme:                  scheme,
+		Cache:                   cacheOptions,
+		Metrics:                 metricsserver.Options{BindAddress: s.metricsAddress},
+		HealthProbeBindAddress:  s.probeAddress,
+		LeaderElection:          s.leaderElection,
+		LeaderElectionID:        leaderElectionID,
+		LeaderElectionNamespace: s.leaderElectionNamespace,
+		// The process ends as soon as the manager does, so the next leader need not wait for the lease to run out.
+		LeaderElectionReleaseOnCancel: true,
+	})
+	if err != nil {
+		return fmt.Errorf("make the manager: %w", err)
+	}
+	if err := errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping)); err != nil {
+		return fmt.Errorf("add the health checks: %w", err)
+	}
+
+	users := schema.User()
+	s.CheckFilter = func(text string) error {
+		_, err := filter.Parse(users, text)
+		return err
+	}
+	s.CheckAttribute = directory.CheckAttribute
+	s.HTTP = &http.Client{Timeout: entraTimeout}
+	s.Random = rand.Reader
+	s.Clock = clock.RealClock{}
+	if err := controllers.Setup(ctx, mgr, s.Options); err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+func logger(s settings) logr.Logger {
+	options := &slog.HandlerOptions{Level: s.logLevel}
+	if s.logFormat == "text" {
+		return logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, options))
+	}
+	return logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, options))
+}

@@ -1,0 +1,157 @@
+package desired
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+const (
+	containerName = "scimserver"
+	volumeData    = "data"
+
+	// nobody owns the process and the volume.
+	nobody = int64(65532)
+
+	// drainSeconds is how long the server goes on serving after it was told to stop, because routers learn of it later.
+	drainSeconds = 3
+	// graceSeconds is drainSeconds, what the longest request may take, and closing the database.
+	graceSeconds = 30
+	// progressSeconds is how long a rollout may take, volume and image included, before the tenant is told that it is stuck.
+	progressSeconds = 300
+)
+
+// Deployment runs the SCIM server: one replica, and never two at a time, because SQLite has one writer.
+func Deployment(t Tenant) (*appsv1ac.DeploymentApplyConfiguration, error) {
+	name := t.Resource.Name
+	pod, err := pod(t)
+	if err != nil {
+		return nil, err
+	}
+	return appsv1ac.Deployment(ServerName(name), t.Resource.Namespace).
+		WithLabels(Labels(name)).
+		WithOwnerReferences(owner(t.Resource)).
+		WithSpec(appsv1ac.DeploymentSpec().
+			WithReplicas(1).
+			WithStrategy(appsv1ac.DeploymentStrategy().WithType(appsv1.RecreateDeploymentStrategyType)).
+			WithProgressDeadlineSeconds(progressSeconds).
+			WithRevisionHistoryLimit(2).
+			WithSelector(metav1ac.LabelSelector().WithMatchLabels(selector(name))).
+			WithTemplate(corev1ac.PodTemplateSpec().WithLabels(Labels(name)).WithSpec(pod))), nil
+}
+
+func pod(t Tenant) (*corev1ac.PodSpecApplyConfiguration, error) {
+	server := t.Resource.Spec.Server
+	container, err := container(t)
+	if err != nil {
+		return nil, err
+	}
+	pod := corev1ac.PodSpec().
+		WithServiceAccountName(ServerName(t.Resource.Name)).
+		WithAutomountServiceAccountToken(true).
+		// The environment variables for every Service of the namespace would tell a tenant of all others.
+		WithEnableServiceLinks(false).
+		WithTerminationGracePeriodSeconds(graceSeconds).
+		WithSecurityContext(corev1ac.PodSecurityContext().
+			WithRunAsNonRoot(true).WithRunAsUser(nobody).WithRunAsGroup(nobody).
+			WithFSGroup(nobody).WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch).
+			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
+		WithContainers(container).
+		WithVolumes(corev1ac.Volume().WithName(volumeData).WithPersistentVolumeClaim(
+			corev1ac.PersistentVolumeClaimVolumeSource().WithClaimName(DataName(t.Resource.Name))))
+	if len(server.NodeSelector) > 0 {
+		pod.WithNodeSelector(server.NodeSelector)
+	}
+	for _, given := range server.Tolerations {
+		toleration := corev1ac.Toleration()
+		if err := convert(given, toleration); err != nil {
+			return nil, err
+		}
+		pod.WithTolerations(toleration)
+	}
+	if server.Affinity != nil {
+		affinity := corev1ac.Affinity()
+		if err := convert(server.Affinity, affinity); err != nil {
+			return nil, err
+		}
+		pod.WithAffinity(affinity)
+	}
+	if server.PriorityClassName != "" {
+		pod.WithPriorityClassName(server.PriorityClassName)
+	}
+	return pod, nil
+}
+
+func container(t Tenant) (*corev1ac.ContainerApplyConfiguration, error) {
+	given := t.Resource.Spec.Server.Resources
+	if given == nil {
+		given = defaultResources()
+	}
+	resources := corev1ac.ResourceRequirements()
+	if err := convert(given, resources); err != nil {
+		return nil, err
+	}
+	probe := func(path string) *corev1ac.ProbeApplyConfiguration {
+		return corev1ac.Probe().WithHTTPGet(corev1ac.HTTPGetAction().WithPath(path).WithPort(intstr.FromString(portAdmin)))
+	}
+	container := corev1ac.Container().
+		WithName(containerName).
+		WithImage(t.ServerImage).
+		WithArgs(
+			"--namespace="+t.Resource.Namespace,
+			"--tenant="+t.Resource.Name,
+			"--data="+v1alpha1.DataPath,
+			"--listen=:"+strconv.Itoa(v1alpha1.ServerPort),
+			"--admin-listen=:"+strconv.Itoa(v1alpha1.AdminPort),
+		).
+		WithPorts(
+			corev1ac.ContainerPort().WithName(portHTTP).WithContainerPort(v1alpha1.ServerPort).WithProtocol(corev1.ProtocolTCP),
+			corev1ac.ContainerPort().WithName(portAdmin).WithContainerPort(v1alpha1.AdminPort).WithProtocol(corev1.ProtocolTCP),
+		).
+		WithResources(resources).
+		WithVolumeMounts(corev1ac.VolumeMount().WithName(volumeData).WithMountPath(v1alpha1.DataPath)).
+		// Ready goes unanswered until the first settings arrived and old databases were brought up to date.
+		WithStartupProbe(probe(v1alpha1.HealthPath).WithPeriodSeconds(1).WithFailureThreshold(120)).
+		WithReadinessProbe(probe(v1alpha1.ReadyPath).WithPeriodSeconds(2).WithFailureThreshold(2)).
+		WithLivenessProbe(probe(v1alpha1.HealthPath).WithPeriodSeconds(10).WithTimeoutSeconds(5).WithFailureThreshold(6)).
+		WithLifecycle(corev1ac.Lifecycle().WithPreStop(corev1ac.LifecycleHandler().
+			WithSleep(corev1ac.SleepAction().WithSeconds(drainSeconds)))).
+		WithSecurityContext(corev1ac.SecurityContext().
+			WithAllowPrivilegeEscalation(false).
+			WithReadOnlyRootFilesystem(true).
+			WithCapabilities(corev1ac.Capabilities().WithDrop("ALL")))
+	if limit, ok := given.Limits[corev1.ResourceMemory]; ok {
+		// Nine tenths leave room for what the runtime does not count, so that the collector works harder before the kernel kills.
+		container.WithEnv(corev1ac.EnvVar().WithName("GOMEMLIMIT").WithValue(strconv.FormatInt(limit.Value()/10*9, 10)))
+	}
+	return container, nil
+}
+
+func defaultResources() *corev1.ResourceRequirements {
+	return &corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("20m"), corev1.ResourceMemory: resource.MustParse("64Mi")},
+		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")},
+	}
+}
+
+// convert turns an API type into its apply configuration, which has the same JSON.
+func convert(from, to any) error {
+	data, err := json.Marshal(from)
+	if err != nil {
+		return fmt.Errorf("read spec.server: %w", err)
+	}
+	if err := json.Unmarshal(data, to); err != nil {
+		return fmt.Errorf("read spec.server: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+// Package desired says which objects a tenant should have. It is pure: a Tenant goes in, apply configurations come out,
+// and the same Tenant gives the same bytes every time, so that a restart of the operator changes nothing.
+package desired
+
+import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+const (
+	// ManagedBy is the value of the label app.kubernetes.io/managed-by on every object of a tenant.
+	ManagedBy = "tenantry-operator"
+
+	// ManagedByLabel says who looks after an object.
+	ManagedByLabel = "app.kubernetes.io/managed-by"
+
+	// AnnotationFingerprint on both Secrets holds the fingerprint of the token they are about, so that nobody must read
+	// a Secret to know whether the two belong together.
+	AnnotationFingerprint = v1alpha1.GroupName + "/fingerprint"
+	// AnnotationIssuedAt on both Secrets holds when the token was generated, in RFC 3339.
+	AnnotationIssuedAt = v1alpha1.GroupName + "/issued-at"
+	// AnnotationTenantURL on the credentials Secret repeats the Tenant URL that it holds, for the same reason.
+	AnnotationTenantURL = v1alpha1.GroupName + "/tenant-url"
+
+	// serverSuffix names what belongs to the server. Without one a tenant called "default" would claim its namespace's
+	// default ServiceAccount.
+	serverSuffix = "-scim"
+	dataSuffix   = "-data"
+)
+
+// Tenant is all that the objects of a tenant follow from.
+type Tenant struct {
+	// Resource is the tenant as its author wrote it.
+	Resource *v1alpha1.ProvisioningTenant
+	// ServerImage is the image of the SCIM server.
+	ServerImage string
+	// Host is the DNS name that the Ingress serves; empty where the tenant has none to serve.
+	Host string
+	// IngressClass is the class of the Ingress; empty for the cluster's default.
+	IngressClass string
+	// UserDefaults are the names of the accepted UserDefaults, sorted.
+	UserDefaults []string
+	// StorageSize of the volume claim: the one asked for, or the present one where that is larger.
+	StorageSize resource.Quantity
+}
+
+// ServerName is the name of the ServiceAccount, Role, RoleBinding, Deployment, Service, Ingress and NetworkPolicy.
+func ServerName(tenant string) string { return tenant + serverSuffix }
+
+// DataName is the name of the volume claim.
+func DataName(tenant string) string { return tenant + dataSuffix }
+
+// CredentialsName is the name of the Secret that a person copies from.
+func CredentialsName(tenant string) string { return tenant + v1alpha1.CredentialsSuffix }
+
+// VerifierName is the name of the Secret with the hashes.
+func VerifierName(tenant string) string { return tenant + v1alpha1.VerifierSuffix }
+
+// Labels are on every object of the tenant.
+func Labels(tenant string) map[string]string {
+	return map[string]string{
+		"app.kubernetes.io/name":     "tenantry-scimserver",
+		"app.kubernetes.io/instance": tenant,
+		ManagedByLabel:               ManagedBy,
+		v1alpha1.TenantLabel:         tenant,
+	}
+}
+
+// selector tells the tenant's pods from all others. It is immutable in a Deployment, so it never grows.
+func selector(tenant string) map[string]string {
+	return map[string]string{
+		"app.kubernetes.io/name": "tenantry-scimserver",
+		v1alpha1.TenantLabel:     tenant,
+	}
+}
+
+// owner makes garbage collection delete an object with its tenant.
+func owner(tenant *v1alpha1.ProvisioningTenant) *metav1ac.OwnerReferenceApplyConfiguration {
+	return metav1ac.OwnerReference().
+		WithAPIVersion(v1alpha1.SchemeGroupVersion.String()).
+		WithKind("ProvisioningTenant").
+		WithName(tenant.Name).
+		WithUID(tenant.UID).
+		WithController(true).
+		WithBlockOwnerDeletion(true)
+}

@@ -1,0 +1,90 @@
+package desired
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+const (
+	// portHTTP names the port for clients, in the container and in the Service.
+	portHTTP = "http"
+	// portAdmin names the port for health, readiness and metrics.
+	portAdmin = "admin"
+	// servicePort is the port for clients in the Service.
+	servicePort = 80
+)
+
+// Service leads to the server: port 80 for clients, the admin port for metrics.
+func Service(t Tenant) *corev1ac.ServiceApplyConfiguration {
+	return corev1ac.Service(ServerName(t.Resource.Name), t.Resource.Namespace).
+		WithLabels(Labels(t.Resource.Name)).
+		WithOwnerReferences(owner(t.Resource)).
+		WithSpec(corev1ac.ServiceSpec().
+			WithType(corev1.ServiceTypeClusterIP).
+			WithSelector(selector(t.Resource.Name)).
+			WithPorts(
+				corev1ac.ServicePort().WithName(portHTTP).WithProtocol(corev1.ProtocolTCP).
+					WithPort(servicePort).WithTargetPort(intstr.FromString(portHTTP)),
+				corev1ac.ServicePort().WithName(portAdmin).WithProtocol(corev1.ProtocolTCP).
+					WithPort(v1alpha1.AdminPort).WithTargetPort(intstr.FromString(portAdmin)),
+			))
+}
+
+// Ingress routes the host to the Service. It routes the SCIM endpoints only, so that whatever else the server listens
+// on stays inside the cluster.
+func Ingress(t Tenant) *networkingv1ac.IngressApplyConfiguration {
+	exposure := t.Resource.Spec.Exposure
+	spec := networkingv1ac.IngressSpec().
+		WithRules(networkingv1ac.IngressRule().WithHost(t.Host).WithHTTP(networkingv1ac.HTTPIngressRuleValue().
+			WithPaths(networkingv1ac.HTTPIngressPath().
+				WithPath(v1alpha1.BasePath).
+				WithPathType(networkingv1.PathTypePrefix).
+				WithBackend(networkingv1ac.IngressBackend().WithService(networkingv1ac.IngressServiceBackend().
+					WithName(ServerName(t.Resource.Name)).
+					WithPort(networkingv1ac.ServiceBackendPort().WithName(portHTTP)))))))
+	if t.IngressClass != "" {
+		spec.WithIngressClassName(t.IngressClass)
+	}
+	if exposure.TLS != nil {
+		spec.WithTLS(networkingv1ac.IngressTLS().WithHosts(t.Host).WithSecretName(exposure.TLS.SecretName))
+	}
+	ingress := networkingv1ac.Ingress(ServerName(t.Resource.Name), t.Resource.Namespace).
+		WithLabels(Labels(t.Resource.Name)).
+		WithOwnerReferences(owner(t.Resource)).
+		WithSpec(spec)
+	if exposure.Ingress != nil && len(exposure.Ingress.Annotations) > 0 {
+		ingress.WithAnnotations(exposure.Ingress.Annotations)
+	}
+	return ingress
+}
+
+// NetworkPolicy lets clients and metrics collectors in, and the server out to DNS and to the Kubernetes API, which
+// listens on 443 or 6443 outside the reach of pod and namespace selectors.
+func NetworkPolicy(t Tenant) *networkingv1ac.NetworkPolicyApplyConfiguration {
+	port := func(protocol corev1.Protocol, number int) *networkingv1ac.NetworkPolicyPortApplyConfiguration {
+		return networkingv1ac.NetworkPolicyPort().WithProtocol(protocol).WithPort(intstr.FromInt(number))
+	}
+	return networkingv1ac.NetworkPolicy(ServerName(t.Resource.Name), t.Resource.Namespace).
+		WithLabels(Labels(t.Resource.Name)).
+		WithOwnerReferences(owner(t.Resource)).
+		WithSpec(networkingv1ac.NetworkPolicySpec().
+			WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(selector(t.Resource.Name))).
+			WithPolicyTypes(networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress).
+			WithIngress(
+				// An ingress controller may run in the host's network, so clients come from anywhere.
+				networkingv1ac.NetworkPolicyIngressRule().WithPorts(port(corev1.ProtocolTCP, v1alpha1.ServerPort)),
+				networkingv1ac.NetworkPolicyIngressRule().
+					WithFrom(networkingv1ac.NetworkPolicyPeer().WithNamespaceSelector(metav1ac.LabelSelector())).
+					WithPorts(port(corev1.ProtocolTCP, v1alpha1.AdminPort)),
+			).
+			WithEgress(
+				networkingv1ac.NetworkPolicyEgressRule().WithPorts(port(corev1.ProtocolUDP, 53), port(corev1.ProtocolTCP, 53)),
+				networkingv1ac.NetworkPolicyEgressRule().WithPorts(port(corev1.ProtocolTCP, 443), port(corev1.ProtocolTCP, 6443)),
+			))
+}

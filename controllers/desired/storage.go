@@ -1,0 +1,27 @@
+package desired
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+// DataClaim is the claim for the volume of the directory. Under deletionPolicy Retain it has no owner, so that garbage
+// collection leaves it; its labels say whose it is, and a tenant of the same name takes it up again.
+func DataClaim(t Tenant) *corev1ac.PersistentVolumeClaimApplyConfiguration {
+	spec := corev1ac.PersistentVolumeClaimSpec().
+		WithAccessModes(corev1.ReadWriteOnce).
+		WithResources(corev1ac.VolumeResourceRequirements().
+			WithRequests(corev1.ResourceList{corev1.ResourceStorage: t.StorageSize}))
+	if class := t.Resource.Spec.Storage.SQLite.StorageClassName; class != "" {
+		spec.WithStorageClassName(class)
+	}
+	claim := corev1ac.PersistentVolumeClaim(DataName(t.Resource.Name), t.Resource.Namespace).
+		WithLabels(Labels(t.Resource.Name)).
+		WithSpec(spec)
+	if t.Resource.Spec.DeletionPolicy == v1alpha1.DeletionPolicyDelete {
+		claim.WithOwnerReferences(owner(t.Resource))
+	}
+	return claim
+}

@@ -1,0 +1,129 @@
+package controllers
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/internal/apply"
+)
+
+// The type of a step's error decides what comes next: Stalled waits for a person, Waiting for the world, and any other
+// error is tried again with backoff.
+
+// Stalled is an error that only a change by a person ends.
+type Stalled struct {
+	// Condition that is False because of it.
+	Condition, Reason, Message string
+	// Recheck is when to look again though nothing has changed, for what the operator is not told of; 0 for never.
+	Recheck time.Duration
+}
+
+func (e *Stalled) Error() string { return e.Message }
+
+// Waiting is an error that ends by itself.
+type Waiting struct {
+	// Condition that is False because of it.
+	Condition, Reason, Message string
+	// After is when to look again; 0 where an event will tell.
+	After time.Duration
+}
+
+func (e *Waiting) Error() string { return e.Message }
+
+const (
+	recheckConflict  = time.Minute
+	recheckForbidden = 30 * time.Second
+	recheckGoing     = 5 * time.Second
+	recheckTLS       = 30 * time.Second
+)
+
+// classify gives an error from applying an object its type. The object stands behind the condition.
+func classify(err error, condition, rejected string) error {
+	var stranger *apply.NotOursError
+	var going *apply.GoingError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &stranger):
+		return &Stalled{Condition: condition, Reason: v1alpha1.ReasonNameConflict, Message: stranger.Error(), Recheck: recheckConflict}
+	case errors.As(err, &going):
+		return &Waiting{Condition: condition, Reason: v1alpha1.ReasonProgressing, Message: going.Error(), After: recheckGoing}
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return apply.ErrOwnerGone
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
+		return &Stalled{Condition: condition, Reason: rejected, Message: err.Error()}
+	case apierrors.IsForbidden(err):
+		// A quota, or the operator's own rights: either can change without an event.
+		return &Stalled{Condition: condition, Reason: rejected, Message: err.Error(), Recheck: recheckForbidden}
+	default:
+		return err
+	}
+}
+
+// outcome sorts the errors of one reconcile.
+type outcome struct {
+	stalled []*Stalled
+	waiting []*Waiting
+	failed  []error
+	gone    bool
+}
+
+func (o *outcome) add(err error) {
+	var stalled *Stalled
+	var waiting *Waiting
+	switch {
+	case err == nil:
+	case errors.Is(err, apply.ErrOwnerGone):
+		o.gone = true
+	case errors.As(err, &stalled):
+		o.stalled = append(o.stalled, stalled)
+	case errors.As(err, &waiting):
+		o.waiting = append(o.waiting, waiting)
+	default:
+		o.failed = append(o.failed, err)
+	}
+}
+
+// result tells controller-runtime when to come again.
+func (o *outcome) result() (ctrl.Result, error) {
+	if len(o.failed) > 0 {
+		return ctrl.Result{}, errors.Join(o.failed...)
+	}
+	var after time.Duration
+	sooner := func(d time.Duration) {
+		if d > 0 && (after == 0 || d < after) {
+			after = d
+		}
+	}
+	for _, e := range o.waiting {
+		sooner(e.After)
+	}
+	for _, e := range o.stalled {
+		sooner(e.Recheck)
+	}
+	if after > 0 {
+		return ctrl.Result{RequeueAfter: wait.Jitter(after, 0.2)}, nil
+	}
+	if len(o.stalled) > 0 {
+		return ctrl.Result{}, reconcile.TerminalError(o.stalled[0])
+	}
+	return ctrl.Result{}, nil
+}
+
+// failure says what failed in words that stay the same from one try to the next; the log has the rest.
+func failure(err error) string {
+	reason := apierrors.ReasonForError(err)
+	if reason == metav1.StatusReasonUnknown {
+		reason = "no usable answer"
+	}
+	return fmt.Sprintf("The API server failed (%s); the operator tries again. Its log has the details.", reason)
+}

@@ -1,0 +1,233 @@
+// Package apply brings the objects of one tenant to what they should be, by server-side apply under one field manager.
+// It writes nothing that is already so, and nothing over an object that is not the tenant's.
+package apply
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// FieldManager is the one field manager of the operator.
+const FieldManager = "tenantry-operator"
+
+// configuration is what every apply configuration of client-go has.
+type configuration interface {
+	runtime.ApplyConfiguration
+	GetAPIVersion() *string
+	GetKind() *string
+	GetName() *string
+	GetNamespace() *string
+}
+
+// Child is an object as it should be, and how to tell whether it is so already.
+type Child struct {
+	want configuration
+	live client.Object
+	// unchanged compares want with live, which was read from the cache.
+	unchanged func() (bool, error)
+	// adoptable tells whether an object that nobody controls is the owner's all the same.
+	adoptable func(metav1.Object) bool
+}
+
+// New returns a child whose live object is cached whole, with its managed fields. extract is client-go's ExtractX for
+// the kind: what this field manager applied last, as it is now. A field that someone else forced is missing from it.
+func New[L client.Object, C configuration](want C, live L, extract func(L, string) (C, error)) Child {
+	return Child{want: want, live: live, unchanged: func() (bool, error) {
+		have, err := extract(live, FieldManager)
+		if err != nil {
+			return false, fmt.Errorf("extract what was applied: %w", err)
+		}
+		return equalJSON(have, want)
+	}}
+}
+
+// Adopting returns the child such that it takes over an object without a controller for which adoptable is true.
+func (c Child) Adopting(adoptable func(metav1.Object) bool) Child {
+	c.adoptable = adoptable
+	return c
+}
+
+// Kind of the object.
+func (c Child) Kind() string { return ptr.Deref(c.want.GetKind(), "") }
+
+// Name of the object.
+func (c Child) Name() string { return ptr.Deref(c.want.GetName(), "") }
+
+func (c Child) key() client.ObjectKey {
+	return client.ObjectKey{Namespace: ptr.Deref(c.want.GetNamespace(), ""), Name: c.Name()}
+}
+
+func (c Child) gvk() schema.GroupVersionKind {
+	return schema.FromAPIVersionAndKind(ptr.Deref(c.want.GetAPIVersion(), ""), c.Kind())
+}
+
+// Owner applies the children of one owner in one reconcile.
+type Owner struct {
+	// Client reads from the cache and writes.
+	Client client.Client
+	// Live reads past the cache.
+	Live client.Reader
+	// Object is the owner as the cache has it, with its kind set.
+	Object *metav1.PartialObjectMetadata
+
+	seenAlive bool
+}
+
+// Apply writes the child unless it is so already, and returns the generation that the object has after a write, or 0
+// where none was needed. Errors are NotOursError, GoingError, ErrOwnerGone or those of the API server.
+func (o *Owner) Apply(ctx context.Context, child Child) (generation int64, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("apply %s %q: %w", child.Kind(), child.Name(), err)
+		}
+	}()
+	err = o.Client.Get(ctx, child.key(), child.live)
+	switch {
+	case apierrors.IsNotFound(err):
+		if err := o.mayWrite(ctx, child); err != nil {
+			return 0, err
+		}
+	case err != nil:
+		return 0, err
+	case child.live.GetDeletionTimestamp() != nil:
+		return 0, &GoingError{Kind: child.Kind(), Name: child.Name()}
+	case !o.owns(child.live, child.adoptable):
+		// The cache may be old: what counts is the object as it is now.
+		if err := o.mayWrite(ctx, child); err != nil {
+			return 0, err
+		}
+	default:
+		unchanged, err := child.unchanged()
+		if err != nil || unchanged {
+			return 0, err
+		}
+	}
+	if err := o.Client.Apply(ctx, child.want, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
+		return 0, err
+	}
+	return writtenGeneration(child.want)
+}
+
+// mayWrite returns nil if the name is free or the object is the owner's, asking the API server and not the cache:
+// a forced apply would take a stranger's object over without a word.
+func (o *Owner) mayWrite(ctx context.Context, child Child) error {
+	found := &metav1.PartialObjectMetadata{}
+	found.SetGroupVersionKind(child.gvk())
+	err := o.Live.Get(ctx, child.key(), found)
+	if apierrors.IsNotFound(err) {
+		return o.alive(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return o.Guard(found, child.adoptable)
+}
+
+// Guard returns nil if the object is the owner's, a GoingError if it is on its way out, and a NotOursError otherwise.
+// The object must carry its kind.
+func (o *Owner) Guard(found *metav1.PartialObjectMetadata, adoptable func(metav1.Object) bool) error {
+	controller := metav1.GetControllerOf(found)
+	switch {
+	case found.DeletionTimestamp != nil:
+		return &GoingError{Kind: found.Kind, Name: found.Name}
+	case o.owns(found, adoptable):
+		return nil
+	case controller != nil && controller.Kind == o.Object.Kind && controller.Name == o.Object.Name:
+		// It belongs to an earlier owner of the same name; garbage collection will come for it.
+		return &GoingError{Kind: found.Kind, Name: found.Name}
+	default:
+		return &NotOursError{Kind: found.Kind, Name: found.Name}
+	}
+}
+
+func (o *Owner) owns(object metav1.Object, adoptable func(metav1.Object) bool) bool {
+	if controller := metav1.GetControllerOf(object); controller != nil {
+		return controller.UID == o.Object.UID
+	}
+	return adoptable != nil && adoptable(object)
+}
+
+// alive returns ErrOwnerGone where the owner was deleted since the cache last heard of it, so that nothing is created
+// for it that nobody would clean up. It asks once.
+func (o *Owner) alive(ctx context.Context) error {
+	if o.seenAlive {
+		return nil
+	}
+	now := &metav1.PartialObjectMetadata{}
+	now.SetGroupVersionKind(o.Object.GroupVersionKind())
+	if err := o.Live.Get(ctx, client.ObjectKeyFromObject(o.Object), now); err != nil {
+		if apierrors.IsNotFound(err) {
+			return ErrOwnerGone
+		}
+		return err
+	}
+	if now.UID != o.Object.UID || now.DeletionTimestamp != nil {
+		return ErrOwnerGone
+	}
+	o.seenAlive = true
+	return nil
+}
+
+// Prune deletes the objects in lists that the owner controls and that are not in keep. Each list is a kind; the cache
+// has an index by controller for it.
+func (o *Owner) Prune(ctx context.Context, keep []Child, lists ...client.ObjectList) error {
+	type id struct{ kind, name string }
+	wanted := make(map[id]bool, len(keep))
+	for _, child := range keep {
+		wanted[id{child.Kind(), child.Name()}] = true
+	}
+	for _, list := range lists {
+		if err := o.Client.List(ctx, list, client.InNamespace(o.Object.Namespace), client.MatchingFields{ControllerIndex: string(o.Object.UID)}); err != nil {
+			return fmt.Errorf("list what the tenant owns: %w", err)
+		}
+		objects, err := objectsOf(list, o.Client.Scheme())
+		if err != nil {
+			return err
+		}
+		for kind, object := range objects {
+			if wanted[id{kind, object.GetName()}] || object.GetDeletionTimestamp() != nil {
+				continue
+			}
+			// Both preconditions: never delete a newer object of the same name, nor one that was given away since.
+			err := o.Client.Delete(ctx, object, client.Preconditions{UID: ptr.To(object.GetUID()), ResourceVersion: ptr.To(object.GetResourceVersion())})
+			if client.IgnoreNotFound(err) != nil {
+				return fmt.Errorf("delete %s %q, which is no longer wanted: %w", kind, object.GetName(), err)
+			}
+		}
+	}
+	return nil
+}
+
+func equalJSON(a, b any) (bool, error) {
+	left, err := json.Marshal(a)
+	if err != nil {
+		return false, err
+	}
+	right, err := json.Marshal(b)
+	if err != nil {
+		return false, err
+	}
+	return bytes.Equal(left, right), nil
+}
+
+// writtenGeneration reads the generation from an apply configuration, into which the client put the server's answer.
+func writtenGeneration(answer any) (int64, error) {
+	data, err := json.Marshal(answer)
+	if err != nil {
+		return 0, err
+	}
+	var object metav1.PartialObjectMetadata
+	if err := json.Unmarshal(data, &object); err != nil {
+		return 0, err
+	}
+	return object.Generation, nil
+}

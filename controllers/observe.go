@@ -1,0 +1,147 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/internal/conditions"
+)
+
+// observe looks at how the applied objects are doing. What could not be applied has its condition already.
+func (r *ProvisioningTenantReconciler) observe(ctx context.Context, s *scope) error {
+	if len(s.children) == 0 {
+		return nil
+	}
+	server := client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.ServerName(s.tenant.Name)}
+	var claim corev1.PersistentVolumeClaim
+	if err := r.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.DataName(s.tenant.Name)}, &claim); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("get the volume claim: %w", err)
+	}
+	s.found(storageReady(&claim))
+	var deployment appsv1.Deployment
+	if err := r.Get(ctx, server, &deployment); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("get the Deployment: %w", err)
+	}
+	s.found(serverAvailable(&deployment, s.written["Deployment"]))
+	if s.has(v1alpha1.ConditionExposed) {
+		return nil
+	}
+	return r.observeRoute(ctx, s, server)
+}
+
+func (r *ProvisioningTenantReconciler) observeRoute(ctx context.Context, s *scope, server client.ObjectKey) error {
+	switch {
+	case s.tenantURL == "":
+		for _, stalled := range s.outcome.stalled {
+			if stalled.Condition == v1alpha1.ConditionAccepted {
+				s.found(conditions.False(v1alpha1.ConditionExposed, stalled.Reason, stalled.Message))
+			}
+		}
+		return nil
+	case s.host == "":
+		s.found(conditions.True(v1alpha1.ConditionExposed, v1alpha1.ReasonNotExposed,
+			fmt.Sprintf("The platform routes to Service %s itself.", server.Name)))
+		return nil
+	}
+	if err := r.requireCertificate(ctx, s); err != nil {
+		return err
+	}
+	var ingress networkingv1.Ingress
+	if err := r.Get(ctx, server, &ingress); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("get the Ingress: %w", err)
+	}
+	s.found(exposed(&ingress, s.host, s.written["Ingress"]))
+	return nil
+}
+
+// requireCertificate looks for the Secret in spec.exposure.tls until it was found once for this generation. The
+// Ingress exists all the while, because it may be what makes an issuer create the Secret.
+func (r *ProvisioningTenantReconciler) requireCertificate(ctx context.Context, s *scope) error {
+	tls := s.tenant.Spec.Exposure.TLS
+	before := meta.FindStatusCondition(s.tenant.Status.Conditions, v1alpha1.ConditionExposed)
+	if tls == nil || before != nil && before.ObservedGeneration == s.tenant.Generation &&
+		(before.Reason == v1alpha1.ReasonIngressReady || before.Reason == v1alpha1.ReasonWaitingForIngressController) {
+		return nil
+	}
+	var secret corev1.Secret
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: tls.SecretName}, &secret)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("read Secret %q: %w", tls.SecretName, err)
+	}
+	if apierrors.IsNotFound(err) || len(secret.Data[corev1.TLSCertKey]) == 0 {
+		return &Waiting{
+			Condition: v1alpha1.ConditionExposed, Reason: v1alpha1.ReasonTLSSecretMissing, After: recheckTLS,
+			Message: fmt.Sprintf("Secret %s in spec.exposure.tls does not exist or has no %s: create it.", tls.SecretName, corev1.TLSCertKey),
+		}
+	}
+	return nil
+}
+
+// storageReady judges a volume claim; a zero one was not seen yet.
+func storageReady(claim *corev1.PersistentVolumeClaim) metav1.Condition {
+	switch {
+	case claim.Status.Phase == corev1.ClaimBound:
+		return conditions.True(v1alpha1.ConditionStorageReady, v1alpha1.ReasonBound, fmt.Sprintf("Volume claim %s is bound.", claim.Name))
+	case claim.Status.Phase == corev1.ClaimLost:
+		return conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonClaimPending,
+			fmt.Sprintf("Volume claim %s lost its volume: restore the volume, or delete the claim to begin with an empty directory.", claim.Name))
+	case claim.Name == "":
+		return conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonProgressing, "The volume claim is being made.")
+	default:
+		return conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonClaimPending,
+			fmt.Sprintf("Volume claim %s is not bound yet. If this lasts, kubectl describe pvc %s tells why.", claim.Name, claim.Name))
+	}
+}
+
+// serverAvailable judges the Deployment. written is its generation if this reconcile wrote it: the cache may not have
+// caught up, and what it says of the generation before is not true of this one.
+func serverAvailable(deployment *appsv1.Deployment, written int64) metav1.Condition {
+	condition := func(conditionType appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
+		for i := range deployment.Status.Conditions {
+			if deployment.Status.Conditions[i].Type == conditionType {
+				return &deployment.Status.Conditions[i]
+			}
+		}
+		return nil
+	}
+	status := deployment.Status
+	seen := deployment.Generation >= written && deployment.Generation > 0 && status.ObservedGeneration >= deployment.Generation
+	progressing, available := condition(appsv1.DeploymentProgressing), condition(appsv1.DeploymentAvailable)
+	switch {
+	case !seen:
+		return conditions.False(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonProgressing, "The server is being rolled out.")
+	case progressing != nil && progressing.Status == corev1.ConditionFalse && progressing.Reason == "ProgressDeadlineExceeded":
+		return conditions.False(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonRolloutStuck,
+			fmt.Sprintf("Deployment %s makes no progress. See the events of its pods: kubectl describe pods -l %s=%s.",
+				deployment.Name, v1alpha1.TenantLabel, deployment.Labels[v1alpha1.TenantLabel]))
+	case status.UpdatedReplicas < 1 || status.Replicas > status.UpdatedReplicas:
+		return conditions.False(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonProgressing, "The server is being rolled out.")
+	case available != nil && available.Status == corev1.ConditionTrue && status.AvailableReplicas >= 1:
+		return conditions.True(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonAvailable, "The SCIM server answers.")
+	default:
+		return conditions.False(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonServerUnavailable,
+			fmt.Sprintf("Deployment %s has no available pod yet. If this lasts, kubectl describe pods -l %s=%s tells why.",
+				deployment.Name, v1alpha1.TenantLabel, deployment.Labels[v1alpha1.TenantLabel]))
+	}
+}
+
+// exposed judges the Ingress. written is its generation if this reconcile wrote it.
+func exposed(ingress *networkingv1.Ingress, host string, written int64) metav1.Condition {
+	if ingress.Generation >= written && len(ingress.Status.LoadBalancer.Ingress) > 0 {
+		return conditions.True(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressReady,
+			fmt.Sprintf("An ingress controller routes %s to the server.", host))
+	}
+	return conditions.False(v1alpha1.ConditionExposed, v1alpha1.ReasonWaitingForIngressController,
+		fmt.Sprintf("No ingress controller has taken Ingress %s yet. If this lasts, check spec.exposure.ingress.className and the controller.",
+			desired.ServerName(ingress.Labels[v1alpha1.TenantLabel])))
+}

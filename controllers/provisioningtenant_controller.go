@@ -1,0 +1,129 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/internal/entra"
+)
+
+// The operator's own rights. Those on userdefaults, secrets and provisioningtenants/status are also what it grants to the
+// tenants' servers: nobody can grant more than they have.
+//
+// +kubebuilder:rbac:groups=provisioning.tenantry.dev,resources=provisioningtenants;userdefaults,verbs=get;list;watch
+// +kubebuilder:rbac:groups=provisioning.tenantry.dev,resources=provisioningtenants/status;userdefaults/status,verbs=patch
+// +kubebuilder:rbac:groups=provisioning.tenantry.dev,resources=provisioningtenants/finalizers,verbs=update
+// +kubebuilder:rbac:groups="",resources=serviceaccounts;services,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=secrets;persistentvolumeclaims,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=ingresses;networkpolicies,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+const (
+	// The first retry comes soon; the last ones leave a troubled API server alone.
+	firstRetry = 200 * time.Millisecond
+	lastRetry  = 5 * time.Minute
+	// staleRetry is when to look again after the cache turned out to be older than the API server.
+	staleRetry = 100 * time.Millisecond
+)
+
+// ProvisioningTenantReconciler makes tenants what their specs say.
+type ProvisioningTenantReconciler struct {
+	client.Client
+	// Live reads past the cache: before the first write of an object, and to read a Secret, which the cache never holds.
+	Live    client.Reader
+	Events  events.EventRecorder
+	Options Options
+	Entra   *entra.Verifier
+}
+
+// SetupWithManager says what makes a tenant be looked at again.
+func (r *ProvisioningTenantReconciler) SetupWithManager(mgr ctrl.Manager, entraAnswered <-chan event.GenericEvent) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.ProvisioningTenant{}, builder.WithPredicates(changedByOthersThanItsServer())).
+		// Its objects, whatever happened to them.
+		Owns(&corev1.ServiceAccount{}).
+		Owns(&rbacv1.Role{}).
+		Owns(&rbacv1.RoleBinding{}).
+		Owns(&corev1.Secret{}, builder.OnlyMetadata).
+		Owns(&appsv1.Deployment{}).
+		Owns(&corev1.Service{}).
+		Owns(&networkingv1.Ingress{}).
+		Owns(&networkingv1.NetworkPolicy{}).
+		// A claim that is to be retained has no owner, so its label tells.
+		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(labelledTenant)).
+		// Which UserDefaults are accepted follows from their specs.
+		Watches(&v1alpha1.UserDefaults{}, handler.EnqueueRequestsFromMapFunc(referredTenant), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		// Another tenant claimed the same host or let go of it.
+		Watches(&v1alpha1.ProvisioningTenant{}, handler.EnqueueRequestsFromMapFunc(r.rivals), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		// The login authority answered.
+		WatchesRawSource(source.Channel(entraAnswered, &handler.EnqueueRequestForObject{})).
+		WithOptions(controllerOptions(r.Options)).
+		Complete(r)
+}
+
+func controllerOptions(options Options) controller.Options {
+	return controller.Options{
+		MaxConcurrentReconciles: options.Concurrency,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstRetry, lastRetry),
+	}
+}
+
+// Reconcile brings one tenant closer to its spec. There is no finalizer: garbage collection deletes what a tenant owns.
+func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	tenant := &v1alpha1.ProvisioningTenant{}
+	if err := r.Get(ctx, request.NamespacedName, tenant); err != nil {
+		r.Entra.Forget(request.NamespacedName)
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if tenant.DeletionTimestamp != nil {
+		return ctrl.Result{}, nil
+	}
+
+	s := newScope(r, tenant)
+	if err := r.resolve(ctx, s); err != nil { // what the spec refers to: host, UserDefaults, the present volume
+		return ctrl.Result{}, err
+	}
+	for _, step := range []func(context.Context, *scope) error{
+		r.issueCredentials, // the token, and the hash that the server checks it against
+		r.applyChildren,    // everything else, built by package desired
+		r.prune,            // what is no longer wanted
+		r.observe,          // how storage, server and route are doing
+		r.verifyEntra,      // whether the Entra tenant exists
+	} {
+		// Later steps run after an error too, so that the status tells all there is to tell.
+		s.fail(step(ctx, s))
+		if s.outcome.gone {
+			return ctrl.Result{}, nil
+		}
+	}
+
+	err := r.writeStatus(ctx, s)
+	switch {
+	case apierrors.IsNotFound(err):
+		return ctrl.Result{}, nil
+	case apierrors.IsConflict(err):
+		// Someone wrote in between. The cache will have it in a moment, and there is nothing to tell anyone.
+		return ctrl.Result{RequeueAfter: staleRetry}, nil
+	}
+	s.outcome.add(err)
+	return s.outcome.result()
+}

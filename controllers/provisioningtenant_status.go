@@ -1,0 +1,113 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/internal/conditions"
+)
+
+// requiredForTenant must be True for Ready, the weightiest first. EntraTenantVerified is not among them: tokens work
+// whatever the login authority says, so its answer is for information.
+var requiredForTenant = []string{
+	v1alpha1.ConditionAccepted, v1alpha1.ConditionCredentialsReady, v1alpha1.ConditionStorageReady,
+	v1alpha1.ConditionServerAvailable, v1alpha1.ConditionExposed,
+}
+
+// tenantStatus computes the status from what was before and what was learned. It is pure, and leaves alone what the
+// tenant's server writes.
+func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
+	status := *s.tenant.Status.DeepCopy()
+	generation := s.tenant.Generation
+	status.ObservedGeneration = generation
+	status.UserDefaults = s.userDefaults
+	if s.credentials != nil {
+		status.Credentials = s.credentials
+	}
+	found := conditions.Found{
+		Conditions:   s.conditions,
+		Types:        append([]string{v1alpha1.ConditionEntraTenantVerified}, requiredForTenant...),
+		Required:     requiredForTenant,
+		ReadyMessage: "The tenant can be provisioned.",
+	}
+	if len(s.outcome.stalled) > 0 {
+		first := s.outcome.stalled[0]
+		found.Stalled = &conditions.Problem{Reason: first.Reason, Message: first.Message}
+	}
+	if len(s.outcome.failed) > 0 {
+		found.Failed = &conditions.Problem{Reason: v1alpha1.ReasonError, Message: failure(s.outcome.failed[0])}
+	}
+	status.Conditions = conditions.Summarise(status.Conditions, found, generation, now)
+	status.TenantURL = publishedURL(s.tenant.Status.TenantURL, s.tenantURL, status.Conditions, generation)
+	return status
+}
+
+// publishedURL is the Tenant URL if it is true: once everything that it needs was seen to work. From then on it stays
+// while the server merely restarts, and goes when the host does.
+func publishedURL(before, wanted string, now []metav1.Condition, generation int64) string {
+	if wanted == before {
+		return before
+	}
+	for _, conditionType := range requiredForTenant {
+		c := meta.FindStatusCondition(now, conditionType)
+		if c == nil || c.Status != metav1.ConditionTrue || c.ObservedGeneration != generation {
+			return ""
+		}
+	}
+	return wanted
+}
+
+// writeStatus writes the status if it changed, and then tells of the transitions by events.
+func (r *ProvisioningTenantReconciler) writeStatus(ctx context.Context, s *scope) error {
+	before, after := s.tenant, s.tenant.DeepCopy()
+	after.Status = tenantStatus(s, metav1.NewTime(r.Options.Clock.Now()))
+	if equality.Semantic.DeepEqual(before.Status, after.Status) {
+		return nil
+	}
+	// The lock keeps an old cache from writing what is no longer true.
+	patch := client.MergeFromWithOptions(before.DeepCopy(), client.MergeFromWithOptimisticLock{})
+	status := *after.Status.DeepCopy()
+	if err := r.Status().Patch(ctx, after, patch, client.FieldOwner(statusManager)); err != nil {
+		return fmt.Errorf("write the status: %w", err)
+	}
+	for _, t := range transitions(before.Status.Conditions, status.Conditions) {
+		r.Events.Eventf(before, nil, eventType(t), t.Reason, "Reconcile", "%s: %s", t.Type, t.Message)
+	}
+	return nil
+}
+
+// statusManager is the field manager of status patches. It is not that of applies, which would have to name every
+// condition each time.
+const statusManager = eventSource + "-status"
+
+// told are the conditions whose transitions become events. The others are its reasons.
+var told = []string{v1alpha1.ConditionReady, v1alpha1.ConditionEntraTenantVerified, v1alpha1.ConditionCredentialsReady}
+
+// transitions are the told conditions whose status or reason changed to something worth an event.
+func transitions(before, after []metav1.Condition) []metav1.Condition {
+	var changed []metav1.Condition
+	for _, condition := range after {
+		was := meta.FindStatusCondition(before, condition.Type)
+		if !slices.Contains(told, condition.Type) || condition.Status == metav1.ConditionUnknown ||
+			was != nil && was.Status == condition.Status && was.Reason == condition.Reason {
+			continue
+		}
+		changed = append(changed, condition)
+	}
+	return changed
+}
+
+func eventType(condition metav1.Condition) string {
+	if condition.Status == metav1.ConditionTrue || condition.Reason == v1alpha1.ReasonProgressing {
+		return corev1.EventTypeNormal
+	}
+	return corev1.EventTypeWarning
+}

@@ -1,0 +1,136 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/internal/conditions"
+)
+
+// resolve looks up what the spec refers to, in the cache. When it returns nil, host, tenantURL, userDefaults and
+// storageSize of the scope are as they should be, and Accepted is found.
+func (r *ProvisioningTenantReconciler) resolve(ctx context.Context, s *scope) error {
+	var err error
+	if s.userDefaults, err = r.acceptedDefaults(ctx, s.tenant); err != nil {
+		return err
+	}
+	if err := r.resolveStorage(ctx, s); err != nil {
+		return err
+	}
+	problem, err := r.resolveHost(ctx, s)
+	if err != nil {
+		return err
+	}
+	if problem != nil {
+		s.fail(problem)
+		return nil
+	}
+	s.found(conditions.True(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The spec makes sense."))
+	return nil
+}
+
+// acceptedDefaults returns the names of the tenant's UserDefaults that fit it, sorted. It judges for itself and does not
+// wait for their conditions, so the order in which resources are applied does not matter.
+func (r *ProvisioningTenantReconciler) acceptedDefaults(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) ([]string, error) {
+	var all v1alpha1.UserDefaultsList
+	if err := r.List(ctx, &all, client.InNamespace(tenant.Namespace), client.MatchingFields{tenantIndex: tenant.Name}); err != nil {
+		return nil, fmt.Errorf("list the UserDefaults of the tenant: %w", err)
+	}
+	var names []string
+	for i := range all.Items {
+		if all.Items[i].DeletionTimestamp == nil && accept(&all.Items[i], tenant, r.Options) == nil {
+			names = append(names, all.Items[i].Name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// resolveStorage finds the size of the volume claim. A claim that is larger already, because it was retained from an
+// earlier tenant or grown by hand, keeps its size: volumes cannot shrink.
+func (r *ProvisioningTenantReconciler) resolveStorage(ctx context.Context, s *scope) error {
+	s.storageSize = s.tenant.Spec.Storage.SQLite.Size
+	var claim corev1.PersistentVolumeClaim
+	err := r.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.DataName(s.tenant.Name)}, &claim)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("get the volume claim: %w", err)
+	}
+	if now := claim.Spec.Resources.Requests[corev1.ResourceStorage]; now.Cmp(s.storageSize) > 0 {
+		s.storageSize = now
+	}
+	return nil
+}
+
+// resolveHost finds the host and the Tenant URL, or the problem with them. A tenant with such a problem gets everything
+// but a route, so that it serves at once when the problem is solved.
+func (r *ProvisioningTenantReconciler) resolveHost(ctx context.Context, s *scope) (*Stalled, error) {
+	stalled := func(reason, format string, args ...any) *Stalled {
+		return &Stalled{Condition: v1alpha1.ConditionAccepted, Reason: reason, Message: fmt.Sprintf(format, args...)}
+	}
+	spec := s.tenant.Spec
+	if spec.Storage.Type != v1alpha1.StorageSQLite && spec.Storage.Type != "" {
+		return stalled(v1alpha1.ReasonUnsupported, "spec.storage.type %q is of a newer version: upgrade the operator or choose SQLite.", spec.Storage.Type), nil
+	}
+	host := claimedHost(s.tenant, r.Options.BaseDomain)
+	switch spec.Exposure.Type {
+	case v1alpha1.ExposureIngress, "":
+		if host == "" {
+			return stalled(v1alpha1.ReasonHostMissing, "Set spec.exposure.host: the operator has no base domain from which to make one."), nil
+		}
+	case v1alpha1.ExposureNone:
+		// Without a host the Tenant URL is that of the Service.
+	default:
+		return stalled(v1alpha1.ReasonUnsupported, "spec.exposure.type %q is of a newer version: upgrade the operator or choose Ingress or None.", spec.Exposure.Type), nil
+	}
+	if host != "" {
+		var claims v1alpha1.ProvisioningTenantList
+		if err := r.List(ctx, &claims, client.MatchingFields{hostIndex: host}); err != nil {
+			return nil, fmt.Errorf("list the tenants that claim the host: %w", err)
+		}
+		if winner := oldest(claims.Items); winner != nil && older(winner, s.tenant) < 0 {
+			return stalled(v1alpha1.ReasonHostTaken, "Host %s belongs to the older tenant %s/%s: choose another in spec.exposure.host.",
+				host, winner.Namespace, winner.Name), nil
+		}
+	}
+	s.tenantURL = desired.TenantURL(s.tenant, host)
+	if spec.Exposure.Type != v1alpha1.ExposureNone {
+		s.host = host
+	}
+	return nil, nil
+}
+
+// claimedHost is the host that a tenant asks for; empty if it asks for none.
+func claimedHost(tenant *v1alpha1.ProvisioningTenant, baseDomain string) string {
+	exposure := tenant.Spec.Exposure
+	if exposure.Host != "" || exposure.Type == v1alpha1.ExposureNone || baseDomain == "" {
+		return exposure.Host
+	}
+	return tenant.Name + "." + baseDomain
+}
+
+// oldest returns the tenant that keeps a host which all of these claim, or nil if there are none.
+func oldest(claims []v1alpha1.ProvisioningTenant) *v1alpha1.ProvisioningTenant {
+	var winner *v1alpha1.ProvisioningTenant
+	for i := range claims {
+		if winner == nil || older(&claims[i], winner) < 0 {
+			winner = &claims[i]
+		}
+	}
+	return winner
+}
+
+// older orders tenants by age, and those of one second by namespace and name.
+func older(a, b *v1alpha1.ProvisioningTenant) int {
+	return cmp.Or(
+		a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
+		cmp.Compare(a.Namespace, b.Namespace),
+		cmp.Compare(a.Name, b.Name),
+	)
+}

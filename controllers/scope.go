@@ -1,0 +1,88 @@
+package controllers
+
+import (
+	"errors"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/internal/conditions"
+)
+
+// scope is what one reconcile of a tenant learned. Steps add to it; the status is computed from it.
+type scope struct {
+	// tenant as the cache has it. Nothing changes it.
+	tenant *v1alpha1.ProvisioningTenant
+	owner  *apply.Owner
+
+	// host that the tenant may serve; empty if none.
+	host string
+	// tenantURL as it should be; empty while the host is missing or someone else's.
+	tenantURL    string
+	userDefaults []string
+	storageSize  resource.Quantity
+	credentials  *v1alpha1.CredentialsStatus
+	// children that were wanted this time, and the generation of each Deployment, claim and Ingress that was written.
+	children []apply.Child
+	written  map[string]int64
+
+	conditions []metav1.Condition
+	outcome    outcome
+}
+
+func newScope(r *ProvisioningTenantReconciler, tenant *v1alpha1.ProvisioningTenant) *scope {
+	owner := &metav1.PartialObjectMetadata{ObjectMeta: tenant.ObjectMeta}
+	owner.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenant"))
+	return &scope{
+		tenant:  tenant,
+		owner:   &apply.Owner{Client: r.Client, Live: r.Live, Object: owner},
+		written: map[string]int64{},
+	}
+}
+
+// found adds a condition. One that a typed error speaks of wins, so it may be called with the better news as well.
+func (s *scope) found(condition metav1.Condition) {
+	s.conditions = append(s.conditions, condition)
+}
+
+// fail adds an error, and the condition that is False because of it.
+func (s *scope) fail(err error) {
+	s.outcome.add(err)
+	var stalled *Stalled
+	var waiting *Waiting
+	switch {
+	case errors.As(err, &stalled):
+		s.found(conditions.False(stalled.Condition, stalled.Reason, stalled.Message))
+	case errors.As(err, &waiting):
+		s.found(conditions.False(waiting.Condition, waiting.Reason, waiting.Message))
+	}
+}
+
+// has tells whether something was found about a condition already.
+func (s *scope) has(conditionType string) bool {
+	for _, condition := range s.conditions {
+		if condition.Type == conditionType {
+			return true
+		}
+	}
+	return false
+}
+
+// desired is the tenant as package desired wants it.
+func (s *scope) desired(options Options) desired.Tenant {
+	class := options.IngressClass
+	if ingress := s.tenant.Spec.Exposure.Ingress; ingress != nil && ingress.ClassName != "" {
+		class = ingress.ClassName
+	}
+	return desired.Tenant{
+		Resource:     s.tenant,
+		ServerImage:  options.ServerImage,
+		Host:         s.host,
+		IngressClass: class,
+		UserDefaults: s.userDefaults,
+		StorageSize:  s.storageSize,
+	}
+}

@@ -1,0 +1,179 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/apimachinery/pkg/types"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/internal/entra"
+)
+
+// Options are what the operator is told from outside.
+type Options struct {
+	// ServerImage is the image of the SCIM server.
+	ServerImage string
+	// BaseDomain gives a tenant without a host the host <name>.<BaseDomain>. Empty: such a tenant is told to set one.
+	BaseDomain string
+	// IngressClass is the class of the Ingress of a tenant that names none. Empty for the cluster's default.
+	IngressClass string
+	// EntraAuthority is the base URL of a login authority to ask in place of Microsoft's. Empty for Microsoft's.
+	EntraAuthority string
+	// Concurrency is how many resources of one kind are reconciled at a time.
+	Concurrency int
+
+	// CheckFilter returns why a string is no SCIM filter over users, or nil. The server's parser stands behind it; the
+	// operator does not import it.
+	CheckFilter func(filter string) error
+	// CheckAttribute returns why a value cannot be the default of the attribute at path, or nil.
+	CheckAttribute func(path, value string) error
+
+	// HTTP asks the login authority.
+	HTTP *http.Client
+	// Random is where tokens come from: crypto/rand.Reader.
+	Random io.Reader
+	// Clock dates tokens and transitions.
+	Clock clock.PassiveClock
+}
+
+// NewScheme knows every kind that the operator reads or writes.
+func NewScheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("build the scheme: %w", err)
+		}
+	}
+	return scheme, nil
+}
+
+// CacheOptions keeps in memory only what the operator needs: of the kinds that it makes, the tenants' objects. Their
+// managed fields stay, because they tell whether an object is still as it was applied.
+func CacheOptions() (cache.Options, error) {
+	ofTenants, err := labels.NewRequirement(v1alpha1.TenantLabel, selection.Exists, nil)
+	if err != nil {
+		return cache.Options{}, fmt.Errorf("select the tenants' objects: %w", err)
+	}
+	whole := cache.ByObject{
+		Label:     labels.NewSelector().Add(*ofTenants),
+		Transform: func(object any) (any, error) { return object, nil },
+	}
+	byObject := map[client.Object]cache.ByObject{&corev1.Secret{}: whole, &corev1.PersistentVolumeClaim{}: whole}
+	for _, kind := range controlled() {
+		byObject[kind] = whole
+	}
+	return cache.Options{
+		ByObject:                    byObject,
+		DefaultTransform:            cache.TransformStripManagedFields(),
+		ReaderFailOnMissingInformer: true,
+	}, nil
+}
+
+// controlled are the kinds that a tenant always owns and the operator prunes.
+func controlled() []client.Object {
+	return []client.Object{
+		&corev1.ServiceAccount{}, &rbacv1.Role{}, &rbacv1.RoleBinding{}, &appsv1.Deployment{}, &corev1.Service{},
+		&networkingv1.Ingress{}, &networkingv1.NetworkPolicy{},
+	}
+}
+
+// controlledLists are the lists of the same kinds.
+func controlledLists() []client.ObjectList {
+	return []client.ObjectList{
+		&corev1.ServiceAccountList{}, &rbacv1.RoleList{}, &rbacv1.RoleBindingList{}, &appsv1.DeploymentList{}, &corev1.ServiceList{},
+		&networkingv1.IngressList{}, &networkingv1.NetworkPolicyList{},
+	}
+}
+
+// eventSource is the reporting controller of every event.
+const eventSource = "tenantry-operator"
+
+// Setup adds the operator to a manager that was made with CacheOptions.
+func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
+	if err := addIndexes(ctx, mgr.GetFieldIndexer(), options.BaseDomain); err != nil {
+		return err
+	}
+	recorder := mgr.GetEventRecorder(eventSource)
+
+	answered := make(chan event.GenericEvent)
+	authority := entra.Authority{Client: options.HTTP, Override: options.EntraAuthority}
+	verifier := entra.NewVerifier(authority.Ask, func(name types.NamespacedName) {
+		select {
+		case answered <- event.GenericEvent{Object: &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}}}:
+		case <-ctx.Done():
+		}
+	}, mgr.GetLogger().WithName("entra"))
+	if err := mgr.Add(verifier); err != nil {
+		return fmt.Errorf("add the verifier of Entra tenants: %w", err)
+	}
+
+	tenants := &ProvisioningTenantReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: recorder, Options: options, Entra: verifier,
+	}
+	if err := tenants.SetupWithManager(mgr, answered); err != nil {
+		return fmt.Errorf("set up the controller of ProvisioningTenants: %w", err)
+	}
+	defaults := &UserDefaultsReconciler{Client: mgr.GetClient(), Events: recorder, Options: options}
+	if err := defaults.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up the controller of UserDefaults: %w", err)
+	}
+	return nil
+}
+
+const (
+	// hostIndex finds tenants by the host that they claim, in all namespaces.
+	hostIndex = "host"
+	// tenantIndex finds UserDefaults by the tenant that they refer to.
+	tenantIndex = "spec.tenantRef.name"
+)
+
+func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain string) error {
+	for _, kind := range controlled() {
+		if err := indexer.IndexField(ctx, kind, apply.ControllerIndex, apply.IndexController); err != nil {
+			return fmt.Errorf("index %T by controller: %w", kind, err)
+		}
+	}
+	if err := indexer.IndexField(ctx, &v1alpha1.ProvisioningTenant{}, hostIndex, indexHost(baseDomain)); err != nil {
+		return fmt.Errorf("index tenants by host: %w", err)
+	}
+	if err := indexer.IndexField(ctx, &v1alpha1.UserDefaults{}, tenantIndex, indexTenant); err != nil {
+		return fmt.Errorf("index defaults by tenant: %w", err)
+	}
+	return nil
+}
+
+func indexHost(baseDomain string) client.IndexerFunc {
+	return func(object client.Object) []string {
+		if tenant, ok := object.(*v1alpha1.ProvisioningTenant); ok {
+			if host := claimedHost(tenant, baseDomain); host != "" {
+				return []string{host}
+			}
+		}
+		return nil
+	}
+}
+
+func indexTenant(object client.Object) []string {
+	if defaults, ok := object.(*v1alpha1.UserDefaults); ok {
+		return []string{defaults.Spec.TenantRef.Name}
+	}
+	return nil
+}

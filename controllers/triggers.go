@@ -1,0 +1,79 @@
+package controllers
+
+import (
+	"context"
+	"maps"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+// changedByOthersThanItsServer lets everything through but updates that touch only what the tenant's server reports
+// about itself, which it does as often as every minute.
+func changedByOthersThanItsServer() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok := e.ObjectOld.(*v1alpha1.ProvisioningTenant)
+		after, ok2 := e.ObjectNew.(*v1alpha1.ProvisioningTenant)
+		if !ok || !ok2 {
+			return true
+		}
+		return before.Generation != after.Generation || before.UID != after.UID ||
+			(before.DeletionTimestamp == nil) != (after.DeletionTimestamp == nil) ||
+			!maps.Equal(before.Labels, after.Labels) || !maps.Equal(before.Annotations, after.Annotations) ||
+			!equality.Semantic.DeepEqual(operatorsPart(before.Status), operatorsPart(after.Status))
+	}}
+}
+
+// operatorsPart is the status without what the server writes.
+func operatorsPart(status v1alpha1.ProvisioningTenantStatus) v1alpha1.ProvisioningTenantStatus {
+	status.Directory, status.Activity = nil, nil
+	return status
+}
+
+func labelledTenant(_ context.Context, object client.Object) []ctrl.Request {
+	name := object.GetLabels()[v1alpha1.TenantLabel]
+	if name == "" {
+		return nil
+	}
+	return []ctrl.Request{{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: name}}}
+}
+
+func referredTenant(_ context.Context, object client.Object) []ctrl.Request {
+	defaults, ok := object.(*v1alpha1.UserDefaults)
+	if !ok {
+		return nil
+	}
+	return []ctrl.Request{{NamespacedName: types.NamespacedName{Namespace: defaults.Namespace, Name: defaults.Spec.TenantRef.Name}}}
+}
+
+// rivals are the other tenants that claim the host of this one. controller-runtime asks for the tenant as it was and as
+// it is, so the rivals for a host that was given up hear of it too.
+func (r *ProvisioningTenantReconciler) rivals(ctx context.Context, object client.Object) []ctrl.Request {
+	tenant, ok := object.(*v1alpha1.ProvisioningTenant)
+	if !ok {
+		return nil
+	}
+	host := claimedHost(tenant, r.Options.BaseDomain)
+	if host == "" {
+		return nil
+	}
+	var claims v1alpha1.ProvisioningTenantList
+	if err := r.List(ctx, &claims, client.MatchingFields{hostIndex: host}); err != nil {
+		log.FromContext(ctx).Error(err, "Cannot list the tenants that claim a host")
+		return nil
+	}
+	var requests []ctrl.Request
+	for i := range claims.Items {
+		if claims.Items[i].UID != tenant.UID {
+			requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&claims.Items[i])})
+		}
+	}
+	return requests
+}

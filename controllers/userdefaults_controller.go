@@ -1,0 +1,157 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/internal/conditions"
+)
+
+// UserDefaultsReconciler tells on UserDefaults whether they are accepted and applied. It writes nothing but their status.
+type UserDefaultsReconciler struct {
+	client.Client
+	Events  events.EventRecorder
+	Options Options
+}
+
+// SetupWithManager says what makes a UserDefaults be looked at again.
+func (r *UserDefaultsReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.UserDefaults{}).
+		// The catalog of its tenant, and what the tenant's server reports.
+		Watches(&v1alpha1.ProvisioningTenant{}, handler.EnqueueRequestsFromMapFunc(r.ofTenant), builder.WithPredicates(concernsDefaults())).
+		WithOptions(controllerOptions(r.Options)).
+		Complete(r)
+}
+
+// concernsDefaults lets through what can change the status of a tenant's UserDefaults.
+func concernsDefaults() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok := e.ObjectOld.(*v1alpha1.ProvisioningTenant)
+		after, ok2 := e.ObjectNew.(*v1alpha1.ProvisioningTenant)
+		return !ok || !ok2 || before.Generation != after.Generation || before.UID != after.UID ||
+			!equality.Semantic.DeepEqual(counts(before), counts(after))
+	}}
+}
+
+func (r *UserDefaultsReconciler) ofTenant(ctx context.Context, tenant client.Object) []ctrl.Request {
+	var all v1alpha1.UserDefaultsList
+	if err := r.List(ctx, &all, client.InNamespace(tenant.GetNamespace()), client.MatchingFields{tenantIndex: tenant.GetName()}); err != nil {
+		log.FromContext(ctx).Error(err, "Cannot list the UserDefaults of a tenant")
+		return nil
+	}
+	requests := make([]ctrl.Request, len(all.Items))
+	for i := range all.Items {
+		requests[i].NamespacedName = client.ObjectKeyFromObject(&all.Items[i])
+	}
+	return requests
+}
+
+// Reconcile judges one UserDefaults against its tenant.
+func (r *UserDefaultsReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	defaults := &v1alpha1.UserDefaults{}
+	if err := r.Get(ctx, request.NamespacedName, defaults); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if defaults.DeletionTimestamp != nil {
+		return ctrl.Result{}, nil
+	}
+	tenant := &v1alpha1.ProvisioningTenant{}
+	err := r.Get(ctx, client.ObjectKey{Namespace: defaults.Namespace, Name: defaults.Spec.TenantRef.Name}, tenant)
+	switch {
+	case apierrors.IsNotFound(err):
+		tenant = nil
+	case err != nil:
+		return ctrl.Result{}, fmt.Errorf("get the tenant of the UserDefaults: %w", err)
+	}
+
+	after := defaults.DeepCopy()
+	after.Status = defaultsStatus(defaults, tenant, r.Options, metav1.NewTime(r.Options.Clock.Now()))
+	if equality.Semantic.DeepEqual(defaults.Status, after.Status) {
+		return ctrl.Result{}, nil
+	}
+	// after is filled with the answer, so what to tell is worked out before.
+	changed := transitions(defaults.Status.Conditions, after.Status.Conditions)
+	patch := client.MergeFromWithOptions(defaults.DeepCopy(), client.MergeFromWithOptimisticLock{})
+	err = r.Status().Patch(ctx, after, patch, client.FieldOwner(statusManager))
+	switch {
+	case apierrors.IsNotFound(err):
+		return ctrl.Result{}, nil
+	case apierrors.IsConflict(err):
+		return ctrl.Result{RequeueAfter: staleRetry}, nil
+	case err != nil:
+		return ctrl.Result{}, fmt.Errorf("write the status: %w", err)
+	}
+	for _, t := range changed {
+		r.Events.Eventf(defaults, nil, eventType(t), t.Reason, "Reconcile", "%s: %s", t.Type, t.Message)
+	}
+	return ctrl.Result{}, nil
+}
+
+// defaultsStatus computes the status. It is pure. tenant is nil where there is none.
+func defaultsStatus(defaults *v1alpha1.UserDefaults, tenant *v1alpha1.ProvisioningTenant, options Options, now metav1.Time) v1alpha1.UserDefaultsStatus {
+	status := *defaults.Status.DeepCopy()
+	status.ObservedGeneration = defaults.Generation
+	required := []string{v1alpha1.ConditionAccepted, v1alpha1.ConditionApplied}
+	found := conditions.Found{Types: required, Required: required, ReadyMessage: "The tenant's server works with these defaults."}
+	switch problem := acceptedBy(defaults, tenant, options); {
+	case tenant == nil:
+		// The tenant may be on its way, in the same file even, so this is no reason to give up.
+		message := fmt.Sprintf("There is no ProvisioningTenant %s in this namespace: create it, or delete this resource.", defaults.Spec.TenantRef.Name)
+		status.MatchedUsers, status.AppliedUsers = 0, 0
+		found.Conditions = []metav1.Condition{
+			conditions.False(v1alpha1.ConditionAccepted, v1alpha1.ReasonTenantNotFound, message),
+			conditions.False(v1alpha1.ConditionApplied, v1alpha1.ReasonTenantNotFound, message),
+		}
+	case problem != nil:
+		status.MatchedUsers, status.AppliedUsers = 0, 0
+		found.Stalled = &conditions.Problem{Reason: problem.Reason, Message: problem.Message}
+		found.Conditions = []metav1.Condition{
+			conditions.False(v1alpha1.ConditionAccepted, problem.Reason, problem.Message),
+			conditions.False(v1alpha1.ConditionApplied, problem.Reason, "Defaults that are not accepted are not applied."),
+		}
+	default:
+		count := counts(tenant)[defaults.Name]
+		status.MatchedUsers, status.AppliedUsers = count.MatchedUsers, count.AppliedUsers
+		applied := conditions.True(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, "The tenant's server works with these defaults.")
+		if count.Generation != defaults.Generation {
+			applied = conditions.False(v1alpha1.ConditionApplied, v1alpha1.ReasonWaitingForServer, "The tenant's server has not reported these defaults yet.")
+		}
+		found.Conditions = []metav1.Condition{
+			conditions.True(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The tenant can use these defaults."), applied,
+		}
+	}
+	status.Conditions = conditions.Summarise(status.Conditions, found, defaults.Generation, now)
+	return status
+}
+
+func acceptedBy(defaults *v1alpha1.UserDefaults, tenant *v1alpha1.ProvisioningTenant, options Options) *Stalled {
+	if tenant == nil {
+		return nil
+	}
+	return accept(defaults, tenant, options)
+}
+
+// counts are what the tenant's server reports for each UserDefaults by name.
+func counts(tenant *v1alpha1.ProvisioningTenant) map[string]v1alpha1.DefaultsCount {
+	byName := map[string]v1alpha1.DefaultsCount{}
+	if tenant.Status.Directory != nil {
+		for _, count := range tenant.Status.Directory.Defaults {
+			byName[count.Name] = count
+		}
+	}
+	return byName
+}
