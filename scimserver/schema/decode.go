@@ -17,81 +17,68 @@ func Decode(data []byte) (Object, error) {
 	if !utf8.Valid(data) {
 		return nil, Errorf(InvalidSyntax, "the body must be UTF-8")
 	}
-	d := decoder{json.NewDecoder(bytes.NewReader(data))}
-	d.UseNumber()
-	value, err := d.value(0)
-	if err == nil {
-		if _, err = d.Token(); err == nil {
-			err = Errorf(InvalidSyntax, "the body must be one JSON object; something follows it")
-		} else if errors.Is(err, io.EOF) {
-			err = nil
-		}
+	depth, members := outline(data)
+	if depth > MaxDepth {
+		return nil, Errorf(InvalidSyntax, "the body nests more than %d levels", MaxDepth)
 	}
-	if err != nil {
-		if own := (*Error)(nil); errors.As(err, &own) {
-			return nil, own
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var value any
+	if err := d.Decode(&value); err != nil {
+		offset := int64(len(data))
+		if cause := (*json.SyntaxError)(nil); errors.As(err, &cause) {
+			offset = cause.Offset
 		}
-		return nil, Errorf(InvalidSyntax, "the body is not valid JSON (near byte %d)", d.InputOffset())
+		return nil, Errorf(InvalidSyntax, "the body is not valid JSON (near byte %d)", offset)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, Errorf(InvalidSyntax, "the body must be one JSON object; something follows it")
 	}
 	object, ok := value.(Object)
 	if !ok {
 		return nil, Errorf(InvalidSyntax, "the body must be a JSON object")
 	}
+	if countMembers(object) != members {
+		return nil, Errorf(InvalidSyntax, "an object of the body has the same key twice")
+	}
 	return object, nil
 }
 
-type decoder struct{ *json.Decoder }
-
-func (d decoder) value(depth int) (any, error) {
-	token, err := d.Token()
-	if err != nil {
-		return nil, err
-	}
-	if depth >= MaxDepth {
-		if _, opens := token.(json.Delim); opens {
-			return nil, Errorf(InvalidSyntax, "the body nests more than %d levels", MaxDepth)
+// outline measures the nesting of a JSON text and counts the members of its objects: each has one colon outside of
+// strings. Decoding keeps only the last of two members with the same key, so that then some are missing.
+func outline(data []byte) (depth, members int) {
+	level, inString := 0, false
+	for i := 0; i < len(data); i++ {
+		c := data[i]
+		switch {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{' || c == '[':
+			level++
+			depth = max(depth, level)
+		case c == '}' || c == ']':
+			level--
+		case c == ':':
+			members++
 		}
 	}
-	switch token {
-	case json.Delim('{'):
-		return d.object(depth + 1)
-	case json.Delim('['):
-		return d.array(depth + 1)
-	}
-	return token, nil
+	return depth, members
 }
 
-func (d decoder) object(depth int) (any, error) {
-	object := Object{}
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return nil, err
+func countMembers(value any) (n int) {
+	switch v := value.(type) {
+	case Object:
+		n = len(v)
+		for _, member := range v {
+			n += countMembers(member)
 		}
-		key, ok := token.(string)
-		if !ok {
-			return nil, io.ErrUnexpectedEOF
-		}
-		if _, twice := object[key]; twice {
-			return nil, Errorf(InvalidSyntax, "an object of the body has the same key twice (near byte %d)", d.InputOffset())
-		}
-		if object[key], err = d.value(depth); err != nil {
-			return nil, err
+	case []any:
+		for _, element := range v {
+			n += countMembers(element)
 		}
 	}
-	_, err := d.Token()
-	return object, err
-}
-
-func (d decoder) array(depth int) (any, error) {
-	array := []any{}
-	for d.More() {
-		value, err := d.value(depth)
-		if err != nil {
-			return nil, err
-		}
-		array = append(array, value)
-	}
-	_, err := d.Token()
-	return array, err
+	return n
 }

@@ -1,0 +1,53 @@
+package schema_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/tenantry/tenantry/scimserver/schema"
+)
+
+// FuzzNormalize checks that whatever is accepted is canonical: normalizing, projecting and indexing it again changes
+// nothing, and every error is the client's.
+func FuzzNormalize(f *testing.F) {
+	for _, seed := range []string{
+		anna,
+		`{"userName":"a","active":"False","emails":[{"primary":"True","type":"work","value":"a@x"}],"roles":[]}`,
+		`{"userName":"a","name.givenName":"A","emails.type":"work","emails.value":"x"}`,
+		`{"userName":"a","urn:ietf:params:scim:schemas:core:2.0:User":{"title":"T"},"manager":[{"$ref":null,"value":"m"}]}`,
+		`{"userName":"a","urn:ietf:params:scim:schemas:extension:medius:2.0:User:customFieldText1":"1"}`,
+		`{"userName":"a","urn:example:device:1.0:User":{"seats":"4","weight":1.5e3,"bought":"2026-01-31T12:00:00","key":"AQI","tags":"x","place.floor":1,"ports":[{"value":"p","names":["a",""]}]}}`,
+		`{"USERNAME":[{"value":"a"}],"nickName":null,"addresses":[{"type":"work"}]}`,
+		`{"userName":1}`, `{"userName":"a"`, `[]`, `{"a":{"a":{"a":{}}}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	rt := schema.User(device())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		in, err := schema.Decode(data)
+		if err == nil {
+			in, err = rt.Normalize(in)
+		}
+		if err != nil {
+			if cause := (*schema.Error)(nil); !errors.As(err, &cause) || cause.Detail == "" {
+				t.Fatalf("%T: %v", err, err)
+			}
+			return
+		}
+		again, err := rt.Normalize(in)
+		if err != nil || !schema.Equal(in, again) {
+			t.Fatalf("%s\nbecame %s, %v", encode(t, in), encode(t, again), err)
+		}
+		if p, err := rt.Project(in, nil, nil); err != nil || len(p) > len(in) {
+			t.Fatal(err)
+		}
+		for _, key := range rt.IndexKeys(in) {
+			if p, err := rt.Path(key.Path); err != nil || p.String() != key.Path || len(key.Key) > schema.MaxKey {
+				t.Fatalf("index key %v: %v", key, err)
+			}
+		}
+		if stored, err := schema.Decode([]byte(encode(t, in))); err != nil || !schema.Equal(in, stored) {
+			t.Fatalf("%s does not survive being stored: %v", encode(t, in), err)
+		}
+	})
+}

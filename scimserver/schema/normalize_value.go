@@ -1,0 +1,275 @@
+package schema
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Lenience is a set of accommodations that were made to read a client's values.
+type Lenience uint16
+
+// The accommodations.
+const (
+	// LenientBoolean: a boolean was sent as a string such as "True".
+	LenientBoolean Lenience = 1 << iota
+	// LenientNumber: a number was sent as a string.
+	LenientNumber
+	// LenientBare: a simple value was sent for a complex attribute and taken as its "value".
+	LenientBare
+	// LenientWrapped: a single simple value was sent inside an array, or as an object with "value".
+	LenientWrapped
+	// LenientSingle: one value was sent for a multi-valued attribute, without an array.
+	LenientSingle
+	// LenientEmpty: an attribute was unassigned with an empty string.
+	LenientEmpty
+	// LenientName: a name was spelled in another case, dotted or qualified where the RFC has a nested object.
+	LenientName
+	// LenientUnknown: an attribute that the schema does not have was dropped.
+	LenientUnknown
+	// LenientReadOnly: a value that only the server can give was dropped.
+	LenientReadOnly
+)
+
+// NormalizeValue brings a value for the attribute or sub-attribute at p into canonical form: []any for a multi-valued
+// one, an Object for a complex one, else a simple value, and nil for what unassigns. The error is as that of Normalize.
+func (rt *ResourceType) NormalizeValue(p Path, value any) (any, Lenience, error) {
+	n := normalizer{rt: rt}
+	value, err := n.value(p, value)
+	return value, n.lenience, err
+}
+
+// NormalizeElement is NormalizeValue for one element of the multi-valued attribute at p, or of a complex one.
+func (rt *ResourceType) NormalizeElement(p Path, value any) (any, Lenience, error) {
+	n := normalizer{rt: rt}
+	value, err := n.single(p, value)
+	return value, n.lenience, err
+}
+
+func (n *normalizer) value(p Path, value any) (any, error) {
+	if !p.Leaf().MultiValued {
+		return n.single(p, value)
+	}
+	var elements []any
+	switch v := value.(type) {
+	case nil:
+		return nil, nil
+	case []any:
+		elements = v
+	default:
+		if value != "" {
+			n.lenience |= LenientSingle
+		}
+		elements = []any{value}
+	}
+	if err := p.CheckCount(len(elements)); err != nil {
+		return nil, err
+	}
+	out := make([]any, 0, len(elements))
+	primaries := 0
+	for _, element := range elements {
+		element, err := n.single(p, element)
+		if err != nil {
+			return nil, err
+		}
+		if element == nil {
+			continue
+		}
+		if object, ok := element.(Object); ok && object["primary"] == true {
+			primaries++
+		}
+		out = append(out, element)
+	}
+	if primaries > 1 {
+		return nil, Errorf(InvalidValue, "%s accepts one value with primary true; several were sent", p)
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
+// single reads one value: that of a single-valued attribute, or one element of a multi-valued one.
+func (n *normalizer) single(p Path, value any) (any, error) {
+	if array, ok := value.([]any); ok {
+		switch len(array) {
+		case 0:
+			return nil, nil
+		case 1:
+			n.lenience |= LenientWrapped
+			value = array[0]
+		default:
+			return nil, Errorf(InvalidValue, "%s accepts one value; several were sent", p)
+		}
+	}
+	if value == nil {
+		return nil, nil
+	}
+	if value == "" {
+		n.lenience |= LenientEmpty
+		return nil, nil
+	}
+	object, isObject := value.(Object)
+	if p.Leaf().Type == TypeComplex {
+		if !isObject {
+			if p.Attribute.Sub("value") == nil {
+				return nil, Errorf(InvalidValue, "%s accepts an object", p)
+			}
+			n.lenience |= LenientBare
+			object = Object{"value": value}
+		}
+		return n.complex(p, object)
+	}
+	if isObject {
+		n.lenience |= LenientWrapped
+		if value, isObject = wrapped(object); !isObject {
+			return nil, wrongType(p)
+		}
+	}
+	return n.simple(p, value)
+}
+
+func (n *normalizer) complex(p Path, in Object) (any, error) {
+	out := make(Object, len(in))
+	found := 0
+	for _, sub := range p.Attribute.SubAttributes {
+		if value, ok := in[sub.Name]; ok {
+			found++
+			if err := n.assignSub(p, sub, out, value); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if found < len(in) {
+		for _, key := range slices.Sorted(maps.Keys(in)) {
+			sub := p.Attribute.Sub(key)
+			switch {
+			case sub == nil:
+				n.lenience |= LenientUnknown
+			case sub.Name != key:
+				n.lenience |= LenientName
+				if err := n.assignSub(p, sub, out, in[key]); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	if p.Attribute.IsUnassigned(out) {
+		return nil, nil
+	}
+	for _, sub := range p.Attribute.SubAttributes {
+		if sub.Required && sub.Mutability != ReadOnly && out[sub.Name] == nil {
+			p.Sub = sub
+			return nil, Errorf(InvalidValue, "%s is required", p)
+		}
+	}
+	return out, nil
+}
+
+func (n *normalizer) assignSub(p Path, sub *Attribute, out Object, value any) error {
+	p.Sub = sub
+	if p.ReadOnly() {
+		n.lenience |= LenientReadOnly
+		return nil
+	}
+	value, err := n.value(p, value)
+	if err != nil || value == nil {
+		return err
+	}
+	return n.assignTo(p, out, sub.Name, value)
+}
+
+// IsUnassigned tells whether an element of a says nothing: it is empty, or, where elements have the sub-attributes of
+// RFC 7643 section 2.4, holds no more than the labels type and primary of a value that is gone.
+func (a *Attribute) IsUnassigned(element Object) bool {
+	labelled := a.MultiValued && find(a.SubAttributes, "primary") != nil
+	for name := range element {
+		if !labelled || name != "type" && name != "primary" {
+			return false
+		}
+	}
+	return true
+}
+
+// wrapped takes a simple value out of an object such as {"$ref": null, "value": "x"}.
+func wrapped(object Object) (value any, ok bool) {
+	if value, ok = object["value"]; ok {
+		return value, true
+	}
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		if equalNames(key, "value") {
+			return object[key], true
+		}
+	}
+	return nil, false
+}
+
+func (n *normalizer) simple(p Path, value any) (any, error) {
+	if value == nil {
+		return nil, nil
+	}
+	text, isText := value.(string)
+	if isText && text == "" {
+		n.lenience |= LenientEmpty
+		return nil, nil
+	}
+	if isText && strings.IndexByte(text, 0) >= 0 {
+		return nil, Errorf(InvalidValue, "%s accepts text without the character U+0000", p)
+	}
+	switch t := p.Leaf().Type; t {
+	case TypeBoolean:
+		if b, ok := ParseBoolean(value); ok {
+			if isText {
+				n.lenience |= LenientBoolean
+			}
+			return b, nil
+		}
+	case TypeInteger, TypeDecimal:
+		return n.number(p, value)
+	case TypeDateTime:
+		if _, ok := ParseDateTime(text); ok {
+			return text, nil
+		}
+	case TypeBinary:
+		if isText && isBinary(text) {
+			return text, nil
+		}
+	default:
+		if isText {
+			return text, nil
+		}
+	}
+	return nil, wrongType(p)
+}
+
+func (n *normalizer) number(p Path, value any) (any, error) {
+	number, ok := value.(json.Number)
+	if text, isText := value.(string); isText {
+		number, ok = json.Number(text), IsNumber(text)
+		n.lenience |= LenientNumber
+	}
+	if !ok || p.Leaf().Type == TypeInteger && !isInteger(number.String()) {
+		return nil, wrongType(p)
+	}
+	return number, nil
+}
+
+func wrongType(p Path) *Error {
+	accepted := "a string"
+	switch p.Leaf().Type {
+	case TypeBoolean:
+		accepted = "true or false"
+	case TypeInteger:
+		accepted = "a whole number"
+	case TypeDecimal:
+		accepted = "a number"
+	case TypeDateTime:
+		accepted = "a dateTime such as 2026-01-31T12:00:00Z"
+	case TypeBinary:
+		accepted = "base64 text"
+	case TypeComplex:
+		accepted = "an object"
+	}
+	return Errorf(InvalidValue, "%s accepts %s", p, accepted)
+}

@@ -1,0 +1,157 @@
+package schema_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/tenantry/tenantry/scimserver/schema"
+)
+
+const anna = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"1","meta":{"resourceType":"User","version":"W/\"1\""},
+	"externalId":"e","userName":"anna","name":{"givenName":"Anna","familyName":"K"},
+	"emails":[{"value":"a@x","type":"work"},{"type":"home","display":"d"}],"groups":[{"value":"g"}],
+	"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"D","manager":{"value":"m"}},
+	"urn:example:device:1.0:User":{"pin":"1234"}}`
+
+func TestProject(t *testing.T) {
+	const schemas = `"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"]`
+	for _, c := range []struct {
+		name                 string
+		attributes, excluded []string
+		want                 string
+	}{
+		{"id and schemas come with whatever is asked for", []string{"userName"}, nil, `{"id":"1",` + schemas + `,"userName":"anna"}`},
+		{"Postman's attributes=userName,emails (entra 5.3)", []string{"USERNAME", " emails "}, nil,
+			`{"emails":[{"value":"a@x","type":"work"},{"type":"home","display":"d"}],"id":"1",` + schemas + `,"userName":"anna"}`},
+		{"a sub-attribute of a complex attribute", []string{"name.givenName"}, nil, `{"id":"1","name":{"givenName":"Anna"},` + schemas + `}`},
+		{"a sub-attribute of every element", []string{"emails.value"}, nil, `{"emails":[{"value":"a@x"}],"id":"1",` + schemas + `}`},
+		{"a whole attribute wins over its sub-attribute", []string{"name", "name.givenName"}, nil,
+			`{"id":"1","name":{"givenName":"Anna","familyName":"K"},` + schemas + `}`},
+		{"a filter in brackets is left aside (entra 5.3)", []string{`emails[type eq "work"].value`}, nil,
+			`{"emails":[{"value":"a@x"}],"id":"1",` + schemas + `}`},
+		{"an extension's attribute", []string{schema.EnterpriseUser + ":department"}, nil,
+			`{"id":"1",` + schemas + `,` + enterprise + `:{"department":"D"}}`},
+		{"an extension's sub-attribute", []string{"manager.value"}, nil,
+			`{"id":"1",` + schemas + `,` + enterprise + `:{"manager":{"value":"m"}}}`},
+		{"a whole extension", []string{schema.EnterpriseUser}, nil,
+			`{"id":"1",` + schemas + `,` + enterprise + `:{"department":"D","manager":{"value":"m"}}}`},
+		{"unknown names are passed over", []string{"shoeSize", "userName"}, nil, `{"id":"1",` + schemas + `,"userName":"anna"}`},
+		{"only unknown names leave what is always returned", []string{"shoeSize"}, nil, `{"id":"1",` + schemas + `}`},
+		{"what is returned on request comes on request", []string{"pin"}, nil, `{"id":"1",` + schemas + `,"urn:example:device:1.0:User":{"pin":"1234"}}`},
+		{"excluded attributes are left out, what is always returned is not", nil,
+			[]string{"meta", "groups", "emails.display", schema.EnterpriseUser, "id", "schemas"},
+			`{"externalId":"e","emails":[{"value":"a@x","type":"work"},{"type":"home"}],"id":"1","name":{"familyName":"K","givenName":"Anna"},` + schemas + `,"userName":"anna"}`},
+		{"chosen and excluded", []string{"userName", "name"}, []string{"name.familyName", "userName"}, `{"id":"1","name":{"givenName":"Anna"},` + schemas + `}`},
+		{"nothing chosen leaves out what is returned on request", nil, nil,
+			`{"externalId":"e","emails":[{"value":"a@x","type":"work"},{"type":"home","display":"d"}],"groups":[{"value":"g"}],"id":"1",
+			  "meta":{"resourceType":"User","version":"W/\"1\""},"name":{"familyName":"K","givenName":"Anna"},` + schemas + `,
+			  ` + enterprise + `:{"department":"D","manager":{"value":"m"}},"userName":"anna"}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			obj := decode(t, anna)
+			got, err := schema.User(device()).Project(obj, c.attributes, c.excluded)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := encode(t, decode(t, c.want)); encode(t, got) != want {
+				t.Errorf("got  %s\nwant %s", encode(t, got), want)
+			}
+			if encode(t, obj) != encode(t, decode(t, anna)) {
+				t.Error("the object was changed")
+			}
+		})
+	}
+	t.Run("a password that got in is never returned", func(t *testing.T) {
+		got, err := schema.User().Project(schema.Object{"id": "1", "password": "x"}, []string{"password"}, nil)
+		if err != nil || encode(t, got) != `{"id":"1"}` {
+			t.Errorf("got %v, %v", got, err)
+		}
+	})
+	t.Run("refuses a bracket without its counterpart", func(t *testing.T) {
+		_, err := schema.User().Project(schema.Object{}, []string{"emails[type"}, nil)
+		wantError(t, err, schema.InvalidPath, "a chosen attribute has a bracket without its counterpart")
+	})
+}
+
+func TestWants(t *testing.T) {
+	groups := schema.Group()
+	for _, c := range []struct {
+		name                 string
+		attributes, excluded []string
+		attribute            string
+		want                 bool
+	}{
+		{"members by default", nil, nil, "members", true},
+		{"no members when they are excluded", nil, []string{"Members"}, "members", false},
+		{"no members when others are asked for", []string{"displayName"}, nil, "members", false},
+		{"members when one of their sub-attributes is asked for", []string{"members.value"}, nil, "members", true},
+		{"only the sub-attribute that is asked for", []string{"members.value"}, nil, "members.display", false},
+		{"members without one of their sub-attributes", nil, []string{"members.display"}, "members", true},
+		{"id always", []string{"displayName"}, []string{"id"}, "id", true},
+		{"nothing unknown", nil, nil, "shoeSize", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := groups.Wants(c.attributes, c.excluded, c.attribute); got != c.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+func TestSchemasAreWrittenAsRFC7643Wants(t *testing.T) {
+	var got struct {
+		ID, Name, Description string
+		Attributes            []map[string]any
+	}
+	out, err := json.Marshal(schema.User().Schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.ID != schema.CoreUser || got.Name != "User" || got.Description != "User Account" {
+		t.Errorf("got %s, %s, %s", got.ID, got.Name, got.Description)
+	}
+	find := func(attributes []map[string]any, name string) map[string]any {
+		i := slices.IndexFunc(attributes, func(a map[string]any) bool { return a["name"] == name })
+		if i < 0 {
+			t.Fatalf("%s is missing", name)
+		}
+		return attributes[i]
+	}
+	want := `{"caseExact":false,"description":"Name by which the user signs in; unique in the tenant.","multiValued":false,"mutability":"readWrite","name":"userName","required":true,"returned":"default","type":"string","uniqueness":"server"}`
+	if s := encode(t, find(got.Attributes, "userName")); s != want {
+		t.Errorf("got  %s\nwant %s", s, want)
+	}
+	var emails struct{ SubAttributes []map[string]any }
+	if err := json.Unmarshal([]byte(encode(t, find(got.Attributes, "emails"))), &emails); err != nil {
+		t.Fatal(err)
+	}
+	if types := encode(t, find(emails.SubAttributes, "type")["canonicalValues"]); types != `["work","home","other"]` {
+		t.Errorf("canonical types of e-mails are %s", types)
+	}
+	for _, name := range []string{"externalId", "name", "displayName", "nickName", "profileUrl", "title", "userType", "preferredLanguage",
+		"locale", "timezone", "active", "password", "phoneNumbers", "ims", "photos", "addresses", "groups", "entitlements", "roles", "x509Certificates"} {
+		find(got.Attributes, name)
+	}
+	if find(got.Attributes, "password")["returned"] != "never" || find(got.Attributes, "groups")["mutability"] != "readOnly" {
+		t.Error("password or groups are not what they are")
+	}
+}
+
+func TestADeclaredExtensionAddsToTheOneOfItsURN(t *testing.T) {
+	declared := &schema.Schema{ID: schema.MediusUser, Attributes: []*schema.Attribute{{Name: "customFieldText6"}, {Name: "nameIdentifier", Required: true}}}
+	rt := schema.User(declared)
+	if n := len(rt.Extensions); n != 3 {
+		t.Errorf("%d extensions, want 3", n)
+	}
+	obj, err := rt.Normalize(decode(t, `{"userName":"a",`+medius+`:{"customFieldText6":"6"}}`))
+	if err != nil || encode(t, obj) != `{`+medius+`:{"customFieldText6":"6"},"userName":"a"}` {
+		t.Errorf("got %v, %v", obj, err)
+	}
+	if len(declared.Attributes) != 2 || declared.Attributes[0].Type != "" {
+		t.Error("the declaration was changed")
+	}
+}
