@@ -146,7 +146,7 @@ func attributeDefault(users *schema.ResourceType, name, value string) (schema.Pa
 		typed = json.Number(value)
 	case schema.TypeBoolean, schema.TypeString, schema.TypeDateTime, schema.TypeReference, schema.TypeBinary, schema.TypeComplex:
 	}
-	probe := schema.Object{}
+	probe := schema.Object{"userName": "probe"} // which every user must have
 	place(probe, path, typed)
 	normal, err := users.Normalize(probe)
 	if err != nil {

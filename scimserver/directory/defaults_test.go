@@ -1,0 +1,297 @@
+package directory_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/patch"
+	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/sqlite"
+)
+
+var catalog = v1alpha1.Catalog{Companies: []string{"Contoso AB", "Contoso GmbH"}, Roles: []string{"approver", "purchaser"}}
+
+func userDefaults(name string, spec v1alpha1.UserDefaultsSpec) *v1alpha1.UserDefaults {
+	if spec.Companies == nil {
+		spec.Companies = []string{"Contoso AB"}
+	}
+	return &v1alpha1.UserDefaults{ObjectMeta: metav1.ObjectMeta{Name: name, Generation: 1}, Spec: spec}
+}
+
+// world is a directory over a real database whose Follow runs until the test ends.
+type world struct {
+	*directory.Directory
+	t     *testing.T
+	store store.Store
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	database, err := sqlite.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = database.Close() })
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	return &world{t: t, store: database, Directory: directory.New(directory.Options{Store: database, Now: func() time.Time { return now }})}
+}
+
+// set replaces the defaults and follows them to the end.
+func (w *world) set(all ...*v1alpha1.UserDefaults) {
+	w.t.Helper()
+	var compiled []*directory.Defaults
+	for _, ud := range all {
+		d, err := directory.NewDefaults(ud, catalog)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		compiled = append(compiled, d)
+	}
+	w.SetDefaults(compiled)
+	ctx, cancel := context.WithCancel(w.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.Follow(ctx) }()
+	deadline := time.After(30 * time.Second)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !w.followed(all) {
+		select {
+		case <-deadline:
+			w.t.Fatal("the defaults were never followed")
+		case <-tick.C:
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) followed(all []*v1alpha1.UserDefaults) bool {
+	status, err := w.Status(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if len(status.Defaults) != len(all) {
+		return false
+	}
+	for i, ud := range all {
+		if status.Defaults[i].Name != ud.Name || status.Defaults[i].Generation != ud.Generation {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *world) create(body string) string {
+	w.t.Helper()
+	obj, err := schema.Decode([]byte(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	created, err := w.Create(w.t.Context(), directory.Caller{Client: "test"}, store.User, obj)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return created.ID
+}
+
+func (w *world) patch(id, operations string) {
+	w.t.Helper()
+	request, err := patch.Parse(w.Type(store.User), []byte(`{"Operations":[`+operations+`]}`))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := w.Patch(w.t.Context(), directory.Caller{Client: "test"}, store.User, id, request); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// sees compares a user's attributes, but for userName and active, with JSON.
+func (w *world) sees(id, want string) {
+	w.t.Helper()
+	got, err := w.Get(w.t.Context(), store.User, id, directory.Related{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	delete(got.Attributes, "userName")
+	delete(got.Attributes, "active")
+	wanted, err := schema.Decode([]byte(want))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if diff := cmp.Diff(wanted, got.Attributes); diff != "" {
+		w.t.Errorf("user (-want +got):\n%s", diff)
+	}
+}
+
+func tenantry(name string, companies string) string {
+	return `"urn:ietf:params:scim:schemas:extension:tenantry:2.0:User":{"defaults":"` + name + `","companies":[` + companies + `]}`
+}
+
+const medius = `"urn:ietf:params:scim:schemas:extension:medius:2.0:User"`
+
+func TestTheFirstMatchByPriorityAppliesAndNoOther(t *testing.T) {
+	w := newWorld(t)
+	w.set(
+		userDefaults("finance", v1alpha1.UserDefaultsSpec{Priority: 100, ConfigurationFilter: "finance", Roles: []string{"approver"}, Locale: "sv-SE"}),
+		userDefaults("managers", v1alpha1.UserDefaultsSpec{Priority: 50, Filter: `title co "manager" and department pr`, Companies: []string{"Contoso GmbH"}}),
+		userDefaults("zz-fallback", v1alpha1.UserDefaultsSpec{Timezone: "Europe/Stockholm"}),
+	)
+	w.sees(w.create(`{"userName":"a","title":"Manager",`+medius+`:{"configurationFilter":"FINANCE"}}`),
+		`{"title":"Manager",`+medius+`:{"configurationFilter":"FINANCE"},"roles":[{"value":"approver"}],"locale":"sv-SE",`+tenantry("finance", `"Contoso AB"`)+`}`)
+	w.sees(w.create(`{"userName":"b","title":"Manager","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Sales"}}`),
+		`{"title":"Manager","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Sales"},`+tenantry("managers", `"Contoso GmbH"`)+`}`)
+	w.sees(w.create(`{"userName":"c"}`), `{"timezone":"Europe/Stockholm",`+tenantry("zz-fallback", `"Contoso AB"`)+`}`)
+}
+
+func TestAValueThatTheClientSentAlwaysWins(t *testing.T) {
+	for _, mode := range []v1alpha1.ApplyMode{v1alpha1.ApplyOnCreate, v1alpha1.ApplyAlways} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := newWorld(t)
+			w.set(userDefaults("all", v1alpha1.UserDefaultsSpec{
+				Apply: mode, Roles: []string{"approver"}, Locale: "sv-SE", PreferredLanguage: "sv",
+				Attributes: []v1alpha1.AttributeDefault{
+					{Path: "title", Value: "Employee"}, {Path: "name.honorificPrefix", Value: "Dr"},
+					{Path: "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:costCenter", Value: "0"},
+				},
+			}))
+			w.sees(w.create(`{"userName":"a","locale":"de-DE","roles":[{"value":"User","primary":true}],"title":"Boss","name":{"givenName":"A"}}`),
+				`{"locale":"de-DE","roles":[{"value":"User","primary":true}],"title":"Boss","name":{"givenName":"A","honorificPrefix":"Dr"},"preferredLanguage":"sv",
+				  "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"costCenter":"0"},`+tenantry("all", `"Contoso AB"`)+`}`)
+		})
+	}
+}
+
+func TestOnCreateStampsAndLeavesTheValuesToTheClient(t *testing.T) {
+	w := newWorld(t)
+	before := w.create(`{"userName":"before"}`)
+	w.set(userDefaults("all", v1alpha1.UserDefaultsSpec{Apply: v1alpha1.ApplyOnCreate, Locale: "sv-SE"}))
+	after := w.create(`{"userName":"after"}`)
+	w.sees(before, `{}`)
+	w.sees(after, `{"locale":"sv-SE",`+tenantry("all", `"Contoso AB"`)+`}`)
+
+	changed := userDefaults("all", v1alpha1.UserDefaultsSpec{Apply: v1alpha1.ApplyOnCreate, Locale: "fi-FI", Companies: []string{"Contoso GmbH"}})
+	changed.Generation = 2
+	w.set(changed)
+	w.sees(after, `{"locale":"sv-SE",`+tenantry("all", `"Contoso AB"`)+`}`)
+	w.patch(after, `{"op":"Replace","path":"locale","value":""}`)
+	w.sees(after, `{`+tenantry("all", `"Contoso AB"`)+`}`)
+
+	status, err := w.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := status.Defaults[0]; got.MatchedUsers != 2 || got.AppliedUsers != 1 {
+		t.Errorf("counts = %+v, want 2 matched and 1 applied", got)
+	}
+}
+
+func TestAlwaysFollowsTheResource(t *testing.T) {
+	w := newWorld(t)
+	var ids []string
+	for _, name := range strings.Fields(strings.Repeat("x ", 250)) {
+		ids = append(ids, w.create(`{"userName":"`+name+strings.Repeat("i", len(ids))+`"}`))
+	}
+	own := w.create(`{"userName":"own","locale":"de-DE"}`)
+	ud := userDefaults("all", v1alpha1.UserDefaultsSpec{Apply: v1alpha1.ApplyAlways, Locale: "sv-SE"})
+	w.set(ud)
+	for _, id := range []string{ids[0], ids[99], ids[100], ids[249]} {
+		w.sees(id, `{"locale":"sv-SE",`+tenantry("all", `"Contoso AB"`)+`}`)
+	}
+	w.sees(own, `{"locale":"de-DE",`+tenantry("all", `"Contoso AB"`)+`}`)
+
+	w.patch(own, `{"op":"Remove","path":"locale"}`)
+	w.sees(own, `{"locale":"sv-SE",`+tenantry("all", `"Contoso AB"`)+`}`)
+
+	changed := ud.DeepCopy()
+	changed.Generation, changed.Spec.Locale = 2, "fi-FI"
+	w.set(changed)
+	w.sees(own, `{"locale":"fi-FI",`+tenantry("all", `"Contoso AB"`)+`}`)
+	found, err := w.List(t.Context(), store.User, directory.Query{Filter: `locale eq "fi-FI"`, Limit: 1})
+	if err != nil || found.Total != 251 {
+		t.Errorf("%d users are found by the new value, want 251 (%v)", found.Total, err)
+	}
+
+	w.set()
+	w.sees(ids[0], `{}`)
+	w.sees(own, `{}`)
+}
+
+func TestFollowingTwiceWritesOnce(t *testing.T) {
+	w := newWorld(t)
+	id := w.create(`{"userName":"a"}`)
+	ud := userDefaults("all", v1alpha1.UserDefaultsSpec{Apply: v1alpha1.ApplyAlways, Locale: "sv-SE"})
+	w.set(ud)
+	first, err := w.Get(t.Context(), store.User, id, directory.Related{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := ud.DeepCopy()
+	again.Generation = 2
+	w.set(again)
+	second, err := w.Get(t.Context(), store.User, id, directory.Related{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.Version != 2 || second.Version != 2 {
+		t.Errorf("versions %d and %d, want 2 and 2: the same values are no change", first.Version, second.Version)
+	}
+}
+
+func TestEveryChangeLeavesOneRowInTheProvisioningLogWithoutValues(t *testing.T) {
+	w := newWorld(t)
+	w.set(userDefaults("all", v1alpha1.UserDefaultsSpec{Apply: v1alpha1.ApplyAlways, Locale: "sv-SE"}))
+	id := w.create(`{"userName":"anna@contoso.test","title":"Boss"}`)
+	w.patch(id, `{"op":"Replace","path":"title","value":"Chief"},{"op":"Add","path":`+medius[:len(medius)-1]+`:customFieldText1","value":"CC"}`)
+	w.patch(id, `{"op":"Replace","path":"title","value":"Chief"}`)
+	if err := w.Delete(t.Context(), directory.Caller{Client: "test"}, store.User, id); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := w.store.Log(t.Context(), 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, strings.Join([]string{e.Operation, e.ResourceID, e.Client, e.Defaults, strings.Join(e.Attributes, ",")}, " "))
+	}
+	want := []string{
+		"create " + id + " test all active,locale,title,urn:ietf:params:scim:schemas:extension:tenantry:2.0:User:companies,urn:ietf:params:scim:schemas:extension:tenantry:2.0:User:defaults,userName",
+		"patch " + id + " test all title,urn:ietf:params:scim:schemas:extension:medius:2.0:User:customFieldText1",
+		"delete " + id + " test  ",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+}
+
+func TestDefaultsThatMakeNoSenseAreRefusedWithTheReason(t *testing.T) {
+	for name, c := range map[string]struct {
+		spec v1alpha1.UserDefaultsSpec
+		want string
+	}{
+		"an unknown company":           {v1alpha1.UserDefaultsSpec{Companies: []string{"Nobody Inc"}}, `company "Nobody Inc" is not in spec.catalog.companies`},
+		"an unknown role":              {v1alpha1.UserDefaultsSpec{Roles: []string{"king"}}, `role "king" is not in spec.catalog.roles`},
+		"a filter that does not parse": {v1alpha1.UserDefaultsSpec{Filter: `department eq`}, `filter: `},
+		"an unknown attribute":         {v1alpha1.UserDefaultsSpec{Attributes: []v1alpha1.AttributeDefault{{Path: "colour", Value: "red"}}}, `attributes: `},
+		"an attribute of the server's": {v1alpha1.UserDefaultsSpec{Attributes: []v1alpha1.AttributeDefault{{Path: "id", Value: "1"}}}, `attributes: id`},
+		"an attribute with several":    {v1alpha1.UserDefaultsSpec{Attributes: []v1alpha1.AttributeDefault{{Path: "emails.value", Value: "x"}}}, `several values`},
+		"a complex attribute":          {v1alpha1.UserDefaultsSpec{Attributes: []v1alpha1.AttributeDefault{{Path: "name", Value: "x"}}}, `name is complex`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := directory.NewDefaults(userDefaults("finance", c.spec), catalog)
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "UserDefaults finance") {
+				t.Errorf("error = %v, want one that names the resource and says %q", err, c.want)
+			}
+		})
+	}
+}
