@@ -1,0 +1,69 @@
+// Command scimserver serves one tenant's directory by SCIM 2.0.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/go-logr/logr"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(os.Stderr, "scimserver:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+// options are the flags.
+type options struct {
+	listen, adminListen string
+	data                string
+	manifests           string
+	tenant, namespace   string
+	logFormat           string
+	logLevel            slog.Level
+}
+
+func run(ctx context.Context, args []string) error {
+	var o options
+	flags := flag.NewFlagSet("scimserver", flag.ContinueOnError)
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` on which SCIM clients are served")
+	flags.StringVar(&o.adminListen, "admin-listen", "127.0.0.1:8081", "`address` of health, readiness and metrics")
+	flags.StringVar(&o.data, "data", "data", "`folder` that keeps the directory and the last known good settings; made if it is missing")
+	flags.StringVar(&o.manifests, "manifests", "", "take the settings from the YAML files in this `folder` instead of the Kubernetes API")
+	flags.StringVar(&o.tenant, "tenant", "", "`name` of the ProvisioningTenant to serve; with --manifests it may be left out where there is only one")
+	flags.StringVar(&o.namespace, "namespace", "", "`namespace` of the ProvisioningTenant; with --manifests every namespace is looked at by default")
+	flags.StringVar(&o.logFormat, "log-format", "json", "`format` of the log on standard error: json or text")
+	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "`level` of the log: debug, info, warn or error; debug has a line for each request")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0))
+	case o.manifests == "" && (o.tenant == "" || o.namespace == ""):
+		return errors.New("name the tenant with --tenant and --namespace, or give a folder with --manifests")
+	case o.logFormat != "json" && o.logFormat != "text":
+		return fmt.Errorf("--log-format must be json or text, not %q", o.logFormat)
+	}
+	return serve(ctx, o, logger(o))
+}
+
+func logger(o options) logr.Logger {
+	handlerOptions := &slog.HandlerOptions{Level: o.logLevel}
+	if o.logFormat == "text" {
+		return logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, handlerOptions))
+	}
+	return logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, handlerOptions))
+}

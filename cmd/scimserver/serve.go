@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/rest"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/protocol"
+	"github.com/tenantry/tenantry/scimserver/settings"
+	"github.com/tenantry/tenantry/scimserver/settings/kubernetes"
+	"github.com/tenantry/tenantry/scimserver/settings/manifests"
+	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/sqlite"
+)
+
+const (
+	// retryInterval is how long the background work waits after the storage or the API server failed.
+	retryInterval = 10 * time.Second
+	// reportInterval is how often the tenant's status is looked at; it is written only when it changed.
+	reportInterval = 5 * time.Second
+	// drainTimeout is how long requests that have begun may take after SIGTERM. The pod's grace period is longer.
+	drainTimeout = 20 * time.Second
+)
+
+// serve runs the server until ctx ends.
+func serve(ctx context.Context, o options, log logr.Logger) error {
+	if err := os.MkdirAll(o.data, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	clients, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("listen for clients (--listen): %w", err)
+	}
+	admin, err := net.Listen("tcp", o.adminListen)
+	if err != nil {
+		return fmt.Errorf("listen for health and metrics (--admin-listen): %w", err)
+	}
+	source, err := source(o, clients.Addr().String(), log)
+	if err != nil {
+		return err
+	}
+	database, err := sqlite.Open(ctx, o.data)
+	if err != nil {
+		return fmt.Errorf("open the directory: %w", err)
+	}
+	defer func() {
+		if err := database.Close(); err != nil {
+			log.Error(err, "close the directory")
+		}
+	}()
+
+	users := directory.New(directory.Options{Store: database})
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	scim := protocol.New(protocol.Options{
+		Directory: users, Settings: source.Current, Log: log, Metrics: registry, Now: time.Now,
+	})
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return source.Run(ctx) })
+	group.Go(func() error {
+		followSettings(ctx, source, users, log)
+		return nil
+	})
+	group.Go(func() error {
+		wait.UntilWithContext(ctx, func(ctx context.Context) {
+			if err := users.Follow(ctx); err != nil {
+				log.Error(err, "apply defaults; trying again", "in", retryInterval.String())
+			}
+		}, retryInterval)
+		return nil
+	})
+	if reporter, ok := source.(*kubernetes.Source); ok {
+		group.Go(func() error {
+			wait.UntilWithContext(ctx, func(ctx context.Context) { report(ctx, reporter, users, scim, log) }, reportInterval)
+			return nil
+		})
+	}
+	group.Go(func() error { return listen(ctx, admin, adminHandler(source, database, registry)) })
+	group.Go(func() error { return listen(ctx, clients, scim.Handler()) })
+	log.Info("serving", "clients", clients.Addr().String(), "admin", admin.Addr().String())
+	return group.Wait()
+}
+
+func source(o options, listen string, log logr.Logger) (settings.Source, error) {
+	if o.manifests != "" {
+		return manifests.New(manifests.Options{
+			Dir: o.manifests, Tenant: o.tenant, Namespace: o.namespace, DataDir: o.data, Listen: listen, Log: log,
+			Check: func(s *settings.Snapshot) error {
+				_, err := compile(s)
+				return err
+			},
+		}), nil
+	}
+	config, err := rest.InClusterConfig()
+	if err != nil {
+		return nil, fmt.Errorf("reach the Kubernetes API: %w; outside a cluster use --manifests", err)
+	}
+	return kubernetes.New(kubernetes.Options{
+		Config: config, Namespace: o.namespace, Tenant: o.tenant, DataDir: o.data, Log: log,
+	})
+}
+
+// followSettings hands each new snapshot's defaults to the directory. Defaults that make no sense are left out and said;
+// in a cluster the operator has told their owner by condition.
+func followSettings(ctx context.Context, source settings.Source, users *directory.Directory, log logr.Logger) {
+	for {
+		changed := source.Changed()
+		if current := source.Current(); current != nil {
+			compiled, err := compile(current)
+			if err != nil {
+				log.Error(err, "defaults are left out")
+			}
+			users.SetDefaults(compiled)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+	}
+}
+
+// compile checks a snapshot's defaults, and returns those that are good with the errors of those that are not.
+func compile(s *settings.Snapshot) ([]*directory.Defaults, error) {
+	var compiled []*directory.Defaults
+	var problems []error
+	for i := range s.Defaults {
+		defaults, err := directory.NewDefaults(&s.Defaults[i], s.Tenant.Spec.Catalog)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		compiled = append(compiled, defaults)
+	}
+	return compiled, errors.Join(problems...)
+}
+
+// report writes the server's part of the tenant's status.
+func report(ctx context.Context, source *kubernetes.Source, users *directory.Directory, scim *protocol.Server, log logr.Logger) {
+	status, err := users.Status(ctx)
+	if err == nil {
+		var activity v1alpha1.ActivityStatus
+		if last := scim.LastRequest(); !last.IsZero() {
+			// To the minute, or a busy tenant would write its status without end.
+			minute := metav1.NewTime(last.Truncate(time.Minute))
+			activity.LastRequestTime = &minute
+		}
+		err = source.ReportStatus(ctx, status, activity)
+	}
+	if err != nil && ctx.Err() == nil {
+		log.Error(err, "report the tenant's status; trying again", "in", reportInterval.String())
+	}
+}
+
+// adminHandler serves health, readiness and metrics. It is never exposed outside the cluster.
+func adminHandler(source settings.Source, database store.Store, registry *prometheus.Registry) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+v1alpha1.HealthPath, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusOK)
+	})
+	mux.HandleFunc("GET "+v1alpha1.ReadyPath, func(w http.ResponseWriter, r *http.Request) {
+		if source.Current() == nil {
+			http.Error(w, "no settings yet", http.StatusServiceUnavailable)
+			return
+		}
+		if err := database.Check(r.Context()); err != nil {
+			http.Error(w, "the directory's storage is unavailable", http.StatusServiceUnavailable)
+			return
+		}
+		w.WriteHeader(http.StatusOK)
+	})
+	mux.Handle("GET "+v1alpha1.MetricsPath, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// listen serves until ctx ends, and then lets requests that have begun finish.
+func listen(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       120 * time.Second,
+		MaxHeaderBytes:    32 << 10,
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	if err := server.Shutdown(drain); err != nil {
+		return fmt.Errorf("finish the requests that had begun: %w", err)
+	}
+	return nil
+}
