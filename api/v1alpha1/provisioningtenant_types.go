@@ -268,7 +268,7 @@ const StorageSQLite StorageType = "SQLite"
 
 // SQLiteStorage is the volume of a SQLite directory.
 //
-// +kubebuilder:validation:XValidation:rule="quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0",message="size must not shrink: volumes can only grow"
+// +kubebuilder:validation:XValidation:rule="!has(self.size) || !has(oldSelf.size) || quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0",message="size must not shrink: volumes can only grow"
 // +kubebuilder:validation:XValidation:rule="has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",message="storageClassName is immutable: a volume cannot change its class"
 type SQLiteStorage struct {
 	// size of the volume. 500,000 users need about 1.1Gi. It can grow where the storage class allows expansion.
