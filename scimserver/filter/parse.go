@@ -189,31 +189,25 @@ func (p *parser) elements(path schema.Path) (Elements, error) {
 	return f, nil
 }
 
+// attribute resolves a name; between brackets it is that of a sub-attribute.
 func (p *parser) attribute(name string) (schema.Path, error) {
 	if p.element != nil {
 		return p.inside(*p.element, name)
 	}
 	path, err := p.rt.Path(name)
-	if cause := (*schema.Error)(nil); errors.As(err, &cause) {
-		return path, invalid("%s", cause.Detail)
-	}
-	return path, err
+	return path, asFilterError(err)
 }
 
-// inside resolves a name within the elements of an attribute.
 func (p *parser) inside(path schema.Path, name string) (schema.Path, error) {
-	if path.Attribute.Type != schema.TypeComplex {
-		if strings.EqualFold(name, "value") {
-			return path, nil
-		}
-		return path, invalid("the elements of %s have nothing but a value", path)
+	path, err := path.WithSub(name)
+	return path, asFilterError(err)
+}
+
+func asFilterError(err error) error {
+	if cause := (*schema.Error)(nil); errors.As(err, &cause) {
+		return invalid("%s", cause.Detail)
 	}
-	sub := path.Attribute.Sub(name)
-	if sub == nil {
-		return path, invalid("%s has no such sub-attribute as the one named at byte %d", path, p.pos)
-	}
-	path.Sub = sub
-	return path, nil
+	return err
 }
 
 // comparison reads an operator and its literal.

@@ -36,8 +36,8 @@ func parsePath(rt *schema.ResourceType, s string, depth, terms int) (Path, error
 	}
 	path := Path{Path: attribute, Element: elements.Filter}
 	if p.next('.') {
-		if path.Path, err = p.inside(attribute, p.word()); err != nil {
-			return Path{}, schema.Errorf(schema.InvalidPath, "%s has no such sub-attribute as the one behind the brackets", attribute)
+		if path.Path, err = attribute.WithSub(p.word()); err != nil {
+			return Path{}, err
 		}
 	}
 	if p.skipSpace(); p.pos < len(s) {

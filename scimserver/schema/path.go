@@ -100,14 +100,20 @@ func (rt *ResourceType) Path(name string) (Path, error) {
 	if !dotted {
 		return p, nil
 	}
-	if p.Sub = p.Attribute.Sub(sub); p.Sub != nil {
+	return p.WithSub(sub)
+}
+
+// WithSub returns the path to a sub-attribute of the attribute at p. "value" of an attribute whose elements are simple
+// values is the attribute itself. The error is an *Error invalidPath.
+func (p Path) WithSub(name string) (Path, error) {
+	if p.Sub = p.Attribute.Sub(name); p.Sub != nil {
 		return p, nil
 	}
 	if p.Attribute.Type == TypeComplex {
 		return Path{}, Errorf(InvalidPath, "%s has the sub-attributes %s; another was named",
 			p, strings.Join(names(p.Attribute.SubAttributes), ", "))
 	}
-	if p.Attribute.MultiValued && equalNames(sub, "value") { // the elements are the values
+	if p.Attribute.MultiValued && equalNames(name, "value") {
 		return p, nil
 	}
 	return Path{}, Errorf(InvalidPath, "%s has no sub-attributes; one was named", p)
