@@ -1,0 +1,76 @@
+package patch_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/tenantry/tenantry/scimserver/patch"
+	"github.com/tenantry/tenantry/scimserver/schema"
+)
+
+func TestSplitMembers(t *testing.T) {
+	for _, c := range []struct {
+		name, in string
+		want     []string
+		rest     string
+	}{
+		{"Entra adds a member (entra 1.10)", `{"op":"Add","path":"members","value":[{"$ref":null,"value":"u1"}]}`, []string{"add [u1]"}, ""},
+		{"Entra's default dialect removes only these members (bugs 6 and 6b)", `{"op":"Remove","path":"members","value":[{"$ref":null,"value":"u1"},{"value":"u2"}]}`, []string{"remove [u1 u2]"}, ""},
+		{"Entra's flagged dialect removes one member", `{"op":"remove","path":"members[value eq \"u1\"]"}`, []string{"remove [u1]"}, ""},
+		{"members removed by a filter with or", `{"op":"remove","path":"members[value eq \"u1\" or value eq \"u2\"]"}`, []string{"remove [u1 u2]"}, ""},
+		{"Postman removes all members (entra 1.10)", `{"op":"remove","path":"members"}`, []string{"remove all"}, ""},
+		{"all members removed, with a null value", `{"op":"Remove","path":"members","value":null}`, []string{"remove all"}, ""},
+		{"an empty list removes nobody: emptying a group by mistake is worse (bug 6)", `{"op":"Remove","path":"members","value":[]}`, nil, ""},
+		{"nor do empty ids", `{"op":"Remove","path":"members","value":[{"$ref":null,"value":""}]},{"op":"Remove","path":"members","value":""},{"op":"Remove","path":"members","value":[{"type":"User"}]}`, nil, ""},
+		{"Postman adds a bare string (entra 1.10)", `{"op":"add","path":"members","value":"string id 1"}`, []string{"add [string id 1]"}, ""},
+		{"one object without an array", `{"op":"Remove","path":"members","value":{"value":"u1"}}`, []string{"remove [u1]"}, ""},
+		{"bare strings in an array", `{"op":"Add","path":"members","value":["u1","u2"]}`, []string{"add [u1 u2]"}, ""},
+		{"Postman's element with displayName, in an operation with a name (entra 5.3)", `{"op":"add","name":"x","path":"members","value":[{"displayName":"U","value":"u1"}]}`, []string{"add [u1]"}, ""},
+		{"each member once", `{"op":"add","path":"members","value":[{"value":"u1"},{"value":"u1"},{"value":"u2"}]}`, []string{"add [u1 u2]"}, ""},
+		{"replace leaves exactly these, and is no merge (entra 1.10)", `{"op":"Replace","path":"members","value":[{"value":"u1"}]}`, []string{"replace [u1]"}, ""},
+		{"replace by nothing removes all", `{"op":"replace","path":"members","value":[]}`, []string{"remove all"}, ""},
+		{"members without path", `{"op":"add","value":{"members":[{"value":"u1"}],"displayName":"B"}}`, []string{"add [u1]"}, `add displayName = "B"`},
+		{"a path behind the core URN", `{"op":"add","path":"urn:ietf:params:scim:schemas:core:2.0:Group:members","value":"u1"}`, []string{"add [u1]"}, ""},
+		{"the validator's path by type (entra 5.1)", `{"op":"add","path":"members[type eq \"Group\"].value","value":"g1"}`, []string{"add [g1]"}, ""},
+		{"members.value", `{"op":"add","path":"members.value","value":"u1"},{"op":"remove","path":"members.value"}`, []string{"add [u1]", "remove all"}, ""},
+		{"one member becomes another", `{"op":"replace","path":"members[value eq \"u1\"].value","value":"u2"}`, []string{"remove [u1]", "add [u2]"}, ""},
+		{"members removed by more than their ids", `{"op":"remove","path":"members[type eq \"Group\"]"}`, []string{`remove those with type eq "Group"`}, ""},
+		{"several operations keep their order", `{"op":"Remove","path":"members","value":[{"value":"u1"}]},{"op":"Replace","path":"displayName","value":"B"},{"op":"Add","path":"members","value":[{"value":"u1"}]}`,
+			[]string{"remove [u1]", "add [u1]"}, `replace displayName = "B"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, err := patch.Parse(schema.Group(), body(c.in))
+			if err != nil {
+				t.Fatal(err)
+			}
+			members, rest := r.SplitMembers()
+			var got []string
+			for _, m := range members {
+				switch {
+				case m.All:
+					got = append(got, fmt.Sprintf("%s all", m.Op))
+				case m.Filter != nil:
+					got = append(got, fmt.Sprintf("%s those with %s", m.Op, strings.ReplaceAll(m.Filter.String(), "members.", "")))
+				default:
+					got = append(got, fmt.Sprintf("%s %s", m.Op, m.IDs))
+				}
+			}
+			if strings.Join(got, "\n") != strings.Join(c.want, "\n") {
+				t.Errorf("got  %v\nwant %v", got, c.want)
+			}
+			if s := show(t, patch.Request{Operations: rest}); s != c.rest {
+				t.Errorf("the rest is %q, want %q", s, c.rest)
+			}
+		})
+	}
+	t.Run("a user has none", func(t *testing.T) {
+		r, err := patch.Parse(schema.User(), body(`{"op":"replace","path":"title","value":"T"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if members, rest := r.SplitMembers(); len(members) != 0 || len(rest) != 1 {
+			t.Errorf("got %v, %v", members, rest)
+		}
+	})
+}
