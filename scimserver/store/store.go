@@ -62,8 +62,8 @@ type Query struct {
 	Kind   Kind
 	Filter filter.Filter // nil for all
 
-	// Match decides one candidate exactly. It is called for candidates only, and only where the engine cannot
-	// decide Filter by itself; without it such a query is an error.
+	// Match decides one candidate exactly. It is called where the engine does not decide Filter by itself, on candidates
+	// only; without it such a query is an error. It must not use the store, which may be reading meanwhile.
 	Match func(*Record) (bool, error)
 
 	Offset int
@@ -127,7 +127,7 @@ type Reader interface {
 	Members(ctx context.Context, group string) ([]Member, error)
 
 	// Groups lists the groups that have this resource as a direct member, in the order of their ids. Of each
-	// record only Kind, ID, Key, Version and Document are filled in.
+	// record only Kind, ID, Key, Version, Document and Overlay need be filled in.
 	Groups(ctx context.Context, member string) ([]Record, error)
 
 	Stats(ctx context.Context) (Stats, error)
@@ -186,6 +186,6 @@ type Store interface {
 	// commit it tries again by itself, so that a disk that has room again is noticed.
 	Check(ctx context.Context) error
 
-	// Close waits for what has started, refuses what has not, and releases the store.
+	// Close finishes the updates that were asked for, refuses later calls with ErrUnavailable, and releases the store.
 	Close() error
 }

@@ -211,17 +211,27 @@ func (c *compiler) attribute(f filter.Compare) Plan {
 			return anything()
 		}
 	}
-	condition, cost, ok := bytesCondition("a.key", f.Op, []byte(key))
+	op, whole := f.Op, len(key) < shortest
+	if !whole { // values that differ behind the cut have equal keys
+		switch op {
+		case filter.Gt:
+			op = filter.Ge
+		case filter.Lt:
+			op = filter.Le
+		}
+	}
+	condition, cost, ok := bytesCondition("a.key", op, []byte(key))
 	if !ok {
 		return anything()
 	}
-	if f.Op == filter.Co || f.Op == filter.Ew {
-		cut := Fragment{SQL: fmt.Sprintf("length(a.key) >= %d", shortest)}
-		c.truncated = append(c.truncated, c.entries("1", f.Path, cut))
-		condition = join(" OR ", []Fragment{condition, cut})
-	}
 	plan := c.among(f.Path, condition, cost)
-	plan.Exact = len(key) < shortest
+	if op == filter.Co || op == filter.Ew {
+		cut := Fragment{SQL: fmt.Sprintf("length(a.key) >= %d", shortest)}
+		plan = c.among(f.Path, join(" OR ", []Fragment{condition, cut}), cost)
+		c.cut = append(c.cut, c.entries("1", f.Path, cut))
+		whole = whole && !c.mistrust
+	}
+	plan.Exact = whole
 	return plan
 }
 

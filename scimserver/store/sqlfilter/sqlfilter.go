@@ -22,10 +22,12 @@ type Plan struct {
 	// Where is a condition on one row of "resources AS r". Every resource that matches meets it.
 	Where Fragment
 
-	// Exact says that nothing else meets Where, provided that none of Truncated finds a row: queries for index
-	// keys that were cut, where a comparison asks for what may stand behind the cut.
-	Exact     bool
-	Truncated []Fragment
+	// Exact says that nothing else meets Where.
+	Exact bool
+
+	// Cut are queries for index keys that were cut, of attributes that are compared with what may stand behind the cut.
+	// The plan holds if none of them finds a row.
+	Cut []Fragment
 
 	// Sources are queries of one column, id, each of which finds every match by an index; the most selective first, as
 	// far as that can be known. Without any, all resources have to be walked through.
@@ -55,14 +57,21 @@ const (
 func Compile(kind store.Kind, f filter.Filter) Plan {
 	c := compiler{kind: kind}
 	plan := c.compile(f)
-	plan.Truncated = c.truncated
+	plan.Cut = c.cut
 	return plan
 }
 
+// CompileCut compiles a filter for the case that Cut of its plan found a row.
+func CompileCut(kind store.Kind, f filter.Filter) Plan {
+	c := compiler{kind: kind, mistrust: true}
+	return c.compile(f)
+}
+
 type compiler struct {
-	kind      store.Kind
-	element   bool // the filter is about one element of a multi-valued attribute
-	truncated []Fragment
+	kind     store.Kind
+	element  bool // the filter is about one element of a multi-valued attribute
+	mistrust bool // keys that were cut are among those that the filter looks into
+	cut      []Fragment
 }
 
 // anything is the plan of what SQL cannot tell.
@@ -144,9 +153,9 @@ func (c *compiler) not(term filter.Filter) Plan {
 // elements asks of the resource what its filter asks of one element. That is exact where one comparison is all there is:
 // the index does not know which of a resource's values belong to one element.
 func (c *compiler) elements(f filter.Elements) Plan {
-	inner := compiler{kind: c.kind, element: true}
+	inner := compiler{kind: c.kind, element: true, mistrust: c.mistrust}
 	plan := inner.compile(f.Filter)
-	c.truncated = append(c.truncated, inner.truncated...)
+	c.cut = append(c.cut, inner.cut...)
 	return plan
 }
 

@@ -90,16 +90,15 @@ func (f *finder) list(ctx context.Context) (store.Page, error) {
 }
 
 func (f *finder) filtered(ctx context.Context) (store.Page, error) {
-	plan := sqlfilter.Compile(f.Kind, f.Filter)
-	exact, err := f.exact(ctx, plan)
+	plan, err := f.plan(ctx)
 	if err != nil {
 		return store.Page{}, err
 	}
-	if !exact && f.Match == nil {
+	if !plan.Exact && f.Match == nil {
 		return store.Page{}, errUndecided
 	}
 	for _, source := range plan.Sources[:min(len(plan.Sources), tries)] {
-		decided := exact && source.Complete
+		decided := plan.Exact && source.Complete
 		if !decided && f.Match == nil {
 			continue
 		}
@@ -119,27 +118,25 @@ func (f *finder) filtered(ctx context.Context) (store.Page, error) {
 			return store.Page{}, ctx.Err()
 		}
 	}
-	if exact {
+	if plan.Exact {
 		return f.decided(ctx, plan)
 	}
 	return f.stream(ctx, plan)
 }
 
-// exact tells whether the plan's condition decides the filter on what is stored.
-func (f *finder) exact(ctx context.Context, plan sqlfilter.Plan) (bool, error) {
-	if !plan.Exact {
-		return false, nil
-	}
-	for _, truncated := range plan.Truncated {
+// plan compiles the filter, for the keys that are there.
+func (f *finder) plan(ctx context.Context) (sqlfilter.Plan, error) {
+	plan := sqlfilter.Compile(f.Kind, f.Filter)
+	for _, cut := range plan.Cut {
 		var one int
-		switch err := f.row(ctx, []any{&one}, truncated.SQL+" LIMIT 1", truncated.Args...); {
+		switch err := f.row(ctx, []any{&one}, cut.SQL+" LIMIT 1", cut.Args...); {
 		case err == nil:
-			return false, nil
+			return sqlfilter.CompileCut(f.Kind, f.Filter), nil
 		case !errors.Is(err, sql.ErrNoRows):
-			return false, err
+			return sqlfilter.Plan{}, err
 		}
 	}
-	return true, nil
+	return plan, nil
 }
 
 // candidates loads what a source finds, and stops at one more than few.

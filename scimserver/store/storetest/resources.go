@@ -1,0 +1,164 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+var resourceTests = []testCase{
+	{"a resource comes back as it was written", func(t *testing.T, s store.Store) {
+		full := record(store.User, 1, schema.Object{"userName": "Åsa@Contoso.com", "externalId": "e-1", "active": false})
+		full.Version, full.Modified = 7, dawn.Add(time.Hour)
+		full.Defaults, full.Matched, full.Overlay = "finance", "sales", []byte(`{"locale":"sv-SE"}`)
+		plain := record(store.Group, 2, schema.Object{})
+		insert(t, s, full, plain)
+		equal(t, "user", stored(full), get(t, s, store.User, 1))
+		equal(t, "group", stored(plain), get(t, s, store.Group, 2))
+	}},
+	{"any character in a value comes back as it was", func(t *testing.T, s store.Store) {
+		odd := "a\U0010FFFF'\"%_\\"
+		r := record(store.User, 1, schema.Object{"userName": odd, "externalId": odd, "title": odd})
+		insert(t, s, r)
+		equal(t, "record", stored(r), get(t, s, store.User, 1))
+		for _, attribute := range []string{"userName", "externalId", "title"} {
+			f := parse(t, store.User, attribute+` eq "a\udbff\udfff'\"%_\\"`)
+			equal(t, attribute, 1, find(t, s, store.Query{Kind: store.User, Filter: f, Match: match(f)}).Total)
+		}
+	}},
+	{"what is not there is not found", func(t *testing.T, s store.Store) {
+		insert(t, s, record(store.User, 1, schema.Object{}))
+		for _, c := range []struct {
+			kind store.Kind
+			id   string
+		}{
+			{store.User, id(2)}, {store.Group, id(1)}, {store.User, ""}, {store.User, "x' OR 1=1"},
+			{store.User, strings.ToUpper(id(10))}, {store.User, "{" + id(1) + "}"}, {store.User, strings.ReplaceAll(id(1), "-", "")},
+		} {
+			_, err := s.Get(context.Background(), c.kind, c.id)
+			isError(t, "get "+c.id, err, store.ErrNotFound)
+			changes := map[string]func(tx store.Tx) error{
+				"replace": func(tx store.Tx) error {
+					r := record(c.kind, 2, schema.Object{})
+					r.ID = c.id
+					return tx.Replace(context.Background(), r)
+				},
+				"touch":  func(tx store.Tx) error { return tx.Touch(context.Background(), c.kind, c.id, 2, dawn) },
+				"delete": func(tx store.Tx) error { return tx.Delete(context.Background(), c.kind, c.id) },
+			}
+			for name, change := range changes {
+				isError(t, name+" "+c.id, s.Update(context.Background(), change), store.ErrNotFound)
+			}
+		}
+		equal(t, "users", 1, find(t, s, store.Query{Kind: store.User}).Total)
+	}},
+	{"an id that is no UUID is refused", func(t *testing.T, s store.Store) {
+		r := record(store.User, 1, schema.Object{})
+		r.ID = "one"
+		if err := s.Update(context.Background(), func(tx store.Tx) error { return tx.Insert(context.Background(), r) }); err == nil {
+			t.Error("no error")
+		}
+	}},
+	{"a key is unique within its kind, and the conflict says who has it", func(t *testing.T, s store.Store) {
+		insert(t, s, record(store.User, 1, schema.Object{"userName": "bob"}), record(store.User, 2, schema.Object{"userName": "eve"}))
+		insert(t, s, record(store.Group, 3, schema.Object{"displayName": "bob"}))
+		again := record(store.User, 4, schema.Object{"userName": "BOB"})
+		err := s.Update(context.Background(), func(tx store.Tx) error { return tx.Insert(context.Background(), again) })
+		isConflict(t, "insert", err, store.User, 1)
+		renamed := record(store.User, 2, schema.Object{"userName": "Bob"})
+		err = s.Update(context.Background(), func(tx store.Tx) error { return tx.Replace(context.Background(), renamed) })
+		isConflict(t, "replace", err, store.User, 1)
+		equal(t, "users", 2, find(t, s, store.Query{Kind: store.User}).Total)
+		equal(t, "the one that kept its name", "eve", get(t, s, store.User, 2).Key)
+	}},
+	{"an id is given once", func(t *testing.T, s store.Store) {
+		insert(t, s, record(store.User, 1, schema.Object{"userName": "bob"}))
+		again := record(store.User, 1, schema.Object{"userName": "eve"})
+		err := s.Update(context.Background(), func(tx store.Tx) error { return tx.Insert(context.Background(), again) })
+		isConflict(t, "insert", err, store.User, 1)
+	}},
+	{"an update can go on after a conflict", func(t *testing.T, s store.Store) {
+		insert(t, s, record(store.User, 1, schema.Object{"userName": "bob"}))
+		update(t, s, func(tx store.Tx) error {
+			err := tx.Insert(context.Background(), record(store.User, 2, schema.Object{"userName": "bob"}))
+			if !errors.Is(err, store.ErrConflict) {
+				return errors.New("no conflict")
+			}
+			return tx.Insert(context.Background(), record(store.User, 2, schema.Object{"userName": "bob2"}))
+		})
+		equal(t, "users", 2, find(t, s, store.Query{Kind: store.User}).Total)
+	}},
+	{"replacing overwrites all but the memberships, and filters find the new values only", func(t *testing.T, s store.Store) {
+		insert(t, s, record(store.User, 1, schema.Object{"userName": "old", "externalId": "e-old", "title": "Clerk", "nickName": "same"}),
+			record(store.Group, 2, schema.Object{}))
+		addMembers(t, s, 2, store.Member{ID: id(1), Kind: store.User})
+		r := record(store.User, 1, schema.Object{
+			"userName": "new", "externalId": "e-new", "title": "Boss", "nickName": "same", "active": false,
+			"emails": []any{schema.Object{"value": "new@contoso.com"}},
+		})
+		r.Version, r.Modified, r.Created, r.Defaults, r.Matched = 2, dawn.Add(time.Minute), dawn.Add(time.Second), "d", "m"
+		update(t, s, func(tx store.Tx) error { return tx.Replace(context.Background(), r) })
+		equal(t, "record", stored(r), get(t, s, store.User, 1))
+		for text, want := range map[string]int{
+			`userName eq "old"`: 0, `userName eq "NEW"`: 1, `externalId eq "e-old"`: 0, `externalId eq "e-new"`: 1, `title eq "Clerk"`: 0,
+			`title eq "boss"`: 1, `nickName eq "same"`: 1, `emails eq "New@Contoso.com"`: 1, `active eq true`: 0, `active eq false`: 1,
+			`meta.lastModified gt "2026-03-01T09:30:30Z"`: 1, `groups eq "` + id(2) + `"`: 1,
+		} {
+			equal(t, text, want, find(t, s, store.Query{Kind: store.User, Filter: parse(t, store.User, text)}).Total)
+		}
+		// The old key is free again, and a resource does not conflict with itself.
+		insert(t, s, record(store.User, 3, schema.Object{"userName": "OLD"}))
+		update(t, s, func(tx store.Tx) error { return tx.Replace(context.Background(), r) })
+	}},
+	{"touching sets version and modification time alone", func(t *testing.T, s store.Store) {
+		r := record(store.Group, 1, schema.Object{"displayName": "Finance"})
+		insert(t, s, r)
+		later := dawn.Add(90 * time.Minute)
+		update(t, s, func(tx store.Tx) error { return tx.Touch(context.Background(), store.Group, id(1), 2, later) })
+		r.Version, r.Modified = 2, later
+		equal(t, "record", stored(r), get(t, s, store.Group, 1))
+		f := parse(t, store.Group, `meta.lastModified gt "2026-03-01T10:00:00Z"`)
+		equal(t, "found by its time", 1, find(t, s, store.Query{Kind: store.Group, Filter: f}).Total)
+	}},
+	{"deleting takes the memberships, the index and the key along", func(t *testing.T, s store.Store) {
+		insert(t, s, record(store.User, 1, schema.Object{"userName": "bob", "title": "Clerk", "externalId": "e"}),
+			record(store.User, 2, schema.Object{}), record(store.Group, 3, schema.Object{}), record(store.Group, 4, schema.Object{}))
+		addMembers(t, s, 3, store.Member{ID: id(1), Kind: store.User}, store.Member{ID: id(2), Kind: store.User})
+		addMembers(t, s, 4, store.Member{ID: id(3), Kind: store.Group})
+		update(t, s, func(tx store.Tx) error { return tx.Delete(context.Background(), store.User, id(1)) })
+		equal(t, "members", []store.Member{{ID: id(2), Kind: store.User}}, members(t, s, 3))
+		for _, text := range []string{`userName eq "bob"`, `title eq "Clerk"`, `externalId eq "e"`, `id eq "` + id(1) + `"`} {
+			equal(t, text, 0, find(t, s, store.Query{Kind: store.User, Filter: parse(t, store.User, text)}).Total)
+		}
+		update(t, s, func(tx store.Tx) error { return tx.Delete(context.Background(), store.Group, id(3)) })
+		equal(t, "members of the outer group", []store.Member{}, members(t, s, 4))
+		equal(t, "groups of the other user", []int{}, groupsOf(t, s, 2))
+		stats, err := s.Stats(context.Background())
+		isError(t, "stats", err, nil)
+		equal(t, "memberships left", int64(0), stats.Memberships)
+		insert(t, s, record(store.User, 5, schema.Object{"userName": "bob", "externalId": "e"}))
+	}},
+}
+
+func isError(t testing.TB, what string, got, want error) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Errorf("%s: want error %v, got %v", what, want, got)
+	}
+}
+
+func isConflict(t testing.TB, what string, err error, kind store.Kind, existing int) {
+	t.Helper()
+	isError(t, what, err, store.ErrConflict)
+	var conflict *store.ConflictError
+	if !errors.As(err, &conflict) {
+		t.Errorf("%s: %v is no *ConflictError", what, err)
+		return
+	}
+	equal(t, what, store.ConflictError{Kind: kind, Existing: id(existing)}, *conflict)
+}

@@ -1,0 +1,346 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+var errExpected = errors.New("expected by the test")
+
+var otherTests = []testCase{
+	{"the provisioning log keeps entries in order and whole", func(t *testing.T, s store.Store) {
+		entry := store.Entry{
+			Time: dawn, Client: "c", RequestID: "r", Kind: store.Group, ResourceID: id(1), Operation: "update",
+			Attributes: []string{"displayName", `emails[type eq "work"].value`}, Defaults: "finance", Outcome: "success",
+		}
+		plain := store.Entry{Time: dawn.Add(time.Second), Outcome: "failure"}
+		update(t, s, func(tx store.Tx) error {
+			for _, e := range []store.Entry{entry, plain, entry} {
+				if err := tx.Append(context.Background(), e); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		first, err := s.Log(context.Background(), 0, 2)
+		isError(t, "log", err, nil)
+		rest, err := s.Log(context.Background(), first[1].Sequence, 10)
+		isError(t, "log", err, nil)
+		if len(first) != 2 || len(rest) != 1 || first[0].Sequence >= first[1].Sequence || first[1].Sequence >= rest[0].Sequence {
+			t.Fatalf("first %+v, rest %+v", first, rest)
+		}
+		first[0].Sequence, first[1].Sequence = 0, 0
+		equal(t, "entries", []store.Entry{entry, plain}, first)
+	}},
+	{"meta remembers", func(t *testing.T, s store.Store) {
+		value, err := s.Meta(context.Background(), "a")
+		isError(t, "meta", err, nil)
+		equal(t, "never set", "", value)
+		for _, value := range []string{"1", "2"} {
+			update(t, s, func(tx store.Tx) error {
+				if err := tx.SetMeta(context.Background(), "b", "other"); err != nil {
+					return err
+				}
+				return tx.SetMeta(context.Background(), "a", value)
+			})
+		}
+		value, err = s.Meta(context.Background(), "a")
+		isError(t, "meta", err, nil)
+		equal(t, "set", "2", value)
+	}},
+	{"stats count what there is", func(t *testing.T, s store.Store) {
+		stats := func() store.Stats {
+			t.Helper()
+			stats, err := s.Stats(context.Background())
+			isError(t, "stats", err, nil)
+			return stats
+		}
+		equal(t, "nothing", store.Stats{}, stats())
+		var all []*store.Record
+		for n := 1; n <= 10; n++ {
+			r := record(store.User, n, schema.Object{"active": n%2 == 0})
+			r.Defaults, r.Matched = []string{"", "a", "b"}[n%3], []string{"", "b"}[n%2]
+			all = append(all, r)
+		}
+		insert(t, s, append(all, record(store.Group, 20, schema.Object{}), record(store.Group, 21, schema.Object{}))...)
+		addMembers(t, s, 20, store.Member{ID: id(1), Kind: store.User}, store.Member{ID: id(21), Kind: store.Group})
+		want := store.Stats{
+			Users: 10, ActiveUsers: 5, Groups: 2, Memberships: 2,
+			Defaults: map[string]int64{"a": 4, "b": 3}, Matched: map[string]int64{"b": 5},
+		}
+		equal(t, "all", want, stats())
+		stats().Defaults["a"] = 99
+		equal(t, "all again", want, stats())
+		update(t, s, func(tx store.Tx) error { return tx.Delete(context.Background(), store.User, id(1)) })
+		equal(t, "one less", store.Stats{
+			Users: 9, ActiveUsers: 5, Groups: 2, Memberships: 1,
+			Defaults: map[string]int64{"a": 3, "b": 3}, Matched: map[string]int64{"b": 4},
+		}, stats())
+	}},
+	{"a store that works says so", func(t *testing.T, s store.Store) {
+		isError(t, "check", s.Check(context.Background()), nil)
+	}},
+	{"a closed store is unavailable", func(t *testing.T, s store.Store) {
+		insert(t, s, record(store.User, 1, schema.Object{}))
+		isError(t, "close", s.Close(), nil)
+		isError(t, "close again", s.Close(), nil)
+		_, err := s.Get(context.Background(), store.User, id(1))
+		isError(t, "get", err, store.ErrUnavailable)
+		_, err = s.Find(context.Background(), store.Query{Kind: store.User, Limit: 1})
+		isError(t, "find", err, store.ErrUnavailable)
+		isError(t, "update", s.Update(context.Background(), func(store.Tx) error { return nil }), store.ErrUnavailable)
+		isError(t, "check", s.Check(context.Background()), store.ErrUnavailable)
+	}},
+}
+
+var updateTests = []testCase{
+	{"an update that returns an error leaves nothing", func(t *testing.T, s store.Store) {
+		insert(t, s, record(store.Group, 9, schema.Object{}))
+		err := s.Update(context.Background(), func(tx store.Tx) error {
+			if err := everything(tx); err != nil {
+				return err
+			}
+			return fmt.Errorf("wrapped: %w", errExpected)
+		})
+		isError(t, "update", err, errExpected)
+		untouched(t, s)
+	}},
+	{"an update that panics leaves nothing, and the store goes on", func(t *testing.T, s store.Store) {
+		insert(t, s, record(store.Group, 9, schema.Object{}))
+		err := s.Update(context.Background(), func(tx store.Tx) error {
+			if err := everything(tx); err != nil {
+				return err
+			}
+			var none []int
+			return fmt.Errorf("%d", none[len(none)])
+		})
+		var panicked *store.PanicError
+		if !errors.As(err, &panicked) || len(panicked.Stack) == 0 {
+			t.Errorf("want a *PanicError with a stack, got %v", err)
+		}
+		untouched(t, s)
+		update(t, s, everything)
+		isError(t, "check", s.Check(context.Background()), nil)
+	}},
+	{"a transaction is of no use after its update", func(t *testing.T, s store.Store) {
+		var kept store.Tx
+		update(t, s, func(tx store.Tx) error { kept = tx; return nil })
+		if err := kept.SetMeta(context.Background(), "a", "1"); err == nil {
+			t.Error("no error")
+		}
+	}},
+	{"an update sees what it has written, and nobody else does", func(t *testing.T, s store.Store) {
+		update(t, s, func(tx store.Tx) error {
+			if err := tx.Insert(context.Background(), record(store.User, 1, schema.Object{})); err != nil {
+				return err
+			}
+			_, err := s.Get(context.Background(), store.User, id(1))
+			isError(t, "outside", err, store.ErrNotFound)
+			_, err = tx.Get(context.Background(), store.User, id(1))
+			return err
+		})
+		get(t, s, store.User, 1)
+	}},
+	{"an update whose caller has gone never starts", func(t *testing.T, s store.Store) {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		ran := false
+		err := s.Update(ctx, func(store.Tx) error { ran = true; return nil })
+		isError(t, "update", err, context.Canceled)
+		equal(t, "ran", false, ran)
+	}},
+	{"an update that has started tells its outcome, whoever has gone", func(t *testing.T, s store.Store) {
+		for _, outcome := range []error{nil, errExpected} {
+			ctx, cancel := context.WithCancel(context.Background())
+			err := s.Update(ctx, func(tx store.Tx) error {
+				cancel()
+				if err := tx.SetMeta(ctx, "a", fmt.Sprint(outcome)); err != nil {
+					return err
+				}
+				return outcome
+			})
+			isError(t, "update", err, outcome)
+		}
+		value, err := s.Meta(context.Background(), "a")
+		isError(t, "meta", err, nil)
+		equal(t, "only the one that succeeded", "<nil>", value)
+	}},
+}
+
+// everything does one of each change. untouched says that none of it happened.
+func everything(tx store.Tx) error {
+	ctx := context.Background()
+	if err := tx.Insert(ctx, record(store.User, 1, schema.Object{"title": "Clerk"})); err != nil {
+		return err
+	}
+	if err := tx.Replace(ctx, record(store.Group, 9, schema.Object{"displayName": "Renamed"})); err != nil {
+		return err
+	}
+	if err := tx.Touch(ctx, store.Group, id(9), 5, dawn.Add(time.Hour)); err != nil {
+		return err
+	}
+	if _, err := tx.AddMembers(ctx, id(9), []store.Member{{ID: id(1), Kind: store.User}}); err != nil {
+		return err
+	}
+	if err := tx.Append(ctx, store.Entry{Time: dawn}); err != nil {
+		return err
+	}
+	return tx.SetMeta(ctx, "a", "1")
+}
+
+func untouched(t *testing.T, s store.Store) {
+	t.Helper()
+	equal(t, "users", 0, find(t, s, store.Query{Kind: store.User}).Total)
+	equal(t, "by index", 0, find(t, s, store.Query{Kind: store.User, Filter: parse(t, store.User, `title eq "Clerk"`)}).Total)
+	equal(t, "group", stored(record(store.Group, 9, schema.Object{})), get(t, s, store.Group, 9))
+	equal(t, "members", []store.Member{}, members(t, s, 9))
+	entries, err := s.Log(context.Background(), 0, 10)
+	isError(t, "log", err, nil)
+	equal(t, "log", []store.Entry{}, entries)
+	value, err := s.Meta(context.Background(), "a")
+	isError(t, "meta", err, nil)
+	equal(t, "meta", "", value)
+}
+
+var concurrencyTests = []testCase{
+	{"of parallel creates of one key exactly one succeeds", func(t *testing.T, s store.Store) {
+		var made, refused atomic.Int64
+		parallel(t, 16, func(n int) error {
+			err := s.Update(context.Background(), func(tx store.Tx) error {
+				return tx.Insert(context.Background(), record(store.User, n, schema.Object{"userName": "bob"}))
+			})
+			switch {
+			case err == nil:
+				made.Add(1)
+			case errors.Is(err, store.ErrConflict):
+				refused.Add(1)
+			default:
+				return err
+			}
+			return nil
+		})
+		equal(t, "made", int64(1), made.Load())
+		equal(t, "refused", int64(15), refused.Load())
+	}},
+	{"parallel adds of single members lose none", func(t *testing.T, s store.Store) {
+		insert(t, s, record(store.Group, 1, schema.Object{}))
+		parallel(t, 16, func(n int) error {
+			for i := range 25 {
+				err := s.Update(context.Background(), func(tx store.Tx) error {
+					_, err := tx.AddMembers(context.Background(), id(1), []store.Member{{ID: id(100 + n*25 + i), Kind: store.User}})
+					return err
+				})
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		equal(t, "members", 400, len(members(t, s, 1)))
+	}},
+	{"parallel updates of one value do not lose each other's, although every third fails", func(t *testing.T, s store.Store) {
+		const each = 30
+		parallel(t, 8, func(int) error {
+			for i := range each {
+				err := s.Update(context.Background(), func(tx store.Tx) error {
+					value, err := tx.Meta(context.Background(), "n")
+					if err != nil {
+						return err
+					}
+					n, _ := strconv.Atoi(value)
+					if err := tx.SetMeta(context.Background(), "n", strconv.Itoa(n+1)); err != nil {
+						return err
+					}
+					if i%3 == 0 {
+						return errExpected
+					}
+					return nil
+				})
+				if err != nil && !errors.Is(err, errExpected) {
+					return err
+				}
+			}
+			return nil
+		})
+		value, err := s.Meta(context.Background(), "n")
+		isError(t, "meta", err, nil)
+		equal(t, "value", strconv.Itoa(8*each*2/3), value)
+	}},
+	{"what was acknowledged is seen by the next read", func(t *testing.T, s store.Store) {
+		parallel(t, 8, func(n int) error {
+			for i := range 20 {
+				r := record(store.User, n*1000+i, schema.Object{"title": fmt.Sprintf("t%d-%d", n, i)})
+				if err := s.Update(context.Background(), func(tx store.Tx) error { return tx.Insert(context.Background(), r) }); err != nil {
+					return err
+				}
+				if _, err := s.Get(context.Background(), store.User, r.ID); err != nil {
+					return err
+				}
+				f := parse(t, store.User, fmt.Sprintf(`title eq "t%d-%d"`, n, i))
+				page, err := s.Find(context.Background(), store.Query{Kind: store.User, Filter: f, Limit: 1})
+				if err != nil || page.Total != 1 {
+					return fmt.Errorf("found %d: %w", page.Total, err)
+				}
+				if page, err := s.Find(context.Background(), store.Query{Kind: store.User}); err != nil || page.Total <= i {
+					return fmt.Errorf("%d in all: %w", page.Total, err)
+				}
+			}
+			return nil
+		})
+		equal(t, "users", 160, find(t, s, store.Query{Kind: store.User}).Total)
+	}},
+	{"readers, scans and writers go on side by side, and closing waits for them", func(t *testing.T, s store.Store) {
+		for n := 1; n <= 400; n++ {
+			insert(t, s, record(store.User, n, schema.Object{"locale": "sv"}))
+		}
+		f := parse(t, store.User, `locale eq "sv"`)
+		var wg sync.WaitGroup
+		for n := range 8 {
+			wg.Go(func() {
+				for i := range 10 {
+					var err error
+					switch n % 4 {
+					case 0:
+						_, err = s.Find(context.Background(), store.Query{Kind: store.User, Filter: f, Match: match(f), Limit: 5})
+					case 1:
+						_, err = s.Get(context.Background(), store.User, id(1+i))
+					case 2:
+						_, err = s.Stats(context.Background())
+					default:
+						err = s.Update(context.Background(), func(tx store.Tx) error {
+							return tx.Touch(context.Background(), store.User, id(1+i), 2, dawn)
+						})
+					}
+					if err != nil && !errors.Is(err, store.ErrUnavailable) {
+						t.Errorf("%d: %v", n, err)
+					}
+				}
+			})
+		}
+		isError(t, "close", s.Close(), nil)
+		wg.Wait()
+	}},
+}
+
+// parallel runs f n times at once and reports what failed.
+func parallel(t *testing.T, n int, f func(n int) error) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			if err := f(i); err != nil {
+				t.Errorf("goroutine %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+}
