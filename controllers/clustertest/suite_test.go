@@ -1,0 +1,110 @@
+// Package clustertest tests the operator against a real API server: schema, ownership of fields, watches, indexes and
+// rights are the API server's own.
+package clustertest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/tenantry/tenantry/controllers/internal/testenv"
+)
+
+var (
+	cluster  *testenv.Cluster
+	operator *testenv.Operator
+	logs     = &buffer{}
+	entra    *httptest.Server
+)
+
+// The Entra tenants that the tests' login authority knows something about; all others are not found.
+const (
+	knownEntraTenant  = "8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11"
+	brokenEntraTenant = "00000000-0000-4000-8000-000000000500"
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	// A signal must not leave the API server behind.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	log := logr.FromSlogHandler(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	ctrl.SetLogger(log)
+	klog.SetLogger(log)
+
+	entra = httptest.NewServer(http.HandlerFunc(loginAuthority))
+	defer entra.Close()
+
+	running, cancel := context.WithCancel(ctx)
+	var err error
+	cluster, err = testenv.Start(running)
+	defer func() {
+		cancel()
+		if err := cluster.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "stop the control plane:", err)
+		}
+	}()
+	if err == nil {
+		operator, err = cluster.StartOperator(running, testenv.Options(entra.URL), log)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code := m.Run()
+	if err := operator.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "the operator ended with an error:", err)
+		code = 1
+	}
+	if code != 0 && testing.Verbose() {
+		fmt.Fprintln(os.Stderr, logs.String())
+	}
+	return code
+}
+
+func loginAuthority(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	switch id, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); id {
+	case knownEntraTenant:
+		fmt.Fprintf(w, `{"issuer":"https://login.test/%s/v2.0"}`, id)
+	case brokenEntraTenant:
+		w.WriteHeader(http.StatusInternalServerError)
+	default:
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"error":"invalid_tenant","error_description":"AADSTS90002: Tenant not found."}`)
+	}
+}
+
+// buffer is a log that can be read while it is written.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}

@@ -1,0 +1,84 @@
+package testenv
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+// HoldLabel on a namespace keeps the fake kubelet out of it: there nothing becomes available, bound or admitted unless
+// the test says so.
+const HoldLabel = "testenv/hold"
+
+// startKubelet does what a node, a volume provisioner and an ingress controller would: every Deployment becomes
+// available, every claim bound, every Ingress admitted.
+func (c *Cluster) startKubelet(ctx context.Context, scheme *runtime.Scheme) error {
+	mgr, err := ctrl.NewManager(c.Config, manager.Options{
+		Scheme:     scheme,
+		Metrics:    metricsserver.Options{BindAddress: "0"},
+		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
+	})
+	if err != nil {
+		return fmt.Errorf("make the fake kubelet: %w", err)
+	}
+	for name, kind := range map[string]client.Object{
+		"deployments": &appsv1.Deployment{}, "claims": &corev1.PersistentVolumeClaim{}, "ingresses": &networkingv1.Ingress{},
+	} {
+		pretend := reconcile.Func(func(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+			object, _ := kind.DeepCopyObject().(client.Object)
+			if err := mgr.GetClient().Get(ctx, request.NamespacedName, object); err != nil {
+				return reconcile.Result{}, client.IgnoreNotFound(err)
+			}
+			var namespace corev1.Namespace
+			if err := mgr.GetClient().Get(ctx, client.ObjectKey{Name: request.Namespace}, &namespace); err != nil {
+				return reconcile.Result{}, err
+			}
+			if _, held := namespace.Labels[HoldLabel]; held {
+				return reconcile.Result{}, nil
+			}
+			return reconcile.Result{}, client.IgnoreNotFound(Pretend(ctx, mgr.GetClient(), object))
+		})
+		if err := ctrl.NewControllerManagedBy(mgr).Named("kubelet-" + name).For(kind).Complete(pretend); err != nil {
+			return fmt.Errorf("make the fake kubelet: %w", err)
+		}
+	}
+	go func() {
+		if err := mgr.Start(ctx); err != nil {
+			panic(fmt.Sprintf("the fake kubelet ended: %v", err))
+		}
+	}()
+	return nil
+}
+
+// Pretend makes a Deployment available, a claim bound or an Ingress admitted.
+func Pretend(ctx context.Context, c client.Client, object client.Object) error {
+	before, _ := object.DeepCopyObject().(client.Object)
+	switch object := object.(type) {
+	case *appsv1.Deployment:
+		object.Status = appsv1.DeploymentStatus{
+			ObservedGeneration: object.Generation, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1,
+			Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue, Reason: "MinimumReplicasAvailable"}},
+		}
+	case *corev1.PersistentVolumeClaim:
+		object.Status.Phase = corev1.ClaimBound
+		object.Status.Capacity = object.Spec.Resources.Requests
+	case *networkingv1.Ingress:
+		object.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{Hostname: "ingress.test"}}
+	}
+	if equality.Semantic.DeepEqual(before, object) {
+		return nil
+	}
+	return c.Status().Patch(ctx, object, client.MergeFrom(before))
+}
