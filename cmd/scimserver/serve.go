@@ -91,6 +91,12 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 			return nil
 		})
 	}
+	if o.manifests != "" {
+		group.Go(func() error {
+			welcome(ctx, os.Stdout, source, o.data)
+			return nil
+		})
+	}
 	group.Go(func() error { return listen(ctx, admin, adminHandler(source, database, registry)) })
 	group.Go(func() error { return listen(ctx, clients, scim.Handler()) })
 	log.Info("serving", "clients", clients.Addr().String(), "admin", admin.Addr().String())

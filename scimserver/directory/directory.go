@@ -42,13 +42,15 @@ func New(o Options) *Directory {
 		store:    o.Store,
 		users:    schema.User(),
 		groups:   schema.Group(),
-		now:      o.Now,
 		newID:    uuid.NewV7,
 		rulesNew: make(chan struct{}, 1),
 	}
-	if d.now == nil {
-		d.now = time.Now
+	now := o.Now
+	if now == nil {
+		now = time.Now
 	}
+	// What a client is told at once and what it reads later must be the same, whatever precision a store keeps.
+	d.now = func() time.Time { return now().UTC().Truncate(time.Millisecond) }
 	d.rules.Store(&rules{})
 	return d
 }

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/tenantry/tenantry/scimserver/settings"
+)
+
+// welcome tells a person who runs the server by hand how to try it, once there are settings.
+func welcome(ctx context.Context, out io.Writer, source settings.Source, data string) {
+	changed := source.Changed()
+	for source.Current() == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+			changed = source.Changed()
+		}
+	}
+	current := source.Current()
+	token := filepath.Join(data, current.Tenant.Name+".token")
+	if _, err := os.Stat(token); err != nil {
+		return // The manifests have a token of their own; whoever wrote them knows it.
+	}
+	fmt.Fprintf(out, `
+Tenant %[1]s
+  Tenant URL    %[2]s
+  Secret Token  in the file %[3]s
+
+Try it from another terminal:
+  AUTH="Authorization: Bearer $(cat %[3]s)"
+  curl -s -H "$AUTH" %[2]s/Users -H 'Content-Type: application/scim+json' \
+    -d '{"userName":"anna@contoso.test","name":{"givenName":"Anna","familyName":"Karlsson"}}'
+  curl -s -H "$AUTH" -G %[2]s/Users --data-urlencode 'filter=userName eq "anna@contoso.test"'
+  curl -s -H "$AUTH" %[2]s/ServiceProviderConfig
+
+`, current.Tenant.Name, current.BaseURL(), token)
+}
