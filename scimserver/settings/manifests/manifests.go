@@ -1,24 +1,37 @@
-// Package manifests takes a server's settings from a folder of YAML files, for a laptop, tests and benchmarks.
+// Package manifests takes a server's settings from a folder of YAML files, for a laptop, tests and benchmarks: the
+// same ProvisioningTenant, UserDefaults and Secrets that one would apply to a cluster.
+//
+// What the API server would do to them is done here as far as a SCIM server notices: unknown and repeated fields are
+// errors, defaults are filled in, and what a server reads is validated. What only the operator reads (exposure,
+// storage, placement) is not validated. What the operator would do is done too: names that are not in the tenant's
+// catalog are refused, and a tenant without a token receives one.
 package manifests
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/go-logr/logr"
 
 	"github.com/tenantry/tenantry/scimserver/settings"
 )
 
+// interval is how often the folder is read. A change counts when two readings agree on it, so that half a file is not
+// taken for a whole one. Reading is cheaper than it sounds, and unlike a notification it works on every file system
+// and on the links of a mounted ConfigMap.
+const interval = 500 * time.Millisecond
+
 // Options of a Source.
 type Options struct {
-	// Dir is the folder whose .yaml, .yml and .json files are read. Subfolders are not.
+	// Dir is the folder whose .yaml, .yml and .json files are read. Subfolders and hidden files are not.
 	Dir string
 	// Tenant is the name of the ProvisioningTenant to serve. It may be empty where the folder has only one.
 	Tenant string
-	// Namespace chooses among objects of several namespaces, and is that of objects that name none. Default: every
-	// namespace is looked at, and an object that names none is in "default".
+	// Namespace is the namespace to look at, and that of objects that name none. Default: every namespace is looked
+	// at, and an object that names none is in "default".
 	Namespace string
-	// DataDir is an existing folder in which a token that is missing is created.
+	// DataDir is an existing folder, in which a token that is missing is created.
 	DataDir string
 	// Listen is the address on which clients are served, host:port, as the listener has it; it makes the base URL.
 	Listen string
@@ -33,19 +46,72 @@ type Options struct {
 type Source struct {
 	options Options
 	latest  settings.Latest
+	// interval is the constant, except in tests.
+	interval time.Duration
 }
 
 var _ settings.Source = (*Source)(nil)
 
 // New returns a Source. Nothing is read before Run.
 func New(options Options) *Source {
-	return &Source{options: options}
+	return &Source{options: options, interval: interval}
 }
 
 // Run reads the folder and returns an error where that does not give a snapshot. From then on it follows changes until
 // ctx is done; an edit that gives no snapshot is logged, and the last good one stays.
 func (s *Source) Run(ctx context.Context) error {
-	<-ctx.Done()
+	loaded, err := read(s.options.Dir)
+	if err != nil {
+		return err
+	}
+	if err := s.load(loaded); err != nil {
+		return err
+	}
+	log := s.options.Log.WithValues("folder", s.options.Dir)
+	ticker := time.NewTicker(s.interval)
+	defer ticker.Stop()
+	pending, unreadable := loaded, ""
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		now, err := read(s.options.Dir)
+		if err != nil {
+			if unreadable != err.Error() {
+				unreadable = err.Error()
+				log.Error(err, "The manifests cannot be read; the settings in force stay")
+			}
+			continue
+		}
+		unreadable = ""
+		settled := now.equal(pending)
+		pending = now
+		if !settled || now.equal(loaded) {
+			continue
+		}
+		loaded = now
+		if err := s.load(now); err != nil {
+			log.Error(err, "The changed manifests are not good; the settings in force stay")
+		}
+	}
+}
+
+// load publishes the snapshot that the files make.
+func (s *Source) load(files folder) error {
+	snapshot, from, err := s.snapshot(files)
+	if err != nil {
+		return err
+	}
+	if s.options.Check != nil {
+		if err := s.options.Check(snapshot); err != nil {
+			return fmt.Errorf("%s: %w", s.options.Dir, err)
+		}
+	}
+	s.latest.Publish(snapshot)
+	s.options.Log.Info("Settings taken from manifests", "folder", s.options.Dir, "namespace", snapshot.Tenant.Namespace,
+		"tenant", snapshot.Tenant.Name, "userDefaults", len(snapshot.Defaults), "baseURL", snapshot.BaseURL(), "secretToken", from)
 	return nil
 }
 

@@ -1,0 +1,157 @@
+package manifests
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+// This file says again what the markers of the API types say, because a schema and what evaluates it would be larger
+// than the server. A test holds both side by side.
+
+func setTenantDefaults(t *v1alpha1.ProvisioningTenant) {
+	spec := &t.Spec
+	if spec.Entra != nil {
+		spec.Entra.Cloud = cmp.Or(spec.Entra.Cloud, v1alpha1.EntraCloudPublic)
+	}
+	spec.Provisioning.Users = cmp.Or(spec.Provisioning.Users, v1alpha1.SwitchEnabled)
+	spec.Provisioning.Groups = cmp.Or(spec.Provisioning.Groups, v1alpha1.SwitchEnabled)
+	if spec.Authentication.SecretToken == nil {
+		spec.Authentication.SecretToken = &v1alpha1.SecretToken{}
+	}
+	spec.Exposure.Type = cmp.Or(spec.Exposure.Type, v1alpha1.ExposureIngress)
+	spec.Storage.Type = cmp.Or(spec.Storage.Type, v1alpha1.StorageSQLite)
+	if spec.Storage.SQLite.Size.IsZero() {
+		spec.Storage.SQLite.Size = resource.MustParse("1Gi")
+	}
+	spec.DeletionPolicy = cmp.Or(spec.DeletionPolicy, v1alpha1.DeletionPolicyRetain)
+}
+
+func setUserDefaultsDefaults(d *v1alpha1.UserDefaults) {
+	d.Spec.Apply = cmp.Or(d.Spec.Apply, v1alpha1.ApplyOnCreate)
+}
+
+func validateTenant(t *v1alpha1.ProvisioningTenant) field.ErrorList {
+	spec := field.NewPath("spec")
+	var list field.ErrorList
+	for _, message := range validation.IsDNS1123Label(t.Name) {
+		list = append(list, field.Invalid(field.NewPath("metadata", "name"), t.Name, message))
+	}
+	list = append(list, atMost(field.NewPath("metadata", "name"), t.Name, 52)...)
+	list = append(list, oneOf(spec.Child("provisioning", "users"), t.Spec.Provisioning.Users, v1alpha1.SwitchEnabled, v1alpha1.SwitchDisabled)...)
+	list = append(list, oneOf(spec.Child("provisioning", "groups"), t.Spec.Provisioning.Groups, v1alpha1.SwitchEnabled, v1alpha1.SwitchDisabled)...)
+	list = append(list, set(spec.Child("catalog", "companies"), t.Spec.Catalog.Companies, 1000)...)
+	list = append(list, set(spec.Child("catalog", "roles"), t.Spec.Catalog.Roles, 1000)...)
+	return list
+}
+
+func validateUserDefaults(d *v1alpha1.UserDefaults) field.ErrorList {
+	spec := field.NewPath("spec")
+	var list field.ErrorList
+	for _, message := range validation.IsDNS1123Subdomain(d.Name) {
+		list = append(list, field.Invalid(field.NewPath("metadata", "name"), d.Name, message))
+	}
+	list = append(list, required(spec.Child("tenantRef", "name"), d.Spec.TenantRef.Name, 52)...)
+	if d.Spec.Priority < -1000000 || d.Spec.Priority > 1000000 {
+		list = append(list, field.Invalid(spec.Child("priority"), d.Spec.Priority, "must be from -1000000 to 1000000"))
+	}
+	list = append(list, atMost(spec.Child("configurationFilter"), d.Spec.ConfigurationFilter, 256)...)
+	list = append(list, atMost(spec.Child("filter"), d.Spec.Filter, 4096)...)
+	list = append(list, oneOf(spec.Child("apply"), d.Spec.Apply, v1alpha1.ApplyOnCreate, v1alpha1.ApplyAlways)...)
+	if len(d.Spec.Companies) == 0 {
+		list = append(list, field.Required(spec.Child("companies"), "at least one company"))
+	}
+	list = append(list, set(spec.Child("companies"), d.Spec.Companies, 100)...)
+	list = append(list, set(spec.Child("roles"), d.Spec.Roles, 100)...)
+	list = append(list, atMost(spec.Child("locale"), d.Spec.Locale, 35)...)
+	list = append(list, match(spec.Child("locale"), d.Spec.Locale, `^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$`, "must be a language tag such as sv-SE")...)
+	list = append(list, atMost(spec.Child("preferredLanguage"), d.Spec.PreferredLanguage, 128)...)
+	list = append(list, atMost(spec.Child("timezone"), d.Spec.Timezone, 64)...)
+	list = append(list, match(spec.Child("timezone"), d.Spec.Timezone, `^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$`, "must be a name of the IANA time zone database such as Europe/Stockholm")...)
+	return append(list, validateAttributes(spec.Child("attributes"), d.Spec.Attributes)...)
+}
+
+func validateAttributes(path *field.Path, attributes []v1alpha1.AttributeDefault) field.ErrorList {
+	var list field.ErrorList
+	if len(attributes) > 50 {
+		list = append(list, field.TooMany(path, len(attributes), 50))
+	}
+	for i, a := range attributes {
+		at := path.Index(i)
+		list = append(list, required(at.Child("path"), a.Path, 512)...)
+		list = append(list, required(at.Child("value"), a.Value, 1024)...)
+		if regexp.MustCompile(`(?i)^(urn:ietf:params:scim:schemas:core:2[.]0:user:)?(id|meta([.].*)?|schemas|username|externalid|active|password|groups([.].*)?)$`).MatchString(a.Path) {
+			list = append(list, field.Invalid(at.Child("path"), a.Path, "must not be id, meta, schemas, userName, externalId, active, password or groups: these are the client's or the server's"))
+		}
+		if slices.ContainsFunc(attributes[:i], func(other v1alpha1.AttributeDefault) bool { return other.Path == a.Path }) {
+			list = append(list, field.Duplicate(at.Child("path"), a.Path))
+		}
+	}
+	return list
+}
+
+// validateNames says which companies and roles are not in the tenant's catalog.
+func validateNames(d *v1alpha1.UserDefaults, catalog v1alpha1.Catalog) field.ErrorList {
+	known := func(path *field.Path, names, known []string, of string) (list field.ErrorList) {
+		for i, name := range names {
+			if !slices.Contains(known, name) {
+				list = append(list, field.Invalid(path.Index(i), name, "is not in the tenant's "+of))
+			}
+		}
+		return list
+	}
+	spec := field.NewPath("spec")
+	return append(
+		known(spec.Child("companies"), d.Spec.Companies, catalog.Companies, "spec.catalog.companies"),
+		known(spec.Child("roles"), d.Spec.Roles, catalog.Roles, "spec.catalog.roles")...,
+	)
+}
+
+func oneOf[T ~string](path *field.Path, value T, values ...T) field.ErrorList {
+	if slices.Contains(values, value) {
+		return nil
+	}
+	return field.ErrorList{field.NotSupported(path, value, values)}
+}
+
+func required(path *field.Path, value string, length int) field.ErrorList {
+	if value == "" {
+		return field.ErrorList{field.Required(path, "")}
+	}
+	return atMost(path, value, length)
+}
+
+func atMost(path *field.Path, value string, length int) field.ErrorList {
+	if len([]rune(value)) <= length {
+		return nil
+	}
+	return field.ErrorList{field.TooLongCharacters(path, value, length)}
+}
+
+func match(path *field.Path, value, pattern, message string) field.ErrorList {
+	if value == "" || regexp.MustCompile(pattern).MatchString(value) {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, value, message)}
+}
+
+// set checks a list of names that has each once.
+func set(path *field.Path, names []string, most int) field.ErrorList {
+	var list field.ErrorList
+	if len(names) > most {
+		list = append(list, field.TooMany(path, len(names), most))
+	}
+	for i, name := range names {
+		list = append(list, required(path.Index(i), name, 256)...)
+		if slices.Contains(names[:i], name) {
+			list = append(list, field.Duplicate(path.Index(i), name))
+		}
+	}
+	return list
+}
