@@ -1,0 +1,234 @@
+package patch_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/tenantry/tenantry/scimserver/patch"
+	"github.com/tenantry/tenantry/scimserver/schema"
+)
+
+func decode(t testing.TB, in string) schema.Object {
+	t.Helper()
+	obj, err := schema.Decode([]byte(in))
+	if err != nil {
+		t.Fatalf("%s: %v", in, err)
+	}
+	return obj
+}
+
+func encode(t testing.TB, value any) string {
+	t.Helper()
+	out, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+func apply(t testing.TB, rt *schema.ResourceType, current schema.Object, operations string) (schema.Object, error) {
+	t.Helper()
+	r, err := patch.Parse(rt, body(operations))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return patch.Apply(rt, current, r.Operations)
+}
+
+// rfcUser has the addresses and e-mails that the examples of RFC 7644 section 3.5.2 change.
+const rfcUser = `{"userName":"bjensen","name":{"givenName":"Barbara","familyName":"Jensen"},
+	"addresses":[{"type":"work","streetAddress":"1 Old Road","locality":"Anytown"},{"type":"home","streetAddress":"2 Hill"}],
+	"emails":[{"value":"bjensen@example.com","type":"work","primary":true},{"value":"babs@jensen.org","type":"home"}]}`
+
+func TestApply(t *testing.T) {
+	for _, c := range []struct{ name, current, operations, want string }{
+		{"RFC 3.5.2.1: add to the resource",
+			`{"userName":"b"}`, `{"op":"add","value":{"emails":[{"value":"babs@jensen.org","type":"home"}],"nickName":"Babs"}}`,
+			`{"userName":"b","nickName":"Babs","emails":[{"type":"home","value":"babs@jensen.org"}]}`},
+		{"RFC 3.5.2.1: add to a multi-valued attribute appends", rfcUser, `{"op":"add","path":"emails","value":[{"value":"new@x","type":"other"}]},{"op":"remove","path":"addresses"},{"op":"remove","path":"name"}`,
+			`{"userName":"bjensen","emails":[{"value":"bjensen@example.com","type":"work","primary":true},{"value":"babs@jensen.org","type":"home"},{"value":"new@x","type":"other"}]}`},
+		{"RFC 3.5.2.1: add of what is there changes nothing",
+			`{"userName":"b","nickName":"B","emails":[{"type":"home","value":"x","display":"d"}]}`,
+			`{"op":"add","path":"emails","value":[{"value":"x","type":"home"}]},{"op":"add","path":"nickName","value":"B"}`,
+			`{"userName":"b","nickName":"B","emails":[{"type":"home","value":"x","display":"d"}]}`},
+		{"RFC 3.5.2.1: add to a complex attribute adds its sub-attributes",
+			`{"userName":"b","name":{"givenName":"A","familyName":"K"}}`, `{"op":"add","path":"name","value":{"givenName":"B","middleName":"M"}}`,
+			`{"userName":"b","name":{"givenName":"B","familyName":"K","middleName":"M"}}`},
+		{"RFC 3.5.2.1: add to a single-valued attribute replaces", `{"userName":"b","title":"T"}`, `{"op":"add","path":"title","value":"U"}`, `{"userName":"b","title":"U"}`},
+		{"RFC 3.5.2.2: remove one of several values by filter",
+			`{"userName":"b","emails":[{"value":"a@example.com","type":"work"},{"value":"b@x","type":"work"}]}`,
+			`{"op":"remove","path":"emails[type eq \"work\" and value ew \"example.com\"]"}`,
+			`{"userName":"b","emails":[{"value":"b@x","type":"work"}]}`},
+		{"RFC 3.5.2.2: no values left means unassigned", `{"userName":"b","emails":[{"value":"x","type":"work"}]}`, `{"op":"remove","path":"emails[value eq \"X\"]"}`, `{"userName":"b"}`},
+		{"RFC 3.5.2.2: remove a sub-attribute of what a filter selects",
+			`{"userName":"b","addresses":[{"type":"work","locality":"L","region":"R"},{"type":"home","locality":"M"}]}`, `{"op":"remove","path":"addresses[type eq \"work\"].locality"}`,
+			`{"userName":"b","addresses":[{"type":"work","region":"R"},{"type":"home","locality":"M"}]}`},
+		{"RFC 3.5.2.2: remove a sub-attribute of a complex attribute", `{"userName":"b","name":{"givenName":"A","familyName":"K"}}`, `{"op":"remove","path":"name.givenName"}`, `{"userName":"b","name":{"familyName":"K"}}`},
+		{"the last sub-attribute takes the attribute with it", `{"userName":"b","name":{"givenName":"A"}}`, `{"op":"remove","path":"name.givenName"}`, `{"userName":"b"}`},
+		{"remove of what is not there changes nothing", `{"userName":"b"}`,
+			`{"op":"remove","path":"title"},{"op":"remove","path":"name.givenName"},{"op":"remove","path":"emails[type eq \"work\"]"},{"op":"remove","path":"emails.value"},{"op":"remove","path":"` + medius + `nameIdentifier"}`,
+			`{"userName":"b"}`},
+		{"RFC 3.5.2.3: replace a whole multi-valued attribute", `{"userName":"b","emails":[{"value":"x"},{"value":"y"}]}`, `{"op":"replace","path":"emails","value":[{"value":"z","primary":true}]}`,
+			`{"userName":"b","emails":[{"value":"z","primary":true}]}`},
+		{"RFC 3.5.2.3: replace the whole element that a filter selects", rfcUser,
+			`{"op":"replace","path":"addresses[type eq \"work\"]","value":{"type":"work","streetAddress":"911 Universal City Plaza","country":"US","primary":true}},{"op":"remove","path":"emails"},{"op":"remove","path":"name"}`,
+			`{"userName":"bjensen","addresses":[{"type":"work","streetAddress":"911 Universal City Plaza","country":"US","primary":true},{"type":"home","streetAddress":"2 Hill"}]}`},
+		{"a replaced element stays one that the filter selects", `{"userName":"b","emails":[{"type":"work","value":"x","display":"d"}]}`, `{"op":"replace","path":"emails[type eq \"work\"]","value":{"value":"y"}}`,
+			`{"userName":"b","emails":[{"type":"work","value":"y"}]}`},
+		{"RFC 3.5.2.3: replace a sub-attribute of what a filter selects", `{"userName":"b","addresses":[{"type":"work","streetAddress":"1","locality":"L"}]}`,
+			`{"op":"replace","path":"addresses[type eq \"work\"].streetAddress","value":"1010 Broadway Ave"}`, `{"userName":"b","addresses":[{"type":"work","streetAddress":"1010 Broadway Ave","locality":"L"}]}`},
+		{"RFC 3.5.2.3: sub-attributes that are not given stay", `{"userName":"b","name":{"givenName":"A","familyName":"K"}}`, `{"op":"replace","path":"name","value":{"familyName":"L"}}`, `{"userName":"b","name":{"givenName":"A","familyName":"L"}}`},
+		{"RFC 3.5.2.3: replace of what is not there adds it (entra 1.5)", `{"userName":"b"}`, `{"op":"replace","path":"title","value":"T"},{"op":"replace","path":"name.givenName","value":"A"},{"op":"replace","path":"` + medius + `nameIdentifier","value":"n"}`,
+			`{"userName":"b","title":"T","name":{"givenName":"A"},"urn:ietf:params:scim:schemas:extension:medius:2.0:User":{"nameIdentifier":"n"}}`},
+		{"RFC 3.5.2: a new primary value takes primary from the old one (add)", `{"userName":"b","emails":[{"value":"x","primary":true}]}`, `{"op":"add","path":"emails","value":[{"value":"y","primary":true}]}`,
+			`{"userName":"b","emails":[{"value":"x","primary":false},{"value":"y","primary":true}]}`},
+		{"RFC 3.5.2: a new primary value takes primary from the old one (value path)", `{"userName":"b","emails":[{"value":"x","type":"home","primary":true},{"value":"y","type":"work"}]}`,
+			`{"op":"Replace","path":"emails[type eq \"work\"].primary","value":"True"}`, `{"userName":"b","emails":[{"value":"x","type":"home","primary":false},{"value":"y","type":"work","primary":true}]}`},
+		{"of several elements made primary the first is", `{"userName":"b","emails":[{"value":"x"},{"value":"y"}]}`, `{"op":"replace","path":"emails.primary","value":true}`,
+			`{"userName":"b","emails":[{"value":"x","primary":true},{"value":"y","primary":false}]}`},
+
+		{"an e-mail that is not there is created (bugs 4 and 26)", `{"userName":"b"}`, `{"op":"Replace","path":"emails[type eq \"work\"].value","value":"x"}`, `{"userName":"b","emails":[{"type":"work","value":"x"}]}`},
+		{"an e-mail of another type is left alone (bug 4)", `{"userName":"b","emails":[{"type":"home","value":"h"}]}`, `{"op":"Add","path":"emails[type eq \"work\"].value","value":"x"}`,
+			`{"userName":"b","emails":[{"type":"home","value":"h"},{"type":"work","value":"x"}]}`},
+		{"an e-mail that is there is replaced, not doubled", `{"userName":"b","emails":[{"type":"work","value":"h","primary":true}]}`, `{"op":"Add","path":"emails[type eq \"work\"].value","value":"x"}`,
+			`{"userName":"b","emails":[{"type":"work","value":"x","primary":true}]}`},
+		{"an address and a telephone are created the same way (entra 1.5, bug 27)", `{"userName":"b"}`,
+			`{"op":"Add","path":"addresses[type eq \"work\"].formatted","value":"A"},{"op":"Add","path":"phoneNumbers[type eq \"mobile\"].value","value":"1"}`,
+			`{"userName":"b","addresses":[{"type":"work","formatted":"A"}],"phoneNumbers":[{"type":"mobile","value":"1"}]}`},
+		{"the primary role is created with a boolean (bug 24)", `{"userName":"b"}`, `{"op":"Replace","path":"roles[primary eq \"True\"].value","value":"User"},{"op":"Replace","path":"roles[primary eq \"True\"].display","value":"U"}`,
+			`{"userName":"b","roles":[{"primary":true,"value":"User","display":"U"}]}`},
+		{"the primary role is replaced whether primary was sent as text or not", `{"userName":"b","roles":[{"primary":true,"value":"Admin"}]}`, `{"op":"Replace","path":"roles[primary eq \"True\"].value","value":"User"}`,
+			`{"userName":"b","roles":[{"primary":true,"value":"User"}]}`},
+		{"a created element meets every equality of its filter", `{"userName":"b"}`, `{"op":"add","path":"emails[type eq \"work\" and primary eq true]","value":{"value":"x"}}`,
+			`{"userName":"b","emails":[{"type":"work","primary":true,"value":"x"}]}`},
+		{"Entra's complex roles are only added to (entra 1.8)", `{"userName":"b","roles":[{"value":"{\"id\":\"1\"}"}]}`, `{"op":"Add","path":"roles","value":[{"value":"{\"id\":\"1\"}"},{"value":"{\"id\":\"2\"}"}]}`,
+			`{"userName":"b","roles":[{"value":"{\"id\":\"1\"}"},{"value":"{\"id\":\"2\"}"}]}`},
+		{"Entra's assertive roles are replaced, so that removals work (entra 1.8)", `{"userName":"b","roles":[{"value":"1"},{"value":"2"}]}`, `{"op":"replace","path":"roles","value":[{"value":"2","display":"Two"}]}`,
+			`{"userName":"b","roles":[{"value":"2","display":"Two"}]}`},
+		{"a work e-mail that is cleared is gone, not an empty shell (entra 1.9)", `{"userName":"b","emails":[{"type":"work","value":"x","primary":true},{"type":"home","value":"h"}]}`,
+			`{"op":"replace","path":"emails[type eq \"work\"].value","value":""}`, `{"userName":"b","emails":[{"type":"home","value":"h"}]}`},
+		{"clearing an e-mail that is not there creates none", `{"userName":"b"}`, `{"op":"replace","path":"emails[type eq \"work\"].value","value":null}`, `{"userName":"b"}`},
+		{"the gallery validator clears each attribute twice (entra 1.9)", `{"userName":"b","title":"T","name":{"givenName":"A"},"urn:ietf:params:scim:schemas:extension:medius:2.0:User":{"nameIdentifier":"n"}}`,
+			`{"op":"replace","path":"title","value":""},{"op":"replace","path":"title","value":null},{"op":"replace","path":"name.givenName","value":""},{"op":"replace","path":"` + medius + `nameIdentifier","value":""},{"op":"replace","path":"` + medius + `nameIdentifier","value":null}`,
+			`{"userName":"b"}`},
+		{"remove with values takes these only, display and primary aside", `{"userName":"b","phoneNumbers":[{"value":"1","type":"work"},{"value":"1","type":"home"},{"value":"2"}]}`,
+			`{"op":"Remove","path":"phoneNumbers","value":[{"value":"1","type":"work","display":"x","primary":"True"},{"value":"2"}]}`, `{"userName":"b","phoneNumbers":[{"value":"1","type":"home"}]}`},
+		{"remove with a value that is not there changes nothing", `{"userName":"b","roles":[{"value":"1"}]}`, `{"op":"Remove","path":"roles","value":[{"value":"2"}]}`, `{"userName":"b","roles":[{"value":"1"}]}`},
+		{"remove of an address by all that is given", `{"userName":"b","addresses":[{"type":"work","locality":"L"},{"type":"work","locality":"M"}]}`, `{"op":"remove","path":"addresses","value":[{"type":"work","locality":"l"}]}`,
+			`{"userName":"b","addresses":[{"type":"work","locality":"M"}]}`},
+
+		{"a manager is set, changed and removed (entra 1.6)", `{"userName":"b"}`,
+			`{"op":"Add","path":"` + enterprise + `manager","value":"m1"},{"op":"Replace","path":"` + enterprise + `manager","value":"m2"}`, `{"userName":"b","` + schema.EnterpriseUser + `":{"manager":{"value":"m2"}}}`},
+		{"a manager that is removed leaves nothing (entra 1.6)", `{"userName":"b","` + schema.EnterpriseUser + `":{"manager":{"value":"m"}}}`, `{"op":"Replace","path":"` + enterprise + `manager","value":""}`, `{"userName":"b"}`},
+		{"a manager without id is none", `{"userName":"b","` + schema.EnterpriseUser + `":{"manager":{"value":"m"},"department":"D"}}`, `{"op":"replace","path":"manager","value":{"value":null}}`,
+			`{"userName":"b","` + schema.EnterpriseUser + `":{"department":"D"}}`},
+		{"what the server told of the old manager goes with it", `{"userName":"b","` + schema.EnterpriseUser + `":{"manager":{"value":"m","displayName":"M"}}}`, `{"op":"replace","path":"manager","value":{"value":"n"}}`,
+			`{"userName":"b","` + schema.EnterpriseUser + `":{"manager":{"value":"n"}}}`},
+		{"a manager by filter is the one there is", `{"userName":"b","` + schema.EnterpriseUser + `":{"manager":{"value":"m"}}}`, `{"op":"remove","path":"` + enterprise + `manager[value eq \"m\"]"}`, `{"userName":"b"}`},
+		{"another manager is not removed by filter", `{"userName":"b","` + schema.EnterpriseUser + `":{"manager":{"value":"m"}}}`, `{"op":"remove","path":"` + enterprise + `manager[value eq \"n\"]"}`,
+			`{"userName":"b","` + schema.EnterpriseUser + `":{"manager":{"value":"m"}}}`},
+
+		{"the last of several operations wins (validator)", `{"userName":"b"}`, `{"op":"replace","path":"title","value":"1"},{"op":"replace","value":{"title":"2"}},{"op":"Replace","path":"title","value":"3"}`, `{"userName":"b","title":"3"}`},
+		{"a required attribute can be removed and set again", `{"userName":"b"}`, `{"op":"remove","path":"userName"},{"op":"add","path":"userName","value":"c"}`, `{"userName":"c"}`},
+		{"values in another case are as they were sent last", `{"userName":"b","emails":[{"value":"a@x"}]}`, `{"op":"add","path":"emails","value":[{"value":"A@x"}]},{"op":"replace","path":"userName","value":"B"}`, `{"userName":"B","emails":[{"value":"A@x"}]}`},
+		{"what only the server writes stays", `{"userName":"b","` + schema.TenantryUser + `":{"defaults":"d"}}`, `{"op":"replace","value":{"title":"T","` + schema.TenantryUser + `":{"defaults":"x"}}}`,
+			`{"userName":"b","title":"T","` + schema.TenantryUser + `":{"defaults":"d"}}`},
+		{"simple values are added, removed and selected", `{"userName":"b","urn:example:device:1.0:User":{"tags":["a","b","c"]}}`,
+			`{"op":"add","path":"tags","value":["B","d"]},{"op":"remove","path":"tags","value":["a"]},{"op":"replace","path":"tags[value eq \"c\"]","value":"e"},{"op":"remove","path":"tags[value eq \"D\"]"}`,
+			`{"userName":"b","urn:example:device:1.0:User":{"tags":["B","e"]}}`},
+		{"a sub-attribute of all elements", `{"userName":"b","emails":[{"value":"x"},{"value":"y","type":"home"}]}`, `{"op":"replace","path":"emails.type","value":"work"}`,
+			`{"userName":"b","emails":[{"value":"x","type":"work"},{"value":"y","type":"work"}]}`},
+		{"a sub-attribute of no element creates one", `{"userName":"b"}`, `{"op":"add","path":"emails.value","value":"x"}`, `{"userName":"b","emails":[{"value":"x"}]}`},
+		{"an immutable attribute can be set once", `{"userName":"b"}`, `{"op":"add","path":"serial","value":"1"}`, `{"userName":"b","urn:example:device:1.0:User":{"serial":"1"}}`},
+		{"no operations", `{"userName":"b"}`, ``, `{"userName":"b"}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			current := decode(t, c.current)
+			got, err := apply(t, schema.User(device()), current, c.operations)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := encode(t, decode(t, c.want)); encode(t, got) != want {
+				t.Errorf("got  %s\nwant %s", encode(t, got), want)
+			}
+			if encode(t, current) != encode(t, decode(t, c.current)) {
+				t.Errorf("the current resource was changed to %s", encode(t, current))
+			}
+		})
+	}
+}
+
+func TestApplyRefuses(t *testing.T) {
+	for _, c := range []struct{ name, current, operations, scimType, want string }{
+		{"removing userName (RFC 3.5.2.2)", `{"userName":"b"}`, `{"op":"remove","path":"userName"}`, schema.IsMutability, "userName is required and cannot be removed"},
+		{"emptying userName", `{"userName":"b"}`, `{"op":"replace","path":"userName","value":""}`, schema.IsMutability, "userName is required and cannot be removed"},
+		{"replacing the element of a filter that none matches and none can be made of (RFC 3.5.2.3)", rfcUser, `{"op":"replace","path":"emails[type ne \"work\" and value co \"nobody\"].display","value":"x"}`,
+			schema.NoTarget, "no value of emails matches the filter of the path"},
+		{"adding to such an element", `{"userName":"b"}`, `{"op":"add","path":"emails[type eq \"work\" or type eq \"home\"]","value":{"value":"x"}}`, schema.NoTarget, "no value of emails matches the filter of the path"},
+		{"a filter that contradicts itself", `{"userName":"b"}`, `{"op":"replace","path":"emails[type eq \"work\" and type eq \"home\"].value","value":"x"}`, schema.NoTarget, "no value of emails matches the filter of the path"},
+		{"a second manager by filter", `{"userName":"b","` + schema.EnterpriseUser + `":{"manager":{"value":"m"}}}`, `{"op":"replace","path":"manager[value eq \"n\"].value","value":"n"}`,
+			schema.NoTarget, "no value of manager matches the filter of the path"},
+		{"changing an immutable attribute", `{"userName":"b","urn:example:device:1.0:User":{"serial":"1"}}`, `{"op":"replace","path":"serial","value":"2"}`,
+			schema.IsMutability, "urn:example:device:1.0:User:serial cannot be changed once it is set"},
+		{"removing a required sub-attribute", `{"userName":"b","urn:example:device:1.0:User":{"place":{"room":"1","floor":"2"}}}`, `{"op":"remove","path":"place.room"}`,
+			schema.InvalidValue, "urn:example:device:1.0:User:place.room is required"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			current := decode(t, c.current)
+			_, err := apply(t, schema.User(device()), current, `{"op":"replace","path":"title","value":"before"},`+c.operations)
+			wantError(t, err, c.scimType, c.want)
+			if encode(t, current) != encode(t, decode(t, c.current)) {
+				t.Errorf("the current resource was changed to %s", encode(t, current))
+			}
+		})
+	}
+	t.Run("more values than an attribute can have", func(t *testing.T) {
+		emails := make([]any, schema.MaxValues)
+		for i := range emails {
+			emails[i] = schema.Object{"value": "x", "type": "t"}
+		}
+		_, err := apply(t, schema.User(), schema.Object{"userName": "b", "emails": emails}, `{"op":"add","path":"emails","value":[{"value":"y"}]}`)
+		wantError(t, err, schema.InvalidValue, "emails accepts at most 1000 values")
+	})
+	t.Run("but not what an older schema allowed and the request leaves alone", func(t *testing.T) {
+		rt := schema.User(&schema.Schema{ID: "urn:example:badge:1.0:User", Attributes: []*schema.Attribute{{Name: "colour"}, {Name: "number", Required: true}}})
+		current := schema.Object{"userName": "b", "urn:example:badge:1.0:User": schema.Object{"colour": "red"}}
+		if _, err := apply(t, rt, current, `{"op":"replace","path":"active","value":"False"}`); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestANoOpCanBeSeen(t *testing.T) {
+	rt := schema.User(device())
+	current := decode(t, `{"userName":"b","active":true,"name":{"givenName":"A"},"emails":[{"type":"work","value":"x","primary":true}],
+		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"m"}},"urn:example:device:1.0:User":{"seats":4}}`)
+	for _, operations := range []string{
+		`{"op":"Replace","path":"active","value":"True"}`,
+		`{"op":"Add","path":"` + enterprise + `manager","value":"m"}`,
+		`{"op":"replace","value":{"name.givenName":"A","userName":"b","seats":"4"}}`,
+		`{"op":"Replace","path":"emails[type eq \"work\"].value","value":"x"}`,
+		`{"op":"add","path":"emails","value":[{"value":"x","primary":true,"type":"work"}]}`,
+		`{"op":"remove","path":"title"}`,
+	} {
+		got, err := apply(t, rt, current, operations)
+		if err != nil || !patch.Equal(current, got) {
+			t.Errorf("%s gives %s, %v", operations, encode(t, got), err)
+		}
+	}
+	for _, operations := range []string{`{"op":"replace","path":"userName","value":"B"}`, `{"op":"replace","path":"seats","value":5}`, `{"op":"add","path":"emails","value":[{"value":"y"}]}`,
+		`{"op":"remove","path":"emails[type eq \"work\"].primary"}`, `{"op":"replace","path":"name.givenName","value":""}`} {
+		if got, err := apply(t, rt, current, operations); err != nil || patch.Equal(current, got) {
+			t.Errorf("%s is taken for a no-op (%v)", operations, err)
+		}
+	}
+}
+
+func TestMembersCanBeAppliedLikeAnyAttribute(t *testing.T) {
+	current := decode(t, `{"displayName":"B","members":[{"value":"u1"},{"value":"u2"}]}`)
+	got, err := apply(t, schema.Group(), current,
+		`{"op":"Add","path":"members","value":[{"value":"u2"},{"value":"u3"}]},{"op":"Remove","path":"members","value":[{"$ref":null,"value":"u1"}]},{"op":"remove","path":"members[value eq \"nobody\"]"}`)
+	if err != nil || encode(t, got) != `{"displayName":"B","members":[{"value":"u2"},{"value":"u3"}]}` {
+		t.Errorf("got %s, %v", encode(t, got), err)
+	}
+}
