@@ -105,7 +105,7 @@ func (d document) without(op Operation, before any) (any, error) {
 }
 
 // merged returns an element, or a complex value, with the operation's value put in. Sub-attributes that it does not have
-// stay, unless "value" changes: they belong to the old one.
+// stay, except those that the server derived from the old value.
 func (d document) merged(op Operation, before any) (any, error) {
 	changes, whole := op.Value.(schema.Object)
 	if op.Path.Sub != nil {
@@ -114,9 +114,6 @@ func (d document) merged(op Operation, before any) (any, error) {
 		return op.Value, nil
 	}
 	object, _ := before.(schema.Object)
-	if value, ok := changes["value"]; ok && !op.Path.Attribute.MultiValued && !schema.Equal(value, object["value"]) {
-		object = nil
-	}
 	if object = maps.Clone(object); object == nil {
 		object = make(schema.Object, len(changes))
 	}
@@ -124,7 +121,7 @@ func (d document) merged(op Operation, before any) (any, error) {
 	return d.element(op.Path, object)
 }
 
-// element holds a changed element, or complex value, against the rules of a whole resource.
+// element holds a changed element, or complex value, against the rules of a whole resource; nil if it says nothing.
 func (d document) element(path filter.Path, object schema.Object) (any, error) {
 	p := path.Path
 	p.Sub = nil

@@ -122,6 +122,8 @@ func TestParse(t *testing.T) {
 		{"nothing is added when no values are", `{"op":"add","path":"emails","value":[]},{"op":"add","path":"emails","value":null},{"op":"add","path":"emails[type eq \"work\"]","value":{}}`, nil, ""},
 		{"a null sub-attribute unassigns only itself", `{"op":"replace","path":"name","value":{"givenName":"A","familyName":null}}`,
 			[]string{`replace name = {"givenName":"A"}`, `remove name.familyName`}, ""},
+		{"a null for what only the server writes is no removal", `{"op":"replace","path":"manager","value":{"value":"m","displayName":null}}`,
+			[]string{`replace ` + enterprise + `manager = {"value":"m"}`}, "server-attribute unqualified-extension"},
 		{"an empty complex value changes nothing", `{"op":"replace","path":"name","value":{}}`, nil, ""},
 		{"a remove with a value of a single-valued attribute (entra 1.9)", `{"op":"Remove","path":"title","value":"T"}`, []string{`remove title`}, "op-case remove-with-value"},
 		{"a remove with values takes these only (entra 1.9)", `{"op":"remove","path":"phoneNumbers","value":[{"value":"1"}]}`, []string{`remove phoneNumbers = [{"value":"1"}]`}, "remove-with-value"},
