@@ -63,7 +63,8 @@ func New(options Options) (*Source, error) {
 // Run implements settings.Source. It goes on, with the pauses of client-go's reflector, for as long as the API does
 // not answer, and never returns an error.
 func (s *Source) Run(ctx context.Context) error {
-	ctx, stop := context.WithCancel(klog.NewContext(ctx, s.options.Log.V(1)))
+	// The follower says what client-go would, once and with what to do.
+	ctx, stop := context.WithCancel(klog.NewContext(ctx, logr.Discard()))
 	f := newFollower(s)
 	defer f.watches.Wait()
 	defer stop()

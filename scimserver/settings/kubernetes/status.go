@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -18,11 +19,13 @@ const (
 	tenantResource = "provisioningtenants"
 	// fieldManager owns the two parts of the status that are the server's.
 	fieldManager = "tenantry-scimserver"
+	// reportTimeout bounds one report.
+	reportTimeout = 10 * time.Second
 )
 
 // ReportStatus writes the two parts of the tenant's status that are the server's, and sends nothing where both are as
 // they stand there. An activity without a time leaves the time that stands there. It returns the API server's error,
-// after which the next call tries again.
+// or one after 10 s without an answer; the next call tries again.
 func (s *Source) ReportStatus(ctx context.Context, directory v1alpha1.DirectoryStatus, activity v1alpha1.ActivityStatus) error {
 	if err := s.reporter.report(ctx, s.clients, s.options, &directory, &activity); err != nil {
 		return fmt.Errorf("report the status of tenant %s/%s: %w", s.options.Namespace, s.options.Tenant, err)
@@ -70,6 +73,8 @@ func (r *reporter) report(ctx context.Context, clients clients, options Options,
 			return nil
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
+	defer cancel()
 	err = clients.tenantry.Patch(types.MergePatchType).
 		Namespace(options.Namespace).Resource(tenantResource).Name(options.Tenant).SubResource("status").
 		Param("fieldManager", fieldManager).Body(patch).Do(ctx).Error()
