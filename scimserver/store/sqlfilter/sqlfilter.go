@@ -43,6 +43,9 @@ type Source struct {
 	cost cost
 }
 
+// Narrow tells whether the source asks for one value, which few resources have as a rule.
+func (s Source) Narrow() bool { return s.cost <= equal }
+
 // cost orders sources by what is known without asking the database.
 type cost int
 

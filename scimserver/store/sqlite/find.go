@@ -13,10 +13,12 @@ import (
 )
 
 const (
-	// few is up to how many candidates of a filter are simply loaded and checked.
-	few = 256
-	// tries is how many of a filter's sources are asked for so few.
-	tries = 3
+	few = 256 // see reader.few
+
+	// A conjunction can be answered from the source of any of its terms. So many are asked how much they find, unless one
+	// finds at most enough.
+	tries  = 4
+	enough = 8
 )
 
 var errUndecided = errors.New("this filter needs Query.Match")
@@ -97,17 +99,17 @@ func (f *finder) filtered(ctx context.Context) (store.Page, error) {
 	if !plan.Exact && f.Match == nil {
 		return store.Page{}, errUndecided
 	}
-	for _, source := range plan.Sources[:min(len(plan.Sources), tries)] {
-		decided := plan.Exact && source.Complete
-		if !decided && f.Match == nil {
-			continue
-		}
+	source, err := f.narrowest(ctx, plan.Sources)
+	if err != nil {
+		return store.Page{}, err
+	}
+	if source != nil && (f.Match != nil || source.Complete) {
 		candidates, err := f.candidates(ctx, source)
 		if err != nil {
 			return store.Page{}, err
 		}
-		if len(candidates) <= few {
-			return f.check(candidates, decided)
+		if len(candidates) <= f.few {
+			return f.check(candidates, plan.Exact && source.Complete)
 		}
 	}
 	if f.wide != nil {
@@ -139,11 +141,34 @@ func (f *finder) plan(ctx context.Context) (sqlfilter.Plan, error) {
 	return plan, nil
 }
 
+// narrowest returns the source that finds least, nil if each finds more than few.
+func (f *finder) narrowest(ctx context.Context, sources []sqlfilter.Source) (*sqlfilter.Source, error) {
+	if len(sources) == 1 && sources[0].Narrow() {
+		return &sources[0], nil
+	}
+	var best *sqlfilter.Source
+	least := f.few + 1
+	for i := range sources[:min(len(sources), tries)] {
+		var n int
+		query := "SELECT count(*) FROM (SELECT 1 FROM (" + sources[i].SQL + ") LIMIT ?)"
+		if err := f.row(ctx, []any{&n}, query, append(slices.Clone(sources[i].Args), int64(least))...); err != nil {
+			return nil, err
+		}
+		if n < least {
+			best, least = &sources[i], n
+		}
+		if least <= enough {
+			break
+		}
+	}
+	return best, nil
+}
+
 // candidates loads what a source finds, and stops at one more than few.
-func (f *finder) candidates(ctx context.Context, source sqlfilter.Source) ([]store.Record, error) {
+func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) ([]store.Record, error) {
 	query := "SELECT " + columns + " FROM (SELECT DISTINCT id FROM (" + source.SQL + ") LIMIT ?) s" +
 		" CROSS JOIN resources r ON r.kind = ? AND r.id = s.id CROSS JOIN documents d ON d.row = r.row"
-	return f.records(ctx, f.Kind, query, append(slices.Clone(source.Args), int64(few+1), int64(f.Kind))...)
+	return f.records(ctx, f.Kind, query, append(slices.Clone(source.Args), int64(f.few+1), int64(f.Kind))...)
 }
 
 // check makes the page of a few candidates.

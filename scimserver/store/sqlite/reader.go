@@ -19,6 +19,8 @@ type reader struct {
 
 	// outline knows counts and positions without reading; nil inside a transaction, whose changes it does not have.
 	outline *outline
+	// few is up to how many candidates of a filter are simply loaded and checked.
+	few int
 	// wide is held while more is read than a few pages, so that a connection is left for those who ask for little.
 	wide chan struct{}
 	// broken is where a failure of the engine is remembered; nil outside a transaction.
@@ -37,7 +39,7 @@ const columns = "r.id, r.key, r.external_id, r.active, r.version, r.created, r.m
 
 // scanRecord reads columns.
 func scanRecord(rows *sql.Rows, kind store.Kind) (store.Record, error) {
-	var id, key, external []byte
+	var id, key, external sql.RawBytes
 	var created, modified int64
 	r := store.Record{Kind: kind}
 	err := rows.Scan(&id, &key, &external, &r.Active, &r.Version, &created, &modified, &r.Defaults, &r.Matched, &r.Document, &r.Overlay)

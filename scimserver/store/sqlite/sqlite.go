@@ -94,7 +94,9 @@ func (s *Store) open(ctx context.Context, folder string) (err error) {
 	if err := s.startWriter(ctx); err != nil {
 		return err
 	}
-	s.reader = reader{statements: newStatements(s.read), outline: s.writer.outline, wide: make(chan struct{}, readers-1)}
+	s.reader = reader{
+		statements: newStatements(s.read), outline: s.writer.outline, few: few, wide: make(chan struct{}, readers-1),
+	}
 	return nil
 }
 
@@ -163,7 +165,7 @@ func (s *Store) startWriter(ctx context.Context) error {
 	on.uninterrupted = true
 	w := &writer{
 		conn:    conn,
-		reader:  reader{statements: on},
+		reader:  reader{statements: on, few: few},
 		queue:   make(chan *update, maxGroup),
 		stopped: make(chan struct{}),
 		outline: &outline{},

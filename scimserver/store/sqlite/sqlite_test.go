@@ -31,11 +31,23 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, t.TempDir()) })
 }
 
+func TestFiltersFindTheSameInEveryWay(t *testing.T) {
+	for _, few := range []int{0, 2, 20} {
+		s := open(t, t.TempDir())
+		s.SetFew(few)
+		for seed := range uint64(3) {
+			storetest.FindEqualsMatch(t, s, 100+seed, 300)
+		}
+	}
+}
+
 func FuzzFilters(f *testing.F) {
 	for seed := range uint64(4) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {
-		storetest.FindEqualsMatch(t, open(t, t.TempDir()), seed, 50)
+		s := open(t, t.TempDir())
+		s.SetFew(int(seed % 9))
+		storetest.FindEqualsMatch(t, s, seed, 50)
 	})
 }
