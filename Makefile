@@ -1,0 +1,115 @@
+# What people and CI run; `make help` lists it. Nothing is kept in the work tree but bin/ and .run/: what takes long to
+# build is kept in $(TENANTRY_CACHE).
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-builtin-rules --no-print-directory
+
+export TENANTRY_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tenantry
+
+# The tools are pinned in hack/verify/go.mod; Go builds each once and keeps it in its build cache.
+tool := go tool -modfile=hack/verify/go.mod
+
+# What people may set.
+TESTFLAGS ?=
+FUZZTIME  ?= 20s
+BENCHTIME ?= 1s
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Try it
+
+.PHONY: run
+run: ## The SCIM server on config/samples, without a cluster, in seconds
+	go run ./cmd/scimserver --manifests config/samples --data .run/data --log-format text
+
+.PHONY: demo
+demo: ## The whole story on a cluster of its own; stays until Ctrl-C
+	hack/demo/demo.sh
+
+.PHONY: demo-check
+demo-check: ## The same without waiting; fails if anything ends differently
+	hack/demo/demo.sh --check
+
+##@ Work on it
+
+.PHONY: generate
+generate: ## Write generated code, CRDs, RBAC and the API reference
+	hack/generate.sh
+
+.PHONY: test-unit
+test-unit: ## The tests that need no cluster binaries
+	go test -race -timeout 10m $(TESTFLAGS) $$(go list -test -f '{{.ImportPath}} {{.Deps}}' ./... | \
+		grep '\.test ' | grep -v controller-runtime/pkg/envtest | sed 's/\.test .*//')
+
+.PHONY: test
+test: ## All tests; builds etcd and kube-apiserver first if need be
+	assets=$$(hack/cluster/build.sh envtest | tail -n 1); \
+	KUBEBUILDER_ASSETS=$$assets $(tool) gotestsum --format standard-quiet -- -race -timeout 20m $(TESTFLAGS) ./...
+
+.PHONY: fuzz
+fuzz: ## Every fuzz target for FUZZTIME (20s) each
+	hack/test/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: ## The benchmarks, against their budgets
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 30m $(TESTFLAGS) ./test/bench/...
+
+.PHONY: images
+images: ## The two container images, as archives in bin/, without a Docker daemon
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/operator ./cmd/scimserver
+	for program in operator scimserver; do \
+		go -C hack/image run . -binary $(CURDIR)/bin/$$program -tag docker.io/tenantry/$$program:dev -output $(CURDIR)/bin/$$program.tar; \
+	done
+
+.PHONY: clean
+clean: ## Remove what was built in the work tree; the cache stays
+	rm -rf bin .run coverage.out
+
+##@ Check it
+
+.PHONY: verify
+verify: lint verify-generated verify-modules verify-scripts verify-licenses verify-vulnerabilities ## Everything below
+
+.PHONY: lint
+lint: ## Format, vet and lint; the rules are in .golangci.yml
+	@test -z "$$(gofmt -l .)" || { echo "not formatted, run gofmt -w on:"; gofmt -l .; exit 1; }
+	GOLANGCI_LINT_CACHE=$(TENANTRY_CACHE)/golangci-lint $(tool) golangci-lint run ./...
+
+.PHONY: verify-generated
+verify-generated: ## What `make generate` writes is what stands here
+	hack/verify/generated.sh
+
+.PHONY: verify-modules
+verify-modules: ## go.mod and go.sum are tidy
+	go mod tidy -diff
+	go -C hack/verify mod tidy -diff
+
+.PHONY: verify-scripts
+verify-scripts: ## Shell scripts parse, and shellcheck agrees where it is installed
+	hack/verify/scripts.sh
+
+.PHONY: verify-licenses
+verify-licenses: ## What the programs link has a licence we can ship
+	hack/verify/licenses.sh
+
+.PHONY: verify-vulnerabilities
+verify-vulnerabilities: ## No known vulnerability is reached; VULNDB names another database
+	hack/verify/vulnerabilities.sh
+
+##@ A cluster of your own (Linux, root)
+
+.PHONY: cluster-up
+cluster-up: ## Start a one-node cluster in namespaces of its own
+	hack/cluster/up
+
+.PHONY: cluster-down
+cluster-down: ## End it; nothing stays behind
+	hack/cluster/down
+
+.PHONY: kubeconfig
+kubeconfig: ## Print the path of its kubeconfig
+	@hack/cluster/kubeconfig
