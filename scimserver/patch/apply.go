@@ -326,8 +326,8 @@ func makePrimary(elements []any, i int) {
 		return
 	}
 	for j, element := range elements {
-		if j != i && isPrimary(element) {
-			demoted := maps.Clone(element.(schema.Object))
+		if object, ok := element.(schema.Object); ok && j != i && isPrimary(object) {
+			demoted := maps.Clone(object)
 			demoted["primary"] = false
 			elements[j] = demoted
 		}

@@ -223,8 +223,7 @@ func (p *parser) withPath(op Op, name string, value any) error {
 	path, err := filter.ParsePath(p.rt, name)
 	if isInvalidPath(err) {
 		attribute, _, _ := strings.Cut(name, "[")
-		_, unknown := p.rt.Path(attribute)
-		if unknown != nil && strings.Contains(attribute, ":") && schema.IsName(attribute) {
+		if strings.Contains(attribute, ":") && schema.IsName(attribute) && !p.rt.Knows(attribute) {
 			p.ignore(attribute)
 			return nil
 		}
@@ -327,7 +326,7 @@ func (p *parser) normalize(path filter.Path, value any) (any, error) {
 		normalize = p.rt.NormalizeElement
 	}
 	value, lenience, err := normalize(path.Path, value)
-	for _, l := range leniences {
+	for _, l := range leniences() {
 		if lenience&l.bit != 0 {
 			p.quirk(l.quirk)
 		}

@@ -51,18 +51,22 @@ const (
 	QuirkPassword = "password"
 )
 
-// leniences names what the schema had to do to read a value.
-var leniences = [...]struct {
+type lenience struct {
 	bit   schema.Lenience
 	quirk string
-}{
-	{schema.LenientBoolean, QuirkBooleanString},
-	{schema.LenientNumber, QuirkNumberString},
-	{schema.LenientBare, QuirkBareValue},
-	{schema.LenientWrapped, QuirkWrappedValue},
-	{schema.LenientSingle, QuirkSingleValue},
-	{schema.LenientEmpty, QuirkEmptyString},
-	{schema.LenientName, QuirkNameCase},
-	{schema.LenientUnknown, QuirkUnknownAttribute},
-	{schema.LenientReadOnly, QuirkServerAttribute},
+}
+
+// leniences names what the schema had to do to read a value.
+func leniences() [9]lenience {
+	return [...]lenience{
+		{schema.LenientBoolean, QuirkBooleanString},
+		{schema.LenientNumber, QuirkNumberString},
+		{schema.LenientBare, QuirkBareValue},
+		{schema.LenientWrapped, QuirkWrappedValue},
+		{schema.LenientSingle, QuirkSingleValue},
+		{schema.LenientEmpty, QuirkEmptyString},
+		{schema.LenientName, QuirkNameCase},
+		{schema.LenientUnknown, QuirkUnknownAttribute},
+		{schema.LenientReadOnly, QuirkServerAttribute},
+	}
 }

@@ -17,7 +17,10 @@ func (rt *ResourceType) Normalize(in Object) (Object, error) {
 	if err := n.checkDotted(); err != nil {
 		return nil, err
 	}
-	return n.out, rt.CheckRequired(n.out)
+	if err := rt.CheckRequired(n.out); err != nil {
+		return nil, err
+	}
+	return n.out, nil
 }
 
 // CheckRequired returns an *Error invalidValue when a required attribute has no value in a canonical object. Those of
@@ -139,10 +142,13 @@ func (n *normalizer) schema(s *Schema, value any) error {
 }
 
 func (n *normalizer) named(name string, value any) error {
-	p, err := n.rt.Path(name)
-	if err != nil {
+	if !n.rt.Knows(name) {
 		n.lenience |= LenientUnknown
 		return nil
+	}
+	p, err := n.rt.Path(name)
+	if err != nil {
+		return err
 	}
 	n.lenience |= LenientName
 	return n.assign(p, value)

@@ -103,6 +103,12 @@ func (rt *ResourceType) Path(name string) (Path, error) {
 	return p.WithSub(sub)
 }
 
+// Knows tells whether Path resolves the name.
+func (rt *ResourceType) Knows(name string) bool {
+	_, err := rt.Path(name)
+	return err == nil
+}
+
 // WithSub returns the path to a sub-attribute of the attribute at p. "value" of an attribute whose elements are simple
 // values is the attribute itself. The error is an *Error invalidPath.
 func (p Path) WithSub(name string) (Path, error) {
