@@ -1,0 +1,264 @@
+package controllers
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/internal/conditions"
+)
+
+func TestUserDefaultsAreAcceptedOnlyIfTheyFitTheTenant(t *testing.T) {
+	tenant := &v1alpha1.ProvisioningTenant{
+		ObjectMeta: metav1.ObjectMeta{Name: "contoso"},
+		Spec:       v1alpha1.ProvisioningTenantSpec{Catalog: v1alpha1.Catalog{Companies: []string{"Contoso AB"}, Roles: []string{"approver"}}},
+	}
+	refuse := func(string) error { return errors.New("the parser's words") }
+	options := Options{
+		CheckFilter:    func(string) error { return nil },
+		CheckAttribute: func(string, string) error { return nil },
+	}
+	for name, test := range map[string]struct {
+		spec    v1alpha1.UserDefaultsSpec
+		options Options
+		reason  string
+		message string
+	}{
+		"all is well":       {v1alpha1.UserDefaultsSpec{Companies: []string{"Contoso AB"}, Roles: []string{"approver"}}, options, "", ""},
+		"unknown company":   {v1alpha1.UserDefaultsSpec{Companies: []string{"contoso ab"}}, options, "UnknownCompany", `spec.companies: "contoso ab" must be in spec.catalog.companies of ProvisioningTenant contoso.`},
+		"unknown role":      {v1alpha1.UserDefaultsSpec{Companies: []string{"Contoso AB"}, Roles: []string{"boss"}}, options, "UnknownRole", `spec.roles: "boss" must be in spec.catalog.roles of ProvisioningTenant contoso.`},
+		"invalid filter":    {v1alpha1.UserDefaultsSpec{Filter: "("}, Options{CheckFilter: refuse}, "InvalidFilter", "spec.filter must be a SCIM filter over users: the parser's words."},
+		"invalid attribute": {v1alpha1.UserDefaultsSpec{Attributes: []v1alpha1.AttributeDefault{{Path: "emails", Value: "x"}}}, Options{CheckAttribute: func(string, string) error { return errors.New("has several values") }}, "InvalidAttribute", `spec.attributes["emails"]: has several values.`},
+		// bug class 10: an unknown enum value taken for the default.
+		"apply of a newer version": {v1alpha1.UserDefaultsSpec{Apply: "Sometimes"}, options, "Unsupported", `spec.apply "Sometimes" is of a newer version: upgrade the operator or choose OnCreate or Always.`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := accept(&v1alpha1.UserDefaults{Spec: test.spec}, tenant, test.options)
+			switch {
+			case got == nil && test.reason != "":
+				t.Errorf("accepted, want %s", test.reason)
+			case got != nil && (got.Reason != test.reason || got.Message != test.message):
+				t.Errorf("got %s: %s\nwant %s: %s", got.Reason, got.Message, test.reason, test.message)
+			}
+		})
+	}
+}
+
+func TestTheHostOfATenantIsItsOwnOrItsNameUnderTheBaseDomain(t *testing.T) {
+	for _, test := range []struct {
+		exposure   v1alpha1.Exposure
+		baseDomain string
+		want       string
+	}{
+		{v1alpha1.Exposure{Type: v1alpha1.ExposureIngress, Host: "a.example.com"}, "scim.test", "a.example.com"},
+		{v1alpha1.Exposure{Type: v1alpha1.ExposureIngress}, "scim.test", "contoso.scim.test"},
+		{v1alpha1.Exposure{Type: v1alpha1.ExposureIngress}, "", ""},
+		{v1alpha1.Exposure{Type: v1alpha1.ExposureNone}, "scim.test", ""},
+		{v1alpha1.Exposure{Type: v1alpha1.ExposureNone, Host: "a.example.com"}, "scim.test", "a.example.com"},
+	} {
+		tenant := &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Name: "contoso"}, Spec: v1alpha1.ProvisioningTenantSpec{Exposure: test.exposure}}
+		if got := claimedHost(tenant, test.baseDomain); got != test.want {
+			t.Errorf("%+v under %q: got %q, want %q", test.exposure, test.baseDomain, got, test.want)
+		}
+	}
+}
+
+// bug class 15: unordered lists taken as ordered.
+func TestOfTenantsWithOneHostTheOldestWinsInWhateverOrderTheyCome(t *testing.T) {
+	at := func(second int, namespace, name string) v1alpha1.ProvisioningTenant {
+		return v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, CreationTimestamp: metav1.Unix(int64(second), 0)}}
+	}
+	old, sameA, sameB := at(1, "z", "z"), at(2, "a", "b"), at(2, "b", "a")
+	for _, test := range []struct {
+		claims []v1alpha1.ProvisioningTenant
+		want   string
+	}{
+		{[]v1alpha1.ProvisioningTenant{sameB, old, sameA}, "z"},
+		{[]v1alpha1.ProvisioningTenant{sameA, sameB, old}, "z"},
+		{[]v1alpha1.ProvisioningTenant{sameB, sameA}, "a"},
+		{[]v1alpha1.ProvisioningTenant{sameA, sameB}, "a"},
+	} {
+		if got := oldest(test.claims); got.Namespace != test.want {
+			t.Errorf("%s/%s won, want the one of namespace %s", got.Namespace, got.Name, test.want)
+		}
+	}
+	if oldest(nil) != nil {
+		t.Error("somebody won an empty list")
+	}
+}
+
+// bug class 11: Ready too early.
+func TestTheServerIsAvailableOnlyWhenThisGenerationIs(t *testing.T) {
+	good := func() *appsv1.Deployment {
+		return &appsv1.Deployment{
+			ObjectMeta: metav1.ObjectMeta{Name: "contoso-scim", Generation: 3},
+			Status: appsv1.DeploymentStatus{
+				ObservedGeneration: 3, Replicas: 1, UpdatedReplicas: 1, AvailableReplicas: 1,
+				Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue}},
+			},
+		}
+	}
+	for name, test := range map[string]struct {
+		change  func(*appsv1.Deployment)
+		written int64
+		want    string
+	}{
+		"available":                      {func(*appsv1.Deployment) {}, 0, "True/Available"},
+		"the cache is behind our write":  {func(*appsv1.Deployment) {}, 4, "False/Progressing"},
+		"not seen by the controller yet": {func(d *appsv1.Deployment) { d.Status.ObservedGeneration = 2 }, 0, "False/Progressing"},
+		"not there yet":                  {func(d *appsv1.Deployment) { *d = appsv1.Deployment{} }, 0, "False/Progressing"},
+		"the old pod is still there":     {func(d *appsv1.Deployment) { d.Status.Replicas = 2 }, 0, "False/Progressing"},
+		"no new pod yet":                 {func(d *appsv1.Deployment) { d.Status.UpdatedReplicas, d.Status.Replicas = 0, 0 }, 0, "False/Progressing"},
+		"the pod is not ready": {func(d *appsv1.Deployment) {
+			d.Status.AvailableReplicas, d.Status.Conditions[0].Status = 0, corev1.ConditionFalse
+		}, 0, "False/ServerUnavailable"},
+		"the deadline passed": {func(d *appsv1.Deployment) {
+			d.Status.Conditions = append(d.Status.Conditions, appsv1.DeploymentCondition{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded"})
+		}, 0, "False/RolloutStuck"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			deployment := good()
+			test.change(deployment)
+			if c := serverAvailable(deployment, test.written); string(c.Status)+"/"+c.Reason != test.want {
+				t.Errorf("got %s/%s, want %s", c.Status, c.Reason, test.want)
+			}
+		})
+	}
+}
+
+func TestStorageAndRouteAreJudgedByWhatTheClusterSays(t *testing.T) {
+	claim := func(phase corev1.PersistentVolumeClaimPhase) *corev1.PersistentVolumeClaim {
+		return &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "contoso-data"}, Status: corev1.PersistentVolumeClaimStatus{Phase: phase}}
+	}
+	admitted := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Generation: 2}}
+	admitted.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{IP: "192.0.2.1"}}
+	for name, test := range map[string]struct {
+		got  metav1.Condition
+		want string
+	}{
+		"bound":                   {storageReady(claim(corev1.ClaimBound)), "True/Bound"},
+		"pending":                 {storageReady(claim(corev1.ClaimPending)), "False/ClaimPending"},
+		"lost":                    {storageReady(claim(corev1.ClaimLost)), "False/ClaimPending"},
+		"not there yet":           {storageReady(&corev1.PersistentVolumeClaim{}), "False/Progressing"},
+		"admitted":                {exposed(admitted, "a.test", 0), "True/IngressReady"},
+		"admitted before a write": {exposed(admitted, "a.test", 3), "False/WaitingForIngressController"},
+		"not admitted":            {exposed(&networkingv1.Ingress{}, "a.test", 0), "False/WaitingForIngressController"},
+	} {
+		if got := string(test.got.Status) + "/" + test.got.Reason; got != test.want {
+			t.Errorf("%s: got %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+func TestTheTenantURLIsPublishedWhenItIsTrueAndStaysWhileTheServerRestarts(t *testing.T) {
+	all := func(status metav1.ConditionStatus, generation int64) []metav1.Condition {
+		var list []metav1.Condition
+		for _, conditionType := range requiredForTenant {
+			list = append(list, metav1.Condition{Type: conditionType, Status: status, ObservedGeneration: generation})
+		}
+		return list
+	}
+	const a, b = "https://a/scim/v2", "https://b/scim/v2"
+	for name, test := range map[string]struct {
+		before, wanted string
+		conditions     []metav1.Condition
+		want           string
+	}{
+		"not before all is ready":          {"", a, all(metav1.ConditionFalse, 2), ""},
+		"not on old news":                  {"", a, all(metav1.ConditionTrue, 1), ""},
+		"once all is ready":                {"", a, all(metav1.ConditionTrue, 2), a},
+		"still while the server restarts":  {a, a, all(metav1.ConditionFalse, 2), a},
+		"withdrawn when the host changes":  {a, b, all(metav1.ConditionFalse, 2), ""},
+		"the new one when that is ready":   {a, b, all(metav1.ConditionTrue, 2), b},
+		"withdrawn when the host is taken": {a, "", all(metav1.ConditionFalse, 2), ""},
+	} {
+		if got := publishedURL(test.before, test.wanted, test.conditions, 2); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+func TestErrorsAreSortedIntoThoseOfAPersonThoseThatPassAndOurOwn(t *testing.T) {
+	resource := schema.GroupResource{Resource: "deployments"}
+	kind := schema.GroupKind{Kind: "Deployment"}
+	terminating := apierrors.NewForbidden(resource, "x", errors.New("namespace is being terminated"))
+	terminating.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
+	for name, test := range map[string]struct {
+		err     error
+		reason  string
+		gone    bool
+		failed  bool
+		requeue bool
+	}{
+		"a stranger's object":      {err: &apply.NotOursError{Kind: "Service", Name: "x"}, reason: "NameConflict", requeue: true},
+		"an object on its way out": {err: &apply.GoingError{Kind: "Service", Name: "x"}, reason: "Progressing", requeue: true},
+		"invalid":                  {err: apierrors.NewInvalid(kind, "x", nil), reason: "Rejected"},
+		"forbidden":                {err: apierrors.NewForbidden(resource, "x", errors.New("quota")), reason: "Rejected", requeue: true},
+		// bug class 13: creates fail while the namespace goes, and that is no error.
+		"the namespace is going": {err: terminating, gone: true},
+		"a conflict":             {err: apierrors.NewConflict(resource, "x", errors.New("old")), failed: true},
+		"the API server failed":  {err: apierrors.NewInternalError(errors.New("etcd")), failed: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &scope{}
+			// A wrapped error is sorted like a bare one.
+			s.fail(classify(errors.Join(test.err), v1alpha1.ConditionServerAvailable, v1alpha1.ReasonRejected))
+			if s.outcome.gone != test.gone || (len(s.outcome.failed) > 0) != test.failed {
+				t.Errorf("got %+v", s.outcome)
+			}
+			if test.reason != "" && (len(s.conditions) != 1 || s.conditions[0].Reason != test.reason) {
+				t.Errorf("got the conditions %+v, want reason %s", s.conditions, test.reason)
+			}
+			result, err := s.outcome.result()
+			if (result.RequeueAfter > 0) != test.requeue {
+				t.Errorf("requeue after %v, want one: %v", result.RequeueAfter, test.requeue)
+			}
+			if test.reason == "Rejected" && !test.requeue && !errors.Is(err, reconcile.TerminalError(nil)) {
+				t.Errorf("got %v, want a terminal error: only a person can help", err)
+			}
+		})
+	}
+}
+
+func TestEventsTellTransitionsOnly(t *testing.T) {
+	progressing := conditions.False(v1alpha1.ConditionReady, v1alpha1.ReasonProgressing, "a")
+	reworded := conditions.False(v1alpha1.ConditionReady, v1alpha1.ReasonProgressing, "b")
+	isReady := conditions.True(v1alpha1.ConditionReady, v1alpha1.ReasonReady, "c")
+	bound := conditions.True(v1alpha1.ConditionStorageReady, v1alpha1.ReasonBound, "d")
+	for name, test := range map[string]struct {
+		before, after []metav1.Condition
+		want          string
+	}{
+		"nothing changed":           {[]metav1.Condition{isReady}, []metav1.Condition{isReady}, ""},
+		"only the words changed":    {[]metav1.Condition{progressing}, []metav1.Condition{reworded}, ""},
+		"it became ready":           {[]metav1.Condition{progressing}, []metav1.Condition{isReady}, "Normal Ready"},
+		"it is new":                 {nil, []metav1.Condition{progressing}, "Normal Progressing"},
+		"a detail is nobody's news": {nil, []metav1.Condition{bound}, ""},
+	} {
+		var got []string
+		for _, c := range transitions(test.before, test.after) {
+			got = append(got, eventType(c)+" "+c.Reason)
+		}
+		if strings.Join(got, ", ") != test.want {
+			t.Errorf("%s: got %v, want %q", name, got, test.want)
+		}
+	}
+}
+
+func TestFailuresAreToldInWordsThatStayTheSame(t *testing.T) {
+	first := failure(apierrors.NewInternalError(errors.New("dial tcp 10.0.0.1:443 at 12:00:01")))
+	second := failure(apierrors.NewInternalError(errors.New("dial tcp 10.0.0.1:443 at 12:00:02")))
+	if first != second || !strings.Contains(first, "InternalError") {
+		t.Errorf("got %q and %q", first, second)
+	}
+}

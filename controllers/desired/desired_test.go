@@ -1,0 +1,266 @@
+package desired
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// plaintext is a well-formed token that opens nothing.
+const plaintext = "tnt_0000000000000000000000000000000000000000000000000AAAA"
+
+var issuedAt = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// plain is a tenant with the defaults that the API server fills in.
+func plain() Tenant {
+	return Tenant{
+		Resource: &v1alpha1.ProvisioningTenant{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "contoso", UID: "6c2f3b1a-0000-4000-8000-000000000001"},
+			Spec: v1alpha1.ProvisioningTenantSpec{
+				Provisioning:   v1alpha1.Provisioning{Users: v1alpha1.SwitchEnabled, Groups: v1alpha1.SwitchEnabled},
+				Exposure:       v1alpha1.Exposure{Type: v1alpha1.ExposureIngress},
+				Storage:        v1alpha1.Storage{Type: v1alpha1.StorageSQLite, SQLite: v1alpha1.SQLiteStorage{Size: resource.MustParse("1Gi")}},
+				DeletionPolicy: v1alpha1.DeletionPolicyRetain,
+			},
+		},
+		ServerImage: "tenantry/scimserver:v1",
+		Host:        "contoso.scim.example.com",
+		StorageSize: resource.MustParse("1Gi"),
+	}
+}
+
+// full is a tenant that uses every field.
+func full() Tenant {
+	t := plain()
+	t.IngressClass = "traefik"
+	t.UserDefaults = []string{"everybody", "finance"}
+	spec := &t.Resource.Spec
+	spec.DeletionPolicy = v1alpha1.DeletionPolicyDelete
+	spec.Storage.SQLite.StorageClassName = "fast"
+	spec.Exposure.Host = t.Host
+	spec.Exposure.Ingress = &v1alpha1.IngressExposure{ClassName: "traefik", Annotations: map[string]string{"b": "2", "a": "1"}}
+	spec.Exposure.TLS = &v1alpha1.ExposureTLS{SecretName: "contoso-tls"}
+	spec.Server = v1alpha1.Server{
+		Resources: &corev1.ResourceRequirements{
+			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.1"), corev1.ResourceMemory: resource.MustParse("128Mi")},
+			Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")},
+		},
+		NodeSelector: map[string]string{"pool": "tenants"},
+		Tolerations:  []corev1.Toleration{{Key: "dedicated", Operator: corev1.TolerationOpEqual, Value: "tenants", Effect: corev1.TaintEffectNoSchedule}},
+		Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+			NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "zone", Operator: corev1.NodeSelectorOpIn, Values: []string{"a", "b"}}}}},
+		}}},
+		PriorityClassName: "tenants",
+	}
+	return t
+}
+
+// build returns every object of the tenant as YAML, by kind.
+func build(t *testing.T, tenant Tenant) map[string]string {
+	t.Helper()
+	verifier, err := Verifier(tenant.Resource, token.NewVerifier(plaintext, token.RoleProvisioner, issuedAt))
+	if err != nil {
+		t.Fatal(err)
+	}
+	deployment, err := Deployment(tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	built := map[string]string{}
+	for name, object := range map[string]any{
+		"serviceaccount": ServiceAccount(tenant), "role": Role(tenant), "rolebinding": RoleBinding(tenant),
+		"credentials": Credentials(tenant.Resource, plaintext, issuedAt, TenantURL(tenant.Resource, tenant.Host)), "verifier": verifier,
+		"claim": DataClaim(tenant), "deployment": deployment, "service": Service(tenant),
+		"ingress": Ingress(tenant), "networkpolicy": NetworkPolicy(tenant),
+	} {
+		text, err := yaml.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		built[name] = string(text)
+	}
+	return built
+}
+
+func TestObjectsAreThoseInTheGoldenFiles(t *testing.T) {
+	for name, tenant := range map[string]Tenant{"plain": plain(), "full": full()} {
+		built := build(t, tenant)
+		var all bytes.Buffer
+		for _, kind := range slices.Sorted(mapsKeys(built)) {
+			all.WriteString("---\n# " + kind + "\n" + built[kind])
+		}
+		path := filepath.Join("testdata", name+".yaml")
+		if *update {
+			if err := os.WriteFile(path, all.Bytes(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(want, all.Bytes()) {
+			t.Errorf("the objects of the %s tenant are not those in %s; if that is meant, run go test -update.\n%s", name, path, all.String())
+		}
+	}
+}
+
+func mapsKeys[V any](m map[string]V) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for key := range m {
+			if !yield(key) {
+				return
+			}
+		}
+	}
+}
+
+// bug class 17: an upgrade or a restart of the operator that rolls every tenant.
+func TestTheSameTenantGivesTheSameBytesEveryTime(t *testing.T) {
+	first := build(t, full())
+	for range 50 {
+		if again := build(t, full()); !reflect.DeepEqual(first, again) {
+			t.Fatalf("the objects differ between two builds:\n%v\n%v", first, again)
+		}
+	}
+}
+
+// bug class 5: a field that is ignored, or that cannot be unset again.
+func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testing.T) {
+	// What the operator resolves, as it does in the reconcile.
+	resolve := func(tenant Tenant) Tenant {
+		spec := tenant.Resource.Spec
+		if spec.Exposure.Host != "" {
+			tenant.Host = spec.Exposure.Host
+		}
+		if spec.Exposure.Type == v1alpha1.ExposureNone {
+			tenant.Host = ""
+		}
+		if spec.Exposure.Ingress != nil {
+			tenant.IngressClass = spec.Exposure.Ingress.ClassName
+		}
+		tenant.StorageSize = spec.Storage.SQLite.Size
+		return tenant
+	}
+	changes := map[string]func(*v1alpha1.ProvisioningTenantSpec){
+		"exposure.type": func(s *v1alpha1.ProvisioningTenantSpec) { s.Exposure.Type = v1alpha1.ExposureNone },
+		"exposure.host": func(s *v1alpha1.ProvisioningTenantSpec) { s.Exposure.Host = "other.example.com" },
+		"exposure.ingress.className": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Exposure.Ingress = &v1alpha1.IngressExposure{ClassName: "other"}
+		},
+		"exposure.ingress.annotations": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Exposure.Ingress = &v1alpha1.IngressExposure{Annotations: map[string]string{"a": "b"}}
+		},
+		"exposure.tls.secretName": func(s *v1alpha1.ProvisioningTenantSpec) { s.Exposure.TLS = &v1alpha1.ExposureTLS{SecretName: "tls"} },
+		"storage.sqlite.size":     func(s *v1alpha1.ProvisioningTenantSpec) { s.Storage.SQLite.Size = resource.MustParse("2Gi") },
+		"storage.sqlite.storageClassName": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Storage.SQLite.StorageClassName = "fast"
+		},
+		"server.resources": func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Resources = &corev1.ResourceRequirements{} },
+		"server.nodeSelector": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Server.NodeSelector = map[string]string{"pool": "tenants"}
+		},
+		"server.tolerations": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Server.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
+		},
+		"server.affinity": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Server.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{}}
+		},
+		"server.priorityClassName": func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.PriorityClassName = "high" },
+		"deletionPolicy":           func(s *v1alpha1.ProvisioningTenantSpec) { s.DeletionPolicy = v1alpha1.DeletionPolicyDelete },
+	}
+	// The SCIM server reads these from the resource, or there is one value only.
+	elsewhere := []string{
+		"displayName", "entra.tenantID", "entra.cloud", "provisioning.users", "provisioning.groups",
+		"catalog.companies", "catalog.roles", "authentication.secretToken", "storage.type",
+	}
+	known := slices.Concat(elsewhere, slices.Collect(mapsKeys(changes)))
+	for _, leaf := range leaves(reflect.TypeFor[v1alpha1.ProvisioningTenantSpec](), "") {
+		if !slices.Contains(known, leaf) {
+			t.Errorf("spec.%s is new: say here what it changes", leaf)
+		}
+	}
+
+	base := build(t, resolve(plain()))
+	for field, change := range changes {
+		tenant := plain()
+		change(&tenant.Resource.Spec)
+		if changed := build(t, resolve(tenant)); reflect.DeepEqual(base, changed) {
+			t.Errorf("spec.%s changes no object", field)
+		}
+	}
+	if again := build(t, resolve(plain())); !reflect.DeepEqual(base, again) {
+		t.Error("unsetting a field leaves something behind")
+	}
+}
+
+// leaves lists the fields of our own structs by their JSON paths; types of Kubernetes count as one field.
+func leaves(of reflect.Type, prefix string) []string {
+	for of.Kind() == reflect.Pointer {
+		of = of.Elem()
+	}
+	if of.Kind() != reflect.Struct || of.NumField() == 0 || !strings.Contains(of.PkgPath(), "tenantry") {
+		return []string{strings.TrimSuffix(prefix, ".")}
+	}
+	var found []string
+	for i := range of.NumField() {
+		name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+		found = append(found, leaves(of.Field(i).Type, prefix+name+".")...)
+	}
+	return found
+}
+
+func TestARoleWithoutUserDefaultsDoesNotAllowAllOfThem(t *testing.T) {
+	for _, rule := range Role(plain()).Rules {
+		if len(rule.ResourceNames) == 0 {
+			t.Errorf("the rule for %v has no resourceNames and so allows all of them", rule.Resources)
+		}
+	}
+}
+
+// bug class 21: a secret where it does not belong.
+func TestTheTokenIsInTheCredentialsSecretOnly(t *testing.T) {
+	encoded := "dG50XzAwMDAw" // "tnt_00000" in base64
+	for kind, text := range build(t, full()) {
+		if has := strings.Contains(text, plaintext) || strings.Contains(text, encoded); has != (kind == "credentials") {
+			t.Errorf("%s contains the token: %v", kind, has)
+		}
+	}
+}
+
+// bug class 14: names that are cut or collide.
+func TestTheLongestNameGivesNamesThatKubernetesTakes(t *testing.T) {
+	name := strings.Repeat("a", 52)
+	for _, built := range []string{ServerName(name), DataName(name), VerifierName(name)} {
+		if len(built) > 63 {
+			t.Errorf("%s has %d characters, more than a DNS label", built, len(built))
+		}
+	}
+}
+
+func TestTheTenantURLNamesTheHostOrElseTheService(t *testing.T) {
+	tenant := plain().Resource
+	if got := TenantURL(tenant, "contoso.example.com"); got != "https://contoso.example.com/scim/v2" {
+		t.Error(got)
+	}
+	if got := TenantURL(tenant, ""); got != "http://contoso-scim.customers.svc/scim/v2" {
+		t.Error(got)
+	}
+}
