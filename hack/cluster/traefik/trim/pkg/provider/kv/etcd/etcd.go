@@ -1,0 +1,10 @@
+// Package etcd replaces a provider that this build leaves out.
+package etcd
+
+import "github.com/traefik/traefik/v3/pkg/provider/absent"
+
+// ProviderName is the name that upstream gives it.
+const ProviderName = "etcd"
+
+// Provider fails when configured.
+type Provider struct{ absent.Provider }

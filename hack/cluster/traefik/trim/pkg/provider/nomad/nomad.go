@@ -1,0 +1,10 @@
+// Package nomad replaces a provider that this build leaves out.
+package nomad
+
+import "github.com/traefik/traefik/v3/pkg/provider/absent"
+
+// ProviderName is the name that upstream gives it.
+const ProviderName = "nomad"
+
+// ProviderBuilder builds a provider that fails.
+type ProviderBuilder struct{ absent.Builder }
