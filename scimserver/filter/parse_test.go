@@ -35,6 +35,9 @@ func parse(t testing.TB, s string) filter.Filter {
 	return f
 }
 
+// In the names of cases, "entra 1.5" is a section of the project's fact sheet on Entra's provisioning client, and "bug 4" a
+// row of its table of bugs that SCIM servers had with that client.
+
 // TestParse shows the canonical print of what was read; TestPrintReadsBack shows that the print says all of the tree.
 func TestParse(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{

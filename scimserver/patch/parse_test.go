@@ -50,6 +50,9 @@ func show(t testing.TB, r patch.Request) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
+// In the names of cases, "entra 1.5" is a section of the project's fact sheet on Entra's provisioning client, and "bug 4" a
+// row of its table of bugs that SCIM servers had with that client.
+
 func TestParse(t *testing.T) {
 	for _, c := range []struct {
 		name, in string
