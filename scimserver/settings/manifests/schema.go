@@ -40,7 +40,7 @@ func setUserDefaultsDefaults(d *v1alpha1.UserDefaults) {
 func validateTenant(t *v1alpha1.ProvisioningTenant) field.ErrorList {
 	spec := field.NewPath("spec")
 	var list field.ErrorList
-	for _, message := range validation.IsDNS1123Label(t.Name) {
+	for _, message := range validation.IsDNS1035Label(t.Name) {
 		list = append(list, field.Invalid(field.NewPath("metadata", "name"), t.Name, message))
 	}
 	list = append(list, atMost(field.NewPath("metadata", "name"), t.Name, 52)...)

@@ -1,0 +1,216 @@
+package manifests
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+	kjson "sigs.k8s.io/json"
+	"sigs.k8s.io/yaml"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+// crd is a kind as the API server has it.
+type crd struct {
+	structural *structuralschema.Structural
+	validator  validation.SchemaValidator
+}
+
+func readCRD(t *testing.T, resource string) crd {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "..", "..", "config", "crd", "bases", "provisioning.tenantry.dev_"+resource+".yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var definition apiextensionsv1.CustomResourceDefinition
+	if err := yaml.UnmarshalStrict(data, &definition); err != nil {
+		t.Fatal(err)
+	}
+	var schema apiextensions.JSONSchemaProps
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(definition.Spec.Versions[0].Schema.OpenAPIV3Schema, &schema, nil); err != nil {
+		t.Fatal(err)
+	}
+	structural, err := structuralschema.NewStructural(&schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	validator, _, err := validation.NewSchemaValidator(&schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return crd{structural, validator}
+}
+
+// admit fills in the defaults of a manifest and returns it with what the API server would say.
+func (c crd) admit(t *testing.T, manifest string) (map[string]any, field.ErrorList) {
+	t.Helper()
+	converted, err := yaml.YAMLToJSON([]byte(manifest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var object map[string]any
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(converted, &object); err != nil {
+		t.Fatal(err)
+	}
+	defaulting.Default(object, c.structural)
+	list := validation.ValidateCustomResource(nil, object, c.validator)
+	list = append(list, listtype.ValidateListSetsAndMaps(nil, c.structural, object)...)
+	failures, _ := cel.NewValidator(c.structural, true, celconfig.PerCallLimit).
+		Validate(t.Context(), nil, c.structural, object, nil, celconfig.RuntimeCELCostBudget)
+	return object, append(list, failures...)
+}
+
+func tenantManifest(name, spec string) string {
+	return "apiVersion: provisioning.tenantry.dev/v1alpha1\nkind: ProvisioningTenant\nmetadata: {name: " + name + "}\nspec: " + spec + "\n"
+}
+
+func defaultsManifest(spec string) string {
+	return "apiVersion: provisioning.tenantry.dev/v1alpha1\nkind: UserDefaults\nmetadata: {name: finance}\nspec: " + spec + "\n"
+}
+
+func TestDefaultsAreThoseOfTheCRD(t *testing.T) {
+	for resource, manifests := range map[string][]string{
+		"provisioningtenants": {
+			tenantManifest("contoso", "{}"),
+			tenantManifest("contoso", "{entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11}, provisioning: {users: Disabled}, exposure: {type: None}}"),
+			tenantManifest("contoso", "{storage: {sqlite: {size: 2Gi}}, deletionPolicy: Delete, provisioning: {groups: Disabled}}"),
+		},
+		"userdefaults": {
+			defaultsManifest("{tenantRef: {name: contoso}, companies: [A]}"),
+			defaultsManifest("{tenantRef: {name: contoso}, companies: [A], apply: Always, priority: -3}"),
+		},
+	} {
+		definition := readCRD(t, resource)
+		for _, manifest := range manifests {
+			want, failures := definition.admit(t, manifest)
+			if len(failures) > 0 {
+				t.Fatalf("%s: %v", manifest, failures)
+			}
+			found, err := split("a.yaml, document 1", []byte(manifest))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var object any
+			if resource == "userdefaults" {
+				defaults := &v1alpha1.UserDefaults{}
+				err = found[0].decode(defaults)
+				setUserDefaultsDefaults(defaults)
+				object = defaults
+			} else {
+				tenant := &v1alpha1.ProvisioningTenant{}
+				err = found[0].decode(tenant)
+				setTenantDefaults(tenant)
+				object = tenant
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got["spec"], want["spec"]) {
+				t.Errorf("%s\ngot  %v\nwant %v", manifest, got["spec"], want["spec"])
+			}
+		}
+	}
+}
+
+func TestWhatAServerReadsIsRefusedOrTakenAsTheAPIServerDoes(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("x", n) }
+	many := func(n int) string { return "[" + strings.Repeat("A,", n) + "]" }
+	ours := func(rest string) string {
+		return defaultsManifest("{tenantRef: {name: contoso}, companies: [A]" + rest + "}")
+	}
+	attribute := func(path string) string { return ours(", attributes: [{path: '" + path + "', value: a}]") }
+	for resource, manifests := range map[string][]string{
+		"provisioningtenants": {
+			tenantManifest("contoso", "{}"),
+			tenantManifest("contoso.com", "{}"),
+			tenantManifest("Contoso", "{}"),
+			tenantManifest("contoso-", "{}"),
+			tenantManifest("'1'", "{}"),
+			tenantManifest(long(52), "{}"),
+			tenantManifest(long(53), "{}"),
+			tenantManifest("contoso", "{provisioning: {users: Disabled, groups: Enabled}}"),
+			tenantManifest("contoso", "{provisioning: {users: disabled}}"),
+			tenantManifest("contoso", "{provisioning: {groups: Closed}}"),
+			tenantManifest("contoso", "{catalog: {companies: [A, a], roles: [A]}}"),
+			tenantManifest("contoso", "{catalog: {companies: [A, A]}}"),
+			tenantManifest("contoso", "{catalog: {companies: ['']}}"),
+			tenantManifest("contoso", "{catalog: {roles: ["+long(257)+"]}}"),
+			tenantManifest("contoso", "{catalog: {roles: ["+strings.Repeat("å", 256)+"]}}"),
+			tenantManifest("contoso", "{catalog: {roles: "+many(1001)+"}}"),
+		},
+		"userdefaults": {
+			ours(""),
+			defaultsManifest("{companies: [A]}"),
+			defaultsManifest("{tenantRef: {}, companies: [A]}"),
+			defaultsManifest("{tenantRef: {name: " + long(53) + "}, companies: [A]}"),
+			defaultsManifest("{tenantRef: {name: contoso}}"),
+			defaultsManifest("{tenantRef: {name: contoso}, companies: []}"),
+			defaultsManifest("{tenantRef: {name: contoso}, companies: " + many(101) + "}"),
+			ours(", roles: [A, A]"),
+			ours(", roles: ['']"),
+			ours(", priority: 1000000"),
+			ours(", priority: 1000001"),
+			ours(", priority: -1000001"),
+			ours(", configurationFilter: " + long(256)),
+			ours(", configurationFilter: " + long(257)),
+			ours(", filter: " + long(4096)),
+			ours(", filter: " + long(4097)),
+			ours(", apply: Always"),
+			ours(", apply: always"),
+			ours(", locale: sv-SE"),
+			ours(", locale: sv_SE"),
+			ours(", locale: zh-Hant-TW"),
+			ours(", locale: Swedish (Sweden)"),
+			ours(", locale: s"),
+			ours(", locale: sv" + strings.Repeat("-abcdefgh", 4)),
+			ours(", preferredLanguage: " + long(128)),
+			ours(", preferredLanguage: " + long(129)),
+			ours(", timezone: Europe/Stockholm"),
+			ours(", timezone: America/Argentina/Buenos_Aires"),
+			ours(", timezone: Etc/GMT+1"),
+			ours(", timezone: UTC+01:00"),
+			ours(", timezone: Europe/"),
+			ours(", timezone: " + long(65)),
+			ours(", attributes: [{path: title}]"),
+			ours(", attributes: [{value: a}]"),
+			ours(", attributes: [{path: title, value: a}, {path: title, value: b}]"),
+			ours(", attributes: [{path: title, value: a}, {path: Title, value: b}]"),
+			ours(", attributes: [{path: title, value: " + long(1025) + "}]"),
+			attribute("title"), attribute("name.honorificPrefix"), attribute("metadata"), attribute(long(513)),
+			attribute("id"), attribute("ID"), attribute("meta"), attribute("meta.version"), attribute("schemas"),
+			attribute("userName"), attribute("externalId"), attribute("active"), attribute("password"),
+			attribute("groups"), attribute("groups.value"), attribute("urn:ietf:params:scim:schemas:core:2.0:User:userName"),
+			attribute("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:costCenter"),
+		},
+	} {
+		definition := readCRD(t, resource)
+		for _, manifest := range manifests {
+			_, theirs := definition.admit(t, manifest)
+			documents, unreadable := folder{{"a.yaml", []byte(manifest)}}.documents()
+			if unreadable != nil {
+				t.Fatal(unreadable)
+			}
+			_, ours := decodeAll(documents, "")
+			if (len(theirs) > 0) != (ours != nil) {
+				t.Errorf("%.300s\nthe API server: %v\nhere: %v", manifest, theirs, ours)
+			}
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package settings_test
+
+import (
+	"sync"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/settings"
+)
+
+func TestTheBaseIsThePublishedURLElseThatOfTheHost(t *testing.T) {
+	for _, test := range []struct{ url, host, want string }{
+		{"https://published.example.com/scim/v2", "host.example.com", "https://published.example.com/scim/v2"},
+		{"", "host.example.com", "https://host.example.com/scim/v2"},
+		{"", "", ""},
+	} {
+		s := &settings.Snapshot{Tenant: &v1alpha1.ProvisioningTenant{
+			Spec:   v1alpha1.ProvisioningTenantSpec{Exposure: v1alpha1.Exposure{Host: test.host}},
+			Status: v1alpha1.ProvisioningTenantStatus{TenantURL: test.url},
+		}}
+		if got := s.BaseURL(); got != test.want {
+			t.Errorf("%+v: %s", test, got)
+		}
+	}
+}
+
+func TestOnlyDisabledSwitchesOff(t *testing.T) {
+	for _, users := range []v1alpha1.Switch{v1alpha1.SwitchEnabled, v1alpha1.SwitchDisabled, ""} {
+		for _, groups := range []v1alpha1.Switch{v1alpha1.SwitchEnabled, v1alpha1.SwitchDisabled, ""} {
+			s := &settings.Snapshot{Tenant: &v1alpha1.ProvisioningTenant{
+				Spec: v1alpha1.ProvisioningTenantSpec{Provisioning: v1alpha1.Provisioning{Users: users, Groups: groups}},
+			}}
+			if s.UsersEnabled() != (users != v1alpha1.SwitchDisabled) || s.GroupsEnabled() != (groups != v1alpha1.SwitchDisabled) {
+				t.Errorf("users %q: %v, groups %q: %v", users, s.UsersEnabled(), groups, s.GroupsEnabled())
+			}
+		}
+	}
+}
+
+func TestDefaultsAreTriedByPriorityAndThenByName(t *testing.T) {
+	var all []v1alpha1.UserDefaults
+	for _, d := range []struct {
+		name     string
+		priority int32
+	}{{"b", 0}, {"low", -5}, {"a", 0}, {"z", 1000000}} {
+		all = append(all, v1alpha1.UserDefaults{ObjectMeta: metav1.ObjectMeta{Name: d.name}, Spec: v1alpha1.UserDefaultsSpec{Priority: d.priority}})
+	}
+	settings.SortDefaults(all)
+	var got string
+	for _, d := range all {
+		got += d.Name + " "
+	}
+	if want := "z a b low "; got != want {
+		t.Errorf("order %q, want %q", got, want)
+	}
+}
+
+func TestWhoeverTakesTheChannelFirstMissesNoSnapshot(t *testing.T) {
+	var latest settings.Latest
+	if latest.Current() != nil {
+		t.Fatal("there is a snapshot before the first")
+	}
+	const readers, last = 8, 200
+	snapshots := make([]*settings.Snapshot, last)
+	for i := range snapshots {
+		snapshots[i] = &settings.Snapshot{}
+	}
+	var wait sync.WaitGroup
+	for range readers {
+		wait.Go(func() {
+			for {
+				changed := latest.Changed()
+				if latest.Current() == snapshots[last-1] {
+					return
+				}
+				<-changed
+			}
+		})
+	}
+	for _, s := range snapshots {
+		latest.Publish(s)
+	}
+	wait.Wait()
+}
