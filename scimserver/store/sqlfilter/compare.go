@@ -83,7 +83,7 @@ func (c *compiler) id(f filter.Compare) Plan {
 }
 
 func nothing() Plan {
-	none := Source{Fragment: Fragment{SQL: "SELECT r.id FROM resources r WHERE FALSE"}, Complete: true, cost: unique}
+	none := Source{Fragment: Fragment{SQL: "SELECT r.id FROM resources r WHERE FALSE"}, cost: unique}
 	return exactly(Fragment{SQL: "FALSE"}, none)
 }
 
@@ -94,8 +94,7 @@ func (c *compiler) resources(where Fragment, cost cost) Source {
 			SQL:  "SELECT r.id FROM resources r WHERE r.kind = ? AND " + where.SQL,
 			Args: append([]any{int64(c.kind)}, where.Args...),
 		},
-		Complete: true,
-		cost:     cost,
+		cost: cost,
 	}
 }
 
@@ -160,7 +159,6 @@ func (c *compiler) membership(f filter.Compare) Plan {
 			Fragment{SQL: "EXISTS (SELECT 1 FROM members m WHERE m.group_id = r.id AND m.member_id = ?)", Args: []any{id[:]}},
 			Source{
 				Fragment: Fragment{SQL: "SELECT m.group_id AS id FROM members m WHERE m.member_id = ?", Args: []any{id[:]}},
-				Complete: true,
 				cost:     equal,
 			})
 	}
@@ -171,8 +169,7 @@ func (c *compiler) membership(f filter.Compare) Plan {
 				SQL:  "SELECT m.member_id AS id FROM members m WHERE m.group_id = ? AND m.kind = ?",
 				Args: []any{id[:], int64(c.kind)},
 			},
-			Complete: true,
-			cost:     equal,
+			cost: equal,
 		})
 }
 
@@ -241,7 +238,7 @@ func (c *compiler) equals(path schema.Path, key string) Plan {
 	entry := c.entries("1", path, same)
 	return exactly(
 		Fragment{SQL: "EXISTS (" + entry.SQL + " AND a.resource = r.id)", Args: entry.Args},
-		Source{Fragment: c.entries("a.resource AS id", path, same), Complete: true, cost: equal},
+		Source{Fragment: c.entries("a.resource AS id", path, same), cost: equal},
 	)
 }
 
@@ -250,7 +247,7 @@ func (c *compiler) among(path schema.Path, condition Fragment, cost cost) Plan {
 	entries := c.entries("a.resource AS id", path, condition)
 	return exactly(
 		Fragment{SQL: "r.id IN (" + entries.SQL + ")", Args: entries.Args},
-		Source{Fragment: entries, Complete: true, cost: cost},
+		Source{Fragment: entries, Repeats: path.Attribute.MultiValued || path.Leaf().MultiValued, cost: cost},
 	)
 }
 

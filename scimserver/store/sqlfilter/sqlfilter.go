@@ -37,11 +37,16 @@ type Plan struct {
 // Source is one way to find the resources that can match.
 type Source struct {
 	Fragment
-	// Complete says that the source alone decides the filter as exactly as Where does.
-	Complete bool
+	// Rest is what remains of Where for those that the source finds; its SQL is empty if nothing does.
+	Rest Fragment
+	// Repeats says that the source can find one id several times.
+	Repeats bool
 
 	cost cost
 }
+
+// Complete tells whether the source alone decides the filter as exactly as Where does.
+func (s Source) Complete() bool { return s.Rest.SQL == "" }
 
 // Narrow tells whether the source asks for one value, which few resources have as a rule.
 func (s Source) Narrow() bool { return s.cost <= equal }
@@ -105,18 +110,25 @@ func (c *compiler) compile(f filter.Filter) Plan {
 
 func (c *compiler) and(terms []filter.Filter) Plan {
 	plan := Plan{Exact: !c.element}
-	var where []Fragment
-	for _, term := range terms {
-		p := c.compile(term)
-		where = append(where, p.Where)
-		plan.Exact = plan.Exact && p.Exact
+	plans := make([]Plan, len(terms))
+	where := make([]Fragment, len(terms))
+	for i, term := range terms {
+		plans[i] = c.compile(term)
+		where[i] = plans[i].Where
+		plan.Exact = plan.Exact && plans[i].Exact
+	}
+	plan.Where = join(" AND ", where)
+	for i, p := range plans {
 		for _, s := range p.Sources {
-			s.Complete = false
+			rest := slices.Clone(where)
+			if rest[i] = s.Rest; s.Complete() {
+				rest = slices.Delete(rest, i, i+1)
+			}
+			s.Rest = join(" AND ", rest)
 			plan.Sources = append(plan.Sources, s)
 		}
 	}
-	plan.Where = join(" AND ", where)
-	sortSources(plan.Sources)
+	slices.SortStableFunc(plan.Sources, func(a, b Source) int { return int(a.cost) - int(b.cost) })
 	return plan
 }
 
@@ -124,7 +136,8 @@ func (c *compiler) and(terms []filter.Filter) Plan {
 func (c *compiler) or(terms []filter.Filter) Plan {
 	plan := Plan{Exact: true}
 	var where, sources []Fragment
-	union := Source{Complete: true}
+	union := Source{Repeats: true, cost: equal}
+	complete := true
 	for _, term := range terms {
 		p := c.compile(term)
 		where = append(where, p.Where)
@@ -132,13 +145,17 @@ func (c *compiler) or(terms []filter.Filter) Plan {
 		if len(p.Sources) > 0 {
 			best := p.Sources[0]
 			sources = append(sources, best.Fragment)
-			union.Complete = union.Complete && best.Complete
-			union.cost = max(union.cost, best.cost, equal)
+			complete = complete && best.Complete()
+			union.cost = max(union.cost, best.cost)
 		}
 	}
 	plan.Where = join(" OR ", where)
 	if len(sources) == len(terms) {
-		union.Fragment = concat(" UNION ", sources)
+		// Not UNION, which the caller's DISTINCT does anyway: for it SQLite would read whole indexes in the order of ids.
+		union.Fragment = concat(" UNION ALL ", sources)
+		if !complete {
+			union.Rest = plan.Where
+		}
 		plan.Sources = []Source{union}
 	}
 	return plan
@@ -160,10 +177,6 @@ func (c *compiler) elements(f filter.Elements) Plan {
 	plan := inner.compile(f.Filter)
 	c.cut = append(c.cut, inner.cut...)
 	return plan
-}
-
-func sortSources(sources []Source) {
-	slices.SortStableFunc(sources, func(a, b Source) int { return int(a.cost) - int(b.cost) })
 }
 
 func join(op string, parts []Fragment) Fragment {

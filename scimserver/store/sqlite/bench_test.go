@@ -78,16 +78,6 @@ func openBare(b *testing.B) *bare {
 	return bare
 }
 
-func must[T any](v T, err error) func(*testing.B) T {
-	return func(b *testing.B) T {
-		b.Helper()
-		if err != nil {
-			b.Fatal(err)
-		}
-		return v
-	}
-}
-
 func (s *bare) insert(r *store.Record) error {
 	w := bareWrite{r, make(chan error, 1)}
 	s.queue <- w

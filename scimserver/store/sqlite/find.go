@@ -103,13 +103,13 @@ func (f *finder) filtered(ctx context.Context) (store.Page, error) {
 	if err != nil {
 		return store.Page{}, err
 	}
-	if source != nil && (f.Match != nil || source.Complete) {
+	if source != nil && (f.Match != nil || source.Complete()) {
 		candidates, err := f.candidates(ctx, source)
 		if err != nil {
 			return store.Page{}, err
 		}
 		if len(candidates) <= f.few {
-			return f.check(candidates, plan.Exact && source.Complete)
+			return f.check(candidates, plan.Exact && source.Complete())
 		}
 	}
 	if f.wide != nil {
@@ -194,34 +194,43 @@ func (f *finder) check(candidates []store.Record, decided bool) (store.Page, err
 }
 
 // ids is the query for the ids of the resources that meet the plan's condition.
-func (f *finder) ids(plan sqlfilter.Plan) (query string, args []any) {
+func (f *finder) ids(plan sqlfilter.Plan) sqlfilter.Fragment {
 	if len(plan.Sources) == 0 {
-		return "SELECT r.id FROM resources r WHERE r.kind = ? AND " + plan.Where.SQL,
-			append([]any{int64(f.Kind)}, plan.Where.Args...)
+		return sqlfilter.Fragment{
+			SQL:  "SELECT r.id FROM resources r WHERE r.kind = ? AND " + plan.Where.SQL,
+			Args: append([]any{int64(f.Kind)}, plan.Where.Args...),
+		}
 	}
 	source := plan.Sources[0]
-	if source.Complete {
-		return "SELECT DISTINCT id FROM (" + source.SQL + ")", source.Args
+	distinct := ""
+	if source.Repeats {
+		distinct = "DISTINCT "
 	}
-	return "SELECT DISTINCT s.id FROM (" + source.SQL + ") s CROSS JOIN resources r ON r.kind = ? AND r.id = s.id WHERE " + plan.Where.SQL,
-		slices.Concat(source.Args, []any{int64(f.Kind)}, plan.Where.Args)
+	if source.Complete() {
+		return sqlfilter.Fragment{SQL: "SELECT " + distinct + "id FROM (" + source.SQL + ")", Args: source.Args}
+	}
+	return sqlfilter.Fragment{
+		SQL: "SELECT " + distinct + "s.id FROM (" + source.SQL + ") s" +
+			" CROSS JOIN resources r ON r.kind = ? AND r.id = s.id WHERE " + source.Rest.SQL,
+		Args: slices.Concat(source.Args, []any{int64(f.Kind)}, source.Rest.Args),
+	}
 }
 
 // some is the query for a part of these resources, in the order of ids. The inner LIMIT also keeps SQLite from sorting whole
 // records.
 func (f *finder) some(plan sqlfilter.Plan, limit, offset int) (query string, args []any) {
-	ids, args := f.ids(plan)
-	query = "SELECT " + columns + " FROM (SELECT id FROM (" + ids + ") WHERE id >= ? ORDER BY id LIMIT ? OFFSET ?) s" +
+	ids := f.ids(plan)
+	query = "SELECT " + columns + " FROM (SELECT id FROM (" + ids.SQL + ") WHERE id >= ? ORDER BY id LIMIT ? OFFSET ?) s" +
 		" CROSS JOIN resources r ON r.kind = ? AND r.id = s.id CROSS JOIN documents d ON d.row = r.row"
-	return query, append(slices.Clone(args), f.floor, int64(limit), int64(offset), int64(f.Kind))
+	return query, append(slices.Clone(ids.Args), f.floor, int64(limit), int64(offset), int64(f.Kind))
 }
 
 // decided answers what SQL decides by itself.
 func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (store.Page, error) {
 	var page store.Page
 	if !f.walk {
-		ids, args := f.ids(plan)
-		if err := f.row(ctx, []any{&page.Total}, "SELECT count(*) FROM ("+ids+")", args...); err != nil {
+		ids := f.ids(plan)
+		if err := f.row(ctx, []any{&page.Total}, "SELECT count(*) FROM ("+ids.SQL+")", ids.Args...); err != nil {
 			return store.Page{}, err
 		}
 		if f.Offset >= page.Total {

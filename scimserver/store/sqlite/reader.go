@@ -153,7 +153,7 @@ func (r *reader) Groups(ctx context.Context, member string) ([]store.Record, err
 
 func (r *reader) Stats(ctx context.Context) (store.Stats, error) {
 	stats := store.Stats{Defaults: map[string]int64{}, Matched: map[string]int64{}}
-	const query = "SELECT kind, active, defaults, matched, count(*) FROM resources GROUP BY kind, active, defaults, matched" +
+	const query = "SELECT kind, active, defaults, matched, count(*) FROM resources NOT INDEXED GROUP BY kind, active, defaults, matched" +
 		" UNION ALL SELECT 0, 0, '', '', count(*) FROM members"
 	rows, err := r.query(ctx, query)
 	if err != nil {

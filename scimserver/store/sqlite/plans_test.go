@@ -1,0 +1,76 @@
+package sqlite_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/tenantry/tenantry/scimserver/filter"
+	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/storetest"
+)
+
+// A look-up that walks through a table is slow only once a customer has many users, so SQLite is asked how it would go about it.
+func TestLookUpsNeverScanATable(t *testing.T) {
+	s := open(t, t.TempDir())
+	storetest.Fill(t, s, 20)
+	ctx := context.Background()
+	one := storetest.BenchID(1)
+	for kind, texts := range map[store.Kind][]string{
+		store.User: {
+			`id eq "` + one + `"`, `userName eq "user1@contoso.com"`, `externalId eq "e"`, `emails eq "a"`, `emails[type eq "work"].value eq "a"`,
+			`emails[type eq "work" and value eq "a"]`, `id eq "` + one + `" and manager eq "` + one + `"`, `userName sw "user1"`,
+			schema.MediusUser + `:nameIdentifier eq "n" and ` + schema.MediusUser + `:identityProvider eq "entra"`,
+			`userName eq "a" or externalId eq "b"`, `title eq "x" and not (active eq true)`, `meta.lastModified gt "2030-01-01T00:00:00Z"`,
+			`groups eq "` + one + `"`,
+		},
+		store.Group: {
+			`displayName eq "g"`, `externalId eq "e"`, `members eq "` + one + `"`, `id eq "` + one + `" and members[value eq "` + one + `"]`,
+		},
+	} {
+		for _, text := range texts {
+			f := must(filter.Parse(resourceType(kind), text))(t)
+			if _, err := s.Find(ctx, store.Query{Kind: kind, Filter: f, Limit: 10, Match: func(*store.Record) (bool, error) { return true, nil }}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	_, err := s.Get(ctx, store.User, one)
+	must(0, err)(t)
+	must(s.Find(ctx, store.Query{Kind: store.User, Limit: 10}))(t)
+	must(s.Kinds(ctx, []string{one}))(t)
+	must(s.Members(ctx, one))(t)
+	must(s.Groups(ctx, one))(t)
+	must(s.Log(ctx, 0, 10))(t)
+
+	plans := must(s.Plans(ctx))(t)
+	for text, plan := range plans {
+		for _, step := range plan {
+			scans := strings.HasPrefix(step, "SCAN ") && !strings.HasPrefix(step, "SCAN j ") && !strings.HasPrefix(step, "SCAN (") &&
+				step != "SCAN s" && step != "SCAN p" && step != "SCAN CONSTANT ROW"
+			// All of a kind and all of an attribute are as many as a whole table.
+			if scans || strings.Contains(step, "AUTOMATIC") || strings.HasSuffix(step, "(kind=?)") || strings.HasSuffix(step, "(path=?)") {
+				t.Errorf("%s\n  %s", text, strings.Join(plan, "\n  "))
+				break
+			}
+		}
+	}
+}
+
+func resourceType(kind store.Kind) *schema.ResourceType {
+	if kind == store.Group {
+		return schema.Group()
+	}
+	return schema.User()
+}
+
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
