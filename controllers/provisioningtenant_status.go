@@ -17,7 +17,7 @@ import (
 
 // requiredForTenant must be True for Ready, the weightiest first. EntraTenantVerified is not among them: tokens work
 // whatever the login authority says, so its answer is for information.
-var requiredForTenant = []string{
+var requiredForTenant = []string{ //nolint:gochecknoglobals // a list that nothing writes
 	v1alpha1.ConditionAccepted, v1alpha1.ConditionCredentialsReady, v1alpha1.ConditionStorageReady,
 	v1alpha1.ConditionServerAvailable, v1alpha1.ConditionExposed,
 }
@@ -89,7 +89,9 @@ func (r *ProvisioningTenantReconciler) writeStatus(ctx context.Context, s *scope
 const statusManager = eventSource + "-status"
 
 // told are the conditions whose transitions become events. The others are its reasons.
-var told = []string{v1alpha1.ConditionReady, v1alpha1.ConditionEntraTenantVerified, v1alpha1.ConditionCredentialsReady}
+var told = []string{ //nolint:gochecknoglobals // a list that nothing writes
+	v1alpha1.ConditionReady, v1alpha1.ConditionEntraTenantVerified, v1alpha1.ConditionCredentialsReady,
+}
 
 // transitions are the told conditions whose status or reason changed to something worth an event.
 func transitions(before, after []metav1.Condition) []metav1.Condition {

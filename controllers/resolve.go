@@ -87,7 +87,8 @@ func (r *ProvisioningTenantReconciler) resolveHost(ctx context.Context, s *scope
 	case v1alpha1.ExposureNone:
 		// Without a host the Tenant URL is that of the Service.
 	default:
-		return stalled(v1alpha1.ReasonUnsupported, "spec.exposure.type %q is of a newer version: upgrade the operator or choose Ingress or None.", spec.Exposure.Type), nil
+		return stalled(v1alpha1.ReasonUnsupported,
+			"spec.exposure.type %q is of a newer version: upgrade the operator or choose Ingress or None.", spec.Exposure.Type), nil
 	}
 	if host != "" {
 		var claims v1alpha1.ProvisioningTenantList

@@ -15,7 +15,8 @@ func accept(defaults *v1alpha1.UserDefaults, tenant *v1alpha1.ProvisioningTenant
 	spec := defaults.Spec
 	for _, company := range spec.Companies {
 		if !slices.Contains(tenant.Spec.Catalog.Companies, company) {
-			return stalled(v1alpha1.ReasonUnknownCompany, "spec.companies: %q must be in spec.catalog.companies of ProvisioningTenant %s.", company, tenant.Name)
+			return stalled(v1alpha1.ReasonUnknownCompany,
+				"spec.companies: %q must be in spec.catalog.companies of ProvisioningTenant %s.", company, tenant.Name)
 		}
 	}
 	for _, role := range spec.Roles {

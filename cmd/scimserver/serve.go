@@ -64,7 +64,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		}
 	}()
 
-	users := directory.New(directory.Options{Store: database})
+	users := directory.New(directory.Options{Store: database, Now: time.Now})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	scim := protocol.New(protocol.Options{

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -192,9 +193,7 @@ func laid(defaults, document schema.Object) schema.Object {
 
 func under(defaults, document schema.Object) schema.Object {
 	out := make(schema.Object, len(document)+len(defaults))
-	for name, value := range document {
-		out[name] = value
-	}
+	maps.Copy(out, document)
 	for name, value := range defaults {
 		has, ok := out[name]
 		if !ok {
@@ -250,9 +249,7 @@ func (r *rules) apply(rec *store.Record, document schema.Object, arriving bool) 
 		return match.values
 	case arriving:
 		rec.Defaults = match.Name
-		for name, value := range laid(match.values, document) {
-			document[name] = value
-		}
+		maps.Copy(document, laid(match.values, document))
 	}
 	return nil
 }

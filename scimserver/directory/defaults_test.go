@@ -198,7 +198,7 @@ func TestOnCreateStampsAndLeavesTheValuesToTheClient(t *testing.T) {
 func TestAlwaysFollowsTheResource(t *testing.T) {
 	w := newWorld(t)
 	var ids []string
-	for _, name := range strings.Fields(strings.Repeat("x ", 250)) {
+	for name := range strings.FieldsSeq(strings.Repeat("x ", 250)) {
 		ids = append(ids, w.create(`{"userName":"`+name+strings.Repeat("i", len(ids))+`"}`))
 	}
 	own := w.create(`{"userName":"own","locale":"de-DE"}`)

@@ -32,7 +32,7 @@ type Directory struct {
 // Options are what a Directory is made of.
 type Options struct {
 	Store store.Store
-	// Now is the clock. Default: time.Now.
+	// Now is the clock.
 	Now func() time.Time
 }
 
@@ -45,12 +45,8 @@ func New(o Options) *Directory {
 		newID:    uuid.NewV7,
 		rulesNew: make(chan struct{}, 1),
 	}
-	now := o.Now
-	if now == nil {
-		now = time.Now
-	}
 	// What a client is told at once and what it reads later must be the same, whatever precision a store keeps.
-	d.now = func() time.Time { return now().UTC().Truncate(time.Millisecond) }
+	d.now = func() time.Time { return o.Now().UTC().Truncate(time.Millisecond) }
 	d.rules.Store(&rules{})
 	return d
 }

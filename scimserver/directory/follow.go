@@ -17,8 +17,8 @@ const followBatch = 100
 // followedKey is under which the store keeps the digest of the rules that every user was last held against.
 const followedKey = "defaults-followed"
 
-// SetDefaults replaces the tenant's defaults; they are given in the order in which they are tried on a user. Users that arrive or change from now on receive them; Follow brings those
-// that are there already.
+// SetDefaults replaces the tenant's defaults; they are given in the order in which they are tried on a user. Users that
+// arrive or change from now on receive them; Follow brings those that are there already.
 func (d *Directory) SetDefaults(all []*Defaults) {
 	d.rules.Store(newRules(all))
 	select {
@@ -33,7 +33,7 @@ func (d *Directory) Follow(ctx context.Context) error {
 	for {
 		if err := d.follow(ctx); err != nil {
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // being told to end is no failure
 			}
 			return err
 		}

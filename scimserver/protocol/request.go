@@ -63,7 +63,10 @@ func (s *Server) instrument(route string, methods map[string]endpoint) http.Hand
 				// The value may hold a person's data; its type and the stack tell enough.
 				log.Error(nil, "a request panicked", "panic", fmt.Sprintf("%T", caught), "stack", string(debug.Stack()))
 				if !out.written {
-					writeError(out, &Error{Status: http.StatusInternalServerError, Detail: "internal error; the operator of this server finds it by the request id"}, id)
+					writeError(out, &Error{
+						Status: http.StatusInternalServerError,
+						Detail: "internal error; the operator of this server finds it by the request id",
+					}, id)
 				}
 			}
 			s.metrics.observe(route, r.Method, out.status, s.now().Sub(start))

@@ -213,7 +213,7 @@ func TestABodyThatIsTooLargeIsRefused(t *testing.T) {
 
 func TestPagesAreStableAndHonest(t *testing.T) {
 	f := newFixture(t)
-	for _, name := range strings.Split("abcdefghijk", "") {
+	for name := range strings.SplitSeq("abcdefghijk", "") {
 		f.create(name, "/Users", `{"userName":"`+name+`@contoso.test"}`)
 	}
 	var seen []string

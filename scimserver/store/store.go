@@ -15,6 +15,7 @@ import (
 // Kind tells users from groups. The numbers are stored: they never change.
 type Kind uint8
 
+// The resource types of a directory.
 const (
 	User  Kind = 1
 	Group Kind = 2

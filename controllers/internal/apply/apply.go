@@ -198,7 +198,7 @@ func (o *Owner) Prune(ctx context.Context, keep []Child, lists ...client.ObjectL
 				continue
 			}
 			// Both preconditions: never delete a newer object of the same name, nor one that was given away since.
-			err := o.Client.Delete(ctx, object, client.Preconditions{UID: ptr.To(object.GetUID()), ResourceVersion: ptr.To(object.GetResourceVersion())})
+			err := o.Client.Delete(ctx, object, client.Preconditions{UID: new(object.GetUID()), ResourceVersion: new(object.GetResourceVersion())})
 			if client.IgnoreNotFound(err) != nil {
 				return fmt.Errorf("delete %s %q, which is no longer wanted: %w", kind, object.GetName(), err)
 			}

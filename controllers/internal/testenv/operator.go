@@ -10,7 +10,6 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -75,7 +74,7 @@ func (c *Cluster) StartOperator(ctx context.Context, options controllers.Options
 		Scheme: scheme, Cache: cacheOptions, Logger: log,
 		Metrics: metricsserver.Options{BindAddress: "0"},
 		// Several operators live in one test process.
-		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
+		Controller: config.Controller{SkipNameValidation: new(true)},
 	})
 	if err != nil {
 		return operator, fmt.Errorf("make the operator: %w", err)

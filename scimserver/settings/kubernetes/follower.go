@@ -108,11 +108,13 @@ func (f *follower) takeFailure(log logr.Logger, e event) {
 	e.from.failing = true
 	switch {
 	case apierrors.IsForbidden(e.failure):
-		log.Error(e.failure, "The API server refuses to show this object: check that a RoleBinding gives this server's ServiceAccount a Role with the verbs list and watch for this resource, with this name in resourceNames")
+		log.Error(e.failure, "The API server refuses to show this object: check that a RoleBinding gives this server's ServiceAccount "+
+			"a Role with the verbs list and watch for this resource, with this name in resourceNames")
 	case apierrors.IsUnauthorized(e.failure):
 		log.Error(e.failure, "The API server does not know this server: check that its ServiceAccount exists and that its token is mounted")
 	case apierrors.IsNotFound(e.failure):
-		log.Error(e.failure, "The API server does not know this resource: check that the CustomResourceDefinitions of "+v1alpha1.SchemeGroupVersion.String()+" are installed")
+		log.Error(e.failure, "The API server does not know this resource: check that the CustomResourceDefinitions of "+
+			v1alpha1.SchemeGroupVersion.String()+" are installed")
 	default:
 		log.Error(e.failure, "The API server cannot be asked; it is tried again, and the settings in force stay")
 	}
@@ -213,7 +215,8 @@ func (f *follower) publish() {
 	if !bytes.Equal(encoded, f.published) {
 		f.source.latest.Publish(s)
 		f.published, f.good = encoded, nil
-		f.log.Info("Settings taken from the API server", "generation", s.Tenant.Generation, "userDefaults", len(s.Defaults), "verifiers", len(s.Verifiers.Verifiers))
+		f.log.Info("Settings taken from the API server",
+			"generation", s.Tenant.Generation, "userDefaults", len(s.Defaults), "verifiers", len(s.Verifiers.Verifiers))
 	}
 	if err := f.file.save(encoded); err != nil {
 		f.log.Error(err, "The settings are in force but were not kept for a start without the API server; this is tried again with the next change")

@@ -166,8 +166,7 @@ func (d document) decode(object any) error {
 
 // plain says an error of a JSON decoder in the words of the manifest.
 func plain(err error) error {
-	var mismatch *json.UnmarshalTypeError
-	if errors.As(err, &mismatch) {
+	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		if mismatch.Field == "" {
 			return fmt.Errorf("must be %s, not %s", mismatch.Type.Kind(), mismatch.Value)
 		}

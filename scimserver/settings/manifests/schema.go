@@ -73,9 +73,14 @@ func validateUserDefaults(d *v1alpha1.UserDefaults) field.ErrorList {
 	list = append(list, match(spec.Child("locale"), d.Spec.Locale, `^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$`, "must be a language tag such as sv-SE")...)
 	list = append(list, atMost(spec.Child("preferredLanguage"), d.Spec.PreferredLanguage, 128)...)
 	list = append(list, atMost(spec.Child("timezone"), d.Spec.Timezone, 64)...)
-	list = append(list, match(spec.Child("timezone"), d.Spec.Timezone, `^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$`, "must be a name of the IANA time zone database such as Europe/Stockholm")...)
+	list = append(list, match(spec.Child("timezone"), d.Spec.Timezone, `^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$`,
+		"must be a name of the IANA time zone database such as Europe/Stockholm")...)
 	return append(list, validateAttributes(spec.Child("attributes"), d.Spec.Attributes)...)
 }
+
+// reserved are the attributes that no default can set. The pattern is that of the CRD.
+var reserved = regexp.MustCompile(`(?i)^(urn:ietf:params:scim:schemas:core:2[.]0:user:)?` +
+	`(id|meta([.].*)?|schemas|username|externalid|active|password|groups([.].*)?)$`)
 
 func validateAttributes(path *field.Path, attributes []v1alpha1.AttributeDefault) field.ErrorList {
 	var list field.ErrorList
@@ -86,8 +91,9 @@ func validateAttributes(path *field.Path, attributes []v1alpha1.AttributeDefault
 		at := path.Index(i)
 		list = append(list, required(at.Child("path"), a.Path, 512)...)
 		list = append(list, required(at.Child("value"), a.Value, 1024)...)
-		if regexp.MustCompile(`(?i)^(urn:ietf:params:scim:schemas:core:2[.]0:user:)?(id|meta([.].*)?|schemas|username|externalid|active|password|groups([.].*)?)$`).MatchString(a.Path) {
-			list = append(list, field.Invalid(at.Child("path"), a.Path, "must not be id, meta, schemas, userName, externalId, active, password or groups: these are the client's or the server's"))
+		if reserved.MatchString(a.Path) {
+			list = append(list, field.Invalid(at.Child("path"), a.Path,
+				"must not be id, meta, schemas, userName, externalId, active, password or groups: these are the client's or the server's"))
 		}
 		if slices.ContainsFunc(attributes[:i], func(other v1alpha1.AttributeDefault) bool { return other.Path == a.Path }) {
 			list = append(list, field.Duplicate(at.Child("path"), a.Path))

@@ -149,7 +149,7 @@ func (t *transaction) removeKeys(ctx context.Context, resource []byte, entries k
 }
 
 // insertEntries are the statements that insert so many entries of one resource.
-var insertEntries = func() (texts [maxEntries + 1]string) {
+var insertEntries = func() (texts [maxEntries + 1]string) { //nolint:gochecknoglobals // a list that nothing writes
 	for n := 1; n <= maxEntries; n++ {
 		texts[n] = "INSERT INTO attributes (resource, path, key) VALUES " + strings.Repeat("(?1, ?, ?), ", n-1) + "(?1, ?, ?)"
 	}

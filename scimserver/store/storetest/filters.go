@@ -20,8 +20,10 @@ var filterTests = []testCase{
 		for n := 1; n <= 20; n++ {
 			insert(t, s, record(store.User, n, schema.Object{
 				"userName": fmt.Sprintf("User%d@contoso.com", n), "externalId": fmt.Sprintf("Ext-%d", n),
-				"emails":              []any{schema.Object{"type": "work", "value": fmt.Sprintf("Mail%d@contoso.com", n)}},
-				schema.MediusUser:     schema.Object{"customFieldText1": fmt.Sprintf("C%d", n), "nameIdentifier": fmt.Sprintf("N%d", n), "identityProvider": "entra"},
+				"emails": []any{schema.Object{"type": "work", "value": fmt.Sprintf("Mail%d@contoso.com", n)}},
+				schema.MediusUser: schema.Object{
+					"customFieldText1": fmt.Sprintf("C%d", n), "nameIdentifier": fmt.Sprintf("N%d", n), "identityProvider": "entra",
+				},
 				schema.EnterpriseUser: schema.Object{"manager": schema.Object{"value": id(max(n-1, 1))}},
 			}))
 		}

@@ -86,7 +86,12 @@ var listTests = []testCase{
 		for n := 10; n <= 100; n += 10 {
 			insert(t, s, record(store.User, n, schema.Object{"title": "Clerk"}), record(store.User, n+1, schema.Object{"title": "Boss"}))
 		}
-		for name, text := range map[string]string{"all": "", "indexed": `title eq "clerk"`, "matched": `title eq "clerk" and title ne "x"`, "not indexed": `locale ne "x" and title eq "clerk"`} {
+		for name, text := range map[string]string{
+			"all":         "",
+			"indexed":     `title eq "clerk"`,
+			"matched":     `title eq "clerk" and title ne "x"`,
+			"not indexed": `locale ne "x" and title eq "clerk"`,
+		} {
 			q := store.Query{Kind: store.User, After: store.Start, Limit: 3, Offset: 5}
 			if text != "" {
 				q.Filter = parse(t, store.User, text)

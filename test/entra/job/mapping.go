@@ -130,11 +130,11 @@ func checkMappings(mappings []Mapping) error {
 		if _, err := wire.ParsePath(m.Target); err != nil {
 			return err
 		}
-		if key := strings.ToLower(m.Target); seen[key] {
+		key := strings.ToLower(m.Target)
+		if seen[key] {
 			return fmt.Errorf("%s is the target of two mappings", m.Target)
-		} else {
-			seen[key] = true
 		}
+		seen[key] = true
 		if m.Matching > 0 && m.kind != direct && m.kind != constant {
 			return fmt.Errorf("%s cannot match objects: its source is no string attribute", m.Target)
 		}

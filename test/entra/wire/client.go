@@ -206,8 +206,7 @@ func unanswered(ctx context.Context, method, resource string, err error) error {
 	case errors.As(err, &dial) && dial.Op == "dial":
 		e.Detail = dial.Error()
 	default:
-		var u *url.Error
-		if errors.As(err, &u) {
+		if u, ok := errors.AsType[*url.Error](err); ok {
 			e.Detail = u.Err.Error()
 		}
 	}

@@ -44,7 +44,7 @@ func ParseTenantURL(pasted string) (base string, dialect Dialect, err error) {
 		dialect = Legacy
 	}
 	var segments []string
-	for _, s := range strings.Split(u.EscapedPath(), "/") {
+	for s := range strings.SplitSeq(u.EscapedPath(), "/") {
 		if s != "" {
 			segments = append(segments, s)
 		}

@@ -195,7 +195,7 @@ func matches(filter string, o Object) bool {
 	if filter == "" {
 		return true
 	}
-	for _, part := range strings.Split(filter, " and ") {
+	for part := range strings.SplitSeq(filter, " and ") {
 		m := comparison.FindStringSubmatch(part)
 		var want string
 		if m == nil || json.Unmarshal([]byte(m[2]), &want) != nil {
