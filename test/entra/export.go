@@ -207,6 +207,10 @@ func (r *run) patch(
 	}
 	if len(changes) > 0 {
 		if err := r.client.Patch(ctx, o.resource, l.ID, wire.Patch(r.dialect, changes)); err != nil {
+			// The server may or may not have taken it: what these attributes are is not known any more.
+			for _, path := range paths {
+				delete(l.Exported, path)
+			}
 			return paths, err
 		}
 	}

@@ -133,8 +133,9 @@ func (r *run) deletions(plans ...[]plan) int {
 	return n
 }
 
+// wasActive is also true where it is not known.
 func (r *run) wasActive(l *Link) bool {
-	return l.Exported[r.job.ActivePath()] == true
+	return l.Exported[r.job.ActivePath()] != false
 }
 
 func (r *run) inScope() int {

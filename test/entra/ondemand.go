@@ -45,12 +45,9 @@ func (r *run) membersOnDemand(ctx context.Context, g *company.Group, l *Link) {
 	if len(add) == 0 {
 		return
 	}
-	err := r.sendMembers(ctx, memberChange{g, l, true, add})
-	if err == nil {
-		for _, id := range add {
-			l.Members[id] = true
-		}
-	}
+	m := memberChange{g, l, true, add}
+	err := r.sendMembers(ctx, m)
+	l.exported(m, err)
 	r.done(g.ObjectID+"#members", len(add), Entry{
 		Object: "Group", SourceID: g.ObjectID, TargetID: l.ID, Action: Update, Attributes: []string{"members"},
 	}, err)

@@ -55,8 +55,9 @@ func (r *run) managers() {
 			return
 		}
 		err := r.sendManager(ctx, l, u.Manager)
-		if err == nil {
-			l.Manager = u.Manager
+		l.Manager = u.Manager
+		if err != nil {
+			l.Manager = unknown
 		}
 		r.done(key, 1, e, err)
 	})
@@ -125,15 +126,7 @@ func (r *run) memberships() {
 			failed[m.group.ObjectID] = err
 			failures[m.group.ObjectID] += len(m.ids)
 		}
-		for _, id := range m.ids {
-			switch {
-			case err != nil:
-			case m.add:
-				m.link.Members[id] = true
-			default:
-				delete(m.link.Members, id)
-			}
-		}
+		m.link.exported(m, err)
 		touched[m.group.ObjectID] = true
 	})
 	for _, id := range slices.Sorted(maps.Keys(touched)) {
@@ -141,6 +134,20 @@ func (r *run) memberships() {
 		r.done(id+"#members", failures[id], Entry{
 			Object: "Group", SourceID: id, TargetID: l.ID, Action: Update, Attributes: []string{"members"},
 		}, failed[id])
+	}
+}
+
+// exported records what a member change left behind. After a failure that is not known.
+func (l *Link) exported(m memberChange, err error) {
+	for _, id := range m.ids {
+		switch {
+		case err != nil:
+			l.Members[id] = false
+		case m.add:
+			l.Members[id] = true
+		default:
+			delete(l.Members, id)
+		}
 	}
 }
 

@@ -33,13 +33,16 @@ type State struct {
 type Link struct {
 	ID       string         `json:"id"`
 	Exported map[string]any `json:"exported"`
-	// Manager is the objectId of the manager last exported.
+	// Manager is the objectId of the manager last exported, or "?" after a failure, which may or may not have set it.
 	Manager string `json:"manager,omitempty"`
-	// Members are the objectIds exported as members.
+	// Members are the objectIds exported as members; false is one of whom a failure left unknown whether the server has
+	// it.
 	Members map[string]bool `json:"members,omitempty"`
 	// Released: the user went out of scope. The service does not manage it until it is back, and will not delete it.
 	Released bool `json:"released,omitempty"`
 }
+
+const unknown = "?"
 
 // Escrow is a failed operation that waits.
 type Escrow struct {

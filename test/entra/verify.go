@@ -134,7 +134,7 @@ func (v *verification) manager(id string, l *Link, u *company.User, at standing,
 	}
 	want := ""
 	if manager != "" {
-		if v.state.Users[manager] == nil {
+		if v.state.Users[manager] == nil { // or unknown
 			return
 		}
 		want = v.targetID(manager)
@@ -190,19 +190,23 @@ func (v *verification) attributes(kind, id string, l *Link, want map[string]any,
 // members compares a group's members as sets, and objects to one that is listed twice. Those who are not managed at the
 // moment are expected as they were exported; those whom the job has abandoned may be there or not.
 func (v *verification) members(id string, l *Link, g *company.Group, got wire.Resource) {
-	want := map[string]bool{}
+	want, either := map[string]bool{}, maps.Clone(v.state.Abandoned)
 	for _, m := range g.Members {
 		if v.managed(m) {
 			want[v.targetID(m)] = true
 		}
 	}
-	for m := range l.Members {
-		if (v.state.Users[m] != nil || v.state.Groups[m] != nil) && !v.managed(m) {
+	for m, known := range l.Members {
+		switch linked := v.state.Users[m] != nil || v.state.Groups[m] != nil; {
+		case !linked || v.managed(m):
+		case known:
 			want[v.targetID(m)] = true
+		default:
+			either[v.targetID(m)] = true
 		}
 	}
 	for _, m := range got.Members() {
-		if !want[m] && !v.state.Abandoned[m] {
+		if !want[m] && !either[m] {
 			v.differ("Group", id, l.ID, "members", nil, m)
 		}
 		delete(want, m)
@@ -234,4 +238,10 @@ func orNil(s string) any {
 		return nil
 	}
 	return s
+}
+
+// Sample reads the first n users as the server lists them.
+func (s *Service) Sample(ctx context.Context, n int) ([]wire.Resource, error) {
+	page, _, err := s.client.Page(ctx, wire.Users, 1, n)
+	return page, err
 }
