@@ -78,6 +78,9 @@ func parse(args []string) (settings, error) {
 		return settings{}, errors.New("name the image of the SCIM server with --server-image")
 	case s.Concurrency < 1:
 		return settings{}, fmt.Errorf("--concurrency must be at least 1, not %d", s.Concurrency)
+	case s.logLevel < slog.LevelDebug:
+		// Below, client-go would log the bodies of requests, and with them tokens.
+		return settings{}, fmt.Errorf("--log-level must be debug or above, not %s", s.logLevel)
 	case s.logFormat != "json" && s.logFormat != "text":
 		return settings{}, fmt.Errorf("--log-format must be json or text, not %q", s.logFormat)
 	}
@@ -123,12 +126,7 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("add the health checks: %w", err)
 	}
 
-	users := schema.User()
-	s.CheckFilter = func(text string) error {
-		_, err := filter.Parse(users, text)
-		return err
-	}
-	s.CheckAttribute = directory.CheckAttribute
+	useServersParser(&s.Options)
 	s.HTTP = &http.Client{Timeout: entraTimeout}
 	s.Random = rand.Reader
 	s.Clock = clock.RealClock{}
@@ -136,6 +134,16 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	return mgr.Start(ctx)
+}
+
+// useServersParser checks UserDefaults with the very code that will apply them.
+func useServersParser(options *controllers.Options) {
+	users := schema.User()
+	options.CheckFilter = func(text string) error {
+		_, err := filter.Parse(users, text)
+		return err
+	}
+	options.CheckAttribute = directory.CheckAttribute
 }
 
 func logger(s settings) logr.Logger {

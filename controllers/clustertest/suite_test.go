@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -44,7 +45,7 @@ func run(m *testing.M) int {
 	// A signal must not leave the API server behind.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	log := logr.FromSlogHandler(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := logTo(logs)
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
 
@@ -68,6 +69,10 @@ func run(m *testing.M) int {
 		return 1
 	}
 	code := m.Run()
+	for _, leak := range leaks(running) {
+		fmt.Fprintln(os.Stderr, "a token leaked into", leak)
+		code = 1
+	}
 	if err := operator.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "the operator ended with an error:", err)
 		code = 1
@@ -76,6 +81,14 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, logs.String())
 	}
 	return code
+}
+
+// bodyVerbosity is the V from which on client-go logs the bodies of requests.
+const bodyVerbosity = 8
+
+// logTo writes everything up to where client-go would log bodies; that includes the end of each reconcile.
+func logTo(w io.Writer) logr.Logger {
+	return logr.FromSlogHandler(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.Level(1 - bodyVerbosity)}))
 }
 
 func loginAuthority(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,161 @@
+package clustertest
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+// secrets reads the token of the tenant and what its server knows.
+func (w *world) plaintext() string {
+	w.Helper()
+	return string(get(w, &corev1.Secret{}, "contoso-credentials").Data[v1alpha1.CredentialsTokenKey])
+}
+
+func (w *world) verifiers() token.Set {
+	w.Helper()
+	set, err := token.Decode(get(w, &corev1.Secret{}, "contoso-verifier").Data[v1alpha1.VerifierKey])
+	if err != nil {
+		w.Fatal(err)
+	}
+	return set
+}
+
+func (w *world) deleteSecret(name string) {
+	w.Helper()
+	if err := w.Delete(w.Context(), get(w, &corev1.Secret{}, name)); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func TestTheCredentialsSecretMayBeDeletedAfterCopyingAndTheTokenStaysValid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	plaintext, fingerprint := w.plaintext(), tenant.Status.Credentials.Fingerprint
+	if token.Check(plaintext) != nil || token.Fingerprint(plaintext) != fingerprint || tenant.Status.Credentials.IssuedAt == nil {
+		t.Errorf("status.credentials is %+v, which does not tell of the token", tenant.Status.Credentials)
+	}
+	w.deleteSecret("contoso-credentials")
+	w.until(tenant, "CredentialsReady=True/Copied", ready)
+	if got := tenant.Status.Credentials; got.Fingerprint != fingerprint || got.SecretName != "" {
+		t.Errorf("status.credentials is %+v", got)
+	}
+	// Whatever else changes, it stays deleted.
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Exposure.Host = "new." + p.Spec.Exposure.Host })
+	w.until(tenant, "CredentialsReady=True/Copied", ready)
+	w.settled()
+	if err := w.Get(t.Context(), client.ObjectKey{Namespace: w.namespace, Name: "contoso-credentials"}, &corev1.Secret{}); !apierrors.IsNotFound(err) {
+		t.Errorf("the credentials Secret is back (%v)", err)
+	}
+	if _, ok := w.verifiers().Find(plaintext); !ok {
+		t.Error("the server no longer takes the token that was copied")
+	}
+}
+
+func TestAVerifierThatIsDeletedOrSpoiledIsDerivedFromTheSameToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	plaintext, before := w.plaintext(), w.verifiers()
+	restored := func(what string) {
+		t.Helper()
+		w.eventually(what, func() string {
+			var secret corev1.Secret
+			if err := w.Get(t.Context(), client.ObjectKey{Namespace: w.namespace, Name: "contoso-verifier"}, &secret); err != nil {
+				return err.Error()
+			}
+			set, err := token.Decode(secret.Data[v1alpha1.VerifierKey])
+			if err != nil {
+				return err.Error()
+			}
+			if found, ok := set.Find(plaintext); !ok || found != before.Verifiers[0] {
+				return "it is not the verifier from before"
+			}
+			return ""
+		})
+	}
+	w.deleteSecret("contoso-verifier")
+	restored("the verifier Secret comes back")
+
+	spoiled := get(w, &corev1.Secret{}, "contoso-verifier")
+	patch := client.MergeFrom(spoiled.DeepCopy())
+	spoiled.Data[v1alpha1.VerifierKey] = []byte(`{"verifiers":[]}`)
+	if err := w.Patch(t.Context(), spoiled, patch, client.FieldOwner("stranger")); err != nil {
+		t.Fatal(err)
+	}
+	restored("the spoiled verifier Secret is mended")
+	if w.plaintext() != plaintext {
+		t.Error("the token changed")
+	}
+}
+
+func TestWhenBothSecretsAreGoneANewTokenIsIssued(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	old := w.plaintext()
+	w.deleteSecret("contoso-credentials")
+	w.until(tenant, "CredentialsReady=True/Copied")
+	w.deleteSecret("contoso-verifier")
+	w.until(tenant, "CredentialsReady=True/Issued")
+	fresh := w.plaintext()
+	if fresh == old {
+		t.Error("the token is the old one")
+	}
+	if _, ok := w.verifiers().Find(fresh); !ok {
+		t.Error("the server does not take the new token")
+	}
+	if _, ok := w.verifiers().Find(old); ok {
+		t.Error("the server still takes the old token")
+	}
+}
+
+func TestANewHostReachesTheCredentialsSecretAndTheTokenStays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	plaintext := w.plaintext()
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Exposure.Host = "new." + p.Spec.Exposure.Host })
+	w.until(tenant, ready)
+	data := get(w, &corev1.Secret{}, "contoso-credentials").Data
+	if want := "https://" + tenant.Spec.Exposure.Host + "/scim/v2"; string(data[v1alpha1.CredentialsTenantURLKey]) != want || tenant.Status.TenantURL != want {
+		t.Errorf("the Secret has %q and the status %q, want %q", data[v1alpha1.CredentialsTenantURLKey], tenant.Status.TenantURL, want)
+	}
+	if string(data[v1alpha1.CredentialsTokenKey]) != plaintext {
+		t.Error("the token changed with the host")
+	}
+}
+
+func TestACredentialsSecretThatOnlyLostItsLabelIsNotTakenForDeleted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	plaintext := w.plaintext()
+	secret := get(w, &corev1.Secret{}, "contoso-credentials")
+	patch := client.MergeFrom(secret.DeepCopy())
+	secret.Labels = nil
+	if err := w.Patch(t.Context(), secret, patch, client.FieldOwner("stranger")); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("the label comes back", func() string {
+		if got := get(w, &corev1.Secret{}, "contoso-credentials"); got.Labels[v1alpha1.TenantLabel] != "contoso" {
+			return "not yet"
+		}
+		return ""
+	})
+	w.until(tenant, "CredentialsReady=True/Issued")
+	if w.plaintext() != plaintext {
+		t.Error("the token changed")
+	}
+}

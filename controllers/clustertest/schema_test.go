@@ -1,0 +1,154 @@
+package clustertest
+
+import (
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+// bug class 9: invalid input that is accepted.
+func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, test := range map[string]struct {
+		change func(*v1alpha1.ProvisioningTenant)
+		want   string
+	}{
+		"a name that is too long": {named(strings.Repeat("a", 53)),
+			"metadata.name must have at most 52 characters: the names of the tenant's objects add to it"},
+		"a name that begins with a digit": {named("3com"),
+			"metadata.name must be a DNS label that begins with a letter, of lower-case letters, digits and '-', because it becomes part of a host name and of a Service's name"},
+		"a name with a dot": {named("contoso.com"), "metadata.name must be a DNS label that begins with a letter"},
+		"a tenant ID that is no GUID": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra.TenantID = strings.Repeat("x", 36) },
+			"spec.entra.tenantID: Invalid value: must be a GUID such as 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11, the directory (tenant) ID in the Microsoft Entra admin center"},
+		"an unknown cloud": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra.Cloud = "Mars" },
+			`spec.entra.cloud: Unsupported value: "Mars": supported values: "Public", "USGovernment", "China"`},
+		"a switch that is neither": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Provisioning.Users = "Maybe" },
+			`spec.provisioning.users: Unsupported value: "Maybe": supported values: "Enabled", "Disabled"`},
+		"a company twice": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Catalog.Companies = []string{"a", "a"} },
+			`spec.catalog.companies[1]: Duplicate value: "a"`},
+		"a company without a name": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Catalog.Companies = []string{""} },
+			"spec.catalog.companies[0]: Invalid value: \"\": spec.catalog.companies[0] in body should be at least 1 chars long"},
+		"a host with a scheme": {withHost("https://contoso.example.com"),
+			"spec.exposure.host: Invalid value: must be a DNS name in lower case such as contoso.scim.example.com, without scheme, port or path"},
+		"a host in capitals": {withHost("Contoso.example.com"), "must be a DNS name in lower case"},
+		"Ingress settings without an Ingress": {func(p *v1alpha1.ProvisioningTenant) {
+			p.Spec.Exposure.Type, p.Spec.Exposure.Ingress = v1alpha1.ExposureNone, &v1alpha1.IngressExposure{ClassName: "x"}
+		}, "spec.exposure: Invalid value: ingress may be specified only when type is Ingress"},
+		"TLS without an Ingress": {func(p *v1alpha1.ProvisioningTenant) {
+			p.Spec.Exposure.Type, p.Spec.Exposure.TLS = v1alpha1.ExposureNone, &v1alpha1.ExposureTLS{SecretName: "x"}
+		}, "spec.exposure: Invalid value: tls may be specified only when type is Ingress"},
+		"a database that does not exist": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.Type = "PostgreSQL" },
+			`spec.storage.type: Unsupported value: "PostgreSQL": supported values: "SQLite"`},
+		"a volume that is too small": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.SQLite.Size = resource.MustParse("1Mi") },
+			"spec.storage.sqlite.size: Invalid value: must be at least 16Mi"},
+		"an unknown policy": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.DeletionPolicy = "Archive" },
+			`spec.deletionPolicy: Unsupported value: "Archive": supported values: "Retain", "Delete"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refused(t, w.Create(t.Context(), w.tenant(named("refused"), test.change), client.DryRunAll), test.want)
+		})
+	}
+}
+
+func TestTheAPIServerRefusesUserDefaultsThatMakeNoSenseAndSaysWhatWould(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	attribute := func(path, value string) func(*v1alpha1.UserDefaults) {
+		return func(d *v1alpha1.UserDefaults) {
+			d.Spec.Attributes = []v1alpha1.AttributeDefault{{Path: path, Value: value}}
+		}
+	}
+	const ours = "spec.attributes[0].path: Invalid value: must not be id, meta, schemas, userName, externalId, active, password or groups: these are the client's or the server's"
+	for name, test := range map[string]struct {
+		change func(*v1alpha1.UserDefaults)
+		want   string
+	}{
+		"no tenant":                        {func(d *v1alpha1.UserDefaults) { d.Spec.TenantRef.Name = "" }, "spec.tenantRef: Required value"},
+		"no company":                       {func(d *v1alpha1.UserDefaults) { d.Spec.Companies = nil }, "spec.companies: Required value"},
+		"an unknown mode":                  {func(d *v1alpha1.UserDefaults) { d.Spec.Apply = "Never" }, `spec.apply: Unsupported value: "Never": supported values: "OnCreate", "Always"`},
+		"a priority too far":               {func(d *v1alpha1.UserDefaults) { d.Spec.Priority = 1000001 }, "spec.priority in body should be less than or equal to 1000000"},
+		"a locale in words":                {func(d *v1alpha1.UserDefaults) { d.Spec.Locale = "Swedish!" }, "spec.locale: Invalid value: must be a language tag such as sv-SE"},
+		"a time zone offset":               {func(d *v1alpha1.UserDefaults) { d.Spec.Timezone = "+01:00" }, "spec.timezone: Invalid value: must be a name of the IANA time zone database such as Europe/Stockholm"},
+		"the user's name":                  {attribute("userName", "x"), ours},
+		"the user's name by its full path": {attribute("URN:ietf:params:scim:schemas:core:2.0:User:username", "x"), ours},
+		"meta.location":                    {attribute("meta.location", "x"), ours},
+		"an attribute without a value":     {attribute("title", ""), "spec.attributes[0].value: Required value"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refused(t, w.Create(t.Context(), w.defaults("refused", test.change), client.DryRunAll), test.want)
+		})
+	}
+}
+
+func refused(t *testing.T, err error, want string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("it was accepted, want: %s", want)
+	}
+	// The API server shows the value between quotes or by its type; the message is what matters.
+	if text := strings.ReplaceAll(err.Error(), `Invalid value: "object": `, "Invalid value: "); !strings.Contains(text, want) && !strings.Contains(withoutValue(text), want) {
+		t.Errorf("got: %s\nwant: %s", text, want)
+	}
+}
+
+// withoutValue takes the quoted value out of "Invalid value: \"…\": message".
+func withoutValue(text string) string {
+	const mark = `Invalid value: "`
+	before, rest, ok := strings.Cut(text, mark)
+	if !ok {
+		return text
+	}
+	_, after, _ := strings.Cut(rest, `": `)
+	return before + "Invalid value: " + after
+}
+
+func TestWhatCannotChangeLaterIsRefusedWithTheReason(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.SQLite.StorageClassName = "fast" }))
+	for want, change := range map[string]func(*v1alpha1.ProvisioningTenant){
+		"size must not shrink: volumes can only grow": func(p *v1alpha1.ProvisioningTenant) {
+			p.Spec.Storage.SQLite.Size = resource.MustParse("512Mi")
+		},
+		"storageClassName is immutable: a volume cannot change its class": func(p *v1alpha1.ProvisioningTenant) {
+			p.Spec.Storage.SQLite.StorageClassName = "slow"
+		},
+		"storageClassName is immutable: a volume cannot change its class ": func(p *v1alpha1.ProvisioningTenant) {
+			p.Spec.Storage.SQLite.StorageClassName = ""
+		},
+	} {
+		fresh := get(w, &v1alpha1.ProvisioningTenant{}, tenant.Name)
+		patch := client.MergeFrom(fresh.DeepCopy())
+		change(fresh)
+		refused(t, w.Patch(t.Context(), fresh, patch), strings.TrimSpace(want))
+	}
+	defaults := create(w, w.defaults("everybody"))
+	patch := client.MergeFrom(defaults.DeepCopy())
+	defaults.Spec.TenantRef.Name = "fabrikam"
+	refused(t, w.Patch(t.Context(), defaults, patch), "tenantRef is immutable: make a new UserDefaults for the other tenant")
+}
+
+func TestATenantThatNamesNothingGetsTheDefaultsThatAreDocumented(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	empty := &v1alpha1.ProvisioningTenant{}
+	empty.Namespace, empty.Name = w.namespace, "contoso"
+	tenant := create(w, empty)
+	spec := tenant.Spec
+	switch {
+	case spec.Provisioning.Users != v1alpha1.SwitchEnabled, spec.Provisioning.Groups != v1alpha1.SwitchEnabled,
+		spec.Authentication.SecretToken == nil, spec.Exposure.Type != v1alpha1.ExposureIngress,
+		spec.Storage.Type != v1alpha1.StorageSQLite, spec.Storage.SQLite.Size.String() != "1Gi",
+		spec.DeletionPolicy != v1alpha1.DeletionPolicyRetain:
+		t.Errorf("got %+v", spec)
+	}
+	w.until(tenant, ready, "EntraTenantVerified=Unknown/NotConfigured")
+	if want := "https://contoso.scim.test/scim/v2"; tenant.Status.TenantURL != want {
+		t.Errorf("status.tenantURL is %q, want %q under the operator's base domain", tenant.Status.TenantURL, want)
+	}
+}
