@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"strconv"
 	"strings"
 )
 
@@ -29,4 +30,10 @@ func (s *Store) Plans(ctx context.Context) (map[string][]string, error) {
 		}
 	}
 	return plans, nil
+}
+
+// LimitPages makes the database full when it has so many pages.
+func (s *Store) LimitPages(n int) error {
+	_, err := s.writer.conn.ExecContext(context.Background(), "PRAGMA max_page_count = "+strconv.Itoa(n))
+	return err
 }

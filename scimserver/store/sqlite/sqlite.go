@@ -43,16 +43,16 @@ const (
 type Store struct {
 	reader
 
-	lock     *os.File
-	read     *sql.DB
-	write    *sql.DB
-	writer   *writer
-	pointer  *checkpointer
-	counted  atomic.Pointer[counted]
-	mu       sync.RWMutex // guards closed, and the queue against being closed under a sender
-	closed   bool
-	closing  sync.Once
-	closeErr error
+	lock         *os.File
+	read         *sql.DB
+	write        *sql.DB
+	writer       *writer
+	checkpointer *checkpointer
+	counted      atomic.Pointer[counted]
+	mu           sync.RWMutex // guards closed, and the queue against being closed under a sender
+	closed       bool
+	closing      sync.Once
+	closeErr     error
 }
 
 var _ store.Store = (*Store)(nil)
@@ -180,8 +180,8 @@ func (s *Store) startWriter(ctx context.Context) error {
 		w.outline.start(kind, n)
 	}
 	w.refine()
-	s.pointer = startCheckpointer(s.write)
-	w.written = s.pointer.written
+	s.checkpointer = startCheckpointer(s.write)
+	w.written = s.checkpointer.written
 	s.writer = w
 	go w.run()
 	return nil
@@ -254,7 +254,15 @@ func (s *Store) Check(ctx context.Context) error {
 		return nil
 	}
 	err := s.Update(ctx, func(tx store.Tx) error {
-		return tx.SetMeta(ctx, "check", strings.Repeat(" ", probeSize))
+		last, err := tx.Meta(ctx, "check")
+		if err != nil {
+			return err
+		}
+		fill := "0"
+		if strings.HasPrefix(last, fill) {
+			fill = "1" // SQLite does not write again what is there already
+		}
+		return tx.SetMeta(ctx, "check", strings.Repeat(fill, probeSize))
 	})
 	if err != nil {
 		return fmt.Errorf("write: %w", err)
@@ -275,7 +283,7 @@ func (s *Store) close() error {
 	if s.writer != nil {
 		close(s.writer.queue)
 		<-s.writer.stopped
-		s.pointer.stop()
+		s.checkpointer.stop()
 		s.writer.reader.statements.close()
 		_ = s.writer.conn.Close() // gives it back to s.write, whose Close tells
 	}

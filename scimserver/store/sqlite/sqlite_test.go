@@ -2,6 +2,10 @@ package sqlite_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -11,7 +15,16 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if what := os.Getenv(childVariable); what != "" {
+		if err := runChild(what); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func open(t testing.TB, folder string) *sqlite.Store {
 	t.Helper()
@@ -50,4 +63,47 @@ func FuzzFilters(f *testing.F) {
 		s.SetFew(int(seed % 9))
 		storetest.FindEqualsMatch(t, s, seed, 50)
 	})
+}
+
+func TestASecondProcessIsKeptOut(t *testing.T) {
+	folder := t.TempDir()
+	s := open(t, folder)
+	if _, err := sqlite.Open(context.Background(), folder); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("opened twice: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open(t, folder)
+}
+
+func TestAFolderThatCannotBeUsedIsNamed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Open(context.Background(), file); err == nil {
+		t.Error("a file was taken for a folder")
+	}
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "directory.db"), []byte("this is no database, but long enough to look like one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Open(context.Background(), folder); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("opened a damaged database: %v", err)
+	}
+}
+
+func TestAFolderWithOddCharactersWorksAndKeepsEverything(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "a b?c#d%20é")
+	s := open(t, folder)
+	storetest.Fill(t, s, 3000)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, folder)
+	page, err := s.Find(context.Background(), store.Query{Kind: store.User, Offset: 2990, Limit: 20})
+	if err != nil || page.Total != 3000 || len(page.Records) != 10 || page.Records[0].ID != storetest.BenchID(2991) {
+		t.Errorf("%d of %d, %v", len(page.Records), page.Total, err)
+	}
 }

@@ -179,6 +179,7 @@ func (w *writer) fail(err error) error {
 	w.paths.forget()
 	// SQLite may have rolled back by itself; then there is nothing to roll back, and that is the error here.
 	_ = w.exec("ROLLBACK")
+	w.written(checkpointPages) // on a full disk, a log that is copied makes room for the next
 	return err
 }
 

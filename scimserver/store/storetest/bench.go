@@ -27,7 +27,7 @@ func Bench(b *testing.B, open func(b *testing.B) store.Store) {
 			Fill(b, s, size)
 			b.Run("replace", func(b *testing.B) {
 				for _, n := range []int{1, 32} {
-					Clients(b, n, func(i int) error { return replaceUser(s, 1+i%size, i) })
+					Clients(b, n, func(i int) error { return Replace(s, 1+i%size, i) })
 				}
 			})
 			benchLookups(b, s, size)
@@ -112,7 +112,8 @@ func insertUser(s store.Store, r *store.Record) error {
 	})
 }
 
-func replaceUser(s store.Store, n, i int) error {
+// Replace changes one attribute of BenchUser(n).
+func Replace(s store.Store, n, i int) error {
 	r := BenchUser(n)
 	r.Version = int64(i)
 	return s.Update(context.Background(), func(tx store.Tx) error {
