@@ -23,10 +23,8 @@ declare -A module=(
 	[etcd]=go.etcd.io/etcd/server/v3 [kubernetes]=k8s.io/kubernetes [containerd]=github.com/containerd/containerd/v2
 	[traefik]=github.com/traefik/traefik/v3 [image]=github.com/google/go-containerregistry [pause]=""
 )
-declare -A links=(
-	[kubernetes]='kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl'
-	[containerd]='ctr containerd-shim-runc-v2'
-)
+declare -A packages=([containerd]='. ./containerd-shim-runc-v2') # "." where nothing else is said
+declare -A links=([kubernetes]='kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl' [containerd]=ctr)
 
 source_of() { [ "$1" = image ] && echo "$here/../image" || echo "$here/$1"; }
 
@@ -76,15 +74,16 @@ prepare() {
 			mv "$dir.new" "$dir"
 		fi
 	fi
-	(cd "$dir" && go list -deps . | wc -l)
+	# shellcheck disable=SC2086 # a list
+	(cd "$dir" && go list -deps ${packages[$name]:-.} | wc -l)
 	echo "$dir"
 }
 
 compile() {
 	local name=$1 dir=$2 out=$3 link
-	(cd "$dir" && go build -v -ldflags "$(linker_flags "$name")" -o "$out/$name" .)
-	# Hard links: the shim starts itself again by /proc/self/exe, which would be the target of a symbolic one.
-	for link in ${links[$name]:-}; do ln "$out/$name" "$out/$link"; done
+	# shellcheck disable=SC2086 # a list
+	(cd "$dir" && go build -v -ldflags "$(linker_flags "$name")" -o "$out/" ${packages[$name]:-.})
+	for link in ${links[$name]:-}; do ln -s "$name" "$out/$link"; done
 	case $name in
 	traefik | pause)
 		"$cache/components/$(key_of image)/image" -binary "$out/$name" -tag "tenantry.dev/$name:$(version_of "$name")" -output "$out/$name.tar"

@@ -1,0 +1,3 @@
+module github.com/tenantry/tenantry/hack/cluster/smoke
+
+go 1.26.0
