@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# The whole story on a cluster of its own: two tenants, each provisioned over HTTPS by a client that behaves like
+# Microsoft Entra ID. Stays until Ctrl-C and leaves nothing behind but the build cache.
+#
+#   hack/demo/demo.sh           tells the story and waits
+#   hack/demo/demo.sh --check   tells it, does not wait, and fails where anything ends differently
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$root"
+cache=${TENANTRY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tenantry}
+# A cluster of its own, so that one started by `make cluster-up` is left alone.
+export TENANTRY_CLUSTER=$cache/demo
+check=
+[ "${1:-}" != --check ] || check=yes
+
+users=500 groups=40
+declare -A host=([contoso]=contoso.scim.example.com [fabrikam]=fabrikam.scim.example.com)
+declare -A dialect=([contoso]=legacy [fabrikam]=flagged)
+declare -A seed=([contoso]=1 [fabrikam]=2)
+# What the administrator of each company maps so that the tenant's UserDefaults can tell users apart.
+declare -A marked=(
+	[contoso]='configurationFilter=germany,sweden,finland'
+	[fabrikam]='configurationFilter=robotics,office'
+)
+
+step() { printf '\n\033[1m==> %3d s  %s\033[0m\n' $SECONDS "$*"; }
+fail() {
+	printf '\ndemo: %s\n' "$*" >&2
+	exit 1
+}
+in_cluster() { hack/cluster/exec "$@"; }
+kubectl() { in_cluster kubectl "$@"; }
+
+clean_up() {
+	local code=$?
+	trap '' INT TERM
+	[ $code = 0 ] || { kubectl get pods,ptenant,udef,ingress -A 2>/dev/null || true; } >&2
+	step 'taking the cluster down'
+	hack/cluster/down || true
+	rm -rf "$work"
+	exit $code
+}
+
+[ "$(id -u)" = 0 ] || fail 'a real node needs root: run sudo -E make demo; make run shows the SCIM server without a cluster'
+work=$(mktemp -d)
+trap clean_up EXIT
+trap 'exit 0' INT TERM
+
+step 'building the cluster and the two images (the first time takes about a quarter of an hour, later a few seconds)'
+tools=$(hack/cluster/build.sh node | tail -n 1)
+mkdir -p "$work/bin"
+CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$work/bin/" ./cmd/operator ./cmd/scimserver ./test/entra/cmd/entra
+for program in operator scimserver; do
+	"$tools/image" -binary "$work/bin/$program" -tag "docker.io/tenantry/$program:dev" -output "$work/$program.tar"
+done
+
+step 'starting Kubernetes: etcd, control plane, node, ingress controller'
+hack/cluster/down >/dev/null
+hack/cluster/up
+hack/cluster/load "$work/operator.tar" "$work/scimserver.tar" >/dev/null
+
+step 'installing the CRDs and the operator'
+kubectl apply -k config/default >/dev/null
+kubectl -n tenantry-system rollout status deployment/tenantry-operator --timeout=120s
+
+step 'applying two tenants and their UserDefaults'
+kubectl apply -f hack/demo/tenants/namespace.yaml >/dev/null
+for tenant in contoso fabrikam; do
+	mapfile -t certificate < <(hack/cluster/certificate "$tenant" "${host[$tenant]}")
+	kubectl -n customers create secret tls "$tenant-tls" --cert="${certificate[0]}" --key="${certificate[1]}" >/dev/null
+	authority=${certificate[2]}
+done
+kubectl apply -k hack/demo/tenants
+kubectl -n customers wait --for=condition=Ready ptenant --all --timeout=180s
+kubectl -n customers get ptenant
+
+token_of() { kubectl -n customers get secret "$1-credentials" -o jsonpath='{.data.token}' | base64 -d; }
+url_of() { kubectl -n customers get ptenant "$1" -o jsonpath='{.status.tenantURL}'; }
+
+# provision TENANT CYCLES: what the provisioning service of the company's Entra tenant does in so many cycles.
+provision() {
+	local tenant=$1 cycles=$2
+	shift 2
+	in_cluster "$work/bin/entra" --url "$(url_of "$tenant")" --token-file "$work/$tenant.token" --ca-file "$authority" \
+		--name "${tenant^}" --users $users --groups $groups --seed "${seed[$tenant]}" --dialect "${dialect[$tenant]}" --set "${marked[$tenant]}" \
+		--state "$work/$tenant.state" --cycles "$cycles" "$@"
+}
+
+for tenant in contoso fabrikam; do
+	(umask 077 && token_of "$tenant" >"$work/$tenant.token")
+	step "$tenant: Test Connection and the initial cycle of $users users and $groups groups, in Entra's ${dialect[$tenant]} dialect"
+	provision "$tenant" 1
+	step "$tenant: an incremental cycle with people who came, changed, moved and left"
+	provision "$tenant" 1 --print-sample 8 \
+		--show urn:ietf:params:scim:schemas:extension:tenantry:2.0:User:companies,timezone
+done
+
+step "contoso's door with fabrikam's token"
+if in_cluster "$work/bin/entra" --url "$(url_of contoso)" --token-file "$work/fabrikam.token" --ca-file "$authority" \
+	--cycles 0 >"$work/foreign.txt" 2>&1; then
+	cat "$work/foreign.txt"
+	fail "contoso's server let fabrikam's token in"
+fi
+cat "$work/foreign.txt"
+grep -q 401 "$work/foreign.txt" || fail "a foreign token must be answered 401"
+
+step 'what the platform team sees'
+for tenant in contoso fabrikam; do
+	# The server reports every few seconds; only then is there something to look at.
+	kubectl -n customers wait "ptenant/$tenant" --for=jsonpath='{.status.directory.users}' --timeout=60s >/dev/null
+done
+kubectl -n customers wait udef --all --for=condition=Ready --timeout=60s >/dev/null
+kubectl -n customers get ptenant,udef
+
+if [ -n "$check" ]; then
+	step 'everything ended as it should'
+	exit 0
+fi
+
+cat <<TEXT
+
+The cluster stays until Ctrl-C. In another terminal:
+
+  export TENANTRY_CLUSTER=$TENANTRY_CLUSTER
+  hack/cluster/exec kubectl -n customers describe ptenant contoso
+  hack/cluster/exec kubectl explain ptenant.spec.exposure
+  hack/cluster/exec kubectl -n customers edit udef contoso-finance     # apply: Always; users follow within seconds
+  hack/cluster/exec curl --cacert $authority -H "Authorization: Bearer \$(cat $work/contoso.token)" \\
+    'https://${host[contoso]}/scim/v2/Users?count=2'
+TEXT
+while :; do sleep 3600 & wait $!; done
