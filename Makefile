@@ -10,7 +10,8 @@ export TENANTRY_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tenantry
 # The tools are pinned in hack/verify/go.mod; Go builds each once and keeps it in its build cache.
 tool := go tool -modfile=hack/verify/go.mod
 
-# What people may set.
+# What people may set, as in: make test PACKAGES=./controllers/... TESTFLAGS='-run Rights -v'
+PACKAGES  ?= ./...
 TESTFLAGS ?=
 FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
@@ -42,21 +43,22 @@ generate: ## Write generated code, CRDs, RBAC and the API reference
 
 .PHONY: test-unit
 test-unit: ## The tests that need no cluster binaries
-	go test -race -timeout 10m $(TESTFLAGS) $$(go list -test -f '{{.ImportPath}} {{.Deps}}' ./... | \
+	go test -race -timeout 10m $(TESTFLAGS) $$(go list -test -f '{{.ImportPath}} {{.Deps}}' $(PACKAGES) | \
 		grep '\.test ' | grep -v controller-runtime/pkg/envtest | sed 's/\.test .*//')
 
 .PHONY: test
 test: ## All tests; builds etcd and kube-apiserver first if need be
 	assets=$$(hack/cluster/build.sh envtest | tail -n 1); \
-	KUBEBUILDER_ASSETS=$$assets $(tool) gotestsum --format standard-quiet -- -race -timeout 20m $(TESTFLAGS) ./...
+	KUBEBUILDER_ASSETS=$$assets $(tool) gotestsum --format standard-quiet -- -race -timeout 20m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZTIME (20s) each
 	hack/test/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: ## The benchmarks, against their budgets
-	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 30m $(TESTFLAGS) ./test/bench/...
+bench: ## Every benchmark for BENCHTIME (1s) each
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 30m $(TESTFLAGS) \
+		$$(grep -rlE '^func Benchmark' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
 
 .PHONY: images
 images: ## The two container images, as archives in bin/, without a Docker daemon
