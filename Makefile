@@ -25,7 +25,7 @@ help: ## Show this list
 
 .PHONY: run
 run: ## The SCIM server on config/samples, without a cluster, in seconds
-	go run ./cmd/scimserver --manifests config/samples --data .run/data --log-format text
+	go run ./cmd/scimserver --manifests config/samples --tenant contoso --data .run/data --log-format text
 
 .PHONY: demo
 demo: ## The whole story on a cluster of its own; stays until Ctrl-C
@@ -88,7 +88,7 @@ verify-generated: ## What `make generate` writes is what stands here
 .PHONY: verify-modules
 verify-modules: ## go.mod and go.sum are tidy
 	go mod tidy -diff
-	go -C hack/verify mod tidy -diff
+	for module in hack/tools hack/verify hack/image; do go -C $$module mod tidy -diff; done
 
 .PHONY: verify-scripts
 verify-scripts: ## Shell scripts parse, and shellcheck agrees where it is installed
