@@ -11,10 +11,11 @@ export TENANTRY_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tenantry
 tool := go tool -modfile=hack/verify/go.mod
 
 # What people may set, as in: make test PACKAGES=./controllers/... TESTFLAGS='-run Rights -v'
-PACKAGES  ?= ./...
-TESTFLAGS ?=
-FUZZTIME  ?= 20s
-BENCHTIME ?= 1s
+PACKAGES   ?= ./...
+TESTFLAGS  ?=
+FUZZTIME   ?= 20s
+BENCHTIME  ?= 1s
+BENCHFLAGS ?=
 
 .PHONY: help
 help: ## Show this list
@@ -56,7 +57,11 @@ fuzz: ## Every fuzz target for FUZZTIME (20s) each
 	hack/test/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: ## Every benchmark for BENCHTIME (1s) each
+bench: ## The built server against its budgets, as ratios in one run
+	go run ./test/bench $(BENCHFLAGS)
+
+.PHONY: microbench
+microbench: ## Every Go benchmark for BENCHTIME (1s) each
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 30m $(TESTFLAGS) \
 		$$(grep -rlE '^func Benchmark' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
 
