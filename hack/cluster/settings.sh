@@ -27,7 +27,7 @@ fail() {
 # reused after a crash, hence the look at what runs there.
 node_pid() {
 	local pid
-	pid=$(cat "$pid_file" 2>/dev/null) && grep -qsF "$here/node" <(tr '\0' ' ' <"/proc/$pid/cmdline") && echo "$pid"
+	pid=$(cat "$pid_file" 2>/dev/null) && grep -qsF "/node inside $state " <(tr '\0' ' ' <"/proc/$pid/cmdline") && echo "$pid"
 }
 
 require_root() {
