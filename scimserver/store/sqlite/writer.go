@@ -97,15 +97,21 @@ func (w *writer) transact(first *update, limit int) (group []*update, err error)
 		return group, err
 	}
 	var changed changes
-	for {
-		if err := w.apply(group[len(group)-1], &changed); err != nil {
+	if err := w.apply(first, &changed); err != nil {
+		return group, w.fail(err)
+	}
+	if first.err != nil {
+		// It had the transaction to itself so far, which spares the usual case a savepoint and a large one its journal.
+		if err := w.exec("ROLLBACK"); err != nil {
 			return group, w.fail(err)
 		}
-		next := w.next(len(group) < limit)
-		if next == nil {
-			break
-		}
+		return group, nil
+	}
+	for next := w.next(limit > 1); next != nil; next = w.next(len(group) < limit) {
 		group = append(group, next)
+		if err := w.applyInside(next, &changed); err != nil {
+			return group, w.fail(err)
+		}
 	}
 	if err := w.exec("COMMIT"); err != nil {
 		return group, w.fail(err)
@@ -138,23 +144,31 @@ func (w *writer) next(wanted bool) *update {
 func (w *writer) apply(u *update, all *changes) error {
 	tx := &transaction{reader: w.reader, paths: &w.paths}
 	tx.reader.broken = &tx.broken
+	u.err = call(u.change, tx)
+	tx.ended = true
+	switch {
+	case tx.broken != nil:
+		return tx.broken
+	case u.err == nil:
+		all.append(&tx.changes)
+	case tx.numbered:
+		w.paths.forget()
+	}
+	return nil
+}
+
+// applyInside runs one update in a savepoint, so that its error does not take along those before it.
+func (w *writer) applyInside(u *update, all *changes) error {
 	if err := w.exec("SAVEPOINT change"); err != nil {
 		return err
 	}
-	u.err = call(u.change, tx)
-	tx.ended = true
-	if tx.broken != nil {
-		return tx.broken
+	if err := w.apply(u, all); err != nil {
+		return err
 	}
 	if u.err != nil {
-		if tx.numbered {
-			w.paths.forget()
-		}
 		if err := w.exec("ROLLBACK TO change"); err != nil {
 			return err
 		}
-	} else {
-		all.append(&tx.changes)
 	}
 	return w.exec("RELEASE change")
 }
