@@ -98,8 +98,12 @@ watch_build() {
 	local pid=$1 label=$2 log=$3 total=$4 expected=$5 later=$6 begun=$SECONDS took left line shown=0
 	while kill -0 "$pid" 2>/dev/null; do
 		took=$((SECONDS - begun))
-		left=$((expected > took ? expected - took : 5))
-		line="$label: $(clock $took), $(wc -l <"$log") of at most $total packages compiled; about $(clock $((left + later))) left in all"
+		if [ $took -lt "$expected" ]; then
+			left="about $(clock $((expected - took + later))) left in all"
+		else
+			left="longer than the usual $(clock "$expected"), this machine is slow or busy; about $(clock "$later") after it"
+		fi
+		line="$label: $(clock $took), $(wc -l <"$log") of at most $total packages compiled; $left"
 		if [ -t 2 ]; then
 			printf '\r\033[K%s' "$line" >&2
 		elif [ $((took / 15)) -ge $shown ] && [ $took -gt 0 ]; then
