@@ -144,12 +144,13 @@ func TestAConflictOnCreateIsLookedUpAndAdopted(t *testing.T) {
 
 func TestACreateWhoseAnswerWasLostIsAdoptedInTheNextCycle(t *testing.T) {
 	w := newWorld(t, small())
-	lost := true
-	w.server.Lose = func(r *http.Request) bool { return lost && r.Method == "POST" && r.URL.Path == "/scim/Users" }
+	var lost atomic.Bool
+	lost.Store(true)
+	w.server.Lose = func(r *http.Request) bool { return lost.Load() && r.Method == "POST" && r.URL.Path == "/scim/Users" }
 	if r := w.cycle(); r.Failed[wire.HostUnreachable] != 3 || r.Escrowed != 3 {
 		t.Fatalf("failed %v, in escrow %d", r.Failed, r.Escrowed)
 	}
-	lost = false
+	lost.Store(false)
 	w.cycleOK()
 	w.verifyOK()
 	if users, _ := w.count(); users != 3 {
@@ -381,7 +382,7 @@ func TestOnDemandIsLegacyTakesFiveMembersAndDoesNotRestore(t *testing.T) {
 		group.Members = append(group.Members, u.ObjectID)
 	}
 	var patches []string
-	w.server.Intercept = func(_ http.ResponseWriter, r *http.Request) bool {
+	recordPatches := func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method == "PATCH" {
 			var text bytes.Buffer
 			record(t, &text, r)
@@ -389,6 +390,7 @@ func TestOnDemandIsLegacyTakesFiveMembersAndDoesNotRestore(t *testing.T) {
 		}
 		return false
 	}
+	w.server.Set(func(s *fakescim.Server) { s.Intercept = recordPatches })
 	demand := func(id string) *entra.Report {
 		t.Helper()
 		r, err := w.service.ProvisionOnDemand(context.Background(), c, id)

@@ -17,7 +17,7 @@ import (
 // Object is a resource as JSON.
 type Object = map[string]any
 
-// Server is the double. Base path is "/scim".
+// Server is the double. Base path is "/scim". Its fields are set before the first request, or by Set.
 type Server struct {
 	// Token that is asked for.
 	Token string
@@ -43,12 +43,22 @@ func (s *Server) Edit(do func(users, groups map[string]Object)) {
 	do(s.kinds["Users"], s.kinds["Groups"])
 }
 
+// Set changes the server's fields while requests come in.
+func (s *Server) Set(change func(*Server)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.Intercept != nil && s.Intercept(w, r) {
+	s.mu.Lock()
+	token, intercept, lose := s.Token, s.Intercept, s.Lose
+	s.mu.Unlock()
+	if intercept != nil && intercept(w, r) {
 		return
 	}
-	if r.Header.Get("Authorization") != "Bearer "+s.Token {
+	if r.Header.Get("Authorization") != "Bearer "+token {
 		fail(w, http.StatusUnauthorized, "", "wrong token")
 		return
 	}
@@ -62,7 +72,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status, body := s.answer(r, kind, id, all)
-	if s.Lose != nil && s.Lose(r) {
+	if lose != nil && lose(r) {
 		panic(http.ErrAbortHandler)
 	}
 	switch status {
