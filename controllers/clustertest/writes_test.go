@@ -8,11 +8,13 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/testenv"
@@ -122,6 +124,79 @@ func TestAnOperatorThatJustStartedWritesNothingToASettledTenant(t *testing.T) {
 	}
 	if requests := second.Requests.In(w.namespace); len(requests) > 0 {
 		t.Errorf("the new operator made %d requests, want none: %v", len(requests), requests)
+	}
+}
+
+// bug class 19: two leaders, or none after one went.
+func TestOfTwoOperatorsOneLeadsAndTheOtherTakesOver(t *testing.T) {
+	t.Parallel()
+	elect := func(o *manager.Options) {
+		o.LeaderElection, o.LeaderElectionReleaseOnCancel = true, true
+		o.LeaderElectionID, o.LeaderElectionNamespace = "operator.provisioning.tenantry.dev", "tenantry-system"
+	}
+	log := &buffer{}
+	first, err := cluster.StartOperator(t.Context(), testenv.Options(entra.URL), logTo(log), elect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leads := func(o *testenv.Operator) string {
+		select {
+		case <-o.Elected:
+			return ""
+		default:
+			return "it does not lead"
+		}
+	}
+	w := newWorld(t)
+	w.eventually("the first operator is elected", func() string { return leads(first) })
+	second, err := cluster.StartOperator(t.Context(), testenv.Options(entra.URL), logTo(log), elect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if leads(second) == "" {
+		t.Error("both operators lead")
+	}
+	if err := first.Stop(); err != nil {
+		t.Error(err)
+	}
+	w.eventually("the second operator takes over", func() string { return leads(second) })
+	if err := second.Stop(); err != nil {
+		t.Error(err)
+	}
+	if strings.Contains(log.String(), "forbidden") {
+		t.Errorf("the operator lacks a right to elect a leader:\n%s", log.String())
+	}
+}
+
+func TestTransitionsAreToldByEventsOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	w.settled()
+	told := func() map[string]int {
+		var list eventsv1.EventList
+		if err := w.List(t.Context(), &list, client.InNamespace(w.namespace)); err != nil {
+			t.Fatal(err)
+		}
+		count := map[string]int{}
+		for _, event := range list.Items {
+			if event.Regarding.Name == "contoso" && event.Regarding.Kind == "ProvisioningTenant" {
+				count[event.Type+" "+event.Reason]++
+			}
+		}
+		return count
+	}
+	w.eventually("the events arrive", func() string {
+		if got := told(); got["Normal Ready"] == 0 || got["Normal Issued"] == 0 {
+			return fmt.Sprint(got)
+		}
+		return ""
+	})
+	for event, n := range told() {
+		if n != 1 {
+			t.Errorf("%q was told %d times", event, n)
+		}
 	}
 }
 

@@ -51,13 +51,15 @@ func Options(authority string) controllers.Options {
 type Operator struct {
 	// Requests counts what it asked of the API server.
 	Requests *Requests
+	// Elected is closed when it leads, at once where nothing is elected.
+	Elected <-chan struct{}
 
 	cancel context.CancelFunc
 	ended  chan error
 }
 
 // StartOperator runs the operator as the ServiceAccount of config/rbac until Stop.
-func (c *Cluster) StartOperator(ctx context.Context, options controllers.Options, log logr.Logger) (*Operator, error) {
+func (c *Cluster) StartOperator(ctx context.Context, options controllers.Options, log logr.Logger, change ...func(*manager.Options)) (*Operator, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	operator := &Operator{Requests: &Requests{}, cancel: cancel, ended: make(chan error, 1)}
 	scheme, err := controllers.NewScheme()
@@ -70,15 +72,20 @@ func (c *Cluster) StartOperator(ctx context.Context, options controllers.Options
 	}
 	restConfig := c.AsServiceAccount(operatorNamespace, operatorAccount)
 	restConfig.Wrap(operator.Requests.wrap)
-	mgr, err := ctrl.NewManager(restConfig, manager.Options{
+	managerOptions := manager.Options{
 		Scheme: scheme, Cache: cacheOptions, Logger: log,
 		Metrics: metricsserver.Options{BindAddress: "0"},
 		// Several operators live in one test process.
 		Controller: config.Controller{SkipNameValidation: new(true)},
-	})
+	}
+	for _, f := range change {
+		f(&managerOptions)
+	}
+	mgr, err := ctrl.NewManager(restConfig, managerOptions)
 	if err != nil {
 		return operator, fmt.Errorf("make the operator: %w", err)
 	}
+	operator.Elected = mgr.Elected()
 	if err := controllers.Setup(ctx, mgr, options); err != nil {
 		return operator, err
 	}
