@@ -76,13 +76,16 @@ kubectl -n customers wait --for=condition=Ready ptenant --all --timeout=180s
 kubectl -n customers get ptenant
 
 token_of() { kubectl -n customers get secret "$1-credentials" -o jsonpath='{.data.token}' | base64 -d; }
-url_of() { kubectl -n customers get ptenant "$1" -o jsonpath='{.status.tenantURL}'; }
+declare -A url
+for tenant in contoso fabrikam; do
+	url[$tenant]=$(kubectl -n customers get ptenant "$tenant" -o jsonpath='{.status.tenantURL}')
+done
 
 # provision TENANT CYCLES: what the provisioning service of the company's Entra tenant does in so many cycles.
 provision() {
 	local tenant=$1 cycles=$2
 	shift 2
-	in_cluster "$work/bin/entra" --url "$(url_of "$tenant")" --token-file "$work/$tenant.token" --ca-file "$authority" \
+	in_cluster "$work/bin/entra" --url "${url[$tenant]}" --token-file "$work/$tenant.token" --ca-file "$authority" \
 		--name "${tenant^}" --users $users --groups $groups --seed "${seed[$tenant]}" --dialect "${dialect[$tenant]}" --set "${marked[$tenant]}" \
 		--state "$work/$tenant.state" --cycles "$cycles" "$@"
 }
@@ -97,7 +100,7 @@ for tenant in contoso fabrikam; do
 done
 
 step "contoso's door with fabrikam's token"
-if in_cluster "$work/bin/entra" --url "$(url_of contoso)" --token-file "$work/fabrikam.token" --ca-file "$authority" \
+if in_cluster "$work/bin/entra" --url "${url[contoso]}" --token-file "$work/fabrikam.token" --ca-file "$authority" \
 	--cycles 0 >"$work/foreign.txt" 2>&1; then
 	cat "$work/foreign.txt"
 	fail "contoso's server let fabrikam's token in"
@@ -113,7 +116,31 @@ done
 kubectl -n customers wait udef --all --for=condition=Ready --timeout=60s >/dev/null
 kubectl -n customers get ptenant,udef
 
+# A tenant must outlive the API server, its own restart included: its server goes on with the last known good settings.
+bad_day() {
+	hack/cluster/component stop kube-apiserver
+	# The brackets keep the pattern from finding this very command.
+	in_cluster bash -c 'for p in /proc/[0-9]*; do
+		if grep -qszxe "--tenant=[c]ontoso" "$p/cmdline"; then kill -KILL "${p#/proc/}" && echo "killed the server of contoso"; fi
+	done' | grep . || fail "found no server of contoso to kill"
+	local deadline=$((SECONDS + 90))
+	until provision contoso 0 >"$work/away.txt" 2>&1; do
+		[ $SECONDS -lt $deadline ] || { cat "$work/away.txt"; fail 'contoso is not served while the API server is away'; }
+		sleep 0.5
+	done
+	if kubectl get --raw=/readyz >/dev/null 2>&1; then fail 'the API server was there all the time'; fi
+	provision contoso 1
+	hack/cluster/component start kube-apiserver
+	deadline=$((SECONDS + 90))
+	until kubectl -n customers wait --for=condition=Ready ptenant --all --timeout=30s 2>/dev/null; do
+		[ $SECONDS -lt $deadline ] || fail 'the tenants are not Ready after the API server came back'
+		sleep 0.5
+	done
+}
+
 if [ -n "$check" ]; then
+	step 'a bad day: the Kubernetes API goes away, a server is killed, and Entra knows nothing of it'
+	bad_day
 	step 'everything ended as it should'
 	exit 0
 fi
