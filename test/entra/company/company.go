@@ -189,7 +189,7 @@ func (c *Company) Clone() *Company {
 
 // Read takes a company from JSON and checks it: every object needs an objectId of its own, every user a
 // userPrincipalName, and every reference has to lead somewhere. An unknown field is an error, so that a misspelt one is
-// not silently ignored.
+// not silently ignored. Without domains, the first user's is the company's.
 func Read(r io.Reader) (*Company, error) {
 	d := json.NewDecoder(r)
 	d.DisallowUnknownFields()
@@ -200,7 +200,20 @@ func Read(r io.Reader) (*Company, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("reading the company: %w", err)
 	}
+	if len(c.Domains) == 0 {
+		c.Domains = []string{c.domain()}
+	}
 	return &c, nil
+}
+
+// domain is that of the first user, where later joiners get their names.
+func (c *Company) domain() string {
+	for _, u := range c.Users {
+		if _, domain, ok := strings.Cut(u.UserPrincipalName, "@"); ok && domain != "" {
+			return domain
+		}
+	}
+	return "contoso.test"
 }
 
 // Validate checks what [Read] promises.
@@ -208,6 +221,9 @@ func (c *Company) Validate() error {
 	ids := map[string]string{}
 	upns := map[string]bool{}
 	for i, u := range c.Users {
+		if u == nil {
+			return fmt.Errorf("users[%d] is null", i)
+		}
 		switch upn := strings.ToLower(u.UserPrincipalName); {
 		case u.ObjectID == "":
 			return fmt.Errorf("users[%d] has no objectId", i)
@@ -223,6 +239,8 @@ func (c *Company) Validate() error {
 	}
 	for i, g := range c.Groups {
 		switch {
+		case g == nil:
+			return fmt.Errorf("groups[%d] is null", i)
 		case g.ObjectID == "":
 			return fmt.Errorf("groups[%d] has no objectId", i)
 		case ids[g.ObjectID] != "":
