@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"runtime"
 	"strconv"
 	"strings"
 )
@@ -36,4 +37,11 @@ func (s *Store) Plans(ctx context.Context) (map[string][]string, error) {
 func (s *Store) LimitPages(n int) error {
 	_, err := s.writer.conn.ExecContext(context.Background(), "PRAGMA max_page_count = "+strconv.Itoa(n))
 	return err
+}
+
+// AwaitQueue returns when so many updates wait.
+func (s *Store) AwaitQueue(n int) {
+	for len(s.writer.queue) < n {
+		runtime.Gosched()
+	}
 }

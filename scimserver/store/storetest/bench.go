@@ -229,27 +229,30 @@ func benchMembers(b *testing.B, s store.Store) {
 			}
 		})
 	}
-	b.Run("thousand/group=100000", func(b *testing.B) {
-		Clients(b, 1, func(i int) error {
-			var chunk []store.Member
-			var ids []string
-			for n := range 1000 {
-				m := strings.Replace(id(1_000_000+n*97), "-8000-", "-8002-", 1)
-				chunk, ids = append(chunk, store.Member{ID: m, Kind: store.User}), append(ids, m)
-			}
-			return s.Update(context.Background(), func(tx store.Tx) (err error) {
-				if _, err := tx.Kinds(context.Background(), ids); err != nil {
+	// A thousand who stand next to each other in the order of ids, as those do who came together, or each among a hundred others.
+	for name, distance := range map[string]int{"together": 1, "scattered": 97} {
+		b.Run("thousand/"+name+"/group=100000", func(b *testing.B) {
+			Clients(b, 1, func(i int) error {
+				var chunk []store.Member
+				var ids []string
+				for n := range 1000 {
+					m := strings.Replace(id(1_000_000+n*distance), "-8000-", "-8002-", 1)
+					chunk, ids = append(chunk, store.Member{ID: m, Kind: store.User}), append(ids, m)
+				}
+				return s.Update(context.Background(), func(tx store.Tx) (err error) {
+					if _, err := tx.Kinds(context.Background(), ids); err != nil {
+						return err
+					}
+					if i%2 == 1 {
+						_, err = tx.AddMembers(context.Background(), id(3), chunk)
+					} else {
+						_, err = tx.RemoveMembers(context.Background(), id(3), ids)
+					}
 					return err
-				}
-				if i%2 == 1 {
-					_, err = tx.AddMembers(context.Background(), id(3), chunk)
-				} else {
-					_, err = tx.RemoveMembers(context.Background(), id(3), ids)
-				}
-				return err
+				})
 			})
 		})
-	})
+	}
 	b.Run("read/group=100000", func(b *testing.B) {
 		Clients(b, 1, func(int) error {
 			all, err := s.Members(context.Background(), id(3))
