@@ -3,7 +3,6 @@ package manifests
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"os"
 	"path/filepath"
@@ -295,111 +294,6 @@ func TestTheTenantIsChosenByNameAndNamespace(t *testing.T) {
 		case s.Tenant.Namespace+"/"+s.Tenant.Name != test.want:
 			t.Errorf("%+v: %s/%s", test, s.Tenant.Namespace, s.Tenant.Name)
 		}
-	}
-}
-
-func TestATokenThatIsMissingIsCreatedOnceForItsOwnerOnly(t *testing.T) {
-	log := &log{}
-	o := options(t, map[string]string{"a.yaml": contoso}, func(o *Options) { o.Log = log.logger() })
-	first, err := load(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(o.DataDir, "contoso.token")
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Fatalf("%v %v", info, err)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secretToken := strings.TrimSpace(string(data))
-	second, err := load(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range []*settings.Snapshot{first, second} {
-		if v, ok := s.Verifiers.Find(secretToken); !ok || v.Role != token.RoleProvisioner || len(s.Verifiers.Verifiers) != 1 {
-			t.Errorf("the token in the file is not let in: %+v", s.Verifiers)
-		}
-	}
-	if log.count(path) != 2 || log.count(secretToken) != 0 {
-		t.Error("the log must have the path and not the token")
-	}
-}
-
-func TestATokenThatIsGivenIsNotCreated(t *testing.T) {
-	given, other := newToken(t), newToken(t)
-	set := token.Set{Verifiers: []token.Verifier{token.NewVerifier(given, token.RoleProvisioner, time.Unix(0, 0))}}
-	encoded, err := set.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret := func(name, field, value string) string {
-		return "\napiVersion: v1\nkind: Secret\nmetadata: {name: " + name + ", namespace: customers}\n" + field + ": " + value + "\n"
-	}
-	base64Of := base64.StdEncoding.EncodeToString
-	for name, manifest := range map[string]string{
-		"stringData of the credentials":            secret("contoso-credentials", "stringData", "{token: "+given+", tenantURL: x}"),
-		"data of the credentials":                  secret("contoso-credentials", "data", "{token: "+base64Of([]byte(given))+"}"),
-		"a block of text":                          secret("contoso-credentials", "stringData", "\n  token: |\n    "+given),
-		"data of the verifiers":                    secret("contoso-verifier", "data", "{verifiers.json: "+base64Of(encoded)+"}"),
-		"stringData of the verifiers":              secret("contoso-verifier", "stringData", "{verifiers.json: '"+string(encoded)+"'}"),
-		"verifiers go before credentials":          join(secret("contoso-credentials", "stringData", "{token: "+other+"}"), secret("contoso-verifier", "data", "{verifiers.json: "+base64Of(encoded)+"}")),
-		"another tenant's Secret is not looked at": join(secret("contoso-credentials", "stringData", "{token: "+given+"}"), secret("fabrikam-verifier", "strange", "{}")),
-	} {
-		t.Run(name, func(t *testing.T) {
-			o := options(t, map[string]string{"a.yaml": join(contoso, manifest)})
-			s, err := load(o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, ok := s.Verifiers.Find(given); !ok || len(s.Verifiers.Verifiers) != 1 {
-				t.Errorf("verifiers %+v", s.Verifiers)
-			}
-			if entries, err := os.ReadDir(o.DataDir); err != nil || len(entries) != 0 {
-				t.Errorf("the data folder has %v (%v)", entries, err)
-			}
-		})
-	}
-}
-
-func TestATokenThatIsNoneIsRefusedAndNeverShown(t *testing.T) {
-	given := newToken(t)
-	mistyped := given[:len(given)-1] + "?"
-	head := "\napiVersion: v1\nkind: Secret\nmetadata: {name: contoso-credentials, namespace: customers}\n"
-	malformed := "not a Tenantry token: expected tnt_ followed by 49 letters and digits with a matching checksum"
-	for name, test := range map[string]struct{ manifest, file, want string }{
-		"mistyped":         {head + "stringData: {token: '" + mistyped + "'}", "", "a.yaml, document 2: Secret contoso-credentials: key token: " + malformed + "; leave the Secret out and a token is created"},
-		"in another key":   {head + "stringData: {Token: " + given + "}", "", "a.yaml, document 2: Secret contoso-credentials: key token: " + malformed + "; leave the Secret out and a token is created"},
-		"not in base64":    {head + "data: {token: '" + given + "'}", "", "a.yaml, document 2: Secret contoso-credentials: illegal base64 data at input byte 3"},
-		"in another field": {head + "token: " + given, "", `a.yaml, document 2: Secret contoso-credentials: unknown field "token"`},
-		"not a map":        {head + "stringData: " + given, "", "a.yaml, document 2: Secret contoso-credentials: stringData: must be map, not string"},
-		"twice":            {head + "stringData: {token: " + given + ", token: " + given + "}", "", `a.yaml, document 2: yaml: line 11: key "token" already set in map`},
-		"no YAML":          {head + "stringData: {token: " + given, "", "a.yaml, document 2: yaml: line 11: did not find expected ',' or '}'"},
-		"verifiers":        {strings.Replace(head, "credentials", "verifier", 1) + "stringData: {verifiers.json: '" + given + "'}", "", "a.yaml, document 2: Secret contoso-verifier: key verifiers.json: read verifiers: invalid character 'n' in literal true (expecting 'r')"},
-		"a damaged file":   {"", mistyped, malformed + "; delete the file and a token is created"},
-		"a truncated file": {"", "", malformed + "; delete the file and a token is created"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			o := options(t, map[string]string{"a.yaml": join(contoso, test.manifest)})
-			want := o.Dir + ": " + test.want
-			if test.manifest == "" {
-				write(t, o.DataDir, map[string]string{"contoso.token": test.file})
-				want = o.Dir + ": " + filepath.Join(o.DataDir, "contoso.token") + ": " + test.want
-			}
-			_, err := load(o)
-			if err == nil {
-				t.Fatal("it was taken")
-			}
-			if err.Error() != want {
-				t.Errorf("the error is\n%s\nwant\n%s", err, want)
-			}
-			if strings.Contains(err.Error(), given[10:30]) {
-				t.Errorf("the token is in the error: %s", err)
-			}
-		})
 	}
 }
 

@@ -1,0 +1,135 @@
+package kubernetes
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/settings"
+)
+
+func TestTheServerGoesOnWithTheAPIAwayAlsoAfterARestartAndCatchesUp(t *testing.T) {
+	t.Parallel()
+	api, dir := newFakeAPI(t), t.TempDir()
+	secret, secretToken := verifiers(t)
+	api.put(verifierPath, secret)
+	api.put("userdefaults/a", defaults("a", 1))
+	api.put(tenantPath, tenant(naming("a")))
+	source, stop := run(t, api, dir, &log{})
+	wait(t, source, "with a", withNames("a"))
+	until(t, "the settings are kept", func() bool { _, err := os.Stat(filepath.Join(dir, LastKnownGoodFile)); return err == nil })
+
+	api.stop()
+	if s := source.Current(); names(s) != "a" {
+		t.Error("the snapshot was lost with the API")
+	}
+	stop()
+
+	log := &log{}
+	source, _ = run(t, api, dir, log, func(s *Source) { s.startBound = time.Hour })
+	s := wait(t, source, "from the file", anySnapshot)
+	if _, ok := s.Verifiers.Find(secretToken); !ok || names(s) != "a" || s.BaseURL() != "https://contoso.example.com/scim/v2" {
+		t.Errorf("the restarted server has defaults %q and base %s", names(s), s.BaseURL())
+	}
+	until(t, "the absence is logged", func() bool { return log.count("serving with the last known good ones") == 1 })
+
+	api.put("userdefaults/b", defaults("b", 2))
+	api.put(tenantPath, tenant(naming("a", "b")))
+	api.start()
+	wait(t, source, "with both", withNames("b a"))
+	until(t, "the file has both", func() bool { return strings.Contains(fileContent(t, dir), `"name":"b"`) })
+}
+
+func TestAnAPIServerThatHangsDoesNotHoldUpARestart(t *testing.T) {
+	t.Parallel()
+	api, dir := newFakeAPI(t), t.TempDir()
+	secret, secretToken := verifiers(t)
+	api.put(verifierPath, secret)
+	api.put(tenantPath, tenant())
+	source, stop := run(t, api, dir, &log{})
+	wait(t, source, "at all", anySnapshot)
+	stop()
+
+	api.answer("provisioningtenants", hang)
+	source, _ = run(t, api, dir, &log{}, func(s *Source) { s.startBound = time.Millisecond })
+	s := wait(t, source, "from the file", anySnapshot)
+	if _, ok := s.Verifiers.Find(secretToken); !ok {
+		t.Error("the token is not let in")
+	}
+	api.put(tenantPath, tenant(func(t *v1alpha1.ProvisioningTenant) { t.Spec.DisplayName = "second" }))
+	api.answer("provisioningtenants", 0)
+	wait(t, source, "from the API", func(s *settings.Snapshot) bool { return s.Tenant.Spec.DisplayName == "second" })
+}
+
+func TestTheFileIsForItsOwnerHoldsNoTokenAndIsNotWrittenForNothing(t *testing.T) {
+	t.Parallel()
+	api, dir := newFakeAPI(t), t.TempDir()
+	secret, secretToken := verifiers(t)
+	api.put(verifierPath, secret)
+	api.put(tenantPath, tenant())
+	source, stop := run(t, api, dir, &log{})
+	wait(t, source, "at all", anySnapshot)
+	stop()
+
+	path := filepath.Join(dir, LastKnownGoodFile)
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v", before.Mode())
+	}
+	if strings.Contains(fileContent(t, dir), secretToken) {
+		t.Error("the token is in the file")
+	}
+
+	source, stop = run(t, api, dir, &log{})
+	wait(t, source, "at all", anySnapshot)
+	stop()
+	// A new file would have another inode.
+	if after, err := os.Stat(path); err != nil || !os.SameFile(before, after) {
+		t.Errorf("the file was written again without a change (%v)", err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("the folder has %v (%v)", entries, err)
+	}
+}
+
+func TestAFileThatCannotBeUsedIsReportedAndReplaced(t *testing.T) {
+	t.Parallel()
+	other, err := encode(&settings.Snapshot{Tenant: tenant(func(t *v1alpha1.ProvisioningTenant) { t.Name = "fabrikam" })})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct{ content, want string }{
+		"half a file":          {`{"tenant":{"metadata":{"name":"contoso"`, "unexpected end of JSON input"},
+		"empty":                {``, "unexpected end of JSON input"},
+		"without a tenant":     {`{"verifiers":{}}`, "there is no tenant in it"},
+		"with a damaged hash":  {`{"tenant":{},"verifiers":{"verifiers":[{"id":"token-1","sha256":"abc"}]}}`, "has no SHA-256"},
+		"of another tenant":    {string(other), "it is of tenant customers/fabrikam"},
+		"without verifiers":    {`{"tenant":{"metadata":{"name":"contoso","namespace":"customers"}}}`, "read verifiers"},
+		"of something strange": {`[]`, "cannot unmarshal array"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api, dir := newFakeAPI(t), t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, LastKnownGoodFile), []byte(test.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			log := &log{}
+			source, _ := run(t, api, dir, log)
+			until(t, "it is logged", func() bool { return log.count(test.want) == 1 })
+			if source.Current() != nil {
+				t.Error("it was published")
+			}
+			secret, _ := verifiers(t)
+			api.put(verifierPath, secret)
+			api.put(tenantPath, tenant())
+			wait(t, source, "from the API", anySnapshot)
+			until(t, "the file is whole", func() bool { _, err := decode([]byte(fileContent(t, dir))); return err == nil })
+		})
+	}
+}

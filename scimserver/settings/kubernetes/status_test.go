@@ -1,0 +1,76 @@
+package kubernetes
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/settings"
+)
+
+func TestStatusIsReportedWhenItChangedAndOnlyTheServersParts(t *testing.T) {
+	t.Parallel()
+	api := newFakeAPI(t)
+	secret, _ := verifiers(t)
+	api.put(verifierPath, secret)
+	standing := v1alpha1.DirectoryStatus{Users: 3, Defaults: []v1alpha1.DefaultsCount{{Name: "a", MatchedUsers: 3}, {Name: "b"}}}
+	at := metav1.NewTime(time.Unix(1700000000, 0).UTC())
+	api.put(tenantPath, tenant(func(t *v1alpha1.ProvisioningTenant) {
+		t.Status.Directory, t.Status.Activity = &standing, &v1alpha1.ActivityStatus{LastRequestTime: &at}
+	}))
+	source, _ := run(t, api, t.TempDir(), &log{})
+	wait(t, source, "at all", anySnapshot)
+
+	report := func(directory v1alpha1.DirectoryStatus, activity v1alpha1.ActivityStatus) {
+		t.Helper()
+		if err := source.ReportStatus(t.Context(), directory, activity); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect := func(want ...string) {
+		t.Helper()
+		if got := api.patched(); !slices.Equal(got, want) {
+			t.Errorf("patches\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+	report(standing, v1alpha1.ActivityStatus{})
+	slices.Reverse(standing.Defaults)
+	report(standing, v1alpha1.ActivityStatus{LastRequestTime: &at})
+	expect()
+
+	first := `{"status":{"directory":{"users":4,"activeUsers":0,"groups":0,"memberships":0,"defaults":null},"activity":{"lastRequestTime":"2023-11-14T22:13:20Z"}}}`
+	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
+	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
+	expect(first)
+
+	api.answer("provisioningtenants", 403)
+	if err := source.ReportStatus(t.Context(), v1alpha1.DirectoryStatus{}, v1alpha1.ActivityStatus{}); err == nil || !strings.Contains(err.Error(), "report the status of tenant customers/contoso") {
+		t.Errorf("error %v", err)
+	}
+	api.answer("provisioningtenants", 0)
+	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
+	expect(first)
+
+	// A tenant of the same name that is made anew has nothing in its status.
+	api.put(tenantPath, tenant(func(t *v1alpha1.ProvisioningTenant) { t.UID = "uid-2"; t.Generation = 9 }))
+	wait(t, source, "of the new tenant", func(s *settings.Snapshot) bool { return s.Tenant.UID == types.UID("uid-2") })
+	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
+	expect(first, first)
+}
+
+func TestAMergePatchOfAStatusIsJSON(t *testing.T) {
+	t.Parallel()
+	patch, err := mergePatch(&v1alpha1.DirectoryStatus{Defaults: []v1alpha1.DefaultsCount{{Name: "b"}, {Name: "a"}}}, &v1alpha1.ActivityStatus{})
+	if err != nil || !json.Valid(patch) {
+		t.Fatal(string(patch), err)
+	}
+	if got, want := string(patch), `"defaults":[{"name":"a","generation":0,"matchedUsers":0,"appliedUsers":0},{"name":"b",`; !strings.Contains(got, want) {
+		t.Errorf("%s has no %s", got, want)
+	}
+}
