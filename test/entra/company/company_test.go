@@ -57,23 +57,27 @@ func TestALifeGoesOnAfterBeingWrittenAndRead(t *testing.T) {
 }
 
 func TestACompanyStaysSoundThroughItsLife(t *testing.T) {
-	for _, size := range []Size{{Users: 300, Groups: 40}, {Users: 3, Groups: 2}, {Users: 1}, {}, {Users: 20}, {Groups: 4}} {
+	for _, size := range []Size{{Users: 300, Groups: 40}, {Users: 50, Groups: 400}, {Users: 3, Groups: 2}, {Users: 1}, {}, {Users: 20}, {Groups: 4}} {
 		c := Generate(size)
 		if len(c.Users) != size.Users || len(c.Groups) != size.Groups {
 			t.Fatalf("%d users, %d groups, asked for %+v", len(c.Users), len(c.Groups), size)
 		}
-		names := map[string]string{}
+		names, groupNames := map[string]string{}, map[string]string{}
 		now := start
 		for range 12 {
 			if err := c.Validate(); err != nil {
 				t.Fatalf("%+v: %v", size, err)
 			}
-			groups := map[string]bool{}
+			groups := map[string]string{}
 			for _, g := range c.Groups {
-				if groups[strings.ToLower(g.DisplayName)] {
-					t.Fatalf("two groups are called %s", g.DisplayName)
+				name := strings.ToLower(g.DisplayName)
+				if groups[name] != "" {
+					t.Fatalf("two groups are called %s", name)
 				}
-				groups[strings.ToLower(g.DisplayName)] = true
+				if owner := groupNames[name]; owner != "" && owner != g.ObjectID {
+					t.Fatalf("%s was the name of another group a moment ago", name)
+				}
+				groups[name] = g.ObjectID
 				if slices.Contains(g.Members, g.ObjectID) {
 					t.Fatalf("%s is its own member", g.DisplayName)
 				}
@@ -87,6 +91,7 @@ func TestACompanyStaysSoundThroughItsLife(t *testing.T) {
 					t.Errorf("%s is no plain mail name", u.MailNickname)
 				}
 			}
+			groupNames = groups
 			managersFormATree(t, c)
 			now = now.AddDate(0, 0, 7)
 			DefaultLife(3).Period(c, now)
@@ -203,4 +208,22 @@ func FuzzRead(f *testing.F) {
 			DefaultLife(1).Period(c, start)
 		}
 	})
+}
+
+// When everything is renamed and as much is founded, no new group takes a name that has just become free.
+func TestANewGroupDoesNotTakeANameThatHasJustBecomeFree(t *testing.T) {
+	c := Generate(Size{Users: 10, Groups: 200})
+	life := Life{GroupRename: 1, GroupFound: 1, GroupDissolve: 0.1}
+	for i := range 4 {
+		before := map[string]string{}
+		for _, g := range c.Groups {
+			before[g.DisplayName] = g.ObjectID
+		}
+		life.Period(c, start.AddDate(0, 0, i))
+		for _, g := range c.Groups {
+			if owner := before[g.DisplayName]; owner != "" && owner != g.ObjectID {
+				t.Fatalf("period %d: %s was the name of another group a moment ago", i+1, g.DisplayName)
+			}
+		}
+	}
 }

@@ -68,7 +68,10 @@ func (l Life) Scaled(factor float64) Life {
 // the recycle bin for [Retention] is purged. No two changes of account state hit the same user in one period.
 func (l Life) Period(c *Company, now time.Time) []Event {
 	c.Period++
-	p := &period{c: c, r: source(l.Seed, c.Period), now: now, touched: map[string]bool{}}
+	p := &period{c: c, r: source(l.Seed, c.Period), now: now, touched: map[string]bool{}, names: map[string]bool{}}
+	for _, g := range c.Groups {
+		p.names[g.DisplayName] = true
+	}
 	p.purge()
 
 	p.users(l.Restore, (*User).SoftDeleted, func(u *User) Kind { u.DeletedAt = time.Time{}; return Restored })
@@ -87,14 +90,7 @@ func (l Life) Period(c *Company, now time.Time) []Event {
 		g.DisplayName = base + " / " + strconv.Itoa(c.Period)
 		p.tell(GroupRenamed, g.ObjectID)
 	})
-	for range share(l.GroupFound, len(c.Groups)) {
-		// A serial beyond the names in use keeps display names unique.
-		g := foundGroup(c, len(departments)+len(projects)*len(places)*c.Period+p.r.IntN(len(projects)), 5, p.r)
-		if !slices.ContainsFunc(c.Groups, func(o *Group) bool { return o.DisplayName == g.DisplayName }) {
-			c.Groups = append(c.Groups, g)
-			p.tell(GroupFounded, g.ObjectID)
-		}
-	}
+	p.found(l.GroupFound)
 	p.move(share(l.Move, len(c.Users)))
 	return p.events
 }
@@ -104,7 +100,10 @@ type period struct {
 	r       *rand.Rand
 	now     time.Time
 	touched map[string]bool
-	events  []Event
+	// names of groups at the start of the period. No new group gets one, even if it has become free since: to a server
+	// that sees both changes at once that would be a conflict.
+	names  map[string]bool
+	events []Event
 }
 
 func (p *period) tell(k Kind, id string) { p.events = append(p.events, Event{k, id}) }
@@ -231,6 +230,19 @@ func (p *period) managers(rate float64) {
 		}
 		u.Manager = manager
 		p.tell(ManagerChanged, u.ObjectID)
+	}
+}
+
+func (p *period) found(rate float64) {
+	round := len(projects) * len(places)
+	for range share(rate, len(p.c.Groups)) {
+		first := len(departments) + round*(1+len(p.names)/round+p.c.Period)
+		g := foundGroup(p.c, first+p.r.IntN(round), 5, p.r)
+		if !p.names[g.DisplayName] {
+			p.names[g.DisplayName] = true
+			p.c.Groups = append(p.c.Groups, g)
+			p.tell(GroupFounded, g.ObjectID)
+		}
 	}
 }
 
