@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/patch"
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -29,10 +30,16 @@ func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, 
 	now := d.now()
 
 	var rec store.Record
+	var names []string
 	compose := func(current *rules) error {
 		document := under(schema.Object{}, arrived)
 		rec = store.Record{Kind: kind, ID: id.String(), Version: 1, Created: now, Modified: now}
-		return d.fill(&rec, document, current, true)
+		seen, err := d.fill(&rec, document, current, true)
+		names = changedNames(rt, nil, seen)
+		if len(members) > 0 {
+			names = append(names, "members")
+		}
+		return err
 	}
 	composed := d.rules.Load()
 	if err := compose(composed); err != nil {
@@ -52,7 +59,7 @@ func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, 
 		if _, err := addMembers(ctx, tx, rec.ID, members); err != nil {
 			return err
 		}
-		return d.log(ctx, tx, caller, OperationCreate, nil, &rec, len(members) > 0)
+		return d.log(ctx, tx, caller, OperationCreate, &rec, names)
 	})
 	if err != nil {
 		return Resource{}, d.sorted(kind, err)
@@ -130,8 +137,9 @@ func (d *Directory) change(ctx context.Context, caller Caller, kind store.Kind, 
 		}
 		rec = old
 		rewritten := false
+		var names []string
 		if c.document != nil {
-			if rewritten, err = d.rewrite(&rec, c.document); err != nil {
+			if rewritten, names, err = d.rewrite(&rec, c.document); err != nil {
 				return err
 			}
 		}
@@ -156,7 +164,10 @@ func (d *Directory) change(ctx context.Context, caller Caller, kind store.Kind, 
 		if err != nil {
 			return err
 		}
-		return d.log(ctx, tx, caller, c.operation, &old, &rec, moved)
+		if moved {
+			names = append(names, "members")
+		}
+		return d.log(ctx, tx, caller, c.operation, &rec, names)
 	})
 	if err != nil {
 		return Resource{}, d.sorted(kind, err)
@@ -164,20 +175,31 @@ func (d *Directory) change(ctx context.Context, caller Caller, kind store.Kind, 
 	return d.resource(&rec)
 }
 
-// rewrite gives rec the values that become returns, and tells whether that changed anything.
-func (d *Directory) rewrite(rec *store.Record, become func(schema.Object) (schema.Object, error)) (changed bool, err error) {
+// rewrite gives rec the values that become returns. It tells whether that changed anything, and the names of what a client
+// sees changed.
+func (d *Directory) rewrite(
+	rec *store.Record, become func(schema.Object) (schema.Object, error),
+) (changed bool, names []string, err error) {
 	current, err := decode(rec.Document)
 	if err != nil {
-		return false, fmt.Errorf("stored %s %s: %w", rec.Kind, rec.ID, err)
+		return false, nil, fmt.Errorf("stored %s %s: %w", rec.Kind, rec.ID, err)
 	}
 	next, err := become(current)
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
 	if patch.Equal(current, next) {
-		return false, nil
+		return false, nil, nil
 	}
-	return true, d.fill(rec, under(schema.Object{}, next), d.rules.Load(), false)
+	before, err := overlaid(rec, current)
+	if err != nil {
+		return false, nil, err
+	}
+	after, err := d.fill(rec, under(schema.Object{}, next), d.rules.Load(), false)
+	if err != nil {
+		return false, nil, err
+	}
+	return true, changedNames(d.Type(rec.Kind), before, after), nil
 }
 
 // changeMembers carries out the changes of a group's members and tells whether any had an effect.
@@ -256,7 +278,7 @@ func (d *Directory) removeMatching(ctx context.Context, tx store.Tx, group strin
 	}
 	var gone []string
 	for _, m := range current {
-		if matchesMember(op.Filter, m) {
+		if filter.MatchElement(op.Filter, schema.Object{"value": m.ID, "type": m.Kind.String()}) {
 			gone = append(gone, m.ID)
 		}
 	}

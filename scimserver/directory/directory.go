@@ -74,9 +74,9 @@ type Resource struct {
 	Version  int64
 	Created  time.Time
 	Modified time.Time
-	// Attributes are the client's and the defaults'; those that the server makes (id, meta, schemas, members, groups) are
-	// not among them.
-	Attributes schema.Object
+	// Document is a JSON object of the client's attributes and the defaults'; those that the server makes (id, meta,
+	// schemas, members, groups) are not among them. It is ready to be sent and must not be modified.
+	Document []byte
 	// Members of a group, where they were asked for.
 	Members []store.Member
 	// Groups that a user or group is a direct member of, where they were asked for.
@@ -91,14 +91,20 @@ type Membership struct {
 
 // resource turns a stored record into what a client may see.
 func (d *Directory) resource(rec *store.Record) (Resource, error) {
-	attributes, err := effective(rec)
-	if err != nil {
-		return Resource{}, err
-	}
-	return Resource{
+	r := Resource{
 		Kind: rec.Kind, ID: rec.ID, Version: rec.Version, Created: rec.Created, Modified: rec.Modified,
-		Attributes: attributes,
-	}, nil
+		Document: rec.Document,
+	}
+	if len(rec.Overlay) > 0 {
+		attributes, err := effective(rec)
+		if err != nil {
+			return Resource{}, err
+		}
+		if r.Document, err = json.Marshal(attributes); err != nil {
+			return Resource{}, fmt.Errorf("encode %s %s: %w", rec.Kind, rec.ID, err)
+		}
+	}
+	return r, nil
 }
 
 // effective returns the client's values and, where the client has none, those that follow a UserDefaults.
@@ -107,6 +113,11 @@ func effective(rec *store.Record) (schema.Object, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stored %s %s: %w", rec.Kind, rec.ID, err)
 	}
+	return overlaid(rec, document)
+}
+
+// overlaid lays the values that follow a UserDefaults under a record's document, which it does not modify.
+func overlaid(rec *store.Record, document schema.Object) (schema.Object, error) {
 	if len(rec.Overlay) == 0 {
 		return document, nil
 	}
@@ -134,11 +145,12 @@ func uniqueAttribute(kind store.Kind) string {
 }
 
 // fill writes everything into rec that follows from the client's values: the unique key, the narrow columns, the
-// defaults that apply and the index. The record's identity, version and times are the caller's.
-func (d *Directory) fill(rec *store.Record, document schema.Object, rules *rules, arriving bool) error {
+// defaults that apply and the index. The record's identity, version and times are the caller's. It returns the attributes
+// as a client will see them.
+func (d *Directory) fill(rec *store.Record, document schema.Object, rules *rules, arriving bool) (seen schema.Object, err error) {
 	key, _ := document[uniqueAttribute(rec.Kind)].(string)
 	if key == "" {
-		return schema.Errorf(schema.InvalidValue, "%s is required and must not be empty", uniqueAttribute(rec.Kind))
+		return nil, schema.Errorf(schema.InvalidValue, "%s is required and must not be empty", uniqueAttribute(rec.Kind))
 	}
 	rec.Key = schema.Fold(key)
 	rec.ExternalID, _ = document["externalId"].(string)
@@ -153,7 +165,7 @@ func (d *Directory) fill(rec *store.Record, document schema.Object, rules *rules
 		rec.Active = active
 	}
 
-	seen := document
+	seen = document
 	rec.Overlay, rec.Matched = nil, ""
 	if rec.Kind == store.User {
 		overlay := rules.apply(rec, document, arriving)
@@ -161,18 +173,18 @@ func (d *Directory) fill(rec *store.Record, document schema.Object, rules *rules
 			seen = laid(overlay, document)
 			encoded, err := json.Marshal(overlay)
 			if err != nil {
-				return fmt.Errorf("encode defaults: %w", err)
+				return nil, fmt.Errorf("encode defaults: %w", err)
 			}
 			rec.Overlay = encoded
 		}
 	}
 	encoded, err := json.Marshal(document)
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", rec.Kind, err)
+		return nil, fmt.Errorf("encode %s: %w", rec.Kind, err)
 	}
 	rec.Document = encoded
 	rec.Index = d.Type(rec.Kind).IndexKeys(seen)
-	return nil
+	return seen, nil
 }
 
 // forFilter is the object that a filter is evaluated on: with the attributes that the server makes.

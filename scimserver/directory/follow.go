@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -98,8 +99,13 @@ func (d *Directory) followUser(ctx context.Context, tx store.Tx, old *store.Reco
 	if err != nil {
 		return fmt.Errorf("stored user %s: %w", old.ID, err)
 	}
+	before, err := overlaid(old, document)
+	if err != nil {
+		return err
+	}
 	next := *old
-	if err := d.fill(&next, document, current, false); err != nil {
+	after, err := d.fill(&next, under(schema.Object{}, document), current, false)
+	if err != nil {
 		return fmt.Errorf("stored user %s: %w", old.ID, err)
 	}
 	visible := !bytes.Equal(next.Overlay, old.Overlay)
@@ -119,7 +125,7 @@ func (d *Directory) followUser(ctx context.Context, tx store.Tx, old *store.Reco
 	}
 	return tx.Append(ctx, store.Entry{
 		Time: now, Client: "defaults", Kind: store.User, ResourceID: next.ID, Operation: OperationDefaults,
-		Attributes: changedNames(d.users, old, &next), Defaults: next.Defaults, Outcome: OutcomeSuccess,
+		Attributes: changedNames(d.users, before, after), Defaults: next.Defaults, Outcome: OutcomeSuccess,
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -23,12 +22,8 @@ const (
 
 // log appends the row that a change owes to the provisioning log.
 func (d *Directory) log(
-	ctx context.Context, tx store.Tx, caller Caller, operation string, old, next *store.Record, members bool,
+	ctx context.Context, tx store.Tx, caller Caller, operation string, next *store.Record, names []string,
 ) error {
-	names := changedNames(d.Type(next.Kind), old, next)
-	if members {
-		names = append(names, "members")
-	}
 	return tx.Append(ctx, store.Entry{
 		Time: next.Modified, Client: caller.Client, RequestID: caller.RequestID,
 		Kind: next.Kind, ResourceID: next.ID, Operation: operation,
@@ -36,19 +31,8 @@ func (d *Directory) log(
 	})
 }
 
-// changedNames lists the attributes that differ between two records, sorted. A record that cannot be read has none: the
-// log must not stand in the way of mending it. old is nil for a new resource.
-func changedNames(rt *schema.ResourceType, old, next *store.Record) []string {
-	before := schema.Object{}
-	if old != nil {
-		if obj, err := effective(old); err == nil {
-			before = obj
-		}
-	}
-	after, err := effective(next)
-	if err != nil {
-		return nil
-	}
+// changedNames lists the attributes that differ, sorted. before is nil for a new resource.
+func changedNames(rt *schema.ResourceType, before, after schema.Object) []string {
 	var names []string
 	add := func(prefix string, a, b schema.Object) {
 		for name := range union(a, b) {
@@ -57,15 +41,16 @@ func changedNames(rt *schema.ResourceType, old, next *store.Record) []string {
 			}
 		}
 	}
+	add("", before, after)
+	names = slices.DeleteFunc(names, func(name string) bool {
+		return slices.ContainsFunc(rt.Extensions, func(s *schema.Schema) bool { return s.ID == name })
+	})
 	for _, extension := range rt.Extensions {
 		a, _ := before[extension.ID].(schema.Object)
 		b, _ := after[extension.ID].(schema.Object)
 		add(extension.ID+":", a, b)
-		delete(before, extension.ID)
-		delete(after, extension.ID)
 	}
-	add("", before, after)
-	slices.SortFunc(names, strings.Compare)
+	slices.Sort(names)
 	return names
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/tenantry/tenantry/scimserver/filter"
-	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -108,13 +107,4 @@ func (d *Directory) List(ctx context.Context, kind store.Kind, q Query) (List, e
 		}
 	}
 	return list, nil
-}
-
-// matchesMember evaluates a value path's filter, such as type eq "User", on one member.
-func matchesMember(f filter.Filter, m store.Member) bool {
-	return filter.Match(f, schema.Object{"members": []any{memberObject(m)}})
-}
-
-func memberObject(m store.Member) schema.Object {
-	return schema.Object{"value": m.ID, "type": m.Kind.String()}
 }

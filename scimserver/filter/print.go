@@ -9,7 +9,7 @@ import (
 func (f And) String() string      { return string(appendFilter(nil, f, false)) }
 func (f Or) String() string       { return string(appendFilter(nil, f, false)) }
 func (f Not) String() string      { return string(appendFilter(nil, f, false)) }
-func (f Compare) String() string  { return string(appendFilter(nil, f, false)) }
+func (c Compare) String() string  { return string(appendFilter(nil, c, false)) }
 func (f Present) String() string  { return string(appendFilter(nil, f, false)) }
 func (f Elements) String() string { return string(appendFilter(nil, f, false)) }
 

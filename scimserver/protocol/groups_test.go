@@ -137,3 +137,12 @@ func TestParallelMemberPatchesLoseNothing(t *testing.T) {
 		t.Errorf("%d members, want %d", got, users)
 	}
 }
+
+func TestMembersAreRemovedByWhatTheyAre(t *testing.T) {
+	f := withUsers(t, 2)
+	f.create("all", "/Groups", `{"displayName":"All","members":[{"value":"{u1}"},{"value":"{u2}"},{"value":"{buyers}"}]}`)
+	f.expect("PATCH", "/Groups/{all}", patchOf(`{"op":"remove","path":"members[type eq \"Group\"]"}`), 204, "")
+	if got := f.members("all"); got != "u1 u2" {
+		t.Errorf("members = %q, want the users alone", got)
+	}
+}

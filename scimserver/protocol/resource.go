@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -102,18 +103,19 @@ func (s *Server) list(r *request, kind store.Kind) error {
 		return err
 	}
 	// An empty list is [] and never null, which Entra cannot read.
-	resources := make([]any, 0, len(list.Resources))
-	for _, found := range list.Resources {
-		rendered, err := s.render(r, found)
+	out := fmt.Appendf(nil, `{"schemas":[%q],"totalResults":%d,"startIndex":%d,"itemsPerPage":%d,"Resources":[`,
+		listSchema, list.Total, start, len(list.Resources))
+	for i := range list.Resources {
+		rendered, err := s.render(r, &list.Resources[i])
 		if err != nil {
 			return err
 		}
-		resources = append(resources, rendered)
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, rendered...)
 	}
-	write(r.out, http.StatusOK, schema.Object{
-		"schemas": []any{listSchema}, "totalResults": list.Total, "startIndex": start,
-		"itemsPerPage": len(resources), "Resources": resources,
-	})
+	send(r.out, http.StatusOK, append(out, "]}"...))
 	return nil
 }
 
@@ -137,57 +139,100 @@ func (s *Server) wants(r *request, kind store.Kind) directory.Related {
 }
 
 func (s *Server) answer(r *request, status int, found directory.Resource) error {
-	rendered, err := s.render(r, found)
+	rendered, err := s.render(r, &found)
 	if err != nil {
 		return err
 	}
 	r.out.Header().Set("ETag", directory.Version(found.Version))
-	write(r.out, status, rendered)
+	send(r.out, status, rendered)
 	return nil
 }
 
-// render adds what the server makes to a resource, and leaves out what the client does not want.
-func (s *Server) render(r *request, found directory.Resource) (schema.Object, error) {
+// made is what the server adds to a resource.
+type made struct {
+	Schemas []string  `json:"schemas"`
+	ID      string    `json:"id"`
+	Meta    meta      `json:"meta"`
+	Members []related `json:"members,omitempty"`
+	Groups  []related `json:"groups,omitempty"`
+}
+
+type meta struct {
+	ResourceType string    `json:"resourceType"`
+	Created      time.Time `json:"created"`
+	LastModified time.Time `json:"lastModified"`
+	Location     string    `json:"location"`
+	Version      string    `json:"version"`
+}
+
+// related is a member of a group, or a group of a user.
+type related struct {
+	Value   string `json:"value"`
+	Display string `json:"display,omitempty"`
+	Type    string `json:"type"`
+	Ref     string `json:"$ref"`
+}
+
+// render is the JSON of a resource, with what the server makes and without what the client does not want.
+func (s *Server) render(r *request, found *directory.Resource) ([]byte, error) {
 	rt := s.directory.Type(found.Kind)
-	obj := found.Attributes
-	if len(found.Members) > 0 {
-		members := make([]any, len(found.Members))
-		for i, m := range found.Members {
-			members[i] = schema.Object{"value": m.ID, "type": m.Kind.String(), "$ref": s.location(r, m.Kind, m.ID)}
-		}
-		obj["members"] = members
+	own := made{
+		Schemas: rt.Schemas(found.Document), ID: found.ID,
+		Meta: meta{
+			ResourceType: rt.Name, Created: found.Created.UTC(), LastModified: found.Modified.UTC(),
+			Location: s.location(r, found.Kind, found.ID), Version: directory.Version(found.Version),
+		},
 	}
-	if len(found.Groups) > 0 {
-		groups := make([]any, len(found.Groups))
-		for i, g := range found.Groups {
-			groups[i] = schema.Object{
-				"value": g.Group, "display": g.Display, "type": "direct", "$ref": s.location(r, store.Group, g.Group),
-			}
-		}
-		obj["groups"] = groups
+	for _, m := range found.Members {
+		own.Members = append(own.Members, related{Value: m.ID, Type: m.Kind.String(), Ref: s.location(r, m.Kind, m.ID)})
 	}
-	obj["schemas"] = rt.Schemas(obj)
-	obj["id"] = found.ID
-	obj["meta"] = schema.Object{
-		"resourceType": rt.Name,
-		"created":      found.Created.UTC().Format(time.RFC3339Nano),
-		"lastModified": found.Modified.UTC().Format(time.RFC3339Nano),
-		"location":     s.location(r, found.Kind, found.ID),
-		"version":      directory.Version(found.Version),
+	for _, g := range found.Groups {
+		own.Groups = append(own.Groups, related{
+			Value: g.Group, Display: g.Display, Type: "direct", Ref: s.location(r, store.Group, g.Group),
+		})
 	}
-	return rt.Project(obj, names(r.http, "attributes"), names(r.http, "excludedAttributes"))
+	encoded, err := json.Marshal(own)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s %s: %w", found.Kind, found.ID, err)
+	}
+	whole := joined(encoded, found.Document)
+	attributes, excluded := names(r.http, "attributes"), names(r.http, "excludedAttributes")
+	if len(attributes) == 0 && len(excluded) == 0 {
+		// Most of it is sent as it is stored, without being read.
+		return whole, nil
+	}
+	obj, err := schema.Decode(whole)
+	if err != nil {
+		return nil, fmt.Errorf("stored %s %s: %w", found.Kind, found.ID, err)
+	}
+	if obj, err = rt.Project(obj, attributes, excluded); err != nil {
+		return nil, err
+	}
+	return json.Marshal(obj)
+}
+
+// joined is the JSON object with the members of two, neither of which is empty.
+func joined(a, b []byte) []byte {
+	out := make([]byte, 0, len(a)+len(b))
+	out = append(out, a[:len(a)-1]...)
+	return append(append(out, ','), b[1:]...)
 }
 
 func (s *Server) location(r *request, kind store.Kind, id string) string {
 	return r.base + s.directory.Type(kind).Endpoint + "/" + id
 }
 
-// write sends a body. Nothing can be done about a client that has gone away.
+// write encodes a body and sends it.
 func write(w http.ResponseWriter, status int, body any) {
 	data, err := json.Marshal(body)
 	if err != nil {
 		status, data = http.StatusInternalServerError, []byte(`{"schemas":["`+errorSchema+`"],"status":"500","detail":"the answer could not be encoded"}`)
 	}
+	send(w, status, data)
+}
+
+// send sends a body of JSON. Nothing can be done about a client that has gone away.
+func send(w http.ResponseWriter, status int, data []byte) {
 	w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(data)
