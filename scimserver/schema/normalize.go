@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 )
@@ -48,11 +49,13 @@ func checkRequired(s *Schema, values Object) error {
 	return nil
 }
 
-// Schemas returns the URNs of the schemas that obj has values of: the core schema and each extension with data.
-func (rt *ResourceType) Schemas(obj Object) []string {
+// Schemas returns the URNs of the schemas that a canonical object, as encoded by json.Marshal, has values of: the core
+// schema and each extension with data.
+func (rt *ResourceType) Schemas(document []byte) []string {
 	urns := []string{rt.Schema.ID}
 	for _, s := range rt.Extensions {
-		if values, ok := obj[s.ID].(Object); ok && len(values) > 0 {
+		// A quote inside of a string is escaped, so this can only be the key of an object that is not empty.
+		if bytes.Contains(document, []byte(`"`+s.ID+`":{"`)) {
 			urns = append(urns, s.ID)
 		}
 	}
