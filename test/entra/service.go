@@ -3,7 +3,6 @@ package entra
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -102,7 +101,10 @@ func (s *Service) TestConnection(ctx context.Context) error {
 		}
 		return nil
 	}
-	return errors.Join(probe(wire.Users, s.job.UserMappings), probe(wire.Groups, s.job.GroupMappings))
+	if err := probe(wire.Users, s.job.UserMappings); err != nil {
+		return err
+	}
+	return probe(wire.Groups, s.job.GroupMappings)
 }
 
 func randomGUID() string {

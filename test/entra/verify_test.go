@@ -2,6 +2,7 @@ package entra_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -61,10 +62,7 @@ func TestVerifyFindsEveryKindOfDeviation(t *testing.T) {
 		},
 		"a user twice": {
 			func(bo, _ fakescim.Object, users, _ objects) {
-				twin := fakescim.Object{}
-				for k, v := range bo {
-					twin[k] = v
-				}
+				twin := maps.Clone(bo)
 				twin["id"] = "twin"
 				users["twin"] = twin
 			}, "User", "id", 1,

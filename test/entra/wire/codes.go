@@ -43,11 +43,11 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	answer := "no answer"
+	answer := "got no answer"
 	if e.Status != 0 {
-		answer = fmt.Sprint(e.Status)
+		answer = fmt.Sprintf("answered %d", e.Status)
 	}
-	return fmt.Sprintf("%s: %s /%s answered %s: %s", e.Code, e.Method, e.Resource, answer, e.Detail)
+	return fmt.Sprintf("%s: %s /%s %s: %s", e.Code, e.Method, e.Resource, answer, e.Detail)
 }
 
 // codeOf is what a status means where it is not what was expected. The same number means different things for a

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,12 +43,11 @@ func load(o *options) (*saved, error) {
 	}
 	switch {
 	case o.company != "":
-		f, err := os.Open(o.company)
+		raw, err := os.ReadFile(o.company)
 		if err != nil {
 			return nil, fmt.Errorf("--company: %w", err)
 		}
-		defer f.Close()
-		if s.Company, err = company.Read(f); err != nil {
+		if s.Company, err = company.Read(bytes.NewReader(raw)); err != nil {
 			return nil, fmt.Errorf("--company %s: %w", o.company, err)
 		}
 		s.ages = false
@@ -74,7 +74,7 @@ func (s *saved) read(raw []byte) error {
 	if file.Company == nil {
 		return errors.New("it holds no company")
 	}
-	state, err := entra.ReadState(strings.NewReader(string(file.State)))
+	state, err := entra.ReadState(bytes.NewReader(file.State))
 	if err != nil {
 		return err
 	}
