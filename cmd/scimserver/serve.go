@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 
@@ -118,7 +119,7 @@ func source(o options, listen string, log logr.Logger) (settings.Source, error) 
 		return nil, fmt.Errorf("reach the Kubernetes API: %w; outside a cluster use --manifests", err)
 	}
 	return kubernetes.New(kubernetes.Options{
-		Config: config, Namespace: o.namespace, Tenant: o.tenant, DataDir: o.data, Log: log,
+		Config: config, Namespace: o.namespace, Tenant: o.tenant, TenantUID: types.UID(o.tenantUID), DataDir: o.data, Log: log,
 	})
 }
 

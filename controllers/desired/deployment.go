@@ -110,6 +110,7 @@ func container(t Tenant) (*corev1ac.ContainerApplyConfiguration, error) {
 		WithArgs(
 			"--namespace="+t.Resource.Namespace,
 			"--tenant="+t.Resource.Name,
+			"--tenant-uid="+string(t.Resource.UID),
 			"--data="+v1alpha1.DataPath,
 			"--listen=:"+strconv.Itoa(v1alpha1.ServerPort),
 			"--admin-listen=:"+strconv.Itoa(v1alpha1.AdminPort),

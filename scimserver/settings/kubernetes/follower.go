@@ -53,7 +53,7 @@ func newFollower(s *Source) *follower {
 }
 
 func (f *follower) start(ctx context.Context) {
-	good, err := f.file.load(f.source.options.Namespace, f.source.options.Tenant)
+	good, err := f.file.load(f.source.options.Namespace, f.source.options.Tenant, f.source.options.TenantUID)
 	if err != nil {
 		f.log.Error(err, "The last known good settings cannot be used; they are written anew when the API server has answered")
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
@@ -29,6 +30,8 @@ type Options struct {
 	Config *rest.Config
 	// Namespace and Tenant name the ProvisioningTenant to serve.
 	Namespace, Tenant string
+	// TenantUID keeps settings from being used that an earlier tenant of that name left on its volume. Optional.
+	TenantUID types.UID
 	// DataDir is the existing folder that keeps the last known good settings.
 	DataDir string
 	// Log gets what is loaded and what is wrong; never a token.

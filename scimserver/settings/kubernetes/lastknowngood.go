@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/settings"
@@ -51,8 +53,10 @@ type lastKnownGood struct {
 	saved []byte
 }
 
-// load returns the snapshot in the file, or nil where there is no file. It refuses the file of another tenant.
-func (l *lastKnownGood) load(namespace, tenant string) (*settings.Snapshot, error) {
+// load returns the snapshot in the file, or nil where there is no file. It refuses the file of another tenant, and where
+// uid is given also that of an earlier tenant of the same name: on a volume that was retained, it would let tokens in that
+// ended with that tenant.
+func (l *lastKnownGood) load(namespace, tenant string, uid types.UID) (*settings.Snapshot, error) {
 	data, err := os.ReadFile(l.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -66,6 +70,9 @@ func (l *lastKnownGood) load(namespace, tenant string) (*settings.Snapshot, erro
 	}
 	if s.Tenant.Namespace != namespace || s.Tenant.Name != tenant {
 		return nil, fmt.Errorf("read %s: it is of tenant %s/%s", l.path, s.Tenant.Namespace, s.Tenant.Name)
+	}
+	if uid != "" && s.Tenant.UID != uid {
+		return nil, fmt.Errorf("read %s: it is of an earlier tenant %s/%s", l.path, namespace, tenant)
 	}
 	l.saved = data
 	return s, nil

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/settings"
 )
@@ -95,6 +97,26 @@ func TestTheFileIsForItsOwnerHoldsNoTokenAndIsNotWrittenForNothing(t *testing.T)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
 		t.Errorf("the folder has %v (%v)", entries, err)
+	}
+}
+
+// A volume that was retained comes back to a new tenant of the same name with the settings of the old one, whose token
+// must not open the new one, not even while the API is away.
+func TestTheSettingsOfAnEarlierTenantOfTheSameNameAreNotUsed(t *testing.T) {
+	t.Parallel()
+	file := &lastKnownGood{path: filepath.Join(t.TempDir(), LastKnownGoodFile)}
+	encoded, err := encode(&settings.Snapshot{Tenant: tenant(func(t *v1alpha1.ProvisioningTenant) { t.UID = "the first" })})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := file.save(encoded); err != nil {
+		t.Fatal(err)
+	}
+	for uid, usable := range map[types.UID]bool{"the first": true, "": true, "the second": false} {
+		s, err := file.load("customers", "contoso", uid)
+		if (s != nil && err == nil) != usable {
+			t.Errorf("for UID %q: snapshot %v, error %v; usable should be %v", uid, s != nil, err, usable)
+		}
 	}
 }
 
