@@ -50,7 +50,7 @@ trap 'exit 0' INT TERM
 step 'building the cluster and the two images (the first time takes about a quarter of an hour, later a few seconds)'
 tools=$(hack/cluster/build.sh node | tail -n 1)
 mkdir -p "$work/bin"
-CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$work/bin/" ./cmd/operator ./cmd/scimserver ./test/entra/cmd/entra
+CGO_ENABLED=0 go build -ldflags '-s -w' -o "$work/bin/" ./cmd/operator ./cmd/scimserver ./test/entra/cmd/entra
 for program in operator scimserver; do
 	"$tools/image" -binary "$work/bin/$program" -tag "docker.io/tenantry/$program:dev" -output "$work/$program.tar"
 done
