@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/tenantry/tenantry/scimserver/directory"
@@ -234,6 +235,7 @@ func write(w http.ResponseWriter, status int, body any) {
 // send sends a body of JSON. Nothing can be done about a client that has gone away.
 func send(w http.ResponseWriter, status int, data []byte) {
 	w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 	w.WriteHeader(status)
 	_, _ = w.Write(data)
 }
