@@ -126,16 +126,19 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
+// filling is how many clients fill a directory; so many that a slow disk is asked seldom.
+const filling = 128
+
 // fill creates the users of the two directories that the other parts ask.
 func (b *bench) fill(ctx context.Context) error {
 	for t, size := range map[*tenant]int{b.large: b.users, b.small: 1000} {
 		if err := t.opened(ctx); err != nil {
 			return err
 		}
-		client := newClient(32)
+		client := newClient(filling)
 		var mu sync.Mutex
 		ids := make([]string, size)
-		_, err := turn(ctx, 32, time.Hour, func(ctx context.Context, i int) error {
+		_, err := turn(ctx, filling, time.Hour, func(ctx context.Context, i int) error {
 			if i >= size {
 				return errEnough
 			}
