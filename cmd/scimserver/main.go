@@ -44,7 +44,8 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.data, "data", "data", "`folder` that keeps the directory and the last known good settings; made if it is missing")
 	flags.StringVar(&o.manifests, "manifests", "", "take the settings from the YAML files in this `folder` instead of the Kubernetes API")
 	flags.StringVar(&o.tenant, "tenant", "", "`name` of the ProvisioningTenant to serve; with --manifests it may be left out where there is only one")
-	flags.StringVar(&o.tenantUID, "tenant-uid", "", "`UID` of the ProvisioningTenant, so that what an earlier one of the same name left in the data folder is not used")
+	flags.StringVar(&o.tenantUID, "tenant-uid", "",
+		"`UID` of the ProvisioningTenant, so that what an earlier one of the same name left in the data folder is not used")
 	flags.StringVar(&o.namespace, "namespace", "", "`namespace` of the ProvisioningTenant; with --manifests every namespace is looked at by default")
 	flags.StringVar(&o.logFormat, "log-format", "json", "`format` of the log on standard error: json or text")
 	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "`level` of the log: debug, info, warn or error; debug has a line for each request")

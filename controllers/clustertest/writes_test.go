@@ -23,7 +23,7 @@ import (
 // reconciles counts the reconciles of a tenant that ended well, from an operator's log.
 func reconciles(log, namespace string) int {
 	n := 0
-	for _, line := range strings.Split(log, "\n") {
+	for line := range strings.SplitSeq(log, "\n") {
 		if strings.Contains(line, "Reconcile successful") && strings.Contains(line, "controller=provisioningtenant ") &&
 			strings.Contains(line, "namespace="+namespace+" ") {
 			n++

@@ -220,9 +220,9 @@ func leaves(of reflect.Type, prefix string) []string {
 		return []string{strings.TrimSuffix(prefix, ".")}
 	}
 	var found []string
-	for i := range of.NumField() {
-		name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
-		found = append(found, leaves(of.Field(i).Type, prefix+name+".")...)
+	for field := range of.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		found = append(found, leaves(field.Type, prefix+name+".")...)
 	}
 	return found
 }

@@ -44,7 +44,7 @@ func BenchmarkBare(b *testing.B) {
 
 type bare struct {
 	read, write *sql.DB
-	get_        *sql.Stmt
+	lookup      *sql.Stmt
 	queue       chan bareWrite
 }
 
@@ -64,7 +64,7 @@ func openBare(b *testing.B) *bare {
 	bare.write = must(sql.Open("sqlite", file))(b)
 	bare.read = must(sql.Open("sqlite", file))(b)
 	bare.read.SetMaxOpenConns(2)
-	bare.get_ = must(bare.read.Prepare("SELECT r.id, r.key, r.external_id, r.active, r.version, r.created, r.modified, r.defaults, r.matched," +
+	bare.lookup = must(bare.read.Prepare("SELECT r.id, r.key, r.external_id, r.active, r.version, r.created, r.modified, r.defaults, r.matched," +
 		" d.document, d.overlay FROM resources r JOIN documents d ON d.row = r.row WHERE r.kind = 1 AND r.id = ?"))(b)
 	stopped := make(chan struct{})
 	go bare.run(b, stopped)
@@ -90,7 +90,7 @@ func (s *bare) get(id string) error {
 	var active bool
 	var version, created, modified int64
 	var defaults, matched string
-	return s.get_.QueryRow(b[:]).Scan(&uuid, &key, &external, &active, &version, &created, &modified, &defaults, &matched, &document, &overlay)
+	return s.lookup.QueryRow(b[:]).Scan(&uuid, &key, &external, &active, &version, &created, &modified, &defaults, &matched, &document, &overlay)
 }
 
 func (s *bare) run(b *testing.B, stopped chan struct{}) {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"strconv"
 	"strings"
@@ -26,7 +27,7 @@ func (s *Store) Plans(ctx context.Context) (map[string][]string, error) {
 			}
 			plans[text] = append(plans[text], detail)
 		}
-		if err := rows.Close(); err != nil {
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 			return nil, err
 		}
 	}

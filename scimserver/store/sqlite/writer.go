@@ -227,7 +227,9 @@ func (w *writer) refine() {
 // pagesWritten is how many pages the last transactions added to the write-ahead log.
 func (w *writer) pagesWritten() (pages int) {
 	_ = w.conn.Raw(func(c any) (err error) {
-		pages, _, err = c.(driver.DBStatus).Status(driver.DBStatusCacheWrite, true)
+		if status, ok := c.(driver.DBStatus); ok {
+			pages, _, err = status.Status(driver.DBStatusCacheWrite, true)
+		}
 		return err
 	})
 	return pages
