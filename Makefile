@@ -49,6 +49,7 @@ test-unit: ## The tests that need no cluster binaries
 
 .PHONY: test
 test: ## All tests; builds etcd and kube-apiserver first if need be
+	go -C hack/image test -race ./...
 	assets=$$(hack/cluster/build.sh envtest | tail -n 1); \
 	KUBEBUILDER_ASSETS=$$assets $(tool) gotestsum --format standard-quiet -- -race -timeout 20m $(TESTFLAGS) $(PACKAGES)
 
