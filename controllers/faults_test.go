@@ -169,7 +169,7 @@ type noEvents struct{}
 func (noEvents) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {}
 
 // reconcile lets a new operator, which remembers nothing, look at the tenant once. It reports whether it crashed.
-func (s *simulated) reconcile() (result ctrl.Result, err error, crashed bool) {
+func (s *simulated) reconcile() (crashed bool, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			if _, ours := r.(crash); !ours {
@@ -188,8 +188,8 @@ func (s *simulated) reconcile() (result ctrl.Result, err error, crashed bool) {
 		Client: s, Live: liveReader{s}, Events: noEvents{}, Options: options,
 		Entra: entra.NewVerifier(nil, nil, logr.Discard()),
 	}
-	result, err = r.Reconcile(s.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "customers", Name: "contoso"}})
-	return result, err, false
+	_, err = r.Reconcile(s.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "customers", Name: "contoso"}})
+	return false, err
 }
 
 // settle reconciles until nothing is written any more, with everything outside working at once.
@@ -197,7 +197,7 @@ func (s *simulated) settle() {
 	s.Helper()
 	for range 20 {
 		before := s.writes
-		_, _, crashed := s.reconcile()
+		crashed, _ := s.reconcile()
 		s.pretend()
 		if !crashed && s.writes == before {
 			return
@@ -348,7 +348,7 @@ func TestAFaultThatPassesIsToldAndRetried(t *testing.T) {
 	t.Parallel()
 	s := simulate(t, contoso())
 	s.fault, s.failAt = serverError, 4
-	if _, err, _ := s.reconcile(); err == nil {
+	if _, err := s.reconcile(); err == nil {
 		t.Error("the reconcile returned no error, so it would not be retried with backoff")
 	}
 	ready := meta.FindStatusCondition(s.tenant().Status.Conditions, v1alpha1.ConditionReady)
@@ -367,7 +367,7 @@ func TestASettledTenantCostsNoWriteAndNoReadPastTheCacheEvenForAnOperatorThatJus
 	s.settle()
 	s.now.SetTime(s.now.Now().Add(24 * time.Hour))
 	s.writes, s.liveReads = 0, 0
-	if _, err, _ := s.reconcile(); err != nil {
+	if _, err := s.reconcile(); err != nil {
 		t.Fatal(err)
 	}
 	if s.writes != 0 || s.liveReads != 0 {
@@ -435,7 +435,7 @@ func TestATenantThatIsBeingDeletedIsLeftAlone(t *testing.T) {
 	s := simulate(t, contoso(func(t *v1alpha1.ProvisioningTenant) {
 		t.DeletionTimestamp, t.Finalizers = &metav1.Time{Time: time.Unix(1, 0)}, []string{"test/hold"}
 	}))
-	if _, err, _ := s.reconcile(); err != nil || s.writes != 0 {
+	if _, err := s.reconcile(); err != nil || s.writes != 0 {
 		t.Errorf("%d writes, error %v", s.writes, err)
 	}
 }
