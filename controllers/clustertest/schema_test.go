@@ -25,6 +25,8 @@ func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T
 		"a name with a dot": {named("contoso.com"), "metadata.name must be a DNS label that begins with a letter"},
 		"a tenant ID that is no GUID": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra.TenantID = strings.Repeat("x", 36) },
 			"spec.entra.tenantID: Invalid value: must be a GUID such as 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11, the directory (tenant) ID in the Microsoft Entra admin center"},
+		"a tenant's domain in place of its ID": {
+			func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra.TenantID = "contoso.onmicrosoft.com" }, "spec.entra.tenantID: Invalid value: must be a GUID"},
 		"an unknown cloud": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra.Cloud = "Mars" },
 			`spec.entra.cloud: Unsupported value: "Mars": supported values: "Public", "USGovernment", "China"`},
 		"a switch that is neither": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Provisioning.Users = "Maybe" },
