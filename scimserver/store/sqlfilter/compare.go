@@ -107,7 +107,9 @@ func (c *compiler) column(name string, f filter.Compare, value []byte) Plan {
 		if name == "key" && f.Op == filter.Eq {
 			cost = unique
 		}
-		return exactly(where, c.resources(condition, cost))
+		source := c.resources(condition, cost)
+		source.Ordered = f.Op == filter.Eq
+		return exactly(where, source)
 	case f.Op == filter.Ne && !c.element:
 		return exactly(Fragment{SQL: fmt.Sprintf("(r.%[1]s IS NULL OR r.%[1]s <> ?)", name), Args: []any{value}})
 	default:
@@ -238,7 +240,7 @@ func (c *compiler) equals(path schema.Path, key string) Plan {
 	entry := c.entries("1", path, same)
 	return exactly(
 		Fragment{SQL: "EXISTS (" + entry.SQL + " AND a.resource = r.id)", Args: entry.Args},
-		Source{Fragment: c.entries("a.resource AS id", path, same), cost: equal},
+		Source{Fragment: c.entries("a.resource AS id", path, same), Ordered: true, cost: equal},
 	)
 }
 

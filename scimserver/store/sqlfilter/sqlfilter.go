@@ -41,6 +41,8 @@ type Source struct {
 	Rest Fragment
 	// Repeats says that the source can find one id several times.
 	Repeats bool
+	// Ordered says that its index has the ids in their order, so that a page of them can be read from there.
+	Ordered bool
 
 	cost cost
 }

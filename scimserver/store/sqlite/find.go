@@ -99,17 +99,22 @@ func (f *finder) filtered(ctx context.Context) (store.Page, error) {
 	if !plan.Exact && f.Match == nil {
 		return store.Page{}, errUndecided
 	}
-	source, err := f.narrowest(ctx, plan.Sources)
-	if err != nil {
-		return store.Page{}, err
+	if plan.Exact && len(plan.Sources) == 1 && plan.Sources[0].Complete() && plan.Sources[0].Narrow() {
+		return f.decided(ctx, plan)
 	}
-	if source != nil && (f.Match != nil || source.Complete()) {
-		candidates, err := f.candidates(ctx, source)
+	if f.Match != nil {
+		source, err := f.narrowest(ctx, plan.Sources)
 		if err != nil {
 			return store.Page{}, err
 		}
-		if len(candidates) <= f.few {
-			return f.check(candidates, plan.Exact && source.Complete())
+		if source != nil {
+			candidates, err := f.candidates(ctx, source)
+			if err != nil {
+				return store.Page{}, err
+			}
+			if len(candidates) <= f.few {
+				return f.check(candidates)
+			}
 		}
 	}
 	if f.wide != nil {
@@ -172,19 +177,16 @@ func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) ([]st
 }
 
 // check makes the page of a few candidates.
-func (f *finder) check(candidates []store.Record, decided bool) (store.Page, error) {
+func (f *finder) check(candidates []store.Record) (store.Page, error) {
 	slices.SortFunc(candidates, func(a, b store.Record) int { return strings.Compare(a.ID, b.ID) })
 	collect := f.collector()
 	for i := range candidates {
 		if f.walk && candidates[i].ID <= f.After {
 			continue
 		}
-		matches := decided
-		if !decided {
-			var err error
-			if matches, err = f.Match(&candidates[i]); err != nil {
-				return store.Page{}, err
-			}
+		matches, err := f.Match(&candidates[i])
+		if err != nil {
+			return store.Page{}, err
 		}
 		if matches && !collect.add(&candidates[i]) {
 			break
@@ -202,15 +204,18 @@ func (f *finder) ids(plan sqlfilter.Plan) sqlfilter.Fragment {
 		}
 	}
 	source := plan.Sources[0]
-	distinct := ""
+	distinct, from := "", source.SQL
 	if source.Repeats {
 		distinct = "DISTINCT "
 	}
+	if !source.Ordered {
+		from += " LIMIT -1" // or SQLite might prefer to walk through all ids in their order, to be spared sorting a few
+	}
 	if source.Complete() {
-		return sqlfilter.Fragment{SQL: "SELECT " + distinct + "id FROM (" + source.SQL + ")", Args: source.Args}
+		return sqlfilter.Fragment{SQL: "SELECT " + distinct + "id FROM (" + from + ")", Args: source.Args}
 	}
 	return sqlfilter.Fragment{
-		SQL: "SELECT " + distinct + "s.id FROM (" + source.SQL + ") s" +
+		SQL: "SELECT " + distinct + "s.id FROM (" + from + ") s" +
 			" CROSS JOIN resources r ON r.kind = ? AND r.id = s.id WHERE " + source.Rest.SQL,
 		Args: slices.Concat(source.Args, []any{int64(f.Kind)}, source.Rest.Args),
 	}
@@ -225,29 +230,29 @@ func (f *finder) some(plan sqlfilter.Plan, limit, offset int) (query string, arg
 	return query, append(slices.Clone(ids.Args), f.floor, int64(limit), int64(offset), int64(f.Kind))
 }
 
-// decided answers what SQL decides by itself.
-func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (store.Page, error) {
-	var page store.Page
-	if !f.walk {
-		ids := f.ids(plan)
-		if err := f.row(ctx, []any{&page.Total}, "SELECT count(*) FROM ("+ids.SQL+")", ids.Args...); err != nil {
-			return store.Page{}, err
-		}
-		if f.Offset >= page.Total {
-			return page, nil
-		}
-	}
-	if f.Limit == 0 {
-		return page, nil
-	}
+// decided answers what SQL decides by itself. Where the first page is all there is, it need not be counted.
+func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (page store.Page, err error) {
 	offset := f.Offset
 	if f.walk {
 		offset = 0
 	}
-	query, args := f.some(plan, f.Limit, offset)
-	var err error
-	page.Records, err = f.records(ctx, f.Kind, query, args...)
-	return page, err
+	if f.Limit > 0 {
+		query, args := f.some(plan, f.Limit, offset)
+		if page.Records, err = f.records(ctx, f.Kind, query, args...); err != nil {
+			return store.Page{}, err
+		}
+	}
+	switch {
+	case f.walk:
+	case offset == 0 && len(page.Records) < f.Limit:
+		page.Total = len(page.Records)
+	default:
+		ids := f.ids(plan)
+		if err := f.row(ctx, []any{&page.Total}, "SELECT count(*) FROM ("+ids.SQL+")", ids.Args...); err != nil {
+			return store.Page{}, err
+		}
+	}
+	return page, nil
 }
 
 // stream checks one candidate after the other and keeps those of the page.

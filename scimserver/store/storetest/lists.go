@@ -98,7 +98,10 @@ var listTests = []testCase{
 				q.Match = match(q.Filter)
 			}
 			var seen []int
-			for {
+			for steps := 0; ; steps++ {
+				if steps > 20 {
+					t.Fatalf("%s: the walk does not end", name)
+				}
 				page := find(t, s, q)
 				for _, n := range numbers(t, page.Records) {
 					if n%10 == 0 {

@@ -17,7 +17,7 @@ CREATE TABLE resources (
 
 CREATE UNIQUE INDEX resources_id ON resources (kind, id);
 CREATE UNIQUE INDEX resources_key ON resources (kind, key);
-CREATE INDEX resources_external_id ON resources (kind, external_id) WHERE external_id IS NOT NULL;
+CREATE INDEX resources_external_id ON resources (kind, external_id, id) WHERE external_id IS NOT NULL;
 CREATE INDEX resources_modified ON resources (kind, modified, id);
 
 -- keys are the resource's rows in attributes, to know what to remove when it changes.
