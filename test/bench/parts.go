@@ -33,7 +33,7 @@ func (b *bench) start(ctx context.Context) error {
 		}
 		theirs = append(theirs, milliseconds(bare.started))
 		if i%4 == 0 {
-			m, err := fresh.rest(ctx, 2*time.Second)
+			m, err := fresh.process.rest(ctx, 2*time.Second)
 			if err != nil {
 				return err
 			}
@@ -334,7 +334,7 @@ func (b *bench) afterLoad(ctx context.Context) error {
 	if b.large.process == nil {
 		return nil
 	}
-	now, err := b.large.rest(ctx, 5*time.Second)
+	now, err := b.large.process.rest(ctx, b.options.rest)
 	if err != nil {
 		return err
 	}
