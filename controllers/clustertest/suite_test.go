@@ -42,9 +42,6 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	// A signal must not leave the API server behind.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	log := logTo(logs)
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
@@ -52,7 +49,7 @@ func run(m *testing.M) int {
 	entra = httptest.NewServer(http.HandlerFunc(loginAuthority))
 	defer entra.Close()
 
-	running, cancel := context.WithCancel(ctx)
+	running, cancel := context.WithCancel(context.Background())
 	var err error
 	cluster, err = testenv.Start(running)
 	defer func() {
@@ -68,6 +65,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	endOnSignal()
 	code := m.Run()
 	for _, leak := range leaks(running) {
 		fmt.Fprintln(os.Stderr, "a token leaked into", leak)
@@ -81,6 +79,19 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, logs.String())
 	}
 	return code
+}
+
+// endOnSignal ends the control plane on a signal, which would otherwise outlive the tests.
+func endOnSignal() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		if err := cluster.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "stop the control plane:", err)
+		}
+		os.Exit(1)
+	}()
 }
 
 // bodyVerbosity is the V from which on client-go logs the bodies of requests.
