@@ -14,7 +14,7 @@ func TestTheLogDoesNotGrowWithoutEndUnderLoad(t *testing.T) {
 	s := open(t, folder)
 	storetest.Fill(t, s, 2000)
 	largest := int64(0)
-	for range 6 {
+	for range 4 {
 		var wg sync.WaitGroup
 		for c := range 8 {
 			wg.Go(func() {
@@ -32,7 +32,7 @@ func TestTheLogDoesNotGrowWithoutEndUnderLoad(t *testing.T) {
 		}
 		largest = max(largest, info.Size())
 	}
-	if largest > 40<<20 {
+	if largest > 30<<20 {
 		t.Errorf("the write-ahead log has %d MiB", largest>>20)
 	}
 }
