@@ -35,7 +35,7 @@ func answer(ctx context.Context, folder string) error {
 			_, _ = w.Write(data)
 		})
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}

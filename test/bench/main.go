@@ -30,7 +30,8 @@ func main() {
 	flag.IntVar(&o.users, "users", 100_000, "`size` of the large directory; the small one has 1,000 users")
 	flag.IntVar(&o.rounds, "rounds", 5, "`number` of rounds in which a figure and its baseline take turns; the median counts")
 	flag.DurationVar(&o.turn, "turn", 600*time.Millisecond, "`duration` of one turn")
-	flag.DurationVar(&o.rest, "rest", 5*time.Second, "`duration` for which memory must not have fallen, after load, to count as idle; Go gives most back within minutes")
+	flag.DurationVar(&o.rest, "rest", 5*time.Second,
+		"`duration` for which memory must not have fallen to count as idle after load; Go gives back most of it within minutes")
 	flag.StringVar(&o.only, "only", "", "measure only the `part`: start, creates, lookups, patch, pages or members")
 	flag.StringVar(&o.results, "results", "test/bench/results", "keep the table in this `folder` too, in a file named after the day; empty for nowhere")
 	flag.StringVar(&o.binary, "binary", "", "measure this `file` instead of building ./cmd/scimserver")

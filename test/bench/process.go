@@ -43,7 +43,7 @@ type process struct {
 
 // launch starts a program that logs its addresses, and returns when it is ready.
 func launch(ctx context.Context, program string, args ...string) (*process, error) {
-	p := &process{command: exec.Command(program, args...), ended: make(chan struct{})}
+	p := &process{command: exec.CommandContext(ctx, program, args...), ended: make(chan struct{})}
 	stderr, err := p.command.StderrPipe()
 	if err != nil {
 		return nil, err
