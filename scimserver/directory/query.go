@@ -84,7 +84,7 @@ func (d *Directory) List(ctx context.Context, kind store.Kind, q Query) (List, e
 		if err != nil {
 			return List{}, err
 		}
-		query.Filter = related.narrow(parsed)
+		query.Filter = parsed
 		query.Match = func(rec *store.Record) (bool, error) {
 			attributes, err := effective(rec)
 			if err != nil {

@@ -13,7 +13,6 @@ import (
 // They are looked up from the other side, so that no group's members are ever read to find the groups of one user.
 type related struct {
 	kind store.Kind
-	id   schema.Path
 	// holders are, for each id that the filter compares with, the resources that have it as a value of the attribute.
 	holders map[string][]string
 }
@@ -27,11 +26,7 @@ func (r *related) attribute() string {
 }
 
 func (d *Directory) resolveRelated(ctx context.Context, kind store.Kind, f filter.Filter) (*related, error) {
-	id, err := d.Type(kind).Path("id")
-	if err != nil {
-		return nil, err
-	}
-	r := &related{kind: kind, id: id, holders: map[string][]string{}}
+	r := &related{kind: kind, holders: map[string][]string{}}
 	if err := r.collect(f); err != nil {
 		return nil, err
 	}
@@ -102,48 +97,6 @@ func (r *related) concerns(path schema.Path) bool {
 
 func (r *related) unsupported() error {
 	return schema.Errorf(schema.InvalidFilter, "%s can only be compared by value with eq, as in %s eq \"id\"", r.attribute(), r.attribute())
-}
-
-// maxNarrowed is how many ids a filter is narrowed to. Where a membership term has more, the candidates are walked.
-const maxNarrowed = 200
-
-// narrow replaces the membership terms of a conjunction by the ids that fulfil them, which a store finds by its index.
-func (r *related) narrow(f filter.Filter) filter.Filter {
-	switch node := f.(type) {
-	case filter.And:
-		terms := make([]filter.Filter, len(node.Terms))
-		for i, term := range node.Terms {
-			terms[i] = r.narrow(term)
-		}
-		return filter.And{Terms: terms}
-	case filter.Elements:
-		if inner, ok := node.Filter.(filter.Compare); ok && r.concerns(inner.Path) {
-			return r.narrow(inner)
-		}
-	case filter.Compare:
-		if ids := r.holders[node.Value.Text]; r.concerns(node.Path) && len(ids) <= maxNarrowed {
-			return r.oneOf(ids)
-		}
-	}
-	return f
-}
-
-// oneOf is the filter for these ids.
-func (r *related) oneOf(ids []string) filter.Filter {
-	is := func(id string) filter.Filter {
-		return filter.Compare{Path: r.id, Op: filter.Eq, Value: filter.Value{Kind: filter.String, Text: id}}
-	}
-	switch len(ids) {
-	case 0:
-		return is("") // No resource has an empty id.
-	case 1:
-		return is(ids[0])
-	}
-	terms := make([]filter.Filter, len(ids))
-	for i, id := range ids {
-		terms[i] = is(id)
-	}
-	return filter.Or{Terms: terms}
 }
 
 // inject gives a candidate those values of the attribute that the filter asks for.
