@@ -180,7 +180,7 @@ func (d *Directory) change(ctx context.Context, caller Caller, kind store.Kind, 
 func (d *Directory) rewrite(
 	rec *store.Record, become func(schema.Object) (schema.Object, error),
 ) (changed bool, names []string, err error) {
-	current, err := decode(rec.Document)
+	current, err := schema.Decode(rec.Document)
 	if err != nil {
 		return false, nil, fmt.Errorf("stored %s %s: %w", rec.Kind, rec.ID, err)
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
@@ -109,7 +108,7 @@ func (d *Directory) resource(rec *store.Record) (Resource, error) {
 
 // effective returns the client's values and, where the client has none, those that follow a UserDefaults.
 func effective(rec *store.Record) (schema.Object, error) {
-	document, err := decode(rec.Document)
+	document, err := schema.Decode(rec.Document)
 	if err != nil {
 		return nil, fmt.Errorf("stored %s %s: %w", rec.Kind, rec.ID, err)
 	}
@@ -121,19 +120,11 @@ func overlaid(rec *store.Record, document schema.Object) (schema.Object, error) 
 	if len(rec.Overlay) == 0 {
 		return document, nil
 	}
-	overlay, err := decode(rec.Overlay)
+	overlay, err := schema.Decode(rec.Overlay)
 	if err != nil {
 		return nil, fmt.Errorf("stored defaults of %s %s: %w", rec.Kind, rec.ID, err)
 	}
 	return laid(overlay, document), nil
-}
-
-func decode(document []byte) (schema.Object, error) {
-	obj, err := schema.Decode(document)
-	if err != nil {
-		return nil, err
-	}
-	return obj, nil
 }
 
 // uniqueAttribute is the attribute that no two resources of a kind may share, apart from case: what Entra matches on.
@@ -202,10 +193,4 @@ func forFilter(rec *store.Record, attributes schema.Object) schema.Object {
 // Version is a resource's version as an entity tag (RFC 7644 section 3.14).
 func Version(version int64) string {
 	return fmt.Sprintf("W/%q", fmt.Sprint(version))
-}
-
-// CheckUserFilter returns an error that says what is wrong with a SCIM filter over users, nil if it parses.
-func CheckUserFilter(s string) error {
-	_, err := filter.Parse(schema.User(), s)
-	return err
 }

@@ -95,7 +95,7 @@ func (d *Directory) followStep(ctx context.Context, current *rules, after string
 }
 
 func (d *Directory) followUser(ctx context.Context, tx store.Tx, old *store.Record, current *rules, now time.Time) error {
-	document, err := decode(old.Document)
+	document, err := schema.Decode(old.Document)
 	if err != nil {
 		return fmt.Errorf("stored user %s: %w", old.ID, err)
 	}
