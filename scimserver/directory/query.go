@@ -26,28 +26,44 @@ func (d *Directory) Get(ctx context.Context, kind store.Kind, id string, want Re
 	if err != nil {
 		return Resource{}, err
 	}
-	return resource, d.relate(ctx, &resource, want)
+	one := []Resource{resource}
+	err = d.relate(ctx, one, want)
+	return one[0], err
 }
 
-// relate loads the memberships that are wanted.
-func (d *Directory) relate(ctx context.Context, resource *Resource, want Related) (err error) {
-	if want.Members && resource.Kind == store.Group {
-		if resource.Members, err = d.store.Members(ctx, resource.ID); err != nil {
-			return fmt.Errorf("members of group %s: %w", resource.ID, err)
+// relate loads the memberships that are wanted, those of all users together.
+func (d *Directory) relate(ctx context.Context, resources []Resource, want Related) (err error) {
+	var users []string
+	for i := range resources {
+		switch r := &resources[i]; {
+		case want.Members && r.Kind == store.Group:
+			if r.Members, err = d.store.Members(ctx, r.ID); err != nil {
+				return fmt.Errorf("members of group %s: %w", r.ID, err)
+			}
+		case want.Groups && r.Kind == store.User:
+			users = append(users, r.ID)
 		}
 	}
-	if want.Groups && resource.Kind == store.User {
-		groups, err := d.store.Groups(ctx, resource.ID)
-		if err != nil {
-			return fmt.Errorf("groups of user %s: %w", resource.ID, err)
-		}
-		for i := range groups {
-			attributes, err := effective(&groups[i])
-			if err != nil {
-				return err
+	if len(users) == 0 {
+		return nil
+	}
+	groups, err := d.store.Groups(ctx, users)
+	if err != nil {
+		return err
+	}
+	names := map[*store.Record]string{}
+	for i := range resources {
+		for _, group := range groups[resources[i].ID] {
+			name, known := names[group]
+			if !known {
+				attributes, err := effective(group)
+				if err != nil {
+					return err
+				}
+				name, _ = attributes["displayName"].(string)
+				names[group] = name
 			}
-			display, _ := attributes["displayName"].(string)
-			resource.Groups = append(resource.Groups, Membership{Group: groups[i].ID, Display: display})
+			resources[i].Groups = append(resources[i].Groups, Membership{Group: group.ID, Display: name})
 		}
 	}
 	return nil
@@ -102,9 +118,6 @@ func (d *Directory) List(ctx context.Context, kind store.Kind, q Query) (List, e
 		if list.Resources[i], err = d.resource(&page.Records[i]); err != nil {
 			return List{}, err
 		}
-		if err := d.relate(ctx, &list.Resources[i], q.Want); err != nil {
-			return List{}, err
-		}
 	}
-	return list, nil
+	return list, d.relate(ctx, list.Resources, q.Want)
 }

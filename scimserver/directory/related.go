@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/tenantry/tenantry/scimserver/filter"
@@ -13,7 +14,8 @@ import (
 // They are looked up from the other side, so that no group's members are ever read to find the groups of one user.
 type related struct {
 	kind store.Kind
-	// holders are, for each id that the filter compares with, the resources that have it as a value of the attribute.
+	// holders are, for each id that the filter compares with, the resources that have it as a value of the attribute, in
+	// the order of their ids.
 	holders map[string][]string
 }
 
@@ -30,17 +32,19 @@ func (d *Directory) resolveRelated(ctx context.Context, kind store.Kind, f filte
 	if err := r.collect(f); err != nil {
 		return nil, err
 	}
-	for id := range r.holders {
-		if kind == store.Group {
-			groups, err := d.store.Groups(ctx, id)
-			if err != nil {
-				return nil, err
-			}
-			for i := range groups {
-				r.holders[id] = append(r.holders[id], groups[i].ID)
-			}
-			continue
+	if kind == store.Group {
+		groups, err := d.store.Groups(ctx, slices.Collect(maps.Keys(r.holders)))
+		if err != nil {
+			return nil, err
 		}
+		for id, of := range groups {
+			for _, group := range of {
+				r.holders[id] = append(r.holders[id], group.ID)
+			}
+		}
+		return r, nil
+	}
+	for id := range r.holders {
 		members, err := d.store.Members(ctx, id)
 		if err != nil {
 			return nil, err
@@ -48,9 +52,6 @@ func (d *Directory) resolveRelated(ctx context.Context, kind store.Kind, f filte
 		for _, m := range members {
 			r.holders[id] = append(r.holders[id], m.ID)
 		}
-	}
-	for id := range r.holders {
-		slices.Sort(r.holders[id])
 	}
 	return r, nil
 }

@@ -127,9 +127,10 @@ type Reader interface {
 	// Members lists the members of a group in the order of their ids. A group that does not exist has none.
 	Members(ctx context.Context, group string) ([]Member, error)
 
-	// Groups lists the groups that have this resource as a direct member, in the order of their ids. Of each
-	// record only Kind, ID, Key, Version, Document and Overlay need be filled in.
-	Groups(ctx context.Context, member string) ([]Record, error)
+	// Groups lists for each of these resources the groups that have it as a direct member, in the order of their ids; a
+	// resource without any is absent. However many there are, they are read together. A record can stand in several
+	// lists and must not be changed. Of each only Kind, ID, Key, Version, Document and Overlay need be filled in.
+	Groups(ctx context.Context, members []string) (map[string][]*Record, error)
 
 	Stats(ctx context.Context) (Stats, error)
 

@@ -64,7 +64,7 @@ func lookUp(t *testing.T, s *sqlite.Store) {
 	must(s.Find(ctx, store.Query{Kind: store.User, Limit: 10}))(t)
 	must(s.Kinds(ctx, []string{one}))(t)
 	must(s.Members(ctx, one))(t)
-	must(s.Groups(ctx, one))(t)
+	must(s.Groups(ctx, []string{one}))(t)
 	must(s.Log(ctx, 0, 10))(t)
 }
 

@@ -95,6 +95,16 @@ func (r *reader) Get(ctx context.Context, kind store.Kind, id string) (store.Rec
 	return records[0], nil
 }
 
+// byID loads those of these resources that exist, in the order of their ids.
+func (r *reader) byID(ctx context.Context, kind store.Kind, ids []string) ([]store.Record, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	const query = "SELECT " + columns + " FROM json_each(?) j CROSS JOIN resources r ON r.kind = ? AND r.id = unhex(j.value, '-')" +
+		" CROSS JOIN documents d ON d.row = r.row"
+	return r.records(ctx, kind, query, idList(ids), int64(kind))
+}
+
 func (r *reader) Kinds(ctx context.Context, ids []string) (map[string]store.Kind, error) {
 	kinds := make(map[string]store.Kind, len(ids))
 	const query = "SELECT r.id, r.kind FROM json_each(?) j CROSS JOIN resources r" +
@@ -137,18 +147,52 @@ func (r *reader) Members(ctx context.Context, group string) ([]store.Member, err
 	return members, r.translate(rows.Err())
 }
 
-func (r *reader) Groups(ctx context.Context, member string) ([]store.Record, error) {
-	uuid, ok := store.ParseID(member)
-	if !ok {
-		return nil, nil
-	}
-	const query = "SELECT " + columns + " FROM members m CROSS JOIN resources r ON r.kind = 2 AND r.id = m.group_id" +
-		" CROSS JOIN documents d ON d.row = r.row WHERE m.member_id = ? ORDER BY m.group_id"
-	groups, err := r.records(ctx, store.Group, query, uuid[:])
+func (r *reader) Groups(ctx context.Context, members []string) (map[string][]*store.Record, error) {
+	memberships, err := r.memberships(ctx, members)
 	if err != nil {
-		return nil, fmt.Errorf("groups of %s: %w", member, err)
+		return nil, fmt.Errorf("groups of %d resources: %w", len(members), r.translate(err))
+	}
+	ids := make([]string, len(memberships))
+	for i, m := range memberships {
+		ids[i] = m.group
+	}
+	records, err := r.byID(ctx, store.Group, ids)
+	if err != nil {
+		return nil, fmt.Errorf("groups of %d resources: %w", len(members), err)
+	}
+	known := make(map[string]*store.Record, len(records))
+	for i := range records {
+		known[records[i].ID] = &records[i]
+	}
+	groups := make(map[string][]*store.Record, len(members))
+	for _, m := range memberships {
+		if group := known[m.group]; group != nil { // or it was deleted just now
+			groups[m.member] = append(groups[m.member], group)
+		}
 	}
 	return groups, nil
+}
+
+type membership struct{ member, group string }
+
+// memberships are those of all these members, in the order of members and groups.
+func (r *reader) memberships(ctx context.Context, members []string) ([]membership, error) {
+	const query = "SELECT m.member_id, m.group_id FROM json_each(?) j CROSS JOIN members m ON m.member_id = unhex(j.value, '-')" +
+		" ORDER BY m.member_id, m.group_id"
+	rows, err := r.query(ctx, query, idList(members))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var found []membership
+	var member, group sql.RawBytes
+	for rows.Next() {
+		if err := rows.Scan(&member, &group); err != nil {
+			return nil, err
+		}
+		found = append(found, membership{formatID(member), formatID(group)})
+	}
+	return found, rows.Err()
 }
 
 func (r *reader) Stats(ctx context.Context) (store.Stats, error) {
@@ -223,7 +267,7 @@ func (r *reader) Meta(ctx context.Context, key string) (string, error) {
 	return value, r.translate(err)
 }
 
-// idList is the JSON array of those ids that can exist, in order: neighbours in the index are looked up together.
+// idList is the JSON array of those ids that can exist, each once and in order: neighbours in the index are looked up together.
 func idList(ids []string) string {
 	possible := make([]string, 0, len(ids))
 	for _, id := range ids {
@@ -232,7 +276,7 @@ func idList(ids []string) string {
 		}
 	}
 	slices.Sort(possible)
-	list, _ := json.Marshal(possible) // strings cannot fail
+	list, _ := json.Marshal(slices.Compact(possible)) // strings cannot fail
 	return string(list)
 }
 

@@ -47,9 +47,27 @@ var memberTests = []testCase{
 		equal(t, "groups of the user", []int{1, 2}, groupsOf(t, s, 3))
 		equal(t, "groups of the group", []int{1}, groupsOf(t, s, 2))
 		equal(t, "groups of nobody", []int{}, groupsOf(t, s, 9))
-		found, err := s.Groups(context.Background(), id(2))
+		found, err := s.Groups(context.Background(), []string{id(2)})
 		isError(t, "groups", err, nil)
-		equal(t, "document", string(outer.Document), string(found[0].Document))
+		equal(t, "document", string(outer.Document), string(found[id(2)][0].Document))
+	}},
+	{"the groups of many are found together", func(t *testing.T, s store.Store) {
+		insert(t, s, record(store.Group, 1, schema.Object{}), record(store.Group, 2, schema.Object{}),
+			record(store.User, 3, schema.Object{}), record(store.User, 4, schema.Object{}), record(store.User, 5, schema.Object{}))
+		addMembers(t, s, 2, store.Member{ID: id(3), Kind: store.User}, store.Member{ID: id(4), Kind: store.User})
+		addMembers(t, s, 1, store.Member{ID: id(3), Kind: store.User})
+		found, err := s.Groups(context.Background(), []string{id(5), id(4), id(3), id(3), "nobody", "", id(9)})
+		isError(t, "groups", err, nil)
+		got := map[string][]string{}
+		for member, groups := range found {
+			for _, group := range groups {
+				got[member] = append(got[member], group.ID)
+			}
+		}
+		equal(t, "groups", map[string][]string{id(3): {id(1), id(2)}, id(4): {id(2)}}, got)
+		none, err := s.Groups(context.Background(), nil)
+		isError(t, "groups of none", err, nil)
+		equal(t, "groups of none", 0, len(none))
 	}},
 	{"a thousand members at once", func(t *testing.T, s store.Store) {
 		insert(t, s, record(store.Group, 1, schema.Object{}))
@@ -148,9 +166,13 @@ func members(t testing.TB, s store.Store, group int) []store.Member {
 
 func groupsOf(t testing.TB, s store.Store, member int) []int {
 	t.Helper()
-	groups, err := s.Groups(context.Background(), id(member))
+	groups, err := s.Groups(context.Background(), []string{id(member)})
 	if err != nil {
 		t.Fatalf("groups of %d: %v", member, err)
 	}
-	return numbers(t, groups)
+	var records []store.Record
+	for _, group := range groups[id(member)] {
+		records = append(records, *group)
+	}
+	return numbers(t, records)
 }
