@@ -1,7 +1,7 @@
 // Package token is the format of secret tokens and of the hashes that a SCIM server checks them against. The operator
 // issues tokens and the server verifies them, so the format stands here, beside the API types.
 //
-// A token is "tnt_", 43 characters of base62 (256 bits) and 6 of base62 that are the CRC-32 of what stands before, so
+// A token, and the secret of an OAuth client too, is "tnt_", 43 characters of base62 (256 bits) and 6 of base62 that are the CRC-32 of what stands before, so
 // that secret scanners find it and a mistyped one is told from a wrong one.
 package token
 
@@ -64,24 +64,53 @@ func Fingerprint(s string) string {
 // Role is what the bearer of a token may do.
 type Role string
 
-// RoleProvisioner may read and write the directory.
-const RoleProvisioner Role = "provisioner"
+const (
+	// RoleProvisioner may read and write the directory.
+	RoleProvisioner Role = "provisioner"
+	// RoleReader may read the directory.
+	RoleReader Role = "reader"
+)
 
-// Verifier is what a server keeps of one token. A fast hash is enough, because a token has 256 random bits.
+// Verifier is what a server keeps of one token or client secret. A fast hash is enough, because each has 256 random bits.
 type Verifier struct {
 	// ID names the credential in the provisioning log and is no secret.
 	ID string `json:"id"`
 	// Role of the bearer.
 	Role Role `json:"role"`
+	// ClientID makes this the verifier of the secret of an OAuth client with this client_id, which buys access tokens at the
+	// token endpoint and is no bearer token itself.
+	ClientID string `json:"clientID,omitempty"`
 	// SHA256 of the token in lower-case hexadecimal.
 	SHA256 string `json:"sha256"`
 	// IssuedAt is when the token was generated.
 	IssuedAt time.Time `json:"issuedAt,omitzero"`
+	// NotAfter is the last moment at which the token is valid; the zero time is never.
+	NotAfter time.Time `json:"notAfter,omitzero"`
 }
 
-// NewVerifier returns the verifier of a token.
+// NewVerifier returns the verifier of a secret token.
 func NewVerifier(s string, role Role, issuedAt time.Time) Verifier {
 	return Verifier{ID: "token-" + Fingerprint(s), Role: role, SHA256: hash(s), IssuedAt: issuedAt.UTC().Truncate(time.Second)}
+}
+
+// NewReader returns the verifier of the token of a reader, which is known by its name.
+func NewReader(s, name string, issuedAt time.Time) Verifier {
+	v := NewVerifier(s, RoleReader, issuedAt)
+	v.ID = "reader-" + name
+	return v
+}
+
+// NewClient returns the verifier of the secret of an OAuth client. Its ID changes with the secret, so that access tokens end
+// with the secret that bought them.
+func NewClient(s, clientID string, issuedAt time.Time) Verifier {
+	v := NewVerifier(s, RoleProvisioner, issuedAt)
+	v.ID, v.ClientID = "client-"+Fingerprint(s), clientID
+	return v
+}
+
+// Expired tells whether the token is not valid any more.
+func (v Verifier) Expired(now time.Time) bool {
+	return !v.NotAfter.IsZero() && now.After(v.NotAfter)
 }
 
 // Fingerprint returns what [Fingerprint] returns for the token, or less where the hash is damaged.
@@ -114,12 +143,32 @@ func Decode(data []byte) (Set, error) {
 	return set, nil
 }
 
-// Find returns the verifier of the token. It looks at every verifier in constant time.
-func (s Set) Find(presented string) (Verifier, bool) {
+// Find returns the verifier of the bearer token. It looks at every verifier in constant time, and at expiry not at all.
+func (s Set) Find(presented string) (Verifier, bool) { return s.find("", presented) }
+
+// FindClient returns the verifier of the secret of an OAuth client, in the same way.
+func (s Set) FindClient(clientID, secret string) (Verifier, bool) {
+	if clientID == "" {
+		return Verifier{}, false
+	}
+	return s.find(clientID, secret)
+}
+
+// ByID returns the verifier with the ID.
+func (s Set) ByID(id string) (Verifier, bool) {
+	for _, v := range s.Verifiers {
+		if v.ID == id {
+			return v, true
+		}
+	}
+	return Verifier{}, false
+}
+
+func (s Set) find(clientID, presented string) (Verifier, bool) {
 	sum := []byte(hash(presented))
 	found := -1
 	for i, v := range s.Verifiers {
-		if subtle.ConstantTimeCompare(sum, []byte(strings.ToLower(v.SHA256))) == 1 {
+		if v.ClientID == clientID && subtle.ConstantTimeCompare(sum, []byte(strings.ToLower(v.SHA256))) == 1 {
 			found = i
 		}
 	}

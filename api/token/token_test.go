@@ -90,6 +90,51 @@ func TestOnlyTheRightTokenFindsItsVerifier(t *testing.T) {
 	}
 }
 
+func TestAClientsSecretIsFoundWithItsClientIDOnly(t *testing.T) {
+	secret, bearer, reader := newToken(t), newToken(t), newToken(t)
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	set := Set{Verifiers: []Verifier{
+		NewVerifier(bearer, RoleProvisioner, now), NewReader(reader, "payroll", now), NewClient(secret, "contoso", now),
+	}}
+	if v, ok := set.FindClient("contoso", secret); !ok || v.ID != "client-"+Fingerprint(secret) || v.Role != RoleProvisioner {
+		t.Errorf("FindClient = %+v, %v", v, ok)
+	}
+	if v, ok := set.Find(reader); !ok || v.ID != "reader-payroll" || v.Role != RoleReader {
+		t.Errorf("Find(reader) = %+v, %v", v, ok)
+	}
+	for name, c := range map[string]struct{ id, secret string }{
+		"another client":         {"fabrikam", secret},
+		"a client without an ID": {"", bearer},
+		"a bearer token":         {"contoso", bearer},
+		"no secret":              {"contoso", ""},
+	} {
+		if v, ok := set.FindClient(c.id, c.secret); ok {
+			t.Errorf("%s: found %+v", name, v)
+		}
+	}
+	if v, ok := set.Find(secret); ok {
+		t.Errorf("the secret is taken for a bearer token: %+v", v)
+	}
+	if v, ok := set.ByID("reader-payroll"); !ok || v.Role != RoleReader {
+		t.Errorf("ByID = %+v, %v", v, ok)
+	}
+	if _, ok := set.ByID("reader"); ok {
+		t.Error("ByID found a verifier that is not there")
+	}
+}
+
+func TestATokenIsValidUpToItsLastMoment(t *testing.T) {
+	end := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		notAfter time.Time
+		want     bool
+	}{"without an end": {time.Time{}, false}, "at its end": {end, false}, "a moment later": {end.Add(-time.Nanosecond), true}} {
+		if got := (Verifier{NotAfter: c.notAfter}).Expired(end); got != c.want {
+			t.Errorf("%s: Expired = %v", name, got)
+		}
+	}
+}
+
 func TestADamagedVerifierSecretIsRefused(t *testing.T) {
 	for name, data := range map[string]string{
 		"no JSON":      `verifiers:`,

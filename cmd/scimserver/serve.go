@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/protocol"
 	"github.com/tenantry/tenantry/scimserver/settings"
@@ -69,7 +70,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	scim := protocol.New(protocol.Options{
-		Directory: users, Settings: source.Current, Log: log, Metrics: registry, Now: time.Now,
+		Directory: users, Settings: source.Current, Auth: auth.New(auth.Options{Now: time.Now}), Log: log, Metrics: registry, Now: time.Now,
 	})
 
 	group, ctx := errgroup.WithContext(ctx)

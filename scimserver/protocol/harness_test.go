@@ -20,6 +20,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/protocol"
 	"github.com/tenantry/tenantry/scimserver/settings"
@@ -73,6 +74,7 @@ func newFixture(t *testing.T) *fixture {
 	f.directory = directory.New(directory.Options{Store: database, Now: f.clock})
 	server := protocol.New(protocol.Options{
 		Directory: f.directory, Settings: func() *settings.Snapshot { return f.snapshot },
+		Auth: auth.New(auth.Options{Now: f.clock}),
 		Log: funcr.New(func(_, line string) {
 			f.mu.Lock()
 			defer f.mu.Unlock()

@@ -28,9 +28,6 @@ type request struct {
 	base     string
 }
 
-// endpoint answers a request or returns what went wrong.
-type endpoint func(*request) error
-
 func (r *request) context() context.Context { return r.http.Context() }
 
 // body reads the request's body, checking its media type and size.
@@ -83,11 +80,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 	if current == nil {
 		return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: "the server has no settings yet"}
 	}
-	identity, err := s.auth.Authenticate(r)
+	identity, err := s.auth.Authenticate(r, current)
 	if err != nil {
 		log.V(1).Info("request refused", "reason", err.Error())
-		w.Header().Set("WWW-Authenticate", `Bearer realm="`+current.Tenant.Name+`"`)
-		return &Error{Status: http.StatusUnauthorized, Detail: err.Error()}
+		return unauthenticated(w, current.Tenant.Name, err)
 	}
 	s.activity.seen(s.now())
 	if methods == nil {
@@ -102,7 +98,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 		w.Header().Set("Allow", allowed(methods))
 		return &Error{Status: http.StatusMethodNotAllowed, Detail: "this endpoint takes " + allowed(methods)}
 	}
-	return handle(&request{
+	if err := authorize(w, current.Tenant.Name, identity, handle); err != nil {
+		return err
+	}
+	return handle.serve(&request{
 		http: r, out: w, settings: current, base: base(current, r),
 		caller: directory.Caller{Client: identity.Client, RequestID: id},
 	})
@@ -111,7 +110,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 func allowed(methods map[string]endpoint) string {
 	var names []string
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
-		if methods[method] != nil {
+		if _, ok := methods[method]; ok {
 			names = append(names, method)
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
@@ -38,6 +37,7 @@ type Options struct {
 	Directory *directory.Directory
 	// Settings returns the current settings, nil while there are none.
 	Settings func() *settings.Snapshot
+	Auth     *auth.Authenticator
 	Log      logr.Logger
 	Metrics  prometheus.Registerer
 	// Now is the clock.
@@ -57,17 +57,10 @@ type Server struct {
 
 // New returns a Server and registers its metrics.
 func New(o Options) *Server {
-	s := &Server{
-		directory: o.Directory, settings: o.Settings, log: o.Log, now: o.Now,
+	return &Server{
+		directory: o.Directory, settings: o.Settings, auth: o.Auth, log: o.Log, now: o.Now,
 		metrics: newMetrics(o.Metrics),
 	}
-	s.auth = auth.New(func() token.Set {
-		if current := s.settings(); current != nil {
-			return current.Verifiers
-		}
-		return token.Set{}
-	})
-	return s
 }
 
 // LastRequest is when a client last sent an authenticated request; the zero time if none did since the start.
@@ -79,19 +72,19 @@ func (s *Server) Handler() http.Handler {
 	route := func(pattern string, methods map[string]endpoint) {
 		mux.Handle(v1alpha1.BasePath+pattern, s.instrument(v1alpha1.BasePath+pattern, methods))
 	}
-	route("/{$}", map[string]endpoint{http.MethodGet: s.serviceProviderConfig})
-	route("/ServiceProviderConfig", map[string]endpoint{http.MethodGet: s.serviceProviderConfig})
-	route("/ResourceTypes", map[string]endpoint{http.MethodGet: s.resourceTypes})
-	route("/ResourceTypes/{id}", map[string]endpoint{http.MethodGet: s.resourceType})
-	route("/Schemas", map[string]endpoint{http.MethodGet: s.schemas})
-	route("/Schemas/{id}", map[string]endpoint{http.MethodGet: s.schema})
+	route("/{$}", map[string]endpoint{http.MethodGet: reads(s.serviceProviderConfig)})
+	route("/ServiceProviderConfig", map[string]endpoint{http.MethodGet: reads(s.serviceProviderConfig)})
+	route("/ResourceTypes", map[string]endpoint{http.MethodGet: reads(s.resourceTypes)})
+	route("/ResourceTypes/{id}", map[string]endpoint{http.MethodGet: reads(s.resourceType)})
+	route("/Schemas", map[string]endpoint{http.MethodGet: reads(s.schemas)})
+	route("/Schemas/{id}", map[string]endpoint{http.MethodGet: reads(s.schema)})
 	for kind, endpointPath := range map[store.Kind]string{store.User: "/Users", store.Group: "/Groups"} {
 		route(endpointPath, map[string]endpoint{
-			http.MethodGet: s.on(kind, s.list), http.MethodPost: s.on(kind, s.create),
+			http.MethodGet: reads(s.on(kind, s.list)), http.MethodPost: writes(s.on(kind, s.create)),
 		})
 		route(endpointPath+"/{id}", map[string]endpoint{
-			http.MethodGet: s.on(kind, s.get), http.MethodPut: s.on(kind, s.replace),
-			http.MethodPatch: s.on(kind, s.patch), http.MethodDelete: s.on(kind, s.delete),
+			http.MethodGet: reads(s.on(kind, s.get)), http.MethodPut: writes(s.on(kind, s.replace)),
+			http.MethodPatch: writes(s.on(kind, s.patch)), http.MethodDelete: writes(s.on(kind, s.delete)),
 		})
 	}
 	mux.Handle("/", s.instrument("other", nil))
@@ -118,7 +111,7 @@ func normalised(next http.Handler) http.Handler {
 
 // on binds a handler to a resource type, and answers 503 while the type is switched off: a 404 would make Entra
 // quarantine the job, an empty list would make it create everybody again later.
-func (s *Server) on(kind store.Kind, handle func(*request, store.Kind) error) endpoint {
+func (s *Server) on(kind store.Kind, handle func(*request, store.Kind) error) func(*request) error {
 	return func(r *request) error {
 		enabled, field := r.settings.UsersEnabled(), "users"
 		if kind == store.Group {
