@@ -148,51 +148,6 @@ func TestErrorsDoNotRepeatPersonalData(t *testing.T) {
 	}
 }
 
-func TestDiscoveryTellsWhatTheTenantOffers(t *testing.T) {
-	f := newFixture(t)
-	f.expect("GET", "", "", 200, "") // Some products probe the bare Tenant URL.
-	config := f.expect("GET", "/ServiceProviderConfig", "", 200, "")
-	if f.field(config, "patch", "supported") != true || f.field(config, "bulk", "supported") != false || f.field(config, "filter", "supported") != true {
-		t.Errorf("ServiceProviderConfig: %s", config.body)
-	}
-	schemas := f.expect("GET", "/Schemas", "", 200, "")
-	found := map[string]bool{}
-	for _, s := range f.field(schemas, "Resources").([]any) {
-		definition := s.(map[string]any)
-		id := definition["id"].(string)
-		f.expect("GET", "/Schemas/"+id, "", 200, "")
-		for _, a := range definition["attributes"].([]any) {
-			attribute := a.(map[string]any)
-			name := attribute["name"].(string)
-			found[id+":"+name] = true
-			subs, _ := attribute["subAttributes"].([]any)
-			for _, sub := range subs {
-				found[id+":"+name+"."+sub.(map[string]any)["name"].(string)] = true
-			}
-		}
-	}
-	const core, medius = "urn:ietf:params:scim:schemas:core:2.0:User:", "urn:ietf:params:scim:schemas:extension:medius:2.0:User:"
-	for _, mapped := range []string{
-		core + "userName", core + "emails.value", core + "emails.type", core + "name.displayName", core + "active",
-		core + "name.givenName", core + "name.familyName", core + "name.formatted",
-		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
-		medius + "configurationFilter", medius + "identityProvider", medius + "nameIdentifier",
-		medius + "customFieldText1", medius + "customFieldText5",
-		"urn:ietf:params:scim:schemas:core:2.0:Group:displayName", "urn:ietf:params:scim:schemas:core:2.0:Group:members.value",
-	} {
-		if !found[mapped] {
-			t.Errorf("/Schemas lacks %s, which the tutorial maps", mapped)
-		}
-	}
-	types := f.expect("GET", "/ResourceTypes", "", 200, "")
-	if f.field(types, "totalResults") != 2.0 {
-		t.Errorf("ResourceTypes: %s", types.body)
-	}
-	f.expect("GET", "/ResourceTypes/User", "", 200, "")
-	f.wantError(f.send("GET", "/ResourceTypes/Device", ""), 404, "")
-	f.wantError(f.send("GET", `/Schemas?filter=id eq "x"`, ""), 403, "")
-}
-
 func TestAClientWithoutAcceptOrWithAnyIsServed(t *testing.T) {
 	f := newFixture(t)
 	for _, accept := range []string{"", "*/*", "application/json", "application/scim+json", "text/html"} {

@@ -8,17 +8,22 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-const (
-	configSchema       = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
-	resourceTypeSchema = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
-	schemaSchema       = "urn:ietf:params:scim:schemas:core:2.0:Schema"
-)
+// discovery binds a handler that says what the server offers. Every other query parameter is ignored there, but a filter
+// is refused, so that nobody takes an unfiltered answer for a filtered one (RFC 7644 section 4).
+func discovery(handle func(*request) error) map[string]endpoint {
+	return map[string]endpoint{http.MethodGet: reads(func(r *request) error {
+		if r.http.URL.Query().Get("filter") != "" {
+			return &Error{Status: http.StatusForbidden, Detail: "discovery endpoints cannot be filtered (RFC 7644 section 4)"}
+		}
+		return handle(r)
+	})}
+}
 
 // serviceProviderConfig says what this server can do (RFC 7643 section 5), and nothing that it cannot.
 func (s *Server) serviceProviderConfig(r *request) error {
 	unsupported := schema.Object{"supported": false}
 	write(r.out, http.StatusOK, schema.Object{
-		"schemas":        []any{configSchema},
+		"schemas":        []any{schema.CoreServiceProviderConfig},
 		"patch":          schema.Object{"supported": true},
 		"bulk":           schema.Object{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
 		"filter":         schema.Object{"supported": true, "maxResults": MaxCount},
@@ -71,13 +76,13 @@ func describeType(r *request, rt *schema.ResourceType) schema.Object {
 		extensions[i] = schema.Object{"schema": extension.ID, "required": false}
 	}
 	return schema.Object{
-		"schemas": []any{resourceTypeSchema}, "id": rt.ID, "name": rt.Name, "description": rt.Description,
+		"schemas": []any{schema.CoreResourceType}, "id": rt.ID, "name": rt.Name, "description": rt.Description,
 		"endpoint": rt.Endpoint, "schema": rt.Schema.ID, "schemaExtensions": extensions,
 		"meta": schema.Object{"resourceType": "ResourceType", "location": r.base + "/ResourceTypes/" + rt.ID},
 	}
 }
 
-// publishedSchema is a schema definition with the attributes that every resource has (RFC 7643 section 7).
+// publishedSchema is a schema definition as RFC 7643 section 7 wants it.
 type publishedSchema struct {
 	Schemas     []string            `json:"schemas"`
 	ID          string              `json:"id"`
@@ -87,18 +92,22 @@ type publishedSchema struct {
 	Meta        schema.Object       `json:"meta"`
 }
 
+// allSchemas are the schemas of the resource types that the tenant offers, and those of what discovery answers.
 func (s *Server) allSchemas(r *request) []publishedSchema {
-	var all []publishedSchema
+	var all []*schema.Schema
 	for _, rt := range s.types(r) {
-		for _, definition := range append([]*schema.Schema{rt.Schema}, rt.Extensions...) {
-			all = append(all, publishedSchema{
-				Schemas: []string{schemaSchema}, ID: definition.ID, Name: definition.Name,
-				Description: definition.Description, Attributes: definition.Attributes,
-				Meta: schema.Object{"resourceType": "Schema", "location": r.base + "/Schemas/" + definition.ID},
-			})
+		all = append(append(all, rt.Schema), rt.Extensions...)
+	}
+	all = append(all, schema.Discovery()...)
+	published := make([]publishedSchema, len(all))
+	for i, definition := range all {
+		published[i] = publishedSchema{
+			Schemas: []string{schema.CoreSchema}, ID: definition.ID, Name: definition.Name,
+			Description: definition.Description, Attributes: definition.Published(),
+			Meta: schema.Object{"resourceType": "Schema", "location": r.base + "/Schemas/" + definition.ID},
 		}
 	}
-	return all
+	return published
 }
 
 func (s *Server) schemas(r *request) error {
@@ -119,11 +128,8 @@ func (s *Server) schema(r *request) error {
 	return &Error{Status: http.StatusNotFound, Detail: "there is no such schema; /Schemas lists them"}
 }
 
-// whole answers with a list in one page. Filtering discovery is refused as RFC 7644 section 4 asks.
+// whole answers with a list in one page.
 func (r *request) whole(all []any) error {
-	if r.http.URL.Query().Get("filter") != "" {
-		return &Error{Status: http.StatusForbidden, Detail: "discovery endpoints cannot be filtered (RFC 7644 section 4)"}
-	}
 	if all == nil {
 		all = []any{}
 	}

@@ -72,12 +72,12 @@ func (s *Server) Handler() http.Handler {
 	route := func(pattern string, methods map[string]endpoint) {
 		mux.Handle(v1alpha1.BasePath+pattern, s.instrument(v1alpha1.BasePath+pattern, methods))
 	}
-	route("/{$}", map[string]endpoint{http.MethodGet: reads(s.serviceProviderConfig)})
-	route("/ServiceProviderConfig", map[string]endpoint{http.MethodGet: reads(s.serviceProviderConfig)})
-	route("/ResourceTypes", map[string]endpoint{http.MethodGet: reads(s.resourceTypes)})
-	route("/ResourceTypes/{id}", map[string]endpoint{http.MethodGet: reads(s.resourceType)})
-	route("/Schemas", map[string]endpoint{http.MethodGet: reads(s.schemas)})
-	route("/Schemas/{id}", map[string]endpoint{http.MethodGet: reads(s.schema)})
+	route("/{$}", discovery(s.serviceProviderConfig))
+	route("/ServiceProviderConfig", discovery(s.serviceProviderConfig))
+	route("/ResourceTypes", discovery(s.resourceTypes))
+	route("/ResourceTypes/{id}", discovery(s.resourceType))
+	route("/Schemas", discovery(s.schemas))
+	route("/Schemas/{id}", discovery(s.schema))
 	for kind, endpointPath := range map[store.Kind]string{store.User: "/Users", store.Group: "/Groups"} {
 		route(endpointPath, map[string]endpoint{
 			http.MethodGet: reads(s.on(kind, s.list)), http.MethodPost: writes(s.on(kind, s.create)),

@@ -2,23 +2,18 @@ package schema
 
 import "encoding/json"
 
-// MarshalJSON gives the definition as RFC 7643 section 7 wants it at /Schemas, without "schemas" and "meta". The core
-// schemas also list externalId, which is a common attribute, because Entra looks there for every attribute it maps.
-func (s *Schema) MarshalJSON() ([]byte, error) {
-	attributes := s.Attributes
-	if !s.IsExtension() {
-		for _, a := range completed(common()) {
-			if a.Name == "externalId" {
-				attributes = append([]*Attribute{a}, attributes...)
-			}
+// Published returns the attributes that /Schemas lists. The core schemas also list externalId, which is a common
+// attribute, because Entra looks there for every attribute that it maps.
+func (s *Schema) Published() []*Attribute {
+	if s.ID != CoreUser && s.ID != CoreGroup {
+		return s.Attributes
+	}
+	for _, a := range completed(common()) {
+		if a.Name == "externalId" {
+			return append([]*Attribute{a}, s.Attributes...)
 		}
 	}
-	return json.Marshal(struct {
-		ID          string       `json:"id"`
-		Name        string       `json:"name"`
-		Description string       `json:"description"`
-		Attributes  []*Attribute `json:"attributes"`
-	}{s.ID, s.Name, s.Description, attributes})
+	return s.Attributes
 }
 
 // MarshalJSON gives the definition as RFC 7643 section 7 wants it, with every characteristic spelled out.

@@ -1,8 +1,6 @@
 package schema_test
 
 import (
-	"encoding/json"
-	"slices"
 	"testing"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
@@ -96,48 +94,6 @@ func TestWants(t *testing.T) {
 				t.Errorf("got %v", got)
 			}
 		})
-	}
-}
-
-func TestSchemasAreWrittenAsRFC7643Wants(t *testing.T) {
-	var got struct {
-		ID, Name, Description string
-		Attributes            []map[string]any
-	}
-	out, err := json.Marshal(schema.User().Schema)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(out, &got); err != nil {
-		t.Fatal(err)
-	}
-	if got.ID != schema.CoreUser || got.Name != "User" || got.Description != "User Account" {
-		t.Errorf("got %s, %s, %s", got.ID, got.Name, got.Description)
-	}
-	find := func(attributes []map[string]any, name string) map[string]any {
-		i := slices.IndexFunc(attributes, func(a map[string]any) bool { return a["name"] == name })
-		if i < 0 {
-			t.Fatalf("%s is missing", name)
-		}
-		return attributes[i]
-	}
-	want := `{"caseExact":false,"description":"Name by which the user signs in; unique in the tenant.","multiValued":false,"mutability":"readWrite","name":"userName","required":true,"returned":"default","type":"string","uniqueness":"server"}`
-	if s := encode(t, find(got.Attributes, "userName")); s != want {
-		t.Errorf("got  %s\nwant %s", s, want)
-	}
-	var emails struct{ SubAttributes []map[string]any }
-	if err := json.Unmarshal([]byte(encode(t, find(got.Attributes, "emails"))), &emails); err != nil {
-		t.Fatal(err)
-	}
-	if types := encode(t, find(emails.SubAttributes, "type")["canonicalValues"]); types != `["work","home","other"]` {
-		t.Errorf("canonical types of e-mails are %s", types)
-	}
-	for _, name := range []string{"externalId", "name", "displayName", "nickName", "profileUrl", "title", "userType", "preferredLanguage",
-		"locale", "timezone", "active", "password", "phoneNumbers", "ims", "photos", "addresses", "groups", "entitlements", "roles", "x509Certificates"} {
-		find(got.Attributes, name)
-	}
-	if find(got.Attributes, "password")["returned"] != "never" || find(got.Attributes, "groups")["mutability"] != "readOnly" {
-		t.Error("password or groups are not what they are")
 	}
 }
 

@@ -44,7 +44,7 @@ func coreUser() *Schema {
 		{Name: "locale", Description: "The default location, for currency, dates and numbers; a language tag such as sv-SE."},
 		{Name: "timezone", Description: "The time zone, in the form of the IANA database such as Europe/Stockholm."},
 		{Name: "active", Type: TypeBoolean, Indexed: true, Description: "Whether the user may sign in."},
-		{Name: "password", CaseExact: true, Mutability: WriteOnly, Returned: ReturnedNever,
+		{Name: "password", Mutability: WriteOnly, Returned: ReturnedNever,
 			Description: "Accepted and never stored: users sign in at their identity provider."},
 		plural("emails", "E-mail addresses of the user.", Attribute{Indexed: true}, "work", "home", "other"),
 		plural("phoneNumbers", "Phone numbers of the user.", Attribute{Indexed: true},
@@ -69,7 +69,7 @@ func coreUser() *Schema {
 			SubAttributes: []*Attribute{
 				{Name: "value", CaseExact: true, Mutability: ReadOnly, Description: "The id of the group."},
 				{Name: "$ref", Type: TypeReference, CaseExact: true, Mutability: ReadOnly,
-					ReferenceTypes: []string{"User", "Group"}, Description: "The URI of the group."},
+					ReferenceTypes: []string{"Group"}, Description: "The URI of the group."},
 				{Name: "display", Mutability: ReadOnly, Description: "The name of the group."},
 				{Name: "type", Mutability: ReadOnly, CanonicalValues: []string{"direct", "indirect"},
 					Description: "Whether the user is a member itself or through another group."},
