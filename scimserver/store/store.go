@@ -58,6 +58,12 @@ type Member struct {
 	Kind Kind
 }
 
+// Membership is one row of some group's members.
+type Membership struct {
+	Group string
+	Member
+}
+
 // Query asks for the resources of one kind that match a filter, in the order of their ids.
 type Query struct {
 	Kind   Kind
@@ -97,6 +103,7 @@ type Entry struct {
 	Attributes []string // names of what changed
 	Defaults   string   // name of the UserDefaults that applied, "" for none
 	Outcome    string
+	Count      int64 // how many requests the row stands for: 1, or more failed ones that were alike; 0 is kept as 1
 }
 
 // Stats counts what a directory holds.
@@ -127,6 +134,10 @@ type Reader interface {
 	// Members lists the members of a group in the order of their ids. A group that does not exist has none.
 	Members(ctx context.Context, group string) ([]Member, error)
 
+	// Memberships is one step of a walk over the members of all groups: at most limit of them, in the order of group and
+	// member, from the first that sorts after the given one. The walk begins after the zero Membership.
+	Memberships(ctx context.Context, after Membership, limit int) ([]Membership, error)
+
 	// Groups lists for each of these resources the groups that have it as a direct member, in the order of their ids; a
 	// resource without any is absent. However many there are, they are read together. A record can stand in several
 	// lists and must not be changed. Of each only Kind, ID, Key, Version, Document and Overlay need be filled in.
@@ -134,7 +145,8 @@ type Reader interface {
 
 	Stats(ctx context.Context) (Stats, error)
 
-	// Log returns at most limit entries of the provisioning log with a Sequence greater than after, oldest first.
+	// Log returns at most limit entries of the provisioning log with a Sequence greater than after, oldest first. Entries
+	// become visible in the order of their sequence, so that who goes on from the last one misses none.
 	Log(ctx context.Context, after int64, limit int) ([]Entry, error)
 
 	// Meta returns what SetMeta last stored under key, "" if nothing was.
@@ -168,8 +180,13 @@ type Tx interface {
 	// ClearMembers removes all members and returns how many there were.
 	ClearMembers(ctx context.Context, group string) (removed int, err error)
 
-	// Append adds one row to the provisioning log. The engine gives the Sequence.
+	// Append adds one row to the provisioning log. The engine gives the Sequence. An entry that has one keeps it: only an
+	// import gives one, greater than any that is there.
 	Append(ctx context.Context, entry Entry) error
+	// TrimLog looks at the oldest entries of the provisioning log, at most limit of them, removes those with a Time before
+	// the given one and those that have at least keep newer sequence numbers, and returns how many it removed. The newest
+	// entry always stays, because sequence numbers go on from it.
+	TrimLog(ctx context.Context, before time.Time, keep, limit int) (removed int, err error)
 
 	SetMeta(ctx context.Context, key, value string) error
 }
@@ -184,6 +201,10 @@ type Store interface {
 	// started, it never starts and Update returns ctx's error; once started, Update waits and tells the outcome.
 	Update(ctx context.Context, change func(tx Tx) error) error
 
+	// View runs read with a Reader that sees the directory as it was at one moment, however long read takes and whatever is
+	// written meanwhile. The Reader is valid only until read returns. What read returns is what View returns. A view
+	// costs the engine something while it lasts, so there may be few at a time; others wait.
+	View(ctx context.Context, read func(r Reader) error) error
 	// Check tells whether the store can read, and whether it could write when last asked to. After a failed
 	// commit it tries again by itself, so that a disk that has room again is noticed.
 	Check(ctx context.Context) error

@@ -147,6 +147,29 @@ func (r *reader) Members(ctx context.Context, group string) ([]store.Member, err
 	return members, r.translate(rows.Err())
 }
 
+func (r *reader) Memberships(ctx context.Context, after store.Membership, limit int) ([]store.Membership, error) {
+	group, _ := store.ParseID(after.Group) // what is no id is the zero one, before all
+	member, _ := store.ParseID(after.ID)
+	rows, err := r.query(ctx, "SELECT group_id, member_id, kind FROM members WHERE (group_id, member_id) > (?, ?)"+
+		" ORDER BY group_id, member_id LIMIT ?", group[:], member[:], int64(limit))
+	if err != nil {
+		return nil, fmt.Errorf("walk over the memberships: %w", r.translate(err))
+	}
+	defer rows.Close()
+	var memberships []store.Membership
+	var groupID, memberID sql.RawBytes
+	var kind int64
+	for rows.Next() {
+		if err := rows.Scan(&groupID, &memberID, &kind); err != nil {
+			return nil, r.translate(err)
+		}
+		memberships = append(memberships, store.Membership{
+			Group: formatID(groupID), Member: store.Member{ID: formatID(memberID), Kind: store.Kind(kind)},
+		})
+	}
+	return memberships, r.translate(rows.Err())
+}
+
 func (r *reader) Groups(ctx context.Context, members []string) (map[string][]*store.Record, error) {
 	memberships, err := r.memberships(ctx, members)
 	if err != nil {
@@ -233,7 +256,7 @@ func (r *reader) Stats(ctx context.Context) (store.Stats, error) {
 }
 
 func (r *reader) Log(ctx context.Context, after int64, limit int) ([]store.Entry, error) {
-	const query = "SELECT sequence, time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome" +
+	const query = "SELECT sequence, time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome, count" +
 		" FROM log WHERE sequence > ? ORDER BY sequence LIMIT ?"
 	rows, err := r.query(ctx, query, after, int64(limit))
 	if err != nil {
@@ -245,7 +268,8 @@ func (r *reader) Log(ctx context.Context, after int64, limit int) ([]store.Entry
 		var e store.Entry
 		var at, kind int64
 		var attributes string
-		err := rows.Scan(&e.Sequence, &at, &e.Client, &e.RequestID, &kind, &e.ResourceID, &e.Operation, &attributes, &e.Defaults, &e.Outcome)
+		err := rows.Scan(&e.Sequence, &at, &e.Client, &e.RequestID, &kind, &e.ResourceID, &e.Operation, &attributes,
+			&e.Defaults, &e.Outcome, &e.Count)
 		if err != nil {
 			return nil, r.translate(err)
 		}

@@ -46,6 +46,8 @@ type Store struct {
 	lock         *os.File
 	read         *sql.DB
 	write        *sql.DB
+	views        *sql.DB
+	viewing      chan struct{} // held by the one view that there may be, and by Close
 	writer       *writer
 	checkpointer *checkpointer
 	counted      atomic.Pointer[counted]
@@ -59,7 +61,7 @@ var _ store.Store = (*Store)(nil)
 
 // Open opens the directory in a folder, which it makes if need be. The folder belongs to this process alone until Close.
 func Open(ctx context.Context, folder string) (*Store, error) {
-	s := &Store{}
+	s := &Store{viewing: make(chan struct{}, 1)}
 	if err := s.open(ctx, folder); err != nil {
 		_ = s.Close()
 		return nil, fmt.Errorf("open the directory in %s: %w", folder, translate(err))
@@ -91,6 +93,10 @@ func (s *Store) open(ctx context.Context, folder string) (err error) {
 	if s.read, err = connect(file, readerCache, readers, "query_only(1)"); err != nil {
 		return err
 	}
+	if s.views, err = connect(file, readerCache, 1, "query_only(1)"); err != nil {
+		return err
+	}
+	s.views.SetMaxIdleConns(-1) // views are rare
 	if err := s.startWriter(ctx); err != nil {
 		return err
 	}
@@ -280,6 +286,8 @@ func (s *Store) close() error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
+	s.viewing <- struct{}{}
+	defer func() { <-s.viewing }()
 	if s.writer != nil {
 		close(s.writer.queue)
 		<-s.writer.stopped
@@ -291,7 +299,7 @@ func (s *Store) close() error {
 		s.statements.close()
 	}
 	var failed error
-	for _, db := range []*sql.DB{s.read, s.write} { // the last to close empties the write-ahead log
+	for _, db := range []*sql.DB{s.views, s.read, s.write} { // the last to close empties the write-ahead log
 		if db == nil {
 			continue
 		}

@@ -204,14 +204,28 @@ func (t *transaction) ClearMembers(ctx context.Context, group string) (removed i
 }
 
 func (t *transaction) Append(ctx context.Context, e store.Entry) error {
-	_, err := t.write(ctx, "INSERT INTO log (time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome)"+
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		e.Time.UnixMicro(), e.Client, e.RequestID, int64(e.Kind), e.ResourceID, e.Operation,
-		strings.Join(e.Attributes, "\n"), e.Defaults, e.Outcome)
+	var sequence any // NULL takes the next
+	if e.Sequence != 0 {
+		sequence = e.Sequence
+	}
+	_, err := t.write(ctx, "INSERT INTO log (sequence, time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome, count)"+
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		sequence, e.Time.UnixMicro(), e.Client, e.RequestID, int64(e.Kind), e.ResourceID, e.Operation,
+		strings.Join(e.Attributes, "\n"), e.Defaults, e.Outcome, max(e.Count, 1))
 	if err != nil {
 		return fmt.Errorf("write the provisioning log: %w", err)
 	}
 	return nil
+}
+
+func (t *transaction) TrimLog(ctx context.Context, before time.Time, keep, limit int) (removed int, err error) {
+	n, err := t.write(ctx, "DELETE FROM log WHERE sequence IN (SELECT sequence FROM log ORDER BY sequence LIMIT ?)"+
+		" AND sequence < (SELECT max(sequence) FROM log) AND (time < ? OR sequence <= (SELECT max(sequence) FROM log) - ?)",
+		int64(limit), before.UnixMicro(), int64(keep))
+	if err != nil {
+		return 0, fmt.Errorf("trim the provisioning log: %w", err)
+	}
+	return int(n), nil
 }
 
 func (t *transaction) SetMeta(ctx context.Context, key, value string) error {

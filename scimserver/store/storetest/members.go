@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
@@ -9,6 +10,33 @@ import (
 )
 
 var memberTests = []testCase{
+	{"a walk over all memberships is in the order of groups and members, each once", func(t *testing.T, s store.Store) {
+		var want []store.Membership
+		for _, g := range []int{1, 2, 3, 5} {
+			insert(t, s, record(store.Group, g, schema.Object{}))
+		}
+		for _, g := range []int{5, 1, 3} { // group 2 has nobody
+			addMembers(t, s, g, store.Member{ID: id(12), Kind: store.User}, store.Member{ID: id(2), Kind: store.Group}, store.Member{ID: id(11), Kind: store.User})
+		}
+		for _, g := range []int{1, 3, 5} {
+			for _, m := range []store.Member{{ID: id(2), Kind: store.Group}, {ID: id(11), Kind: store.User}, {ID: id(12), Kind: store.User}} {
+				want = append(want, store.Membership{Group: id(g), Member: m})
+			}
+		}
+		for _, limit := range []int{1, 2, 3, 4, 9, 100} {
+			var got []store.Membership
+			var after store.Membership
+			for {
+				step, err := s.Memberships(context.Background(), after, limit)
+				isError(t, "step", err, nil)
+				if len(step) == 0 {
+					break
+				}
+				got, after = append(got, step...), step[len(step)-1]
+			}
+			equal(t, fmt.Sprintf("in steps of %d", limit), want, got)
+		}
+	}},
 	{"adding and removing members is idempotent and counts what changed", func(t *testing.T, s store.Store) {
 		insert(t, s, record(store.Group, 1, schema.Object{}), record(store.Group, 2, schema.Object{}),
 			record(store.User, 3, schema.Object{}), record(store.User, 4, schema.Object{}))

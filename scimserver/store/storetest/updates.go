@@ -17,30 +17,6 @@ import (
 var errExpected = errors.New("expected by the test")
 
 var otherTests = []testCase{
-	{"the provisioning log keeps entries in order and whole", func(t *testing.T, s store.Store) {
-		entry := store.Entry{
-			Time: dawn, Client: "c", RequestID: "r", Kind: store.Group, ResourceID: id(1), Operation: "update",
-			Attributes: []string{"displayName", `emails[type eq "work"].value`}, Defaults: "finance", Outcome: "success",
-		}
-		plain := store.Entry{Time: dawn.Add(time.Second), Outcome: "failure"}
-		update(t, s, func(tx store.Tx) error {
-			for _, e := range []store.Entry{entry, plain, entry} {
-				if err := tx.Append(context.Background(), e); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		first, err := s.Log(context.Background(), 0, 2)
-		isError(t, "log", err, nil)
-		rest, err := s.Log(context.Background(), first[1].Sequence, 10)
-		isError(t, "log", err, nil)
-		if len(first) != 2 || len(rest) != 1 || first[0].Sequence >= first[1].Sequence || first[1].Sequence >= rest[0].Sequence {
-			t.Fatalf("first %+v, rest %+v", first, rest)
-		}
-		first[0].Sequence, first[1].Sequence = 0, 0
-		equal(t, "entries", []store.Entry{entry, plain}, first)
-	}},
 	{"meta remembers", func(t *testing.T, s store.Store) {
 		value, err := s.Meta(context.Background(), "a")
 		isError(t, "meta", err, nil)
@@ -98,6 +74,7 @@ var otherTests = []testCase{
 		_, err = s.Find(context.Background(), store.Query{Kind: store.User, Limit: 1})
 		isError(t, "find", err, store.ErrUnavailable)
 		isError(t, "update", s.Update(context.Background(), func(store.Tx) error { return nil }), store.ErrUnavailable)
+		isError(t, "view", s.View(context.Background(), func(store.Reader) error { return nil }), store.ErrUnavailable)
 		isError(t, "check", s.Check(context.Background()), store.ErrUnavailable)
 	}},
 }
