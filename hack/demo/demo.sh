@@ -13,6 +13,8 @@ cache=${TENANTRY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tenantry}
 export TENANTRY_CLUSTER=$cache/demo
 check=
 [ "${1:-}" != --check ] || check=yes
+# For how many seconds the check takes the API server away, at least.
+outage=${TENANTRY_DEMO_OUTAGE:-0}
 
 users=500 groups=40
 declare -A host=([contoso]=contoso.scim.example.com [fabrikam]=fabrikam.scim.example.com)
@@ -119,6 +121,7 @@ kubectl -n customers get ptenant,udef
 # A tenant must outlive the API server, its own restart included: its server goes on with the last known good settings.
 bad_day() {
 	hack/cluster/component stop kube-apiserver
+	local gone=$SECONDS
 	# The brackets keep the pattern from finding this very command.
 	in_cluster bash -c 'for p in /proc/[0-9]*; do
 		if grep -qszxe "--tenant=[c]ontoso" "$p/cmdline"; then kill -KILL "${p#/proc/}" && echo "killed the server of contoso"; fi
@@ -130,6 +133,11 @@ bad_day() {
 	done
 	if kubectl get --raw=/readyz >/dev/null 2>&1; then fail 'the API server was there all the time'; fi
 	provision contoso 1
+	while [ $((SECONDS - gone)) -lt "$outage" ]; do
+		sleep 20 # not to wait for something: a long outage is the point
+		provision contoso 1 | tail -n 1
+		echo "the API server has been away for $((SECONDS - gone)) s"
+	done
 	hack/cluster/component start kube-apiserver
 	deadline=$((SECONDS + 90))
 	until kubectl -n customers wait --for=condition=Ready ptenant --all --timeout=30s 2>/dev/null; do
