@@ -99,7 +99,7 @@ func (f *finder) filtered(ctx context.Context) (store.Page, error) {
 	if !plan.Exact && f.Match == nil {
 		return store.Page{}, errUndecided
 	}
-	if plan.Exact && len(plan.Sources) == 1 && plan.Sources[0].Complete() && plan.Sources[0].Narrow() {
+	if narrow(plan) {
 		return f.decided(ctx, plan)
 	}
 	if f.Match != nil {
@@ -230,6 +230,11 @@ func (f *finder) some(plan sqlfilter.Plan, limit, offset int) (query string, arg
 	return query, append(slices.Clone(ids.Args), f.floor, int64(limit), int64(offset), int64(f.Kind))
 }
 
+// narrow tells whether one look-up in an index decides the filter.
+func narrow(plan sqlfilter.Plan) bool {
+	return plan.Exact && len(plan.Sources) == 1 && plan.Sources[0].Complete() && plan.Sources[0].Narrow()
+}
+
 // decided answers what SQL decides by itself. Where the first page is all there is, it need not be counted.
 func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (page store.Page, err error) {
 	offset := f.Offset
@@ -238,7 +243,11 @@ func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (page store.P
 	}
 	if f.Limit > 0 {
 		query, args := f.some(plan, f.Limit, offset)
-		if page.Records, err = f.records(ctx, f.Kind, query, args...); err != nil {
+		reading := ctx
+		if narrow(plan) {
+			reading = brief(ctx) // one page is; counting them all need not be
+		}
+		if page.Records, err = f.records(reading, f.Kind, query, args...); err != nil {
 			return store.Page{}, err
 		}
 	}

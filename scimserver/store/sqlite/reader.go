@@ -85,7 +85,7 @@ func (r *reader) Get(ctx context.Context, kind store.Kind, id string) (store.Rec
 		return store.Record{}, store.ErrNotFound
 	}
 	const query = "SELECT " + columns + " FROM resources r CROSS JOIN documents d ON d.row = r.row WHERE r.kind = ? AND r.id = ?"
-	records, err := r.records(ctx, kind, query, int64(kind), uuid[:])
+	records, err := r.records(brief(ctx), kind, query, int64(kind), uuid[:])
 	if err != nil {
 		return store.Record{}, fmt.Errorf("get %s %s: %w", kind, id, err)
 	}
@@ -171,6 +171,7 @@ func (r *reader) Memberships(ctx context.Context, after store.Membership, limit 
 }
 
 func (r *reader) Groups(ctx context.Context, members []string) (map[string][]*store.Record, error) {
+	ctx = brief(ctx)
 	memberships, err := r.memberships(ctx, members)
 	if err != nil {
 		return nil, fmt.Errorf("groups of %d resources: %w", len(members), r.translate(err))
@@ -284,7 +285,7 @@ func (r *reader) Log(ctx context.Context, after int64, limit int) ([]store.Entry
 
 func (r *reader) Meta(ctx context.Context, key string) (string, error) {
 	var value string
-	err := r.row(ctx, []any{&value}, "SELECT value FROM meta WHERE key = ?", key)
+	err := r.row(brief(ctx), []any{&value}, "SELECT value FROM meta WHERE key = ?", key)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}

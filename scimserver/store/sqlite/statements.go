@@ -42,6 +42,15 @@ func (s *statements) context(ctx context.Context) context.Context {
 	return ctx
 }
 
+// brief is for statements that read a few pages: they end sooner than a watch on their context would notice, and what the
+// driver does for one that can be interrupted costs as much as such a statement itself.
+func brief(ctx context.Context) context.Context {
+	if ctx.Err() != nil {
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
+}
+
 // prepared returns nil for a text that is not worth keeping.
 func (s *statements) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
 	s.mu.RLock()
