@@ -104,12 +104,17 @@ func (d *Directory) Patch(ctx context.Context, caller Caller, kind store.Kind, i
 	return d.change(ctx, caller, kind, id, c)
 }
 
-// Delete removes a resource and its memberships. The error is store.ErrNotFound or the store's.
+// Delete removes a resource, its memberships, and the references of users who had it as their manager. The error is store.ErrNotFound or the store's.
 func (d *Directory) Delete(ctx context.Context, caller Caller, kind store.Kind, id string) error {
 	now := d.now()
 	return d.store.Update(ctx, func(tx store.Tx) error {
 		if err := tx.Delete(ctx, kind, id); err != nil {
 			return err
+		}
+		if kind == store.User {
+			if err := d.releaseReports(ctx, tx, caller, id, now); err != nil {
+				return err
+			}
 		}
 		return tx.Append(ctx, store.Entry{
 			Time: now, Client: caller.Client, RequestID: caller.RequestID, Kind: kind, ResourceID: id,

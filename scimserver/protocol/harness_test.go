@@ -36,6 +36,7 @@ const (
 type fixture struct {
 	t         *testing.T
 	http      *httptest.Server
+	database  *sqlite.Store
 	directory *directory.Directory
 	snapshot  *settings.Snapshot
 	registry  *prometheus.Registry
@@ -71,6 +72,7 @@ func newFixture(t *testing.T) *fixture {
 			t.Error(err)
 		}
 	})
+	f.database = database
 	f.directory = directory.New(directory.Options{Store: database, Now: f.clock})
 	server := protocol.New(protocol.Options{
 		Directory: f.directory, Settings: func() *settings.Snapshot { return f.snapshot },

@@ -1,0 +1,74 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/tenantry/tenantry/scimserver/filter"
+	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// OperationUnassign is in the provisioning log where users lost a reference because the user that it named was deleted.
+const OperationUnassign = "unassign"
+
+// releaseReports takes the manager from everybody who had the user that was just deleted. Entra does not send that a
+// manager has become empty, so nobody else would. What names nobody from the start is left as it was sent: Entra's own
+// validator sends such managers and wants them back.
+func (d *Directory) releaseReports(ctx context.Context, tx store.Tx, caller Caller, manager string, now time.Time) error {
+	path, err := d.Type(store.User).Path(schema.EnterpriseUser + ":manager.value")
+	if err != nil {
+		return err
+	}
+	reports := filter.Compare{Path: path, Op: filter.Eq, Value: filter.Value{Kind: filter.String, Text: manager}}
+	query := store.Query{
+		Kind: store.User, Filter: reports, After: store.Start, Limit: followBatch,
+		Match: func(rec *store.Record) (bool, error) {
+			attributes, err := effective(rec)
+			return err == nil && filter.Match(reports, attributes), err
+		},
+	}
+	for {
+		page, err := tx.Find(ctx, query)
+		if err != nil {
+			return fmt.Errorf("find the reports of a deleted manager: %w", err)
+		}
+		for i := range page.Records {
+			if err := d.release(ctx, tx, caller, &page.Records[i], now); err != nil {
+				return err
+			}
+			query.After = page.Records[i].ID
+		}
+		if len(page.Records) < query.Limit {
+			return nil
+		}
+	}
+}
+
+// release takes the manager from one user, as a new version.
+func (d *Directory) release(ctx context.Context, tx store.Tx, caller Caller, report *store.Record, now time.Time) error {
+	changed, names, err := d.rewrite(report, withoutManager)
+	if err != nil || !changed {
+		return err
+	}
+	report.Version++
+	report.Modified = now
+	if err := tx.Replace(ctx, report); err != nil {
+		return err
+	}
+	return d.log(ctx, tx, caller, OperationUnassign, report, names)
+}
+
+func withoutManager(current schema.Object) (schema.Object, error) {
+	next := maps.Clone(current)
+	values, _ := current[schema.EnterpriseUser].(schema.Object)
+	values = maps.Clone(values)
+	if delete(values, "manager"); len(values) == 0 {
+		delete(next, schema.EnterpriseUser)
+	} else {
+		next[schema.EnterpriseUser] = values
+	}
+	return next, nil
+}
