@@ -16,6 +16,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/protocol"
 	"github.com/tenantry/tenantry/scimserver/settings"
@@ -90,6 +91,7 @@ func newServer(t *testing.T, database store.Store) *server {
 		}},
 	}
 	scim := protocol.New(protocol.Options{
+		Auth:      auth.New(auth.Options{Now: s.clock}),
 		Directory: directory.New(directory.Options{Store: database, Now: s.clock}),
 		Settings:  func() *settings.Snapshot { return current },
 		Log:       testr.New(t),
