@@ -51,6 +51,12 @@ type ProvisioningTenantSpec struct {
 	// +kubebuilder:default={}
 	Storage Storage `json:"storage,omitzero"`
 
+	// retention says how long records are kept.
+	//
+	// +optional
+	// +kubebuilder:default={}
+	Retention Retention `json:"retention,omitzero"`
+
 	// server shapes the pod that runs the tenant's SCIM server.
 	//
 	// +optional
@@ -284,6 +290,19 @@ type SQLiteStorage struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	StorageClassName string `json:"storageClassName,omitempty"`
+}
+
+// Retention says how long records are kept.
+type Retention struct {
+	// provisioningLog is how long an entry of the provisioning log is kept, from 1h to 87600h (ten years): hours, minutes
+	// and seconds, such as 720h or 36h30m. However young they are, no more than the newest 1,000,000 entries are kept.
+	//
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?[hms])+$') && duration(self) >= duration('1h') && duration(self) <= duration('87600h')",message="must be a duration from 1h to 87600h, such as 720h or 36h30m"
+	// +kubebuilder:default="720h0m0s"
+	ProvisioningLog metav1.Duration `json:"provisioningLog,omitzero"`
 }
 
 // Server shapes the pod of a tenant's SCIM server. The fields mean what they mean in a pod.

@@ -35,6 +35,10 @@ const (
 	retryInterval = 10 * time.Second
 	// reportInterval is how often the tenant's status is looked at; it is written only when it changed.
 	reportInterval = 5 * time.Second
+	// failureInterval is how long failed requests that are alike come together before they are one entry of the log.
+	failureInterval = time.Second
+	// trimInterval is how often what the provisioning log need not keep is looked for.
+	trimInterval = 10 * time.Minute
 	// drainTimeout is how long requests that have begun may take after SIGTERM. The pod's grace period is longer.
 	drainTimeout = 20 * time.Second
 )
@@ -87,6 +91,22 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		}, retryInterval)
 		return nil
 	})
+	group.Go(func() error {
+		wait.UntilWithContext(ctx, func(ctx context.Context) {
+			if err := users.LogFailures(ctx); err != nil {
+				log.Error(err, "write failed requests to the provisioning log; trying again", "in", failureInterval.String())
+			}
+		}, failureInterval)
+		return nil
+	})
+	group.Go(func() error {
+		wait.UntilWithContext(ctx, func(ctx context.Context) {
+			if err := users.TrimLog(ctx); err != nil && ctx.Err() == nil {
+				log.Error(err, "trim the provisioning log; trying again", "in", trimInterval.String())
+			}
+		}, trimInterval)
+		return nil
+	})
 	if reporter, ok := source.(*kubernetes.Source); ok {
 		group.Go(func() error {
 			wait.UntilWithContext(ctx, func(ctx context.Context) { report(ctx, reporter, users, scim, log) }, reportInterval)
@@ -102,7 +122,9 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	group.Go(func() error { return listen(ctx, admin, adminHandler(source, database, registry)) })
 	group.Go(func() error { return listen(ctx, clients, scim.Handler()) })
 	log.Info("serving", "clients", clients.Addr().String(), "admin", admin.Addr().String())
-	return group.Wait()
+	err = group.Wait()
+	// The last requests may have failed while the server was told to end.
+	return errors.Join(err, users.WriteFailures(context.WithoutCancel(ctx)))
 }
 
 func source(o options, listen string, log logr.Logger) (settings.Source, error) {
@@ -135,6 +157,7 @@ func followSettings(ctx context.Context, source settings.Source, users *director
 				log.Error(err, "defaults are left out")
 			}
 			users.SetDefaults(compiled)
+			users.SetLogRetention(current.Tenant.Spec.Retention.ProvisioningLog.Duration)
 		}
 		select {
 		case <-ctx.Done():

@@ -3,6 +3,7 @@ package clustertest
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -48,6 +49,8 @@ func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T
 			`spec.storage.type: Unsupported value: "PostgreSQL": supported values: "SQLite"`},
 		"a volume that is too small": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.SQLite.Size = resource.MustParse("1Mi") },
 			"spec.storage.sqlite.size: Invalid value: must be at least 16Mi"},
+		"a log kept for minutes": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Retention.ProvisioningLog.Duration = time.Minute },
+			"spec.retention.provisioningLog: Invalid value: must be a duration from 1h to 87600h, such as 720h or 36h30m"},
 		"an unknown policy": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.DeletionPolicy = "Archive" },
 			`spec.deletionPolicy: Unsupported value: "Archive": supported values: "Retain", "Delete"`},
 	} {

@@ -26,6 +26,10 @@ type Directory struct {
 	rules    atomic.Pointer[rules]
 	rulesNew chan struct{}
 	followed atomic.Pointer[rules]
+
+	committed    *broadcast
+	failures     *failures
+	logRetention atomic.Int64 // time.Duration
 }
 
 // Options are what a Directory is made of.
@@ -37,13 +41,17 @@ type Options struct {
 
 // New returns a directory over a store. It has no defaults until SetDefaults.
 func New(o Options) *Directory {
+	committed := &broadcast{}
 	d := &Directory{
-		store:    o.Store,
-		users:    schema.User(),
-		groups:   schema.Group(),
-		newID:    uuid.NewV7,
-		rulesNew: make(chan struct{}, 1),
+		store:     announcing{o.Store, committed},
+		users:     schema.User(),
+		groups:    schema.Group(),
+		newID:     uuid.NewV7,
+		rulesNew:  make(chan struct{}, 1),
+		committed: committed,
+		failures:  newFailures(),
 	}
+	d.SetLogRetention(0)
 	// What a client is told at once and what it reads later must be the same, whatever precision a store keeps.
 	d.now = func() time.Time { return o.Now().UTC().Truncate(time.Millisecond) }
 	d.rules.Store(&rules{})

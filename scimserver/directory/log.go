@@ -1,9 +1,14 @@
 package directory
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"iter"
 	"reflect"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -18,6 +23,17 @@ const (
 	OperationDefaults = "defaults"
 
 	OutcomeSuccess = "success"
+)
+
+const (
+	// DefaultLogRetention is how long entries of the provisioning log are kept where nobody says otherwise.
+	DefaultLogRetention = 720 * time.Hour
+	// MaxLogEntries is how many entries are kept, however young they are: about 200 MB.
+	MaxLogEntries = 1_000_000
+
+	// logBatch is how many entries are read, or removed, at once: few enough that a client that waits behind it notices
+	// nothing.
+	logBatch = 500
 )
 
 // log appends the row that a change owes to the provisioning log.
@@ -63,4 +79,138 @@ func union(a, b schema.Object) map[string]struct{} {
 		names[name] = struct{}{}
 	}
 	return names
+}
+
+// LogQuery asks for entries of the provisioning log. A field that is empty matches every entry.
+type LogQuery struct {
+	// After is the sequence number after which to begin.
+	After int64
+	// Since and Until bound the time of an entry; Until itself is out.
+	Since, Until time.Time
+
+	Kind       store.Kind
+	ResourceID string
+	Client     string
+	RequestID  string
+	Operation  string
+	Outcome    string
+
+	// Follow makes the query go on with entries as they are written, until ctx ends.
+	Follow bool
+	// Poll makes a query that follows look again at what another process may have written.
+	Poll <-chan time.Time
+	// Idle is called before a query that follows waits; its error ends it.
+	Idle func() error
+}
+
+func (q *LogQuery) matches(e *store.Entry) bool {
+	return (q.Since.IsZero() || !e.Time.Before(q.Since)) &&
+		(q.Until.IsZero() || e.Time.Before(q.Until)) &&
+		(q.Kind == 0 || q.Kind == e.Kind) &&
+		(q.ResourceID == "" || q.ResourceID == e.ResourceID) &&
+		(q.Client == "" || q.Client == e.Client) &&
+		(q.RequestID == "" || q.RequestID == e.RequestID) &&
+		(q.Operation == "" || q.Operation == e.Operation) &&
+		(q.Outcome == "" || q.Outcome == e.Outcome)
+}
+
+// Log returns the entries of the provisioning log that match, oldest first. The last pair may be an error: the store's,
+// or that of Idle.
+func (d *Directory) Log(ctx context.Context, q LogQuery) iter.Seq2[store.Entry, error] {
+	return func(yield func(store.Entry, error) bool) {
+		after := q.After
+		for {
+			committed := d.committed.next() // taken before reading, so that nothing falls in between
+			entries, err := d.store.Log(ctx, after, logBatch)
+			if err != nil {
+				yield(store.Entry{}, err)
+				return
+			}
+			for i := range entries {
+				after = entries[i].Sequence
+				if q.matches(&entries[i]) && !yield(entries[i], nil) {
+					return
+				}
+			}
+			if len(entries) == logBatch {
+				continue
+			}
+			if !q.Follow {
+				return
+			}
+			if err := q.Idle(); err != nil {
+				yield(store.Entry{}, err)
+				return
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-committed:
+			case <-q.Poll:
+			}
+		}
+	}
+}
+
+// SetLogRetention says how long entries of the provisioning log are kept; 0 stands for DefaultLogRetention.
+func (d *Directory) SetLogRetention(age time.Duration) {
+	d.logRetention.Store(int64(cmp.Or(age, DefaultLogRetention)))
+}
+
+// TrimLog removes the entries of the provisioning log that have been kept for long enough, or are too many, a few at a
+// time, so that clients need not wait for it.
+func (d *Directory) TrimLog(ctx context.Context) error {
+	before := d.now().Add(-time.Duration(d.logRetention.Load()))
+	for {
+		var removed int
+		err := d.store.Update(ctx, func(tx store.Tx) (err error) {
+			removed, err = tx.TrimLog(ctx, before, MaxLogEntries, logBatch)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("trim the provisioning log: %w", err)
+		}
+		if removed < logBatch {
+			return nil
+		}
+	}
+}
+
+// announcing is a store that tells who follows the provisioning log of each change.
+type announcing struct {
+	store.Store
+	committed *broadcast
+}
+
+func (a announcing) Update(ctx context.Context, change func(tx store.Tx) error) error {
+	err := a.Store.Update(ctx, change)
+	if err == nil {
+		a.committed.tell()
+	}
+	return err
+}
+
+// broadcast wakes everyone who waits. The zero value is ready for use.
+type broadcast struct {
+	mu     sync.Mutex
+	waited chan struct{} // nil while nobody waits
+}
+
+// next returns a channel that is closed when tell is called the next time.
+func (b *broadcast) next() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.waited == nil {
+		b.waited = make(chan struct{})
+	}
+	return b.waited
+}
+
+func (b *broadcast) tell() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.waited != nil {
+		close(b.waited)
+		b.waited = nil
+	}
 }

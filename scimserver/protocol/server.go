@@ -78,13 +78,19 @@ func (s *Server) Handler() http.Handler {
 	route("/ResourceTypes/{id}", discovery(s.resourceType))
 	route("/Schemas", discovery(s.schemas))
 	route("/Schemas/{id}", discovery(s.schema))
+	change := func(kind store.Kind, operation string, handle func(*request, store.Kind) error) endpoint {
+		return writes(s.recorded(kind, operation, s.on(kind, handle)))
+	}
 	for kind, endpointPath := range map[store.Kind]string{store.User: "/Users", store.Group: "/Groups"} {
 		route(endpointPath, map[string]endpoint{
-			http.MethodGet: reads(s.on(kind, s.list)), http.MethodPost: writes(s.on(kind, s.create)),
+			http.MethodGet:  reads(s.on(kind, s.list)),
+			http.MethodPost: change(kind, directory.OperationCreate, s.create),
 		})
 		route(endpointPath+"/{id}", map[string]endpoint{
-			http.MethodGet: reads(s.on(kind, s.get)), http.MethodPut: writes(s.on(kind, s.replace)),
-			http.MethodPatch: writes(s.on(kind, s.patch)), http.MethodDelete: writes(s.on(kind, s.delete)),
+			http.MethodGet:    reads(s.on(kind, s.get)),
+			http.MethodPut:    change(kind, directory.OperationReplace, s.replace),
+			http.MethodPatch:  change(kind, directory.OperationPatch, s.patch),
+			http.MethodDelete: change(kind, directory.OperationDelete, s.delete),
 		})
 	}
 	mux.Handle("/", s.instrument("other", nil))

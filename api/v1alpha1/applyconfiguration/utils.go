@@ -46,6 +46,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ProvisioningTenantSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenantStatus"):
 		return &apiv1alpha1.ProvisioningTenantStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Retention"):
+		return &apiv1alpha1.RetentionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Server"):
 		return &apiv1alpha1.ServerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SQLiteStorage"):

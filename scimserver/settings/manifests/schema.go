@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -30,6 +31,7 @@ func setTenantDefaults(t *v1alpha1.ProvisioningTenant) {
 	if spec.Storage.SQLite.Size.IsZero() {
 		spec.Storage.SQLite.Size = resource.MustParse("1Gi")
 	}
+	spec.Retention.ProvisioningLog.Duration = cmp.Or(spec.Retention.ProvisioningLog.Duration, 720*time.Hour)
 	spec.DeletionPolicy = cmp.Or(spec.DeletionPolicy, v1alpha1.DeletionPolicyRetain)
 }
 
@@ -46,6 +48,10 @@ func validateTenant(t *v1alpha1.ProvisioningTenant) field.ErrorList {
 	list = append(list, atMost(field.NewPath("metadata", "name"), t.Name, 52)...)
 	list = append(list, oneOf(spec.Child("provisioning", "users"), t.Spec.Provisioning.Users, v1alpha1.SwitchEnabled, v1alpha1.SwitchDisabled)...)
 	list = append(list, oneOf(spec.Child("provisioning", "groups"), t.Spec.Provisioning.Groups, v1alpha1.SwitchEnabled, v1alpha1.SwitchDisabled)...)
+	if kept := t.Spec.Retention.ProvisioningLog.Duration; kept < time.Hour || kept > 87600*time.Hour {
+		list = append(list, field.Invalid(spec.Child("retention", "provisioningLog"), kept.String(),
+			"must be a duration from 1h to 87600h, such as 720h or 36h30m"))
+	}
 	list = append(list, set(spec.Child("catalog", "companies"), t.Spec.Catalog.Companies, 1000)...)
 	list = append(list, set(spec.Child("catalog", "roles"), t.Spec.Catalog.Roles, 1000)...)
 	return list

@@ -86,7 +86,7 @@ func TestDefaultsAreThoseOfTheCRD(t *testing.T) {
 		"provisioningtenants": {
 			tenantManifest("contoso", "{}"),
 			tenantManifest("contoso", "{entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11}, provisioning: {users: Disabled}, exposure: {type: None}}"),
-			tenantManifest("contoso", "{storage: {sqlite: {size: 2Gi}}, deletionPolicy: Delete, provisioning: {groups: Disabled}}"),
+			tenantManifest("contoso", "{storage: {sqlite: {size: 2Gi}}, deletionPolicy: Delete, provisioning: {groups: Disabled}, retention: {provisioningLog: 36h30m0s}}"),
 		},
 		"userdefaults": {
 			defaultsManifest("{tenantRef: {name: contoso}, companies: [A]}"),
@@ -148,6 +148,14 @@ func TestWhatAServerReadsIsRefusedOrTakenAsTheAPIServerDoes(t *testing.T) {
 			tenantManifest("contoso", "{provisioning: {users: Disabled, groups: Enabled}}"),
 			tenantManifest("contoso", "{provisioning: {users: disabled}}"),
 			tenantManifest("contoso", "{provisioning: {groups: Closed}}"),
+			tenantManifest("contoso", "{retention: {provisioningLog: 90m}}"),
+			tenantManifest("contoso", "{retention: {provisioningLog: 59m}}"),
+			tenantManifest("contoso", "{retention: {provisioningLog: 1.5h}}"),
+			tenantManifest("contoso", "{retention: {provisioningLog: 87600h}}"),
+			tenantManifest("contoso", "{retention: {provisioningLog: 87600h1s}}"),
+			tenantManifest("contoso", "{retention: {provisioningLog: -1h}}"),
+			tenantManifest("contoso", "{retention: {provisioningLog: 30d}}"),
+			tenantManifest("contoso", "{retention: {provisioningLog: 3600}}"),
 			tenantManifest("contoso", "{catalog: {companies: [A, a], roles: [A]}}"),
 			tenantManifest("contoso", "{catalog: {companies: [A, A]}}"),
 			tenantManifest("contoso", "{catalog: {companies: ['']}}"),

@@ -219,6 +219,10 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Provisioning
       default: {}
+    - name: retention
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.Retention
+      default: {}
     - name: server
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Server
@@ -258,6 +262,13 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: com.github.tenantry.tenantry.api.v1alpha1.Retention
+  map:
+    fields:
+    - name: provisioningLog
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 720h
 - name: com.github.tenantry.tenantry.api.v1alpha1.SQLiteStorage
   map:
     fields:
@@ -640,6 +651,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.ConditionStatus
+  scalar: string
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
   scalar: string
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1
   map:

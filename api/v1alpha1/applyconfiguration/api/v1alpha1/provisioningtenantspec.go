@@ -27,6 +27,8 @@ type ProvisioningTenantSpecApplyConfiguration struct {
 	Exposure *ExposureApplyConfiguration `json:"exposure,omitempty"`
 	// storage says where the directory, the tenant's users and groups, is kept.
 	Storage *StorageApplyConfiguration `json:"storage,omitempty"`
+	// retention says how long records are kept.
+	Retention *RetentionApplyConfiguration `json:"retention,omitempty"`
 	// server shapes the pod that runs the tenant's SCIM server.
 	Server *ServerApplyConfiguration `json:"server,omitempty"`
 	// deletionPolicy says what becomes of the directory's data when this resource is deleted. With Retain the volume
@@ -94,6 +96,14 @@ func (b *ProvisioningTenantSpecApplyConfiguration) WithExposure(value *ExposureA
 // If called multiple times, the Storage field is set to the value of the last call.
 func (b *ProvisioningTenantSpecApplyConfiguration) WithStorage(value *StorageApplyConfiguration) *ProvisioningTenantSpecApplyConfiguration {
 	b.Storage = value
+	return b
+}
+
+// WithRetention sets the Retention field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Retention field is set to the value of the last call.
+func (b *ProvisioningTenantSpecApplyConfiguration) WithRetention(value *RetentionApplyConfiguration) *ProvisioningTenantSpecApplyConfiguration {
+	b.Retention = value
 	return b
 }
 

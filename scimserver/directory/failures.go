@@ -1,0 +1,147 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// A client whose every request fails must not push out of the provisioning log what others did. So many rows are
+// written for failures at once, and so often one more; what is beyond that is counted in rows that name no resource.
+const (
+	failureBurst    = 100
+	failureInterval = 6 * time.Second
+)
+
+// Failure is a request to change something that changed nothing.
+type Failure struct {
+	Caller Caller
+	Kind   store.Kind
+	// ID of the resource as the client named it. It reaches the log only where it can be an id, because clients have
+	// been seen to send a name in its place.
+	ID        string
+	Operation string
+	// Outcome says why: a scimType of RFC 7644 table 9 or a word for the status.
+	Outcome string
+}
+
+// alike is what failures that share a row have in common.
+type alike struct {
+	client, resourceID, operation, outcome string
+	kind                                   store.Kind
+}
+
+// failures waits to be written, each row for any number of requests. Its size is bounded by failureBurst rows that name a
+// resource and one for each way to fail otherwise.
+type failures struct {
+	wake chan struct{}
+
+	mu      sync.Mutex
+	waiting map[alike]store.Entry
+	budget  *rate.Limiter
+}
+
+func newFailures() *failures {
+	return &failures{
+		wake:    make(chan struct{}, 1),
+		waiting: map[alike]store.Entry{},
+		budget:  rate.NewLimiter(rate.Every(failureInterval), failureBurst),
+	}
+}
+
+// Failed remembers a failure for LogFailures. It neither waits nor fails, because the client's answer does not depend on it.
+func (d *Directory) Failed(f Failure) {
+	if _, ok := store.ParseID(f.ID); !ok {
+		f.ID = ""
+	}
+	d.failures.mu.Lock()
+	defer d.failures.mu.Unlock()
+	d.failures.add(store.Entry{
+		Time: d.now(), Client: f.Caller.Client, RequestID: f.Caller.RequestID, Kind: f.Kind, ResourceID: f.ID,
+		Operation: f.Operation, Outcome: f.Outcome, Count: 1,
+	})
+}
+
+// add puts an entry with those it is like; the caller holds the lock.
+func (f *failures) add(e store.Entry) {
+	key := alike{e.Client, e.ResourceID, e.Operation, e.Outcome, e.Kind}
+	if _, known := f.waiting[key]; !known && len(f.waiting) >= failureBurst {
+		key.client, key.resourceID = "", ""
+		e.Client, e.ResourceID, e.RequestID = "", "", ""
+	}
+	if first, known := f.waiting[key]; known {
+		first.Count += e.Count
+		e = first
+	}
+	f.waiting[key] = e
+	select {
+	case f.wake <- struct{}{}:
+	default: // whoever writes them has a wake-up waiting already
+	}
+}
+
+// take removes the oldest of what waits, as much as the budget allows.
+func (f *failures) take(now time.Time) []store.Entry {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := make([]store.Entry, 0, len(f.waiting))
+	for _, e := range f.waiting {
+		all = append(all, e)
+	}
+	slices.SortFunc(all, func(a, b store.Entry) int { return a.Time.Compare(b.Time) })
+	n := min(len(all), int(f.budget.TokensAt(now)))
+	f.budget.AllowN(now, n)
+	f.putBack(all[n:])
+	return all[:n]
+}
+
+// putBack makes entries all that waits; the caller holds the lock.
+func (f *failures) putBack(entries []store.Entry) {
+	clear(f.waiting)
+	for _, e := range entries {
+		f.add(e)
+	}
+}
+
+// LogFailures waits until a request has failed, or ctx ends, and writes that to the provisioning log, as WriteFailures does.
+// It is to be called again and again with a pause, in which failures that are alike come together in one row.
+func (d *Directory) LogFailures(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-d.failures.wake:
+		return d.WriteFailures(ctx)
+	}
+}
+
+// WriteFailures writes the failures that wait, as many as there may be rows for. The error is the store's; what could not
+// be written waits on.
+func (d *Directory) WriteFailures(ctx context.Context) error {
+	entries := d.failures.take(d.now())
+	if len(entries) == 0 {
+		return nil
+	}
+	err := d.store.Update(ctx, func(tx store.Tx) error {
+		for _, e := range entries {
+			if err := tx.Append(ctx, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		d.failures.mu.Lock()
+		defer d.failures.mu.Unlock()
+		for _, e := range entries {
+			d.failures.add(e)
+		}
+		return fmt.Errorf("write failed requests to the provisioning log: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,54 @@
+package protocol
+
+import (
+	"net/http"
+
+	"github.com/go-logr/logr"
+
+	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// recorded makes a request that fails to change something leave its trace in the provisioning log.
+func (s *Server) recorded(kind store.Kind, operation string, handle func(*request) error) func(*request) error {
+	return func(r *request) error {
+		err := handle(r)
+		if err != nil {
+			s.directory.Failed(directory.Failure{
+				Caller: r.caller, Kind: kind, ID: r.http.PathValue("id"), Operation: operation,
+				Outcome: outcome(s.describe(err, logr.Discard())),
+			})
+		}
+		return err
+	}
+}
+
+// outcome is what the provisioning log calls an answer: its scimType, or a word for its status. It has no value that a
+// client sent.
+func outcome(answer *Error) string {
+	if answer.ScimType != "" {
+		return answer.ScimType
+	}
+	switch answer.Status {
+	case http.StatusForbidden:
+		return "forbidden"
+	case http.StatusNotFound:
+		return "notFound"
+	case http.StatusConflict:
+		return "conflict"
+	case http.StatusPreconditionFailed, http.StatusPreconditionRequired:
+		return "preconditionFailed"
+	case http.StatusRequestEntityTooLarge:
+		return "tooLarge"
+	case http.StatusUnsupportedMediaType:
+		return "unsupportedMediaType"
+	case http.StatusTooManyRequests:
+		return "tooManyRequests"
+	case http.StatusServiceUnavailable:
+		return "unavailable"
+	}
+	if answer.Status >= http.StatusInternalServerError {
+		return "internalError"
+	}
+	return "badRequest"
+}

@@ -1,0 +1,122 @@
+package protocol_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tenantry/tenantry/scimserver/directory"
+)
+
+// logged are the entries of the provisioning log in a few words each.
+func (f *fixture) logged() []string {
+	f.t.Helper()
+	if err := f.directory.WriteFailures(f.t.Context()); err != nil {
+		f.t.Fatal(err)
+	}
+	var lines []string
+	for e, err := range f.directory.Log(f.t.Context(), directory.LogQuery{}) {
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		known := "no id"
+		for name, id := range f.ids {
+			if e.ResourceID == id {
+				known = name
+			}
+		}
+		if e.Client == "" || e.RequestID == "" {
+			f.t.Errorf("entry %+v does not tell who asked", e)
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %s: %s x%d", e.Operation, e.Kind, known, e.Outcome, e.Count))
+	}
+	return lines
+}
+
+func TestAWriteThatFailsLeavesAnEntryAndAReadDoesNot(t *testing.T) {
+	f := newFixture(t)
+	f.create("anna", "/Users", anna)
+	const unknown = "01926e6f-6f2c-7000-8000-000000000001"
+	f.ids["nobody"] = unknown
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"POST", "/Users", anna, 409},
+		{"POST", "/Users", anna, 409},
+		{"POST", "/Users", `{"userName":`, 400},
+		{"POST", "/Groups", `{"displayName":""}`, 400},
+		{"PUT", "/Users/{nobody}", anna, 404},
+		{"PATCH", "/Users/{anna}", patchOf(`{"op":"Replace","path":"title eq","value":"x"}`), 400},
+		{"PATCH", "/Users/{anna}", `{"Operations":1}`, 400},
+		{"DELETE", "/Groups/{nobody}", "", 404},
+		{"DELETE", "/Users/anna.k@contoso.test", "", 404},
+		{"GET", "/Users/{nobody}", "", 404},
+		{"GET", "/Users?filter=userName is", "", 400},
+		{"POST", "/Nowhere", "{}", 404},
+	} {
+		if got := f.send(c.method, c.path, c.body); got.status != c.status {
+			t.Fatalf("%s %s = %d, want %d\n%s", c.method, c.path, got.status, c.status, got.body)
+		}
+		f.advance(time.Second)
+	}
+	want := []string{
+		"create User anna: success x1",
+		"create User no id: uniqueness x2",
+		"create User no id: invalidSyntax x1",
+		"create Group no id: invalidValue x1",
+		"replace User nobody: notFound x1",
+		"patch User anna: invalidPath x1",
+		"patch User anna: invalidSyntax x1",
+		"delete Group nobody: notFound x1",
+		"delete User no id: notFound x1",
+	}
+	if diff := cmp.Diff(want, f.logged()); diff != "" {
+		t.Errorf("want -, got +\n%s", diff)
+	}
+}
+
+func TestTheProvisioningLogHoldsNoValuesAndNoTokens(t *testing.T) {
+	f := newFixture(t)
+	const canary = "canary-4711"
+	body := strings.ReplaceAll(`{"userName":"CANARY","title":"CANARY","externalId":"CANARY","name":{"givenName":"CANARY"},"emails":[{"type":"work","value":"CANARY@x.test"}]}`, "CANARY", canary)
+	f.create("anna", "/Users", body)
+	f.send("POST", "/Users", body)
+	f.send("PUT", "/Users/"+canary, body)
+	f.send("PATCH", "/Users/{anna}", patchOf(`{"op":"Replace","path":"title","value":"`+canary+`-2"}`))
+	f.send("PATCH", "/Users/{anna}", patchOf(`{"op":"Replace","path":"`+canary+`","value":"x"}`))
+	f.send("PATCH", "/Users/"+f.token, patchOf(`{"op":"Replace","path":"title","value":"x"}`))
+	f.send("DELETE", "/Users/"+canary, "")
+	if err := f.directory.WriteFailures(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for e, err := range f.directory.Log(t.Context(), directory.LogQuery{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+		if text := fmt.Sprintf("%+v", e); strings.Contains(text, canary) || strings.Contains(text, f.token) {
+			t.Errorf("a value reached the log: %s", text)
+		}
+	}
+	if n < 6 {
+		t.Errorf("%d entries; this test would prove too little", n)
+	}
+}
+
+func TestAnAnswerDoesNotDependOnTheLog(t *testing.T) {
+	f := newFixture(t)
+	f.create("anna", "/Users", anna)
+	for range 1000 {
+		if got := f.send("DELETE", "/Users/nobody", ""); got.status != 404 {
+			t.Fatalf("status %d, want 404\n%s", got.status, got.body)
+		}
+	}
+	if got := f.logged(); len(got) != 2 || got[1] != "delete User no id: notFound x1000" {
+		t.Errorf("got %v", got)
+	}
+}
