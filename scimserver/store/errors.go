@@ -12,6 +12,9 @@ var (
 	// ErrConflict is what every *ConflictError is.
 	ErrConflict = errors.New("taken by another resource")
 
+	// ErrTooMany says that a page of a sorted list lies beyond MaxRanked, and the engine cannot sort by itself.
+	ErrTooMany = errors.New("too many resources to sort")
+
 	// ErrUnavailable says that the engine cannot do its work just now: full disk, I/O error, locked, unreachable
 	// or closed. Nothing was changed, and trying again later is right.
 	ErrUnavailable = errors.New("the directory's storage is unavailable")

@@ -64,10 +64,11 @@ type Membership struct {
 	Member
 }
 
-// Query asks for the resources of one kind that match a filter, in the order of their ids.
+// Query asks for the resources of one kind that match a filter, in the order of their ids or of Sort.
 type Query struct {
 	Kind   Kind
 	Filter filter.Filter // nil for all
+	Sort   *Sort         // nil for the order of ids
 
 	// Match decides one candidate exactly. It is called where the engine does not decide Filter by itself, on candidates
 	// only; without it such a query is an error. It must not use the store, which may be reading meanwhile.
@@ -78,9 +79,38 @@ type Query struct {
 
 	// After makes this a step of a walk: only ids greater than it, Offset not counted, and no Total. A walk
 	// begins at Start, which sorts before every id, and goes on from the last id it was given until a step
-	// returns fewer than Limit.
+	// returns fewer than Limit. With Sort, it is the id of the last record, and Sort.After is that record's key.
 	After string
 }
+
+// Sort orders an answer by an attribute, ascending or in the exact reverse of that.
+//
+// In ascending order come first the records that have a key, in the order of the keys' bytes, then those without; records
+// that are equal in this are in the order of their ids.
+type Sort struct {
+	Path       schema.Path
+	Descending bool
+
+	// Key is a record's key; ok is false for a record without one. An engine need not call it where it has the keys
+	// itself: they are the record's ID, Key and ExternalID for the attributes that these are the values of, Created and
+	// Modified in TimeKey's form for meta.created and meta.lastModified, and for other indexed attributes what Path.SortKey
+	// gives. It must not use the store.
+	Key func(*Record) (key string, ok bool, err error)
+
+	// After is the key of the record that a walk goes on after; nil if it has none, or the walk begins.
+	After *string
+}
+
+// TimeKey is the key of a time in a Sort.
+func TimeKey(t time.Time) string { return t.UTC().Format(timeKey) }
+
+// ParseTimeKey reads what TimeKey wrote.
+func ParseTimeKey(key string) (time.Time, bool) {
+	t, err := time.Parse(timeKey, key)
+	return t, err == nil
+}
+
+const timeKey = "2006-01-02T15:04:05.000000000Z"
 
 // Start is the After of a walk's first step.
 const Start = "0"

@@ -77,6 +77,9 @@ func CompileCut(kind store.Kind, f filter.Filter) Plan {
 	return c.compile(f)
 }
 
+// All is the plan of a query without a filter.
+func All() Plan { return exactly(Fragment{SQL: "TRUE"}) }
+
 type compiler struct {
 	kind     store.Kind
 	element  bool // the filter is about one element of a multi-valued attribute

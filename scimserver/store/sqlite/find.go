@@ -28,12 +28,18 @@ func (r *reader) Find(ctx context.Context, q store.Query) (store.Page, error) {
 	if err != nil {
 		return store.Page{}, err
 	}
+	if q.Sort != nil {
+		first, _ = floor("") // a sorted walk does not go along the ids
+	}
 	f := finder{reader: r, Query: q, floor: first, walk: q.After != ""}
 	var page store.Page
-	if q.Filter == nil {
-		page, err = f.list(ctx)
-	} else {
+	switch {
+	case q.Filter != nil:
 		page, err = f.filtered(ctx)
+	case q.Sort != nil:
+		page, err = f.sorted(ctx, sqlfilter.All())
+	default:
+		page, err = f.list(ctx)
 	}
 	if err != nil {
 		return store.Page{}, fmt.Errorf("find %ss: %w", strings.ToLower(q.Kind.String()), r.translate(err))
@@ -99,7 +105,7 @@ func (f *finder) filtered(ctx context.Context) (store.Page, error) {
 	if !plan.Exact && f.Match == nil {
 		return store.Page{}, errUndecided
 	}
-	if narrow(plan) {
+	if f.Sort == nil && narrow(plan) {
 		return f.decided(ctx, plan)
 	}
 	if f.Match != nil {
@@ -117,18 +123,31 @@ func (f *finder) filtered(ctx context.Context) (store.Page, error) {
 			}
 		}
 	}
-	if f.wide != nil {
-		select {
-		case f.wide <- struct{}{}:
-			defer func() { <-f.wide }()
-		case <-ctx.Done():
-			return store.Page{}, ctx.Err()
-		}
+	if f.Sort != nil {
+		return f.sorted(ctx, plan)
 	}
+	leave, err := f.enterWide(ctx)
+	if err != nil {
+		return store.Page{}, err
+	}
+	defer leave()
 	if plan.Exact {
 		return f.decided(ctx, plan)
 	}
 	return f.stream(ctx, plan)
+}
+
+// enterWide waits until more may be read than a few pages.
+func (f *finder) enterWide(ctx context.Context) (leave func(), err error) {
+	if f.wide == nil {
+		return func() {}, nil
+	}
+	select {
+	case f.wide <- struct{}{}:
+		return func() { <-f.wide }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // plan compiles the filter, for the keys that are there.
@@ -178,6 +197,9 @@ func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) ([]st
 
 // check makes the page of a few candidates.
 func (f *finder) check(candidates []store.Record) (store.Page, error) {
+	if f.Sort != nil {
+		return f.rank(candidates)
+	}
 	slices.SortFunc(candidates, func(a, b store.Record) int { return strings.Compare(a.ID, b.ID) })
 	collect := f.collector()
 	for i := range candidates {
@@ -256,12 +278,19 @@ func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (page store.P
 	case offset == 0 && len(page.Records) < f.Limit:
 		page.Total = len(page.Records)
 	default:
-		ids := f.ids(plan)
-		if err := f.row(ctx, []any{&page.Total}, "SELECT count(*) FROM ("+ids.SQL+")", ids.Args...); err != nil {
-			return store.Page{}, err
-		}
+		page.Total, err = f.count(ctx, plan)
 	}
-	return page, nil
+	return page, err
+}
+
+// count tells how many resources meet the plan's condition.
+func (f *finder) count(ctx context.Context, plan sqlfilter.Plan) (n int, err error) {
+	if f.Filter == nil && f.outline != nil {
+		n, _, _ = f.outline.seek(f.Kind, 0)
+		return n, nil
+	}
+	ids := f.ids(plan)
+	return n, f.row(ctx, []any{&n}, "SELECT count(*) FROM ("+ids.SQL+")", ids.Args...)
 }
 
 // stream checks one candidate after the other and keeps those of the page.

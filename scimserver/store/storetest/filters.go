@@ -157,8 +157,8 @@ var filterTests = []testCase{
 	}},
 }
 
-// FindEqualsMatch fills the store with random resources and compares what random filters find with what filter.Match says
-// of each. It can be called again with another seed, which replaces them.
+// FindEqualsMatch fills the store with random resources and compares what random filters find, sorted and not, with what
+// filter.Match says of each. It can be called again with another seed, which replaces them.
 func FindEqualsMatch(t testing.TB, s store.Store, seed uint64, filters int) {
 	t.Helper()
 	r := &random{rand.New(rand.NewPCG(seed, 2))}
@@ -189,6 +189,7 @@ func FindEqualsMatch(t testing.TB, s store.Store, seed uint64, filters int) {
 		kind := []store.Kind{store.User, store.User, store.Group}[r.IntN(3)]
 		f := r.filter(kind, 3)
 		want := []int{}
+		var matching []*store.Record
 		for _, record := range all[kind] {
 			ok, err := match(f)(record)
 			if err != nil {
@@ -196,6 +197,7 @@ func FindEqualsMatch(t testing.TB, s store.Store, seed uint64, filters int) {
 			}
 			if ok {
 				want = append(want, numbers(t, []store.Record{*record})...)
+				matching = append(matching, record)
 			}
 		}
 		// A filter that the parser would not give back is not one that a client can send.
@@ -207,6 +209,12 @@ func FindEqualsMatch(t testing.TB, s store.Store, seed uint64, filters int) {
 		page := find(t, s, store.Query{Kind: kind, Filter: parsed, Match: match(parsed), Offset: offset, Limit: limit})
 		equal(t, fmt.Sprintf("seed %d: %s", seed, f), want[min(offset, len(want)):min(offset+limit, len(want))], numbers(t, page.Records))
 		equal(t, fmt.Sprintf("seed %d: total of %s", seed, f), len(want), page.Total)
+		switch r.IntN(8) {
+		case 0:
+			r.sortEqualsOrder(t, s, store.Query{Kind: kind, Filter: parsed, Match: match(parsed), Offset: offset, Limit: limit}, matching)
+		case 1:
+			r.sortEqualsOrder(t, s, store.Query{Kind: kind, Offset: offset, Limit: limit}, all[kind])
+		}
 		if t.Failed() {
 			return
 		}

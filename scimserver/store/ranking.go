@@ -1,0 +1,105 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// MaxRanked bounds the memory of a Ranking, in records of which the key and the id are kept. Pages that end beyond it
+// can only be reached by a walk, which keeps no more than its own pages.
+const MaxRanked = 100_000
+
+// Ranking finds one page of a sorted list among records that come in any order, for engines that cannot sort by
+// themselves. It keeps keys and ids up to the end of the page, and no record.
+type Ranking struct {
+	query Query
+	first []ranked // those that may be on the page or before it
+	end   int      // where the page ends, at most MaxRanked
+	total int
+}
+
+// NewRanking returns a Ranking for a query that has a Sort.
+func NewRanking(q Query) *Ranking {
+	if q.After != "" {
+		q.Offset = 0
+	}
+	r := &Ranking{query: q}
+	if q.Limit > 0 {
+		r.end = min(min(q.Offset, MaxRanked)+min(q.Limit, MaxRanked), MaxRanked)
+	}
+	return r
+}
+
+// Add shows the Ranking a record that matches.
+func (r *Ranking) Add(record *Record) error {
+	key, ok, err := r.query.Sort.Key(record)
+	if err != nil {
+		return err
+	}
+	candidate := ranked{key: key, missing: !ok, id: record.ID}
+	if after := r.query.After; after != "" && after != Start {
+		last := ranked{missing: r.query.Sort.After == nil, id: after}
+		if !last.missing {
+			last.key = *r.query.Sort.After
+		}
+		if r.compare(candidate, last) <= 0 {
+			return nil
+		}
+	}
+	r.total++
+	if r.end == 0 {
+		return nil
+	}
+	if r.first = append(r.first, candidate); len(r.first) >= 2*r.end {
+		r.cut()
+	}
+	return nil
+}
+
+// cut sorts what is kept and drops what lies behind the page.
+func (r *Ranking) cut() {
+	slices.SortFunc(r.first, r.compare)
+	r.first = r.first[:min(len(r.first), r.end)]
+}
+
+// Page returns the ids of the page in their order and, but for a walk, how many records there were. The error is
+// ErrTooMany.
+func (r *Ranking) Page() (ids []string, total int, err error) {
+	if r.query.After == "" {
+		total = r.total
+	}
+	if r.query.Offset >= r.total || r.query.Limit == 0 {
+		return nil, total, nil
+	}
+	if r.query.Limit > MaxRanked-min(r.query.Offset, MaxRanked) && r.total > MaxRanked {
+		return nil, 0, ErrTooMany
+	}
+	r.cut()
+	for _, record := range r.first[r.query.Offset:] {
+		ids = append(ids, record.id)
+	}
+	return ids, total, nil
+}
+
+// ranked is what a sort knows of a record.
+type ranked struct {
+	key     string
+	missing bool
+	id      string
+}
+
+func (r *Ranking) compare(a, b ranked) int {
+	missing := 0
+	switch {
+	case a.missing && !b.missing:
+		missing = 1
+	case b.missing && !a.missing:
+		missing = -1
+	}
+	ascending := cmp.Or(missing, strings.Compare(a.key, b.key), strings.Compare(a.id, b.id))
+	if r.query.Sort.Descending {
+		return -ascending
+	}
+	return ascending
+}
