@@ -21,8 +21,19 @@ type indexedPath struct {
 	name string
 }
 
-// Indexed tells whether IndexKeys has the values that the path reaches.
-func (p Path) Indexed() bool { return p.Leaf().Indexed }
+// Indexed tells whether IndexKeys has the values that the path reaches: all that a client can compare, so that no filter
+// has to read resources that it does not find. What the store keeps as columns and rows of its own is not among them.
+func (p Path) Indexed() bool {
+	leaf := p.Leaf()
+	switch {
+	case p.Schema == nil:
+		return p.Attribute.Name == "externalId"
+	case p.Attribute.rows:
+		return false
+	default:
+		return leaf.Type != TypeComplex && leaf.Type != TypeBinary && leaf.Returned != ReturnedNever
+	}
+}
 
 // IndexKeys returns the index entries of a canonical object, each once.
 func (rt *ResourceType) IndexKeys(obj Object) []Key {

@@ -32,8 +32,8 @@ func device() *schema.Schema {
 	return &schema.Schema{ID: "urn:example:device:1.0:User", Name: "Device", Attributes: []*schema.Attribute{
 		{Name: "serial", Mutability: schema.Immutable},
 		{Name: "seats", Type: schema.TypeInteger},
-		{Name: "weight", Type: schema.TypeDecimal, Indexed: true},
-		{Name: "bought", Type: schema.TypeDateTime, Indexed: true},
+		{Name: "weight", Type: schema.TypeDecimal},
+		{Name: "bought", Type: schema.TypeDateTime},
 		{Name: "key", Type: schema.TypeBinary},
 		{Name: "tags", MultiValued: true},
 		{Name: "place", Type: schema.TypeComplex, SubAttributes: []*schema.Attribute{

@@ -131,7 +131,7 @@ func TestFoldIsTheEqualityOfEqualFold(t *testing.T) {
 func TestIndexKeys(t *testing.T) {
 	rt := schema.User(device())
 	obj, err := rt.Normalize(decode(t, `{"userName":"Anna@X","externalId":"Ext","active":"True","title":"Boss",
-		"name":{"givenName":"Anna","middleName":"not indexed"},"locale":"not indexed",
+		"name":{"givenName":"Anna","middleName":"Maria"},"locale":"sv-SE","password":"hidden",
 		"emails":[{"value":"A@x"},{"value":"a@X"},{"value":"b@x"},{"type":"work"}],
 		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":"M1","department":"Sales"},
 		"urn:ietf:params:scim:schemas:extension:medius:2.0:User":{"customFieldText5":"Five"},
@@ -140,12 +140,14 @@ func TestIndexKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []schema.Key{
-		{"externalId", "Ext"}, {"userName", "anna@x"}, {"name.givenName", "anna"}, {"title", "boss"}, {"active", "true"},
+		{"externalId", "Ext"}, {"userName", "anna@x"}, {"name.givenName", "anna"}, {"name.middleName", "maria"}, {"title", "boss"},
+		{"locale", "sv-se"}, {"active", "true"},
 		{"emails.value", "a@x"}, {"emails.value", "b@x"},
 		{schema.EnterpriseUser + ":department", "sales"}, {schema.EnterpriseUser + ":manager.value", "M1"},
 		{schema.MediusUser + ":customFieldText5", "five"},
 		{"urn:example:device:1.0:User:weight", "1.5"},
 		{"urn:example:device:1.0:User:bought", "2026-01-31T11:00:00.000000000Z"},
+		{"urn:example:device:1.0:User:tags", "x"},
 	}
 	if got := rt.IndexKeys(obj); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
@@ -162,15 +164,30 @@ func TestIndexKeys(t *testing.T) {
 	}
 }
 
-func TestTheMinimumOfTheTutorialIsIndexed(t *testing.T) {
-	for _, name := range []string{"userName", "externalId", "displayName", "nickName", "title", "userType", "active",
-		"name.givenName", "name.familyName", "name.formatted", "name.displayName", "emails.value", "phoneNumbers.value", "roles.value",
-		"employeeNumber", "department", "costCenter", "organization", "division", "manager.value", "configurationFilter",
-		"identityProvider", "nameIdentifier", "customFieldText1", "customFieldText5", "defaults", "companies"} {
-		p, err := schema.User().Path(name)
+func TestWhatAFilterCanCompareIsIndexed(t *testing.T) {
+	for _, name := range []string{"userName", "externalId", "displayName", "nickName", "title", "userType", "active", "locale",
+		"name.givenName", "name.familyName", "name.formatted", "name.displayName", "emails.value", "emails.type", "phoneNumbers.value",
+		"roles.value", "roles.primary", "addresses.country", "photos.value", "employeeNumber", "department", "costCenter",
+		"organization", "division", "manager.value", "configurationFilter", "identityProvider", "nameIdentifier", "customFieldText1",
+		"customFieldText5", "defaults", "companies", "urn:example:device:1.0:User:tags"} {
+		p, err := schema.User(device()).Path(name)
 		if err != nil || !p.Indexed() {
 			t.Errorf("%s is not indexed (%v)", name, err)
 		}
+	}
+}
+
+// TestWhatTheStoreKeepsElsewhereIsNotIndexed is for what a filter finds in columns and rows, and what none may find.
+func TestWhatTheStoreKeepsElsewhereIsNotIndexed(t *testing.T) {
+	for _, name := range []string{"id", "meta.created", "schemas", "groups.value", "groups.display", "name", "emails",
+		"password", "x509Certificates.value"} {
+		p, err := schema.User().Path(name)
+		if err != nil || p.Indexed() {
+			t.Errorf("%s is indexed (%v)", name, err)
+		}
+	}
+	if p, err := schema.Group().Path("members.value"); err != nil || p.Indexed() {
+		t.Errorf("members.value is indexed (%v)", err)
 	}
 }
 

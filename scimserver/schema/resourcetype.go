@@ -79,7 +79,7 @@ func (rt *ResourceType) addAttribute(p Path) {
 	for _, sub := range append([]*Attribute{nil}, p.Attribute.SubAttributes...) {
 		p.Sub = sub
 		leaf := p.Leaf()
-		if leaf.Indexed {
+		if p.Indexed() {
 			rt.indexed = append(rt.indexed, indexedPath{p, p.String()})
 		}
 		if leaf.Returned == ReturnedNever || leaf.Returned == ReturnedRequest {

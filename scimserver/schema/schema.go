@@ -77,10 +77,8 @@ type Attribute struct {
 	CanonicalValues []string
 	ReferenceTypes  []string
 	SubAttributes   []*Attribute
-	// Indexed tells that the store keeps an index entry per value. It is not part of the published schema.
-	Indexed bool
 
-	unbounded bool // any number of values, because the store keeps each as a row
+	rows bool // its values are rows of memberships: any number of them, and none in a resource's document
 }
 
 // Sub returns the sub-attribute of that name, in any case, or nil. Clients also call "display" displayName.
@@ -97,7 +95,7 @@ const MaxValues = 1000
 
 // CheckCount returns an *Error invalidValue when n values are more than the attribute at p accepts.
 func (p Path) CheckCount(n int) error {
-	if n > MaxValues && !p.Attribute.unbounded {
+	if n > MaxValues && !p.Attribute.rows {
 		return Errorf(InvalidValue, "%s accepts at most %d values", p, MaxValues)
 	}
 	return nil

@@ -5,7 +5,7 @@ func common() []*Attribute {
 	return []*Attribute{
 		{Name: "id", CaseExact: true, Mutability: ReadOnly, Returned: ReturnedAlways, Uniqueness: UniquenessServer,
 			Description: "Identifier of the resource, given by the server."},
-		{Name: "externalId", CaseExact: true, Indexed: true,
+		{Name: "externalId", CaseExact: true,
 			Description: "Identifier of the resource, given by the client."},
 		{Name: "meta", Type: TypeComplex, Mutability: ReadOnly, Description: "Metadata of the resource.",
 			SubAttributes: []*Attribute{
@@ -23,31 +23,31 @@ func common() []*Attribute {
 // coreUser is the whole of RFC 7643 sections 4.1 and 8.7.1, and name.displayName, which Entra's Medius mapping uses.
 func coreUser() *Schema {
 	return &Schema{ID: CoreUser, Name: "User", Description: "User Account", Attributes: []*Attribute{
-		{Name: "userName", Required: true, Uniqueness: UniquenessServer, Indexed: true,
+		{Name: "userName", Required: true, Uniqueness: UniquenessServer,
 			Description: "Name by which the user signs in; unique in the tenant."},
 		{Name: "name", Type: TypeComplex, Description: "Components of the user's name.", SubAttributes: []*Attribute{
-			{Name: "formatted", Indexed: true, Description: "The full name, formatted for display."},
-			{Name: "familyName", Indexed: true, Description: "The family name."},
-			{Name: "givenName", Indexed: true, Description: "The given name."},
+			{Name: "formatted", Description: "The full name, formatted for display."},
+			{Name: "familyName", Description: "The family name."},
+			{Name: "givenName", Description: "The given name."},
 			{Name: "middleName", Description: "The middle names."},
 			{Name: "honorificPrefix", Description: "Titles in front of the name."},
 			{Name: "honorificSuffix", Description: "Titles after the name."},
-			{Name: "displayName", Indexed: true, Description: "The name to display."},
+			{Name: "displayName", Description: "The name to display."},
 		}},
-		{Name: "displayName", Indexed: true, Description: "The name of the user, suitable for display."},
-		{Name: "nickName", Indexed: true, Description: "The casual name of the user."},
+		{Name: "displayName", Description: "The name of the user, suitable for display."},
+		{Name: "nickName", Description: "The casual name of the user."},
 		{Name: "profileUrl", Type: TypeReference, CaseExact: true, ReferenceTypes: []string{"external"},
 			Description: "URL of the user's online profile."},
-		{Name: "title", Indexed: true, Description: "The user's title, such as Vice President."},
-		{Name: "userType", Indexed: true, Description: "The relation between organisation and user, such as Employee."},
+		{Name: "title", Description: "The user's title, such as Vice President."},
+		{Name: "userType", Description: "The relation between organisation and user, such as Employee."},
 		{Name: "preferredLanguage", Description: "The preferred language, as in the header Accept-Language."},
 		{Name: "locale", Description: "The default location, for currency, dates and numbers; a language tag such as sv-SE."},
 		{Name: "timezone", Description: "The time zone, in the form of the IANA database such as Europe/Stockholm."},
-		{Name: "active", Type: TypeBoolean, Indexed: true, Description: "Whether the user may sign in."},
+		{Name: "active", Type: TypeBoolean, Description: "Whether the user may sign in."},
 		{Name: "password", Mutability: WriteOnly, Returned: ReturnedNever,
 			Description: "Accepted and never stored: users sign in at their identity provider."},
-		plural("emails", "E-mail addresses of the user.", Attribute{Indexed: true}, "work", "home", "other"),
-		plural("phoneNumbers", "Phone numbers of the user.", Attribute{Indexed: true},
+		plural("emails", "E-mail addresses of the user.", Attribute{}, "work", "home", "other"),
+		plural("phoneNumbers", "Phone numbers of the user.", Attribute{},
 			"work", "home", "mobile", "fax", "pager", "other"),
 		plural("ims", "Instant messaging addresses of the user.", Attribute{},
 			"aim", "gtalk", "icq", "xmpp", "msn", "skype", "qq", "yahoo"),
@@ -64,7 +64,7 @@ func coreUser() *Schema {
 				{Name: "type", CanonicalValues: []string{"work", "home", "other"}, Description: "What the address is for."},
 				{Name: "primary", Type: TypeBoolean, Description: "Whether this is the preferred address."},
 			}},
-		{Name: "groups", Type: TypeComplex, MultiValued: true, Mutability: ReadOnly,
+		{Name: "groups", Type: TypeComplex, MultiValued: true, Mutability: ReadOnly, rows: true,
 			Description: "The groups that the user belongs to; changed by changing the groups.",
 			SubAttributes: []*Attribute{
 				{Name: "value", CaseExact: true, Mutability: ReadOnly, Description: "The id of the group."},
@@ -75,7 +75,7 @@ func coreUser() *Schema {
 					Description: "Whether the user is a member itself or through another group."},
 			}},
 		plural("entitlements", "Things that the user is entitled to.", Attribute{}),
-		plural("roles", "Roles of the user.", Attribute{Indexed: true}),
+		plural("roles", "Roles of the user.", Attribute{}),
 		plural("x509Certificates", "Certificates of the user.", Attribute{Type: TypeBinary, CaseExact: true}),
 	}}
 }
@@ -97,13 +97,13 @@ func plural(name, description string, value Attribute, types ...string) *Attribu
 // server that answers with more.
 func enterpriseUser() *Schema {
 	return &Schema{ID: EnterpriseUser, Name: "EnterpriseUser", Description: "Enterprise User", Attributes: []*Attribute{
-		{Name: "employeeNumber", Indexed: true, Description: "Identifier given by the organisation."},
-		{Name: "costCenter", Indexed: true, Description: "The name of the cost centre."},
-		{Name: "organization", Indexed: true, Description: "The name of the organisation."},
-		{Name: "division", Indexed: true, Description: "The name of the division."},
-		{Name: "department", Indexed: true, Description: "The name of the department."},
+		{Name: "employeeNumber", Description: "Identifier given by the organisation."},
+		{Name: "costCenter", Description: "The name of the cost centre."},
+		{Name: "organization", Description: "The name of the organisation."},
+		{Name: "division", Description: "The name of the division."},
+		{Name: "department", Description: "The name of the department."},
 		{Name: "manager", Type: TypeComplex, Description: "The user's manager.", SubAttributes: []*Attribute{
-			{Name: "value", CaseExact: true, Indexed: true, Description: "The id of the manager."},
+			{Name: "value", CaseExact: true, Description: "The id of the manager."},
 			{Name: "$ref", Type: TypeReference, CaseExact: true, Mutability: ReadOnly, ReferenceTypes: []string{"User"},
 				Description: "The URI of the manager."},
 			{Name: "displayName", Mutability: ReadOnly, Description: "The display name of the manager."},
@@ -113,12 +113,12 @@ func enterpriseUser() *Schema {
 
 func mediusUser() *Schema {
 	attributes := []*Attribute{
-		{Name: "configurationFilter", Indexed: true, Description: "Chooses the defaults that the user receives."},
-		{Name: "identityProvider", Indexed: true, Description: "The identity provider at which the user signs in."},
-		{Name: "nameIdentifier", Indexed: true, Description: "The user's name at that identity provider."},
+		{Name: "configurationFilter", Description: "Chooses the defaults that the user receives."},
+		{Name: "identityProvider", Description: "The identity provider at which the user signs in."},
+		{Name: "nameIdentifier", Description: "The user's name at that identity provider."},
 	}
 	for _, n := range []string{"1", "2", "3", "4", "5"} {
-		attributes = append(attributes, &Attribute{Name: "customFieldText" + n, Indexed: true,
+		attributes = append(attributes, &Attribute{Name: "customFieldText" + n,
 			Description: "Free text field " + n + "."})
 	}
 	return &Schema{ID: MediusUser, Name: "MediusUser", Description: "Medius User", Attributes: attributes}
@@ -126,9 +126,9 @@ func mediusUser() *Schema {
 
 func tenantryUser() *Schema {
 	return &Schema{ID: TenantryUser, Name: "TenantryUser", Description: "What the server gave the user", Attributes: []*Attribute{
-		{Name: "defaults", CaseExact: true, Mutability: ReadOnly, Indexed: true,
+		{Name: "defaults", CaseExact: true, Mutability: ReadOnly,
 			Description: "The name of the defaults that applied to the user."},
-		{Name: "companies", MultiValued: true, Mutability: ReadOnly, Indexed: true,
+		{Name: "companies", MultiValued: true, Mutability: ReadOnly,
 			Description: "The companies that the user belongs to."},
 	}}
 }
@@ -136,9 +136,9 @@ func tenantryUser() *Schema {
 // coreGroup is RFC 7643 section 4.2. Of a member only the id is stored; the rest follows from it.
 func coreGroup() *Schema {
 	return &Schema{ID: CoreGroup, Name: "Group", Description: "Group", Attributes: []*Attribute{
-		{Name: "displayName", Required: true, Uniqueness: UniquenessServer, Indexed: true,
+		{Name: "displayName", Required: true, Uniqueness: UniquenessServer,
 			Description: "The name of the group; unique in the tenant."},
-		{Name: "members", Type: TypeComplex, MultiValued: true, Description: "The members of the group.", unbounded: true,
+		{Name: "members", Type: TypeComplex, MultiValued: true, Description: "The members of the group.", rows: true,
 			SubAttributes: []*Attribute{
 				{Name: "value", CaseExact: true, Mutability: Immutable, Description: "The id of the member."},
 				{Name: "$ref", Type: TypeReference, CaseExact: true, Mutability: ReadOnly,
