@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/patch"
@@ -13,7 +12,7 @@ import (
 )
 
 // ErrUniqueness says that another resource has the userName or displayName (RFC 7644 section 3.12, scimType uniqueness).
-var ErrUniqueness = errors.New("uniqueness")
+var ErrUniqueness = errors.New("already taken")
 
 // Create adds a resource. The error is a *schema.Error for what the client sent, ErrUniqueness, or the store's.
 func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, body schema.Object) (Resource, error) {
@@ -298,9 +297,11 @@ func takeMembers(kind store.Kind, arrived schema.Object) []string {
 	list, _ := arrived["members"].([]any)
 	delete(arrived, "members")
 	var ids []string
+	seen := make(map[string]bool, len(list))
 	for _, element := range list {
 		if member, ok := element.(schema.Object); ok {
-			if id, _ := member["value"].(string); id != "" && !slices.Contains(ids, id) {
+			if id, _ := member["value"].(string); id != "" && !seen[id] {
+				seen[id] = true
 				ids = append(ids, id)
 			}
 		}
@@ -311,8 +312,8 @@ func takeMembers(kind store.Kind, arrived schema.Object) []string {
 // sorted turns the store's conflict into the words of SCIM.
 func (d *Directory) sorted(kind store.Kind, err error) error {
 	if errors.Is(err, store.ErrConflict) {
-		return fmt.Errorf("%w: %s is already taken by another %s; it is compared without regard to case",
-			ErrUniqueness, uniqueAttribute(kind), kind)
+		return fmt.Errorf("%s is %w by another %s; it is compared without regard to case",
+			uniqueAttribute(kind), ErrUniqueness, kind)
 	}
 	return err
 }
