@@ -164,7 +164,7 @@ func TestMembersOfAGroupAreFoundByTheirID(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"nothing", ``, "an attribute name was expected at byte 0 of the filter"},
-		{"an unknown attribute", `shoeSize eq 44`, `this resource has no attribute "shoeSize"`},
+		{"an unknown attribute", `shoeSize eq 44`, `this resource has no attribute "shoeSize"; /Schemas lists those that it has`},
 		{"what is no attribute, without repeating it", `anna@contoso.test pr`,
 			"an attribute name was expected, such as userName, name.givenName or " + enterprise + "department"},
 		{"an unknown operator", `userName is "a"`, "one of the operators eq, ne, co, sw, ew, gt, ge, lt, le, pr was expected at byte 9 of the filter"},
@@ -251,7 +251,7 @@ func TestParsePath(t *testing.T) {
 	}
 	for _, c := range []struct{ name, in, scimType, want string }{
 		{"nothing", "", schema.InvalidPath, "an attribute name was expected, such as userName, name.givenName or " + enterprise + "department"},
-		{"an unknown attribute", "dispalyName", schema.InvalidPath, `this resource has no attribute "dispalyName"`},
+		{"an unknown attribute", "dispalyName", schema.InvalidPath, `this resource has no attribute "dispalyName"; /Schemas lists those that it has`},
 		{"an unknown sub-attribute behind brackets", `emails[type eq "work"].colour`, schema.InvalidPath,
 			"emails has the sub-attributes value, display, type, primary; another was named"},
 		{"more behind the path", `emails[type eq "work"].value x`, schema.InvalidPath, "the path goes on at byte 29, where its end was expected"},

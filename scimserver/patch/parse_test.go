@@ -214,7 +214,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a remove without path (RFC)", `{"op":"remove"}`, schema.NoTarget, "an operation remove needs a path"},
 		{"an add without value", `{"op":"add","path":"title"}`, schema.InvalidValue, "an operation add needs a value"},
 		{"an add without path and object", `{"op":"add","value":"x"}`, schema.InvalidValue, "an operation add without path needs an object of attributes as its value"},
-		{"a misspelt path", `{"op":"replace","path":"dispalyName","value":"x"}`, schema.InvalidPath, `this resource has no attribute "dispalyName"`},
+		{"a misspelt path", `{"op":"replace","path":"dispalyName","value":"x"}`, schema.InvalidPath, `this resource has no attribute "dispalyName"; /Schemas lists those that it has`},
 		{"a misspelt sub-attribute", `{"op":"replace","path":"name.first","value":"x"}`, schema.InvalidPath,
 			"name has the sub-attributes formatted, familyName, givenName, middleName, honorificPrefix, honorificSuffix, displayName; another was named"},
 		{"a path that is none", `{"op":"replace","path":"name givenName","value":"x"}`, schema.InvalidPath,

@@ -17,6 +17,9 @@ func Decode(data []byte) (Object, error) {
 	if !utf8.Valid(data) {
 		return nil, Errorf(InvalidSyntax, "the body must be UTF-8")
 	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, Errorf(InvalidSyntax, "the request has no body; it must be a JSON object")
+	}
 	depth, members := outline(data)
 	if depth > MaxDepth {
 		return nil, Errorf(InvalidSyntax, "the body nests more than %d levels", MaxDepth)

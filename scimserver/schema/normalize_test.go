@@ -285,7 +285,7 @@ func TestDecode(t *testing.T) {
 	}
 	deep := strings.Repeat(`{"a":`, schema.MaxDepth) + `[]` + strings.Repeat(`}`, schema.MaxDepth)
 	for _, c := range []struct{ name, in, want string }{
-		{"nothing", ``, "the body is not valid JSON (near byte 0)"},
+		{"nothing", ``, "the request has no body; it must be a JSON object"},
 		{"half an object", `{"a":`, "the body is not valid JSON (near byte 5)"},
 		{"half a string", `{"a":"b`, "the body is not valid JSON (near byte 7)"},
 		{"an array", `[1]`, "the body must be a JSON object"},

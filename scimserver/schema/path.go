@@ -197,5 +197,5 @@ func unknownName(name string) *Error {
 	if !IsName(name) {
 		return Errorf(InvalidPath, "an attribute name was expected, such as userName, name.givenName or %s:department", EnterpriseUser)
 	}
-	return Errorf(InvalidPath, "this resource has no attribute %q", name)
+	return Errorf(InvalidPath, "this resource has no attribute %q; /Schemas lists those that it has", name)
 }

@@ -54,17 +54,17 @@ func TestPath(t *testing.T) {
 		})
 	}
 	for _, c := range []struct{ name, in, want string }{
-		{"an unknown attribute", "shoeSize", `this resource has no attribute "shoeSize"`},
+		{"an unknown attribute", "shoeSize", `this resource has no attribute "shoeSize"; /Schemas lists those that it has`},
 		{"an unknown attribute of a known extension", mediusURN + "customFieldText9",
-			`this resource has no attribute "` + mediusURN + `customFieldText9"`},
-		{"an unknown URN", "urn:x:y:2.0:User:title", `this resource has no attribute "urn:x:y:2.0:User:title"`},
+			`this resource has no attribute "` + mediusURN + `customFieldText9"; /Schemas lists those that it has`},
+		{"an unknown URN", "urn:x:y:2.0:User:title", `this resource has no attribute "urn:x:y:2.0:User:title"; /Schemas lists those that it has`},
 		{"an unknown sub-attribute", "groups.colour", "groups has the sub-attributes value, $ref, display, type; another was named"},
 		{"a sub-attribute of a simple attribute", "title.value", "title has no sub-attributes; one was named"},
 		{"two dots", "name.givenName.x", "name has the sub-attributes formatted, familyName, givenName, middleName, honorificPrefix, honorificSuffix, displayName; another was named"},
 		{"what is no name, without repeating it", "anna@contoso.test",
 			"an attribute name was expected, such as userName, name.givenName or " + enterpriseURN + "department"},
 		{"nothing", "", "an attribute name was expected, such as userName, name.givenName or " + enterpriseURN + "department"},
-		{"a schema alone", schema.MediusUser, `this resource has no attribute "` + schema.MediusUser + `"`},
+		{"a schema alone", schema.MediusUser, `this resource has no attribute "` + schema.MediusUser + `"; /Schemas lists those that it has`},
 	} {
 		t.Run("refuses "+c.name, func(t *testing.T) {
 			_, err := schema.User().Path(c.in)

@@ -26,7 +26,7 @@ func TestSortPath(t *testing.T) {
 		})
 	}
 	for name, c := range map[string]struct{ in, want string }{
-		"what nobody knows":           {"shoeSize", `this resource has no attribute "shoeSize"`},
+		"what nobody knows":           {"shoeSize", `this resource has no attribute "shoeSize"; /Schemas lists those that it has`},
 		"a whole name":                {"name", "a list can be sorted by a sub-attribute of name, not by the whole"},
 		"what is never returned":      {"password", "a list cannot be sorted by password, which is never returned"},
 		"a filter (RFC 7644 3.4.2.3)": {`emails[type eq "work"]`, "an attribute name was expected, such as userName, name.givenName or " + schema.EnterpriseUser + ":department"},
