@@ -103,10 +103,14 @@ func (d *Directory) Patch(ctx context.Context, caller Caller, kind store.Kind, i
 	return d.change(ctx, caller, kind, id, c)
 }
 
-// Delete removes a resource, its memberships, and the references of users who had it as their manager. The error is store.ErrNotFound or the store's.
+// Delete removes a resource, its memberships, and the references of users who had it as their manager. The error is
+// store.ErrNotFound or the store's.
 func (d *Directory) Delete(ctx context.Context, caller Caller, kind store.Kind, id string) error {
 	now := d.now()
 	return d.store.Update(ctx, func(tx store.Tx) error {
+		if err := d.leaveGroups(ctx, tx, caller, id, now); err != nil {
+			return err
+		}
 		if err := tx.Delete(ctx, kind, id); err != nil {
 			return err
 		}

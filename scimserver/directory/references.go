@@ -11,7 +11,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-// OperationUnassign is in the provisioning log where users lost a reference because the user that it named was deleted.
+// OperationUnassign is in the provisioning log where users or groups lost a reference because what it named was deleted.
 const OperationUnassign = "unassign"
 
 // releaseReports takes the manager from everybody who had the user that was just deleted. Entra does not send that a
@@ -59,6 +59,27 @@ func (d *Directory) release(ctx context.Context, tx store.Tx, caller Caller, rep
 		return err
 	}
 	return d.log(ctx, tx, caller, OperationUnassign, report, names)
+}
+
+// leaveGroups makes a new version of each group that a user or group is a direct member of, because that is about to be
+// deleted: who asks by its version whether a group is still the same must not be told that it is.
+func (d *Directory) leaveGroups(ctx context.Context, tx store.Tx, caller Caller, member string, now time.Time) error {
+	groups, err := tx.Groups(ctx, []string{member})
+	if err != nil {
+		return fmt.Errorf("find the groups of a deleted member: %w", err)
+	}
+	for _, group := range groups[member] {
+		left := *group
+		left.Version++
+		left.Modified = now
+		if err := tx.Touch(ctx, left.Kind, left.ID, left.Version, now); err != nil {
+			return err
+		}
+		if err := d.log(ctx, tx, caller, OperationUnassign, &left, []string{"members"}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func withoutManager(current schema.Object) (schema.Object, error) {

@@ -190,10 +190,13 @@ func (m *model) takenGroup(id, displayName string) bool {
 	})
 }
 
-// forget removes an id from all groups.
+// forget removes an id from all groups, which is a change of each.
 func (m *model) forget(id string) {
 	for _, g := range m.groups {
-		delete(g.members, id)
+		if g.members[id] {
+			delete(g.members, id)
+			g.version++
+		}
 	}
 }
 
