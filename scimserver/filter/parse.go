@@ -21,6 +21,16 @@ func Parse(rt *schema.ResourceType, s string) (Filter, error) {
 	return parse(rt, s, MaxDepth, MaxTerms)
 }
 
+// ParseFor is Parse for a query over several resource types. It reads the filter for one of them: an attribute that only
+// the others have counts as one without a value (RFC 7644 section 3.4.2.1).
+func ParseFor(rt *schema.ResourceType, others []*schema.ResourceType, s string) (Filter, error) {
+	if err := checkText(s); err != nil {
+		return nil, err
+	}
+	p := parser{rt: rt, others: others, s: s, depth: MaxDepth, terms: MaxTerms}
+	return p.whole()
+}
+
 func checkText(s string) error {
 	if len(s) > MaxLength {
 		return invalid("the filter is longer than %d bytes", MaxLength)
@@ -33,11 +43,15 @@ func checkText(s string) error {
 
 func parse(rt *schema.ResourceType, s string, depth, terms int) (Filter, error) {
 	p := parser{rt: rt, s: s, depth: depth, terms: terms}
+	return p.whole()
+}
+
+func (p *parser) whole() (Filter, error) {
 	f, err := p.or()
 	if err != nil {
 		return nil, err
 	}
-	if p.skipSpace(); p.pos < len(s) {
+	if p.skipSpace(); p.pos < len(p.s) {
 		return nil, p.expected("and, or, or the end")
 	}
 	return f, nil
@@ -45,11 +59,12 @@ func parse(rt *schema.ResourceType, s string, depth, terms int) (Filter, error) 
 
 // parser is a recursive descent over s: or → and → term → comparison.
 type parser struct {
-	rt    *schema.ResourceType
-	s     string
-	pos   int
-	depth int // levels left
-	terms int // comparisons left
+	rt     *schema.ResourceType
+	others []*schema.ResourceType // whose attributes rt may lack
+	s      string
+	pos    int
+	depth  int // levels left
+	terms  int // comparisons left
 	// element is the attribute in whose brackets the parser is; names are its sub-attributes there.
 	element *schema.Path
 }
@@ -144,8 +159,42 @@ func (p *parser) expression() (Filter, error) {
 	}
 	path, err := p.attribute(name)
 	if err != nil {
+		if path, ok := p.elsewhere(name); ok {
+			f, err := p.expressionAbout(path)
+			if err != nil {
+				return nil, err
+			}
+			return p.withoutValue(f), nil
+		}
 		return nil, err
 	}
+	return p.expressionAbout(path)
+}
+
+// elsewhere resolves a name that only another resource type knows.
+func (p *parser) elsewhere(name string) (schema.Path, bool) {
+	if p.element != nil {
+		return schema.Path{}, false
+	}
+	for _, other := range p.others {
+		if path, err := other.Path(name); err == nil {
+			return path, true
+		}
+	}
+	return schema.Path{}, false
+}
+
+// withoutValue is a filter that says of every resource what f says of one without any attribute.
+func (p *parser) withoutValue(f Filter) Filter {
+	always := Present{}
+	always.Path, _ = p.rt.Path("id") // every resource type has it
+	if Match(f, schema.Object{}) {
+		return always
+	}
+	return Not{always}
+}
+
+func (p *parser) expressionAbout(path schema.Path) (Filter, error) {
 	if p.element != nil || !p.next('[') {
 		return p.comparison(path)
 	}

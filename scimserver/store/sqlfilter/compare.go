@@ -46,6 +46,8 @@ func (c *compiler) compare(f filter.Compare) Plan {
 		return c.column("key", f, []byte(schema.Fold(f.Value.Text)))
 	case "meta.created", "meta.lastModified":
 		return c.time(path, f)
+	case "meta.resourceType":
+		return c.resourceType(f)
 	case memberships(c.kind):
 		return c.membership(f)
 	}
@@ -80,6 +82,14 @@ func (c *compiler) id(f filter.Compare) Plan {
 	}
 	return exactly(Fragment{SQL: "r.id = ?", Args: []any{id[:]}},
 		c.resources(Fragment{SQL: "r.id = ?", Args: []any{id[:]}}, unique))
+}
+
+// resourceType is the same for all resources of a kind.
+func (c *compiler) resourceType(f filter.Compare) Plan {
+	if filter.Match(f, schema.Object{"meta": schema.Object{"resourceType": c.kind.String()}}) {
+		return exactly(Fragment{SQL: "TRUE"})
+	}
+	return nothing()
 }
 
 func nothing() Plan {
