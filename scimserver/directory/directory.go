@@ -187,8 +187,14 @@ func (d *Directory) fill(rec *store.Record, document schema.Object, rules *rules
 }
 
 // forFilter is the object that a filter is evaluated on: with the attributes that the server makes.
-func forFilter(rec *store.Record, attributes schema.Object) schema.Object {
+func (d *Directory) forFilter(rec *store.Record, attributes schema.Object) schema.Object {
 	attributes["id"] = rec.ID
+	schemas := d.Type(rec.Kind).Schemas(rec.Document)
+	urns := make([]any, len(schemas))
+	for i, urn := range schemas {
+		urns[i] = urn
+	}
+	attributes["schemas"] = urns
 	attributes["meta"] = schema.Object{
 		"resourceType": rec.Kind.String(),
 		"created":      rec.Created.UTC().Format(time.RFC3339Nano),

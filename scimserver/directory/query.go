@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -67,57 +66,4 @@ func (d *Directory) relate(ctx context.Context, resources []Resource, want Relat
 		}
 	}
 	return nil
-}
-
-// Query asks for a page of a list (RFC 7644 section 3.4.2).
-type Query struct {
-	// Filter in SCIM notation; "" lists everything.
-	Filter string
-	// Offset of the first resource, counted from 0.
-	Offset int
-	// Limit of resources in the page; 0 only counts.
-	Limit int
-	// Want says which memberships each resource needs.
-	Want Related
-}
-
-// List is a page of resources, in the order in which they were created.
-type List struct {
-	Resources []Resource
-	// Total is how many match in all.
-	Total int
-}
-
-// List returns the resources that match. The error is a *schema.Error for the filter, or the store's.
-func (d *Directory) List(ctx context.Context, kind store.Kind, q Query) (List, error) {
-	query := store.Query{Kind: kind, Offset: q.Offset, Limit: q.Limit}
-	if q.Filter != "" {
-		parsed, err := filter.Parse(d.Type(kind), q.Filter)
-		if err != nil {
-			return List{}, err
-		}
-		related, err := d.resolveRelated(ctx, kind, parsed)
-		if err != nil {
-			return List{}, err
-		}
-		query.Filter = parsed
-		query.Match = func(rec *store.Record) (bool, error) {
-			attributes, err := effective(rec)
-			if err != nil {
-				return false, err
-			}
-			return filter.Match(parsed, related.inject(rec.ID, forFilter(rec, attributes))), nil
-		}
-	}
-	page, err := d.store.Find(ctx, query)
-	if err != nil {
-		return List{}, err
-	}
-	list := List{Resources: make([]Resource, len(page.Records)), Total: page.Total}
-	for i := range page.Records {
-		if list.Resources[i], err = d.resource(&page.Records[i]); err != nil {
-			return List{}, err
-		}
-	}
-	return list, d.relate(ctx, list.Resources, q.Want)
 }

@@ -28,8 +28,12 @@ func (s *Server) serviceProviderConfig(r *request) error {
 		"bulk":           schema.Object{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
 		"filter":         schema.Object{"supported": true, "maxResults": MaxCount},
 		"changePassword": unsupported,
-		"sort":           unsupported,
+		"sort":           schema.Object{"supported": true},
 		"etag":           unsupported,
+		"pagination": schema.Object{
+			"cursor": true, "index": true, "defaultPaginationMethod": "index",
+			"defaultPageSize": DefaultCount, "maxPageSize": MaxCount, "cursorTimeout": int(CursorTimeout.Seconds()),
+		},
 		"authenticationSchemes": []any{schema.Object{
 			"type": "oauthbearertoken", "name": "Secret Token", "primary": true,
 			"description": "The tenant's Secret Token as a bearer token (RFC 6750)",

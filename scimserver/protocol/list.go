@@ -2,7 +2,10 @@ package protocol
 
 import (
 	"fmt"
+	"math"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -10,7 +13,47 @@ import (
 
 const listSchema = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 
-func (s *Server) list(r *request, kind store.Kind) error {
+func (s *Server) list(r *request, kind store.Kind) error { return s.query(r, []store.Kind{kind}) }
+
+// root answers a GET of the base: a query of all resources where it has a filter (RFC 7644 section 3.4.2.1), else what the
+// server can do, because administrators and some clients open the bare Tenant URL to see whether it is alive.
+func (s *Server) root(r *request) error {
+	if r.http.URL.Query().Get("filter") == "" {
+		return s.serviceProviderConfig(r)
+	}
+	return s.all(r)
+}
+
+// all is a query of every resource type that the tenant has switched on: users first, then groups.
+func (s *Server) all(r *request) error {
+	var kinds []store.Kind
+	if r.settings.UsersEnabled() {
+		kinds = append(kinds, store.User)
+	}
+	if r.settings.GroupsEnabled() {
+		kinds = append(kinds, store.Group)
+	}
+	if len(kinds) == 0 {
+		return s.on(store.User, s.list)(r) // which says that provisioning is disabled
+	}
+	return s.query(r, kinds)
+}
+
+// query answers with a page of the resources of these kinds, as the request's parameters ask for it (RFC 7644 section 3.4.2).
+func (s *Server) query(r *request, kinds []store.Kind) error {
+	parameters := r.http.URL.Query()
+	descending, err := isDescending(parameters.Get("sortOrder"))
+	if err != nil {
+		return err
+	}
+	q := directory.Query{Filter: parameters.Get("filter"), SortBy: parameters.Get("sortBy"), Descending: descending}
+	for _, kind := range kinds {
+		want := s.wants(r, kind)
+		q.Want.Members, q.Want.Groups = q.Want.Members || want.Members, q.Want.Groups || want.Groups
+	}
+	if parameters.Has("cursor") {
+		return s.queryByCursor(r, kinds, q)
+	}
 	start, err := number(r.http, "startIndex", 1)
 	if err != nil {
 		return err
@@ -19,16 +62,20 @@ func (s *Server) list(r *request, kind store.Kind) error {
 	if err != nil {
 		return err
 	}
-	start, count = max(start, 1), min(max(count, 0), MaxCount)
-	list, err := s.directory.List(r.context(), kind, directory.Query{
-		Filter: r.http.URL.Query().Get("filter"), Offset: start - 1, Limit: count, Want: s.wants(r, kind),
-	})
+	start = max(start, 1)
+	q.Offset, q.Limit = start-1, min(max(count, 0), MaxCount)
+	found, err := s.directory.Search(r.context(), kinds, q)
 	if err != nil {
 		return err
 	}
+	return s.page(r, found, fmt.Sprintf(`"startIndex":%d,`, start))
+}
+
+// page sends a ListResponse. The attributes that only one method of paging has are given as JSON.
+func (s *Server) page(r *request, list directory.List, paging string) error {
 	// An empty list is [] and never null, which Entra cannot read.
-	out := fmt.Appendf(nil, `{"schemas":[%q],"totalResults":%d,"startIndex":%d,"itemsPerPage":%d,"Resources":[`,
-		listSchema, list.Total, start, len(list.Resources))
+	out := fmt.Appendf(nil, `{"schemas":[%q],"totalResults":%d,%s"itemsPerPage":%d,"Resources":[`,
+		listSchema, list.Total, paging, len(list.Resources))
 	for i := range list.Resources {
 		rendered, err := s.render(r, &list.Resources[i])
 		if err != nil {
@@ -41,4 +88,49 @@ func (s *Server) list(r *request, kind store.Kind) error {
 	}
 	send(r.out, http.StatusOK, append(out, "]}"...))
 	return nil
+}
+
+// isDescending reads a sortOrder (RFC 7644 section 3.4.2.3).
+func isDescending(order string) (bool, error) {
+	switch {
+	case order == "", strings.EqualFold(order, "ascending"):
+		return false, nil
+	case strings.EqualFold(order, "descending"):
+		return true, nil
+	}
+	return false, invalidValue("sortOrder must be ascending or descending")
+}
+
+// number reads an integer query parameter, which counts as absent when empty. One that no int can hold is as good as the
+// greatest or smallest.
+func number(r *http.Request, name string, absent int) (int, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return absent, nil
+	}
+	n, ok := integer(text)
+	if !ok {
+		return 0, invalidValue(name + " must be an integer")
+	}
+	return n, nil
+}
+
+func integer(text string) (n int, ok bool) {
+	digits := strings.TrimPrefix(text, "-")
+	if digits == "" || strings.Trim(digits, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.Atoi(text)
+	switch {
+	case err == nil:
+		return n, true
+	case text[0] == '-':
+		return math.MinInt, true
+	default:
+		return math.MaxInt, true
+	}
+}
+
+func invalidValue(detail string) *Error {
+	return &Error{Status: http.StatusBadRequest, ScimType: "invalidValue", Detail: detail}
 }

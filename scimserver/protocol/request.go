@@ -8,7 +8,6 @@ import (
 	"mime"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -149,24 +148,22 @@ func (a *activity) last() time.Time {
 	return time.Time{}
 }
 
-// number reads an integer query parameter, which counts as absent when empty.
-func number(r *http.Request, name string, absent int) (int, error) {
-	text := r.URL.Query().Get(name)
-	if text == "" {
-		return absent, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return 0, &Error{Status: http.StatusBadRequest, ScimType: "invalidValue", Detail: name + " must be an integer"}
-	}
-	return n, nil
-}
-
-// names reads a comma-separated query parameter such as attributes.
+// names reads a comma-separated query parameter such as attributes. A comma between brackets is part of a filter, as in
+// emails[value eq "a,b"].
 func names(r *http.Request, name string) []string {
 	var out []string
 	for _, value := range r.URL.Query()[name] {
-		for part := range strings.SplitSeq(value, ",") {
+		depth := 0
+		parts := strings.FieldsFunc(value, func(c rune) bool {
+			switch c {
+			case '[':
+				depth++
+			case ']':
+				depth--
+			}
+			return c == ',' && depth <= 0
+		})
+		for _, part := range parts {
 			if part = strings.TrimSpace(part); part != "" {
 				out = append(out, part)
 			}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/auth"
+	"github.com/tenantry/tenantry/scimserver/cursor"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -53,6 +55,7 @@ type Server struct {
 	metrics   *metrics
 	activity  activity
 	now       func() time.Time
+	cursors   atomic.Pointer[cursor.Sealer]
 }
 
 // New returns a Server and registers its metrics.
@@ -72,7 +75,8 @@ func (s *Server) Handler() http.Handler {
 	route := func(pattern string, methods map[string]endpoint) {
 		mux.Handle(v1alpha1.BasePath+pattern, s.instrument(v1alpha1.BasePath+pattern, methods))
 	}
-	route("/{$}", discovery(s.serviceProviderConfig))
+	route("/{$}", map[string]endpoint{http.MethodGet: reads(s.root)})
+	route("/.search", map[string]endpoint{http.MethodPost: reads(s.search(s.all))})
 	route("/ServiceProviderConfig", discovery(s.serviceProviderConfig))
 	route("/ResourceTypes", discovery(s.resourceTypes))
 	route("/ResourceTypes/{id}", discovery(s.resourceType))
@@ -86,6 +90,7 @@ func (s *Server) Handler() http.Handler {
 			http.MethodGet:  reads(s.on(kind, s.list)),
 			http.MethodPost: change(kind, directory.OperationCreate, s.create),
 		})
+		route(endpointPath+"/.search", map[string]endpoint{http.MethodPost: reads(s.on(kind, s.searchKind))})
 		route(endpointPath+"/{id}", map[string]endpoint{
 			http.MethodGet:    reads(s.on(kind, s.get)),
 			http.MethodPut:    change(kind, directory.OperationReplace, s.replace),

@@ -1,0 +1,228 @@
+package directory
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tenantry/tenantry/scimserver/filter"
+	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// Query asks for a page of a list (RFC 7644 section 3.4.2).
+type Query struct {
+	// Filter in SCIM notation; "" lists everything.
+	Filter string
+	// SortBy is the attribute that orders the list, "" for the order in which resources were created.
+	SortBy string
+	// Descending makes that order its exact reverse.
+	Descending bool
+	// Offset of the first resource, counted from 0.
+	Offset int
+	// Limit of resources in the page; 0 only counts.
+	Limit int
+	// Walk asks for the page behind a place instead of that at Offset; nil for none.
+	Walk *Place
+	// Want says which memberships each resource needs.
+	Want Related
+}
+
+// Place is where a walk through a list is. The zero value is its beginning.
+type Place struct {
+	// Kind and ID of the last resource that was given.
+	Kind store.Kind
+	ID   string
+	// Key is what that resource was sorted by, nil for nothing.
+	Key *string
+	// Total is how many matched when the walk began.
+	Total int
+}
+
+// List is a page of resources.
+type List struct {
+	Resources []Resource
+	// Total is how many match in all; in a walk, how many did when it began.
+	Total int
+	// Next is the place behind the last of a walk's resources, nil where nothing is left.
+	Next *Place
+}
+
+// List returns the resources of one kind that match. The error is a *schema.Error for the query, or the store's.
+func (d *Directory) List(ctx context.Context, kind store.Kind, q Query) (List, error) {
+	return d.Search(ctx, []store.Kind{kind}, q)
+}
+
+// Search is List over several kinds: first all that match of the first kind, then those of the next, each sorted among
+// themselves. An attribute that only other kinds have counts as one without a value.
+func (d *Directory) Search(ctx context.Context, kinds []store.Kind, q Query) (List, error) {
+	queries, err := d.queries(ctx, kinds, q)
+	if err != nil {
+		return List{}, err
+	}
+	var records []store.Record
+	var list List
+	if q.Walk != nil {
+		records, list, err = d.walk(ctx, queries, q)
+	} else {
+		records, list.Total, err = d.page(ctx, queries, q)
+	}
+	if errors.Is(err, store.ErrTooMany) {
+		return List{}, schema.Errorf(schema.TooMany,
+			"this page of a sorted list lies too far behind its beginning: use a cursor (RFC 9865), a filter, or sort by userName or meta.lastModified")
+	}
+	if err != nil {
+		return List{}, err
+	}
+	list.Resources = make([]Resource, len(records))
+	for i := range records {
+		if list.Resources[i], err = d.resource(&records[i]); err != nil {
+			return List{}, err
+		}
+	}
+	return list, d.relate(ctx, list.Resources, q.Want)
+}
+
+// queries are the questions to the store, one a kind, without a page.
+func (d *Directory) queries(ctx context.Context, kinds []store.Kind, q Query) ([]store.Query, error) {
+	queries := make([]store.Query, len(kinds))
+	sorted := false
+	for i, kind := range kinds {
+		queries[i].Kind = kind
+		if q.Filter != "" {
+			if err := d.filter(ctx, &queries[i], kinds, q.Filter); err != nil {
+				return nil, err
+			}
+		}
+		if q.SortBy == "" {
+			continue
+		}
+		order, err := d.order(kind, q.SortBy, q.Descending)
+		if err == nil {
+			queries[i].Sort, sorted = order, true
+		} else if i == len(kinds)-1 && !sorted {
+			return nil, err
+		}
+	}
+	return queries, nil
+}
+
+func (d *Directory) filter(ctx context.Context, query *store.Query, kinds []store.Kind, text string) error {
+	var others []*schema.ResourceType
+	for _, kind := range kinds {
+		if kind != query.Kind {
+			others = append(others, d.Type(kind))
+		}
+	}
+	parsed, err := filter.ParseFor(d.Type(query.Kind), others, text)
+	if err != nil {
+		return err
+	}
+	related, err := d.resolveRelated(ctx, query.Kind, parsed)
+	if err != nil {
+		return err
+	}
+	query.Filter = parsed
+	query.Match = func(rec *store.Record) (bool, error) {
+		attributes, err := effective(rec)
+		if err != nil {
+			return false, err
+		}
+		return filter.Match(parsed, related.inject(rec.ID, d.forFilter(rec, attributes))), nil
+	}
+	return nil
+}
+
+// order makes the sort of a list. The keys are those that store.Sort asks for.
+func (d *Directory) order(kind store.Kind, name string, descending bool) (*store.Sort, error) {
+	path, err := d.Type(kind).SortPath(name)
+	if err != nil {
+		return nil, err
+	}
+	canonical := path.String()
+	if r := (related{kind: kind}); r.concerns(path) {
+		return nil, schema.Errorf(schema.InvalidPath, "a list cannot be sorted by %s", r.attribute())
+	}
+	key := func(rec *store.Record) (string, bool, error) {
+		switch canonical {
+		case "id":
+			return rec.ID, true, nil
+		case uniqueAttribute(kind):
+			return rec.Key, true, nil
+		case "externalId":
+			return rec.ExternalID, rec.ExternalID != "", nil
+		case "meta.created":
+			return store.TimeKey(rec.Created), true, nil
+		case "meta.lastModified":
+			return store.TimeKey(rec.Modified), true, nil
+		}
+		attributes, err := effective(rec)
+		if err != nil {
+			return "", false, err
+		}
+		key, ok := path.SortKey(d.forFilter(rec, attributes))
+		return key, ok, nil
+	}
+	return &store.Sort{Path: path, Descending: descending, Key: key}, nil
+}
+
+// page reads the page at an offset of the kinds' lists put together.
+func (d *Directory) page(ctx context.Context, queries []store.Query, q Query) (records []store.Record, total int, err error) {
+	offset, limit := q.Offset, q.Limit
+	for _, query := range queries {
+		query.Offset, query.Limit = offset, limit
+		page, err := d.store.Find(ctx, query)
+		if err != nil {
+			return nil, 0, err
+		}
+		records = append(records, page.Records...)
+		total += page.Total
+		offset, limit = max(offset-page.Total, 0), limit-len(page.Records)
+	}
+	return records, total, nil
+}
+
+// walk reads the page behind a place, and one resource more to know whether anything is left.
+func (d *Directory) walk(ctx context.Context, queries []store.Query, q Query) (records []store.Record, list List, err error) {
+	place := *q.Walk
+	list.Total = place.Total
+	if place.ID == "" {
+		if _, list.Total, err = d.page(ctx, queries, Query{}); err != nil {
+			return nil, List{}, err
+		}
+	}
+	sorts := map[store.Kind]*store.Sort{}
+	for _, query := range queries {
+		sorts[query.Kind] = query.Sort
+		if query.Kind < place.Kind || len(records) > q.Limit { // the kinds are in their order
+			continue
+		}
+		query.After, query.Limit = store.Start, q.Limit+1-len(records)
+		if query.Kind == place.Kind {
+			query.After = place.ID
+			if query.Sort != nil {
+				query.Sort.After = place.Key
+			}
+		}
+		page, err := d.store.Find(ctx, query)
+		if err != nil {
+			return nil, List{}, err
+		}
+		records = append(records, page.Records...)
+	}
+	if len(records) <= q.Limit || q.Limit == 0 {
+		return records[:min(len(records), q.Limit)], list, nil
+	}
+	records = records[:q.Limit]
+	last := &records[q.Limit-1]
+	list.Next = &Place{Kind: last.Kind, ID: last.ID, Total: list.Total}
+	if sort := sorts[last.Kind]; sort != nil {
+		key, ok, err := sort.Key(last)
+		if err != nil {
+			return nil, List{}, err
+		}
+		if ok {
+			list.Next.Key = &key
+		}
+	}
+	return records, list, nil
+}

@@ -1,0 +1,117 @@
+package protocol
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/tenantry/tenantry/scimserver/cursor"
+	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+const (
+	// CursorTimeout is how long a client may take between two pages of a list that it pages through by cursor.
+	CursorTimeout = time.Hour
+
+	// cursorKey names the key of cursors among the directory's secrets.
+	cursorKey = "cursor-key"
+)
+
+// queryByCursor answers with the page that a cursor leads to, the first for an empty one (RFC 9865 section 2).
+func (s *Server) queryByCursor(r *request, kinds []store.Kind, q directory.Query) error {
+	count := DefaultCount
+	if text := r.http.URL.Query().Get("count"); text != "" {
+		asked, ok := integer(text)
+		if !ok || asked < 1 {
+			return &Error{
+				Status: http.StatusBadRequest, ScimType: "invalidCount",
+				Detail: fmt.Sprintf("with a cursor, count must be an integer from 1 to %d", MaxCount),
+			}
+		}
+		count = min(asked, MaxCount)
+	}
+	q.Limit = count
+	sealer, err := s.sealer(r.context())
+	if err != nil {
+		return err
+	}
+	about, err := cursorQuery(r, kinds, q)
+	if err != nil {
+		return err
+	}
+	if q.Walk, err = s.place(r.http.URL.Query().Get("cursor"), sealer, about); err != nil {
+		return err
+	}
+	found, err := s.directory.Search(r.context(), kinds, q)
+	if err != nil {
+		return err
+	}
+	if found.Next == nil {
+		return s.page(r, found, "")
+	}
+	next := cursor.Place{Kind: uint8(found.Next.Kind), ID: found.Next.ID, Total: found.Next.Total}
+	if found.Next.Key != nil {
+		next.Key = []byte(*found.Next.Key)
+	}
+	text, err := sealer.Seal(next, about, s.now().Add(CursorTimeout))
+	if err != nil {
+		return err
+	}
+	return s.page(r, found, fmt.Sprintf(`"nextCursor":%q,`, text))
+}
+
+// place reads a cursor. The errors are those of RFC 9865 section 2.1.
+func (s *Server) place(text string, sealer *cursor.Sealer, about []byte) (*directory.Place, error) {
+	if text == "" {
+		return &directory.Place{}, nil
+	}
+	opened, err := sealer.Open(text, about, s.now())
+	switch {
+	case errors.Is(err, cursor.ErrExpired):
+		return nil, &Error{
+			Status: http.StatusBadRequest, ScimType: "expiredCursor",
+			Detail: fmt.Sprintf("the cursor has expired: ask for each page within %.0f seconds of the one before, and begin again with an empty cursor",
+				CursorTimeout.Seconds()),
+		}
+	case err != nil:
+		return nil, &Error{
+			Status: http.StatusBadRequest, ScimType: "invalidCursor",
+			Detail: "the cursor is not one that this client received for this query: repeat the query unchanged with its nextCursor, or begin again with an empty cursor",
+		}
+	}
+	place := &directory.Place{Kind: store.Kind(opened.Kind), ID: opened.ID, Total: opened.Total}
+	if opened.Key != nil {
+		key := string(opened.Key)
+		place.Key = &key
+	}
+	return place, nil
+}
+
+// cursorQuery is what a cursor is bound to: the list that is asked for, and who asks.
+func cursorQuery(r *request, kinds []store.Kind, q directory.Query) ([]byte, error) {
+	return json.Marshal([]any{r.caller.Client, kinds, q.Filter, q.SortBy, q.Descending})
+}
+
+// sealer returns the server's sealer of cursors. Its key is made once for all replicas.
+func (s *Server) sealer(ctx context.Context) (*cursor.Sealer, error) {
+	if made := s.cursors.Load(); made != nil {
+		return made, nil
+	}
+	fresh := make([]byte, cursor.KeySize)
+	_, _ = rand.Read(fresh) // never fails: crypto/rand ends the process instead
+	key, err := s.directory.Secret(ctx, cursorKey, fresh)
+	if err != nil {
+		return nil, err
+	}
+	made, err := cursor.NewSealer(key)
+	if err != nil {
+		return nil, err
+	}
+	s.cursors.Store(made)
+	return made, nil
+}
