@@ -65,7 +65,7 @@ func read(t *testing.T, file string) []transcript.Case {
 // play has one conversation with a server. It ends with the first answer that is another.
 func play(t *testing.T, s *server, file string, c transcript.Case) {
 	t.Helper()
-	values := transcript.Values{"base": tenantURL, "token": s.token, "previous": s.previous}
+	values := transcript.Values{"base": tenantURL, "token": s.token, "previous": s.previous, "reader": s.reader}
 	for _, e := range c.Exchanges {
 		header := http.Header{}
 		for name, sent := range e.Header {

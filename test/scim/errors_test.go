@@ -44,6 +44,7 @@ func TestEveryErrorSaysWhatWouldBeRight(t *testing.T) {
 				{"no token", "GET", "/Users", "", http.Header{"Authorization": {""}}},
 				{"another scheme", "GET", "/Users", "", http.Header{"Authorization": {"Basic " + private}}},
 				{"a wrong token", "GET", "/Users", "", http.Header{"Authorization": {"Bearer " + private}}},
+				{"a write with a reader's token", "PATCH", "/Users/{anna}", patchBody(""), http.Header{"Authorization": {"Bearer " + s.reader}}},
 				{"an unknown endpoint", "GET", "/" + private, "", nil},
 				{"an unknown endpoint below a resource", "GET", "/Users/{anna}/" + private, "", nil},
 				{"a method that a list lacks", "DELETE", "/Users", "", nil},

@@ -64,10 +64,11 @@ const (
 	started = "2026-11-23T12:00:00Z"
 )
 
-// server is a tenant's server over real HTTP, with two secret tokens as during a rotation.
+// server is a tenant's server over real HTTP, with two secret tokens as during a rotation, and a reader's.
 type server struct {
-	http            *httptest.Server
-	token, previous string
+	http *httptest.Server
+	// token and previous may write, reader may not.
+	token, previous, reader string
 
 	mu  sync.Mutex
 	now time.Time
@@ -75,7 +76,7 @@ type server struct {
 
 func newServer(t *testing.T, database store.Store) *server {
 	t.Helper()
-	s := &server{token: newToken(t, "contoso's token "), previous: newToken(t, "contoso's before")}
+	s := &server{token: newToken(t, "contoso's token "), previous: newToken(t, "contoso's before"), reader: newToken(t, "payroll's token ")}
 	var err error
 	if s.now, err = time.Parse(time.RFC3339, started); err != nil {
 		t.Fatal(err)
@@ -88,6 +89,7 @@ func newServer(t *testing.T, database store.Store) *server {
 		Verifiers: token.Set{Verifiers: []token.Verifier{
 			token.NewVerifier(s.token, token.RoleProvisioner, s.now),
 			token.NewVerifier(s.previous, token.RoleProvisioner, s.now.AddDate(0, -6, 0)),
+			token.NewVerifier(s.reader, token.RoleReader, s.now),
 		}},
 	}
 	scim := protocol.New(protocol.Options{
