@@ -110,7 +110,7 @@ func (c *compiler) resources(where Fragment, cost cost) Source {
 
 // column compares with a column of bytes that is NULL where there is no value. The condition itself never is.
 func (c *compiler) column(name string, f filter.Compare, value []byte) Plan {
-	condition, cost, ok := bytesCondition("r."+name, f.Op, value)
+	condition, cost, ok := c.bytesCondition("r."+name, f.Op, value)
 	switch {
 	case ok:
 		where := Fragment{SQL: fmt.Sprintf("(r.%s IS NOT NULL AND %s)", name, condition.SQL), Args: condition.Args}
@@ -229,7 +229,7 @@ func (c *compiler) attribute(f filter.Compare) Plan {
 			op = filter.Le
 		}
 	}
-	condition, cost, ok := bytesCondition("a.key", op, []byte(key))
+	condition, cost, ok := c.bytesCondition("a.key", op, []byte(key))
 	if !ok {
 		return anything()
 	}
@@ -264,15 +264,15 @@ func (c *compiler) among(path schema.Path, condition Fragment, cost cost) Plan {
 }
 
 func (c *compiler) entries(column string, path schema.Path, where Fragment) Fragment {
+	number := c.dialect.path(c.kind, path.String())
 	return Fragment{
-		SQL: "SELECT " + column + " FROM attributes a" +
-			" WHERE a.path = (SELECT p.id FROM paths p WHERE p.kind = ? AND p.name = ?) AND " + where.SQL,
-		Args: append([]any{int64(c.kind), path.String()}, where.Args...),
+		SQL:  "SELECT " + column + " FROM attributes a WHERE a.path = " + number.SQL + " AND " + where.SQL,
+		Args: append(number.Args, where.Args...),
 	}
 }
 
 // bytesCondition compares bytes in their order. ok is false for Ne, which no index finds.
-func bytesCondition(column string, op filter.Op, value []byte) (condition Fragment, how cost, ok bool) {
+func (c *compiler) bytesCondition(column string, op filter.Op, value []byte) (condition Fragment, how cost, ok bool) {
 	args := []any{value}
 	switch op {
 	case filter.Eq:
@@ -288,7 +288,7 @@ func bytesCondition(column string, op filter.Op, value []byte) (condition Fragme
 		sql := strings.ReplaceAll("(# >= ? AND # < ?)", "#", column)
 		return Fragment{SQL: sql, Args: []any{value, end}}, span, true
 	case filter.Co:
-		return Fragment{SQL: "instr(" + column + ", ?) > 0", Args: args}, scan, true
+		return Fragment{SQL: c.dialect.position(column) + " > 0", Args: args}, scan, true
 	case filter.Ew:
 		sql := strings.ReplaceAll("(length(#) >= ? AND substr(#, length(#) - ? + 1) = ?)", "#", column)
 		n := int64(len(value))

@@ -1,6 +1,6 @@
 // Package sqlfilter compiles a filter to SQL over the tables that the SQL engines share: resources (one narrow row
 // each), attributes (the index of their values) and members. Nothing of a filter becomes part of the SQL text; every
-// value is a bound parameter, written "?".
+// value is a bound parameter, written "?"; an engine that numbers its parameters replaces these.
 package sqlfilter
 
 import (
@@ -64,16 +64,16 @@ const (
 )
 
 // Compile compiles a filter over resources of a kind. It cannot fail: what SQL cannot decide is left to the exact check.
-func Compile(kind store.Kind, f filter.Filter) Plan {
-	c := compiler{kind: kind}
+func Compile(dialect Dialect, kind store.Kind, f filter.Filter) Plan {
+	c := compiler{dialect: dialect, kind: kind}
 	plan := c.compile(f)
 	plan.Cut = c.cut
 	return plan
 }
 
 // CompileCut compiles a filter for the case that Cut of its plan found a row.
-func CompileCut(kind store.Kind, f filter.Filter) Plan {
-	c := compiler{kind: kind, mistrust: true}
+func CompileCut(dialect Dialect, kind store.Kind, f filter.Filter) Plan {
+	c := compiler{dialect: dialect, kind: kind, mistrust: true}
 	return c.compile(f)
 }
 
@@ -81,6 +81,7 @@ func CompileCut(kind store.Kind, f filter.Filter) Plan {
 func All() Plan { return exactly(Fragment{SQL: "TRUE"}) }
 
 type compiler struct {
+	dialect  Dialect
 	kind     store.Kind
 	element  bool // the filter is about one element of a multi-valued attribute
 	mistrust bool // keys that were cut are among those that the filter looks into
@@ -178,7 +179,7 @@ func (c *compiler) not(term filter.Filter) Plan {
 // elements asks of the resource what its filter asks of one element. That is exact where one comparison is all there is:
 // the index does not know which of a resource's values belong to one element.
 func (c *compiler) elements(f filter.Elements) Plan {
-	inner := compiler{kind: c.kind, element: true, mistrust: c.mistrust}
+	inner := compiler{dialect: c.dialect, kind: c.kind, element: true, mistrust: c.mistrust}
 	plan := inner.compile(f.Filter)
 	c.cut = append(c.cut, inner.cut...)
 	return plan

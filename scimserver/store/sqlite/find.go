@@ -152,12 +152,12 @@ func (f *finder) enterWide(ctx context.Context) (leave func(), err error) {
 
 // plan compiles the filter, for the keys that are there.
 func (f *finder) plan(ctx context.Context) (sqlfilter.Plan, error) {
-	plan := sqlfilter.Compile(f.Kind, f.Filter)
+	plan := sqlfilter.Compile(sqlfilter.SQLite, f.Kind, f.Filter)
 	for _, cut := range plan.Cut {
 		var one int
 		switch err := f.row(ctx, []any{&one}, cut.SQL+" LIMIT 1", cut.Args...); {
 		case err == nil:
-			return sqlfilter.CompileCut(f.Kind, f.Filter), nil
+			return sqlfilter.CompileCut(sqlfilter.SQLite, f.Kind, f.Filter), nil
 		case !errors.Is(err, sql.ErrNoRows):
 			return sqlfilter.Plan{}, err
 		}
