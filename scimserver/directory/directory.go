@@ -153,6 +153,11 @@ func (d *Directory) fill(rec *store.Record, document schema.Object, rules *rules
 	}
 	rec.Key = schema.Fold(key)
 	rec.ExternalID, _ = document["externalId"].(string)
+	for name, value := range map[string]string{uniqueAttribute(rec.Kind): rec.Key, "externalId": rec.ExternalID} {
+		if len(value) > store.MaxKey {
+			return nil, schema.Errorf(schema.InvalidValue, "%s is longer than %d bytes", name, store.MaxKey)
+		}
+	}
 	rec.Active = true
 	if rec.Kind == store.User {
 		active, given := document["active"].(bool)

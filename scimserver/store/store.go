@@ -33,6 +33,9 @@ func (k Kind) String() string {
 	}
 }
 
+// MaxKey is the greatest length in bytes of a Record's Key and ExternalID: what every engine can keep in an index.
+const MaxKey = 2048
+
 // Record is one resource as the engine keeps it.
 type Record struct {
 	Kind Kind
