@@ -43,19 +43,19 @@ generate: ## Write generated code, CRDs, RBAC and the API reference
 	hack/generate.sh
 
 .PHONY: test-unit
-test-unit: ## The tests that need no cluster binaries
-	go test -race -timeout 10m $(TESTFLAGS) $$(go list -test -f '{{.ImportPath}} {{.Deps}}' $(PACKAGES) | \
+test-unit: ## The tests that need no cluster binaries; starts a PostgreSQL
+	hack/postgres/run go test -race -timeout 10m $(TESTFLAGS) $$(go list -test -f '{{.ImportPath}} {{.Deps}}' $(PACKAGES) | \
 		grep '\.test ' | grep -v controller-runtime/pkg/envtest | sed 's/\.test .*//')
 
 .PHONY: test
-test: ## All tests; builds etcd and kube-apiserver first if need be
+test: ## All tests; builds etcd and kube-apiserver first if need be, and starts a PostgreSQL
 	go -C hack/image test -race ./...
 	assets=$$(hack/cluster/build.sh envtest | tail -n 1); \
-	KUBEBUILDER_ASSETS=$$assets $(tool) gotestsum --format standard-quiet -- -race -timeout 20m $(TESTFLAGS) $(PACKAGES)
+	KUBEBUILDER_ASSETS=$$assets hack/postgres/run $(tool) gotestsum --format standard-quiet -- -race -timeout 20m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZTIME (20s) each
-	hack/test/fuzz.sh $(FUZZTIME)
+	hack/postgres/run hack/test/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
 bench: ## The built server against its budgets, as ratios in one run
@@ -63,7 +63,7 @@ bench: ## The built server against its budgets, as ratios in one run
 
 .PHONY: microbench
 microbench: ## Every Go benchmark for BENCHTIME (1s) each
-	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 30m $(TESTFLAGS) \
+	hack/postgres/run go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 30m $(TESTFLAGS) \
 		$$(grep -rlE '^func Benchmark' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
 
 .PHONY: images

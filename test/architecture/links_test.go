@@ -26,7 +26,7 @@ func TestProgramsLinkOnlyTheirHalf(t *testing.T) {
 	}, {
 		program: module + "/cmd/operator",
 		needs:   module + "/controllers",
-		mustNot: []string{module + "/scimserver/protocol", module + "/scimserver/settings", "modernc.org/sqlite", module + "/test"},
+		mustNot: []string{module + "/scimserver/protocol", module + "/scimserver/settings", "modernc.org/sqlite", "github.com/jackc/pgx", module + "/test"},
 		because: "the operator serves no SCIM and opens no directory",
 	}} {
 		t.Run(c.program, func(t *testing.T) {

@@ -1,0 +1,101 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	// connectTimeout is how long one host may take to take a connection, unless the URL has another connect_timeout.
+	connectTimeout = 5 * time.Second
+	// statementTimeout is how long one statement may take, at both ends. A transaction that waits longer for its next one,
+	// because the server that asked has vanished, is ended by the database and its locks with it.
+	statementTimeout = 30 * time.Second
+	// defaultConnections is how many connections a replica has at most, unless the URL has another pool_max_conns.
+	// A database server takes 100 as it comes.
+	defaultConnections = 10
+	// leastConnections leaves one for each: an update, a reader within it, a scan, and a look-up.
+	leastConnections = 4
+	idleTime         = 5 * time.Minute
+	lifetime         = time.Hour
+)
+
+// errURL has no cause: the parser's quotes what it was given.
+var errURL = errors.New("the connection URL cannot be read; it should look like" +
+	" postgres://USER:PASSWORD@HOST:PORT/DATABASE?search_path=SCHEMA, with special characters of a password percent-encoded")
+
+// parse reads a connection URL and settles what it leaves open.
+func (o Options) parse() (*pgxpool.Config, error) {
+	text, err := o.URL()
+	if err != nil {
+		return nil, fmt.Errorf("read the connection URL: %w", err)
+	}
+	text = strings.TrimSpace(text)
+	config, err := pgxpool.ParseConfig(text)
+	if err != nil {
+		return nil, errURL
+	}
+	if !strings.Contains(text, "pool_max_conns") {
+		config.MaxConns = defaultConnections
+	}
+	config.MaxConns = max(config.MaxConns, leastConnections)
+	config.MaxConnIdleTime = idleTime
+	config.MaxConnLifetime, config.MaxConnLifetimeJitter = lifetime, lifetime/10
+
+	connection := config.ConnConfig
+	if !strings.Contains(text, "connect_timeout") {
+		connection.ConnectTimeout = connectTimeout
+	}
+	connection.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		// Whoever no longer wants an answer ends the statement, not the connection.
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: connectTimeout}
+	}
+	schema := o.Schema
+	if schema == "" {
+		schema = connection.RuntimeParams["search_path"]
+	}
+	if strings.Contains(schema, ",") {
+		return nil, errors.New("search_path must name one schema: the tenant's own")
+	}
+	if schema = strings.Trim(schema, `" `); schema == "" {
+		schema = "public"
+	}
+	parameters := connection.RuntimeParams
+	parameters["search_path"] = pgx.Identifier{schema}.Sanitize()
+	milliseconds := fmt.Sprint(statementTimeout.Milliseconds())
+	for name, value := range map[string]string{
+		"application_name":                    "scimserver",
+		"statement_timeout":                   milliseconds,
+		"idle_in_transaction_session_timeout": milliseconds,
+	} {
+		if parameters[name] == "" {
+			parameters[name] = value
+		}
+	}
+	return config, nil
+}
+
+// connect makes a pool that asks for the URL again whenever it makes a connection.
+func (o Options) connect(ctx context.Context) (*pgxpool.Pool, error) {
+	config, err := o.parse()
+	if err != nil {
+		return nil, err
+	}
+	config.BeforeConnect = func(_ context.Context, connection *pgx.ConnConfig) error {
+		current, err := o.parse()
+		if err != nil {
+			return &engineError{unavailable, err.Error()}
+		}
+		*connection = *current.ConnConfig
+		return nil
+	}
+	return pgxpool.NewWithConfig(ctx, config)
+}

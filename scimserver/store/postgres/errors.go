@@ -1,0 +1,108 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+var errClosed = fmt.Errorf("%w: it is closed", store.ErrUnavailable)
+
+// engineError is a failure of the engine in our words: the driver's may quote statements, values or the connection URL.
+type engineError struct {
+	failure failure
+	text    string
+}
+
+type failure int
+
+const (
+	// broken is a mistake of ours: a statement that the engine does not take.
+	broken failure = iota
+	// unavailable passes, or an administrator has to mend it; nothing is wrong with what was asked.
+	unavailable
+	// lost is a connection that ended in the middle. What it was asked for can be asked for again on another.
+	lost
+	// conflict is a transaction that has to begin anew because of another.
+	conflict
+)
+
+func (e *engineError) Error() string { return e.text }
+
+// Is makes all that can pass store.ErrUnavailable, should it last.
+func (e *engineError) Is(target error) bool {
+	return target == store.ErrUnavailable && e.failure != broken
+}
+
+func failed(err error, as failure) bool {
+	var e *engineError
+	return errors.As(err, &e) && e.failure == as
+}
+
+// translate makes store's errors of the driver's. ctx is the caller's: if it has ended, that is the error.
+func translate(ctx context.Context, err error) error {
+	var known *engineError
+	switch {
+	case err == nil, errors.Is(err, errClosed), errors.As(err, &known):
+		return err
+	case errors.Is(err, pgx.ErrNoRows):
+		return store.ErrNotFound
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) {
+		return sorted(answer)
+	}
+	var connecting *pgconn.ConnectError
+	if errors.As(err, &connecting) {
+		return &engineError{unavailable, "cannot connect to the database" + cause(err)}
+	}
+	var network net.Error
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return &engineError{unavailable, "the database did not answer in time"}
+	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
+		pgconn.SafeToRetry(err), strings.HasSuffix(err.Error(), "conn closed"):
+		return &engineError{lost, "the connection to the database was lost" + cause(err)}
+	}
+	return &engineError{broken, fmt.Sprintf("the database driver refused a statement (%T)", err)}
+}
+
+// cause is what the network said, which names addresses alone.
+func cause(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return ": " + op.Error()
+	}
+	return ""
+}
+
+// sorted sorts what the engine answered by its SQLSTATE.
+func sorted(answer *pgconn.PgError) *engineError {
+	said := fmt.Sprintf("the database answered %s: %s", answer.Code, answer.Message)
+	switch answer.Code {
+	case "40001", "40P01", "23505":
+		// A unique index is only violated where another transaction came between our look and our write: look again.
+		return &engineError{conflict, "too many others change the same at the same time (SQLSTATE " + answer.Code + ")"}
+	case "40003", "57P01", "57P02", "57P05", "25P03":
+		return &engineError{lost, said}
+	case "57014", "57P03", "25006", "42501", "42P01", "55P03":
+		return &engineError{unavailable, said}
+	}
+	switch answer.Code[:min(2, len(answer.Code))] {
+	case "08":
+		return &engineError{lost, said}
+	case "28", "3D", "3F", "53", "58", "XX":
+		return &engineError{unavailable, said}
+	}
+	return &engineError{broken, "the database refused a statement (SQLSTATE " + answer.Code + ")"}
+}

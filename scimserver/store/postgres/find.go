@@ -1,0 +1,307 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/sqlfilter"
+)
+
+const (
+	// A conjunction can be answered from the source of any of its terms. So many are asked how much they find, unless one
+	// finds at most enough.
+	tries  = 4
+	enough = 8
+
+	// all is more than there are.
+	all = 1 << 40
+)
+
+var errUndecided = errors.New("this filter needs Query.Match")
+
+func (r *reader) Find(ctx context.Context, q store.Query) (store.Page, error) {
+	first, err := floor(q.After)
+	if err != nil {
+		return store.Page{}, err
+	}
+	f := finder{reader: r, Query: q, floor: first, walk: q.After != ""}
+	var page store.Page
+	if q.Filter == nil {
+		page, err = f.list(ctx)
+	} else {
+		page, err = f.filtered(ctx)
+	}
+	if err != nil {
+		return store.Page{}, fmt.Errorf("find %ss: %w", strings.ToLower(q.Kind.String()), err)
+	}
+	return page, nil
+}
+
+// floor is the smallest id that a query with this After can find.
+func floor(after string) ([]byte, error) {
+	id, ok := store.ParseID(after)
+	if !ok {
+		if after != "" && after != store.Start {
+			return nil, errors.New("find: After is not an id")
+		}
+		return id[:], nil
+	}
+	for i := len(id) - 1; i >= 0; i-- {
+		if id[i]++; id[i] != 0 {
+			break
+		}
+	}
+	return id[:], nil
+}
+
+// finder is one Find on its way.
+type finder struct {
+	*reader
+	store.Query
+	floor []byte
+	walk  bool
+}
+
+// list pages through all resources of a kind over the index of ids; the documents are read for the page alone.
+func (f *finder) list(ctx context.Context) (page store.Page, err error) {
+	ids := sqlfilter.Fragment{SQL: "SELECT r.id FROM resources r WHERE r.kind = ?", Args: []any{int64(f.Kind)}}
+	if !f.walk {
+		if page.Total, err = f.count(ctx, ids); err != nil || f.Offset >= page.Total {
+			return page, err
+		}
+	}
+	if f.Limit > 0 {
+		page.Records, err = f.some(ctx, ids, f.floor, f.Limit, f.offset())
+	}
+	return page, err
+}
+
+// offset is how many are passed over; a walk passes over none.
+func (f *finder) offset() int {
+	if f.walk {
+		return 0
+	}
+	return f.Offset
+}
+
+func (f *finder) count(ctx context.Context, ids sqlfilter.Fragment) (n int, err error) {
+	err = f.one(ctx, []any{&n}, placed("SELECT count(*) FROM ("+ids.SQL+") i"), ids.Args...)
+	return n, err
+}
+
+// fromIDs is a statement for the records of a part of these ids, in their order.
+func (f *finder) fromIDs(ids sqlfilter.Fragment, floor []byte, limit, offset int) (sql string, args []any) {
+	sql = "SELECT " + columns + " FROM (SELECT i.id FROM (" + ids.SQL + ") i WHERE i.id >= ? ORDER BY i.id LIMIT ? OFFSET ?) s" +
+		" JOIN resources r ON r.kind = ? AND r.id = s.id JOIN documents d ON d.kind = r.kind AND d.id = r.id ORDER BY s.id" + f.lock
+	return placed(sql), append(slices.Clone(ids.Args), floor, int64(limit), int64(offset), int64(f.Kind))
+}
+
+func (f *finder) some(ctx context.Context, ids sqlfilter.Fragment, floor []byte, limit, offset int) ([]store.Record, error) {
+	sql, args := f.fromIDs(ids, floor, limit, offset)
+	return f.records(ctx, f.Kind, sql, args...)
+}
+
+func (f *finder) filtered(ctx context.Context) (store.Page, error) {
+	plan, err := f.plan(ctx)
+	if err != nil {
+		return store.Page{}, err
+	}
+	if !plan.Exact && f.Match == nil {
+		return store.Page{}, errUndecided
+	}
+	if plan.Exact && len(plan.Sources) == 1 && plan.Sources[0].Complete() && plan.Sources[0].Narrow() {
+		return f.decided(ctx, plan)
+	}
+	if f.Match != nil {
+		source, err := f.narrowest(ctx, plan.Sources)
+		if err != nil {
+			return store.Page{}, err
+		}
+		if source != nil {
+			candidates, err := f.candidates(ctx, source)
+			if err != nil {
+				return store.Page{}, err
+			}
+			if len(candidates) <= f.few {
+				return f.check(candidates)
+			}
+		}
+	}
+	if f.wide != nil {
+		select {
+		case f.wide <- struct{}{}:
+			defer func() { <-f.wide }()
+		case <-ctx.Done():
+			return store.Page{}, ctx.Err()
+		}
+	}
+	if plan.Exact {
+		return f.decided(ctx, plan)
+	}
+	return f.stream(ctx, plan)
+}
+
+// plan compiles the filter, for the keys that are there.
+func (f *finder) plan(ctx context.Context) (sqlfilter.Plan, error) {
+	plan := sqlfilter.Compile(sqlfilter.PostgreSQL, f.Kind, f.Filter)
+	for _, cut := range plan.Cut {
+		var one int
+		switch err := f.one(ctx, []any{&one}, placed(cut.SQL+" LIMIT 1"), cut.Args...); {
+		case err == nil:
+			return sqlfilter.CompileCut(sqlfilter.PostgreSQL, f.Kind, f.Filter), nil
+		case !errors.Is(err, store.ErrNotFound):
+			return sqlfilter.Plan{}, err
+		}
+	}
+	return plan, nil
+}
+
+// narrowest returns the source that finds least, nil if each finds more than few.
+func (f *finder) narrowest(ctx context.Context, sources []sqlfilter.Source) (*sqlfilter.Source, error) {
+	if len(sources) == 1 && sources[0].Narrow() {
+		return &sources[0], nil
+	}
+	var best *sqlfilter.Source
+	least := f.few + 1
+	for i := range sources[:min(len(sources), tries)] {
+		var n int
+		query := placed("SELECT count(*) FROM (SELECT 1 FROM (" + sources[i].SQL + ") i LIMIT ?) c")
+		if err := f.one(ctx, []any{&n}, query, append(slices.Clone(sources[i].Args), int64(least))...); err != nil {
+			return nil, err
+		}
+		if n < least {
+			best, least = &sources[i], n
+		}
+		if least <= enough {
+			break
+		}
+	}
+	return best, nil
+}
+
+// candidates loads what a source finds, and stops at one more than few.
+func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) ([]store.Record, error) {
+	query := "SELECT " + columns + " FROM (SELECT DISTINCT i.id FROM (" + source.SQL + ") i LIMIT ?) s" +
+		" JOIN resources r ON r.kind = ? AND r.id = s.id JOIN documents d ON d.kind = r.kind AND d.id = r.id ORDER BY s.id" + f.lock
+	return f.records(ctx, f.Kind, placed(query), append(slices.Clone(source.Args), int64(f.few+1), int64(f.Kind))...)
+}
+
+// check makes the page of a few candidates, which are in the order of ids.
+func (f *finder) check(candidates []store.Record) (store.Page, error) {
+	collect := f.collector()
+	for i := range candidates {
+		if f.walk && candidates[i].ID <= f.After {
+			continue
+		}
+		matches, err := f.Match(&candidates[i])
+		if err != nil {
+			return store.Page{}, err
+		}
+		if matches && !collect.add(&candidates[i]) {
+			break
+		}
+	}
+	return collect.page, nil
+}
+
+// ids is the query for the ids of the resources that meet the plan's condition.
+func (f *finder) ids(plan sqlfilter.Plan) sqlfilter.Fragment {
+	if len(plan.Sources) == 0 {
+		return sqlfilter.Fragment{
+			SQL:  "SELECT r.id FROM resources r WHERE r.kind = ? AND " + plan.Where.SQL,
+			Args: append([]any{int64(f.Kind)}, plan.Where.Args...),
+		}
+	}
+	source := plan.Sources[0]
+	distinct := ""
+	if source.Repeats {
+		distinct = "DISTINCT "
+	}
+	if source.Complete() {
+		return sqlfilter.Fragment{SQL: "SELECT " + distinct + "q.id FROM (" + source.SQL + ") q", Args: source.Args}
+	}
+	return sqlfilter.Fragment{
+		SQL: "SELECT " + distinct + "q.id FROM (" + source.SQL + ") q" +
+			" JOIN resources r ON r.kind = ? AND r.id = q.id WHERE " + source.Rest.SQL,
+		Args: slices.Concat(source.Args, []any{int64(f.Kind)}, source.Rest.Args),
+	}
+}
+
+// decided answers what SQL decides by itself. Where the first page is all there is, it need not be counted.
+func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (page store.Page, err error) {
+	ids := f.ids(plan)
+	if f.Limit > 0 {
+		if page.Records, err = f.some(ctx, ids, f.floor, f.Limit, f.offset()); err != nil {
+			return store.Page{}, err
+		}
+	}
+	switch {
+	case f.walk:
+	case f.Offset == 0 && len(page.Records) < f.Limit:
+		page.Total = len(page.Records)
+	default:
+		page.Total, err = f.count(ctx, ids)
+	}
+	return page, err
+}
+
+// stream checks one candidate after the other and keeps those of the page. A walk, which needs no total, asks for some
+// candidates at a time, and for more with each step: whoever ends a statement early waits for all it had to say.
+func (f *finder) stream(ctx context.Context, plan sqlfilter.Plan) (store.Page, error) {
+	ids := f.ids(plan)
+	collect := f.collector()
+	from, limit := f.floor, all
+	if f.walk {
+		limit = max(f.few, 2*f.Limit)
+	}
+	for more := true; more; limit *= 4 {
+		seen, wanted, last := 0, true, ""
+		sql, args := f.fromIDs(ids, from, limit, 0)
+		err := f.eachRecord(ctx, f.Kind, func(record *store.Record) (bool, error) {
+			seen++
+			last = record.ID
+			matches, err := f.Match(record)
+			wanted = err == nil && (!matches || collect.add(record))
+			return wanted, err
+		}, sql, args...)
+		if err != nil {
+			return store.Page{}, err
+		}
+		if more = wanted && seen == limit; more {
+			if from, err = floor(last); err != nil {
+				return store.Page{}, err
+			}
+		}
+	}
+	return collect.page, nil
+}
+
+// collector counts what matches and keeps the page.
+type collector struct {
+	finder *finder
+	page   store.Page
+	seen   int
+}
+
+func (f *finder) collector() *collector { return &collector{finder: f} }
+
+// add returns false when no more is wanted.
+func (c *collector) add(record *store.Record) bool {
+	f := c.finder
+	c.seen++
+	if f.walk {
+		if c.seen <= f.Limit {
+			c.page.Records = append(c.page.Records, *record)
+		}
+		return c.seen < f.Limit
+	}
+	c.page.Total = c.seen
+	if c.seen > f.Offset && c.seen-f.Offset <= f.Limit {
+		c.page.Records = append(c.page.Records, *record)
+	}
+	return true
+}

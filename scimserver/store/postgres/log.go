@@ -1,0 +1,182 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// The order in which transactions take numbers from a sequence is not the order in which they commit, so a reader that goes
+// on from the last number it saw would pass over an entry that commits late. Therefore an entry is written without one, and
+// whoever reads the log first numbers those that have been committed, in the order of their ids, which is by age. Only one
+// at a time does so: it holds the row with the last number until its own commit. So what is numbered later has a greater
+// number, writers share no row, and a reader that sees a number sees every smaller one.
+const (
+	anyUnnumbered = "SELECT 1 FROM log WHERE sequence IS NULL LIMIT 1"
+	lockLogEnd    = "SELECT last FROM log_end FOR UPDATE"
+	numberSome    = "UPDATE log SET sequence = (SELECT last FROM log_end) + late.n" +
+		" FROM (SELECT l.id, row_number() OVER (ORDER BY l.id) AS n" +
+		" FROM (SELECT id FROM log WHERE sequence IS NULL ORDER BY id LIMIT $1) l) late WHERE log.id = late.id"
+	moveLogEnd = "UPDATE log_end SET last = greatest(last, (SELECT max(sequence) FROM log))"
+)
+
+// numberBatch is how many entries get their number in one transaction.
+const numberBatch = 1000
+
+// numberAll numbers the entries that have been committed.
+func (s *Store) numberAll(ctx context.Context) error {
+	for {
+		if more, err := s.numberBatch(ctx); err != nil || !more {
+			return err
+		}
+	}
+}
+
+// numberBatch numbers some, and tells whether there may be more.
+func (s *Store) numberBatch(ctx context.Context) (more bool, err error) {
+	if there, err := s.reader.unnumbered(ctx); err != nil || !there {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	var n int64
+	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, lockLogEnd); err != nil {
+			return err
+		}
+		done, err := tx.Exec(ctx, numberSome, int64(numberBatch))
+		if err != nil {
+			return err
+		}
+		n = done.RowsAffected()
+		_, err = tx.Exec(ctx, moveLogEnd)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("number the provisioning log: %w", translate(ctx, err))
+	}
+	return n == numberBatch, nil
+}
+
+// Log implements store.Store.
+func (s *Store) Log(ctx context.Context, after int64, limit int) ([]store.Entry, error) {
+	return reading(ctx, s, func() ([]store.Entry, error) {
+		for {
+			more, err := s.numberBatch(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if entries, err := s.reader.numbered(ctx, after, limit); err != nil || len(entries) == limit || !more {
+				return entries, err
+			}
+		}
+	})
+}
+
+// Log of an update numbers its own entries too. Until it ends, nobody else can number any.
+func (t *transaction) Log(ctx context.Context, after int64, limit int) ([]store.Entry, error) {
+	if err := t.number(ctx); err != nil {
+		return nil, err
+	}
+	return t.numbered(ctx, after, limit)
+}
+
+func (t *transaction) number(ctx context.Context) error {
+	for {
+		if there, err := t.unnumbered(ctx); err != nil || !there {
+			return err
+		}
+		t.queue(lockLogEnd)
+		t.queue(numberSome, int64(numberBatch))
+		t.queue(moveLogEnd)
+	}
+}
+
+func (r *reader) unnumbered(ctx context.Context) (there bool, err error) {
+	var one int64
+	err = r.each(ctx, []any{&one}, func() (bool, error) { there = true; return false, nil }, anyUnnumbered)
+	return there, err
+}
+
+const entryColumns = "time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome, count"
+
+// Log reads the entries that have a number, and behind them those that have none yet, as if they were numbered now. Who can
+// number them has done so before.
+func (r *reader) Log(ctx context.Context, after int64, limit int) ([]store.Entry, error) {
+	const query = "(SELECT sequence, " + entryColumns + " FROM log WHERE sequence > $1 ORDER BY sequence LIMIT $2)" +
+		" UNION ALL SELECT sequence, " + entryColumns + " FROM (SELECT (SELECT last FROM log_end) + row_number() OVER (ORDER BY id)" +
+		" AS sequence, " + entryColumns + " FROM log WHERE sequence IS NULL) late WHERE sequence > $1" +
+		" ORDER BY sequence LIMIT $2"
+	return r.entries(ctx, query, after, int64(limit))
+}
+
+// numbered reads the entries that have a number alone.
+func (r *reader) numbered(ctx context.Context, after int64, limit int) ([]store.Entry, error) {
+	const query = "SELECT sequence, " + entryColumns + " FROM log WHERE sequence > $1 ORDER BY sequence LIMIT $2"
+	return r.entries(ctx, query, after, int64(limit))
+}
+
+func (r *reader) entries(ctx context.Context, query string, args ...any) ([]store.Entry, error) {
+	var entries []store.Entry
+	var e store.Entry
+	var at, kind int64
+	var attributes string
+	targets := []any{
+		&e.Sequence, &at, &e.Client, &e.RequestID, &kind, &e.ResourceID, &e.Operation, &attributes, &e.Defaults, &e.Outcome, &e.Count,
+	}
+	err := r.each(ctx, targets, func() (bool, error) {
+		e.Time, e.Kind, e.Attributes = fromMicros(at), store.Kind(kind), nil
+		if attributes != "" {
+			e.Attributes = strings.Split(attributes, "\n")
+		}
+		entries = append(entries, e)
+		return true, nil
+	}, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read the provisioning log: %w", err)
+	}
+	return entries, nil
+}
+
+const appendEntry = "INSERT INTO log (id, sequence, " + entryColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+
+func (t *transaction) Append(_ context.Context, e store.Entry) error {
+	if err := t.usable(); err != nil {
+		return err
+	}
+	id, err := t.newID()
+	if err != nil {
+		return fmt.Errorf("make an id for the provisioning log: %w", err)
+	}
+	if t.entry == nil {
+		t.entry = id[:]
+	}
+	var sequence *int64
+	if e.Sequence != 0 {
+		sequence = &e.Sequence
+		t.queue("UPDATE log_end SET last = greatest(last, $1)", e.Sequence)
+	}
+	t.queue(appendEntry, id[:], sequence, e.Time.UnixMicro(), text(e.Client), text(e.RequestID), int64(e.Kind), text(e.ResourceID),
+		text(e.Operation), text(strings.Join(e.Attributes, "\n")), text(e.Defaults), text(e.Outcome), max(e.Count, 1))
+	return nil
+}
+
+func (t *transaction) TrimLog(ctx context.Context, before time.Time, keep, limit int) (removed int, err error) {
+	if err := t.number(ctx); err != nil {
+		return 0, err
+	}
+	t.queue(lockLogEnd)
+	n, err := t.write(ctx, "DELETE FROM log WHERE sequence IN"+
+		" (SELECT l.sequence FROM log l WHERE l.sequence IS NOT NULL ORDER BY l.sequence LIMIT $1)"+
+		" AND sequence < (SELECT last FROM log_end) AND (time < $2 OR sequence <= (SELECT last FROM log_end) - $3)",
+		int64(limit), before.UnixMicro(), int64(keep))
+	if err != nil {
+		return 0, fmt.Errorf("trim the provisioning log: %w", err)
+	}
+	return int(n), nil
+}

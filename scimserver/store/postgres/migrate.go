@@ -1,0 +1,93 @@
+package postgres
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"io/fs"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"k8s.io/apimachinery/pkg/util/wait"
+)
+
+// Migrations only go forward, and only add: replicas of the version before go on working beside them. What the version before
+// still reads or writes is removed one version later.
+//
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// migrateTimeout bounds all migrations together, and waiting for the replica that makes them.
+const migrateTimeout = 5 * time.Minute
+
+// migrate brings the schema to this version. Of several replicas that start at once one does, and the others wait for it: it
+// holds a row of a table of its own, as locks of other kinds are not the same on all that speak this protocol. Should it end
+// in the middle, the row is free again.
+func (s *Store) migrate(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
+	defer cancel()
+	if err := s.prepareSchema(ctx); err != nil {
+		return err
+	}
+	holder, err := s.pool.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = holder.Rollback(context.WithoutCancel(ctx)) }()
+	const hold = "INSERT INTO migrating (one) VALUES (1) ON CONFLICT (one) DO UPDATE SET one = excluded.one"
+	if _, err := holder.Exec(ctx, hold); err != nil {
+		return err
+	}
+	db := stdlib.OpenDBFromPool(s.pool)
+	defer db.Close()
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// prepareSchema makes the schema and the table of the lock. IF NOT EXISTS does not keep two from making the same at once, so
+// who loses looks again.
+func (s *Store) prepareSchema(ctx context.Context) error {
+	again := wait.Backoff{Duration: 5 * time.Millisecond, Factor: 2, Jitter: 1, Steps: 8}
+	var last error
+	err := wait.ExponentialBackoffWithContext(ctx, again, func(ctx context.Context) (bool, error) {
+		last = s.prepareSchemaOnce(ctx)
+		var answer *pgconn.PgError
+		if errors.As(last, &answer) {
+			switch answer.Code {
+			case "23505", "42P06", "42P07", "42710", "40001", "XX000": // exists by now, or was changed meanwhile
+				return false, nil
+			}
+		}
+		return true, last
+	})
+	if wait.Interrupted(err) && last != nil {
+		return last
+	}
+	return err
+}
+
+func (s *Store) prepareSchemaOnce(ctx context.Context) error {
+	schema := s.pool.Config().ConnConfig.RuntimeParams["search_path"]
+	var current *string
+	if err := s.pool.QueryRow(ctx, "SELECT current_schema()").Scan(&current); err != nil {
+		return err
+	}
+	if current == nil { // asked first, because IF NOT EXISTS needs the right to make it even if it exists
+		if _, err := s.pool.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema); err != nil {
+			return err
+		}
+	}
+	_, err := s.pool.Exec(ctx, "CREATE TABLE IF NOT EXISTS migrating (one smallint PRIMARY KEY)", pgx.QueryExecModeExec)
+	return err
+}

@@ -1,0 +1,197 @@
+// Package postgres keeps one tenant's directory in a schema of a PostgreSQL database, or of what speaks its protocol. Any
+// number of replicas may use it at once.
+//
+// Updates run beside each other and lock what they read in order to change it. Statements are those that CockroachDB has too.
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// Options are what a Store is made of.
+type Options struct {
+	// URL returns the connection URL, as in postgres://user:password@host:5432/database?search_path=contoso. It is asked
+	// again for every connection, so that a password that was rotated is followed.
+	URL func() (string, error)
+	// Schema keeps the tables, and is made if it is missing. Default: the URL's search_path, else "public".
+	Schema string
+}
+
+// Store is a store.Store in a schema.
+type Store struct {
+	reader
+
+	pool     *pgxpool.Pool
+	newID    func() (uuid.UUID, error)
+	updates  chan struct{} // held by each update, so that connections are left for readers
+	commits  atomic.Int64  // transactions of this replica that wrote something
+	counted  counted
+	refused  atomic.Bool // the last update failed, as the engine was unavailable
+	migrated atomic.Bool
+	migrator chan struct{} // held while migrating
+
+	mu     sync.RWMutex // guards closed, and users from beginning after it
+	closed bool
+	users  sync.WaitGroup
+}
+
+var _ store.Store = (*Store)(nil)
+
+// few is up to how many candidates of a filter are loaded and checked instead of asking for a page of them.
+const few = 256
+
+// Open opens a directory, and brings its tables to this version's. Where the database cannot be reached just now, that is done
+// when it can be, and until then the store is unavailable; other failures are Open's.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	pool, err := o.connect(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open the directory: %w", translate(ctx, err))
+	}
+	connections := int(pool.Config().MaxConns)
+	scans := max(1, connections/5)
+	s := &Store{
+		pool: pool, newID: uuid.NewV7,
+		updates:  make(chan struct{}, max(1, connections-scans-2)),
+		migrator: make(chan struct{}, 1),
+	}
+	s.reader = reader{on: pooled{pool}, few: few, wide: make(chan struct{}, scans)}
+	if err := s.prepare(ctx); err != nil && !failed(err, unavailable) && !failed(err, lost) {
+		pool.Close()
+		return nil, fmt.Errorf("open the directory: %w", err)
+	}
+	return s, nil
+}
+
+// prepare migrates once.
+func (s *Store) prepare(ctx context.Context) error {
+	if s.migrated.Load() {
+		return nil
+	}
+	select {
+	case s.migrator <- struct{}{}:
+		defer func() { <-s.migrator }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.migrated.Load() {
+		return nil
+	}
+	if err := s.migrate(ctx); err != nil {
+		return fmt.Errorf("bring the database to this version's schema: %w", translate(ctx, err))
+	}
+	s.migrated.Store(true)
+	return nil
+}
+
+// enter lets a caller in unless the store is closed. Close waits until it leaves.
+func (s *Store) enter(ctx context.Context) (leave func(), err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return nil, errClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.users.Add(1)
+	return s.users.Done, nil
+}
+
+// acquire takes a connection of its own.
+func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	bounded, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	conn, err := s.pool.Acquire(bounded)
+	return conn, translate(ctx, err)
+}
+
+// reading runs a read, once more if its connection was lost.
+func reading[T any](ctx context.Context, s *Store, read func() (T, error)) (value T, err error) {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return value, err
+	}
+	defer leave()
+	if err := s.prepare(ctx); err != nil {
+		return value, err
+	}
+	err = s.retry(ctx, func(context.Context) (err error) {
+		value, err = read()
+		return err
+	})
+	return value, err
+}
+
+// Get implements store.Reader.
+func (s *Store) Get(ctx context.Context, kind store.Kind, id string) (store.Record, error) {
+	return reading(ctx, s, func() (store.Record, error) { return s.reader.Get(ctx, kind, id) })
+}
+
+// Find implements store.Reader.
+func (s *Store) Find(ctx context.Context, query store.Query) (store.Page, error) {
+	return reading(ctx, s, func() (store.Page, error) { return s.reader.Find(ctx, query) })
+}
+
+// Kinds implements store.Reader.
+func (s *Store) Kinds(ctx context.Context, ids []string) (map[string]store.Kind, error) {
+	return reading(ctx, s, func() (map[string]store.Kind, error) { return s.reader.Kinds(ctx, ids) })
+}
+
+// Members implements store.Reader.
+func (s *Store) Members(ctx context.Context, group string) ([]store.Member, error) {
+	return reading(ctx, s, func() ([]store.Member, error) { return s.reader.Members(ctx, group) })
+}
+
+// Memberships implements store.Reader.
+func (s *Store) Memberships(ctx context.Context, after store.Membership, limit int) ([]store.Membership, error) {
+	return reading(ctx, s, func() ([]store.Membership, error) { return s.reader.Memberships(ctx, after, limit) })
+}
+
+// Groups implements store.Reader.
+func (s *Store) Groups(ctx context.Context, members []string) (map[string][]*store.Record, error) {
+	return reading(ctx, s, func() (map[string][]*store.Record, error) { return s.reader.Groups(ctx, members) })
+}
+
+// Meta implements store.Reader.
+func (s *Store) Meta(ctx context.Context, key string) (string, error) {
+	return reading(ctx, s, func() (string, error) { return s.reader.Meta(ctx, key) })
+}
+
+// Check implements store.Store.
+func (s *Store) Check(ctx context.Context) error {
+	state, err := reading(ctx, s, func() (state string, err error) {
+		err = s.reader.one(ctx, []any{&state}, "SHOW transaction_read_only")
+		return state, err
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("read: %w", err)
+	case state != "off":
+		s.pool.Reset() // the next connections may reach the one that can be written to
+		return fmt.Errorf("write: %w: the database is read-only", store.ErrUnavailable)
+	case !s.refused.Load():
+		return nil
+	}
+	if err := s.Update(ctx, func(tx store.Tx) error { return tx.SetMeta(ctx, "check", "") }); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	return nil
+}
+
+// Close implements store.Store. Updates that were already asked for are finished.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.users.Wait()
+	s.pool.Close()
+	return nil
+}

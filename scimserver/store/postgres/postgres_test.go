@@ -1,0 +1,55 @@
+package postgres_test
+
+import (
+	"context"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/postgres"
+	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
+	"github.com/tenantry/tenantry/scimserver/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// open opens a store on a schema of a connection URL.
+func open(t testing.TB, url string) *postgres.Store {
+	t.Helper()
+	s, err := postgres.Open(context.Background(), postgres.Options{URL: func() (string, error) { return url, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return s
+}
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, testenv.Schema(t)) })
+}
+
+func TestFiltersFindTheSameInEveryWay(t *testing.T) {
+	for _, few := range []int{0, 12} {
+		s := open(t, testenv.Schema(t))
+		s.SetFew(few)
+		for seed := range uint64(2) {
+			storetest.FindEqualsMatch(t, s, 100+seed, 150)
+		}
+	}
+}
+
+func FuzzFilters(f *testing.F) {
+	for seed := range uint64(4) {
+		f.Add(seed)
+	}
+	s := open(f, testenv.Schema(f))
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		s.SetFew(int(seed % 9))
+		storetest.FindEqualsMatch(t, s, seed, 50)
+	})
+}

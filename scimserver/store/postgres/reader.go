@@ -1,0 +1,270 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// connection is what statements are sent to: the pool, or a transaction.
+type connection interface {
+	// query sends a statement. done must be called when the rows have been read.
+	query(ctx context.Context, sql string, args []any) (rows pgx.Rows, done func(), err error)
+	// failed makes store's errors of the driver's.
+	failed(ctx context.Context, err error) error
+}
+
+// pooled sends each statement to any connection.
+type pooled struct{ pool *pgxpool.Pool }
+
+func (p pooled) query(ctx context.Context, sql string, args []any) (pgx.Rows, func(), error) {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	rows, err := p.pool.Query(ctx, sql, args...)
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	return rows, func() { rows.Close(); cancel() }, nil
+}
+
+func (p pooled) failed(ctx context.Context, err error) error { return translate(ctx, err) }
+
+// reader is store.Reader over a connection.
+type reader struct {
+	on connection
+
+	// lock and share are added to statements inside an update, so that what it has read stays as it is until it ends: lock
+	// keeps others from changing a resource, share only from deleting it.
+	lock, share string
+	// few is up to how many candidates of a filter are simply loaded and checked.
+	few int
+	// wide is held while more is read than a few pages, so that a connection is left for those who ask for little.
+	wide chan struct{}
+}
+
+const columns = "r.id, r.key, r.external_id, r.active, r.version, r.created, r.modified, r.defaults, r.matched, d.document, d.overlay"
+
+// row receives columns.
+type row struct {
+	record            store.Record
+	id, key, external pgtype.DriverBytes // valid until the next row
+	created, modified int64
+}
+
+func (r *row) targets() []any {
+	return []any{
+		&r.id, &r.key, &r.external, &r.record.Active, &r.record.Version, &r.created, &r.modified,
+		&r.record.Defaults, &r.record.Matched, &r.record.Document, &r.record.Overlay,
+	}
+}
+
+func (r *row) read(kind store.Kind) store.Record {
+	record := r.record
+	record.Kind, record.ID, record.Key, record.ExternalID = kind, formatID(r.id), string(r.key), string(r.external)
+	record.Created, record.Modified = fromMicros(r.created), fromMicros(r.modified)
+	return record
+}
+
+// each scans one row after the other and calls f until it returns false.
+func (r *reader) each(ctx context.Context, targets []any, f func() (more bool, err error), sql string, args ...any) error {
+	rows, done, err := r.on.query(ctx, sql, args)
+	if err != nil {
+		return r.on.failed(ctx, err)
+	}
+	defer done()
+	for rows.Next() {
+		if err := rows.Scan(targets...); err != nil {
+			return r.on.failed(ctx, err)
+		}
+		if more, err := f(); err != nil || !more {
+			return err
+		}
+	}
+	return r.on.failed(ctx, rows.Err())
+}
+
+// one scans the first row, or returns store.ErrNotFound. Targets of type pgtype.DriverBytes would not outlive it.
+func (r *reader) one(ctx context.Context, targets []any, sql string, args ...any) error {
+	found := false
+	err := r.each(ctx, targets, func() (bool, error) { found = true; return false, nil }, sql, args...)
+	if err == nil && !found {
+		return store.ErrNotFound
+	}
+	return err
+}
+
+func (r *reader) eachRecord(ctx context.Context, kind store.Kind, f func(*store.Record) (bool, error), sql string, args ...any) error {
+	var scanned row
+	return r.each(ctx, scanned.targets(), func() (bool, error) {
+		record := scanned.read(kind)
+		return f(&record)
+	}, sql, args...)
+}
+
+func (r *reader) records(ctx context.Context, kind store.Kind, sql string, args ...any) ([]store.Record, error) {
+	var records []store.Record
+	err := r.eachRecord(ctx, kind, func(record *store.Record) (bool, error) {
+		records = append(records, *record)
+		return true, nil
+	}, sql, args...)
+	return records, err
+}
+
+func (r *reader) Get(ctx context.Context, kind store.Kind, id string) (store.Record, error) {
+	uuid, ok := store.ParseID(id)
+	if !ok {
+		return store.Record{}, store.ErrNotFound
+	}
+	const query = "SELECT " + columns + " FROM resources r JOIN documents d ON d.kind = r.kind AND d.id = r.id" +
+		" WHERE r.kind = $1 AND r.id = $2"
+	records, err := r.records(ctx, kind, query, int64(kind), uuid[:])
+	if err != nil {
+		return store.Record{}, fmt.Errorf("get %s %s: %w", kind, id, err)
+	}
+	if len(records) == 0 {
+		return store.Record{}, store.ErrNotFound
+	}
+	return records[0], nil
+}
+
+func (r *reader) Kinds(ctx context.Context, ids []string) (map[string]store.Kind, error) {
+	kinds := make(map[string]store.Kind, len(ids))
+	var id pgtype.DriverBytes
+	var kind int64
+	err := r.each(ctx, []any{&id, &kind}, func() (bool, error) {
+		kinds[formatID(id)] = store.Kind(kind)
+		return true, nil
+	}, "SELECT id, kind FROM resources WHERE kind IN (1, 2) AND id = ANY($1) ORDER BY id"+r.share, idList(ids))
+	if err != nil {
+		return nil, fmt.Errorf("look ids up: %w", err)
+	}
+	return kinds, nil
+}
+
+func (r *reader) Members(ctx context.Context, group string) ([]store.Member, error) {
+	uuid, ok := store.ParseID(group)
+	if !ok {
+		return nil, nil
+	}
+	var members []store.Member
+	var id pgtype.DriverBytes
+	var kind int64
+	err := r.each(ctx, []any{&id, &kind}, func() (bool, error) {
+		members = append(members, store.Member{ID: formatID(id), Kind: store.Kind(kind)})
+		return true, nil
+	}, "SELECT member_id, kind FROM members WHERE group_id = $1 ORDER BY member_id", uuid[:])
+	if err != nil {
+		return nil, fmt.Errorf("members of group %s: %w", group, err)
+	}
+	return members, nil
+}
+
+func (r *reader) Memberships(ctx context.Context, after store.Membership, limit int) ([]store.Membership, error) {
+	group, _ := store.ParseID(after.Group) // what is no id is the zero one, before all
+	member, _ := store.ParseID(after.ID)
+	memberships, err := r.memberships(ctx, "SELECT group_id, member_id, kind FROM members WHERE (group_id, member_id) > ($1, $2)"+
+		" ORDER BY group_id, member_id LIMIT $3", group[:], member[:], int64(limit))
+	if err != nil {
+		return nil, fmt.Errorf("walk over the memberships: %w", err)
+	}
+	return memberships, nil
+}
+
+func (r *reader) Groups(ctx context.Context, members []string) (map[string][]*store.Record, error) {
+	groups, err := r.groups(ctx, members)
+	if err != nil {
+		return nil, fmt.Errorf("groups of %d resources: %w", len(members), err)
+	}
+	return groups, nil
+}
+
+// groups loads each group once, however many of the members it has.
+func (r *reader) groups(ctx context.Context, members []string) (map[string][]*store.Record, error) {
+	memberships, err := r.memberships(ctx, "SELECT group_id, member_id, kind FROM members WHERE member_id = ANY($1)"+
+		" ORDER BY member_id, group_id", idList(members))
+	if err != nil || len(memberships) == 0 {
+		return nil, err
+	}
+	ids := make([]string, len(memberships))
+	for i, m := range memberships {
+		ids[i] = m.Group
+	}
+	records, err := r.records(ctx, store.Group, "SELECT "+columns+" FROM resources r JOIN documents d ON d.kind = r.kind AND d.id = r.id"+
+		" WHERE r.kind = 2 AND r.id = ANY($1)", idList(ids))
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[string]*store.Record, len(records))
+	for i := range records {
+		known[records[i].ID] = &records[i]
+	}
+	groups := make(map[string][]*store.Record, len(members))
+	for _, m := range memberships {
+		if group := known[m.Group]; group != nil { // or it was deleted just now
+			groups[m.ID] = append(groups[m.ID], group)
+		}
+	}
+	return groups, nil
+}
+
+func (r *reader) memberships(ctx context.Context, sql string, args ...any) ([]store.Membership, error) {
+	var memberships []store.Membership
+	var group, member pgtype.DriverBytes
+	var kind int64
+	err := r.each(ctx, []any{&group, &member, &kind}, func() (bool, error) {
+		memberships = append(memberships, store.Membership{
+			Group: formatID(group), Member: store.Member{ID: formatID(member), Kind: store.Kind(kind)},
+		})
+		return true, nil
+	}, sql, args...)
+	return memberships, err
+}
+
+func (r *reader) Meta(ctx context.Context, key string) (string, error) {
+	var value string
+	err := r.one(ctx, []any{&value}, "SELECT value FROM meta WHERE key = $1", key)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	return value, err
+}
+
+// idList is those ids that can exist, in order: neighbours in the index are looked up together, and locked in one order by all.
+func idList(ids []string) [][]byte {
+	possible := make([][]byte, 0, len(ids))
+	sorted := slices.Clone(ids)
+	slices.Sort(sorted)
+	for _, id := range slices.Compact(sorted) {
+		if uuid, ok := store.ParseID(id); ok {
+			possible = append(possible, uuid[:])
+		}
+	}
+	return possible
+}
+
+// placed replaces each "?" of a statement that was put together by the number of its parameter.
+func placed(sql string) string {
+	var out strings.Builder
+	for n := 1; ; n++ {
+		before, after, found := strings.Cut(sql, "?")
+		out.WriteString(before)
+		if !found {
+			return out.String()
+		}
+		fmt.Fprintf(&out, "$%d", n)
+		sql = after
+	}
+}
+
+func formatID(b []byte) string { return store.FormatID([16]byte(b)) }
+
+func fromMicros(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

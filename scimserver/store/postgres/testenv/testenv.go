@@ -1,0 +1,65 @@
+// Package testenv gives each test that needs PostgreSQL a schema of its own.
+package testenv
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Variable names the environment variable with the connection URL of a PostgreSQL for tests.
+const Variable = "TENANTRY_TEST_POSTGRES_URL"
+
+// URL returns the connection URL of a PostgreSQL for tests, or what to do to have one.
+func URL() (string, error) {
+	address := os.Getenv(Variable)
+	if address == "" {
+		return "", fmt.Errorf("this test needs PostgreSQL and %s is not set;"+
+			" run it through hack/postgres/run, which starts one, as in: hack/postgres/run go test ./scimserver/...", Variable)
+	}
+	return address, nil
+}
+
+// Schema returns a connection URL whose search_path is a schema that nobody else uses. It is made by whoever opens it first,
+// and dropped when the test has ended.
+func Schema(t testing.TB) string {
+	t.Helper()
+	address, err := URL()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := url.Parse(address)
+	if err != nil {
+		t.Fatalf("%s is not a URL", Variable)
+	}
+	schema := "test_" + strings.ToLower(rand.Text()[:12])
+	query := parsed.Query()
+	query.Set("search_path", schema)
+	parsed.RawQuery = query.Encode()
+	t.Cleanup(func() { Execute(t, `DROP SCHEMA IF EXISTS "`+schema+`" CASCADE`) })
+	return parsed.String()
+}
+
+// Execute runs one statement as the owner of the database.
+func Execute(t testing.TB, sql string) {
+	t.Helper()
+	address, err := URL()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		t.Fatalf("connect to the PostgreSQL of %s: %v", Variable, err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}

@@ -1,0 +1,165 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// transaction is store.Tx: one update in a transaction at READ COMMITTED. What it reads in order to change is locked, so that
+// others wait for their turn instead of failing; whoever changes a resource locks its row in resources first.
+//
+// Statements whose answer nobody waits for are queued and sent together with the next one that is waited for: a create is two
+// round trips, with BEGIN in the first and COMMIT in the second.
+type transaction struct {
+	reader
+
+	conn  *pgxpool.Conn
+	batch *pgx.Batch
+	newID func() (uuid.UUID, error)
+
+	held  map[resource]*stored // what this transaction has locked and read
+	entry []byte               // id of its first entry in the provisioning log
+	sent  bool                 // there is something to roll back
+	wrote bool
+	ended bool
+	broke error // the engine failed, whatever the update makes of it
+}
+
+type resource struct {
+	kind store.Kind
+	id   string
+}
+
+// Inside an update, resources that are read stay as they are, and those that are only asked for stay where they are.
+const (
+	lockRows  = " FOR NO KEY UPDATE OF r, d"
+	lockGone  = " FOR UPDATE OF r, d"
+	shareRows = " FOR KEY SHARE"
+)
+
+const (
+	begin  = "BEGIN ISOLATION LEVEL READ COMMITTED"
+	commit = "COMMIT"
+)
+
+func newTransaction(conn *pgxpool.Conn, newID func() (uuid.UUID, error), few int) *transaction {
+	t := &transaction{conn: conn, newID: newID, batch: &pgx.Batch{}, held: map[resource]*stored{}}
+	t.reader = reader{on: t, lock: lockRows, share: shareRows, few: few}
+	t.batch.Queue(begin)
+	return t
+}
+
+var errEnded = errors.New("the transaction was used after its update function returned")
+
+func (t *transaction) usable() error {
+	if t.ended {
+		return errEnded
+	}
+	return t.broke
+}
+
+// failed remembers the first failure of the engine, after which the transaction is of no use.
+func (t *transaction) failed(ctx context.Context, err error) error {
+	if errors.Is(err, errEnded) {
+		return err
+	}
+	err = translate(context.WithoutCancel(ctx), err)
+	if t.broke == nil && err != nil {
+		t.broke = err
+	}
+	return err
+}
+
+// queue has a statement sent with the next that is waited for.
+func (t *transaction) queue(sql string, args ...any) {
+	t.wrote = true
+	t.batch.Queue(sql, args...)
+}
+
+// query implements connection. Its statements do not end with their context: an update that has begun tells its outcome.
+func (t *transaction) query(ctx context.Context, sql string, args []any) (pgx.Rows, func(), error) {
+	if err := t.usable(); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
+	before := t.batch.Len()
+	t.batch.Queue(sql, args...)
+	results := t.send(ctx)
+	done := func() {
+		_ = results.Close()
+		cancel()
+	}
+	for range before {
+		if _, err := results.Exec(); err != nil {
+			done()
+			return nil, nil, err
+		}
+	}
+	rows, err := results.Query()
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return rows, func() { rows.Close(); done() }, nil
+}
+
+// write sends a statement and returns how many rows it changed.
+func (t *transaction) write(ctx context.Context, sql string, args ...any) (changed int64, err error) {
+	if err := t.usable(); err != nil {
+		return 0, err
+	}
+	t.queue(sql, args...)
+	return t.flush(ctx)
+}
+
+// flush sends what is queued and returns how many rows the last statement changed.
+func (t *transaction) flush(ctx context.Context) (changed int64, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
+	defer cancel()
+	n := t.batch.Len()
+	results := t.send(ctx)
+	defer func() { _ = results.Close() }()
+	for range n {
+		done, err := results.Exec()
+		if err != nil {
+			return 0, t.failed(ctx, err)
+		}
+		changed = done.RowsAffected()
+	}
+	return changed, t.failed(ctx, results.Close())
+}
+
+func (t *transaction) send(ctx context.Context) pgx.BatchResults {
+	batch := t.batch
+	t.batch, t.sent = &pgx.Batch{}, true
+	return t.conn.SendBatch(ctx, batch)
+}
+
+// commit makes what was written durable.
+func (t *transaction) commit(ctx context.Context) error {
+	if err := t.usable(); err != nil {
+		return err
+	}
+	if !t.sent && !t.wrote {
+		return nil
+	}
+	t.batch.Queue(commit)
+	_, err := t.flush(ctx)
+	return err
+}
+
+// rollback undoes what was written. Where that fails the connection is closed, which undoes it too.
+func (t *transaction) rollback(ctx context.Context) {
+	if !t.sent {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
+	defer cancel()
+	_, _ = t.conn.Exec(ctx, "ROLLBACK")
+}

@@ -1,0 +1,65 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// viewing is a read-only transaction at REPEATABLE READ.
+type viewing struct{ tx pgx.Tx }
+
+func (v viewing) query(ctx context.Context, sql string, args []any) (pgx.Rows, func(), error) {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	rows, err := v.tx.Query(ctx, sql, args...)
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	return rows, func() { rows.Close(); cancel() }, nil
+}
+
+func (v viewing) failed(ctx context.Context, err error) error { return translate(ctx, err) }
+
+// View implements store.Store. It takes the place of a scan for as long as it lasts; the database keeps what it sees, and whoever
+// reads slowly may be idle in between, as a view holds no locks.
+func (s *Store) View(ctx context.Context, read func(r store.Reader) error) error {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	select {
+	case s.wide <- struct{}{}:
+		defer func() { <-s.wide }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := s.prepare(ctx); err != nil {
+		return err
+	}
+	if err := s.numberAll(ctx); err != nil {
+		return fmt.Errorf("begin a view: %w", err)
+	}
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("begin a view: %w", err)
+	}
+	defer conn.Release()
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return fmt.Errorf("begin a view: %w", translate(ctx, err))
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
+		defer cancel()
+		_ = tx.Rollback(ctx)
+	}()
+	if _, err := tx.Exec(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
+		return fmt.Errorf("begin a view: %w", translate(ctx, err))
+	}
+	return read(&reader{on: viewing{tx}, few: few})
+}
