@@ -28,12 +28,18 @@ func (r *reader) Find(ctx context.Context, q store.Query) (store.Page, error) {
 	if err != nil {
 		return store.Page{}, err
 	}
+	if q.Sort != nil {
+		first, _ = floor("") // a sorted walk does not go along the ids
+	}
 	f := finder{reader: r, Query: q, floor: first, walk: q.After != ""}
 	var page store.Page
-	if q.Filter == nil {
-		page, err = f.list(ctx)
-	} else {
+	switch {
+	case q.Filter != nil:
 		page, err = f.filtered(ctx)
+	case q.Sort != nil:
+		page, err = f.sorted(ctx, sqlfilter.All())
+	default:
+		page, err = f.list(ctx)
 	}
 	if err != nil {
 		return store.Page{}, fmt.Errorf("find %ss: %w", strings.ToLower(q.Kind.String()), err)
@@ -113,7 +119,7 @@ func (f *finder) filtered(ctx context.Context) (store.Page, error) {
 	if !plan.Exact && f.Match == nil {
 		return store.Page{}, errUndecided
 	}
-	if plan.Exact && len(plan.Sources) == 1 && plan.Sources[0].Complete() && plan.Sources[0].Narrow() {
+	if f.Sort == nil && plan.Exact && len(plan.Sources) == 1 && plan.Sources[0].Complete() && plan.Sources[0].Narrow() {
 		return f.decided(ctx, plan)
 	}
 	if f.Match != nil {
@@ -131,18 +137,31 @@ func (f *finder) filtered(ctx context.Context) (store.Page, error) {
 			}
 		}
 	}
-	if f.wide != nil {
-		select {
-		case f.wide <- struct{}{}:
-			defer func() { <-f.wide }()
-		case <-ctx.Done():
-			return store.Page{}, ctx.Err()
-		}
+	if f.Sort != nil {
+		return f.sorted(ctx, plan)
 	}
+	leave, err := f.enterWide(ctx)
+	if err != nil {
+		return store.Page{}, err
+	}
+	defer leave()
 	if plan.Exact {
 		return f.decided(ctx, plan)
 	}
 	return f.stream(ctx, plan)
+}
+
+// enterWide waits until more may be read than a few pages.
+func (f *finder) enterWide(ctx context.Context) (leave func(), err error) {
+	if f.wide == nil {
+		return func() {}, nil
+	}
+	select {
+	case f.wide <- struct{}{}:
+		return func() { <-f.wide }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // plan compiles the filter, for the keys that are there.
@@ -192,6 +211,9 @@ func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) ([]st
 
 // check makes the page of a few candidates, which are in the order of ids.
 func (f *finder) check(candidates []store.Record) (store.Page, error) {
+	if f.Sort != nil {
+		return f.rank(candidates)
+	}
 	collect := f.collector()
 	for i := range candidates {
 		if f.walk && candidates[i].ID <= f.After {

@@ -136,6 +136,16 @@ func (r *reader) Get(ctx context.Context, kind store.Kind, id string) (store.Rec
 	return records[0], nil
 }
 
+// byID loads those of these resources that exist.
+func (r *reader) byID(ctx context.Context, kind store.Kind, ids []string) ([]store.Record, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	const query = "SELECT " + columns + " FROM resources r JOIN documents d ON d.kind = r.kind AND d.id = r.id" +
+		" WHERE r.kind = $1 AND r.id = ANY($2) ORDER BY r.id"
+	return r.records(ctx, kind, query+r.lock, int64(kind), idList(ids))
+}
+
 func (r *reader) Kinds(ctx context.Context, ids []string) (map[string]store.Kind, error) {
 	kinds := make(map[string]store.Kind, len(ids))
 	var id pgtype.DriverBytes
@@ -198,8 +208,7 @@ func (r *reader) groups(ctx context.Context, members []string) (map[string][]*st
 	for i, m := range memberships {
 		ids[i] = m.Group
 	}
-	records, err := r.records(ctx, store.Group, "SELECT "+columns+" FROM resources r JOIN documents d ON d.kind = r.kind AND d.id = r.id"+
-		" WHERE r.kind = 2 AND r.id = ANY($1)", idList(ids))
+	records, err := r.byID(ctx, store.Group, ids)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package sqlfilter
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -10,7 +11,7 @@ import (
 // Sorted is the query for the ids of the resources of a kind that meet a condition on "resources AS r", in the order of
 // a sort and, in a walk, behind After. ok is false where SQL does not have the keys: then they are to be asked of
 // store.Sort.Key.
-func Sorted(q store.Query, where Fragment) (f Fragment, ok bool) {
+func Sorted(dialect Dialect, q store.Query, where Fragment) (f Fragment, ok bool) {
 	keys, ok := sortKeys(q.Kind, q.Sort.Path)
 	if !ok {
 		return Fragment{}, false
@@ -19,7 +20,7 @@ func Sorted(q store.Query, where Fragment) (f Fragment, ok bool) {
 	if !ok {
 		return Fragment{}, false
 	}
-	source := keys.source(q.Kind, where)
+	source := keys.source(dialect, q.Kind, where)
 	return Fragment{
 		SQL:  "SELECT id FROM (" + source.SQL + ") keyed WHERE " + behind.SQL + " ORDER BY " + keys.order(q.Sort.Descending),
 		Args: append(source.Args, behind.Args...),
@@ -69,23 +70,20 @@ func sortKeys(kind store.Kind, p schema.Path) (s sorter, ok bool) {
 }
 
 // source is the query for the ids and keys (k, NULL for none) of the resources that meet the condition.
-func (s sorter) source(kind store.Kind, where Fragment) Fragment {
+func (s sorter) source(dialect Dialect, kind store.Kind, where Fragment) Fragment {
 	if s.column != "" {
 		return Fragment{
 			SQL:  fmt.Sprintf("SELECT r.id AS id, r.%s AS k FROM resources r WHERE r.kind = ? AND %s", s.column, where.SQL),
 			Args: append([]any{int64(kind)}, where.Args...),
 		}
 	}
-	const path = "(SELECT p.id FROM paths p WHERE p.kind = ? AND p.name = ?)"
-	named := []any{int64(kind), s.path}
-	args := append(append([]any{}, named...), int64(kind))
-	args = append(append(args, where.Args...), int64(kind))
-	args = append(append(args, where.Args...), named...)
+	path := dialect.path(kind, s.path)
+	args := slices.Concat(path.Args, []any{int64(kind)}, where.Args, []any{int64(kind)}, where.Args, path.Args)
 	return Fragment{
 		SQL: "SELECT a.resource AS id, a.key AS k FROM attributes a JOIN resources r ON r.id = a.resource" +
-			" WHERE a.path = " + path + " AND r.kind = ? AND " + where.SQL +
+			" WHERE a.path = " + path.SQL + " AND r.kind = ? AND " + where.SQL +
 			" UNION ALL SELECT r.id AS id, NULL AS k FROM resources r WHERE r.kind = ? AND " + where.SQL +
-			" AND r.id NOT IN (SELECT a.resource FROM attributes a WHERE a.path = " + path + ")",
+			" AND r.id NOT IN (SELECT a.resource FROM attributes a WHERE a.path = " + path.SQL + ")",
 		Args: args,
 	}
 }

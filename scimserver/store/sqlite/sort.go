@@ -23,7 +23,7 @@ func (f *finder) sorted(ctx context.Context, plan sqlfilter.Plan) (page store.Pa
 			ids := f.ids(plan)
 			where = sqlfilter.Fragment{SQL: "r.id IN (" + ids.SQL + ")", Args: ids.Args}
 		}
-		if sorted, ok := sqlfilter.Sorted(f.Query, where); ok {
+		if sorted, ok := sqlfilter.Sorted(sqlfilter.SQLite, f.Query, where); ok {
 			return f.inOrder(ctx, plan, sorted)
 		}
 	}

@@ -1,0 +1,114 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/sqlfilter"
+)
+
+// sorted answers with the records that the plan finds, in the order of f.Sort: as SQL sorts them where it decides the
+// filter and has the keys, else after all have been looked at.
+func (f *finder) sorted(ctx context.Context, plan sqlfilter.Plan) (page store.Page, err error) {
+	leave, err := f.enterWide(ctx)
+	if err != nil {
+		return store.Page{}, err
+	}
+	defer leave()
+	if plan.Exact {
+		where := plan.Where
+		if len(plan.Sources) > 0 {
+			ids := f.ids(plan)
+			where = sqlfilter.Fragment{SQL: "r.id IN (" + ids.SQL + ")", Args: ids.Args}
+		}
+		if sorted, ok := sqlfilter.Sorted(sqlfilter.PostgreSQL, f.Query, where); ok {
+			return f.inOrder(ctx, plan, sorted)
+		}
+	}
+	ranking := store.NewRanking(f.Query)
+	sql, args := f.fromIDs(f.ids(plan), f.floor, all, 0)
+	err = f.eachRecord(ctx, f.Kind, func(record *store.Record) (bool, error) {
+		if !plan.Exact {
+			if matches, err := f.Match(record); err != nil || !matches {
+				return err == nil, err
+			}
+		}
+		return true, ranking.Add(record)
+	}, sql, args...)
+	if err != nil {
+		return store.Page{}, err
+	}
+	ids, total, err := ranking.Page()
+	if err != nil {
+		return store.Page{}, err
+	}
+	page.Total = total
+	page.Records, err = f.inTurn(ctx, ids)
+	return page, err
+}
+
+// inOrder answers with a part of what a query finds in the right order.
+func (f *finder) inOrder(ctx context.Context, plan sqlfilter.Plan, sorted sqlfilter.Fragment) (page store.Page, err error) {
+	if !f.walk {
+		if page.Total, err = f.count(ctx, f.ids(plan)); err != nil || f.Offset >= page.Total {
+			return page, err
+		}
+	}
+	if f.Limit == 0 {
+		return page, nil
+	}
+	var ids []string
+	var id pgtype.DriverBytes
+	err = f.each(ctx, []any{&id}, func() (bool, error) {
+		ids = append(ids, formatID(id))
+		return true, nil
+	}, placed(sorted.SQL+" LIMIT ? OFFSET ?"), append(slices.Clone(sorted.Args), int64(f.Limit), int64(f.offset()))...)
+	if err != nil {
+		return store.Page{}, err
+	}
+	page.Records, err = f.inTurn(ctx, ids)
+	return page, err
+}
+
+// inTurn loads the records with these ids in just this order.
+func (f *finder) inTurn(ctx context.Context, ids []string) ([]store.Record, error) {
+	found, err := f.byID(ctx, f.Kind, ids)
+	if err != nil {
+		return nil, err
+	}
+	place := make(map[string]int, len(ids))
+	for i, id := range ids {
+		place[id] = i
+	}
+	slices.SortFunc(found, func(a, b store.Record) int { return place[a.ID] - place[b.ID] })
+	return found, nil
+}
+
+// rank makes the page of a few candidates.
+func (f *finder) rank(candidates []store.Record) (page store.Page, err error) {
+	ranking := store.NewRanking(f.Query)
+	byID := make(map[string]*store.Record, len(candidates))
+	for i := range candidates {
+		record := &candidates[i]
+		matches, err := f.Match(record)
+		if err != nil {
+			return store.Page{}, err
+		}
+		if !matches {
+			continue
+		}
+		if err := ranking.Add(record); err != nil {
+			return store.Page{}, err
+		}
+		byID[record.ID] = record
+	}
+	ids, total, err := ranking.Page()
+	page.Total = total
+	for _, id := range ids {
+		page.Records = append(page.Records, *byID[id])
+	}
+	return page, err
+}
