@@ -67,17 +67,20 @@ func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, 
 }
 
 // Replace puts a whole resource in the place of what the client sent before (RFC 7644 section 3.5.1). Errors are those
-// of Create and store.ErrNotFound.
-func (d *Directory) Replace(ctx context.Context, caller Caller, kind store.Kind, id string, body schema.Object) (Resource, error) {
-	arrived, err := d.Type(kind).Normalize(body)
+// of Create, store.ErrNotFound and *PreconditionError.
+func (d *Directory) Replace(ctx context.Context, caller Caller, target Target, body schema.Object) (Resource, error) {
+	arrived, err := d.Type(target.Kind).Normalize(body)
 	if err != nil {
 		return Resource{}, err
 	}
-	members := takeMembers(kind, arrived)
-	return d.change(ctx, caller, kind, id, change{
+	members := takeMembers(target.Kind, arrived)
+	return d.change(ctx, caller, target, change{
 		operation: OperationReplace,
 		document: func(current schema.Object) (schema.Object, error) {
 			next := under(schema.Object{}, arrived)
+			if target.Kind == store.User {
+				complete(next)
+			}
 			if stamped, ok := current[schema.TenantryUser]; ok {
 				next[schema.TenantryUser] = stamped
 			}
@@ -89,38 +92,47 @@ func (d *Directory) Replace(ctx context.Context, caller Caller, kind store.Kind,
 
 // Patch applies a PATCH request (RFC 7644 section 3.5.2), all of it or nothing. A request without effect leaves version
 // and modification time alone. Errors are those of Replace.
-func (d *Directory) Patch(ctx context.Context, caller Caller, kind store.Kind, id string, request patch.Request) (Resource, error) {
+func (d *Directory) Patch(ctx context.Context, caller Caller, target Target, request patch.Request) (Resource, error) {
 	c := change{operation: OperationPatch}
 	rest := request.Operations
-	if kind == store.Group {
+	if target.Kind == store.Group {
 		c.members, rest = request.SplitMembers()
 	}
 	if len(rest) > 0 {
 		c.document = func(current schema.Object) (schema.Object, error) {
-			return patch.Apply(d.Type(kind), current, rest)
+			return patch.Apply(d.Type(target.Kind), current, rest)
 		}
 	}
-	return d.change(ctx, caller, kind, id, c)
+	return d.change(ctx, caller, target, c)
 }
 
 // Delete removes a resource, its memberships, and the references of users who had it as their manager. The error is
-// store.ErrNotFound or the store's.
-func (d *Directory) Delete(ctx context.Context, caller Caller, kind store.Kind, id string) error {
+// store.ErrNotFound, a *PreconditionError or the store's.
+func (d *Directory) Delete(ctx context.Context, caller Caller, target Target) error {
 	now := d.now()
 	return d.store.Update(ctx, func(tx store.Tx) error {
-		if err := d.leaveGroups(ctx, tx, caller, id, now); err != nil {
+		if target.If.demands() {
+			current, err := tx.Get(ctx, target.Kind, target.ID)
+			if err != nil {
+				return err
+			}
+			if err := target.If.check(current.Version); err != nil {
+				return err
+			}
+		}
+		if err := d.leaveGroups(ctx, tx, caller, target.ID, now); err != nil {
 			return err
 		}
-		if err := tx.Delete(ctx, kind, id); err != nil {
+		if err := tx.Delete(ctx, target.Kind, target.ID); err != nil {
 			return err
 		}
-		if kind == store.User {
-			if err := d.releaseReports(ctx, tx, caller, id, now); err != nil {
+		if target.Kind == store.User {
+			if err := d.releaseReports(ctx, tx, caller, target.ID, now); err != nil {
 				return err
 			}
 		}
 		return tx.Append(ctx, store.Entry{
-			Time: now, Client: caller.Client, RequestID: caller.RequestID, Kind: kind, ResourceID: id,
+			Time: now, Client: caller.Client, RequestID: caller.RequestID, Kind: target.Kind, ResourceID: target.ID,
 			Operation: OperationDelete, Outcome: OutcomeSuccess,
 		})
 	})
@@ -135,12 +147,15 @@ type change struct {
 	members []patch.MemberOp
 }
 
-func (d *Directory) change(ctx context.Context, caller Caller, kind store.Kind, id string, c change) (Resource, error) {
+func (d *Directory) change(ctx context.Context, caller Caller, target Target, c change) (Resource, error) {
 	var rec store.Record
-	now := d.now()
+	kind, id, now := target.Kind, target.ID, d.now()
 	err := d.store.Update(ctx, func(tx store.Tx) error {
 		old, err := tx.Get(ctx, kind, id)
 		if err != nil {
+			return err
+		}
+		if err := target.If.check(old.Version); err != nil {
 			return err
 		}
 		rec = old

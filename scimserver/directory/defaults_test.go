@@ -110,7 +110,7 @@ func (w *world) patch(id, operations string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := w.Patch(w.t.Context(), directory.Caller{Client: "test"}, store.User, id, request); err != nil {
+	if _, err := w.Patch(w.t.Context(), directory.Caller{Client: "test"}, directory.Target{Kind: store.User, ID: id}, request); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -118,7 +118,7 @@ func (w *world) patch(id, operations string) {
 // sees compares a user's attributes, but for userName and active, with JSON.
 func (w *world) sees(id, want string) {
 	w.t.Helper()
-	got, err := w.Get(w.t.Context(), store.User, id, directory.Related{})
+	got, err := w.Get(w.t.Context(), directory.Target{Kind: store.User, ID: id}, directory.Related{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -235,14 +235,14 @@ func TestFollowingTwiceWritesOnce(t *testing.T) {
 	id := w.create(`{"userName":"a"}`)
 	ud := userDefaults("all", v1alpha1.UserDefaultsSpec{Apply: v1alpha1.ApplyAlways, Locale: "sv-SE"})
 	w.set(ud)
-	first, err := w.Get(t.Context(), store.User, id, directory.Related{})
+	first, err := w.Get(t.Context(), directory.Target{Kind: store.User, ID: id}, directory.Related{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	again := ud.DeepCopy()
 	again.Generation = 2
 	w.set(again)
-	second, err := w.Get(t.Context(), store.User, id, directory.Related{})
+	second, err := w.Get(t.Context(), directory.Target{Kind: store.User, ID: id}, directory.Related{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +257,7 @@ func TestEveryChangeLeavesOneRowInTheProvisioningLogWithoutValues(t *testing.T) 
 	id := w.create(`{"userName":"anna@contoso.test","title":"Boss"}`)
 	w.patch(id, `{"op":"Replace","path":"title","value":"Chief"},{"op":"Add","path":`+medius[:len(medius)-1]+`:customFieldText1","value":"CC"}`)
 	w.patch(id, `{"op":"Replace","path":"title","value":"Chief"}`)
-	if err := w.Delete(t.Context(), directory.Caller{Client: "test"}, store.User, id); err != nil {
+	if err := w.Delete(t.Context(), directory.Caller{Client: "test"}, directory.Target{Kind: store.User, ID: id}); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := w.store.Log(t.Context(), 0, 100)

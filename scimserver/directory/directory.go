@@ -160,13 +160,8 @@ func (d *Directory) fill(rec *store.Record, document schema.Object, rules *rules
 	}
 	rec.Active = true
 	if rec.Kind == store.User {
-		active, given := document["active"].(bool)
-		if !given {
-			// RFC 7643 leaves the default to the server. A user that arrives without it is one that may sign in.
-			active = true
-			document["active"] = true
-		}
-		rec.Active = active
+		complete(document)
+		rec.Active, _ = document["active"].(bool)
 	}
 
 	seen = document
@@ -189,6 +184,13 @@ func (d *Directory) fill(rec *store.Record, document schema.Object, rules *rules
 	rec.Document = encoded
 	rec.Index = d.Type(rec.Kind).IndexKeys(seen)
 	return seen, nil
+}
+
+// complete gives a user what RFC 7643 leaves to the server: one that arrives without active is one that may sign in.
+func complete(user schema.Object) {
+	if _, given := user["active"].(bool); !given {
+		user["active"] = true
+	}
 }
 
 // forFilter is the object that a filter is evaluated on: with the attributes that the server makes.

@@ -15,19 +15,29 @@ type Related struct {
 	Groups bool
 }
 
-// Get returns one resource. The error is store.ErrNotFound or the store's.
-func (d *Directory) Get(ctx context.Context, kind store.Kind, id string, want Related) (Resource, error) {
-	rec, err := d.store.Get(ctx, kind, id)
+// Get returns one resource. The error is store.ErrNotFound, a *PreconditionError, for which no memberships are read, or
+// the store's.
+func (d *Directory) Get(ctx context.Context, target Target, want Related) (Resource, error) {
+	rec, err := d.store.Get(ctx, target.Kind, target.ID)
 	if err != nil {
+		return Resource{}, err
+	}
+	if err := target.If.check(rec.Version); err != nil {
 		return Resource{}, err
 	}
 	resource, err := d.resource(&rec)
 	if err != nil {
 		return Resource{}, err
 	}
-	one := []Resource{resource}
-	err = d.relate(ctx, one, want)
-	return one[0], err
+	return resource, d.Relate(ctx, &resource, want)
+}
+
+// Relate loads the memberships that are wanted into a resource. They may be newer than its version, never older.
+func (d *Directory) Relate(ctx context.Context, resource *Resource, want Related) error {
+	one := []Resource{*resource}
+	err := d.relate(ctx, one, want)
+	*resource = one[0]
+	return err
 }
 
 // relate loads the memberships that are wanted, those of all users together.

@@ -29,7 +29,7 @@ func (s *Server) serviceProviderConfig(r *request) error {
 		"filter":         schema.Object{"supported": true, "maxResults": MaxCount},
 		"changePassword": unsupported,
 		"sort":           schema.Object{"supported": true},
-		"etag":           unsupported,
+		"etag":           schema.Object{"supported": true},
 		"pagination": schema.Object{
 			"cursor": true, "index": true, "defaultPaginationMethod": "index",
 			"defaultPageSize": DefaultCount, "maxPageSize": MaxCount, "cursorTimeout": int(CursorTimeout.Seconds()),

@@ -35,6 +35,7 @@ func (s *Server) describe(err error, log logr.Logger) *Error {
 	var answer *Error
 	var content *schema.Error
 	var tooLarge *http.MaxBytesError
+	var unmet *directory.PreconditionError
 	switch {
 	case errors.As(err, &answer):
 		return answer
@@ -42,6 +43,8 @@ func (s *Server) describe(err error, log logr.Logger) *Error {
 		return &Error{Status: http.StatusBadRequest, ScimType: content.ScimType, Detail: content.Detail}
 	case errors.As(err, &tooLarge):
 		return &Error{Status: http.StatusRequestEntityTooLarge, Detail: "the request's body is larger than " + strconv.Itoa(MaxBody) + " bytes"}
+	case errors.As(err, &unmet):
+		return &Error{Status: http.StatusPreconditionFailed, Detail: err.Error()}
 	case errors.Is(err, directory.ErrUniqueness):
 		return &Error{Status: http.StatusConflict, ScimType: "uniqueness", Detail: err.Error()}
 	case errors.Is(err, store.ErrNotFound):

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -24,37 +25,50 @@ func (s *Server) create(r *request, kind store.Kind) error {
 	if err != nil {
 		return err
 	}
-	if kind == store.Group {
-		// Members that arrived with the group are read back as they were stored.
-		if created, err = s.directory.Get(r.context(), kind, created.ID, s.wants(r, kind)); err != nil {
-			return err
-		}
-	}
 	r.out.Header().Set("Location", s.location(r, kind, created.ID))
-	return s.answer(r, http.StatusCreated, created)
+	want := s.wants(r, kind)
+	want.Groups = false // of a resource this young there are none
+	return s.answer(r, http.StatusCreated, created, want)
 }
 
 func (s *Server) get(r *request, kind store.Kind) error {
-	found, err := s.directory.Get(r.context(), kind, r.http.PathValue("id"), s.wants(r, kind))
+	target, err := r.target(kind)
 	if err != nil {
 		return err
 	}
-	return s.answer(r, http.StatusOK, found)
+	found, err := s.directory.Get(r.context(), target, s.wants(r, kind))
+	if unmet := (*directory.PreconditionError)(nil); errors.As(err, &unmet) && unmet.Unchanged {
+		r.out.Header().Set("ETag", unmet.Version)
+		r.out.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.show(r, http.StatusOK, &found)
 }
 
 func (s *Server) replace(r *request, kind store.Kind) error {
+	target, err := r.target(kind)
+	if err != nil {
+		return err
+	}
 	body, err := r.object()
 	if err != nil {
 		return err
 	}
-	id := r.http.PathValue("id")
-	if _, err := s.directory.Replace(r.context(), r.caller, kind, id, body); err != nil {
+	replaced, err := s.directory.Replace(r.context(), r.caller, target, body)
+	if err != nil {
 		return err
 	}
-	return s.get(r, kind)
+	return s.answer(r, http.StatusOK, replaced, s.wants(r, kind))
 }
 
 func (s *Server) patch(r *request, kind store.Kind) error {
+	target, err := r.target(kind)
+	if err != nil {
+		return err
+	}
 	body, err := r.body()
 	if err != nil {
 		return err
@@ -64,20 +78,26 @@ func (s *Server) patch(r *request, kind store.Kind) error {
 		return err
 	}
 	s.metrics.quirks(parsed.Quirks)
-	if _, err := s.directory.Patch(r.context(), r.caller, kind, r.http.PathValue("id"), parsed); err != nil {
+	patched, err := s.directory.Patch(r.context(), r.caller, target, parsed)
+	if err != nil {
 		return err
 	}
 	// RFC 7644 section 3.5.2: with attributes asked for, the answer has them. Otherwise there is nothing to say, and a
 	// group's members need not be read for one that was added.
 	if len(names(r.http, "attributes")) > 0 || len(names(r.http, "excludedAttributes")) > 0 {
-		return s.get(r, kind)
+		return s.answer(r, http.StatusOK, patched, s.wants(r, kind))
 	}
+	r.out.Header().Set("ETag", directory.Version(patched.Version))
 	r.out.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
 func (s *Server) delete(r *request, kind store.Kind) error {
-	if err := s.directory.Delete(r.context(), r.caller, kind, r.http.PathValue("id")); err != nil {
+	target, err := r.target(kind)
+	if err != nil {
+		return err
+	}
+	if err := s.directory.Delete(r.context(), r.caller, target); err != nil {
 		return err
 	}
 	r.out.WriteHeader(http.StatusNoContent)
@@ -103,8 +123,16 @@ func (s *Server) wants(r *request, kind store.Kind) directory.Related {
 	}
 }
 
-func (s *Server) answer(r *request, status int, found directory.Resource) error {
-	rendered, err := s.render(r, &found)
+// answer sends a resource as it was just written, with the memberships that the client wants.
+func (s *Server) answer(r *request, status int, written directory.Resource, want directory.Related) error {
+	if err := s.directory.Relate(r.context(), &written, want); err != nil {
+		return err
+	}
+	return s.show(r, status, &written)
+}
+
+func (s *Server) show(r *request, status int, found *directory.Resource) error {
+	rendered, err := s.render(r, found)
 	if err != nil {
 		return err
 	}

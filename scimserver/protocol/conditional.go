@@ -1,0 +1,56 @@
+package protocol
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// target is the resource that the request's path names, with the preconditions of its headers (RFC 7644 section 3.14).
+// If-Modified-Since and If-Unmodified-Since are ignored, as RFC 9110 section 13.1.3 has it where no Last-Modified is sent.
+func (r *request) target(kind store.Kind) (directory.Target, error) {
+	target := directory.Target{Kind: kind, ID: r.http.PathValue("id")}
+	var err error
+	if target.If.Match, err = versions(r.http, "If-Match"); err != nil {
+		return target, err
+	}
+	target.If.NoneMatch, err = versions(r.http, "If-None-Match")
+	return target, err
+}
+
+// versions reads a header that lists entity tags; nil if it was not sent. What cannot be read is refused: to ignore it
+// would be to change a resource against the client's condition.
+func versions(r *http.Request, header string) (directory.Versions, error) {
+	lines := r.Header.Values(header)
+	if len(lines) == 0 {
+		return nil, nil
+	}
+	found := parseVersions(strings.Join(lines, ","))
+	if found == nil {
+		return nil, &Error{
+			Status: http.StatusBadRequest, ScimType: "invalidValue",
+			Detail: header + ` must be * or a list of versions such as W/"3", as they stand in meta.version`,
+		}
+	}
+	return found, nil
+}
+
+// parseVersions returns nil for what is neither * nor a list of entity tags with at least one (RFC 9110 section 8.8.3).
+func parseVersions(list string) directory.Versions {
+	if strings.TrimSpace(list) == directory.AnyVersion {
+		return directory.Versions{directory.AnyVersion}
+	}
+	const between = ", \t"
+	var found directory.Versions
+	for rest := strings.TrimLeft(list, between); rest != ""; rest = strings.TrimLeft(rest, between) {
+		quoted, opened := strings.CutPrefix(strings.TrimPrefix(rest, "W/"), `"`)
+		opaque, after, closed := strings.Cut(quoted, `"`)
+		if !opened || !closed || after != "" && !strings.ContainsAny(after[:1], between) {
+			return nil
+		}
+		found, rest = append(found, `"`+opaque+`"`), after
+	}
+	return found
+}

@@ -1,0 +1,177 @@
+package protocol_test
+
+import (
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// conditionally sends a request with preconditions, given as pairs of a header's name and value.
+func (f *fixture) conditionally(method, path, body string, headers ...string) answer {
+	f.t.Helper()
+	header := http.Header{"Authorization": {"Bearer " + f.token}}
+	for i := 0; i < len(headers); i += 2 {
+		header.Add(headers[i], headers[i+1])
+	}
+	return f.sendWith(method, path, body, header)
+}
+
+func TestEveryAnswerWithAResourceHasItsVersion(t *testing.T) {
+	f := newFixture(t)
+	created := f.expect("POST", "/Users", `{"userName":"anna"}`, 201, "")
+	f.ids["anna"] = f.field(created, "id").(string)
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		version            string
+	}{
+		{"GET", "/Users/{anna}", "", 200, `W/"1"`},
+		{"HEAD", "/Users/{anna}", "", 200, `W/"1"`},
+		{"GET", "/Users/{anna}?attributes=userName", "", 200, `W/"1"`},
+		{"PATCH", "/Users/{anna}", patchOf(`{"op":"add","path":"title","value":"CFO"}`), 204, `W/"2"`},
+		{"PATCH", "/Users/{anna}", patchOf(`{"op":"add","path":"title","value":"CFO"}`), 204, `W/"2"`},
+		{"PATCH", "/Users/{anna}?attributes=title", patchOf(`{"op":"add","path":"title","value":"CEO"}`), 200, `W/"3"`},
+		{"PUT", "/Users/{anna}", `{"userName":"anna","title":"CTO"}`, 200, `W/"4"`},
+		{"PUT", "/Users/{anna}", `{"userName":"anna","title":"CTO"}`, 200, `W/"4"`},
+	} {
+		got := f.expect(c.method, c.path, c.body, c.status, "")
+		if tag := got.header.Get("ETag"); tag != c.version {
+			t.Errorf("%s %s: ETag = %q, want %q", c.method, c.path, tag, c.version)
+		}
+	}
+	if got := created.header.Get("ETag"); got != `W/"1"` || f.field(created, "meta", "version") != got {
+		t.Errorf("POST: ETag = %q, meta.version = %v", got, f.field(created, "meta", "version"))
+	}
+	config := f.expect("GET", "/ServiceProviderConfig", "", 200, "")
+	if f.field(config, "etag", "supported") != true {
+		t.Error("the service provider configuration does not announce ETags")
+	}
+}
+
+func TestAWriteIsCarriedOutOnlyOnTheVersionItWasMeantFor(t *testing.T) {
+	for _, c := range []struct {
+		name, header, value string
+		holds               bool
+	}{
+		{"the present version", "If-Match", `W/"2"`, true},
+		{"the present version as a strong tag", "If-Match", `"2"`, true},
+		{"a list with the present version", "If-Match", `W/"1", W/"2"`, true},
+		{"a list without spaces, with an empty element", "If-Match", `W/"7",,"2"`, true},
+		{"any version", "If-Match", `*`, true},
+		{"an older version", "If-Match", `W/"1"`, false},
+		{"a later version", "If-Match", `W/"3"`, false},
+		{"a list of others", "If-Match", `W/"1", "x,2"`, false},
+		{"an empty tag", "If-Match", `""`, false},
+		{"no other version", "If-None-Match", `W/"1"`, true},
+		{"not the present version", "If-None-Match", `W/"2"`, false},
+		{"not the present version, in a list", "If-None-Match", `"1", "2"`, false},
+		{"only where nothing is", "If-None-Match", `*`, false},
+	} {
+		for method, body := range map[string]string{
+			"PUT":    `{"userName":"anna","title":"after"}`,
+			"PATCH":  patchOf(`{"op":"replace","path":"title","value":"after"}`),
+			"DELETE": "",
+		} {
+			t.Run(method+" "+c.name, func(t *testing.T) {
+				f := newFixture(t)
+				f.create("anna", "/Users", `{"userName":"anna"}`)
+				f.expect("PUT", "/Users/{anna}", `{"userName":"anna","title":"before"}`, 200, "")
+				f.advance(time.Minute)
+				before := f.send("GET", "/Users/{anna}", "")
+				got := f.conditionally(method, "/Users/{anna}", body, c.header, c.value)
+				after := f.send("GET", "/Users/{anna}", "")
+				if !c.holds {
+					f.wantError(got, http.StatusPreconditionFailed, "")
+					f.compare("the user", after.body, string(before.body))
+				} else if got.status > 204 || string(after.body) == string(before.body) {
+					t.Errorf("%s = %d %s, and the user is %s", method, got.status, got.body, after.body)
+				}
+			})
+		}
+	}
+}
+
+func TestAReaderIsToldThatNothingChanged(t *testing.T) {
+	f := withUsers(t, 2)
+	f.expect("PATCH", "/Groups/{buyers}", patchOf(`{"op":"add","path":"members","value":[{"value":"{u1}"}]}`), 204, "")
+	for _, c := range []struct {
+		name    string
+		headers []string
+		status  int
+	}{
+		{"the present version", []string{"If-None-Match", `W/"2"`}, 304},
+		{"the present version in the second of two headers", []string{"If-None-Match", `W/"9"`, "If-None-Match", `"2"`}, 304},
+		{"any version", []string{"If-None-Match", "*"}, 304},
+		{"an older version", []string{"If-None-Match", `W/"1"`}, 200},
+		{"If-Match that holds", []string{"If-Match", `W/"2"`}, 200},
+		{"If-Match that does not", []string{"If-Match", `W/"1"`}, 412},
+		{"If-Match comes first", []string{"If-Match", `W/"1"`, "If-None-Match", `W/"2"`}, 412},
+		{"times, of which no answer speaks", []string{"If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT"}, 200},
+	} {
+		for _, method := range []string{"GET", "HEAD"} {
+			t.Run(method+" "+c.name, func(t *testing.T) {
+				f.t = t
+				got := f.conditionally(method, "/Groups/{buyers}", "", c.headers...)
+				if got.status != c.status {
+					t.Fatalf("status = %d, want %d\n%s", got.status, c.status, got.body)
+				}
+				if c.status == 304 && (len(got.body) > 0 || got.header.Get("ETag") != `W/"2"` || got.header.Get("Content-Type") != "") {
+					t.Errorf("a 304 has the version and no body: %v %q", got.header, got.body)
+				}
+			})
+		}
+	}
+	f.t = t
+	// A member more is another version, although the group's own document is as it was.
+	f.expect("PATCH", "/Groups/{buyers}", patchOf(`{"op":"add","path":"members","value":[{"value":"{u2}"}]}`), 204, "")
+	if got := f.conditionally("GET", "/Groups/{buyers}", "", "If-None-Match", `W/"2"`); got.status != 200 {
+		t.Errorf("after a member came: %d, want 200", got.status)
+	}
+}
+
+func TestAPreconditionThatCannotBeReadIsRefusedAndChangesNothing(t *testing.T) {
+	f := newFixture(t)
+	f.create("anna", "/Users", `{"userName":"anna"}`)
+	for _, value := range []string{"", "2", "W/2", `W/"2`, `"1" "2"x`, `w/"1"`, `*, "1"`, ", ,"} {
+		for _, header := range []string{"If-Match", "If-None-Match"} {
+			f.wantError(f.conditionally("DELETE", "/Users/{anna}", "", header, value), 400, "invalidValue")
+		}
+	}
+	f.expect("GET", "/Users/{anna}", "", 200, "")
+}
+
+// RFC 9110 section 13.2.1: a precondition is not looked at where the answer would be an error without it.
+func TestAnUnknownIDIs404WhateverThePrecondition(t *testing.T) {
+	f := newFixture(t)
+	for _, path := range []string{"/Users/nobody", "/Groups/nobody"} {
+		f.wantError(f.conditionally("GET", path, "", "If-Match", "*"), 404, "")
+		f.wantError(f.conditionally("PUT", path, `{"userName":"x","displayName":"x"}`, "If-Match", "*"), 404, "")
+		f.wantError(f.conditionally("PATCH", path, patchOf(""), "If-Match", `W/"1"`), 404, "")
+		f.wantError(f.conditionally("DELETE", path, "", "If-Match", `W/"1"`), 404, "")
+	}
+}
+
+func TestOfParallelWritesOnOneVersionExactlyOneWins(t *testing.T) {
+	f := newFixture(t)
+	f.create("anna", "/Users", `{"userName":"anna"}`)
+	var won, lost atomic.Int32
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			switch got := f.conditionally("PUT", "/Users/{anna}", `{"userName":"anna","title":"CFO"}`, "If-Match", `W/"1"`); got.status {
+			case http.StatusOK:
+				won.Add(1)
+			case http.StatusPreconditionFailed:
+				lost.Add(1)
+			default:
+				t.Errorf("PUT = %d %s", got.status, got.body)
+			}
+		})
+	}
+	wg.Wait()
+	if won.Load() != 1 || lost.Load() != 15 {
+		t.Errorf("%d won and %d lost, want 1 and 15", won.Load(), lost.Load())
+	}
+}
