@@ -57,6 +57,12 @@ type ProvisioningTenantSpec struct {
 	// +kubebuilder:default={}
 	Retention Retention `json:"retention,omitzero"`
 
+	// limits hold back a client that asks more than its share. What is above them is answered 429 with Retry-After.
+	//
+	// +optional
+	// +kubebuilder:default={}
+	Limits Limits `json:"limits,omitzero"`
+
 	// server shapes the pod that runs the tenant's SCIM server.
 	//
 	// +optional
@@ -69,6 +75,28 @@ type ProvisioningTenantSpec struct {
 	// +optional
 	// +kubebuilder:default=Retain
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+}
+
+// Limits are the requests that one credential may send to one replica of the tenant's SCIM server. All requests without a
+// valid credential count together as those of one more, so that they never use up what a valid one has. In a bulk request
+// each operation counts. A change takes effect at once.
+type Limits struct {
+	// requestsPerSecond is how many requests a credential may send each second in the long run. Microsoft Entra ID
+	// sends about 25.
+	//
+	// +optional
+	// +kubebuilder:default=200
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100000
+	RequestsPerSecond *int32 `json:"requestsPerSecond,omitempty"`
+
+	// burst is how many requests a credential that was quiet may send at once.
+	//
+	// +optional
+	// +kubebuilder:default=400
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100000
+	Burst *int32 `json:"burst,omitempty"`
 }
 
 // DeletionPolicy says what becomes of a tenant's data when the tenant is deleted.

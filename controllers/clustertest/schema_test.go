@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -51,6 +52,10 @@ func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T
 			"spec.storage.sqlite.size: Invalid value: must be at least 16Mi"},
 		"a log kept for minutes": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Retention.ProvisioningLog.Duration = time.Minute },
 			"spec.retention.provisioningLog: Invalid value: must be a duration from 1h to 87600h, such as 720h or 36h30m"},
+		"a limit that lets nobody in": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Limits.RequestsPerSecond = ptr.To[int32](0) },
+			"spec.limits.requestsPerSecond: Invalid value: 0: spec.limits.requestsPerSecond in body should be greater than or equal to 1"},
+		"a burst beyond all measure": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Limits.Burst = ptr.To[int32](100001) },
+			"spec.limits.burst: Invalid value: 100001: spec.limits.burst in body should be less than or equal to 100000"},
 		"an unknown policy": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.DeletionPolicy = "Archive" },
 			`spec.deletionPolicy: Unsupported value: "Archive": supported values: "Retain", "Delete"`},
 	} {

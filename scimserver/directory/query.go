@@ -29,7 +29,8 @@ func (d *Directory) Get(ctx context.Context, target Target, want Related) (Resou
 	if err != nil {
 		return Resource{}, err
 	}
-	return resource, d.Relate(ctx, &resource, want)
+	err = d.Relate(ctx, &resource, want)
+	return resource, err
 }
 
 // Relate loads the memberships that are wanted into a resource. They may be newer than its version, never older.

@@ -34,15 +34,12 @@ func (e *Error) Error() string { return e.Detail }
 func (s *Server) describe(err error, log logr.Logger) *Error {
 	var answer *Error
 	var content *schema.Error
-	var tooLarge *http.MaxBytesError
 	var unmet *directory.PreconditionError
 	switch {
 	case errors.As(err, &answer):
 		return answer
 	case errors.As(err, &content):
 		return &Error{Status: http.StatusBadRequest, ScimType: content.ScimType, Detail: content.Detail}
-	case errors.As(err, &tooLarge):
-		return &Error{Status: http.StatusRequestEntityTooLarge, Detail: "the request's body is larger than " + strconv.Itoa(MaxBody) + " bytes"}
 	case errors.As(err, &unmet):
 		return &Error{Status: http.StatusPreconditionFailed, Detail: err.Error()}
 	case errors.Is(err, directory.ErrUniqueness):

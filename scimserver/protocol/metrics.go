@@ -36,6 +36,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 func (m *metrics) observe(route, method string, status int, took time.Duration) {
 	known := []string{
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions,
 	}
 	if !slices.Contains(known, method) {
 		method = "other"

@@ -4,10 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/settings"
+	"github.com/tenantry/tenantry/scimserver/throttle"
 )
 
 // request is one authenticated request on its way through the server.
@@ -25,6 +26,9 @@ type request struct {
 	settings *settings.Snapshot
 	caller   directory.Caller
 	base     string
+
+	limits     *limits
+	holdsLarge bool // one of the places for large bodies
 }
 
 func (r *request) context() context.Context { return r.http.Context() }
@@ -38,11 +42,7 @@ func (r *request) body() ([]byte, error) {
 			return nil, &Error{Status: http.StatusUnsupportedMediaType, Detail: "the Content-Type must be " + mediaType + " or application/json"}
 		}
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(r.out, r.http.Body, MaxBody))
-	if err != nil {
-		return nil, err
-	}
-	return data, nil
+	return r.read()
 }
 
 // instrument turns an endpoint table into a handler: request id, authentication, errors in SCIM's form, metrics, and
@@ -82,15 +82,31 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 	identity, err := s.auth.Authenticate(r, current)
 	if err != nil {
 		log.V(1).Info("request refused", "reason", err.Error())
+		if limited := s.limits.admit(current, throttle.Stranger, s.now()); limited != nil {
+			return limited
+		}
 		return unauthenticated(w, current.Tenant.Name, err)
 	}
 	s.activity.seen(s.now())
+	if err := s.limits.admit(current, identity.Client, s.now()); err != nil {
+		return err
+	}
+	leave, err := s.limits.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	if methods == nil {
 		return &Error{Status: http.StatusNotFound, Detail: "there is no such endpoint; those of this server are listed in /ResourceTypes"}
 	}
 	method := r.Method
-	if method == http.MethodHead {
+	switch method {
+	case http.MethodHead:
 		method = http.MethodGet
+	case http.MethodOptions:
+		w.Header().Set("Allow", allowed(methods))
+		w.WriteHeader(http.StatusNoContent)
+		return nil
 	}
 	handle, ok := methods[method]
 	if !ok {
@@ -100,12 +116,15 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 	if err := authorize(w, current.Tenant.Name, identity, handle); err != nil {
 		return err
 	}
-	return handle.serve(&request{
-		http: r, out: w, settings: current, base: base(current, r),
+	answered := &request{
+		http: r, out: w, settings: current, base: base(current, r), limits: s.limits,
 		caller: directory.Caller{Client: identity.Client, RequestID: id},
-	})
+	}
+	defer answered.done()
+	return handle.serve(answered)
 }
 
+// allowed is the header Allow of an endpoint (RFC 9110 section 10.2.1).
 func allowed(methods map[string]endpoint) string {
 	var names []string
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
@@ -113,7 +132,10 @@ func allowed(methods map[string]endpoint) string {
 			names = append(names, method)
 		}
 	}
-	return strings.Join(names, ", ")
+	if len(names) > 0 && names[0] == http.MethodGet {
+		names = slices.Insert(names, 1, http.MethodHead)
+	}
+	return strings.Join(append(names, http.MethodOptions), ", ")
 }
 
 // recorder remembers what was answered.

@@ -21,8 +21,6 @@ import (
 )
 
 const (
-	// MaxBody is the greatest size of a request body in bytes: a group of 50,000 members fits.
-	MaxBody = 4 << 20
 	// DefaultCount is the size of a page where the client does not ask for one.
 	DefaultCount = 100
 	// MaxCount is the greatest size of a page; a client that asks for more gets this many.
@@ -53,6 +51,7 @@ type Server struct {
 	auth      *auth.Authenticator
 	log       logr.Logger
 	metrics   *metrics
+	limits    *limits
 	activity  activity
 	now       func() time.Time
 	cursors   atomic.Pointer[cursor.Sealer]
@@ -62,7 +61,7 @@ type Server struct {
 func New(o Options) *Server {
 	return &Server{
 		directory: o.Directory, settings: o.Settings, auth: o.Auth, log: o.Log, now: o.Now,
-		metrics: newMetrics(o.Metrics),
+		metrics: newMetrics(o.Metrics), limits: newLimits(),
 	}
 }
 

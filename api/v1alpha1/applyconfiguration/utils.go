@@ -38,6 +38,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ExposureTLSApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IngressExposure"):
 		return &apiv1alpha1.IngressExposureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Limits"):
+		return &apiv1alpha1.LimitsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Provisioning"):
 		return &apiv1alpha1.ProvisioningApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenant"):

@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"slices"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
@@ -32,6 +34,8 @@ func setTenantDefaults(t *v1alpha1.ProvisioningTenant) {
 		spec.Storage.SQLite.Size = resource.MustParse("1Gi")
 	}
 	spec.Retention.ProvisioningLog.Duration = cmp.Or(spec.Retention.ProvisioningLog.Duration, 720*time.Hour)
+	spec.Limits.RequestsPerSecond = cmp.Or(spec.Limits.RequestsPerSecond, ptr.To[int32](200))
+	spec.Limits.Burst = cmp.Or(spec.Limits.Burst, ptr.To[int32](400))
 	spec.DeletionPolicy = cmp.Or(spec.DeletionPolicy, v1alpha1.DeletionPolicyRetain)
 }
 
@@ -54,6 +58,8 @@ func validateTenant(t *v1alpha1.ProvisioningTenant) field.ErrorList {
 	}
 	list = append(list, set(spec.Child("catalog", "companies"), t.Spec.Catalog.Companies, 1000)...)
 	list = append(list, set(spec.Child("catalog", "roles"), t.Spec.Catalog.Roles, 1000)...)
+	list = append(list, between(spec.Child("limits", "requestsPerSecond"), *t.Spec.Limits.RequestsPerSecond, 1, 100000)...)
+	list = append(list, between(spec.Child("limits", "burst"), *t.Spec.Limits.Burst, 1, 100000)...)
 	return list
 }
 
@@ -64,9 +70,7 @@ func validateUserDefaults(d *v1alpha1.UserDefaults) field.ErrorList {
 		list = append(list, field.Invalid(field.NewPath("metadata", "name"), d.Name, message))
 	}
 	list = append(list, required(spec.Child("tenantRef", "name"), d.Spec.TenantRef.Name, 52)...)
-	if d.Spec.Priority < -1000000 || d.Spec.Priority > 1000000 {
-		list = append(list, field.Invalid(spec.Child("priority"), d.Spec.Priority, "must be from -1000000 to 1000000"))
-	}
+	list = append(list, between(spec.Child("priority"), d.Spec.Priority, -1000000, 1000000)...)
 	list = append(list, atMost(spec.Child("configurationFilter"), d.Spec.ConfigurationFilter, 256)...)
 	list = append(list, atMost(spec.Child("filter"), d.Spec.Filter, 4096)...)
 	list = append(list, oneOf(spec.Child("apply"), d.Spec.Apply, v1alpha1.ApplyOnCreate, v1alpha1.ApplyAlways)...)
@@ -137,6 +141,13 @@ func required(path *field.Path, value string, length int) field.ErrorList {
 		return field.ErrorList{field.Required(path, "")}
 	}
 	return atMost(path, value, length)
+}
+
+func between(path *field.Path, value, least, most int32) field.ErrorList {
+	if value >= least && value <= most {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, value, fmt.Sprintf("must be from %d to %d", least, most))}
 }
 
 func atMost(path *field.Path, value string, length int) field.ErrorList {

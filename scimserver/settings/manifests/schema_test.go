@@ -86,6 +86,7 @@ func TestDefaultsAreThoseOfTheCRD(t *testing.T) {
 		"provisioningtenants": {
 			tenantManifest("contoso", "{}"),
 			tenantManifest("contoso", "{entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11}, provisioning: {users: Disabled}, exposure: {type: None}}"),
+			tenantManifest("contoso", "{limits: {requestsPerSecond: 50}}"),
 			tenantManifest("contoso", "{storage: {sqlite: {size: 2Gi}}, deletionPolicy: Delete, provisioning: {groups: Disabled}, retention: {provisioningLog: 36h30m0s}}"),
 		},
 		"userdefaults": {
@@ -162,6 +163,11 @@ func TestWhatAServerReadsIsRefusedOrTakenAsTheAPIServerDoes(t *testing.T) {
 			tenantManifest("contoso", "{catalog: {roles: ["+long(257)+"]}}"),
 			tenantManifest("contoso", "{catalog: {roles: ["+strings.Repeat("å", 256)+"]}}"),
 			tenantManifest("contoso", "{catalog: {roles: "+many(1001)+"}}"),
+			tenantManifest("contoso", "{limits: {requestsPerSecond: 100000, burst: 1}}"),
+			tenantManifest("contoso", "{limits: {requestsPerSecond: 0}}"),
+			tenantManifest("contoso", "{limits: {requestsPerSecond: 100001}}"),
+			tenantManifest("contoso", "{limits: {burst: 0}}"),
+			tenantManifest("contoso", "{limits: {burst: 100001}}"),
 		},
 		"userdefaults": {
 			ours(""),

@@ -161,6 +161,17 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: className
       type:
         scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.Limits
+  map:
+    fields:
+    - name: burst
+      type:
+        scalar: numeric
+      default: 400
+    - name: requestsPerSecond
+      type:
+        scalar: numeric
+      default: 200
 - name: com.github.tenantry.tenantry.api.v1alpha1.Provisioning
   map:
     fields:
@@ -215,6 +226,10 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Exposure
       default: {}
+    - name: limits
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.Limits
+      default: {}
     - name: provisioning
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Provisioning
@@ -268,7 +283,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: provisioningLog
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
-      default: 720h
+      default: 720h0m0s
 - name: com.github.tenantry.tenantry.api.v1alpha1.SQLiteStorage
   map:
     fields:

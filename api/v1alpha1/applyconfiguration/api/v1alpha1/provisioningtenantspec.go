@@ -29,6 +29,8 @@ type ProvisioningTenantSpecApplyConfiguration struct {
 	Storage *StorageApplyConfiguration `json:"storage,omitempty"`
 	// retention says how long records are kept.
 	Retention *RetentionApplyConfiguration `json:"retention,omitempty"`
+	// limits hold back a client that asks more than its share. What is above them is answered 429 with Retry-After.
+	Limits *LimitsApplyConfiguration `json:"limits,omitempty"`
 	// server shapes the pod that runs the tenant's SCIM server.
 	Server *ServerApplyConfiguration `json:"server,omitempty"`
 	// deletionPolicy says what becomes of the directory's data when this resource is deleted. With Retain the volume
@@ -104,6 +106,14 @@ func (b *ProvisioningTenantSpecApplyConfiguration) WithStorage(value *StorageApp
 // If called multiple times, the Retention field is set to the value of the last call.
 func (b *ProvisioningTenantSpecApplyConfiguration) WithRetention(value *RetentionApplyConfiguration) *ProvisioningTenantSpecApplyConfiguration {
 	b.Retention = value
+	return b
+}
+
+// WithLimits sets the Limits field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Limits field is set to the value of the last call.
+func (b *ProvisioningTenantSpecApplyConfiguration) WithLimits(value *LimitsApplyConfiguration) *ProvisioningTenantSpecApplyConfiguration {
+	b.Limits = value
 	return b
 }
 
