@@ -1,4 +1,4 @@
-// Command scimserver serves one tenant's directory by SCIM 2.0.
+// Command scimserver serves one tenant's directory by SCIM 2.0, exports it, and imports it.
 package main
 
 import (
@@ -27,8 +27,9 @@ func main() {
 
 // options are the flags.
 type options struct {
+	engine
+
 	listen, adminListen string
-	data                string
 	manifests           string
 	tenant, namespace   string
 	tenantUID           string
@@ -37,11 +38,20 @@ type options struct {
 }
 
 func run(ctx context.Context, args []string) error {
+	if len(args) > 0 {
+		switch args[0] {
+		case "export":
+			return export(ctx, args[1:], os.Stdout)
+		case "import":
+			return restore(ctx, args[1:], os.Stdin, os.Stderr)
+		}
+	}
 	var o options
 	flags := flag.NewFlagSet("scimserver", flag.ContinueOnError)
+	flags.Usage = usage(flags, "scimserver [flags]\n       scimserver export --help\n       scimserver import --help")
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` on which SCIM clients are served")
-	flags.StringVar(&o.adminListen, "admin-listen", "127.0.0.1:8081", "`address` of health, readiness and metrics")
-	flags.StringVar(&o.data, "data", "data", "`folder` that keeps the directory and the last known good settings; made if it is missing")
+	flags.StringVar(&o.adminListen, "admin-listen", "127.0.0.1:8081", "`address` of health, readiness, metrics, the provisioning log and export")
+	o.flags(flags)
 	flags.StringVar(&o.manifests, "manifests", "", "take the settings from the YAML files in this `folder` instead of the Kubernetes API")
 	flags.StringVar(&o.tenant, "tenant", "", "`name` of the ProvisioningTenant to serve; with --manifests it may be left out where there is only one")
 	flags.StringVar(&o.tenantUID, "tenant-uid", "",

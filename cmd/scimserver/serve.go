@@ -12,22 +12,21 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/admin"
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/protocol"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/settings/kubernetes"
 	"github.com/tenantry/tenantry/scimserver/settings/manifests"
-	"github.com/tenantry/tenantry/scimserver/store"
-	"github.com/tenantry/tenantry/scimserver/store/sqlite"
 )
 
 const (
@@ -48,21 +47,21 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	if err := os.MkdirAll(o.data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
-	clients, err := net.Listen("tcp", o.listen)
+	clientPort, err := net.Listen("tcp", o.listen)
 	if err != nil {
 		return fmt.Errorf("listen for clients (--listen): %w", err)
 	}
-	admin, err := net.Listen("tcp", o.adminListen)
+	adminPort, err := net.Listen("tcp", o.adminListen)
 	if err != nil {
-		return fmt.Errorf("listen for health and metrics (--admin-listen): %w", err)
+		return fmt.Errorf("listen for administrators (--admin-listen): %w", err)
 	}
-	source, err := source(o, clients.Addr().String(), log)
+	source, err := source(o, clientPort.Addr().String(), log)
 	if err != nil {
 		return err
 	}
-	database, err := sqlite.Open(ctx, o.data)
+	database, err := o.open(ctx)
 	if err != nil {
-		return fmt.Errorf("open the directory: %w", err)
+		return err
 	}
 	defer func() {
 		if err := database.Close(); err != nil {
@@ -73,8 +72,9 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	users := directory.New(directory.Options{Store: database, Now: time.Now})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	callers := auth.New(auth.Options{Now: time.Now})
 	scim := protocol.New(protocol.Options{
-		Directory: users, Settings: source.Current, Auth: auth.New(auth.Options{Now: time.Now}), Log: log, Metrics: registry, Now: time.Now,
+		Directory: users, Settings: source.Current, Auth: callers, Log: log, Metrics: registry, Now: time.Now,
 	})
 
 	group, ctx := errgroup.WithContext(ctx)
@@ -119,12 +119,19 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 			return nil
 		})
 	}
-	group.Go(func() error { return listen(ctx, admin, adminHandler(source, database, registry)) })
-	group.Go(func() error { return listen(ctx, clients, scim.Handler()) })
-	log.Info("serving", "clients", clients.Addr().String(), "admin", admin.Addr().String())
+	administrators := admin.New(admin.Options{
+		Settings: source.Current, Directory: users, Store: database, Auth: callers, Metrics: registry, Log: log, Clock: clock.RealClock{},
+	})
+	// Who follows the log would go on for ever, so for administrators the end begins at once.
+	group.Go(func() error { return listen(ctx, ctx, adminPort, administrators) })
+	group.Go(func() error { return listen(ctx, context.WithoutCancel(ctx), clientPort, scim.Handler()) })
+	log.Info("serving", "clients", clientPort.Addr().String(), "admin", adminPort.Addr().String())
 	err = group.Wait()
 	// The last requests may have failed while the server was told to end.
-	return errors.Join(err, users.WriteFailures(context.WithoutCancel(ctx)))
+	if err := users.WriteFailures(context.WithoutCancel(ctx)); err != nil {
+		log.Error(err, "the last failed requests are missing in the provisioning log")
+	}
+	return err
 }
 
 func source(o options, listen string, log logr.Logger) (settings.Source, error) {
@@ -199,30 +206,10 @@ func report(ctx context.Context, source *kubernetes.Source, users *directory.Dir
 	}
 }
 
-// adminHandler serves health, readiness and metrics. It is never exposed outside the cluster.
-func adminHandler(source settings.Source, database store.Store, registry *prometheus.Registry) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+v1alpha1.HealthPath, func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusOK)
-	})
-	mux.HandleFunc("GET "+v1alpha1.ReadyPath, func(w http.ResponseWriter, r *http.Request) {
-		if source.Current() == nil {
-			http.Error(w, "no settings yet", http.StatusServiceUnavailable)
-			return
-		}
-		if err := database.Check(r.Context()); err != nil {
-			http.Error(w, "the directory's storage is unavailable", http.StatusServiceUnavailable)
-			return
-		}
-		w.WriteHeader(http.StatusOK)
-	})
-	mux.Handle("GET "+v1alpha1.MetricsPath, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	return mux
-}
-
-// listen serves until ctx ends, and then lets requests that have begun finish.
-func listen(ctx context.Context, listener net.Listener, handler http.Handler) error {
+// listen serves until ctx ends, and then lets requests that have begun finish. The context of each request is made of base.
+func listen(ctx, base context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
+		BaseContext:       func(net.Listener) context.Context { return base },
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,

@@ -28,7 +28,7 @@ const (
 const (
 	// DefaultLogRetention is how long entries of the provisioning log are kept where nobody says otherwise.
 	DefaultLogRetention = 720 * time.Hour
-	// MaxLogEntries is how many entries are kept, however young they are: about 200 MB.
+	// MaxLogEntries is how many entries are kept, however young they are: in the order of 200 MB.
 	MaxLogEntries = 1_000_000
 
 	// logBatch is how many entries are read, or removed, at once: few enough that a client that waits behind it notices

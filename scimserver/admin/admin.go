@@ -1,0 +1,131 @@
+// Package admin is what a tenant's server tells those who run it, on a port of its own that is never exposed outside the
+// cluster: health, readiness and metrics for everyone there, the provisioning log for who has a credential of the
+// tenant, and the whole directory for who has its Secret Token.
+package admin
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"k8s.io/utils/clock"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/auth"
+	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/settings"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+const (
+	// LogPath serves the provisioning log.
+	LogPath = "/log"
+	// ExportPath serves the whole directory.
+	ExportPath = "/export"
+
+	// maxFollowers is how many may follow the provisioning log at a time.
+	maxFollowers = 8
+	// retryBusy is the Retry-After, in seconds, where as many are served as may be.
+	retryBusy = "30"
+)
+
+// Options are what the endpoints need. All of it is required.
+type Options struct {
+	// Settings returns the current settings, nil while there are none.
+	Settings  func() *settings.Snapshot
+	Directory *directory.Directory
+	Store     store.Store
+	Auth      *auth.Authenticator
+	Metrics   prometheus.Gatherer
+	Log       logr.Logger
+	Clock     clock.WithTicker
+}
+
+type server struct {
+	Options
+	followers chan struct{}
+	exporting chan struct{}
+}
+
+// New returns the handler. It ends what it streams when the context of the request ends, so the HTTP server's base context
+// should end when the server is told to.
+func New(o Options) http.Handler {
+	s := &server{Options: o, followers: make(chan struct{}, maxFollowers), exporting: make(chan struct{}, 1)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+v1alpha1.HealthPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	mux.HandleFunc("GET "+v1alpha1.ReadyPath, s.ready)
+	mux.Handle("GET "+v1alpha1.MetricsPath, promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET "+LogPath, s.log)
+	mux.HandleFunc("GET "+ExportPath, s.export)
+	return mux
+}
+
+func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	if s.Settings() == nil {
+		http.Error(w, "no settings yet", http.StatusServiceUnavailable)
+		return
+	}
+	if err := s.Store.Check(r.Context()); err != nil {
+		http.Error(w, "the directory's storage is unavailable", http.StatusServiceUnavailable)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// refusal is an answer that is no success.
+type refusal struct {
+	status int
+	detail string
+}
+
+func (e *refusal) Error() string { return e.detail }
+
+// authorize returns a *refusal where the caller may not do what takes one of these roles.
+func (s *server) authorize(r *http.Request, roles ...token.Role) error {
+	current := s.Settings()
+	if current == nil {
+		return &refusal{http.StatusServiceUnavailable, "the server has no settings yet"}
+	}
+	caller, err := s.Auth.Authenticate(r, current)
+	if err != nil {
+		return &refusal{http.StatusUnauthorized, err.Error()}
+	}
+	if !slices.Contains(roles, caller.Role) {
+		return &refusal{http.StatusForbidden, "this takes the tenant's Secret Token"}
+	}
+	return nil
+}
+
+// refuse sends an error as plain text: who asks here is a person or a script of theirs.
+func (s *server) refuse(w http.ResponseWriter, err error) {
+	var refused *refusal
+	if !errors.As(err, &refused) {
+		refused = &refusal{http.StatusInternalServerError, "internal error; the server's log tells more"}
+		if errors.Is(err, store.ErrUnavailable) {
+			refused = &refusal{http.StatusServiceUnavailable, "the directory's storage is unavailable"}
+		}
+		s.Log.Error(err, "an administrator's request failed")
+	}
+	switch refused.status {
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		w.Header().Set("Retry-After", retryBusy)
+	}
+	http.Error(w, refused.detail, refused.status)
+}
+
+// enter takes one of a limited number of places and returns how to leave it.
+func enter(places chan struct{}, what string) (leave func(), err error) {
+	select {
+	case places <- struct{}{}:
+		return func() { <-places }, nil
+	default:
+		return nil, &refusal{http.StatusTooManyRequests, "there are " + strconv.Itoa(cap(places)) + " already who " + what + ": try again later"}
+	}
+}

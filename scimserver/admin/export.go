@@ -1,0 +1,38 @@
+package admin
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/scimserver/transfer"
+)
+
+// export sends the whole directory as package transfer writes it. Its last line is missing where something went wrong.
+func (s *server) export(w http.ResponseWriter, r *http.Request) {
+	if err := s.authorize(r, token.RoleProvisioner); err != nil {
+		s.refuse(w, err)
+		return
+	}
+	var options transfer.Options
+	for name, given := range r.URL.Query() {
+		var err error
+		if options.Log, err = strconv.ParseBool(given[0]); err != nil || name != "log" || len(given) > 1 {
+			s.refuse(w, &refusal{http.StatusBadRequest, "the only parameter is log, true or false"})
+			return
+		}
+	}
+	leave, err := enter(s.exporting, "export")
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	defer leave()
+	out, err := newStream(w, s.Clock)
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	_, err = transfer.Export(r.Context(), s.Store, out, options)
+	s.finish(out, r, err)
+}

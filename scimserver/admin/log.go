@@ -1,0 +1,153 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/transfer"
+)
+
+const (
+	// defaultLimit is how many entries are sent to who neither follows nor says how many.
+	defaultLimit = 1000
+	// pollInterval is how often a follower looks for what another replica may have written, and whether its credential is
+	// still good.
+	pollInterval = 5 * time.Second
+)
+
+// log sends entries of the provisioning log as JSON Lines, oldest first.
+func (s *server) log(w http.ResponseWriter, r *http.Request) {
+	permitted := func() error { return s.authorize(r, token.RoleProvisioner, token.RoleReader) }
+	if err := permitted(); err != nil {
+		s.refuse(w, err)
+		return
+	}
+	query, limit, err := parseQuery(r.URL.Query())
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	out, err := newStream(w, s.Clock)
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	if query.Follow {
+		leave, err := enter(s.followers, "follow the log")
+		if err != nil {
+			s.refuse(w, err)
+			return
+		}
+		defer leave()
+		ticker := s.Clock.NewTicker(pollInterval)
+		defer ticker.Stop()
+		query.Poll = ticker.C()
+		query.Idle = func() error {
+			if err := permitted(); err != nil {
+				return err // it was revoked
+			}
+			return out.flush()
+		}
+	}
+	s.finish(out, r, s.send(out, r, query, limit))
+}
+
+func (s *server) send(out *stream, r *http.Request, query directory.LogQuery, limit int) error {
+	lines := json.NewEncoder(out)
+	sent := 0
+	for entry, err := range s.Directory.Log(r.Context(), query) {
+		if err != nil {
+			return err
+		}
+		if err := lines.Encode(transfer.NewEntry(&entry)); err != nil {
+			return err
+		}
+		if sent++; sent == limit {
+			return nil
+		}
+	}
+	return nil
+}
+
+// parseQuery reads the parameters. An unknown one is refused: a mistyped filter would show more than was asked for.
+func parseQuery(values url.Values) (query directory.LogQuery, limit int, err error) {
+	limit = defaultLimit
+	if query.Follow, err = parameter(values, "follow", "true or false", strconv.ParseBool); err != nil {
+		return query, 0, err
+	}
+	if query.Follow {
+		limit = 0 // none
+	}
+	text := func(value string) (string, error) { return value, nil }
+	for name := range values {
+		switch name {
+		case "follow":
+		case "after":
+			query.After, err = parameter(values, name, "a sequence number", func(value string) (int64, error) {
+				n, err := strconv.ParseUint(value, 10, 63)
+				return int64(n), err
+			})
+		case "limit":
+			limit, err = parameter(values, name, "a positive number", func(value string) (int, error) {
+				n, err := strconv.ParseUint(value, 10, 31)
+				if err == nil && n == 0 {
+					err = strconv.ErrRange
+				}
+				return int(n), err
+			})
+		case "since":
+			query.Since, err = parameter(values, name, "a time such as 2026-11-25T06:00:00Z", instant)
+		case "until":
+			query.Until, err = parameter(values, name, "a time such as 2026-11-25T06:00:00Z", instant)
+		case "resourceType":
+			var known bool
+			if query.Kind, known = transfer.ParseKind(values.Get(name)); !known {
+				err = &refusal{http.StatusBadRequest, "resourceType must be User or Group"}
+			}
+		case "resourceId":
+			query.ResourceID, err = parameter(values, name, "given once", text)
+		case "client":
+			query.Client, err = parameter(values, name, "given once", text)
+		case "requestId":
+			query.RequestID, err = parameter(values, name, "given once", text)
+		case "operation":
+			query.Operation, err = parameter(values, name, "given once", text)
+		case "outcome":
+			query.Outcome, err = parameter(values, name, "given once", text)
+		default:
+			err = &refusal{http.StatusBadRequest, "an unknown parameter: there are " + strings.Join(parameters(), ", ")}
+		}
+		if err != nil {
+			return query, 0, err
+		}
+	}
+	return query, limit, nil
+}
+
+func parameters() []string {
+	return slices.Sorted(slices.Values([]string{
+		"after", "since", "until", "resourceType", "resourceId", "client", "requestId", "operation", "outcome", "limit", "follow",
+	}))
+}
+
+func instant(value string) (time.Time, error) { return time.Parse(time.RFC3339, value) }
+
+// parameter reads one value, the zero value where there is none.
+func parameter[T any](values url.Values, name, must string, read func(string) (T, error)) (value T, err error) {
+	switch given := values[name]; len(given) {
+	case 0:
+		return value, nil
+	case 1:
+		if value, err = read(given[0]); err == nil {
+			return value, nil
+		}
+	}
+	return value, &refusal{http.StatusBadRequest, name + " must be " + must}
+}

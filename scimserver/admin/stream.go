@@ -1,0 +1,84 @@
+package admin
+
+import (
+	"bufio"
+	"errors"
+	"net/http"
+	"time"
+
+	"k8s.io/utils/clock"
+)
+
+const (
+	mediaType = "application/jsonl"
+	// stalled is how long a client may take to read a few KiB before it counts as gone.
+	stalled = 30 * time.Second
+)
+
+// stream sends an answer that may take longer than the server's timeouts allow, as long as its client reads on.
+type stream struct {
+	out      http.ResponseWriter
+	control  *http.ResponseController
+	clock    clock.PassiveClock
+	buffered *bufio.Writer
+	begun    bool
+}
+
+func newStream(w http.ResponseWriter, c clock.PassiveClock) (*stream, error) {
+	s := &stream{out: w, control: http.NewResponseController(w), clock: c}
+	s.buffered = bufio.NewWriterSize(sender{s}, 16<<10)
+	// The request has been read; what is still read of the connection tells when the client has gone.
+	err := s.control.SetReadDeadline(time.Time{})
+	return s, err
+}
+
+func (s *stream) Write(data []byte) (int, error) { return s.buffered.Write(data) }
+
+// flush sends what has been written so far.
+func (s *stream) flush() error {
+	if err := s.buffered.Flush(); err != nil {
+		return err
+	}
+	if err := s.begin(); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}
+
+func (s *stream) begin() error {
+	if !s.begun {
+		s.begun = true
+		s.out.Header().Set("Content-Type", mediaType)
+		s.out.WriteHeader(http.StatusOK)
+	}
+	return s.control.SetWriteDeadline(s.clock.Now().Add(stalled))
+}
+
+// sender is where the buffer of a stream is emptied to.
+type sender struct{ *stream }
+
+func (s sender) Write(data []byte) (int, error) {
+	if err := s.begin(); err != nil {
+		return 0, err
+	}
+	return s.out.Write(data)
+}
+
+// finish ends the answer. After an error in its middle the connection is cut, so that the client does not take what it
+// has for the whole.
+func (s *server) finish(out *stream, r *http.Request, err error) {
+	if err == nil {
+		err = out.flush()
+	}
+	var refused *refusal
+	switch {
+	case err == nil:
+	case !out.begun && r.Context().Err() == nil:
+		s.refuse(out.out, err)
+	default:
+		if r.Context().Err() == nil && !errors.As(err, &refused) {
+			s.Log.Error(err, "an answer was cut off")
+		}
+		panic(http.ErrAbortHandler)
+	}
+}

@@ -1,0 +1,31 @@
+package directory
+
+import (
+	"fmt"
+
+	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// Restore fills in what a record that comes from an export owes to its document: the unique key, the narrow columns and
+// the index. The error says what is wrong with the document, without its values.
+func (d *Directory) Restore(rec *store.Record) error {
+	document, err := schema.Decode(rec.Document)
+	if err != nil {
+		return fmt.Errorf("document: %w", err)
+	}
+	key, _ := document[uniqueAttribute(rec.Kind)].(string)
+	if key == "" {
+		return fmt.Errorf("document: it has no %s", uniqueAttribute(rec.Kind))
+	}
+	rec.Key = schema.Fold(key)
+	rec.ExternalID, _ = document["externalId"].(string)
+	active, given := document["active"].(bool)
+	rec.Active = rec.Kind != store.User || active || !given
+	seen, err := overlaid(rec, document)
+	if err != nil {
+		return err
+	}
+	rec.Index = d.Type(rec.Kind).IndexKeys(seen)
+	return nil
+}

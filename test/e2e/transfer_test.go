@@ -1,0 +1,106 @@
+package e2e
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// scimserver runs a subcommand to its end.
+func scimserver(t *testing.T, in []byte, args ...string) (out, complaint string, err error) {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &stdout, &stderr
+	err = cmd.Run()
+	return stdout.String(), stderr.String(), err
+}
+
+func (p *process) administer(path string) (int, string) {
+	p.t.Helper()
+	request, err := http.NewRequest(http.MethodGet, p.admin+path, nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+p.token)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return response.StatusCode, string(data)
+}
+
+func TestADirectoryMovesToAnotherFolder(t *testing.T) {
+	c := newTenant(t)
+	p := c.start()
+	anna := p.mustSend("POST", "/Users", `{"userName":"anna@contoso.test"}`, 201)["id"].(string)
+	group := p.mustSend("POST", "/Groups", `{"displayName":"All","members":[{"value":"`+anna+`"}]}`, 201)["id"].(string)
+	p.mustSend("POST", "/Users", `{"userName":"ANNA@contoso.test"}`, 409)
+	before := p.mustSend("GET", "/Users/"+anna, "", 200)
+
+	if _, complaint, err := scimserver(t, nil, "export", "--data", c.data); err == nil || !strings.Contains(complaint, "another process has it open") {
+		t.Errorf("an export beside the server: %v\n%s", err, complaint)
+	}
+	status, online := p.administer("/export")
+	if status != http.StatusOK {
+		t.Fatalf("/export = %d\n%s", status, online)
+	}
+	p.kill()
+
+	offline, complaint, err := scimserver(t, nil, "export", "--data", c.data)
+	if err != nil || offline != online {
+		t.Errorf("the export of the folder is not that of the server: %v\n%s", err, complaint)
+	}
+	c.data = t.TempDir()
+	if _, complaint, err := scimserver(t, []byte(offline[:len(offline)/2]), "import", "--data", c.data); err == nil || !strings.Contains(complaint, "nothing was imported") {
+		t.Errorf("half a file: %v\n%s", err, complaint)
+	}
+	_, report, err := scimserver(t, []byte(offline), "import", "--data", c.data)
+	if want := "imported 1 users, 1 groups, 1 memberships and 0 entries of the provisioning log\n"; err != nil || report != want {
+		t.Errorf("import: %v\n%swant %s", err, report, want)
+	}
+	if _, complaint, err := scimserver(t, []byte(offline), "import", "--data", c.data); err == nil || !strings.Contains(complaint, "the directory is not empty") {
+		t.Errorf("a second import: %v\n%s", err, complaint)
+	}
+
+	p = c.start()
+	after := p.mustSend("GET", "/Users/"+anna, "", 200)
+	// The host of the URLs is the port of another process.
+	delete(before, "meta")
+	delete(after, "meta")
+	delete(before, "groups")
+	if groups := after["groups"].([]any); len(groups) != 1 || groups[0].(map[string]any)["value"] != group {
+		t.Errorf("groups %v", groups)
+	}
+	delete(after, "groups")
+	if len(before) != len(after) || before["userName"] != after["userName"] || before["locale"] != after["locale"] {
+		t.Errorf("got %v, want %v", after, before)
+	}
+}
+
+func TestTheLogOfAServerTellsWhatSucceededAndWhatFailed(t *testing.T) {
+	c := newTenant(t)
+	p := c.start()
+	p.mustSend("POST", "/Users", `{"userName":"anna@contoso.test"}`, 201)
+	p.mustSend("POST", "/Users", `{"userName":"ANNA@contoso.test"}`, 409)
+	status, entries := p.administer("/log?follow=true&limit=2")
+	lines := strings.Split(strings.TrimSpace(entries), "\n")
+	if status != http.StatusOK || len(lines) != 2 || !strings.Contains(lines[0], `"outcome":"success"`) || !strings.Contains(lines[1], `"outcome":"uniqueness"`) {
+		t.Errorf("/log = %d\n%s", status, entries)
+	}
+	if strings.Contains(strings.ToLower(entries), "anna") || strings.Contains(entries, c.token) {
+		t.Errorf("the log holds a value:\n%s", entries)
+	}
+}
