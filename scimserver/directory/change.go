@@ -111,14 +111,13 @@ func (d *Directory) Patch(ctx context.Context, caller Caller, target Target, req
 func (d *Directory) Delete(ctx context.Context, caller Caller, target Target) error {
 	now := d.now()
 	return d.store.Update(ctx, func(tx store.Tx) error {
-		if target.If.demands() {
-			current, err := tx.Get(ctx, target.Kind, target.ID)
-			if err != nil {
-				return err
-			}
-			if err := target.If.check(current.Version); err != nil {
-				return err
-			}
+		// Read to be changed before its groups are, so that on an engine with several writers nobody adds it to another.
+		current, err := tx.Get(ctx, target.Kind, target.ID)
+		if err != nil {
+			return err
+		}
+		if err := target.If.check(current.Version); err != nil {
+			return err
 		}
 		if err := d.leaveGroups(ctx, tx, caller, target.ID, now); err != nil {
 			return err

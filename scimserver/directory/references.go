@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -68,14 +69,20 @@ func (d *Directory) leaveGroups(ctx context.Context, tx store.Tx, caller Caller,
 	if err != nil {
 		return fmt.Errorf("find the groups of a deleted member: %w", err)
 	}
-	for _, group := range groups[member] {
-		left := *group
-		left.Version++
-		left.Modified = now
-		if err := tx.Touch(ctx, left.Kind, left.ID, left.Version, now); err != nil {
+	for _, found := range groups[member] {
+		group, err := tx.Get(ctx, found.Kind, found.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
 			return err
 		}
-		if err := d.log(ctx, tx, caller, OperationUnassign, &left, []string{"members"}); err != nil {
+		group.Version++
+		group.Modified = now
+		if err := tx.Touch(ctx, group.Kind, group.ID, group.Version, now); err != nil {
+			return err
+		}
+		if err := d.log(ctx, tx, caller, OperationUnassign, &group, []string{"members"}); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ func TestEveryErrorSaysWhatWouldBeRight(t *testing.T) {
 	for name, open := range engines() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, open(t))
+			s := newServer(t, open)
 			values := transcript.Values{}
 			for name, body := range map[string]string{
 				"anna": `{"userName": "taken-` + private + `", "emails": [{"type": "work", "value": "` + private + `"}]}`, "bob": `{"userName": "bob"}`,

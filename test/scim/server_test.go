@@ -21,6 +21,8 @@ import (
 	"github.com/tenantry/tenantry/scimserver/protocol"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/postgres"
+	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
 	"github.com/tenantry/tenantry/scimserver/store/sqlite"
 )
 
@@ -28,21 +30,17 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"), goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"))
 }
 
-// engines are the stores that everything here is run on. Open returns an empty one.
-func engines() map[string]func(*testing.T) store.Store {
-	return map[string]func(*testing.T) store.Store{
-		"SQLite": func(t *testing.T) store.Store {
+// engines are the stores that everything here is run on. Each opens an empty one, to be closed by who asked for it.
+func engines() map[string]func(*testing.T) (store.Store, error) {
+	return map[string]func(*testing.T) (store.Store, error){
+		"SQLite": func(t *testing.T) (store.Store, error) {
 			t.Helper()
-			database, err := sqlite.Open(t.Context(), t.TempDir())
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := database.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-			return database
+			return sqlite.Open(t.Context(), t.TempDir())
+		},
+		"PostgreSQL": func(t *testing.T) (store.Store, error) {
+			t.Helper()
+			address := testenv.Schema(t)
+			return postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return address, nil }})
 		},
 	}
 }
@@ -53,7 +51,7 @@ func onEachEngine(t *testing.T, test func(*testing.T, *server)) {
 	for name, open := range engines() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, newServer(t, open(t)))
+			test(t, newServer(t, open))
 		})
 	}
 }
@@ -74,10 +72,18 @@ type server struct {
 	now time.Time
 }
 
-func newServer(t *testing.T, database store.Store) *server {
+func newServer(t *testing.T, open func(*testing.T) (store.Store, error)) *server {
 	t.Helper()
+	database, err := open(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := database.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	s := &server{token: newToken(t, "contoso's token "), previous: newToken(t, "contoso's before"), reader: newToken(t, "payroll's token ")}
-	var err error
 	if s.now, err = time.Parse(time.RFC3339, started); err != nil {
 		t.Fatal(err)
 	}
