@@ -23,10 +23,10 @@ func TestUserDefaultsAreAcceptedOnlyIfTheyFitTheTenant(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Name: "contoso"},
 		Spec:       v1alpha1.ProvisioningTenantSpec{Catalog: v1alpha1.Catalog{Companies: []string{"Contoso AB"}, Roles: []string{"approver"}}},
 	}
-	refuse := func(string) error { return errors.New("the parser's words") }
+	refuse := func(v1alpha1.Schema, string) error { return errors.New("the parser's words") }
 	options := Options{
-		CheckFilter:    func(string) error { return nil },
-		CheckAttribute: func(string, string) error { return nil },
+		CheckFilter:    func(v1alpha1.Schema, string) error { return nil },
+		CheckAttribute: func(v1alpha1.Schema, string, string) error { return nil },
 	}
 	for name, test := range map[string]struct {
 		spec    v1alpha1.UserDefaultsSpec
@@ -38,7 +38,7 @@ func TestUserDefaultsAreAcceptedOnlyIfTheyFitTheTenant(t *testing.T) {
 		"unknown company":   {v1alpha1.UserDefaultsSpec{Companies: []string{"contoso ab"}}, options, "UnknownCompany", `spec.companies: "contoso ab" must be in spec.catalog.companies of ProvisioningTenant contoso.`},
 		"unknown role":      {v1alpha1.UserDefaultsSpec{Companies: []string{"Contoso AB"}, Roles: []string{"boss"}}, options, "UnknownRole", `spec.roles: "boss" must be in spec.catalog.roles of ProvisioningTenant contoso.`},
 		"invalid filter":    {v1alpha1.UserDefaultsSpec{Filter: "("}, Options{CheckFilter: refuse}, "InvalidFilter", "spec.filter must be a SCIM filter over users: the parser's words."},
-		"invalid attribute": {v1alpha1.UserDefaultsSpec{Attributes: []v1alpha1.AttributeDefault{{Path: "emails", Value: "x"}}}, Options{CheckAttribute: func(string, string) error { return errors.New("has several values") }}, "InvalidAttribute", `spec.attributes["emails"]: has several values.`},
+		"invalid attribute": {v1alpha1.UserDefaultsSpec{Attributes: []v1alpha1.AttributeDefault{{Path: "emails", Value: "x"}}}, Options{CheckAttribute: func(v1alpha1.Schema, string, string) error { return errors.New("has several values") }}, "InvalidAttribute", `spec.attributes["emails"]: has several values.`},
 		// bug class 10: an unknown enum value taken for the default.
 		"apply of a newer version": {v1alpha1.UserDefaultsSpec{Apply: "Sometimes"}, options, "Unsupported", `spec.apply "Sometimes" is of a newer version: upgrade the operator or choose OnCreate or Always.`},
 	} {

@@ -181,8 +181,8 @@ func (s *simulated) reconcile() (crashed bool, err error) {
 	options := Options{
 		ServerImage: "scimserver:test", Clock: s.now,
 		Random:         rand.NewChaCha8([32]byte{byte(s.writes)}),
-		CheckFilter:    func(string) error { return nil },
-		CheckAttribute: func(string, string) error { return nil },
+		CheckFilter:    func(v1alpha1.Schema, string) error { return nil },
+		CheckAttribute: func(v1alpha1.Schema, string, string) error { return nil },
 	}
 	r := &ProvisioningTenantReconciler{
 		Client: s, Live: liveReader{s}, Events: noEvents{}, Options: options,

@@ -40,11 +40,11 @@ type Options struct {
 	// Concurrency is how many resources of one kind are reconciled at a time.
 	Concurrency int
 
-	// CheckFilter returns why a string is no SCIM filter over users, or nil. The server's parser stands behind it; the
-	// operator does not import it.
-	CheckFilter func(filter string) error
-	// CheckAttribute returns why a value cannot be the default of the attribute at path, or nil.
-	CheckAttribute func(path, value string) error
+	// CheckFilter returns why a string is no SCIM filter over users of a tenant that declares these schemas, or nil. The
+	// server's parser stands behind it; the operator does not import it.
+	CheckFilter func(declared v1alpha1.Schema, filter string) error
+	// CheckAttribute returns why a value cannot be the default of the attribute at path of such a user, or nil.
+	CheckAttribute func(declared v1alpha1.Schema, path, value string) error
 
 	// HTTP asks the login authority.
 	HTTP *http.Client

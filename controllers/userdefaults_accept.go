@@ -25,12 +25,12 @@ func accept(defaults *v1alpha1.UserDefaults, tenant *v1alpha1.ProvisioningTenant
 		}
 	}
 	if spec.Filter != "" {
-		if err := options.CheckFilter(spec.Filter); err != nil {
+		if err := options.CheckFilter(tenant.Spec.Schema, spec.Filter); err != nil {
 			return stalled(v1alpha1.ReasonInvalidFilter, "spec.filter must be a SCIM filter over users: %v.", err)
 		}
 	}
 	for _, attribute := range spec.Attributes {
-		if err := options.CheckAttribute(attribute.Path, attribute.Value); err != nil {
+		if err := options.CheckAttribute(tenant.Spec.Schema, attribute.Path, attribute.Value); err != nil {
 			return stalled(v1alpha1.ReasonInvalidAttribute, "spec.attributes[%q]: %v.", attribute.Path, err)
 		}
 	}

@@ -63,6 +63,11 @@ type ProvisioningTenantSpec struct {
 	// +kubebuilder:default={}
 	Limits Limits `json:"limits,omitzero"`
 
+	// schema declares what the tenant's users and groups have beside the schemas that every tenant has.
+	//
+	// +optional
+	Schema Schema `json:"schema,omitzero"`
+
 	// server shapes the pod that runs the tenant's SCIM server.
 	//
 	// +optional
@@ -457,6 +462,14 @@ type DirectoryStatus struct {
 	// +listType=map
 	// +listMapKey=name
 	Defaults []DefaultsCount `json:"defaults,omitempty"`
+
+	// refusedSchemas are the extension schemas whose declaration contradicts stored values. The server goes on with the
+	// definitions that it had.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=id
+	RefusedSchemas []RefusedSchema `json:"refusedSchemas,omitempty"`
 }
 
 // DefaultsCount counts the users of one UserDefaults resource.

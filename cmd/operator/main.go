@@ -21,10 +21,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/filter"
-	"github.com/tenantry/tenantry/scimserver/schema"
 )
 
 const (
@@ -138,12 +138,13 @@ func run(ctx context.Context, args []string) error {
 
 // useServersParser checks UserDefaults with the very code that will apply them.
 func useServersParser(options *controllers.Options) {
-	users := schema.User()
-	options.CheckFilter = func(text string) error {
-		_, err := filter.Parse(users, text)
+	options.CheckFilter = func(declared v1alpha1.Schema, text string) error {
+		_, err := filter.Parse(directory.Users(declared), text)
 		return err
 	}
-	options.CheckAttribute = directory.CheckAttribute
+	options.CheckAttribute = func(declared v1alpha1.Schema, path, value string) error {
+		return directory.CheckAttribute(directory.Users(declared), path, value)
+	}
 }
 
 func logger(s settings) logr.Logger {

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"testing"
 
+	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers"
 )
 
@@ -46,16 +47,31 @@ func TestFlagsReachTheirOptions(t *testing.T) {
 func TestFiltersAndAttributesAreCheckedWithTheServersOwnParser(t *testing.T) {
 	var o controllers.Options
 	useServersParser(&o)
-	if err := o.CheckFilter(`department eq "Finance" and active eq true`); err != nil {
+	var none v1alpha1.Schema
+	if err := o.CheckFilter(none, `department eq "Finance" and active eq true`); err != nil {
 		t.Errorf("a good filter: %v", err)
 	}
-	if err := o.CheckFilter(`nosuch eq "x"`); err == nil {
+	if err := o.CheckFilter(none, `nosuch eq "x"`); err == nil {
 		t.Error("a filter over an attribute that does not exist is taken")
 	}
-	if err := o.CheckAttribute("title", "Employee"); err != nil {
+	if err := o.CheckAttribute(none, "title", "Employee"); err != nil {
 		t.Errorf("a good attribute: %v", err)
 	}
-	if err := o.CheckAttribute("emails", "x"); err == nil {
+	if err := o.CheckAttribute(none, "emails", "x"); err == nil {
 		t.Error("an attribute with several values is taken")
+	}
+	declared := v1alpha1.Schema{Extensions: []v1alpha1.SchemaExtension{{
+		ID: "urn:contoso:hr:1.0:User", Attributes: []v1alpha1.SchemaAttribute{{Name: "badge", Type: "integer"}},
+	}}}
+	for schema, want := range map[*v1alpha1.Schema]bool{&declared: true, &none: false} {
+		if err := o.CheckFilter(*schema, `urn:contoso:hr:1.0:User:badge gt 5`); (err == nil) != want {
+			t.Errorf("a filter over a declared attribute: %v", err)
+		}
+		if err := o.CheckAttribute(*schema, "urn:contoso:hr:1.0:User:badge", "7"); (err == nil) != want {
+			t.Errorf("a default of a declared attribute: %v", err)
+		}
+	}
+	if err := o.CheckAttribute(declared, "urn:contoso:hr:1.0:User:badge", "seven"); err == nil {
+		t.Error("a text is taken for an integer")
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/protocol"
+	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/settings/kubernetes"
 	"github.com/tenantry/tenantry/scimserver/settings/manifests"
@@ -59,6 +60,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	if err != nil {
 		return err
 	}
+	followed := &followed{Source: source}
 	database, err := o.open(ctx)
 	if err != nil {
 		return err
@@ -74,13 +76,13 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	callers := auth.New(auth.Options{Now: time.Now})
 	scim := protocol.New(protocol.Options{
-		Directory: users, Settings: source.Current, Auth: callers, Log: log, Metrics: registry, Now: time.Now,
+		Directory: users, Settings: followed.Current, Auth: callers, Log: log, Metrics: registry, Now: time.Now,
 	})
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return source.Run(ctx) })
 	group.Go(func() error {
-		followSettings(ctx, source, users, log)
+		followed.follow(ctx, users, log)
 		return nil
 	})
 	group.Go(func() error {
@@ -120,7 +122,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		})
 	}
 	administrators := admin.New(admin.Options{
-		Settings: source.Current, Directory: users, Store: database, Auth: callers, Metrics: registry, Log: log, Clock: clock.RealClock{},
+		Settings: followed.Current, Directory: users, Store: database, Auth: callers, Metrics: registry, Log: log, Clock: clock.RealClock{},
 	})
 	// Who follows the log would go on for ever, so for administrators the end begins at once.
 	group.Go(func() error { return listen(ctx, ctx, adminPort, administrators) })
@@ -139,7 +141,7 @@ func source(o options, listen string, log logr.Logger) (settings.Source, error) 
 		return manifests.New(manifests.Options{
 			Dir: o.manifests, Tenant: o.tenant, Namespace: o.namespace, DataDir: o.data, Listen: listen, Log: log,
 			Check: func(s *settings.Snapshot) error {
-				_, err := compile(s)
+				_, err := compile(s, directory.Users(s.Tenant.Spec.Schema))
 				return err
 			},
 		}), nil
@@ -153,33 +155,12 @@ func source(o options, listen string, log logr.Logger) (settings.Source, error) 
 	})
 }
 
-// followSettings hands each new snapshot's defaults to the directory. Defaults that make no sense are left out and said;
-// in a cluster the operator has told their owner by condition.
-func followSettings(ctx context.Context, source settings.Source, users *directory.Directory, log logr.Logger) {
-	for {
-		changed := source.Changed()
-		if current := source.Current(); current != nil {
-			compiled, err := compile(current)
-			if err != nil {
-				log.Error(err, "defaults are left out")
-			}
-			users.SetDefaults(compiled)
-			users.SetLogRetention(current.Tenant.Spec.Retention.ProvisioningLog.Duration)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-changed:
-		}
-	}
-}
-
 // compile checks a snapshot's defaults, and returns those that are good with the errors of those that are not.
-func compile(s *settings.Snapshot) ([]*directory.Defaults, error) {
+func compile(s *settings.Snapshot, users *schema.ResourceType) ([]*directory.Defaults, error) {
 	var compiled []*directory.Defaults
 	var problems []error
 	for i := range s.Defaults {
-		defaults, err := directory.NewDefaults(&s.Defaults[i], s.Tenant.Spec.Catalog)
+		defaults, err := directory.NewDefaults(&s.Defaults[i], s.Tenant.Spec.Catalog, users)
 		if err != nil {
 			problems = append(problems, err)
 			continue

@@ -69,7 +69,8 @@ func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, 
 // Replace puts a whole resource in the place of what the client sent before (RFC 7644 section 3.5.1). Errors are those
 // of Create, store.ErrNotFound and *PreconditionError.
 func (d *Directory) Replace(ctx context.Context, caller Caller, target Target, body schema.Object) (Resource, error) {
-	arrived, err := d.Type(target.Kind).Normalize(body)
+	rt := d.Type(target.Kind)
+	arrived, err := rt.Normalize(body)
 	if err != nil {
 		return Resource{}, err
 	}
@@ -84,7 +85,9 @@ func (d *Directory) Replace(ctx context.Context, caller Caller, target Target, b
 			if stamped, ok := current[schema.TenantryUser]; ok {
 				next[schema.TenantryUser] = stamped
 			}
-			return next, nil
+			rt.Carry(current, next)
+			// RFC 7644 section 3.5.1: what was given once must be sent as it is.
+			return next, rt.CheckImmutable(current, next)
 		},
 		members: []patch.MemberOp{{Op: patch.Replace, IDs: members}},
 	})

@@ -25,10 +25,9 @@ type Defaults struct {
 	digest  string
 }
 
-// NewDefaults checks a UserDefaults resource against its tenant's catalog. The error says which field is wrong and what
-// would be right.
-func NewDefaults(ud *v1alpha1.UserDefaults, catalog v1alpha1.Catalog) (*Defaults, error) {
-	users := schema.User()
+// NewDefaults checks a UserDefaults resource against its tenant's catalog and resource type of users. The error says which
+// field is wrong and what would be right.
+func NewDefaults(ud *v1alpha1.UserDefaults, catalog v1alpha1.Catalog, users *schema.ResourceType) (*Defaults, error) {
 	spec := ud.Spec
 	for _, company := range spec.Companies {
 		if !slices.Contains(catalog.Companies, company) {
@@ -119,8 +118,8 @@ func defaultValues(users *schema.ResourceType, name string, spec v1alpha1.UserDe
 }
 
 // CheckAttribute returns an error that says why a default cannot be given to the attribute at path, nil if it can.
-func CheckAttribute(path, value string) error {
-	_, _, err := attributeDefault(schema.User(), path, value)
+func CheckAttribute(users *schema.ResourceType, path, value string) error {
+	_, _, err := attributeDefault(users, path, value)
 	return err
 }
 

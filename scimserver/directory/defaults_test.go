@@ -49,7 +49,7 @@ func (w *world) set(all ...*v1alpha1.UserDefaults) {
 	w.t.Helper()
 	var compiled []*directory.Defaults
 	for _, ud := range all {
-		d, err := directory.NewDefaults(ud, catalog)
+		d, err := directory.NewDefaults(ud, catalog, schema.User())
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -292,7 +292,7 @@ func TestDefaultsThatMakeNoSenseAreRefusedWithTheReason(t *testing.T) {
 		"a complex attribute":          {v1alpha1.UserDefaultsSpec{Attributes: []v1alpha1.AttributeDefault{{Path: "name", Value: "x"}}}, `name is complex`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := directory.NewDefaults(userDefaults("finance", c.spec), catalog)
+			_, err := directory.NewDefaults(userDefaults("finance", c.spec), catalog, schema.User())
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "UserDefaults finance") {
 				t.Errorf("error = %v, want one that names the resource and says %q", err, c.want)
 			}

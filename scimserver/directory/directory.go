@@ -11,18 +11,18 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
 // Directory is one tenant's users and groups. Its methods may be called from any number of goroutines.
 type Directory struct {
-	store  store.Store
-	users  *schema.ResourceType
-	groups *schema.ResourceType
-	now    func() time.Time
-	newID  func() (uuid.UUID, error)
+	store store.Store
+	now   func() time.Time
+	newID func() (uuid.UUID, error)
 
+	types    atomic.Pointer[types]
 	rules    atomic.Pointer[rules]
 	rulesNew chan struct{}
 	followed atomic.Pointer[rules]
@@ -39,13 +39,11 @@ type Options struct {
 	Now func() time.Time
 }
 
-// New returns a directory over a store. It has no defaults until SetDefaults.
+// New returns a directory over a store. It has no defaults until SetDefaults, and no declared schemas until SetSchemas.
 func New(o Options) *Directory {
 	committed := &broadcast{}
 	d := &Directory{
 		store:     announcing{o.Store, committed},
-		users:     schema.User(),
-		groups:    schema.Group(),
 		newID:     uuid.NewV7,
 		rulesNew:  make(chan struct{}, 1),
 		committed: committed,
@@ -55,15 +53,25 @@ func New(o Options) *Directory {
 	// What a client is told at once and what it reads later must be the same, whatever precision a store keeps.
 	d.now = func() time.Time { return o.Now().UTC().Truncate(time.Millisecond) }
 	d.rules.Store(&rules{})
+	d.types.Store(&types{users: schema.User(), groups: schema.Group()})
 	return d
 }
 
-// Type returns the resource type of a kind.
+// types are the resource types at one time.
+type types struct {
+	users, groups *schema.ResourceType
+	// refused are the declarations that contradict stored values.
+	refused []v1alpha1.RefusedSchema
+}
+
+// Type returns the resource type of a kind. SetSchemas may put another in its place at any time, so whoever needs one
+// more than once for a request keeps it.
 func (d *Directory) Type(kind store.Kind) *schema.ResourceType {
+	current := d.types.Load()
 	if kind == store.Group {
-		return d.groups
+		return current.groups
 	}
-	return d.users
+	return current.users
 }
 
 // Caller is who asks for a change, for the provisioning log.
@@ -102,12 +110,13 @@ func (d *Directory) resource(rec *store.Record) (Resource, error) {
 		Kind: rec.Kind, ID: rec.ID, Version: rec.Version, Created: rec.Created, Modified: rec.Modified,
 		Document: rec.Document,
 	}
-	if len(rec.Overlay) > 0 {
+	rt := d.Type(rec.Kind)
+	if len(rec.Overlay) > 0 || rt.Conceals() {
 		attributes, err := effective(rec)
 		if err != nil {
 			return Resource{}, err
 		}
-		if r.Document, err = json.Marshal(attributes); err != nil {
+		if r.Document, err = json.Marshal(rt.Conceal(attributes)); err != nil {
 			return Resource{}, fmt.Errorf("encode %s %s: %w", rec.Kind, rec.ID, err)
 		}
 	}

@@ -125,7 +125,7 @@ func (d *Directory) followUser(ctx context.Context, tx store.Tx, old *store.Reco
 	}
 	return tx.Append(ctx, store.Entry{
 		Time: now, Client: "defaults", Kind: store.User, ResourceID: next.ID, Operation: OperationDefaults,
-		Attributes: changedNames(d.users, before, after), Defaults: next.Defaults, Outcome: OutcomeSuccess,
+		Attributes: changedNames(d.Type(store.User), before, after), Defaults: next.Defaults, Outcome: OutcomeSuccess,
 	})
 }
 
@@ -137,6 +137,7 @@ func (d *Directory) Status(ctx context.Context) (v1alpha1.DirectoryStatus, error
 	}
 	status := v1alpha1.DirectoryStatus{
 		Users: stats.Users, ActiveUsers: stats.ActiveUsers, Groups: stats.Groups, Memberships: stats.Memberships,
+		RefusedSchemas: d.types.Load().refused,
 	}
 	if followed := d.followed.Load(); followed != nil {
 		for _, r := range followed.ordered {

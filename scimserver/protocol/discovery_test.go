@@ -14,7 +14,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew") //nolint:gochecknoglobals // how flags are made
+var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestDiscoveryAnswersExactlyThis(t *testing.T) {
 	f := newFixture(t)

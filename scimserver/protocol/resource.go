@@ -190,7 +190,7 @@ func (s *Server) render(r *request, found *directory.Resource) ([]byte, error) {
 	}
 	whole := joined(encoded, found.Document)
 	attributes, excluded := names(r.http, "attributes"), names(r.http, "excludedAttributes")
-	if len(attributes) == 0 && len(excluded) == 0 {
+	if len(attributes) == 0 && len(excluded) == 0 && !rt.HidesByDefault() {
 		// Most of it is sent as it is stored, without being read.
 		return whole, nil
 	}

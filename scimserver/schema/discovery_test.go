@@ -9,7 +9,7 @@ import (
 )
 
 // differences are where a definition of ours is not that of RFC 7643 section 8.7, and why.
-var differences = map[string]string{ //nolint:gochecknoglobals // the table of a test
+var differences = map[string]string{
 	"User externalId":       "a common attribute that the RFC does not repeat; Entra looks here for all that it maps",
 	"User name.displayName": "Entra's mapping of Medius has it",
 	"User profileUrl":       "a reference is case-exact (section 2.3.7)",

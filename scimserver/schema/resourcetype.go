@@ -3,7 +3,8 @@ package schema
 import "slices"
 
 // User returns the resource type User (RFC 7643 section 4.1) with the enterprise, medius and tenantry extensions and
-// those given. One that is given under the URN of another adds the attributes which that one lacks.
+// those given. One that is given under the URN of another adds the attributes which that one lacks. Attributes that are
+// undeclared take part in IndexKeys, Conceal and Carry alone.
 func User(extensions ...*Schema) *ResourceType {
 	return newResourceType(&ResourceType{
 		ID: "User", Name: "User", Endpoint: "/Users", Description: "User Account",
@@ -33,17 +34,7 @@ func newResourceType(rt *ResourceType) *ResourceType {
 		Attributes: completed(rt.Schema.Attributes)}
 	rt.addSchema(rt.Schema)
 	for _, s := range declared {
-		if known := rt.lookupSchema(s.ID); known != nil {
-			for _, a := range completed(s.Attributes) {
-				if known.Attribute(a.Name) == nil {
-					known.Attributes = append(known.Attributes, a)
-				}
-			}
-			continue
-		}
-		s = &Schema{ID: s.ID, Name: s.Name, Description: s.Description, Attributes: completed(s.Attributes)}
-		rt.Extensions = append(rt.Extensions, s)
-		rt.addSchema(s)
+		rt.addExtension(s)
 	}
 
 	rt.common = completed(common())
@@ -64,6 +55,39 @@ func newResourceType(rt *ResourceType) *ResourceType {
 	return rt
 }
 
+// addExtension adds a schema, or its attributes to the one that is there under its URN.
+func (rt *ResourceType) addExtension(declared *Schema) {
+	s := rt.lookupSchema(declared.ID)
+	known := s != nil
+	if !known {
+		s = &Schema{ID: declared.ID, Name: declared.Name, Description: declared.Description}
+	}
+	for _, a := range completed(declared.Attributes) {
+		switch {
+		case s.Attribute(a.Name) != nil:
+		case a.Undeclared:
+			p := Path{Schema: s, Attribute: a}
+			rt.undeclared = append(rt.undeclared, p)
+			rt.addIndexed(p)
+		default:
+			s.Attributes = append(s.Attributes, a)
+		}
+	}
+	if !known && len(s.Attributes) > 0 {
+		rt.Extensions = append(rt.Extensions, s)
+		rt.addSchema(s)
+	}
+}
+
+// addIndexed notes the values of an attribute that have an index entry.
+func (rt *ResourceType) addIndexed(p Path) {
+	for _, sub := range append([]*Attribute{nil}, p.Attribute.SubAttributes...) {
+		if p.Sub = sub; p.Indexed() {
+			rt.indexed = append(rt.indexed, indexedPath{p, p.String()})
+		}
+	}
+}
+
 func (rt *ResourceType) addSchema(s *Schema) {
 	rt.schemas[s.ID] = s
 	rt.schemas[Fold(s.ID)] = s
@@ -76,12 +100,10 @@ func (rt *ResourceType) addAttribute(p Path) {
 			rt.names[name] = p
 		}
 	}
+	rt.addIndexed(p)
 	for _, sub := range append([]*Attribute{nil}, p.Attribute.SubAttributes...) {
 		p.Sub = sub
 		leaf := p.Leaf()
-		if p.Indexed() {
-			rt.indexed = append(rt.indexed, indexedPath{p, p.String()})
-		}
 		if leaf.Returned == ReturnedNever || leaf.Returned == ReturnedRequest {
 			rt.hidden = append(rt.hidden, p)
 		}

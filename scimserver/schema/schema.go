@@ -77,6 +77,8 @@ type Attribute struct {
 	CanonicalValues []string
 	ReferenceTypes  []string
 	SubAttributes   []*Attribute
+	// Undeclared is an attribute that was declared once and is no more: its values stay stored and indexed, out of sight.
+	Undeclared bool
 
 	rows bool // its values are rows of memberships: any number of them, and none in a resource's document
 }
@@ -146,6 +148,8 @@ type ResourceType struct {
 	keys    map[string]bool    // the keys that a canonical object can have
 	indexed []indexedPath
 	hidden  []Path // what a response leaves out unless asked for
+
+	undeclared []Path // whole attributes that nobody may see
 
 	immutable []Path // outside of multi-valued attributes
 }

@@ -48,8 +48,18 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ProvisioningTenantSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenantStatus"):
 		return &apiv1alpha1.ProvisioningTenantStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RefusedSchema"):
+		return &apiv1alpha1.RefusedSchemaApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Retention"):
 		return &apiv1alpha1.RetentionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Schema"):
+		return &apiv1alpha1.SchemaApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SchemaAttribute"):
+		return &apiv1alpha1.SchemaAttributeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SchemaExtension"):
+		return &apiv1alpha1.SchemaExtensionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SchemaSubAttribute"):
+		return &apiv1alpha1.SchemaSubAttributeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Server"):
 		return &apiv1alpha1.ServerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SQLiteStorage"):

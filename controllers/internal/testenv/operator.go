@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers"
 )
 
@@ -34,8 +35,8 @@ func Options(authority string) controllers.Options {
 		BaseDomain:     BaseDomain,
 		EntraAuthority: authority,
 		Concurrency:    2,
-		CheckFilter:    refuse,
-		CheckAttribute: func(path, value string) error {
+		CheckFilter:    func(_ v1alpha1.Schema, filter string) error { return refuse(filter) },
+		CheckAttribute: func(_ v1alpha1.Schema, path, value string) error {
 			if err := refuse(path); err != nil {
 				return err
 			}

@@ -90,8 +90,9 @@ func (r *reporter) report(ctx context.Context, clients clients, options Options,
 func mergePatch(directory *v1alpha1.DirectoryStatus, activity *v1alpha1.ActivityStatus) ([]byte, error) {
 	type counts struct {
 		v1alpha1.DirectoryStatus `json:",inline"`
-		// Defaults stands for the list above, so that an empty one is sent as null and not left as it was.
-		Defaults []v1alpha1.DefaultsCount `json:"defaults"`
+		// These stand for the lists above, so that an empty one is sent as null and not left as it was.
+		Defaults       []v1alpha1.DefaultsCount `json:"defaults"`
+		RefusedSchemas []v1alpha1.RefusedSchema `json:"refusedSchemas"`
 	}
 	type status struct {
 		Directory counts                   `json:"directory"`
@@ -101,7 +102,7 @@ func mergePatch(directory *v1alpha1.DirectoryStatus, activity *v1alpha1.Activity
 		return cmp.Compare(a.Name, b.Name)
 	})
 	return json.Marshal(map[string]status{"status": {
-		Directory: counts{DirectoryStatus: *directory, Defaults: defaults},
+		Directory: counts{DirectoryStatus: *directory, Defaults: defaults, RefusedSchemas: directory.RefusedSchemas},
 		Activity:  activity,
 	}})
 }

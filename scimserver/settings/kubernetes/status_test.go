@@ -44,7 +44,7 @@ func TestStatusIsReportedWhenItChangedAndOnlyTheServersParts(t *testing.T) {
 	report(standing, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	expect()
 
-	first := `{"status":{"directory":{"users":4,"activeUsers":0,"groups":0,"memberships":0,"defaults":null},"activity":{"lastRequestTime":"2023-11-14T22:13:20Z"}}}`
+	first := `{"status":{"directory":{"users":4,"activeUsers":0,"groups":0,"memberships":0,"defaults":null,"refusedSchemas":null},"activity":{"lastRequestTime":"2023-11-14T22:13:20Z"}}}`
 	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	expect(first)
@@ -66,11 +66,17 @@ func TestStatusIsReportedWhenItChangedAndOnlyTheServersParts(t *testing.T) {
 
 func TestAMergePatchOfAStatusIsJSON(t *testing.T) {
 	t.Parallel()
-	patch, err := mergePatch(&v1alpha1.DirectoryStatus{Defaults: []v1alpha1.DefaultsCount{{Name: "b"}, {Name: "a"}}}, &v1alpha1.ActivityStatus{})
+	patch, err := mergePatch(&v1alpha1.DirectoryStatus{
+		Defaults:       []v1alpha1.DefaultsCount{{Name: "b"}, {Name: "a"}},
+		RefusedSchemas: []v1alpha1.RefusedSchema{{ID: "urn:contoso:hr", Message: "m"}},
+	}, &v1alpha1.ActivityStatus{})
 	if err != nil || !json.Valid(patch) {
 		t.Fatal(string(patch), err)
 	}
 	if got, want := string(patch), `"defaults":[{"name":"a","generation":0,"matchedUsers":0,"appliedUsers":0},{"name":"b",`; !strings.Contains(got, want) {
+		t.Errorf("%s has no %s", got, want)
+	}
+	if got, want := string(patch), `"refusedSchemas":[{"id":"urn:contoso:hr","message":"m"}]`; !strings.Contains(got, want) {
 		t.Errorf("%s has no %s", got, want)
 	}
 }

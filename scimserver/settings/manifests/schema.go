@@ -36,6 +36,7 @@ func setTenantDefaults(t *v1alpha1.ProvisioningTenant) {
 	spec.Retention.ProvisioningLog.Duration = cmp.Or(spec.Retention.ProvisioningLog.Duration, 720*time.Hour)
 	spec.Limits.RequestsPerSecond = cmp.Or(spec.Limits.RequestsPerSecond, ptr.To[int32](200))
 	spec.Limits.Burst = cmp.Or(spec.Limits.Burst, ptr.To[int32](400))
+	setExtensionDefaults(spec.Schema.Extensions)
 	spec.DeletionPolicy = cmp.Or(spec.DeletionPolicy, v1alpha1.DeletionPolicyRetain)
 }
 
@@ -60,7 +61,7 @@ func validateTenant(t *v1alpha1.ProvisioningTenant) field.ErrorList {
 	list = append(list, set(spec.Child("catalog", "roles"), t.Spec.Catalog.Roles, 1000)...)
 	list = append(list, between(spec.Child("limits", "requestsPerSecond"), *t.Spec.Limits.RequestsPerSecond, 1, 100000)...)
 	list = append(list, between(spec.Child("limits", "burst"), *t.Spec.Limits.Burst, 1, 100000)...)
-	return list
+	return append(list, validateExtensions(spec.Child("schema", "extensions"), t.Spec.Schema.Extensions)...)
 }
 
 func validateUserDefaults(d *v1alpha1.UserDefaults) field.ErrorList {

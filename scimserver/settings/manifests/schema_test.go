@@ -87,6 +87,7 @@ func TestDefaultsAreThoseOfTheCRD(t *testing.T) {
 			tenantManifest("contoso", "{}"),
 			tenantManifest("contoso", "{entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11}, provisioning: {users: Disabled}, exposure: {type: None}}"),
 			tenantManifest("contoso", "{limits: {requestsPerSecond: 50}}"),
+			tenantManifest("contoso", "{schema: {extensions: [{id: urn:contoso:hr, attributes: [{name: a, type: complex, subAttributes: [{name: value}]}, {name: b}]}]}}"),
 			tenantManifest("contoso", "{storage: {sqlite: {size: 2Gi}}, deletionPolicy: Delete, provisioning: {groups: Disabled}, retention: {provisioningLog: 36h30m0s}}"),
 		},
 		"userdefaults": {

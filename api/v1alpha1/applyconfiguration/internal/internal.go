@@ -40,6 +40,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: value
       type:
         scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.AttributeMutability
+  scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.AttributeReturned
+  scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.AttributeType
+  scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.AttributeUniqueness
+  scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.Authentication
   map:
     fields:
@@ -111,6 +119,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: memberships
       type:
         scalar: numeric
+    - name: refusedSchemas
+      type:
+        list:
+          elementType:
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.RefusedSchema
+          elementRelationship: associative
+          keys:
+          - id
     - name: users
       type:
         scalar: numeric
@@ -149,6 +165,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.ExposureType
+  scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.ExtendedResourceType
   scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.IngressExposure
   map:
@@ -238,6 +256,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Retention
       default: {}
+    - name: schema
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.Schema
     - name: server
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Server
@@ -277,6 +298,15 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: com.github.tenantry.tenantry.api.v1alpha1.RefusedSchema
+  map:
+    fields:
+    - name: id
+      type:
+        scalar: string
+    - name: message
+      type:
+        scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.Retention
   map:
     fields:
@@ -294,6 +324,134 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: storageClassName
       type:
         scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.Schema
+  map:
+    fields:
+    - name: extensions
+      type:
+        list:
+          elementType:
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.SchemaExtension
+          elementRelationship: associative
+          keys:
+          - id
+- name: com.github.tenantry.tenantry.api.v1alpha1.SchemaAttribute
+  map:
+    fields:
+    - name: canonicalValues
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: caseExact
+      type:
+        scalar: boolean
+    - name: description
+      type:
+        scalar: string
+    - name: multiValued
+      type:
+        scalar: boolean
+    - name: mutability
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.AttributeMutability
+      default: readWrite
+    - name: name
+      type:
+        scalar: string
+    - name: referenceTypes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: required
+      type:
+        scalar: boolean
+    - name: returned
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.AttributeReturned
+      default: default
+    - name: subAttributes
+      type:
+        list:
+          elementType:
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.SchemaSubAttribute
+          elementRelationship: associative
+          keys:
+          - name
+    - name: type
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.AttributeType
+      default: string
+    - name: uniqueness
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.AttributeUniqueness
+      default: none
+- name: com.github.tenantry.tenantry.api.v1alpha1.SchemaExtension
+  map:
+    fields:
+    - name: attributes
+      type:
+        list:
+          elementType:
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.SchemaAttribute
+          elementRelationship: associative
+          keys:
+          - name
+    - name: description
+      type:
+        scalar: string
+    - name: id
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: resourceType
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.ExtendedResourceType
+      default: User
+- name: com.github.tenantry.tenantry.api.v1alpha1.SchemaSubAttribute
+  map:
+    fields:
+    - name: canonicalValues
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: caseExact
+      type:
+        scalar: boolean
+    - name: description
+      type:
+        scalar: string
+    - name: mutability
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.AttributeMutability
+      default: readWrite
+    - name: name
+      type:
+        scalar: string
+    - name: referenceTypes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: required
+      type:
+        scalar: boolean
+    - name: returned
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.AttributeReturned
+      default: default
+    - name: type
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.AttributeType
+      default: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.SecretToken
   map:
     elementType:

@@ -17,6 +17,9 @@ type DirectoryStatusApplyConfiguration struct {
 	Memberships *int64 `json:"memberships,omitempty"`
 	// defaults counts users for each UserDefaults of the tenant.
 	Defaults []DefaultsCountApplyConfiguration `json:"defaults,omitempty"`
+	// refusedSchemas are the extension schemas whose declaration contradicts stored values. The server goes on with the
+	// definitions that it had.
+	RefusedSchemas []RefusedSchemaApplyConfiguration `json:"refusedSchemas,omitempty"`
 }
 
 // DirectoryStatusApplyConfiguration constructs a declarative configuration of the DirectoryStatus type for use with
@@ -66,6 +69,19 @@ func (b *DirectoryStatusApplyConfiguration) WithDefaults(values ...*DefaultsCoun
 			panic("nil value passed to WithDefaults")
 		}
 		b.Defaults = append(b.Defaults, *values[i])
+	}
+	return b
+}
+
+// WithRefusedSchemas adds the given value to the RefusedSchemas field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the RefusedSchemas field.
+func (b *DirectoryStatusApplyConfiguration) WithRefusedSchemas(values ...*RefusedSchemaApplyConfiguration) *DirectoryStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithRefusedSchemas")
+		}
+		b.RefusedSchemas = append(b.RefusedSchemas, *values[i])
 	}
 	return b
 }

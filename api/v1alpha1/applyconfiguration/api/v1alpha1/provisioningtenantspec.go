@@ -31,6 +31,8 @@ type ProvisioningTenantSpecApplyConfiguration struct {
 	Retention *RetentionApplyConfiguration `json:"retention,omitempty"`
 	// limits hold back a client that asks more than its share. What is above them is answered 429 with Retry-After.
 	Limits *LimitsApplyConfiguration `json:"limits,omitempty"`
+	// schema declares what the tenant's users and groups have beside the schemas that every tenant has.
+	Schema *SchemaApplyConfiguration `json:"schema,omitempty"`
 	// server shapes the pod that runs the tenant's SCIM server.
 	Server *ServerApplyConfiguration `json:"server,omitempty"`
 	// deletionPolicy says what becomes of the directory's data when this resource is deleted. With Retain the volume
@@ -114,6 +116,14 @@ func (b *ProvisioningTenantSpecApplyConfiguration) WithRetention(value *Retentio
 // If called multiple times, the Limits field is set to the value of the last call.
 func (b *ProvisioningTenantSpecApplyConfiguration) WithLimits(value *LimitsApplyConfiguration) *ProvisioningTenantSpecApplyConfiguration {
 	b.Limits = value
+	return b
+}
+
+// WithSchema sets the Schema field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Schema field is set to the value of the last call.
+func (b *ProvisioningTenantSpecApplyConfiguration) WithSchema(value *SchemaApplyConfiguration) *ProvisioningTenantSpecApplyConfiguration {
+	b.Schema = value
 	return b
 }
 

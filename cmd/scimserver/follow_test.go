@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/settings"
+	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/sqlite"
+)
+
+// fakeSource is a settings.Source that a test publishes to.
+type fakeSource struct{ settings.Latest }
+
+func (*fakeSource) Run(context.Context) error { return nil }
+
+func declaring(attributes ...v1alpha1.SchemaAttribute) *settings.Snapshot {
+	tenant := &v1alpha1.ProvisioningTenant{}
+	tenant.Name = "contoso"
+	tenant.Spec.Schema.Extensions = []v1alpha1.SchemaExtension{{ID: "urn:contoso:hr", Attributes: attributes}}
+	return &settings.Snapshot{Tenant: tenant}
+}
+
+func TestSettingsCountOnlyOnceTheirSchemasAreInForce(t *testing.T) {
+	database, err := sqlite.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := directory.New(directory.Options{Store: database, Now: time.Now})
+	source := &fakeSource{}
+	f := &followed{Source: source}
+	first := declaring(v1alpha1.SchemaAttribute{Name: "badge"})
+	if !f.put(t.Context(), first, users, logr.Discard()) || f.Current() != first {
+		t.Fatal("good settings are not in force")
+	}
+	if !users.Type(store.User).Knows("urn:contoso:hr:badge") {
+		t.Error("the declared attribute is not known")
+	}
+
+	// With the storage away, newer settings count with the schemas that were in force.
+	if err := database.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second := declaring(v1alpha1.SchemaAttribute{Name: "level"})
+	if f.put(t.Context(), second, users, logr.Discard()) {
+		t.Error("schemas are said to be in force that the storage did not take")
+	}
+	if f.Current() != second || !users.Type(store.User).Knows("urn:contoso:hr:badge") || users.Type(store.User).Knows("urn:contoso:hr:level") {
+		t.Error("the newer settings do not count with the schemas before them")
+	}
+
+	// And without any before, nobody is served.
+	fresh := &followed{Source: source}
+	if fresh.put(t.Context(), second, directory.New(directory.Options{Store: database, Now: time.Now}), logr.Discard()) || fresh.Current() != nil {
+		t.Error("clients are served without the schemas that were declared")
+	}
+}
+
+func TestChangedSettingsAreFollowed(t *testing.T) {
+	database, err := sqlite.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = database.Close() })
+	users := directory.New(directory.Options{Store: database, Now: time.Now})
+	source := &fakeSource{}
+	f := &followed{Source: source}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		f.follow(ctx, users, logr.Discard())
+		close(ended)
+	}()
+	for _, name := range []string{"badge", "level"} {
+		source.Publish(declaring(v1alpha1.SchemaAttribute{Name: name}))
+		tick := time.NewTicker(time.Millisecond)
+		deadline := time.After(30 * time.Second)
+		for !users.Type(store.User).Knows("urn:contoso:hr:" + name) {
+			select {
+			case <-tick.C:
+			case <-deadline:
+				t.Fatalf("the schema with %s is not followed", name)
+			}
+		}
+		tick.Stop()
+	}
+	stop()
+	<-ended
+}

@@ -1,0 +1,197 @@
+package directory
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/filter"
+	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// schemasKey is under which the store keeps which schemas were declared, so that a declaration can be held against the
+// one that stored values were written by, also after a restart.
+const schemasKey = "schemas"
+
+// declarations are the extension schemas that a directory knows.
+type declarations struct {
+	// Declared are those in force.
+	Declared []v1alpha1.SchemaExtension `json:"declared,omitempty"`
+	// Former have the attributes that are no longer declared, and of which values may be stored.
+	Former []v1alpha1.SchemaExtension `json:"former,omitempty"`
+}
+
+// SetSchemas puts the schemas that the tenant declares in the place of those before. Requests that have begun go on with
+// the ones they began with. A declaration that contradicts stored values is not followed: the definition before it stays
+// in force, and Status tells why. The error is the store's, and then nothing has changed. It must not be called
+// by several goroutines at a time.
+func (d *Directory) SetSchemas(ctx context.Context, declared []v1alpha1.SchemaExtension) error {
+	kept, err := d.store.Meta(ctx, schemasKey)
+	if err != nil {
+		return fmt.Errorf("read which schemas were declared: %w", err)
+	}
+	var known declarations
+	if kept != "" {
+		if err := json.Unmarshal([]byte(kept), &known); err != nil {
+			return fmt.Errorf("read which schemas were declared: %w", err)
+		}
+	}
+	next, refused, err := d.decide(ctx, known, declared)
+	if err != nil {
+		return fmt.Errorf("hold the declared schemas against the stored values: %w", err)
+	}
+	encoded, err := json.Marshal(next)
+	if err != nil {
+		return fmt.Errorf("encode the declared schemas: %w", err)
+	}
+	if string(encoded) != kept && (kept != "" || len(next.Declared) > 0) {
+		if err := d.store.Update(ctx, func(tx store.Tx) error { return tx.SetMeta(ctx, schemasKey, string(encoded)) }); err != nil {
+			return fmt.Errorf("remember which schemas are declared: %w", err)
+		}
+	}
+	of := func(kind v1alpha1.ExtendedResourceType) []*schema.Schema {
+		return append(definitions(next.Declared, kind, false), definitions(next.Former, kind, true)...)
+	}
+	d.types.Store(&types{
+		users: schema.User(of(v1alpha1.ExtendedUser)...), groups: schema.Group(of(v1alpha1.ExtendedGroup)...), refused: refused,
+	})
+	return nil
+}
+
+// Refused says why declarations are not followed, by the ids of their schemas.
+func (d *Directory) Refused() map[string]string {
+	reasons := map[string]string{}
+	for _, refused := range d.types.Load().refused {
+		reasons[refused.ID] = refused.Message
+	}
+	return reasons
+}
+
+// decide works out what is in force from what was and what is declared now.
+func (d *Directory) decide(ctx context.Context, known declarations, declared []v1alpha1.SchemaExtension) (
+	next declarations, refused []v1alpha1.RefusedSchema, err error,
+) {
+	for _, extension := range declared {
+		before := known.of(extension.ID)
+		reason, err := d.contradiction(ctx, before, extension)
+		if err != nil {
+			return declarations{}, nil, err
+		}
+		switch {
+		case reason == "":
+			next.Declared = append(next.Declared, extension)
+			next.addFormer(before, extension)
+		default:
+			refused = append(refused, v1alpha1.RefusedSchema{ID: extension.ID, Message: reason})
+			next.Declared = append(next.Declared, with(known.Declared, extension.ID)...)
+			next.Former = append(next.Former, with(known.Former, extension.ID)...)
+		}
+	}
+	var gone []string
+	for _, extension := range slices.Concat(known.Declared, known.Former) {
+		id := schema.Fold(extension.ID)
+		if len(with(declared, extension.ID)) == 0 && !slices.Contains(gone, id) {
+			gone = append(gone, id)
+			next.addFormer(known.of(id), v1alpha1.SchemaExtension{})
+		}
+	}
+	return next, refused, nil
+}
+
+// before is what was known of one schema.
+type before struct {
+	v1alpha1.SchemaExtension
+	// declared are the folded names of the attributes that are in force.
+	declared []string
+}
+
+func with(extensions []v1alpha1.SchemaExtension, id string) []v1alpha1.SchemaExtension {
+	i := slices.IndexFunc(extensions, func(e v1alpha1.SchemaExtension) bool { return strings.EqualFold(e.ID, id) })
+	if i < 0 {
+		return nil
+	}
+	return extensions[i : i+1]
+}
+
+// of gathers what is known of a schema: what is declared and what was.
+func (d declarations) of(id string) before {
+	var b before
+	for _, extension := range with(d.Declared, id) {
+		b.SchemaExtension = extension
+		for _, a := range extension.Attributes {
+			b.declared = append(b.declared, schema.Fold(a.Name))
+		}
+	}
+	for _, extension := range with(d.Former, id) {
+		attributes := b.Attributes
+		b.SchemaExtension = extension
+		b.Attributes = slices.Concat(attributes, extension.Attributes)
+	}
+	return b
+}
+
+// attribute returns what is known of an attribute, or nil.
+func (b before) attribute(name string) *v1alpha1.SchemaAttribute {
+	for i := range b.Attributes {
+		if strings.EqualFold(b.Attributes[i].Name, name) {
+			return &b.Attributes[i]
+		}
+	}
+	return nil
+}
+
+// addFormer keeps the attributes that now does not have. Where now is of another resource type or its id is spelled in
+// another way, there are no values under the former one, or it would have been refused.
+func (d *declarations) addFormer(b before, now v1alpha1.SchemaExtension) {
+	if now.ID != "" && !b.same(now) {
+		return
+	}
+	former := v1alpha1.SchemaExtension{ID: b.ID, ResourceType: b.ResourceType}
+	for _, a := range b.Attributes {
+		declared := slices.ContainsFunc(now.Attributes, func(n v1alpha1.SchemaAttribute) bool { return strings.EqualFold(n.Name, a.Name) })
+		if !declared {
+			former.Attributes = append(former.Attributes, a)
+		}
+	}
+	if len(former.Attributes) > 0 {
+		d.Former = append(d.Former, former)
+	}
+}
+
+func (b before) same(now v1alpha1.SchemaExtension) bool {
+	return b.ID == now.ID && extends(b.SchemaExtension) == extends(now)
+}
+
+// contradiction says which stored values a declaration contradicts and what to do; "" if none.
+func (d *Directory) contradiction(ctx context.Context, b before, now v1alpha1.SchemaExtension) (string, error) {
+	kind := store.User
+	if extends(b.SchemaExtension) == v1alpha1.ExtendedGroup {
+		kind = store.Group
+	}
+	for _, doubt := range doubts(b, now) {
+		found, err := d.exists(ctx, kind, doubt.when)
+		if err != nil {
+			return "", err
+		}
+		if found {
+			return doubt.reason, nil
+		}
+	}
+	return "", nil
+}
+
+// exists tells whether a resource matches.
+func (d *Directory) exists(ctx context.Context, kind store.Kind, f filter.Filter) (bool, error) {
+	page, err := d.store.Find(ctx, store.Query{
+		Kind: kind, Filter: f, After: store.Start, Limit: 1,
+		Match: func(rec *store.Record) (bool, error) {
+			attributes, err := effective(rec)
+			return err == nil && filter.Match(f, attributes), err
+		},
+	})
+	return len(page.Records) > 0, err
+}
