@@ -32,8 +32,24 @@ func (r *ProvisioningTenantReconciler) resolve(ctx context.Context, s *scope) er
 		s.fail(problem)
 		return nil
 	}
+	if refused := refusedSchemas(s.tenant); refused != nil {
+		s.fail(refused)
+	}
 	s.found(conditions.True(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The spec makes sense."))
 	return nil
+}
+
+// refusedSchemas returns why the tenant's server does not follow a declared schema, or nil. The server reports again when
+// the declaration changed, so what is said here may be of the one before for some seconds.
+func refusedSchemas(tenant *v1alpha1.ProvisioningTenant) error {
+	if tenant.Status.Directory == nil || len(tenant.Status.Directory.RefusedSchemas) == 0 {
+		return nil
+	}
+	first := tenant.Status.Directory.RefusedSchemas[0]
+	return &Stalled{
+		Condition: v1alpha1.ConditionAccepted, Reason: v1alpha1.ReasonSchemaContradictsData,
+		Message: fmt.Sprintf("spec.schema.extensions[%q]: %s.", first.ID, first.Message),
+	}
 }
 
 // acceptedDefaults returns the names of the tenant's UserDefaults that fit it, sorted. It judges for itself and does not

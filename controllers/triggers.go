@@ -31,9 +31,13 @@ func changedByOthersThanItsServer() predicate.Predicate {
 	}}
 }
 
-// operatorsPart is the status without what the server writes.
+// operatorsPart is the status without what the server writes, but for what becomes a condition.
 func operatorsPart(status v1alpha1.ProvisioningTenantStatus) v1alpha1.ProvisioningTenantStatus {
-	status.Directory, status.Activity = nil, nil
+	var part v1alpha1.DirectoryStatus
+	if status.Directory != nil {
+		part.RefusedSchemas = status.Directory.RefusedSchemas
+	}
+	status.Directory, status.Activity = &part, nil
 	return status
 }
 

@@ -74,6 +74,9 @@ const (
 	ReasonInvalidFilter = "InvalidFilter"
 	// ReasonInvalidAttribute: a path of spec.attributes is not a writable single-valued attribute, or the value does not fit it.
 	ReasonInvalidAttribute = "InvalidAttribute"
+	// ReasonSchemaContradictsData: a declared schema contradicts values that are stored; the message says which attribute and
+	// what would be right. The server goes on with the definition before it.
+	ReasonSchemaContradictsData = "SchemaContradictsData"
 	// ReasonTenantNotFound: no ProvisioningTenant has the name in spec.tenantRef. Create it, or delete this resource.
 	ReasonTenantNotFound = "TenantNotFound"
 	// ReasonNotFound: the login authority does not know the Entra tenant. Correct spec.entra.

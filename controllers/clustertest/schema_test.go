@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -58,11 +59,54 @@ func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T
 			"spec.limits.burst: Invalid value: 100001: spec.limits.burst in body should be less than or equal to 100000"},
 		"an unknown policy": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.DeletionPolicy = "Archive" },
 			`spec.deletionPolicy: Unsupported value: "Archive": supported values: "Retain", "Delete"`},
+		"a schema of the core": {declaring(v1alpha1.SchemaExtension{ID: "urn:ietf:params:scim:schemas:core:2.0:User", Attributes: badge}),
+			"spec.schema.extensions[0].id: Invalid value: must be a URN of your own: core schemas, messages and the schema of Tenantry cannot be declared"},
+		"a schema twice, in another case": {
+			declaring(v1alpha1.SchemaExtension{ID: "urn:contoso:hr", Attributes: badge}, v1alpha1.SchemaExtension{ID: "urn:contoso:HR", Attributes: badge}),
+			"spec.schema.extensions: Invalid value: must have each id once: URNs are compared without regard to case"},
+		"an attribute of no known type": {declaring(v1alpha1.SchemaExtension{ID: "urn:contoso:hr", Attributes: []v1alpha1.SchemaAttribute{{Name: "badge", Type: "number"}}}),
+			`spec.schema.extensions[0].attributes[0].type: Unsupported value: "number": supported values: "string", "boolean", "decimal", "integer", "dateTime", "reference", "binary", "complex"`},
+		"a complex attribute without parts": {declaring(v1alpha1.SchemaExtension{ID: "urn:contoso:hr", Attributes: []v1alpha1.SchemaAttribute{{Name: "badge", Type: "complex"}}}),
+			"spec.schema.extensions[0].attributes[0]: Invalid value: subAttributes must be given when type is complex, and only then"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			refused(t, w.Create(t.Context(), w.tenant(named("refused"), test.change), client.DryRunAll), test.want)
 		})
 	}
+}
+
+func declaring(extensions ...v1alpha1.SchemaExtension) func(*v1alpha1.ProvisioningTenant) {
+	return func(p *v1alpha1.ProvisioningTenant) { p.Spec.Schema.Extensions = extensions }
+}
+
+// badge is the one attribute of a declared schema.
+var badge = []v1alpha1.SchemaAttribute{{Name: "badge"}}
+
+func TestTheOwnerIsToldOfASchemaThatContradictsWhatIsStored(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(declaring(v1alpha1.SchemaExtension{ID: "urn:contoso:hr:1.0:User", Name: "HR", Attributes: []v1alpha1.SchemaAttribute{
+		{Name: "badge", Type: "integer"}, {Name: "desk", Type: "complex", SubAttributes: []v1alpha1.SchemaSubAttribute{{Name: "value"}}},
+	}})))
+	w.until(tenant, ready)
+	report := func(refused ...v1alpha1.RefusedSchema) {
+		patch := client.MergeFrom(tenant.DeepCopy())
+		tenant.Status.Directory = &v1alpha1.DirectoryStatus{RefusedSchemas: refused}
+		if err := w.Status().Patch(t.Context(), tenant, patch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report(v1alpha1.RefusedSchema{ID: "urn:contoso:hr:1.0:User", Message: "attribute badge must stay of type string: values are stored"})
+	w.until(tenant, "Accepted=False/SchemaContradictsData", "Ready=False/SchemaContradictsData")
+	condition := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionAccepted)
+	if want := `spec.schema.extensions["urn:contoso:hr:1.0:User"]: attribute badge must stay of type string: values are stored.`; condition.Message != want {
+		t.Errorf("got:  %s\nwant: %s", condition.Message, want)
+	}
+	if tenant.Status.TenantURL == "" {
+		t.Error("the tenant lost its URL")
+	}
+	report()
+	w.until(tenant, ready)
 }
 
 func TestTheAPIServerRefusesUserDefaultsThatMakeNoSenseAndSaysWhatWould(t *testing.T) {
