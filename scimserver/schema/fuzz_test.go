@@ -18,6 +18,9 @@ func FuzzNormalize(f *testing.F) {
 		`{"userName":"a","urn:ietf:params:scim:schemas:extension:medius:2.0:User:customFieldText1":"1"}`,
 		`{"userName":"a","urn:example:device:1.0:User":{"seats":"4","weight":1.5e3,"bought":"2026-01-31T12:00:00","key":"AQI","tags":"x","place.floor":1,"ports":[{"value":"p","names":["a",""]}]}}`,
 		`{"USERNAME":[{"value":"a"}],"nickName":null,"addresses":[{"type":"work"}]}`,
+		`{"userName":"a","urn:example:device:1.0:User":{"seats":-0,"weight":1.00,"bought":"1999-12-31T23:59:59.5-11:30","key":"-_8"}}`,
+		`{"userName":"  İ\u212a\ud83e\uddd1 \u202e","emails":[{"value":"a","primary":true},{"value":"b","primary":"true"}],"name":{"displayName":""}}`,
+		`{"userName":"a","emails":[{"value":null,"type":"work","primary":false}],"photos":[null,"",{"value":"x"}],"active":[{"value":"True"}]}`,
 		`{"userName":1}`, `{"userName":"a"`, `[]`, `{"a":{"a":{"a":{}}}}`,
 	} {
 		f.Add([]byte(seed))
