@@ -91,6 +91,10 @@ func TestEveryErrorSaysWhatWouldBeRight(t *testing.T) {
 				{"PUT without userName", "PUT", "/Users/{anna}", `{"displayName": "` + private + `"}`, nil},
 				{"PUT of a name that is taken", "PUT", "/Users/{bob}", `{"userName": "taken-` + private + `"}`, nil},
 
+				{"a write for another version", "PUT", "/Users/{anna}", user(""), http.Header{"If-Match": {`W/"7"`}}},
+				{"a write for no version", "DELETE", "/Users/{anna}", "", http.Header{"If-None-Match": {"*"}}},
+				{"a version that is none", "DELETE", "/Users/{anna}", "", http.Header{"If-Match": {private}}},
+
 				{"PATCH without Operations", "PATCH", "/Users/{anna}", `{"op": "Replace"}`, nil},
 				{"Operations that are an object", "PATCH", "/Users/{anna}", `{"Operations": {"op": "Replace"}}`, nil},
 				{"an operation that is a string", "PATCH", "/Users/{anna}", patchBody(`"` + private + `"`), nil},

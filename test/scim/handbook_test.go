@@ -45,8 +45,9 @@ func TestTheHandbookGivesTheLimitsThatHold(t *testing.T) {
 		"nesting of JSON":   strconv.Itoa(schema.MaxDepth) + " levels",
 		"values of a multi-valued attribute other than `members`":         grouped(schema.MaxValues),
 		"operations of a PATCH, after those without path are taken apart": grouped(patch.MaxOperations),
-		"filter":         grouped(filter.MaxLength) + " bytes, " + grouped(filter.MaxTerms) + " comparisons, " + grouped(filter.MaxDepth) + " levels",
-		"page of a list": grouped(protocol.MaxCount) + " resources",
+		"filter":                              grouped(filter.MaxLength) + " bytes, " + grouped(filter.MaxTerms) + " comparisons, " + grouped(filter.MaxDepth) + " levels",
+		"page of a list":                      grouped(protocol.MaxCount) + " resources",
+		"requests that are worked on at once": grouped(protocol.MaxInFlight) + ", and 8 with a body above 64 KiB",
 	} {
 		if row := "\n| " + what + " | " + want + " |\n"; !strings.Contains(section, row) {
 			t.Errorf("the handbook lacks the row%s", row)
