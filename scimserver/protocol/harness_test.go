@@ -24,7 +24,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/protocol"
 	"github.com/tenantry/tenantry/scimserver/settings"
-	"github.com/tenantry/tenantry/scimserver/store/sqlite"
+	"github.com/tenantry/tenantry/scimserver/store"
 )
 
 const (
@@ -36,7 +36,7 @@ const (
 type fixture struct {
 	t         *testing.T
 	http      *httptest.Server
-	database  *sqlite.Store
+	database  store.Store
 	directory *directory.Directory
 	snapshot  *settings.Snapshot
 	registry  *prometheus.Registry
@@ -63,15 +63,7 @@ func newFixture(t *testing.T) *fixture {
 		},
 		Verifiers: token.Set{Verifiers: []token.Verifier{token.NewVerifier(f.token, token.RoleProvisioner, f.now)}},
 	}
-	database, err := sqlite.Open(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := database.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	database := openStore(t)
 	f.database = database
 	f.directory = directory.New(directory.Options{Store: database, Now: f.clock})
 	server := protocol.New(protocol.Options{

@@ -1,0 +1,59 @@
+package protocol_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/postgres"
+	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
+	"github.com/tenantry/tenantry/scimserver/store/sqlite"
+)
+
+// enginesVariable names the engines to test on, "sqlite" and "postgres", where it should not be both.
+const enginesVariable = "TENANTRY_TEST_ENGINES"
+
+// engine is the one that newFixture keeps its directory in just now.
+var engine = "sqlite"
+
+// TestMain runs every test of this package once on each engine: the protocol must not be able to tell them apart.
+func TestMain(m *testing.M) {
+	engines := []string{"sqlite", "postgres"}
+	if chosen := os.Getenv(enginesVariable); chosen != "" {
+		engines = strings.Split(chosen, ",")
+	}
+	failed := 0
+	for _, engine = range engines {
+		if _, err := testenv.URL(); err != nil && engine == "postgres" {
+			fmt.Printf("on postgres: %v\nOr leave it out with %s=sqlite\nFAIL\n", err, enginesVariable)
+			os.Exit(1)
+		}
+		fmt.Printf("=== on %s\n", engine)
+		failed = max(failed, m.Run())
+	}
+	os.Exit(failed)
+}
+
+// openStore opens a new directory in the engine, which is closed when the test has ended.
+func openStore(t testing.TB) store.Store {
+	t.Helper()
+	var database store.Store
+	var err error
+	if engine == "postgres" {
+		url := testenv.Schema(t)
+		database, err = postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return url, nil }})
+	} else {
+		database, err = sqlite.Open(t.Context(), t.TempDir())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := database.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return database
+}
