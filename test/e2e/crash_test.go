@@ -22,8 +22,10 @@ type ledger struct {
 }
 
 // Bad day: kill -9 while clients write. What was acknowledged is there afterwards, in whole.
-func TestKillNineLosesNoAcknowledgedChange(t *testing.T) {
-	c := newTenant(t)
+func TestKillNineLosesNoAcknowledgedChange(t *testing.T) { eachEngine(t, killNine) }
+
+func killNine(t *testing.T, c *tenant) {
+	t.Helper()
 	p := c.start()
 	group := p.mustSend("POST", "/Groups", `{"displayName":"All"}`, 201)["id"].(string)
 	l := &ledger{titles: map[string]string{}, members: map[string]bool{}, unsure: map[string]bool{}}

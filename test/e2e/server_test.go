@@ -18,6 +18,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
 )
 
 const manifest = `apiVersion: provisioning.tenantry.dev/v1alpha1
@@ -71,6 +72,21 @@ type tenant struct {
 	manifests string
 	data      string
 	token     string
+	flags     []string
+}
+
+// eachEngine runs a test on a new tenant in SQLite, and on one in PostgreSQL.
+func eachEngine(t *testing.T, test func(t *testing.T, c *tenant)) {
+	t.Run("SQLite", func(t *testing.T) { test(t, newTenant(t)) })
+	t.Run("PostgreSQL", func(t *testing.T) {
+		c := newTenant(t)
+		file := filepath.Join(t.TempDir(), "url")
+		if err := os.WriteFile(file, []byte(testenv.Schema(t)+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c.flags = []string{"--database-url-file", file}
+		test(t, c)
+	})
 }
 
 func newTenant(t *testing.T) *tenant {
@@ -122,7 +138,8 @@ func (c *tenant) start() *process {
 		c.t.Fatal(err)
 	}
 	p := &process{t: c.t, token: c.token, done: make(chan struct{}), log: &safeBuffer{}}
-	p.cmd = exec.Command(path, "--manifests", c.manifests, "--data", c.data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	flags := []string{"--manifests", c.manifests, "--data", c.data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}
+	p.cmd = exec.Command(path, append(flags, c.flags...)...)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		c.t.Fatal(err)
