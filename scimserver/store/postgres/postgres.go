@@ -85,6 +85,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		return nil
 	}
 	if err := s.migrate(ctx); err != nil {
+		s.pool.Reset() // after a fail-over, new connections reach the one that takes writes
 		return fmt.Errorf("bring the database to this version's schema: %w", translate(ctx, err))
 	}
 	s.migrated.Store(true)
