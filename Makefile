@@ -44,7 +44,7 @@ generate: ## Write generated code, CRDs, RBAC and the API reference
 
 .PHONY: test-unit
 test-unit: ## The tests that need no cluster binaries; starts a PostgreSQL
-	hack/postgres/run go test -race -timeout 10m $(TESTFLAGS) $$(go list -test -f '{{.ImportPath}} {{.Deps}}' $(PACKAGES) | \
+	hack/postgres/run go test -race -timeout 20m $(TESTFLAGS) $$(go list -test -f '{{.ImportPath}} {{.Deps}}' $(PACKAGES) | \
 		grep '\.test ' | grep -v controller-runtime/pkg/envtest | sed 's/\.test .*//')
 
 .PHONY: test

@@ -180,14 +180,17 @@ func TestACrashOfTheDatabaseLosesNothingAndIsRecoveredFrom(t *testing.T) {
 	}
 }
 
-func TestBackendsThatAreEndedAreNotNoticedByClients(t *testing.T) {
-	s := open(t, testenv.Schema(t))
+func TestConnectionsThatWereEndedAreNotNoticedByClients(t *testing.T) {
+	const name = "ended by a test"
+	s := open(t, testenv.Schema(t)+"&application_name="+url.QueryEscape(name))
 	group := newGroup(t, s)
 	acknowledged := map[int]bool{}
-	for n := 1; n <= 60; n++ {
-		if n%10 == 0 {
-			testenv.Execute(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'scimserver' AND state = 'idle'"+
-				" AND query LIKE '%COMMIT%'")
+	for n := 1; n <= 40; n++ {
+		if n%5 == 0 {
+			testenv.Execute(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '"+name+"'")
+		}
+		if n%10 == 5 {
+			must(s.Get(context.Background(), store.Group, group))(t)
 		}
 		must(0, arrive(s, group, n))(t)
 		acknowledged[n] = true

@@ -5,16 +5,17 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
 // viewing is a read-only transaction at REPEATABLE READ.
-type viewing struct{ tx pgx.Tx }
+type viewing struct{ conn *pgxpool.Conn }
 
 func (v viewing) query(ctx context.Context, sql string, args []any) (pgx.Rows, func(), error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
-	rows, err := v.tx.Query(ctx, sql, args...)
+	rows, err := v.conn.Query(ctx, sql, args...)
 	if err != nil {
 		cancel()
 		return nil, nil, err
@@ -44,22 +45,35 @@ func (s *Store) View(ctx context.Context, read func(r store.Reader) error) error
 	if err := s.numberAll(ctx); err != nil {
 		return fmt.Errorf("begin a view: %w", err)
 	}
-	conn, err := s.acquire(ctx)
+	var conn *pgxpool.Conn
+	err = s.retry(ctx, func(ctx context.Context) (err error) {
+		conn, err = s.beginView(ctx)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("begin a view: %w", err)
 	}
 	defer conn.Release()
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
-	if err != nil {
-		return fmt.Errorf("begin a view: %w", translate(ctx, err))
-	}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
 		defer cancel()
-		_ = tx.Rollback(ctx)
+		_, _ = conn.Exec(ctx, "ROLLBACK") // should it fail, the connection is not used again
 	}()
-	if _, err := tx.Exec(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
-		return fmt.Errorf("begin a view: %w", translate(ctx, err))
+	return read(&reader{on: viewing{conn}, few: few})
+}
+
+func (s *Store) beginView(ctx context.Context) (*pgxpool.Conn, error) {
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return read(&reader{on: viewing{tx}, few: few})
+	for _, statement := range []string{
+		"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SET LOCAL idle_in_transaction_session_timeout = 0",
+	} {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			conn.Release()
+			return nil, translate(ctx, err)
+		}
+	}
+	return conn, nil
 }

@@ -1,0 +1,138 @@
+package postgres_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
+	"github.com/tenantry/tenantry/scimserver/store/storetest"
+)
+
+// proxy stands between a store and the database, and can lose what one says to the other.
+type proxy struct {
+	listener   net.Listener
+	target     string
+	deafClient atomic.Bool // what the database says is lost
+	deafServer atomic.Bool // what the store says is lost
+
+	mu    sync.Mutex
+	conns []net.Conn
+	wg    sync.WaitGroup
+}
+
+// newProxy returns a proxy and the connection URL that leads through it.
+func newProxy(t *testing.T, address string) (*proxy, string) {
+	t.Helper()
+	through := must(url.Parse(address))(t)
+	p := &proxy{listener: must(net.Listen("tcp", "127.0.0.1:0"))(t), target: through.Host}
+	through.Host = p.listener.Addr().String()
+	p.wg.Go(func() {
+		for {
+			client, err := p.listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", p.target)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			p.mu.Lock()
+			p.conns = append(p.conns, client, server)
+			p.mu.Unlock()
+			p.wg.Go(func() { p.carry(server, client, &p.deafServer) })
+			p.wg.Go(func() { p.carry(client, server, &p.deafClient) })
+		}
+	})
+	t.Cleanup(func() {
+		p.listener.Close()
+		p.cut()
+		p.wg.Wait()
+	})
+	return p, through.String()
+}
+
+func (p *proxy) carry(to io.WriteCloser, from io.Reader, deaf *atomic.Bool) {
+	defer to.Close()
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if err != nil {
+			return
+		}
+		if deaf.Load() {
+			continue
+		}
+		if _, err := to.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// cut ends every connection and carries the next ones faithfully.
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.Close()
+	}
+	p.conns = nil
+	p.deafClient.Store(false)
+	p.deafServer.Store(false)
+}
+
+func TestTheOutcomeOfACommitWhoseAnswerWasLostIsFoundOut(t *testing.T) {
+	ctx := context.Background()
+	for name, c := range map[string]struct {
+		lose func(p *proxy, lose bool)
+		runs int
+	}{
+		"the answer is lost": {func(p *proxy, lose bool) { p.deafClient.Store(lose) }, 1},
+		"the commit is lost": {func(p *proxy, lose bool) { p.deafServer.Store(lose) }, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := testenv.Schema(t)
+			direct := open(t, address)
+			p, through := newProxy(t, address)
+			s := open(t, through)
+			group := newGroup(t, direct)
+			must(0, arrive(s, group, 1))(t) // has every statement prepared
+			runs := 0
+			done := make(chan error, 1)
+			losing := make(chan struct{})
+			go func() {
+				done <- s.Update(ctx, func(tx store.Tx) error {
+					r := storetest.BenchUser(2)
+					if err := tx.Insert(ctx, r); err != nil {
+						return err
+					}
+					if _, err := tx.AddMembers(ctx, group, []store.Member{{ID: r.ID, Kind: store.User}}); err != nil {
+						return err
+					}
+					if runs++; runs == 1 {
+						c.lose(p, true)
+						close(losing)
+					}
+					return tx.Append(ctx, storetest.BenchEntry(r))
+				})
+			}()
+			<-losing
+			if c.runs == 1 { // the database has committed
+				for len(must(direct.Log(ctx, 0, 10))(t)) < 2 && !t.Failed() {
+				}
+			}
+			p.cut()
+			must(0, <-done)(t)
+			if runs != c.runs {
+				t.Errorf("the update ran %d times, want %d", runs, c.runs)
+			}
+			checkArrived(t, s, group, map[int]bool{1: true, 2: true}, nil)
+		})
+	}
+}
