@@ -19,6 +19,8 @@ type ledger struct {
 	titles  map[string]string // user id → last acknowledged title
 	members map[string]bool   // acknowledged members of the group
 	unsure  map[string]bool   // users whose last request got no answer
+	left    int               // acknowledgements until the server is killed
+	enough  chan struct{}     // closed when there are none left
 }
 
 // Bad day: kill -9 while clients write. What was acknowledged is there afterwards, in whole.
@@ -32,14 +34,20 @@ func killNine(t *testing.T, c *tenant) {
 	const rounds, writers = 6, 8
 	for round := range rounds {
 		var wg sync.WaitGroup
+		// The moment is random on purpose: each round cuts the writers off somewhere else.
+		l.left, l.enough = 40+rand.IntN(60), make(chan struct{})
 		for w := range writers {
 			wg.Go(func() { l.write(p, group, fmt.Sprintf("r%d-w%d", round, w)) })
 		}
-		// The moment is random on purpose: each round cuts the writers off somewhere else.
-		cut := time.NewTimer(time.Duration(100+rand.IntN(400)) * time.Millisecond)
-		<-cut.C
+		gone := make(chan struct{})
+		go func() { wg.Wait(); close(gone) }()
+		select {
+		case <-l.enough:
+		case <-gone:
+			t.Fatalf("the writers were refused:\n%s", p.log)
+		}
 		p.kill()
-		wg.Wait()
+		<-gone
 		p = c.start()
 		l.check(t, p, group)
 	}
@@ -85,6 +93,9 @@ func (l *ledger) note(change func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	change()
+	if l.left--; l.left == 0 {
+		close(l.enough)
+	}
 }
 
 func idOf(data []byte) string {
