@@ -42,20 +42,6 @@ func engines() map[string]func(*testing.T) (store.Store, error) {
 			address := testenv.Schema(t)
 			return postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return address, nil }})
 		},
-		"PostgreSQL": func(t *testing.T) store.Store {
-			t.Helper()
-			url := testenv.Schema(t)
-			database, err := postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return url, nil }})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := database.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-			return database
-		},
 	}
 }
 
