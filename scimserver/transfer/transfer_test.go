@@ -86,7 +86,7 @@ func fill(t testing.TB, s store.Store, seed uint64) {
 			Spec: v1alpha1.UserDefaultsSpec{
 				Filter: `title eq "` + name + `"`, Apply: apply, Companies: []string{"A"}, Roles: []string{"r"}, Locale: "sv-SE",
 			},
-		}, v1alpha1.Catalog{Companies: []string{"A"}, Roles: []string{"r"}})
+		}, v1alpha1.Catalog{Companies: []string{"A"}, Roles: []string{"r"}}, schema.User())
 		if err != nil {
 			t.Fatal(err)
 		}
