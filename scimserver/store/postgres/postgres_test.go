@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/postgres"
@@ -27,6 +28,18 @@ func open(t testing.TB, url string) *postgres.Store {
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, testenv.Schema(t)) })
+}
+
+func TestAnUpdateIsTriedThirteenTimesInAboutTwoSeconds(t *testing.T) {
+	t.Parallel()
+	backoff, tries, waited := postgres.Again(), 1, time.Duration(0)
+	backoff.Jitter = 0
+	for ; backoff.Steps > 1; tries++ {
+		waited += backoff.Step()
+	}
+	if tries != 13 || waited < 900*time.Millisecond || 2*waited > 2*time.Second {
+		t.Errorf("tried %d times in %s to %s", tries, waited, 2*waited)
+	}
 }
 
 func TestFiltersFindTheSameInEveryWay(t *testing.T) {

@@ -13,9 +13,9 @@ import (
 )
 
 // again is when and how often something is tried again that met another transaction or lost its connection: 13 times within
-// about two seconds.
+// about two seconds. It has no Cap, at which a backoff gives up whatever Steps it has left.
 func again() wait.Backoff {
-	return wait.Backoff{Duration: 2 * time.Millisecond, Factor: 2, Jitter: 1, Cap: 250 * time.Millisecond, Steps: 13}
+	return wait.Backoff{Duration: 2 * time.Millisecond, Factor: 1.6, Jitter: 1, Steps: 13}
 }
 
 // Update implements store.Store.
@@ -129,7 +129,7 @@ func (s *Store) outcome(ctx context.Context, entry []byte, loss error) error {
 	defer cancel()
 	asking := wait.Backoff{Duration: 10 * time.Millisecond, Factor: 2, Jitter: 1, Cap: time.Second, Steps: 100}
 	happened := false
-	err := wait.ExponentialBackoffWithContext(ctx, asking, func(ctx context.Context) (bool, error) {
+	err := asking.DelayFunc().Until(ctx, true, true, func(ctx context.Context) (bool, error) {
 		s.pool.Reset()
 		tx, err := s.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 		if err != nil {
