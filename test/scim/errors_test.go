@@ -139,6 +139,18 @@ func TestEveryErrorSaysWhatWouldBeRight(t *testing.T) {
 				{"members compared otherwise than by eq", "GET", `/Groups?filter=members.value sw "` + private + `"`, "", nil},
 				{"a startIndex that is no number", "GET", "/Users?startIndex=" + private, "", nil},
 				{"a count that is no number", "GET", "/Users?count=1.5", "", nil},
+				{"a cursor that nobody was given", "GET", "/Users?cursor=" + private, "", nil},
+				{"a page of nothing by cursor", "GET", "/Users?cursor&count=0", "", nil},
+				{"an order that there is not", "GET", "/Users?sortBy=userName&sortOrder=" + private, "", nil},
+				{"an order by what nobody knows", "GET", "/Users?sortBy=shoeSize", "", nil},
+				{"an order by a whole name", "GET", "/Users?sortBy=name", "", nil},
+				{"an order by what is never returned", "GET", "/Users?sortBy=password", "", nil},
+				{"an order by memberships", "GET", "/Users?sortBy=groups", "", nil},
+				{"a search of another schema", "POST", "/.search", patchBody(""), nil},
+				{"a search with a number for a filter", "POST", "/.search", `{"filter": 1}`, nil},
+				{"a search with a text for a count", "POST", "/Users/.search", `{"count": "` + private + `"}`, nil},
+				{"a search with an object for names", "POST", "/Groups/.search", `{"attributes": {"` + private + `": 1}}`, nil},
+				{"a search for what neither users nor groups have", "POST", "/.search", `{"filter": "shoeSize pr"}`, nil},
 				{"a chosen attribute with half a bracket", "GET", `/Users/{anna}?attributes=emails[type eq "` + private, "", nil},
 			} {
 				got := s.send(t, c.method, transcript.Encode(values.Fill(c.target)), values.Fill(c.body), c.header)
