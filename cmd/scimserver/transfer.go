@@ -64,7 +64,7 @@ func restore(ctx context.Context, args []string, in io.Reader, report io.Writer)
 	}
 	defer func() { err = errors.Join(err, database.Close()) }()
 	users := directory.New(directory.Options{Store: database, Now: time.Now})
-	counts, err := transfer.Import(ctx, database, users.Restore, in)
+	counts, err := transfer.Import(ctx, database, users, in)
 	if err != nil {
 		return err
 	}

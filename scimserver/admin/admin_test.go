@@ -352,7 +352,7 @@ func TestTheExportIsWhatImportTakes(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := directory.New(directory.Options{Store: to, Now: f.clock.Now})
-		counts, err := transfer.Import(t.Context(), to, d.Restore, bytes.NewReader([]byte(file)))
+		counts, err := transfer.Import(t.Context(), to, d, bytes.NewReader([]byte(file)))
 		if err != nil || counts.Users != 1 || (counts.Entries == 1) != (query != "") {
 			t.Errorf("%s: %+v, %v", query, counts, err)
 		}

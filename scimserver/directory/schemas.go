@@ -13,11 +13,8 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-// schemasKey is under which the store keeps which schemas were declared, so that a declaration can be held against the
-// one that stored values were written by, also after a restart.
-const schemasKey = "schemas"
-
-// declarations are the extension schemas that a directory knows.
+// declarations are the extension schemas that a directory knows. The store keeps them, so that a declaration can be held
+// against the one that stored values were written by, also after a restart.
 type declarations struct {
 	// Declared are those in force.
 	Declared []v1alpha1.SchemaExtension `json:"declared,omitempty"`
@@ -30,15 +27,13 @@ type declarations struct {
 // in force, and Status tells why. The error is the store's, and then nothing has changed. It must not be called
 // by several goroutines at a time.
 func (d *Directory) SetSchemas(ctx context.Context, declared []v1alpha1.SchemaExtension) error {
-	kept, err := d.store.Meta(ctx, schemasKey)
+	kept, err := d.store.Meta(ctx, store.MetaSchemas)
 	if err != nil {
 		return fmt.Errorf("read which schemas were declared: %w", err)
 	}
-	var known declarations
-	if kept != "" {
-		if err := json.Unmarshal([]byte(kept), &known); err != nil {
-			return fmt.Errorf("read which schemas were declared: %w", err)
-		}
+	known, err := parseDeclarations(kept)
+	if err != nil {
+		return err
 	}
 	next, refused, err := d.decide(ctx, known, declared)
 	if err != nil {
@@ -49,17 +44,43 @@ func (d *Directory) SetSchemas(ctx context.Context, declared []v1alpha1.SchemaEx
 		return fmt.Errorf("encode the declared schemas: %w", err)
 	}
 	if string(encoded) != kept && (kept != "" || len(next.Declared) > 0) {
-		if err := d.store.Update(ctx, func(tx store.Tx) error { return tx.SetMeta(ctx, schemasKey, string(encoded)) }); err != nil {
+		if err := d.store.Update(ctx, func(tx store.Tx) error { return tx.SetMeta(ctx, store.MetaSchemas, string(encoded)) }); err != nil {
 			return fmt.Errorf("remember which schemas are declared: %w", err)
 		}
 	}
-	of := func(kind v1alpha1.ExtendedResourceType) []*schema.Schema {
-		return append(definitions(next.Declared, kind, false), definitions(next.Former, kind, true)...)
-	}
-	d.types.Store(&types{
-		users: schema.User(of(v1alpha1.ExtendedUser)...), groups: schema.Group(of(v1alpha1.ExtendedGroup)...), refused: refused,
-	})
+	current := next.types()
+	current.refused = refused
+	d.types.Store(current)
 	return nil
+}
+
+// Recall puts the schemas in force that an export kept, the text of store.MetaSchemas, so that Restore knows them.
+func (d *Directory) Recall(kept string) error {
+	known, err := parseDeclarations(kept)
+	if err != nil {
+		return err
+	}
+	d.types.Store(known.types())
+	return nil
+}
+
+func parseDeclarations(kept string) (declarations, error) {
+	var known declarations
+	if kept == "" {
+		return known, nil
+	}
+	if err := json.Unmarshal([]byte(kept), &known); err != nil {
+		return declarations{}, fmt.Errorf("read which schemas were declared: %w", err)
+	}
+	return known, nil
+}
+
+// types are the resource types with these schemas.
+func (d declarations) types() *types {
+	of := func(kind v1alpha1.ExtendedResourceType) []*schema.Schema {
+		return append(definitions(d.Declared, kind, false), definitions(d.Former, kind, true)...)
+	}
+	return &types{users: schema.User(of(v1alpha1.ExtendedUser)...), groups: schema.Group(of(v1alpha1.ExtendedGroup)...)}
 }
 
 // Refused says why declarations are not followed, by the ids of their schemas.

@@ -115,6 +115,10 @@ func ParseTimeKey(key string) (time.Time, bool) {
 
 const timeKey = "2006-01-02T15:04:05.000000000Z"
 
+// MetaSchemas is the key of Meta under which a directory keeps its declared schemas. They belong to its content: stored
+// values are of these definitions.
+const MetaSchemas = "schemas"
+
 // Start is the After of a walk's first step.
 const Start = "0"
 

@@ -51,7 +51,11 @@ type exporter struct {
 }
 
 func (e *exporter) export(ctx context.Context, r store.Reader, o Options) error {
-	if err := e.lines.Encode(line{Header: &header{Format}}); err != nil {
+	schemas, err := r.Meta(ctx, store.MetaSchemas)
+	if err != nil {
+		return err
+	}
+	if err := e.lines.Encode(line{Header: &header{Format, schemas}}); err != nil {
 		return err
 	}
 	for _, kind := range []store.Kind{store.User, store.Group} {

@@ -26,10 +26,18 @@ var (
 	ErrDamaged = errors.New("this is no whole export")
 )
 
+// Restorer knows what a directory's records owe to their documents; *directory.Directory is one.
+type Restorer interface {
+	// Recall takes the declared schemas, as store.MetaSchemas has them, "" for none. It comes first.
+	Recall(schemas string) error
+	// Restore fills a record in.
+	Restore(record *store.Record) error
+}
+
 // Import reads what Export wrote into an empty directory, in one transaction: whatever goes wrong, and whenever the
-// process ends, all of it is there or nothing. The function restore fills in what a record owes to its document. Where the
-// engine has to begin the transaction again, from must be an io.Seeker.
-func Import(ctx context.Context, to store.Store, restore func(*store.Record) error, from io.Reader) (Counts, error) {
+// process ends, all of it is there or nothing. Where the engine has to begin the transaction again, from must be an
+// io.Seeker.
+func Import(ctx context.Context, to store.Store, restorer Restorer, from io.Reader) (Counts, error) {
 	begun := false
 	var counts Counts
 	err := to.Update(ctx, func(tx store.Tx) error {
@@ -39,7 +47,7 @@ func Import(ctx context.Context, to store.Store, restore func(*store.Record) err
 			}
 		}
 		begun = true
-		i := importer{ctx: ctx, tx: tx, restore: restore, sum: sha256.New()}
+		i := importer{ctx: ctx, tx: tx, restorer: restorer, sum: sha256.New()}
 		err := i.run(from)
 		counts = i.counts
 		return err
@@ -74,9 +82,9 @@ const (
 )
 
 type importer struct {
-	ctx     context.Context //nolint:containedctx // it lives as long as the call
-	tx      store.Tx
-	restore func(*store.Record) error
+	ctx      context.Context //nolint:containedctx // it lives as long as the call
+	tx       store.Tx
+	restorer Restorer
 
 	number   int
 	section  section
@@ -133,7 +141,7 @@ func (i *importer) line(data []byte) error {
 		if l.Header.Format != Format {
 			return fmt.Errorf("it has format %d, and this program reads %d", l.Header.Format, Format)
 		}
-		return nil
+		return i.schemas(l.Header.Schemas)
 	case l.User != nil:
 		i.counts.Users++
 		return i.resource(users, store.User, l.User)
@@ -150,6 +158,17 @@ func (i *importer) line(data []byte) error {
 }
 
 // parse reads a line that has exactly one of the fields.
+// schemas brings back the declared schemas.
+func (i *importer) schemas(kept string) error {
+	if err := i.restorer.Recall(kept); err != nil {
+		return damaged("%w", err)
+	}
+	if kept == "" {
+		return nil
+	}
+	return i.tx.SetMeta(i.ctx, store.MetaSchemas, kept)
+}
+
 func parse(data []byte) (line, error) {
 	var l line
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -207,7 +226,7 @@ func (i *importer) resource(s section, kind store.Kind, r *resource) error {
 		Kind: kind, ID: r.ID, Version: r.Version, Created: r.Created.UTC(), Modified: r.Modified.UTC(),
 		Defaults: r.Defaults, Matched: r.Matched, Document: r.Document, Overlay: r.Overlay,
 	}
-	if err := i.restore(&record); err != nil {
+	if err := i.restorer.Restore(&record); err != nil {
 		return damaged("%s %s: %w", kind, r.ID, err)
 	}
 	if err := i.tx.Insert(i.ctx, &record); err != nil {

@@ -36,6 +36,8 @@ type line struct {
 
 type header struct {
 	Format int `json:"format"`
+	// Schemas are the declared schemas as store.MetaSchemas has them, which stored values are of.
+	Schemas string `json:"schemas,omitempty"`
 }
 
 // resource is a store.Record without what follows from its document.

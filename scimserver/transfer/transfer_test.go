@@ -45,7 +45,7 @@ func child(folder string) error {
 	if err != nil {
 		return err
 	}
-	_, err = transfer.Import(context.Background(), s, of(s).Restore, os.Stdin)
+	_, err = transfer.Import(context.Background(), s, of(s), os.Stdin)
 	return errors.Join(err, s.Close())
 }
 
@@ -147,7 +147,7 @@ func TestWhatWasImportedIsExportedAsTheSameBytes(t *testing.T) {
 		for _, o := range []transfer.Options{{Log: true}, {}} {
 			file := exported(t, from, o)
 			to := open(t, t.TempDir())
-			counts, err := transfer.Import(t.Context(), to, of(to).Restore, bytes.NewReader(file))
+			counts, err := transfer.Import(t.Context(), to, of(to), bytes.NewReader(file))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -200,7 +200,7 @@ func sameAnswers(t *testing.T, a, b store.Store) {
 func TestTheLogGoesOnAfterAnImport(t *testing.T) {
 	from, to := open(t, t.TempDir()), open(t, t.TempDir())
 	fill(t, from, 1)
-	if _, err := transfer.Import(t.Context(), to, of(to).Restore, bytes.NewReader(exported(t, from, transfer.Options{Log: true}))); err != nil {
+	if _, err := transfer.Import(t.Context(), to, of(to), bytes.NewReader(exported(t, from, transfer.Options{Log: true}))); err != nil {
 		t.Fatal(err)
 	}
 	before, err := to.Log(t.Context(), 0, 10_000)
@@ -262,17 +262,17 @@ func TestAFileThatIsNoWholeExportIsRefusedAndLeavesNothing(t *testing.T) {
 		"a line without end":           {lines[0] + `{"user":"` + strings.Repeat("x", 33<<20), "line 2: this is no whole export: it has more than 33554432 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := transfer.Import(t.Context(), into, of(into).Restore, strings.NewReader(c.file))
+			_, err := transfer.Import(t.Context(), into, of(into), strings.NewReader(c.file))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %s", err, c.want)
 			}
 			empty(t, into)
 		})
 	}
-	if _, err := transfer.Import(t.Context(), into, of(into).Restore, strings.NewReader(whole)); err != nil {
+	if _, err := transfer.Import(t.Context(), into, of(into), strings.NewReader(whole)); err != nil {
 		t.Errorf("after all that, the whole file: %v", err)
 	}
-	if _, err := transfer.Import(t.Context(), into, of(into).Restore, strings.NewReader(whole)); !errors.Is(err, transfer.ErrNotEmpty) {
+	if _, err := transfer.Import(t.Context(), into, of(into), strings.NewReader(whole)); !errors.Is(err, transfer.ErrNotEmpty) {
 		t.Errorf("a second time: %v", err)
 	}
 }
@@ -312,12 +312,12 @@ func TestAnImportThatTheEngineBeginsAgainReadsItsFileAgain(t *testing.T) {
 	from, to := open(t, t.TempDir()), open(t, t.TempDir())
 	fill(t, from, 1)
 	file := exported(t, from, transfer.Options{})
-	_, err := transfer.Import(t.Context(), restarted{to}, of(to).Restore, io.MultiReader(bytes.NewReader(file)))
+	_, err := transfer.Import(t.Context(), restarted{to}, of(to), io.MultiReader(bytes.NewReader(file)))
 	if err == nil || !strings.Contains(err.Error(), "needs a file that can be read twice") {
 		t.Errorf("from a pipe: %v", err)
 	}
 	empty(t, to)
-	if _, err := transfer.Import(t.Context(), restarted{to}, of(to).Restore, bytes.NewReader(file)); err != nil {
+	if _, err := transfer.Import(t.Context(), restarted{to}, of(to), bytes.NewReader(file)); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(file, exported(t, to, transfer.Options{})) {
@@ -366,7 +366,7 @@ func TestAnImportThatIsKilledLeavesAnEmptyDirectory(t *testing.T) {
 		}
 	}
 	s := open(t, folder)
-	if _, err := transfer.Import(t.Context(), s, of(s).Restore, bytes.NewReader(file)); err != nil {
+	if _, err := transfer.Import(t.Context(), s, of(s), bytes.NewReader(file)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -389,7 +389,7 @@ func FuzzImport(f *testing.F) {
 	}
 	into := open(f, f.TempDir())
 	f.Fuzz(func(t *testing.T, file string) {
-		counts, err := transfer.Import(t.Context(), undone{into}, of(into).Restore, strings.NewReader(file))
+		counts, err := transfer.Import(t.Context(), undone{into}, of(into), strings.NewReader(file))
 		if err != nil && counts != (transfer.Counts{}) {
 			t.Errorf("%+v were imported in spite of %v", counts, err)
 		}
@@ -412,4 +412,37 @@ func (u undone) Update(ctx context.Context, change func(tx store.Tx) error) erro
 		return nil
 	}
 	return err
+}
+
+func TestDeclaredSchemasAreExportedWithTheirValues(t *testing.T) {
+	from := open(t, t.TempDir())
+	d := of(from)
+	declared := []v1alpha1.SchemaExtension{{ID: "urn:contoso:hr", Attributes: []v1alpha1.SchemaAttribute{{Name: "badge"}}}}
+	declare := func(d *directory.Directory, extensions []v1alpha1.SchemaExtension) {
+		t.Helper()
+		if err := d.SetSchemas(t.Context(), extensions); err != nil {
+			t.Fatal(err)
+		}
+	}
+	declare(d, declared)
+	if _, err := d.Create(t.Context(), directory.Caller{}, store.User, schema.Object{
+		"userName": "anna", "urn:contoso:hr": schema.Object{"badge": "B-1"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	declare(d, nil) // what is out of sight comes along too
+	to := open(t, t.TempDir())
+	if _, err := transfer.Import(t.Context(), to, of(to), bytes.NewReader(exported(t, from, transfer.Options{}))); err != nil {
+		t.Fatal(err)
+	}
+	into := of(to)
+	declare(into, []v1alpha1.SchemaExtension{{ID: "urn:contoso:hr", Attributes: []v1alpha1.SchemaAttribute{{Name: "badge", Type: "integer"}}}})
+	if len(into.Refused()) != 1 {
+		t.Error("after the import nobody remembers of which type the stored values are")
+	}
+	declare(into, declared)
+	list, err := into.List(t.Context(), store.User, directory.Query{Filter: `urn:contoso:hr:badge eq "b-1"`, Limit: 1})
+	if err != nil || list.Total != 1 {
+		t.Errorf("found %d, %v", list.Total, err)
+	}
 }
