@@ -5,6 +5,9 @@ const (
 	// BasePath is where the SCIM endpoints of a tenant begin; a Tenant URL is https://, the host and this.
 	BasePath = "/scim/v2"
 
+	// TokenPath is where the OAuth 2.0 token endpoint of a tenant is, beside its SCIM endpoints.
+	TokenPath = "/oauth2/token"
+
 	// ServerPort is the TCP port on which the SCIM server serves clients.
 	ServerPort = 8080
 	// AdminPort is the TCP port on which it serves health, readiness and metrics.
@@ -25,6 +28,14 @@ const (
 	CredentialsTokenKey = "token"
 	// CredentialsTenantURLKey is its key for the Tenant URL.
 	CredentialsTenantURLKey = "tenantURL"
+	// CredentialsClientIDKey is its key for the client ID of the tenant's OAuth client.
+	CredentialsClientIDKey = "clientID"
+	// CredentialsClientSecretKey is its key for the client's secret.
+	CredentialsClientSecretKey = "clientSecret"
+	// CredentialsTokenURLKey is its key for the URL of the token endpoint.
+	CredentialsTokenURLKey = "tokenURL"
+	// CredentialsReaderPrefix begins its keys for the tokens of readers; the reader's name follows.
+	CredentialsReaderPrefix = "reader."
 
 	// VerifierSuffix is added to a tenant's name to name the Secret with the hashes that the server checks against.
 	VerifierSuffix = "-verifier"

@@ -7,6 +7,8 @@ import (
 )
 
 // ProvisioningTenantSpec says what one provisioning tenant should be.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.entra) || !has(self.authentication) || !(has(self.authentication.workloadIdentity) || has(self.authentication.entraToken) || has(self.authentication.userToken))",message="entra must be specified where authentication has workloadIdentity, entraToken or userToken: its login authority signs those tokens"
 type ProvisioningTenantSpec struct {
 	// displayName is the customer's name as people write it. It is shown, never matched on.
 	// Default: the resource's name.
@@ -195,19 +197,6 @@ type Catalog struct {
 	// +kubebuilder:validation:items:MaxLength=256
 	Roles []string `json:"roles,omitempty"`
 }
-
-// Authentication says how clients prove who they are.
-type Authentication struct {
-	// secretToken is the Secret Token that an administrator pastes into Microsoft Entra ID. It is generated once, when
-	// the tenant is made, and stays valid for the tenant's life.
-	//
-	// +optional
-	// +kubebuilder:default={}
-	SecretToken *SecretToken `json:"secretToken,omitempty"`
-}
-
-// SecretToken is a generated bearer token. It has no settings.
-type SecretToken struct{}
 
 // Exposure says how a tenant's SCIM server is reached.
 //

@@ -33,6 +33,7 @@ type options struct {
 	manifests           string
 	tenant, namespace   string
 	tenantUID           string
+	entraAuthority      string
 	logFormat           string
 	logLevel            slog.Level
 }
@@ -56,6 +57,8 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.tenant, "tenant", "", "`name` of the ProvisioningTenant to serve; with --manifests it may be left out where there is only one")
 	flags.StringVar(&o.tenantUID, "tenant-uid", "",
 		"`UID` of the ProvisioningTenant, so that what an earlier one of the same name left in the data folder is not used")
+	flags.StringVar(&o.entraAuthority, "entra-authority", "",
+		"base `URL` of a login authority whose tokens are accepted, in place of those of Microsoft's clouds")
 	flags.StringVar(&o.namespace, "namespace", "", "`namespace` of the ProvisioningTenant; with --manifests every namespace is looked at by default")
 	flags.StringVar(&o.logFormat, "log-format", "json", "`format` of the log on standard error: json or text")
 	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "`level` of the log: debug, info, warn or error; debug has a line for each request")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -74,7 +75,9 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	users := directory.New(directory.Options{Store: database, Now: time.Now})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	callers := auth.New(auth.Options{Now: time.Now})
+	callers := auth.New(auth.Options{
+		Now: time.Now, Random: rand.Reader, Keys: database, Transport: &publicTransport{}, LoginAuthority: o.entraAuthority,
+	})
 	scim := protocol.New(protocol.Options{
 		Directory: users, Settings: followed.Current, Auth: callers, Log: log, Metrics: registry, Now: time.Now,
 	})

@@ -1,23 +1,50 @@
-// Package auth tells who is calling.
+// Package auth tells who is calling: by a secret token, by an access token that this tenant's token endpoint sold, or by a
+// token that Microsoft Entra ID signed.
 package auth
 
 import (
+	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/scimserver/settings"
+	"github.com/tenantry/tenantry/scimserver/store"
 )
+
+const (
+	// RoleUser is that of a person whom Entra vouches for: they may read what is stored of themselves.
+	RoleUser token.Role = "user"
+
+	// maxToken is the greatest length of a credential in bytes. Entra's tokens with many claims stay far below.
+	maxToken = 16 << 10
+	// leeway is how far the clock of whoever signed a token may be off.
+	leeway = time.Minute
+)
+
+// Refusal is the error for a credential that is not good. Its text says what to do and never repeats the credential.
+type Refusal struct{ Reason string }
+
+func (r *Refusal) Error() string { return r.Reason }
+
+func refusal(reason string) error { return &Refusal{reason} }
 
 var (
 	// ErrNoCredential says that the request carries no bearer token.
-	ErrNoCredential = errors.New("the request has no bearer token: send the tenant's Secret Token in the header Authorization: Bearer")
+	ErrNoCredential = refusal("the request has no bearer token: send the tenant's Secret Token in the header Authorization: Bearer")
 	// ErrRejected says that the bearer token is none of this tenant's.
-	ErrRejected = errors.New("the bearer token is not valid for this tenant: paste the tenant's current Secret Token")
+	ErrRejected = refusal("the bearer token is not valid for this tenant: paste the tenant's current Secret Token")
 	// ErrExpired says that the bearer token was one of this tenant's.
-	ErrExpired = errors.New("the bearer token has expired: paste the tenant's current Secret Token")
+	ErrExpired = refusal("the bearer token has expired: paste the tenant's current Secret Token")
+	// ErrAuthorityUnavailable says that nobody can tell for now whether a token of Entra's is good.
+	ErrAuthorityUnavailable = errors.New("the signing keys of the tenant's login authority cannot be fetched")
 )
 
 // Identity is who is calling.
@@ -26,31 +53,61 @@ type Identity struct {
 	Client string
 	// Role says what the caller may do.
 	Role token.Role
+	// User is the person who is calling, where the role is RoleUser.
+	User *User
+}
+
+// Keys keeps the key that signs access tokens; a store.Store does.
+type Keys interface {
+	Meta(ctx context.Context, key string) (string, error)
+	Update(ctx context.Context, change func(tx store.Tx) error) error
 }
 
 // Options are what an Authenticator is made of.
 type Options struct {
 	// Now is the clock.
 	Now func() time.Time
+	// Random is crypto/rand.Reader.
+	Random io.Reader
+	// Keys is the tenant's store.
+	Keys Keys
+	// Transport reaches the login authority.
+	Transport http.RoundTripper
+	// LoginAuthority is the base URL of a login authority that stands in for Microsoft's, as issuer and as source of
+	// signing keys. Empty for Microsoft's.
+	LoginAuthority string
 }
 
-// Authenticator checks the credentials of requests.
+// Authenticator checks the credentials of requests and sells access tokens. Its methods may be called from any number
+// of goroutines.
 type Authenticator struct {
-	now func() time.Time
+	now       func() time.Time
+	random    io.Reader
+	keys      Keys
+	key       atomic.Pointer[[]byte]
+	authority authority
 }
 
 // New returns an Authenticator.
 func New(o Options) *Authenticator {
-	return &Authenticator{now: o.Now}
+	return &Authenticator{
+		now: o.Now, random: o.Random, keys: o.Keys,
+		authority: authority{override: strings.TrimSuffix(o.LoginAuthority, "/"), transport: o.Transport, now: o.Now},
+	}
 }
 
 // Authenticate returns who sent the request by the settings in force, so that a rotated token counts at once. The error
-// is ErrNoCredential, ErrRejected or ErrExpired (RFC 6750 section 2.1).
+// is a *Refusal, ErrAuthorityUnavailable, or the store's (RFC 6750 section 2.1).
 func (a *Authenticator) Authenticate(r *http.Request, current *settings.Snapshot) (Identity, error) {
 	scheme, credential, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	credential = strings.TrimSpace(credential)
-	if !strings.EqualFold(scheme, "Bearer") || credential == "" {
+	switch {
+	case !strings.EqualFold(scheme, "Bearer") || credential == "":
 		return Identity{}, ErrNoCredential
+	case len(credential) > maxToken:
+		return Identity{}, ErrRejected
+	case strings.Count(credential, ".") == 2:
+		return a.signed(r.Context(), credential, current)
 	}
 	verifier, ok := current.Verifiers.Find(credential)
 	if !ok {
@@ -60,4 +117,17 @@ func (a *Authenticator) Authenticate(r *http.Request, current *settings.Snapshot
 		return Identity{}, ErrExpired
 	}
 	return Identity{Client: verifier.ID, Role: verifier.Role}, nil
+}
+
+// signed looks at a JSON Web Token. Which key can have signed it follows from its algorithm and from nothing else that it
+// says: ours are HS256 and Entra's RS256. A token that claims HS256 is never checked against a public key.
+func (a *Authenticator) signed(ctx context.Context, credential string, current *settings.Snapshot) (Identity, error) {
+	if ours, err := jwt.ParseSigned(credential, []jose.SignatureAlgorithm{jose.HS256}); err == nil {
+		return a.accessToken(ctx, ours, current)
+	}
+	theirs, err := jwt.ParseSigned(credential, []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil {
+		return Identity{}, ErrRejected
+	}
+	return a.entraToken(ctx, theirs, current)
 }

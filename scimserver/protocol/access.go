@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/go-logr/logr"
+
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/scimserver/auth"
 )
@@ -22,6 +24,8 @@ type access int
 const (
 	accessRead access = iota + 1
 	accessWrite
+	// accessSelf is what an endpoint has that is about its caller.
+	accessSelf
 )
 
 // reads makes an endpoint that changes nothing, whatever the method of the request.
@@ -30,13 +34,18 @@ func reads(serve func(*request) error) endpoint { return endpoint{accessRead, se
 // writes makes an endpoint that changes the directory.
 func writes(serve func(*request) error) endpoint { return endpoint{accessWrite, serve} }
 
+// self makes an endpoint that is about its caller.
+func self(serve func(*request) error) endpoint { return endpoint{accessSelf, serve} }
+
 // permits tells whether a role may call an endpoint. A role that this server does not know may do nothing.
 func permits(role token.Role, needed access) bool {
 	switch role {
 	case token.RoleProvisioner:
-		return needed == accessRead || needed == accessWrite
+		return needed == accessRead || needed == accessWrite || needed == accessSelf
 	case token.RoleReader:
-		return needed == accessRead
+		return needed == accessRead || needed == accessSelf
+	case auth.RoleUser:
+		return needed == accessSelf
 	default:
 		return false
 	}
@@ -47,22 +56,36 @@ func authorize(w http.ResponseWriter, tenant string, caller auth.Identity, to en
 	if permits(caller.Role, to.access) {
 		return nil
 	}
-	detail := "this credential is a reader's and may not change the directory: use the tenant's Secret Token"
-	if caller.Role != token.RoleReader {
-		detail = "this credential gives no access to this endpoint"
+	detail := "this credential gives no access to this endpoint"
+	switch caller.Role {
+	case token.RoleReader:
+		detail = "this credential is a reader's and may not change the directory: use the tenant's Secret Token"
+	case auth.RoleUser:
+		detail = "a user's token gives access to /Me only"
 	}
 	challenge(w, tenant, "insufficient_scope", detail)
 	return &Error{Status: http.StatusForbidden, Detail: detail}
 }
 
-// unauthenticated is the answer to a request that nobody can be held to have sent.
-func unauthenticated(w http.ResponseWriter, tenant string, err error) error {
-	code := "invalid_token"
-	if errors.Is(err, auth.ErrNoCredential) {
-		code = "" // RFC 6750 section 3.1: who sent no credential is told no error
+// unauthenticated finds the answer to a request of which it is not known who sent it.
+func unauthenticated(w http.ResponseWriter, tenant string, err error, log logr.Logger) error {
+	var refused *auth.Refusal
+	switch {
+	case errors.As(err, &refused):
+		log.V(1).Info("request refused", "reason", refused.Reason)
+		code := "invalid_token"
+		if errors.Is(err, auth.ErrNoCredential) {
+			code = "" // RFC 6750 section 3.1: who sent no credential is told no error
+		}
+		challenge(w, tenant, code, refused.Reason)
+		return &Error{Status: http.StatusUnauthorized, Detail: refused.Reason}
+	case errors.Is(err, auth.ErrAuthorityUnavailable):
+		// A 401 would make Entra quarantine the job for what is no fault of its token.
+		log.Error(err, "a token cannot be checked: see that this server may reach the login authority")
+		return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: auth.ErrAuthorityUnavailable.Error()}
+	default:
+		return err
 	}
-	challenge(w, tenant, code, err.Error())
-	return &Error{Status: http.StatusUnauthorized, Detail: err.Error()}
 }
 
 // challenge says how to authenticate (RFC 6750 section 3).

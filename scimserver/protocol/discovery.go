@@ -34,12 +34,8 @@ func (s *Server) serviceProviderConfig(r *request) error {
 			"cursor": true, "index": true, "defaultPaginationMethod": "index",
 			"defaultPageSize": DefaultCount, "maxPageSize": MaxCount, "cursorTimeout": int(CursorTimeout.Seconds()),
 		},
-		"authenticationSchemes": []any{schema.Object{
-			"type": "oauthbearertoken", "name": "Secret Token", "primary": true,
-			"description": "The tenant's Secret Token as a bearer token (RFC 6750)",
-			"specUri":     "https://www.rfc-editor.org/rfc/rfc6750",
-		}},
-		"meta": schema.Object{"resourceType": "ServiceProviderConfig", "location": r.base + "/ServiceProviderConfig"},
+		"authenticationSchemes": authenticationSchemes(r.settings.Tenant.Spec.Authentication),
+		"meta":                  schema.Object{"resourceType": "ServiceProviderConfig", "location": r.base + "/ServiceProviderConfig"},
 	})
 	return nil
 }

@@ -2,6 +2,7 @@ package protocol_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -21,6 +22,7 @@ import (
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/auth"
+	"github.com/tenantry/tenantry/scimserver/auth/authtest"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/protocol"
 	"github.com/tenantry/tenantry/scimserver/settings"
@@ -40,6 +42,7 @@ type fixture struct {
 	directory *directory.Directory
 	snapshot  *settings.Snapshot
 	registry  *prometheus.Registry
+	issuer    *authtest.Issuer // the tenant's login authority
 	token     string
 	ids       map[string]string // placeholder → id that the server gave
 
@@ -50,7 +53,7 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{t: t, ids: map[string]string{}, registry: prometheus.NewRegistry()}
+	f := &fixture{t: t, ids: map[string]string{}, registry: prometheus.NewRegistry(), issuer: authtest.New(t)}
 	f.now, _ = time.Parse(time.RFC3339, started)
 	f.token, _ = token.New(strings.NewReader(strings.Repeat("contoso's token ", 2)))
 	f.snapshot = &settings.Snapshot{
@@ -68,7 +71,9 @@ func newFixture(t *testing.T) *fixture {
 	f.directory = directory.New(directory.Options{Store: database, Now: f.clock})
 	server := protocol.New(protocol.Options{
 		Directory: f.directory, Settings: func() *settings.Snapshot { return f.snapshot },
-		Auth: auth.New(auth.Options{Now: f.clock}),
+		Auth: auth.New(auth.Options{
+			Now: f.clock, Random: rand.Reader, Keys: database, Transport: f.issuer.Transport(), LoginAuthority: f.issuer.URL(),
+		}),
 		Log: funcr.New(func(_, line string) {
 			f.mu.Lock()
 			defer f.mu.Unlock()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/throttle"
@@ -25,7 +26,9 @@ type request struct {
 	out      http.ResponseWriter
 	settings *settings.Snapshot
 	caller   directory.Caller
-	base     string
+	// user is the person who is calling, nil for a service.
+	user *auth.User
+	base string
 
 	limits     *limits
 	holdsLarge bool // one of the places for large bodies
@@ -45,9 +48,17 @@ func (r *request) body() ([]byte, error) {
 	return r.read()
 }
 
-// instrument turns an endpoint table into a handler: request id, authentication, errors in SCIM's form, metrics, and
-// the promise that no panic leaves a request.
+// instrument turns an endpoint table into a handler: authentication, and errors in SCIM's form.
 func (s *Server) instrument(route string, methods map[string]endpoint) http.Handler {
+	return s.observed(route, func(w http.ResponseWriter, r *http.Request, id string, log logr.Logger) {
+		if err := s.serve(w, r, methods, id, log); err != nil {
+			writeError(w, s.describe(err, log), id)
+		}
+	})
+}
+
+// observed gives a handler what every request has: an id, metrics, and the promise that no panic leaves it.
+func (s *Server) observed(route string, handle func(http.ResponseWriter, *http.Request, string, logr.Logger)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.now()
 		out := &recorder{ResponseWriter: w, status: http.StatusOK}
@@ -68,9 +79,7 @@ func (s *Server) instrument(route string, methods map[string]endpoint) http.Hand
 			s.metrics.observe(route, r.Method, out.status, s.now().Sub(start))
 			log.V(1).Info("request", "status", out.status, "duration", s.now().Sub(start).String())
 		}()
-		if err := s.serve(out, r, methods, id, log); err != nil {
-			writeError(out, s.describe(err, log), id)
-		}
+		handle(out, r, id, log)
 	})
 }
 
@@ -81,11 +90,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 	}
 	identity, err := s.auth.Authenticate(r, current)
 	if err != nil {
-		log.V(1).Info("request refused", "reason", err.Error())
 		if limited := s.limits.admit(current, throttle.Stranger, s.now()); limited != nil {
 			return limited
 		}
-		return unauthenticated(w, current.Tenant.Name, err)
+		return unauthenticated(w, current.Tenant.Name, err, log)
 	}
 	s.activity.seen(s.now())
 	if err := s.limits.admit(current, identity.Client, s.now()); err != nil {
@@ -118,7 +126,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 	}
 	answered := &request{
 		http: r, out: w, settings: current, base: base(current, r), limits: s.limits,
-		caller: directory.Caller{Client: identity.Client, RequestID: id},
+		caller: directory.Caller{Client: identity.Client, RequestID: id}, user: identity.User,
 	}
 	defer answered.done()
 	return handle.serve(answered)

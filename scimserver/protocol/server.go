@@ -68,7 +68,7 @@ func New(o Options) *Server {
 // LastRequest is when a client last sent an authenticated request; the zero time if none did since the start.
 func (s *Server) LastRequest() time.Time { return s.activity.last() }
 
-// Handler serves everything below the base path.
+// Handler serves everything below the base path, and the token endpoint.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	route := func(pattern string, methods map[string]endpoint) {
@@ -97,6 +97,11 @@ func (s *Server) Handler() http.Handler {
 			http.MethodDelete: change(kind, directory.OperationDelete, s.delete),
 		})
 	}
+	route("/Me", map[string]endpoint{
+		http.MethodGet: self(s.on(store.User, s.me)), http.MethodPost: self(notOffered), http.MethodPut: self(notOffered),
+		http.MethodPatch: self(notOffered), http.MethodDelete: self(notOffered),
+	})
+	mux.Handle(v1alpha1.TokenPath, s.observed(v1alpha1.TokenPath, s.sellToken))
 	mux.Handle("/", s.instrument("other", nil))
 	return normalised(mux)
 }

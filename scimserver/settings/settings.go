@@ -6,7 +6,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -33,6 +35,26 @@ func (s *Snapshot) BaseURL() string {
 	default:
 		return ""
 	}
+}
+
+// TokenURL returns the URL of the tenant's OAuth 2.0 token endpoint, and "" where BaseURL is empty.
+func (s *Snapshot) TokenURL() string {
+	base := s.BaseURL()
+	if base == "" {
+		return ""
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(base, "/"), v1alpha1.BasePath) + v1alpha1.TokenPath
+}
+
+// defaultAccessTokenLifetime is what spec.authentication.oauth.accessTokenLifetime is where it says nothing.
+const defaultAccessTokenLifetime = time.Hour
+
+// AccessTokenLifetime is how long an access token is valid.
+func (s *Snapshot) AccessTokenLifetime() time.Duration {
+	if oauth := s.Tenant.Spec.Authentication.OAuth; oauth != nil && oauth.AccessTokenLifetime != nil {
+		return oauth.AccessTokenLifetime.Duration
+	}
+	return defaultAccessTokenLifetime
 }
 
 // UsersEnabled tells whether clients may provision users.

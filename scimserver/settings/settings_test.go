@@ -1,6 +1,7 @@
 package settings_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 
@@ -22,6 +23,10 @@ func TestTheBaseIsThePublishedURLElseThatOfTheHost(t *testing.T) {
 		}}
 		if got := s.BaseURL(); got != test.want {
 			t.Errorf("%+v: %s", test, got)
+		}
+		wantToken := strings.Replace(test.want, "/scim/v2", "/oauth2/token", 1)
+		if got := s.TokenURL(); got != wantToken {
+			t.Errorf("%+v: the token endpoint is %s, want %s", test, got, wantToken)
 		}
 	}
 }

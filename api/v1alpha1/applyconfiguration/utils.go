@@ -32,6 +32,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DirectoryStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Entra"):
 		return &apiv1alpha1.EntraApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EntraToken"):
+		return &apiv1alpha1.EntraTokenApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Exposure"):
 		return &apiv1alpha1.ExposureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExposureTLS"):
@@ -40,6 +42,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.IngressExposureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Limits"):
 		return &apiv1alpha1.LimitsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OAuth"):
+		return &apiv1alpha1.OAuthApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Provisioning"):
 		return &apiv1alpha1.ProvisioningApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenant"):
@@ -48,6 +52,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ProvisioningTenantSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenantStatus"):
 		return &apiv1alpha1.ProvisioningTenantStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Reader"):
+		return &apiv1alpha1.ReaderApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RefusedSchema"):
 		return &apiv1alpha1.RefusedSchemaApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Retention"):
@@ -74,6 +80,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.UserDefaultsSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("UserDefaultsStatus"):
 		return &apiv1alpha1.UserDefaultsStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("UserToken"):
+		return &apiv1alpha1.UserTokenApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WorkloadIdentity"):
+		return &apiv1alpha1.WorkloadIdentityApplyConfiguration{}
 
 	}
 	return nil

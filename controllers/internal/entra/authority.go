@@ -51,26 +51,12 @@ type Authority struct {
 	Override string
 }
 
-// Host is the login authority of the cloud, and whether the cloud is known.
-func Host(cloud v1alpha1.EntraCloud) (string, bool) {
-	switch cloud {
-	case v1alpha1.EntraCloudPublic, "":
-		return "login.microsoftonline.com", true
-	case v1alpha1.EntraCloudUSGovernment:
-		return "login.microsoftonline.us", true
-	case v1alpha1.EntraCloudChina:
-		return "login.partner.microsoftonline.cn", true
-	default:
-		return "", false
-	}
-}
-
 // Ask returns Exists, NotFound or Unreachable; with the last of them the error says why.
 func (a Authority) Ask(ctx context.Context, tenant Tenant) (Answer, error) {
 	base := strings.TrimSuffix(a.Override, "/")
 	if base == "" {
-		host, ok := Host(tenant.Cloud)
-		if !ok {
+		host := tenant.Cloud.LoginHost()
+		if host == "" {
 			return Unreachable, fmt.Errorf("no login authority is known for cloud %q", tenant.Cloud)
 		}
 		base = "https://" + host

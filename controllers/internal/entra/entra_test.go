@@ -67,11 +67,11 @@ func TestEveryCloudHasALoginAuthority(t *testing.T) {
 		v1alpha1.EntraCloudPublic: "login.microsoftonline.com", v1alpha1.EntraCloudUSGovernment: "login.microsoftonline.us",
 		v1alpha1.EntraCloudChina: "login.partner.microsoftonline.cn",
 	} {
-		if got, ok := Host(cloud); got != want || !ok {
+		if got := cloud.LoginHost(); got != want {
 			t.Errorf("%s: got %s", cloud, got)
 		}
 	}
-	if _, ok := Host("Mars"); ok {
+	if v1alpha1.EntraCloud("Mars").LoginHost() != "" {
 		t.Error("a cloud that nobody knows has a login authority")
 	}
 }

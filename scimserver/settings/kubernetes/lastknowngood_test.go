@@ -7,8 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/settings"
 )
@@ -153,5 +156,38 @@ func TestAFileThatCannotBeUsedIsReportedAndReplaced(t *testing.T) {
 			wait(t, source, "from the API", anySnapshot)
 			until(t, "the file is whole", func() bool { _, err := decode([]byte(fileContent(t, dir))); return err == nil })
 		})
+	}
+}
+
+func TestTheLastKnownGoodSettingsHaveEveryWayIn(t *testing.T) {
+	t.Parallel()
+	reader, secret := token.Verifier{ID: "reader-payroll", Role: token.RoleReader, SHA256: strings.Repeat("ab", 32)}, token.Verifier{
+		ID: "client-1", Role: token.RoleProvisioner, ClientID: "contoso", SHA256: strings.Repeat("cd", 32), NotAfter: time.Unix(1800000000, 0).UTC(),
+	}
+	want := &settings.Snapshot{
+		Tenant: tenant(func(t *v1alpha1.ProvisioningTenant) {
+			t.Spec.Authentication = v1alpha1.Authentication{
+				OAuth:            &v1alpha1.OAuth{AccessTokenLifetime: &metav1.Duration{Duration: 90 * time.Minute}},
+				WorkloadIdentity: &v1alpha1.WorkloadIdentity{Audiences: []string{"a"}, Subjects: []string{"s"}},
+				EntraToken:       &v1alpha1.EntraToken{Audiences: []string{"b"}, Applications: []string{"c"}},
+				UserToken:        &v1alpha1.UserToken{Audiences: []string{"d"}},
+				Readers:          []v1alpha1.Reader{{Name: "payroll"}},
+			}
+		}),
+		Verifiers: token.Set{Verifiers: []token.Verifier{reader, secret}},
+	}
+	encoded, err := encode(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := decode(encoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.Tenant.Spec.Authentication, got.Tenant.Spec.Authentication); diff != "" {
+		t.Errorf("authentication (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want.Verifiers, got.Verifiers); diff != "" {
+		t.Errorf("verifiers (-want +got):\n%s", diff)
 	}
 }

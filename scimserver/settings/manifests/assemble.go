@@ -24,7 +24,7 @@ type objects struct {
 	places []document
 }
 
-// snapshot makes a snapshot of the files, and says in a few words where its token comes from.
+// snapshot makes a snapshot of the files, and says in a few words where its credentials come from.
 func (s *Source) snapshot(files folder) (snapshot *settings.Snapshot, from string, err error) {
 	defer func() {
 		if err != nil {

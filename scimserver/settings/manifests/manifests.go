@@ -111,7 +111,7 @@ func (s *Source) load(files folder) error {
 	}
 	s.latest.Publish(snapshot)
 	s.options.Log.Info("Settings taken from manifests", "folder", s.options.Dir, "namespace", snapshot.Tenant.Namespace,
-		"tenant", snapshot.Tenant.Name, "userDefaults", len(snapshot.Defaults), "baseURL", snapshot.BaseURL(), "secretToken", from)
+		"tenant", snapshot.Tenant.Name, "userDefaults", len(snapshot.Defaults), "baseURL", snapshot.BaseURL(), "credentials", from)
 	return nil
 }
 

@@ -28,6 +28,14 @@ func setTenantDefaults(t *v1alpha1.ProvisioningTenant) {
 	if spec.Authentication.SecretToken == nil {
 		spec.Authentication.SecretToken = &v1alpha1.SecretToken{}
 	}
+	if entraToken := spec.Authentication.EntraToken; entraToken != nil {
+		if entraToken.Audiences == nil {
+			entraToken.Audiences = []string{"8adf8e6e-67b2-4cf2-a259-e3dc5476c621"}
+		}
+		if entraToken.Applications == nil {
+			entraToken.Applications = []string{"00000014-0000-0000-c000-000000000000"}
+		}
+	}
 	spec.Exposure.Type = cmp.Or(spec.Exposure.Type, v1alpha1.ExposureIngress)
 	spec.Storage.Type = cmp.Or(spec.Storage.Type, v1alpha1.StorageSQLite)
 	if spec.Storage.SQLite.Size.IsZero() {
@@ -57,6 +65,15 @@ func validateTenant(t *v1alpha1.ProvisioningTenant) field.ErrorList {
 		list = append(list, field.Invalid(spec.Child("retention", "provisioningLog"), kept.String(),
 			"must be a duration from 1h to 87600h, such as 720h or 36h30m"))
 	}
+	if t.Spec.Entra != nil {
+		entra := spec.Child("entra")
+		list = append(list, required(entra.Child("tenantID"), t.Spec.Entra.TenantID, 64)...)
+		list = append(list, match(entra.Child("tenantID"), t.Spec.Entra.TenantID, `^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`,
+			"must be a GUID such as 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11, the directory (tenant) ID in the Microsoft Entra admin center")...)
+		list = append(list, oneOf(entra.Child("cloud"), t.Spec.Entra.Cloud,
+			v1alpha1.EntraCloudPublic, v1alpha1.EntraCloudUSGovernment, v1alpha1.EntraCloudChina)...)
+	}
+	list = append(list, validateAuthentication(spec, t.Spec)...)
 	list = append(list, set(spec.Child("catalog", "companies"), t.Spec.Catalog.Companies, 1000)...)
 	list = append(list, set(spec.Child("catalog", "roles"), t.Spec.Catalog.Roles, 1000)...)
 	list = append(list, between(spec.Child("limits", "requestsPerSecond"), *t.Spec.Limits.RequestsPerSecond, 1, 100000)...)

@@ -89,6 +89,8 @@ func TestDefaultsAreThoseOfTheCRD(t *testing.T) {
 			tenantManifest("contoso", "{limits: {requestsPerSecond: 50}}"),
 			tenantManifest("contoso", "{schema: {extensions: [{id: urn:contoso:hr, attributes: [{name: a, type: complex, subAttributes: [{name: value}]}, {name: b}]}]}}"),
 			tenantManifest("contoso", "{storage: {sqlite: {size: 2Gi}}, deletionPolicy: Delete, provisioning: {groups: Disabled}, retention: {provisioningLog: 36h30m0s}}"),
+			tenantManifest("contoso", "{entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11}, authentication: {entraToken: {}, oauth: {}, readers: [{name: payroll}]}}"),
+			tenantManifest("contoso", "{entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11}, authentication: {entraToken: {audiences: [a], applications: [b]}, oauth: {accessTokenLifetime: 1h30m0s}}}"),
 		},
 		"userdefaults": {
 			defaultsManifest("{tenantRef: {name: contoso}, companies: [A]}"),
@@ -137,6 +139,9 @@ func TestWhatAServerReadsIsRefusedOrTakenAsTheAPIServerDoes(t *testing.T) {
 	ours := func(rest string) string {
 		return defaultsManifest("{tenantRef: {name: contoso}, companies: [A]" + rest + "}")
 	}
+	authentication := func(rest string) string {
+		return tenantManifest("contoso", "{entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11}, authentication: {"+rest+"}}")
+	}
 	attribute := func(path string) string { return ours(", attributes: [{path: '" + path + "', value: a}]") }
 	for resource, manifests := range map[string][]string{
 		"provisioningtenants": {
@@ -169,6 +174,43 @@ func TestWhatAServerReadsIsRefusedOrTakenAsTheAPIServerDoes(t *testing.T) {
 			tenantManifest("contoso", "{limits: {requestsPerSecond: 100001}}"),
 			tenantManifest("contoso", "{limits: {burst: 0}}"),
 			tenantManifest("contoso", "{limits: {burst: 100001}}"),
+			tenantManifest("contoso", "{entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11, cloud: China}}"),
+			tenantManifest("contoso", "{entra: {tenantID: contoso.onmicrosoft.com}}"),
+			tenantManifest("contoso", "{entra: {}}"),
+			tenantManifest("contoso", "{entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11, cloud: Mars}}"),
+			authentication("oauth: {}"),
+			authentication("oauth: {accessTokenLifetime: 1h}"),
+			authentication("oauth: {accessTokenLifetime: 90m}"),
+			authentication("oauth: {accessTokenLifetime: 6h0m0s}"),
+			authentication("oauth: {accessTokenLifetime: 1.5h}"),
+			authentication("oauth: {accessTokenLifetime: 59m}"),
+			authentication("oauth: {accessTokenLifetime: 6h1s}"),
+			authentication("oauth: {accessTokenLifetime: -2h}"),
+			authentication("workloadIdentity: {audiences: [a], subjects: [b]}"),
+			authentication("workloadIdentity: {audiences: [a]}"),
+			authentication("workloadIdentity: {audiences: [], subjects: [b]}"),
+			authentication("workloadIdentity: {audiences: [a, a], subjects: [b]}"),
+			authentication("workloadIdentity: {audiences: [''], subjects: [b]}"),
+			authentication("workloadIdentity: {audiences: [" + long(257) + "], subjects: [b]}"),
+			authentication("workloadIdentity: {audiences: [1,2,3,4,5,6,7,8,9,a,b,c,d,e,f,g,h], subjects: [b]}"),
+			authentication("entraToken: {}"),
+			authentication("entraToken: {audiences: []}"),
+			authentication("entraToken: {applications: []}"),
+			authentication("entraToken: {applications: [a]}"),
+			authentication("userToken: {audiences: [a]}"),
+			authentication("userToken: {}"),
+			tenantManifest("contoso", "{authentication: {workloadIdentity: {audiences: [a], subjects: [b]}}}"),
+			tenantManifest("contoso", "{authentication: {entraToken: {}}}"),
+			tenantManifest("contoso", "{authentication: {userToken: {audiences: [a]}}}"),
+			tenantManifest("contoso", "{authentication: {oauth: {}, readers: [{name: payroll}]}}"),
+			authentication("readers: [{name: payroll}, {name: 2nd-app}]"),
+			authentication("readers: [{name: payroll}, {name: payroll}]"),
+			authentication("readers: [{name: Payroll}]"),
+			authentication("readers: [{name: pay.roll}]"),
+			authentication("readers: [{name: pay-}]"),
+			authentication("readers: [{name: ''}]"),
+			authentication("readers: [{name: " + long(63) + "}]"),
+			authentication("readers: [{name: " + long(64) + "}]"),
 		},
 		"userdefaults": {
 			ours(""),

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,8 +18,49 @@ import (
 	"github.com/tenantry/tenantry/scimserver/settings/internal/durable"
 )
 
-// verifiers returns what the tenant's verifier Secret holds, else the verifier of the token in its credentials Secret,
-// else that of the token in the data folder, where one is created if there is none; and where it was found.
+// Credential is one that a tenant has.
+type Credential struct {
+	// What it is, in words.
+	What string
+	// File is the name of the file in the data folder that holds it, where the manifests do not.
+	File string
+
+	// key is that of the credentials Secret.
+	key      string
+	verifier func(plaintext string, issuedAt time.Time) token.Verifier
+}
+
+// Credentials lists those of a tenant: its Secret Token first, which it always has.
+func Credentials(tenant *v1alpha1.ProvisioningTenant) []Credential {
+	all := []Credential{{
+		What: "Secret Token", File: tenant.Name + ".token", key: v1alpha1.CredentialsTokenKey,
+		verifier: func(plaintext string, issuedAt time.Time) token.Verifier {
+			return token.NewVerifier(plaintext, token.RoleProvisioner, issuedAt)
+		},
+	}}
+	if tenant.Spec.Authentication.OAuth != nil {
+		all = append(all, Credential{
+			What: "Client secret of client ID " + tenant.Name, File: tenant.Name + ".client-secret", key: v1alpha1.CredentialsClientSecretKey,
+			verifier: func(plaintext string, issuedAt time.Time) token.Verifier {
+				return token.NewClient(plaintext, tenant.Name, issuedAt)
+			},
+		})
+	}
+	for _, reader := range tenant.Spec.Authentication.Readers {
+		all = append(all, Credential{
+			What: "Token of reader " + reader.Name, File: tenant.Name + ".reader-" + reader.Name + ".token",
+			key: v1alpha1.CredentialsReaderPrefix + reader.Name,
+			verifier: func(plaintext string, issuedAt time.Time) token.Verifier {
+				return token.NewReader(plaintext, reader.Name, issuedAt)
+			},
+		})
+	}
+	return all
+}
+
+// verifiers returns what the tenant's verifier Secret holds. Where there is none it returns the verifiers of the tenant's
+// credentials: those in its credentials Secret, and of the others those in the data folder, where they are created if
+// they are not there. It tells where they were found too.
 func verifiers(secrets []document, tenant *v1alpha1.ProvisioningTenant, dataDir string) (token.Set, string, error) {
 	secret, d, err := secretOf(secrets, tenant, v1alpha1.VerifierSuffix)
 	if err != nil {
@@ -35,14 +77,31 @@ func verifiers(secrets []document, tenant *v1alpha1.ProvisioningTenant, dataDir 
 	if err != nil {
 		return token.Set{}, "", err
 	}
-	if secret != nil {
-		set, err := setOf(value(secret, v1alpha1.CredentialsTokenKey), time.Time{})
+	var set token.Set
+	var places []string
+	for _, credential := range Credentials(tenant) {
+		verifier, place, err := credential.find(secret, d, dataDir)
 		if err != nil {
-			return token.Set{}, "", d.failure(fmt.Errorf("key %s: %w; leave the Secret out and a token is created", v1alpha1.CredentialsTokenKey, err))
+			return token.Set{}, "", err
 		}
-		return set, d.place, nil
+		set.Verifiers = append(set.Verifiers, verifier)
+		if !slices.Contains(places, place) {
+			places = append(places, place)
+		}
 	}
-	return tokenFile(filepath.Join(dataDir, tenant.Name+".token"))
+	return set, strings.Join(places, ", "), nil
+}
+
+// find returns the verifier of the credential, and where it was found. A credentials Secret has at least the Secret Token.
+func (c Credential) find(secret *corev1.Secret, d document, dataDir string) (token.Verifier, string, error) {
+	if secret == nil || c.key != v1alpha1.CredentialsTokenKey && value(secret, c.key) == nil {
+		return c.file(filepath.Join(dataDir, c.File))
+	}
+	plaintext, err := checked(value(secret, c.key))
+	if err != nil {
+		return token.Verifier{}, "", d.failure(fmt.Errorf("key %s: %w; leave the Secret out and a token is created", c.key, err))
+	}
+	return c.verifier(plaintext, time.Time{}), d.place, nil
 }
 
 // value returns the value of a Secret's key; like the API server, stringData goes before data.
@@ -53,8 +112,8 @@ func value(secret *corev1.Secret, key string) []byte {
 	return secret.Data[key]
 }
 
-// tokenFile returns the verifier of the token in the file at path, and makes the file where it does not exist.
-func tokenFile(path string) (token.Set, string, error) {
+// file returns the verifier of what is in the file at path, and makes the file where it does not exist.
+func (c Credential) file(path string) (token.Verifier, string, error) {
 	if absolute, err := filepath.Abs(path); err == nil {
 		path = absolute
 	}
@@ -67,24 +126,20 @@ func tokenFile(path string) (token.Set, string, error) {
 		}
 	}
 	if err != nil {
-		return token.Set{}, "", fmt.Errorf("the token of the tenant: %w", err)
+		return token.Verifier{}, "", fmt.Errorf("the token of the tenant: %w", err)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return token.Set{}, "", fmt.Errorf("the token of the tenant: %w", err)
+		return token.Verifier{}, "", fmt.Errorf("the token of the tenant: %w", err)
 	}
-	set, err := setOf(data, info.ModTime())
+	plaintext, err := checked(data)
 	if err != nil {
-		return token.Set{}, "", fmt.Errorf("%s: %w; delete the file and a token is created", path, err)
+		return token.Verifier{}, "", fmt.Errorf("%s: %w; delete the file and a token is created", path, err)
 	}
-	return set, path, nil
+	return c.verifier(plaintext, info.ModTime()), path, nil
 }
 
-// setOf returns the set that lets in one token and nothing else.
-func setOf(data []byte, issuedAt time.Time) (token.Set, error) {
-	secretToken := strings.TrimSpace(string(data))
-	if err := token.Check(secretToken); err != nil {
-		return token.Set{}, err
-	}
-	return token.Set{Verifiers: []token.Verifier{token.NewVerifier(secretToken, token.RoleProvisioner, issuedAt)}}, nil
+func checked(data []byte) (string, error) {
+	plaintext := strings.TrimSpace(string(data))
+	return plaintext, token.Check(plaintext)
 }

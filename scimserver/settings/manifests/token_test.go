@@ -116,3 +116,84 @@ func TestATokenThatIsNoneIsRefusedAndNeverShown(t *testing.T) {
 		})
 	}
 }
+
+const contosoWithMore = `
+apiVersion: provisioning.tenantry.dev/v1alpha1
+kind: ProvisioningTenant
+metadata: {name: contoso, namespace: customers}
+spec: {authentication: {oauth: {}, readers: [{name: payroll}, {name: audit}]}}
+`
+
+func TestReadersAndTheOAuthClientGetCredentialsOfTheirOwn(t *testing.T) {
+	log := &log{}
+	o := options(t, map[string]string{"a.yaml": contosoWithMore}, func(o *Options) { o.Log = log.logger() })
+	s, err := load(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Verifiers.Verifiers) != 4 {
+		t.Fatalf("verifiers %+v", s.Verifiers)
+	}
+	read := func(name string) string {
+		t.Helper()
+		path := filepath.Join(o.DataDir, name)
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Fatalf("%v %v", info, err)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plaintext := strings.TrimSpace(string(data)); log.count(path) != 1 || log.count(plaintext) != 0 {
+			t.Errorf("the log must have %s and not what is in it", path)
+		}
+		return strings.TrimSpace(string(data))
+	}
+	for file, want := range map[string]token.Verifier{
+		"contoso.token":                {Role: token.RoleProvisioner},
+		"contoso.reader-payroll.token": {Role: token.RoleReader, ID: "reader-payroll"},
+		"contoso.reader-audit.token":   {Role: token.RoleReader, ID: "reader-audit"},
+	} {
+		if v, ok := s.Verifiers.Find(read(file)); !ok || v.Role != want.Role || want.ID != "" && v.ID != want.ID {
+			t.Errorf("%s: %+v", file, v)
+		}
+	}
+	if _, ok := s.Verifiers.FindClient("contoso", read("contoso.client-secret")); !ok {
+		t.Error("the client secret is not that of client contoso")
+	}
+	payroll := read("contoso.reader-payroll.token")
+	write(t, o.Dir, map[string]string{"a.yaml": contoso})
+	if s, err = load(o); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := s.Verifiers.Find(payroll); ok || len(s.Verifiers.Verifiers) != 1 {
+		t.Errorf("a reader that was taken out is still let in: %+v", s.Verifiers)
+	}
+}
+
+func TestACredentialsSecretMayHaveThoseOfReadersAndClientToo(t *testing.T) {
+	secretToken, payroll, client := newToken(t), newToken(t), newToken(t)
+	manifest := "\napiVersion: v1\nkind: Secret\nmetadata: {name: contoso-credentials, namespace: customers}\n" +
+		"stringData: {token: " + secretToken + ", reader.payroll: " + payroll + ", clientSecret: " + client + "}\n"
+	o := options(t, map[string]string{"a.yaml": join(contosoWithMore, manifest)})
+	s, err := load(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, ok := s.Verifiers.Find(payroll); !ok || v.ID != "reader-payroll" {
+		t.Errorf("the reader's token is not let in: %+v", s.Verifiers)
+	}
+	if _, ok := s.Verifiers.FindClient("contoso", client); !ok {
+		t.Errorf("the client's secret is not let in: %+v", s.Verifiers)
+	}
+	entries, err := os.ReadDir(o.DataDir)
+	if err != nil || len(entries) != 1 || entries[0].Name() != "contoso.reader-audit.token" {
+		t.Errorf("only the token that the Secret lacks is created; there are %v (%v)", entries, err)
+	}
+	broken := strings.Replace(manifest, payroll, "tnt_x", 1)
+	write(t, o.Dir, map[string]string{"a.yaml": join(contosoWithMore, broken)})
+	if _, err := load(o); err == nil || !strings.Contains(err.Error(), "key reader.payroll: not a Tenantry token") {
+		t.Errorf("got %v", err)
+	}
+}

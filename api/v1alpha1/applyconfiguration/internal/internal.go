@@ -51,10 +51,30 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.tenantry.tenantry.api.v1alpha1.Authentication
   map:
     fields:
+    - name: entraToken
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.EntraToken
+    - name: oauth
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.OAuth
+    - name: readers
+      type:
+        list:
+          elementType:
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.Reader
+          elementRelationship: associative
+          keys:
+          - name
     - name: secretToken
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.SecretToken
       default: {}
+    - name: userToken
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.UserToken
+    - name: workloadIdentity
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.WorkloadIdentity
 - name: com.github.tenantry.tenantry.api.v1alpha1.Catalog
   map:
     fields:
@@ -142,6 +162,25 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.EntraCloud
   scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.EntraToken
+  map:
+    fields:
+    - name: applications
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+      default:
+      - 00000014-0000-0000-c000-000000000000
+    - name: audiences
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+      default:
+      - 8adf8e6e-67b2-4cf2-a259-e3dc5476c621
 - name: com.github.tenantry.tenantry.api.v1alpha1.Exposure
   map:
     fields:
@@ -190,6 +229,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 200
+- name: com.github.tenantry.tenantry.api.v1alpha1.OAuth
+  map:
+    fields:
+    - name: accessTokenLifetime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
 - name: com.github.tenantry.tenantry.api.v1alpha1.Provisioning
   map:
     fields:
@@ -298,6 +343,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: com.github.tenantry.tenantry.api.v1alpha1.Reader
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.RefusedSchema
   map:
     fields:
@@ -595,6 +646,30 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observedGeneration
       type:
         scalar: numeric
+- name: com.github.tenantry.tenantry.api.v1alpha1.UserToken
+  map:
+    fields:
+    - name: audiences
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+- name: com.github.tenantry.tenantry.api.v1alpha1.WorkloadIdentity
+  map:
+    fields:
+    - name: audiences
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: subjects
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: io.k8s.api.core.v1.Affinity
   map:
     fields:

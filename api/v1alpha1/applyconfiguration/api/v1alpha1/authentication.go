@@ -9,11 +9,27 @@ import (
 // AuthenticationApplyConfiguration represents a declarative configuration of the Authentication type for use
 // with apply.
 //
-// Authentication says how clients prove who they are.
+// Authentication says how clients prove who they are. The Secret Token always works; everything else is off until it is
+// named here.
 type AuthenticationApplyConfiguration struct {
 	// secretToken is the Secret Token that an administrator pastes into Microsoft Entra ID. It is generated once, when
 	// the tenant is made, and stays valid for the tenant's life.
 	SecretToken *apiv1alpha1.SecretToken `json:"secretToken,omitempty"`
+	// oauth gives the tenant an OAuth 2.0 client, whose client ID and client secret buy access tokens at the tenant's
+	// token endpoint (grant type client_credentials, RFC 6749 section 4.4).
+	OAuth *OAuthApplyConfiguration `json:"oauth,omitempty"`
+	// workloadIdentity lets Microsoft Entra ID buy access tokens at the tenant's token endpoint with a token that Entra has
+	// signed itself, so that no secret is shared (workload identity federation, RFC 7523 section 2.2).
+	WorkloadIdentity *WorkloadIdentityApplyConfiguration `json:"workloadIdentity,omitempty"`
+	// entraToken accepts the token that Microsoft Entra ID sends where its Secret Token is left blank. Microsoft means it
+	// for tests.
+	EntraToken *EntraTokenApplyConfiguration `json:"entraToken,omitempty"`
+	// userToken lets an application ask who has signed in: the endpoint /Me answers the bearer of a token that Entra issued
+	// to a user with that user's resource, and nothing else.
+	UserToken *UserTokenApplyConfiguration `json:"userToken,omitempty"`
+	// readers are applications that read the directory. Each has a token of its own that can change nothing; it ends when
+	// the reader is taken from this list.
+	Readers []ReaderApplyConfiguration `json:"readers,omitempty"`
 }
 
 // AuthenticationApplyConfiguration constructs a declarative configuration of the Authentication type for use with
@@ -27,5 +43,50 @@ func Authentication() *AuthenticationApplyConfiguration {
 // If called multiple times, the SecretToken field is set to the value of the last call.
 func (b *AuthenticationApplyConfiguration) WithSecretToken(value apiv1alpha1.SecretToken) *AuthenticationApplyConfiguration {
 	b.SecretToken = &value
+	return b
+}
+
+// WithOAuth sets the OAuth field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OAuth field is set to the value of the last call.
+func (b *AuthenticationApplyConfiguration) WithOAuth(value *OAuthApplyConfiguration) *AuthenticationApplyConfiguration {
+	b.OAuth = value
+	return b
+}
+
+// WithWorkloadIdentity sets the WorkloadIdentity field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the WorkloadIdentity field is set to the value of the last call.
+func (b *AuthenticationApplyConfiguration) WithWorkloadIdentity(value *WorkloadIdentityApplyConfiguration) *AuthenticationApplyConfiguration {
+	b.WorkloadIdentity = value
+	return b
+}
+
+// WithEntraToken sets the EntraToken field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the EntraToken field is set to the value of the last call.
+func (b *AuthenticationApplyConfiguration) WithEntraToken(value *EntraTokenApplyConfiguration) *AuthenticationApplyConfiguration {
+	b.EntraToken = value
+	return b
+}
+
+// WithUserToken sets the UserToken field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the UserToken field is set to the value of the last call.
+func (b *AuthenticationApplyConfiguration) WithUserToken(value *UserTokenApplyConfiguration) *AuthenticationApplyConfiguration {
+	b.UserToken = value
+	return b
+}
+
+// WithReaders adds the given value to the Readers field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Readers field.
+func (b *AuthenticationApplyConfiguration) WithReaders(values ...*ReaderApplyConfiguration) *AuthenticationApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithReaders")
+		}
+		b.Readers = append(b.Readers, *values[i])
+	}
 	return b
 }

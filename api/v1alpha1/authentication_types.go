@@ -1,0 +1,142 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Authentication says how clients prove who they are. The Secret Token always works; everything else is off until it is
+// named here.
+type Authentication struct {
+	// secretToken is the Secret Token that an administrator pastes into Microsoft Entra ID. It is generated once, when
+	// the tenant is made, and stays valid for the tenant's life.
+	//
+	// +optional
+	// +kubebuilder:default={}
+	SecretToken *SecretToken `json:"secretToken,omitempty"`
+
+	// oauth gives the tenant an OAuth 2.0 client, whose client ID and client secret buy access tokens at the tenant's
+	// token endpoint (grant type client_credentials, RFC 6749 section 4.4).
+	//
+	// +optional
+	OAuth *OAuth `json:"oauth,omitempty"`
+
+	// workloadIdentity lets Microsoft Entra ID buy access tokens at the tenant's token endpoint with a token that Entra has
+	// signed itself, so that no secret is shared (workload identity federation, RFC 7523 section 2.2).
+	//
+	// +optional
+	WorkloadIdentity *WorkloadIdentity `json:"workloadIdentity,omitempty"`
+
+	// entraToken accepts the token that Microsoft Entra ID sends where its Secret Token is left blank. Microsoft means it
+	// for tests.
+	//
+	// +optional
+	EntraToken *EntraToken `json:"entraToken,omitempty"`
+
+	// userToken lets an application ask who has signed in: the endpoint /Me answers the bearer of a token that Entra issued
+	// to a user with that user's resource, and nothing else.
+	//
+	// +optional
+	UserToken *UserToken `json:"userToken,omitempty"`
+
+	// readers are applications that read the directory. Each has a token of its own that can change nothing; it ends when
+	// the reader is taken from this list.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	Readers []Reader `json:"readers,omitempty"`
+}
+
+// SecretToken is a generated bearer token. It has no settings.
+type SecretToken struct{}
+
+// OAuth is the OAuth 2.0 client of a tenant.
+type OAuth struct {
+	// accessTokenLifetime is how long an access token is valid, from 60 to 360 minutes, which is what Microsoft Entra ID
+	// accepts. A token ends earlier when its client's secret does. It counts for tokens that were bought by workload
+	// identity too. Default: 1h.
+	//
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?[hms])+$') && duration(self) >= duration('1h') && duration(self) <= duration('6h')",message="must be a duration from 1h to 6h such as 90m"
+	AccessTokenLifetime *metav1.Duration `json:"accessTokenLifetime,omitempty"`
+}
+
+// WorkloadIdentity says which tokens of the Entra tenant buy access tokens. Issuer, tenant ID and signature follow from
+// spec.entra.
+type WorkloadIdentity struct {
+	// audiences are the values of the token's claim aud of which one must be there, exactly as the Microsoft Entra admin
+	// center shows it, such as api://1f0c9e6a-6f43-4c43-9f0a-6a3b0d6f9a51.
+	//
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	Audiences []string `json:"audiences,omitempty"`
+
+	// subjects are the values of the token's claim sub that are let in: the object ID of the service principal that
+	// provisions in the customer's Entra tenant.
+	//
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	Subjects []string `json:"subjects,omitempty"`
+}
+
+// EntraToken says which tokens of the Entra tenant open the directory as they are. Issuer, tenant ID and signature follow
+// from spec.entra.
+type EntraToken struct {
+	// audiences are the values of the token's claim aud of which one must be there. The default is what Microsoft Entra ID
+	// uses for an application that is not of its gallery.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:default={"8adf8e6e-67b2-4cf2-a259-e3dc5476c621"}
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	Audiences []string `json:"audiences,omitempty"`
+
+	// applications are the values of the token's claim appid (azp in tokens of version 2) that are let in. The default is
+	// Entra's provisioning service. Every application that is registered in the customer's Entra tenant can get a token for
+	// the audience above, so this list is what keeps them out.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:default={"00000014-0000-0000-c000-000000000000"}
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	Applications []string `json:"applications,omitempty"`
+}
+
+// UserToken says which tokens of the Entra tenant's users are answered at /Me. Issuer, tenant ID and signature follow from
+// spec.entra.
+type UserToken struct {
+	// audiences are the values of the token's claim aud of which one must be there: the application's client ID or its
+	// application ID URI.
+	//
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	Audiences []string `json:"audiences,omitempty"`
+}
+
+// Reader is an application that reads the directory.
+type Reader struct {
+	// name of the reader. It names its token in the credentials Secret.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be a DNS label of lower-case letters, digits and '-' such as payroll"
+	Name string `json:"name,omitempty"`
+}

@@ -1,0 +1,69 @@
+package auth
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/tenantry/tenantry/scimserver/settings"
+)
+
+var (
+	errNoSecrets  = refusal("this tenant has no client with a secret: set spec.authentication.oauth")
+	errClient     = refusal("client ID or client secret are not those of this tenant")
+	errNoWorkload = refusal("this tenant takes no client assertion: set spec.authentication.workloadIdentity")
+	errNoJWT      = refusal("the client assertion is no JSON Web Token that is signed with RS256")
+	errSubject    = refusal("the client assertion is for a subject that spec.authentication.workloadIdentity.subjects does not name")
+)
+
+// Sells tells whether the tenant has a token endpoint.
+func Sells(current *settings.Snapshot) bool {
+	authentication := current.Tenant.Spec.Authentication
+	return authentication.OAuth != nil || authentication.WorkloadIdentity != nil
+}
+
+// SellToSecret returns an access token to a client with its secret (RFC 6749 section 4.4). The error is a *Refusal or
+// the store's.
+func (a *Authenticator) SellToSecret(ctx context.Context, clientID, secret string, current *settings.Snapshot) (AccessToken, error) {
+	if current.Tenant.Spec.Authentication.OAuth == nil {
+		return AccessToken{}, errNoSecrets
+	}
+	client, ok := current.Verifiers.FindClient(clientID, secret)
+	if !ok || client.Expired(a.now()) {
+		return AccessToken{}, errClient
+	}
+	return a.issue(ctx, client.ID, "", current)
+}
+
+// SellToAssertion returns an access token to whom Entra vouches for (RFC 7523 section 2.2). The error is a *Refusal,
+// ErrAuthorityUnavailable or the store's.
+func (a *Authenticator) SellToAssertion(ctx context.Context, assertion string, current *settings.Snapshot) (AccessToken, error) {
+	trusted := current.Tenant.Spec.Authentication.WorkloadIdentity
+	if trusted == nil {
+		return AccessToken{}, errNoWorkload
+	}
+	if len(assertion) > maxToken {
+		return AccessToken{}, errNoJWT
+	}
+	presented, err := jwt.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil {
+		return AccessToken{}, errNoJWT
+	}
+	claims, err := a.authority.verify(ctx, presented, current.Tenant.Spec.Entra, func(claims entraClaims) error {
+		switch {
+		case !claims.isFor(trusted.Audiences):
+			return errAudience
+		case !slices.Contains(trusted.Subjects, claims.Subject):
+			return errSubject
+		default:
+			return nil
+		}
+	})
+	if err != nil {
+		return AccessToken{}, err
+	}
+	return a.issue(ctx, workloadPrefix+claims.Subject, strings.ToLower(claims.TenantID), current)
+}

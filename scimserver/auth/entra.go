@@ -1,0 +1,177 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/settings"
+)
+
+var (
+	errIssuer      = refusal("the token was not issued for this tenant's Entra tenant (spec.entra)")
+	errTimes       = refusal("the token has expired or is not valid yet")
+	errAudience    = refusal("the token is for an audience that spec.authentication does not name")
+	errApplication = refusal("the token is not that of an application that spec.authentication.entraToken.applications names")
+	errNoUser      = refusal("the token is not that of a user: sign a user in and send the token that was issued to them")
+	errSignature   = refusal("the token is not signed by this tenant's login authority")
+)
+
+// User is a person as Entra knows them.
+type User struct {
+	// Issuers are the names by which the Entra tenant is known as an identity provider: its issuers of versions 1 and 2.
+	Issuers []string
+	// ObjectID is the person's in the Entra tenant, which never changes.
+	ObjectID string
+	// Subject is the person's for the application that they signed in to.
+	Subject string
+	// UserName is how they sign in, "" where the token does not tell.
+	UserName string
+}
+
+// entraClaims are what a token of Entra's says, in both versions.
+type entraClaims struct {
+	jwt.Claims
+	TenantID          string `json:"tid"`
+	ObjectID          string `json:"oid"`
+	AppID             string `json:"appid"`              // version 1
+	AuthorizedParty   string `json:"azp"`                // version 2
+	Scope             string `json:"scp"`                // only where an application acts for a user
+	Kind              string `json:"idtyp"`              // "app" or "user", where the application asked for it
+	UPN               string `json:"upn"`                // version 1
+	PreferredUsername string `json:"preferred_username"` // version 2
+}
+
+func (c entraClaims) isFor(audiences []string) bool {
+	return slices.ContainsFunc(audiences, c.Audience.Contains)
+}
+
+func (c entraClaims) userName() string {
+	if c.PreferredUsername != "" {
+		return c.PreferredUsername
+	}
+	return c.UPN
+}
+
+// isUser tells a token that stands for a person from one of an application for itself.
+func (c entraClaims) isUser() bool {
+	return c.ObjectID != "" && c.Kind != "app" && (c.Scope != "" || c.userName() != "")
+}
+
+// entraToken returns who bears a token that Entra issued: its provisioning service, or a user.
+func (a *Authenticator) entraToken(ctx context.Context, presented *jwt.JSONWebToken, current *settings.Snapshot) (Identity, error) {
+	service, users := current.Tenant.Spec.Authentication.EntraToken, current.Tenant.Spec.Authentication.UserToken
+	if service == nil && users == nil {
+		return Identity{}, ErrRejected
+	}
+	var identity Identity
+	_, err := a.authority.verify(ctx, presented, current.Tenant.Spec.Entra, func(claims entraClaims) error {
+		switch {
+		case service != nil && claims.isFor(service.Audiences):
+			if claims.isUser() || claims.Kind == "user" || !slices.ContainsFunc(service.Applications, func(id string) bool {
+				return id != "" && (id == claims.AppID || id == claims.AuthorizedParty)
+			}) {
+				return errApplication
+			}
+			identity = Identity{Client: "entra", Role: token.RoleProvisioner}
+		case users != nil && claims.isFor(users.Audiences):
+			if !claims.isUser() {
+				return errNoUser
+			}
+			identity = Identity{Client: "entra-user", Role: RoleUser, User: &User{
+				Issuers: a.authority.issuers(current.Tenant.Spec.Entra), ObjectID: claims.ObjectID,
+				Subject: claims.Subject, UserName: claims.userName(),
+			}}
+		default:
+			return errAudience
+		}
+		return nil
+	})
+	if err != nil {
+		return Identity{}, err
+	}
+	return identity, nil
+}
+
+// authority is the login authority of the tenant's Entra tenant.
+type authority struct {
+	override  string
+	transport http.RoundTripper
+	now       func() time.Time
+
+	mu   sync.Mutex
+	keys *keySet
+}
+
+// base is the URL below which the Entra tenant's endpoints are.
+func (a *authority) base(entra *v1alpha1.Entra) string {
+	tenant := "/" + strings.ToLower(entra.TenantID)
+	if a.override != "" {
+		return a.override + tenant
+	}
+	return "https://" + entra.Cloud.LoginHost() + tenant
+}
+
+// issuers are the values of iss in the Entra tenant's tokens of version 2 and 1.
+func (a *authority) issuers(entra *v1alpha1.Entra) []string {
+	version1 := "https://sts.windows.net/" + strings.ToLower(entra.TenantID) + "/"
+	switch {
+	case a.override != "":
+		version1 = a.base(entra) + "/"
+	case entra.Cloud == v1alpha1.EntraCloudChina:
+		version1 = "https://sts.chinacloudapi.cn/" + strings.ToLower(entra.TenantID) + "/"
+	}
+	return []string{a.base(entra) + "/v2.0", version1}
+}
+
+// verify returns the claims of a token that the Entra tenant's authority has signed and that accept accepts. What it says
+// is looked at before its signature: nobody can make this server ask for keys with a token that is refused anyway.
+func (a *authority) verify(
+	ctx context.Context, presented *jwt.JSONWebToken, entra *v1alpha1.Entra, accept func(entraClaims) error,
+) (entraClaims, error) {
+	if entra == nil || a.override == "" && entra.Cloud.LoginHost() == "" {
+		return entraClaims{}, errIssuer
+	}
+	var claims entraClaims
+	if err := presented.UnsafeClaimsWithoutVerification(&claims); err != nil {
+		return entraClaims{}, ErrRejected
+	}
+	switch {
+	case !slices.Contains(a.issuers(entra), claims.Issuer), !strings.EqualFold(claims.TenantID, entra.TenantID):
+		return entraClaims{}, errIssuer
+	case claims.Expiry == nil, claims.ValidateWithLeeway(jwt.Expected{Time: a.now()}, leeway) != nil:
+		return entraClaims{}, errTimes
+	}
+	if err := accept(claims); err != nil {
+		return entraClaims{}, err
+	}
+	key, err := a.keySet(entra).key(ctx, presented.Headers[0].KeyID)
+	if errors.Is(err, errUnknownKey) {
+		return entraClaims{}, errSignature
+	}
+	if err != nil {
+		return entraClaims{}, err
+	}
+	if err := presented.Claims(key); err != nil {
+		return entraClaims{}, errSignature
+	}
+	return claims, nil
+}
+
+// keySet returns the keys of the Entra tenant's authority. Those of an Entra tenant that the settings named before go.
+func (a *authority) keySet(entra *v1alpha1.Entra) *keySet {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if url := a.base(entra) + "/discovery/v2.0/keys"; a.keys == nil || a.keys.url != url {
+		a.keys = newKeySet(url, a.transport, a.now)
+	}
+	return a.keys
+}

@@ -1,0 +1,171 @@
+package auth_test
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/auth"
+	"github.com/tenantry/tenantry/scimserver/auth/authtest"
+	"github.com/tenantry/tenantry/scimserver/settings"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	audience = "api://1f0c9e6a-6f43-4c43-9f0a-6a3b0d6f9a51"
+	subject  = "5e2f7c1d-91c4-4f0e-8a49-5d3b6b1f9e10"
+	appURI   = "api://the-application"
+	objectID = "0c7d2b9f-3f1e-4a55-8f0b-2a1c6d5e4f30"
+)
+
+var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// memory keeps what an Authenticator keeps in a store.
+type memory struct {
+	store.Tx
+
+	mu      sync.Mutex
+	meta    map[string]string
+	writes  int
+	failure error
+}
+
+func (m *memory) Meta(_ context.Context, key string) (string, error) { return m.meta[key], m.failure }
+
+func (m *memory) SetMeta(_ context.Context, key, value string) error {
+	m.writes++
+	m.meta[key] = value
+	return m.failure
+}
+
+func (m *memory) Update(_ context.Context, change func(store.Tx) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return change(m)
+}
+
+// fixture is a tenant that lets everybody in who can be let in.
+type fixture struct {
+	*auth.Authenticator
+
+	t        testing.TB
+	issuer   *authtest.Issuer
+	keys     *memory
+	settings *settings.Snapshot
+	secret   string
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newFixture(t testing.TB) *fixture {
+	t.Helper()
+	f := &fixture{t: t, issuer: authtest.New(t), keys: &memory{meta: map[string]string{}}, now: start}
+	f.secret = newToken(t)
+	f.settings = &settings.Snapshot{
+		Tenant: &v1alpha1.ProvisioningTenant{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "contoso", UID: "6c2f3b1a-0000-4000-8000-000000000001"},
+			Spec: v1alpha1.ProvisioningTenantSpec{
+				Entra: &v1alpha1.Entra{TenantID: strings.ToUpper(authtest.TenantID)},
+				Authentication: v1alpha1.Authentication{
+					OAuth:            &v1alpha1.OAuth{},
+					WorkloadIdentity: &v1alpha1.WorkloadIdentity{Audiences: []string{"api://another", audience}, Subjects: []string{"another", subject}},
+					EntraToken: &v1alpha1.EntraToken{
+						Audiences:    []string{"8adf8e6e-67b2-4cf2-a259-e3dc5476c621"},
+						Applications: []string{"00000014-0000-0000-c000-000000000000"},
+					},
+					UserToken: &v1alpha1.UserToken{Audiences: []string{appURI}},
+				},
+			},
+		},
+		Verifiers: token.Set{Verifiers: []token.Verifier{token.NewClient(f.secret, "contoso", start)}},
+	}
+	f.Authenticator = f.server()
+	return f
+}
+
+func newToken(t testing.TB) string {
+	t.Helper()
+	made, err := token.New(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+// server returns another server over the same store.
+func (f *fixture) server() *auth.Authenticator {
+	return auth.New(auth.Options{
+		Now: f.clock, Random: rand.Reader, Keys: f.keys, Transport: f.issuer.Transport(), LoginAuthority: f.issuer.URL(),
+	})
+}
+
+func (f *fixture) clock() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now
+}
+
+func (f *fixture) advance(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = f.now.Add(d)
+}
+
+// change changes the settings; who holds the old ones sees nothing of it.
+func (f *fixture) change(change func(*settings.Snapshot)) {
+	changed := *f.settings
+	changed.Tenant = changed.Tenant.DeepCopy()
+	change(&changed)
+	f.settings = &changed
+}
+
+// bearer tries a bearer token.
+func (f *fixture) bearer(credential string) (auth.Identity, error) {
+	return f.bearerAt(f.Authenticator, credential)
+}
+
+func (f *fixture) bearerAt(server *auth.Authenticator, credential string) (auth.Identity, error) {
+	f.t.Helper()
+	request, err := http.NewRequestWithContext(f.t.Context(), http.MethodGet, "/", http.NoBody)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+credential)
+	return server.Authenticate(request, f.settings)
+}
+
+// assertion is what Entra says of its provisioning service (RFC 7523 section 3).
+func (f *fixture) assertion() authtest.Claims {
+	return authtest.Times(f.clock()).With(authtest.Claims{
+		"iss": f.issuer.Issuer(), "aud": audience, "sub": subject, "oid": subject, "tid": authtest.TenantID,
+		"azp": "00000014-0000-0000-c000-000000000000", "ver": "2.0",
+	})
+}
+
+// service is the token that Entra sends where the Secret Token is blank.
+func (f *fixture) service() authtest.Claims {
+	return authtest.Times(f.clock()).With(authtest.Claims{
+		"iss": f.issuer.IssuerV1(), "aud": "8adf8e6e-67b2-4cf2-a259-e3dc5476c621", "sub": subject, "oid": subject,
+		"tid": authtest.TenantID, "appid": "00000014-0000-0000-c000-000000000000", "ver": "1.0",
+	})
+}
+
+// user is the token of a user who signed in to the application.
+func (f *fixture) user() authtest.Claims {
+	return authtest.Times(f.clock()).With(authtest.Claims{
+		"iss": f.issuer.Issuer(), "aud": appURI, "sub": "AAAAAsubject", "oid": objectID, "tid": authtest.TenantID,
+		"scp": "access", "preferred_username": "anna@contoso.test", "ver": "2.0",
+	})
+}

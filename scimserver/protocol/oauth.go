@@ -1,0 +1,205 @@
+package protocol
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/go-logr/logr"
+
+	"github.com/tenantry/tenantry/scimserver/auth"
+	"github.com/tenantry/tenantry/scimserver/settings"
+	"github.com/tenantry/tenantry/scimserver/throttle"
+)
+
+const (
+	// maxTokenRequest is the greatest size of a token request's body in bytes.
+	maxTokenRequest = 64 << 10
+	// assertionType is the client_assertion_type of a JSON Web Token (RFC 7523 section 2.2).
+	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+)
+
+// oauthError is an answer of the token endpoint that is no success (RFC 6749 section 5.2).
+type oauthError struct {
+	status      int
+	code        string
+	description string
+}
+
+func (e *oauthError) Error() string { return e.description }
+
+func invalidRequest(description string) *oauthError {
+	return &oauthError{http.StatusBadRequest, "invalid_request", description}
+}
+
+// sellToken is the tenant's token endpoint (RFC 6749 section 3.2). Its only grant is client_credentials.
+func (s *Server) sellToken(w http.ResponseWriter, r *http.Request, _ string, log logr.Logger) {
+	w.Header().Set("Cache-Control", "no-store") // RFC 6749 section 5.1
+	w.Header().Set("Pragma", "no-cache")
+	sold, err := s.sell(w, r, log)
+	if err != nil {
+		var answer *oauthError
+		if !errors.As(err, &answer) {
+			answer = s.oauthErrorFor(w, err, log)
+		}
+		if answer.status == http.StatusUnauthorized {
+			w.Header().Set("WWW-Authenticate", "Basic realm="+strconv.Quote(s.settings().Tenant.Name))
+		}
+		sendJSON(w, answer.status, map[string]string{"error": answer.code, "error_description": answer.description})
+		return
+	}
+	s.activity.seen(s.now())
+	sendJSON(w, http.StatusOK, map[string]any{
+		"access_token": sold.Value, "token_type": "Bearer", "expires_in": int64(sold.Lifetime.Seconds()),
+	})
+}
+
+// oauthErrorFor says in OAuth's words what SCIM's would be. What is no fault of the client is to be tried again.
+func (s *Server) oauthErrorFor(w http.ResponseWriter, err error, log logr.Logger) *oauthError {
+	answer := s.describe(err, log)
+	if answer.RetryAfter != "" {
+		w.Header().Set("Retry-After", answer.RetryAfter)
+	}
+	code := "server_error"
+	if answer.RetryAfter != "" {
+		code = "temporarily_unavailable"
+	}
+	return &oauthError{answer.Status, code, answer.Detail}
+}
+
+func (s *Server) sell(w http.ResponseWriter, r *http.Request, log logr.Logger) (auth.AccessToken, error) {
+	current := s.settings()
+	switch {
+	case current == nil:
+		return auth.AccessToken{}, &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: "the server has no settings yet"}
+	case !auth.Sells(current):
+		return auth.AccessToken{}, &oauthError{
+			http.StatusNotFound, "invalid_request",
+			"this tenant has no token endpoint: set spec.authentication.oauth or spec.authentication.workloadIdentity",
+		}
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", http.MethodPost)
+		return auth.AccessToken{}, &oauthError{http.StatusMethodNotAllowed, "invalid_request", "the token endpoint takes POST"}
+	}
+	form, err := readForm(w, r)
+	if err != nil {
+		return auth.AccessToken{}, err
+	}
+	switch form.Get("grant_type") {
+	case "client_credentials":
+	case "":
+		return auth.AccessToken{}, invalidRequest("grant_type is missing: it must be client_credentials")
+	default:
+		return auth.AccessToken{}, &oauthError{http.StatusBadRequest, "unsupported_grant_type", "grant_type must be client_credentials"}
+	}
+	sold, err := s.sellTo(r, form, current)
+	var refused *auth.Refusal
+	switch {
+	case errors.As(err, &refused):
+		log.V(1).Info("no access token was issued", "reason", refused.Reason)
+		if limited := s.limits.admit(current, throttle.Stranger, s.now()); limited != nil {
+			return auth.AccessToken{}, limited
+		}
+		return auth.AccessToken{}, &oauthError{http.StatusUnauthorized, "invalid_client", refused.Reason}
+	case errors.Is(err, auth.ErrAuthorityUnavailable):
+		return auth.AccessToken{}, unauthenticated(w, current.Tenant.Name, err, log)
+	}
+	return sold, err
+}
+
+// sellTo finds out how the client proves who it is, and sells it a token. A scope is not looked at: there is one, and
+// an answer without a scope says that what was asked for was given (RFC 6749 section 5.1).
+func (s *Server) sellTo(r *http.Request, form url.Values, current *settings.Snapshot) (auth.AccessToken, error) {
+	id, secret, inHeader, err := basic(r)
+	if err != nil {
+		return auth.AccessToken{}, err
+	}
+	switch inForm := form.Has("client_secret"); {
+	case form.Has("client_assertion") || form.Has("client_assertion_type"):
+		switch {
+		case inHeader || inForm:
+			return auth.AccessToken{}, invalidRequest("send a client assertion or a client secret, not both")
+		case form.Get("client_assertion_type") != assertionType:
+			return auth.AccessToken{}, invalidRequest("client_assertion_type must be " + assertionType)
+		}
+		// RFC 7523 section 3: the client is the assertion's subject. A client_id beside it says nothing that is proven.
+		return s.auth.SellToAssertion(r.Context(), form.Get("client_assertion"), current)
+	case inHeader && (inForm || form.Has("client_id")):
+		// Entra can be told to send both. RFC 6749 section 2.3 forbids it, but where they say the same nothing is unclear.
+		if form.Get("client_id") != id || inForm && form.Get("client_secret") != secret {
+			return auth.AccessToken{}, invalidRequest("the client's credentials in the header and in the body differ")
+		}
+	case !inHeader && !(inForm && form.Has("client_id")):
+		return auth.AccessToken{}, &oauthError{
+			http.StatusUnauthorized, "invalid_client", "the client's credentials are missing: send them by HTTP Basic, or as client_id and client_secret",
+		}
+	case !inHeader:
+		id, secret = form.Get("client_id"), form.Get("client_secret")
+	}
+	return s.auth.SellToSecret(r.Context(), id, secret, current)
+}
+
+// basic reads the client's credentials from the header, where they are form-encoded (RFC 6749 section 2.3.1).
+func basic(r *http.Request) (id, secret string, given bool, err error) {
+	id, secret, given = r.BasicAuth()
+	if !given {
+		if r.Header.Get("Authorization") != "" {
+			err = &oauthError{http.StatusUnauthorized, "invalid_client", "the Authorization header must have the scheme Basic here"}
+		}
+		return "", "", false, err
+	}
+	id, idErr := url.QueryUnescape(id)
+	secret, secretErr := url.QueryUnescape(secret)
+	if idErr != nil || secretErr != nil {
+		return "", "", false, &oauthError{http.StatusUnauthorized, "invalid_client", "the client's credentials in the header are not form-encoded"}
+	}
+	return id, secret, true, nil
+}
+
+// readForm reads the parameters in the body; what the URL has is not looked at, for secrets do not belong there.
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/x-www-form-urlencoded" {
+		return nil, invalidRequest("the Content-Type must be application/x-www-form-urlencoded")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxTokenRequest))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, &oauthError{http.StatusRequestEntityTooLarge, "invalid_request", "the request's body is larger than " + strconv.Itoa(maxTokenRequest) + " bytes"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, invalidRequest("the request's body is not form-encoded")
+	}
+	for _, values := range form {
+		if len(values) > 1 {
+			return nil, invalidRequest("a parameter may be given once only (RFC 6749 section 3.2)")
+		}
+	}
+	// A parameter without a value counts as left out (section 3.2).
+	for name, values := range form {
+		if values[0] == "" {
+			form.Del(name)
+		}
+	}
+	return form, nil
+}
+
+// sendJSON sends an answer of OAuth's, which is no SCIM.
+func sendJSON(w http.ResponseWriter, status int, body any) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		status, data = http.StatusInternalServerError, []byte(`{"error":"server_error"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+	w.WriteHeader(status)
+	_, _ = w.Write(data)
+}
