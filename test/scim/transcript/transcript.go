@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -67,8 +68,7 @@ func Parse(markdown string) ([]Case, error) {
 			continue
 		}
 		start := i + 1
-		for i++; i < len(lines) && !strings.HasPrefix(lines[i], "```"); i++ {
-		}
+		i += 1 + indexWhere(lines[i+1:], func(line string) bool { return strings.HasPrefix(line, "```") })
 		if i == len(lines) {
 			return nil, fmt.Errorf("line %d: the code block does not end", start)
 		}
@@ -89,7 +89,7 @@ func Parse(markdown string) ([]Case, error) {
 	told := cases[:0]
 	for _, c := range cases {
 		if len(c.Exchanges) > 0 {
-			c.Exchanges = append(shared[:len(shared):len(shared)], c.Exchanges...)
+			c.Exchanges = slices.Concat(shared, c.Exchanges)
 			told = append(told, c)
 		}
 	}
@@ -143,9 +143,16 @@ func parseMessage(lines []string, i, at int) (header http.Header, body string, n
 		header.Add(name, strings.TrimSpace(value))
 	}
 	start := i
-	for ; i < len(lines) && !startsMessage(lines[i]); i++ {
-	}
+	i += indexWhere(lines[i:], startsMessage)
 	return header, strings.TrimSpace(strings.Join(lines[start:i], "\n")), i, nil
+}
+
+// indexWhere returns the index of the first line of which is holds, or the number of lines.
+func indexWhere(lines []string, is func(string) bool) int {
+	if i := slices.IndexFunc(lines, is); i >= 0 {
+		return i
+	}
+	return len(lines)
 }
 
 func startsMessage(line string) bool {
