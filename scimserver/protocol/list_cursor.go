@@ -81,7 +81,8 @@ func (s *Server) place(text string, sealer *cursor.Sealer, about []byte) (*direc
 	case err != nil:
 		return nil, &Error{
 			Status: http.StatusBadRequest, ScimType: "invalidCursor",
-			Detail: "the cursor is not one that this client received for this query: repeat the query unchanged with its nextCursor, or begin again with an empty cursor",
+			Detail: "the cursor is not one that this client received for this query: " +
+				"repeat the query unchanged with its nextCursor, or begin again with an empty cursor",
 		}
 	}
 	place := &directory.Place{Kind: store.Kind(opened.Kind), ID: opened.ID, Total: opened.Total}
