@@ -1,3 +1,4 @@
+//nolint:bodyclose // fixture.get closes every body when the test ends
 package admin_test
 
 import (
@@ -5,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -296,7 +298,7 @@ func TestAFollowerWithALimitEndsByItself(t *testing.T) {
 	f.user("bob")
 	f.wantNext(next, "r-anna")
 	f.wantNext(next, "r-bob")
-	if _, err := next(); err != io.EOF {
+	if _, err := next(); !errors.Is(err, io.EOF) {
 		t.Errorf("after the last: %v, want a clean end", err)
 	}
 }
@@ -308,7 +310,7 @@ func TestAFollowerIsCutOffWhenItsCredentialIsRevoked(t *testing.T) {
 	changed.Verifiers = token.Set{}
 	f.snapshot.Store(&changed)
 	f.clock.Step(5 * time.Second)
-	if line, err := next(); err == nil || err == io.EOF {
+	if line, err := next(); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("%q, %v, want the connection cut", line, err)
 	}
 }

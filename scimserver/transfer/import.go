@@ -82,7 +82,7 @@ const (
 )
 
 type importer struct {
-	ctx      context.Context //nolint:containedctx // it lives as long as the call
+	ctx      context.Context
 	tx       store.Tx
 	restorer Restorer
 
@@ -157,7 +157,6 @@ func (i *importer) line(data []byte) error {
 	}
 }
 
-// parse reads a line that has exactly one of the fields.
 // schemas brings back the declared schemas.
 func (i *importer) schemas(kept string) error {
 	if err := i.restorer.Recall(kept); err != nil {
@@ -169,6 +168,7 @@ func (i *importer) schemas(kept string) error {
 	return i.tx.SetMeta(i.ctx, store.MetaSchemas, kept)
 }
 
+// parse reads a line that has exactly one of the fields.
 func parse(data []byte) (line, error) {
 	var l line
 	decoder := json.NewDecoder(bytes.NewReader(data))

@@ -16,7 +16,8 @@ var memberTests = []testCase{
 			insert(t, s, record(store.Group, g, schema.Object{}))
 		}
 		for _, g := range []int{5, 1, 3} { // group 2 has nobody
-			addMembers(t, s, g, store.Member{ID: id(12), Kind: store.User}, store.Member{ID: id(2), Kind: store.Group}, store.Member{ID: id(11), Kind: store.User})
+			addMembers(t, s, g, store.Member{ID: id(12), Kind: store.User}, store.Member{ID: id(2), Kind: store.Group})
+			addMembers(t, s, g, store.Member{ID: id(11), Kind: store.User})
 		}
 		for _, g := range []int{1, 3, 5} {
 			for _, m := range []store.Member{{ID: id(2), Kind: store.Group}, {ID: id(11), Kind: store.User}, {ID: id(12), Kind: store.User}} {

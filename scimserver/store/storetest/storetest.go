@@ -20,7 +20,9 @@ import (
 
 // Run runs the suite.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	for _, group := range [][]testCase{resourceTests, listTests, sortTests, filterTests, memberTests, logTests, viewTests, otherTests, updateTests, concurrencyTests} {
+	for _, group := range [][]testCase{
+		resourceTests, listTests, sortTests, filterTests, memberTests, logTests, viewTests, otherTests, updateTests, concurrencyTests,
+	} {
 		for _, test := range group {
 			t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
 		}
