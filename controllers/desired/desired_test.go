@@ -52,6 +52,7 @@ func full() Tenant {
 	t.UserDefaults = []string{"everybody", "finance"}
 	spec := &t.Resource.Spec
 	spec.DeletionPolicy = v1alpha1.DeletionPolicyDelete
+	spec.Authentication.OAuth = &v1alpha1.OAuth{}
 	spec.Storage.SQLite.StorageClassName = "fast"
 	spec.Exposure.Host = t.Host
 	spec.Exposure.Ingress = &v1alpha1.IngressExposure{ClassName: "traefik", Annotations: map[string]string{"b": "2", "a": "1"}}
@@ -160,6 +161,10 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 		return tenant
 	}
 	changes := map[string]func(*v1alpha1.ProvisioningTenantSpec){
+		"authentication.oauth.accessTokenLifetime": func(s *v1alpha1.ProvisioningTenantSpec) { s.Authentication.OAuth = &v1alpha1.OAuth{} },
+		"authentication.workloadIdentity.audiences": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Authentication.WorkloadIdentity = &v1alpha1.WorkloadIdentity{}
+		},
 		"exposure.type": func(s *v1alpha1.ProvisioningTenantSpec) { s.Exposure.Type = v1alpha1.ExposureNone },
 		"exposure.host": func(s *v1alpha1.ProvisioningTenantSpec) { s.Exposure.Host = "other.example.com" },
 		"exposure.ingress.className": func(s *v1alpha1.ProvisioningTenantSpec) {
@@ -189,7 +194,10 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 	// The SCIM server reads these from the resource, or there is one value only.
 	elsewhere := []string{
 		"displayName", "entra.tenantID", "entra.cloud", "provisioning.users", "provisioning.groups",
-		"catalog.companies", "catalog.roles", "authentication.secretToken", "storage.type",
+		"catalog.companies", "catalog.roles", "authentication.secretToken",
+		"authentication.workloadIdentity.subjects", "authentication.entraToken.audiences", "authentication.entraToken.applications",
+		"authentication.userToken.audiences", "authentication.readers",
+		"retention.provisioningLog", "limits.requestsPerSecond", "limits.burst", "schema.extensions", "storage.type",
 	}
 	known := slices.Concat(elsewhere, slices.Collect(mapsKeys(changes)))
 	for _, leaf := range leaves(reflect.TypeFor[v1alpha1.ProvisioningTenantSpec](), "") {

@@ -36,18 +36,22 @@ func Service(t Tenant) *corev1ac.ServiceApplyConfiguration {
 			))
 }
 
-// Ingress routes the host to the Service. It routes the SCIM endpoints only, so that whatever else the server listens
-// on stays inside the cluster.
+// Ingress routes the host to the Service. It routes the SCIM endpoints and, where the tenant has one, the token endpoint
+// only, so that whatever else the server listens on stays inside the cluster.
 func Ingress(t Tenant) *networkingv1ac.IngressApplyConfiguration {
-	exposure := t.Resource.Spec.Exposure
+	exposure, authentication := t.Resource.Spec.Exposure, t.Resource.Spec.Authentication
+	path := func(path string, pathType networkingv1.PathType) *networkingv1ac.HTTPIngressPathApplyConfiguration {
+		return networkingv1ac.HTTPIngressPath().WithPath(path).WithPathType(pathType).
+			WithBackend(networkingv1ac.IngressBackend().WithService(networkingv1ac.IngressServiceBackend().
+				WithName(ServerName(t.Resource.Name)).
+				WithPort(networkingv1ac.ServiceBackendPort().WithName(portHTTP))))
+	}
+	rule := networkingv1ac.HTTPIngressRuleValue().WithPaths(path(v1alpha1.BasePath, networkingv1.PathTypePrefix))
+	if authentication.OAuth != nil || authentication.WorkloadIdentity != nil {
+		rule.WithPaths(path(v1alpha1.TokenPath, networkingv1.PathTypeExact))
+	}
 	spec := networkingv1ac.IngressSpec().
-		WithRules(networkingv1ac.IngressRule().WithHost(t.Host).WithHTTP(networkingv1ac.HTTPIngressRuleValue().
-			WithPaths(networkingv1ac.HTTPIngressPath().
-				WithPath(v1alpha1.BasePath).
-				WithPathType(networkingv1.PathTypePrefix).
-				WithBackend(networkingv1ac.IngressBackend().WithService(networkingv1ac.IngressServiceBackend().
-					WithName(ServerName(t.Resource.Name)).
-					WithPort(networkingv1ac.ServiceBackendPort().WithName(portHTTP)))))))
+		WithRules(networkingv1ac.IngressRule().WithHost(t.Host).WithHTTP(rule))
 	if t.IngressClass != "" {
 		spec.WithIngressClassName(t.IngressClass)
 	}
