@@ -58,12 +58,10 @@ func translate(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	var answer *pgconn.PgError
-	if errors.As(err, &answer) {
+	if answer, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return sorted(answer)
 	}
-	var connecting *pgconn.ConnectError
-	if errors.As(err, &connecting) {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return &engineError{unavailable, "cannot connect to the database" + cause(err)}
 	}
 	var network net.Error
@@ -79,8 +77,7 @@ func translate(ctx context.Context, err error) error {
 
 // cause is what the network said, which names addresses alone.
 func cause(err error) string {
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return ": " + op.Error()
 	}
 	return ""

@@ -42,7 +42,7 @@ func (s *Store) migrate(ctx context.Context) error {
 		return err
 	}
 	db := stdlib.OpenDBFromPool(s.pool)
-	defer db.Close()
+	defer func() { _ = db.Close() }() // which leaves the pool alone
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
@@ -62,8 +62,7 @@ func (s *Store) prepareSchema(ctx context.Context) error {
 	var last error
 	err := wait.ExponentialBackoffWithContext(ctx, again, func(ctx context.Context) (bool, error) {
 		last = s.prepareSchemaOnce(ctx)
-		var answer *pgconn.PgError
-		if errors.As(last, &answer) {
+		if answer, ok := errors.AsType[*pgconn.PgError](last); ok {
 			switch answer.Code {
 			case "23505", "42P06", "42P07", "42710", "40001", "XX000": // exists by now, or was changed meanwhile
 				return false, nil

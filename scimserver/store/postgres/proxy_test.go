@@ -124,7 +124,8 @@ func TestTheOutcomeOfACommitWhoseAnswerWasLostIsFoundOut(t *testing.T) {
 			}()
 			<-losing
 			if c.runs == 1 { // the database has committed
-				for len(must(direct.Log(ctx, 0, 10))(t)) < 2 && !t.Failed() {
+				for n := 0; n < 2 && !t.Failed(); {
+					n = len(must(direct.Log(ctx, 0, 10))(t))
 				}
 			}
 			p.cut()

@@ -47,8 +47,7 @@ func (s *Store) Update(ctx context.Context, change func(tx store.Tx) error) erro
 			return change(tx)
 		})
 	})
-	var engine *engineError
-	if errors.As(err, &engine) {
+	if _, ok := errors.AsType[*engineError](err); ok {
 		s.refused.Store(true)
 		s.pool.Reset() // after a fail-over, new connections reach the one that takes writes
 	}
@@ -133,7 +132,7 @@ func (s *Store) outcome(ctx context.Context, entry []byte, loss error) error {
 		s.pool.Reset()
 		tx, err := s.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 		if err != nil {
-			return false, nil //nolint:nilerr // asked again until the time is over
+			return false, nil // asked again until the time is over
 		}
 		defer func() { _ = tx.Rollback(ctx) }()
 		done, err := tx.Exec(ctx, appendEntry+" ON CONFLICT DO NOTHING", entry, nil, int64(0), "", "", int64(0), "", "", "", "", "", int64(0))

@@ -68,7 +68,7 @@ func (s *Store) beginView(ctx context.Context) (*pgxpool.Conn, error) {
 		return nil, err
 	}
 	for _, statement := range []string{
-		"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SET LOCAL idle_in_transaction_session_timeout = 0",
+		"BEGIN READ ONLY, ISOLATION LEVEL REPEATABLE READ", "SET LOCAL idle_in_transaction_session_timeout = 0",
 	} {
 		if _, err := conn.Exec(ctx, statement); err != nil {
 			conn.Release()

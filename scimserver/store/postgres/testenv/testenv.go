@@ -21,7 +21,7 @@ func URL() (string, error) {
 	address := os.Getenv(Variable)
 	if address == "" {
 		return "", fmt.Errorf("this test needs PostgreSQL and %s is not set;"+
-			" run it through hack/postgres/run, which starts one, as in: hack/postgres/run go test ./scimserver/...", Variable)
+			" hack/postgres/run starts one around a command, as in: hack/postgres/run go test ./scimserver/... -v", Variable)
 	}
 	return address, nil
 }
@@ -67,7 +67,7 @@ func Execute(t testing.TB, sql string) {
 // Folder is a temporary folder that the unprivileged user who runs a PostgreSQL can enter, which t.TempDir's parents forbid.
 func Folder(t testing.TB) string {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "tenantry-postgres")
+	folder, err := os.MkdirTemp("", "tenantry-postgres") //nolint:usetesting // its parents would be closed to that user
 	if err == nil {
 		err = os.Chmod(folder, 0o711)
 	}
