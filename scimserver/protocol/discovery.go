@@ -25,7 +25,7 @@ func (s *Server) serviceProviderConfig(r *request) error {
 	write(r.out, http.StatusOK, schema.Object{
 		"schemas":        []any{schema.CoreServiceProviderConfig},
 		"patch":          schema.Object{"supported": true},
-		"bulk":           schema.Object{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"bulk":           schema.Object{"supported": true, "maxOperations": MaxBulkOperations, "maxPayloadSize": MaxBody},
 		"filter":         schema.Object{"supported": true, "maxResults": MaxCount},
 		"changePassword": unsupported,
 		"sort":           schema.Object{"supported": true},

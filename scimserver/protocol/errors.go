@@ -61,6 +61,12 @@ func writeError(w http.ResponseWriter, e *Error, requestID string) {
 	if e.RetryAfter != "" {
 		w.Header().Set("Retry-After", e.RetryAfter)
 	}
+	write(w, e.Status, e.body(requestID))
+}
+
+// body is the error as RFC 7644 section 3.12 has it. The request id stands in the detail, because no member of an error
+// is meant for it.
+func (e *Error) body(requestID string) schema.Object {
 	body := schema.Object{
 		"schemas": []any{errorSchema},
 		"status":  strconv.Itoa(e.Status),
@@ -69,5 +75,5 @@ func writeError(w http.ResponseWriter, e *Error, requestID string) {
 	if e.ScimType != "" {
 		body["scimType"] = e.ScimType
 	}
-	write(w, e.Status, body)
+	return body
 }

@@ -76,6 +76,7 @@ func (s *Server) Handler() http.Handler {
 	}
 	route("/{$}", map[string]endpoint{http.MethodGet: reads(s.root)})
 	route("/.search", map[string]endpoint{http.MethodPost: reads(s.search(s.all))})
+	route("/Bulk", map[string]endpoint{http.MethodPost: writes(s.bulk)})
 	route("/ServiceProviderConfig", discovery(s.serviceProviderConfig))
 	route("/ResourceTypes", discovery(s.resourceTypes))
 	route("/ResourceTypes/{id}", discovery(s.resourceType))
@@ -124,21 +125,29 @@ func normalised(next http.Handler) http.Handler {
 	})
 }
 
-// on binds a handler to a resource type, and answers 503 while the type is switched off: a 404 would make Entra
-// quarantine the job, an empty list would make it create everybody again later.
+// on binds a handler to a resource type.
 func (s *Server) on(kind store.Kind, handle func(*request, store.Kind) error) func(*request) error {
 	return func(r *request) error {
-		enabled, field := r.settings.UsersEnabled(), "users"
-		if kind == store.Group {
-			enabled, field = r.settings.GroupsEnabled(), "groups"
-		}
-		if !enabled {
-			return &Error{
-				Status: http.StatusServiceUnavailable, RetryAfter: retryPaused,
-				Detail: "provisioning of " + field + " is disabled for this tenant (spec.provisioning." + field + ")",
-			}
+		if err := s.enabled(r, kind); err != nil {
+			return err
 		}
 		return handle(r, kind)
+	}
+}
+
+// enabled returns the answer 503 while a resource type is switched off: a 404 would make Entra quarantine the job, an
+// empty list would make it create everybody again later.
+func (s *Server) enabled(r *request, kind store.Kind) error {
+	enabled, field := r.settings.UsersEnabled(), "users"
+	if kind == store.Group {
+		enabled, field = r.settings.GroupsEnabled(), "groups"
+	}
+	if enabled {
+		return nil
+	}
+	return &Error{
+		Status: http.StatusServiceUnavailable, RetryAfter: retryPaused,
+		Detail: "provisioning of " + field + " is disabled for this tenant (spec.provisioning." + field + ")",
 	}
 }
 

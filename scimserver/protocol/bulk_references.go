@@ -1,0 +1,130 @@
+package protocol
+
+import (
+	"strings"
+
+	"github.com/tenantry/tenantry/scimserver/schema"
+)
+
+// bulkPrefix begins a reference to a resource that another operation of the same request creates (RFC 7644 section
+// 3.7.2).
+const bulkPrefix = "bulkId:"
+
+// referenced returns value with each reference by bulkId replaced by what replace returns for it; nil leaves out the
+// reference together with the object that holds it. References stand where ids of resources do: as value or $ref, or
+// bare as manager or members. Elsewhere a text that looks like one is a text. value itself stays as it is.
+func referenced(key string, value any, replace func(bulkID string) any) any {
+	switch v := value.(type) {
+	case string:
+		name, is := strings.CutPrefix(v, bulkPrefix)
+		if !is || !holdsReference(key) {
+			return v
+		}
+		return replace(name)
+	case []any:
+		list := make([]any, 0, len(v))
+		for _, element := range v {
+			if element = referenced(key, element, replace); element != nil {
+				list = append(list, element)
+			}
+		}
+		return list
+	case schema.Object:
+		object := make(schema.Object, len(v))
+		for name, member := range v {
+			object[name] = referenced(name, member, replace)
+			if member != nil && object[name] == nil && holdsReference(name) {
+				if _, bare := member.(string); bare && isSubAttribute(name) {
+					return nil
+				}
+			}
+		}
+		return object
+	}
+	return value
+}
+
+// attributeName is what stands behind the URN and the dot of a name, in lower case.
+func attributeName(name string) string {
+	return strings.ToLower(name[strings.LastIndexAny(name, ":.")+1:])
+}
+
+func holdsReference(name string) bool {
+	switch attributeName(name) {
+	case "value", "$ref", "manager", "members":
+		return true
+	}
+	return false
+}
+
+func isSubAttribute(name string) bool {
+	name = strings.ToLower(name)
+	return name == "value" || name == "$ref"
+}
+
+// referencedInPath does the same for the path of a PATCH operation, such as members[value eq "bulkId:anna"].
+func referencedInPath(path string, replace func(bulkID string) any) string {
+	const opening = `"` + bulkPrefix
+	var out strings.Builder
+	for {
+		before, rest, found := strings.Cut(path, opening)
+		name, after, closed := strings.Cut(rest, `"`)
+		if !found || !closed {
+			out.WriteString(path)
+			return out.String()
+		}
+		out.WriteString(before)
+		if id, ok := replace(name).(string); ok {
+			out.WriteString(`"` + id + `"`)
+		} else {
+			out.WriteString(opening + name + `"`)
+		}
+		path = after
+	}
+}
+
+// units puts operations in the order in which they can be carried out: each behind those that it refers to, and otherwise
+// as they were sent. Those that refer to each other in a circle are one unit. refers lists, for each operation, the
+// others that it refers to. This is Tarjan's algorithm, which finds the circles in exactly that order.
+func units(refers [][]int) [][]int {
+	t := tarjan{refers: refers, index: make([]int, len(refers)), low: make([]int, len(refers)), waiting: make([]bool, len(refers))}
+	for i := range refers {
+		if t.index[i] == 0 {
+			t.visit(i)
+		}
+	}
+	return t.found
+}
+
+type tarjan struct {
+	refers     [][]int
+	index, low []int // from 1 on; 0 is not yet visited
+	waiting    []bool
+	stack      []int
+	visited    int
+	found      [][]int
+}
+
+func (t *tarjan) visit(i int) {
+	t.visited++
+	t.index[i], t.low[i], t.waiting[i] = t.visited, t.visited, true
+	position := len(t.stack)
+	t.stack = append(t.stack, i)
+	for _, j := range t.refers[i] {
+		if t.index[j] == 0 {
+			t.visit(j)
+			t.low[i] = min(t.low[i], t.low[j])
+		} else if t.waiting[j] {
+			t.low[i] = min(t.low[i], t.index[j])
+		}
+	}
+	if t.low[i] < t.index[i] {
+		return
+	}
+	unit := append([]int(nil), t.stack[position:]...)
+	t.stack = t.stack[:position]
+	for _, j := range unit {
+		t.waiting[j] = false
+	}
+	t.found = append(t.found, unit)
+}
