@@ -6,7 +6,7 @@ const (
 	BasePath = "/scim/v2"
 
 	// TokenPath is where the OAuth 2.0 token endpoint of a tenant is, beside its SCIM endpoints.
-	TokenPath = "/oauth2/token"
+	TokenPath = "/oauth2/token" //nolint:gosec // a path, not a credential
 
 	// ServerPort is the TCP port on which the SCIM server serves clients.
 	ServerPort = 8080

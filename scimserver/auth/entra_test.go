@@ -248,9 +248,8 @@ func TestMadeUpKeyIDsDoNotMakeTheServerKnockWithoutEnd(t *testing.T) {
 	f := newFixture(t)
 	f.buyByAssertion()
 	for range 50 {
-		var refusal *auth.Refusal
 		_, err := f.SellToAssertion(t.Context(), authtest.Sign(t, jose.RS256, authtest.SecondKey(t), rand.Text(), f.assertion()), f.settings)
-		if !errors.As(err, &refusal) {
+		if _, ok := errors.AsType[*auth.Refusal](err); !ok {
 			t.Fatalf("got %v, want a refusal", err)
 		}
 	}

@@ -40,8 +40,7 @@ func FuzzTokens(f *testing.F) {
 
 func wantRefusal(t *testing.T, presented string, err error) {
 	t.Helper()
-	var refused *auth.Refusal
-	if !errors.As(err, &refused) {
+	if _, ok := errors.AsType[*auth.Refusal](err); !ok {
 		t.Fatalf("got %v, want a refusal", err)
 	}
 	if len(presented) > 20 && strings.Contains(err.Error(), presented) {

@@ -63,7 +63,8 @@ func (d *Directory) relate(ctx context.Context, resources []Resource, want Relat
 	}
 	names := map[*store.Record]string{}
 	for i := range resources {
-		for _, group := range groups[resources[i].ID] {
+		resource := &resources[i]
+		for _, group := range groups[resource.ID] {
 			name, known := names[group]
 			if !known {
 				attributes, err := effective(group)
@@ -73,7 +74,7 @@ func (d *Directory) relate(ctx context.Context, resources []Resource, want Relat
 				name, _ = attributes["displayName"].(string)
 				names[group] = name
 			}
-			resources[i].Groups = append(resources[i].Groups, Membership{Group: group.ID, Display: name})
+			resource.Groups = append(resource.Groups, Membership{Group: group.ID, Display: name})
 		}
 	}
 	return nil

@@ -102,11 +102,10 @@ func (d *Directory) decide(ctx context.Context, known declarations, declared []v
 		if err != nil {
 			return declarations{}, nil, err
 		}
-		switch {
-		case reason == "":
+		if reason == "" {
 			next.Declared = append(next.Declared, extension)
 			next.addFormer(before, extension)
-		default:
+		} else {
 			refused = append(refused, v1alpha1.RefusedSchema{ID: extension.ID, Message: reason})
 			next.Declared = append(next.Declared, with(known.Declared, extension.ID)...)
 			next.Former = append(next.Former, with(known.Former, extension.ID)...)

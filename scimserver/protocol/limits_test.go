@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/utils/ptr"
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -22,7 +21,7 @@ import (
 func (f *fixture) limit(perSecond, burst int32) {
 	changed := *f.snapshot
 	changed.Tenant = changed.Tenant.DeepCopy()
-	changed.Tenant.Spec.Limits = v1alpha1.Limits{RequestsPerSecond: ptr.To(perSecond), Burst: ptr.To(burst)}
+	changed.Tenant.Spec.Limits = v1alpha1.Limits{RequestsPerSecond: new(perSecond), Burst: new(burst)}
 	f.snapshot = &changed
 }
 

@@ -17,7 +17,10 @@ import (
 // me answers with the resource of the user who is calling (RFC 7644 section 3.11).
 func (s *Server) me(r *request, kind store.Kind) error {
 	if r.user == nil {
-		return &Error{Status: http.StatusNotImplemented, Detail: "this credential is a service's, and /Me is about a user: send a token that Microsoft Entra ID issued to a user"}
+		return &Error{
+			Status: http.StatusNotImplemented,
+			Detail: "this credential is a service's, and /Me is about a user: send a token that Microsoft Entra ID issued to a user",
+		}
 	}
 	want := s.wants(r, kind)
 	found, err := s.whoIs(r.context(), r.user, want)
@@ -53,7 +56,10 @@ func (s *Server) whoIs(ctx context.Context, user *auth.User, want directory.Rela
 		case len(list.Resources) == 0:
 			continue
 		case len(list.Resources) > 1:
-			return directory.Resource{}, &Error{Status: http.StatusForbidden, Detail: "more than one user of this tenant matches the token; nobody can tell which one it is"}
+			return directory.Resource{}, &Error{
+				Status: http.StatusForbidden,
+				Detail: "more than one user of this tenant matches the token; nobody can tell which one it is",
+			}
 		}
 		found := list.Resources[0]
 		stored, err := identityOf(found)

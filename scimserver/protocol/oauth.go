@@ -133,7 +133,7 @@ func (s *Server) sellTo(r *http.Request, form url.Values, current *settings.Snap
 		if form.Get("client_id") != id || inForm && form.Get("client_secret") != secret {
 			return auth.AccessToken{}, invalidRequest("the client's credentials in the header and in the body differ")
 		}
-	case !inHeader && !(inForm && form.Has("client_id")):
+	case !inHeader && (!inForm || !form.Has("client_id")):
 		return auth.AccessToken{}, &oauthError{
 			http.StatusUnauthorized, "invalid_client", "the client's credentials are missing: send them by HTTP Basic, or as client_id and client_secret",
 		}
@@ -167,9 +167,11 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 		return nil, invalidRequest("the Content-Type must be application/x-www-form-urlencoded")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxTokenRequest))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return nil, &oauthError{http.StatusRequestEntityTooLarge, "invalid_request", "the request's body is larger than " + strconv.Itoa(maxTokenRequest) + " bytes"}
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return nil, &oauthError{
+			http.StatusRequestEntityTooLarge, "invalid_request",
+			"the request's body is larger than " + strconv.Itoa(maxTokenRequest) + " bytes",
+		}
 	}
 	if err != nil {
 		return nil, err

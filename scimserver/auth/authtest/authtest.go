@@ -48,7 +48,7 @@ func FirstKey(t testing.TB) *rsa.PrivateKey { return made(t, first) }
 // SecondKey is another key.
 func SecondKey(t testing.TB) *rsa.PrivateKey { return made(t, second) }
 
-var first, second = sync.OnceValues(makeKey), sync.OnceValues(makeKey)
+var first, second = sync.OnceValues(makeKey), sync.OnceValues(makeKey) //nolint:gochecknoglobals // nothing writes them
 
 func makeKey() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }
 

@@ -328,7 +328,8 @@ func (r *random) comparison(kind store.Kind) filter.Filter {
 	names := []string{"id", "externalId", "meta.created", "meta.lastModified", "displayName"}
 	if kind == store.User {
 		names = append(names, "userName", "title", "nickName", "locale", "active", "name.givenName", "name.honorificPrefix", "emails.value",
-			"emails.type", "x509Certificates.value", schema.EnterpriseUser+":department", schema.EnterpriseUser+":manager.value", custom, schema.TenantryUser+":companies")
+			"emails.type", "x509Certificates.value", schema.EnterpriseUser+":department", schema.EnterpriseUser+":manager.value", custom,
+			schema.TenantryUser+":companies")
 	}
 	p := path(kind, pick(r, names...))
 	if r.IntN(5) == 0 {

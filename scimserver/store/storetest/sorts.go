@@ -75,9 +75,9 @@ func walk(t testing.TB, s store.Reader, q store.Query) (all []store.Record) {
 
 var sortTests = []testCase{
 	{"lists are sorted by any attribute, those without a value last, equal ones by id", func(t *testing.T, s store.Store) {
-		at := func(n int, minutes time.Duration, obj schema.Object) *store.Record {
+		at := func(n, minutes int, obj schema.Object) *store.Record {
 			r := record(store.User, n, obj)
-			r.Created, r.Modified = dawn.Add(minutes*time.Minute), dawn.Add(-minutes*time.Minute)
+			r.Created, r.Modified = dawn.Add(time.Duration(minutes)*time.Minute), dawn.Add(-time.Duration(minutes)*time.Minute)
 			return r
 		}
 		work := func(value string, primary bool) schema.Object {
