@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,7 +28,12 @@ const fileName = "directory.db"
 
 // written reads what a server wrote for the users behind a row, in order.
 func written(ctx context.Context, folder string, after int64) (all []rows, err error) {
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(folder, fileName)+"?mode=ro")
+	copied, err := copyDatabase(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(copied)) }()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(copied, fileName))
 	if err != nil {
 		return nil, err
 	}
@@ -61,20 +67,46 @@ func written(ctx context.Context, folder string, after int64) (all []rows, err e
 		return nil, err
 	}
 	// The rows of the log are as many as the users, and which goes with whom makes no difference.
-	logged, err := db.QueryContext(ctx, "SELECT sequence, time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome"+
+	logged, err := db.QueryContext(ctx, "SELECT sequence, time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome, count"+
 		" FROM log WHERE operation = 'create' ORDER BY sequence DESC LIMIT ?", len(all))
 	if err != nil {
 		return nil, err
 	}
 	defer logged.Close()
 	for i := len(all) - 1; i >= 0 && logged.Next(); i-- {
-		v := scanner(10)
+		v := scanner(11)
 		if err := logged.Scan(v.pointers...); err != nil {
 			return nil, err
 		}
 		all[i].log = v.values
 	}
 	return all, logged.Err()
+}
+
+// copyDatabase copies the database of a server that is not being written to, since the server lets nobody else read its own.
+func copyDatabase(folder string) (copied string, err error) {
+	if copied, err = os.MkdirTemp("", "bench-"); err != nil {
+		return "", err
+	}
+	for _, name := range []string{fileName, fileName + "-wal"} {
+		if err := copyFile(filepath.Join(folder, name), filepath.Join(copied, name)); err != nil {
+			return "", errors.Join(err, os.RemoveAll(copied))
+		}
+	}
+	return copied, nil
+}
+
+func copyFile(from, to string) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	target, err := os.Create(to)
+	if err != nil {
+		return errors.Join(err, source.Close())
+	}
+	_, err = io.Copy(target, source)
+	return errors.Join(err, source.Close(), target.Close())
 }
 
 type values struct{ values, pointers []any }
@@ -112,7 +144,7 @@ func openBare(ctx context.Context, folder string) (*bareEngine, error) {
 		return nil, err
 	}
 	e := &bareEngine{queue: make(chan bareWrite, 256), stopped: make(chan struct{}), kept: map[string]*sql.Stmt{}}
-	e.db, err = sql.Open("sqlite", "file:"+filepath.Join(folder, fileName)+"?_pragma=synchronous(full)&_pragma=cache_size(-2048)")
+	e.db, err = sql.Open("sqlite", "file:"+filepath.Join(folder, fileName)+"?vfs=unix-excl&_pragma=synchronous(full)&_pragma=cache_size(-2048)")
 	if err != nil {
 		return nil, err
 	}
