@@ -239,7 +239,7 @@ func (j *bulkJob) run(unit []int) (failed int) {
 	for _, i := range unit {
 		op := &j.operations[i]
 		op.attempted = true
-		if op.err == nil && !(circle && j.anyFailed(unit)) {
+		if op.err == nil && (!circle || !j.anyFailed(unit)) {
 			op.err = j.perform(op, unit)
 		}
 	}
