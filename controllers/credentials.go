@@ -3,7 +3,8 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"time"
+	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -11,18 +12,18 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
 )
 
-// issueCredentials sees to it that there is a token and that the server has its hash. A settled tenant is recognised by
-// the metadata of both Secrets in the cache; only where something is missing are the Secrets read.
+// issueCredentials sees to it that there is every credential that the spec wants and no other, and that the server has
+// their hashes. A settled tenant is recognised by the metadata of both Secrets in the cache; only where something is
+// missing are the Secrets read.
 //
 // The credentials Secret is written first and the verifier Secret is derived from it, so a crash in between loses no
-// token. A person may delete the credentials Secret after copying: it stays deleted while there is a verifier.
+// token. A person may delete the credentials Secret after copying: it stays deleted until a new credential is to be handed over.
 func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *scope) error {
 	credentials, err := r.cachedSecret(ctx, s, desired.CredentialsName(s.tenant.Name))
 	if err != nil {
@@ -34,7 +35,11 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 	}
 	if ok, err := settled(s, credentials, verifier); err != nil || ok {
 		if ok {
-			s.foundCredentials(credentials != nil, verifier.Annotations)
+			var held map[string]string
+			if credentials != nil {
+				held = credentials.Annotations
+			}
+			s.foundCredentials(credentials != nil, held, verifier.Annotations)
 		}
 		return err
 	}
@@ -43,8 +48,17 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 
 // settled tells from metadata whether both Secrets are as they should be. credentials is nil where the Secret is gone.
 func settled(s *scope, credentials, verifier *metav1.PartialObjectMetadata) (bool, error) {
-	if verifier == nil || verifier.Annotations[desired.AnnotationFingerprint] == "" {
+	if verifier == nil {
 		return false, nil
+	}
+	issued, wanted := desired.Marks(verifier.Annotations), desired.WantedCredentials(s.tenant)
+	if len(issued) != len(wanted) {
+		return false, nil
+	}
+	for _, credential := range wanted {
+		if _, ok := issued[credential.Key]; !ok {
+			return false, nil
+		}
 	}
 	if intact, err := apply.OwnsData(verifier, v1alpha1.VerifierKey); err != nil || !intact {
 		return false, err
@@ -54,14 +68,15 @@ func settled(s *scope, credentials, verifier *metav1.PartialObjectMetadata) (boo
 		before := meta.FindStatusCondition(s.tenant.Status.Conditions, v1alpha1.ConditionCredentialsReady)
 		return before != nil && before.Reason == v1alpha1.ReasonCopied, nil
 	}
-	keys := []string{v1alpha1.CredentialsTokenKey}
-	if s.tenantURL != "" {
-		keys = append(keys, v1alpha1.CredentialsTenantURLKey)
+	keys := slices.Collect(maps.Keys(desired.PublicData(s.tenant, s.tenantURL)))
+	for key, mark := range desired.Marks(credentials.Annotations) {
+		if issued[key] != mark {
+			return false, nil
+		}
+		keys = append(keys, key)
 	}
 	intact, err := apply.OwnsData(credentials, keys...)
-	return intact &&
-		credentials.Annotations[desired.AnnotationTenantURL] == s.tenantURL &&
-		credentials.Annotations[desired.AnnotationFingerprint] == verifier.Annotations[desired.AnnotationFingerprint], err
+	return intact && credentials.Annotations[desired.AnnotationTenantURL] == s.tenantURL, err
 }
 
 // restoreCredentials reads both Secrets live and writes what is missing or different.
@@ -70,51 +85,60 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	if err != nil {
 		return err
 	}
-	verifierSecret, err := r.liveSecret(ctx, s, desired.VerifierName(s.tenant.Name))
+	verifiers, err := r.liveSecret(ctx, s, desired.VerifierName(s.tenant.Name))
 	if err != nil {
 		return err
 	}
-	plaintext, issuedAt := tokenIn(credentials)
-	verifier, hasVerifier := verifierIn(verifierSecret)
-	switch {
-	case plaintext != "":
-		// The credentials Secret is the source; the verifier follows from it.
-		if hasVerifier && verifier.Fingerprint() == token.Fingerprint(plaintext) {
-			issuedAt = verifier.IssuedAt
-		}
-		verifier = token.NewVerifier(plaintext, token.RoleProvisioner, issuedAt)
-	case hasVerifier:
-		// Copied and deleted, or spoiled by hand. The token that was copied stays valid.
-	default:
-		if plaintext, err = token.New(r.Options.Random); err != nil {
+	result, err := issue(desired.WantedCredentials(s.tenant), credentials, verifiers, r.Options.Random, r.Options.Clock.Now())
+	if err != nil {
+		return err
+	}
+	var annotations map[string]string
+	if result.revoked {
+		// Before all else, so that nothing that fails below keeps a revoked credential valid.
+		if annotations, err = s.applyVerifiers(ctx, result.kept); err != nil {
 			return err
 		}
-		verifier = token.NewVerifier(plaintext, token.RoleProvisioner, r.Options.Clock.Now())
 	}
-	if plaintext != "" {
-		want := desired.Credentials(s.tenant, plaintext, verifier.IssuedAt, s.tenantURL)
+	exists := credentials != nil || result.holds()
+	var held map[string]string
+	if exists {
+		want, err := desired.Credentials(s.tenant, result.issued, s.tenantURL)
+		if err != nil {
+			return err
+		}
+		held = want.Annotations // Apply fills want with the answer
 		if _, err := s.owner.Apply(ctx, apply.Secret(want)); err != nil {
 			return err
 		}
 	}
-	want, err := desired.Verifier(s.tenant, verifier)
-	if err != nil {
-		return err
+	if !result.revoked || len(result.kept) < len(result.issued) {
+		if annotations, err = s.applyVerifiers(ctx, result.issued); err != nil {
+			return err
+		}
 	}
-	annotations := want.Annotations // Apply fills want with the answer
-	if _, err := s.owner.Apply(ctx, apply.Secret(want)); err != nil {
-		return err
-	}
-	s.foundCredentials(plaintext != "" || credentials != nil, annotations)
+	s.foundCredentials(exists, held, annotations)
 	return nil
 }
 
-// foundCredentials tells about the token what the annotations of the verifier Secret say.
-func (s *scope) foundCredentials(secretExists bool, annotations map[string]string) {
+// applyVerifiers applies the verifier Secret and returns the annotations that it was given.
+func (s *scope) applyVerifiers(ctx context.Context, issued []desired.Issued) (map[string]string, error) {
+	want, err := desired.Verifier(s.tenant, issued)
+	if err != nil {
+		return nil, err
+	}
+	annotations := want.Annotations // Apply fills want with the answer
+	_, err = s.owner.Apply(ctx, apply.Secret(want))
+	return annotations, err
+}
+
+// foundCredentials tells about the credentials what the annotations of both Secrets say.
+func (s *scope) foundCredentials(secretExists bool, held, issued map[string]string) {
 	name := desired.CredentialsName(s.tenant.Name)
-	s.credentials = &v1alpha1.CredentialsStatus{Fingerprint: annotations[desired.AnnotationFingerprint]}
-	if issuedAt, err := time.Parse(time.RFC3339, annotations[desired.AnnotationIssuedAt]); err == nil {
-		s.credentials.IssuedAt = &metav1.Time{Time: issuedAt}
+	mark := desired.Marks(issued)[v1alpha1.CredentialsTokenKey]
+	s.credentials = &v1alpha1.CredentialsStatus{Fingerprint: mark.Fingerprint}
+	if !mark.IssuedAt.IsZero() {
+		s.credentials.IssuedAt = &metav1.Time{Time: mark.IssuedAt}
 	}
 	if !secretExists {
 		s.found(conditions.True(v1alpha1.ConditionCredentialsReady, v1alpha1.ReasonCopied,
@@ -122,8 +146,11 @@ func (s *scope) foundCredentials(secretExists bool, annotations map[string]strin
 		return
 	}
 	s.credentials.SecretName = name
-	s.found(conditions.True(v1alpha1.ConditionCredentialsReady, v1alpha1.ReasonIssued,
-		fmt.Sprintf("Secret %s holds the Secret Token.", name)))
+	message := "Secret %s holds the Secret Token."
+	if _, ok := desired.Marks(held)[v1alpha1.CredentialsTokenKey]; !ok {
+		message = "Secret %s holds what was issued since it was deleted. The Secret Token that was copied stays valid."
+	}
+	s.found(conditions.True(v1alpha1.ConditionCredentialsReady, v1alpha1.ReasonIssued, fmt.Sprintf(message, name)))
 }
 
 // cachedSecret returns the metadata of a Secret that the tenant controls, or nil.
@@ -152,32 +179,4 @@ func (r *ProvisioningTenantReconciler) liveSecret(ctx context.Context, s *scope,
 	metadata := &metav1.PartialObjectMetadata{ObjectMeta: secret.ObjectMeta}
 	metadata.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 	return secret, s.owner.Guard(metadata, nil)
-}
-
-// tokenIn returns the token in a credentials Secret and when it was issued, or nothing if there is none to rely on.
-func tokenIn(secret *corev1.Secret) (plaintext string, issuedAt time.Time) {
-	if secret == nil {
-		return "", time.Time{}
-	}
-	plaintext = string(secret.Data[v1alpha1.CredentialsTokenKey])
-	if token.Check(plaintext) != nil {
-		return "", time.Time{}
-	}
-	issuedAt, err := time.Parse(time.RFC3339, secret.Annotations[desired.AnnotationIssuedAt])
-	if err != nil {
-		issuedAt = secret.CreationTimestamp.Time
-	}
-	return plaintext, issuedAt
-}
-
-// verifierIn returns the verifier in a verifier Secret, if there is one to rely on.
-func verifierIn(secret *corev1.Secret) (token.Verifier, bool) {
-	if secret == nil {
-		return token.Verifier{}, false
-	}
-	set, err := token.Decode(secret.Data[v1alpha1.VerifierKey])
-	if err != nil || len(set.Verifiers) == 0 {
-		return token.Verifier{}, false
-	}
-	return set.Verifiers[0], true
 }

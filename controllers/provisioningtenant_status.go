@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
 )
 
@@ -47,6 +48,7 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 	}
 	status.Conditions = conditions.Summarise(status.Conditions, found, generation, now)
 	status.TenantURL = publishedURL(s.tenant.Status.TenantURL, s.tenantURL, status.Conditions, generation)
+	status.TokenURL = desired.TokenURL(s.tenant, status.TenantURL)
 	return status
 }
 

@@ -78,11 +78,12 @@ func (s *scope) desired(options Options) desired.Tenant {
 		class = ingress.ClassName
 	}
 	return desired.Tenant{
-		Resource:     s.tenant,
-		ServerImage:  options.ServerImage,
-		Host:         s.host,
-		IngressClass: class,
-		UserDefaults: s.userDefaults,
-		StorageSize:  s.storageSize,
+		Resource:       s.tenant,
+		ServerImage:    options.ServerImage,
+		Host:           s.host,
+		IngressClass:   class,
+		EntraAuthority: options.EntraAuthority,
+		UserDefaults:   s.userDefaults,
+		StorageSize:    s.storageSize,
 	}
 }

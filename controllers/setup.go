@@ -35,7 +35,8 @@ type Options struct {
 	BaseDomain string
 	// IngressClass is the class of the Ingress of a tenant that names none. Empty for the cluster's default.
 	IngressClass string
-	// EntraAuthority is the base URL of a login authority to ask in place of Microsoft's. Empty for Microsoft's.
+	// EntraAuthority is the base URL of a login authority that operator and servers ask in place of Microsoft's. Empty for
+	// Microsoft's.
 	EntraAuthority string
 	// Concurrency is how many resources of one kind are reconciled at a time.
 	Concurrency int

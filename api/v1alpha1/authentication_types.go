@@ -13,7 +13,8 @@ type Authentication struct {
 	SecretToken *SecretToken `json:"secretToken,omitempty"`
 
 	// oauth gives the tenant an OAuth 2.0 client, whose client ID and client secret buy access tokens at the tenant's
-	// token endpoint (grant type client_credentials, RFC 6749 section 4.4).
+	// token endpoint (grant type client_credentials, RFC 6749 section 4.4). Both are in the credentials Secret, which is
+	// made again for them where it was deleted. Taken away, the client secret and what it bought end at once.
 	//
 	// +optional
 	OAuth *OAuth `json:"oauth,omitempty"`
@@ -37,7 +38,8 @@ type Authentication struct {
 	UserToken *UserToken `json:"userToken,omitempty"`
 
 	// readers are applications that read the directory. Each has a token of its own that can change nothing; it ends when
-	// the reader is taken from this list.
+	// the reader is taken from this list. To rename a reader is to remove it and to add another. Where the credentials Secret
+	// was deleted, a reader that is added makes it again, with the new token only.
 	//
 	// +optional
 	// +listType=map

@@ -301,6 +301,12 @@ type ProvisioningTenantStatus struct {
 	// +optional
 	TenantURL string `json:"tenantURL,omitempty"`
 
+	// tokenURL is the tenant's OAuth 2.0 token endpoint. It is there beside tenantURL where spec.authentication has oauth or
+	// workloadIdentity.
+	//
+	// +optional
+	TokenURL string `json:"tokenURL,omitempty"`
+
 	// credentials tells about the Secret Token, never the token itself.
 	//
 	// +optional
@@ -334,7 +340,8 @@ type ProvisioningTenantStatus struct {
 
 // CredentialsStatus tells about the tenant's Secret Token.
 type CredentialsStatus struct {
-	// secretName is the Secret that holds the token for a person to copy. It may be deleted after that.
+	// secretName is the Secret that holds the credentials for a person to copy. It may be deleted after that: all stay
+	// valid. A credential that is wanted later makes it again, with that credential only.
 	//
 	// +optional
 	SecretName string `json:"secretName,omitempty"`

@@ -60,7 +60,7 @@ func parse(args []string) (settings, error) {
 	flags.StringVar(&s.BaseDomain, "base-domain", "", "`domain` under which a tenant without a host gets one: <name>.<domain>")
 	flags.StringVar(&s.IngressClass, "ingress-class", "", "IngressClass `name` for tenants that name none; the cluster's default where left out")
 	flags.StringVar(&s.EntraAuthority, "entra-authority", "",
-		"base `URL` of a login authority to verify Entra tenants with, in place of those of Microsoft's clouds")
+		"base `URL` of a login authority to verify Entra tenants with, in place of those of Microsoft's clouds; the SCIM servers follow it too")
 	flags.IntVar(&s.Concurrency, "concurrency", 4, "`number` of resources of each kind that are reconciled at a time")
 	flags.StringVar(&s.metricsAddress, "metrics-bind-address", ":8080", "`address` of the metrics; 0 for none")
 	flags.StringVar(&s.probeAddress, "health-probe-bind-address", ":8081", "`address` of /healthz and /readyz; 0 for none")

@@ -97,6 +97,8 @@ func everySetting(p *v1alpha1.ProvisioningTenant) {
 		PriorityClassName: "tenants",
 	}
 	p.Spec.DeletionPolicy = v1alpha1.DeletionPolicyDelete
+	p.Spec.Authentication.OAuth = &v1alpha1.OAuth{}
+	reading("payroll")(p)
 }
 
 // bug class 17 and 19: a restart that writes, and two operators that fight.

@@ -16,11 +16,9 @@ const (
 	// ManagedByLabel says who looks after an object.
 	ManagedByLabel = "app.kubernetes.io/managed-by"
 
-	// AnnotationFingerprint on both Secrets holds the fingerprint of the token they are about, so that nobody must read
-	// a Secret to know whether the two belong together.
-	AnnotationFingerprint = v1alpha1.GroupName + "/fingerprint"
-	// AnnotationIssuedAt on both Secrets holds when the token was generated, in RFC 3339.
-	AnnotationIssuedAt = v1alpha1.GroupName + "/issued-at"
+	// AnnotationCredentials on both Secrets tells of each credential in them the fingerprint and when it was generated, as
+	// JSON, so that nobody must read a Secret to know whether the two belong together.
+	AnnotationCredentials = v1alpha1.GroupName + "/credentials"
 	// AnnotationTenantURL on the credentials Secret repeats the Tenant URL that it holds, for the same reason.
 	AnnotationTenantURL = v1alpha1.GroupName + "/tenant-url"
 
@@ -40,6 +38,8 @@ type Tenant struct {
 	Host string
 	// IngressClass is the class of the Ingress; empty for the cluster's default.
 	IngressClass string
+	// EntraAuthority is the login authority in place of Microsoft's; empty for Microsoft's.
+	EntraAuthority string
 	// UserDefaults are the names of the accepted UserDefaults, sorted.
 	UserDefaults []string
 	// StorageSize of the volume claim: the one asked for, or the present one where that is larger.

@@ -16,7 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
-	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
@@ -49,10 +48,12 @@ func plain() Tenant {
 func full() Tenant {
 	t := plain()
 	t.IngressClass = "traefik"
+	t.EntraAuthority = "https://login.example.com"
 	t.UserDefaults = []string{"everybody", "finance"}
 	spec := &t.Resource.Spec
 	spec.DeletionPolicy = v1alpha1.DeletionPolicyDelete
 	spec.Authentication.OAuth = &v1alpha1.OAuth{}
+	spec.Authentication.Readers = []v1alpha1.Reader{{Name: "payroll"}}
 	spec.Storage.SQLite.StorageClassName = "fast"
 	spec.Exposure.Host = t.Host
 	spec.Exposure.Ingress = &v1alpha1.IngressExposure{ClassName: "traefik", Annotations: map[string]string{"b": "2", "a": "1"}}
@@ -75,7 +76,15 @@ func full() Tenant {
 // build returns every object of the tenant as YAML, by kind.
 func build(t *testing.T, tenant Tenant) map[string]string {
 	t.Helper()
-	verifier, err := Verifier(tenant.Resource, token.NewVerifier(plaintext, token.RoleProvisioner, issuedAt))
+	var issued []Issued
+	for _, credential := range WantedCredentials(tenant.Resource) {
+		issued = append(issued, Issued{Key: credential.Key, Plaintext: plaintext, Verifier: credential.Verifier(plaintext, issuedAt)})
+	}
+	verifier, err := Verifier(tenant.Resource, issued)
+	if err != nil {
+		t.Fatal(err)
+	}
+	credentials, err := Credentials(tenant.Resource, issued, TenantURL(tenant.Resource, tenant.Host))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +95,7 @@ func build(t *testing.T, tenant Tenant) map[string]string {
 	built := map[string]string{}
 	for name, object := range map[string]any{
 		"serviceaccount": ServiceAccount(tenant), "role": Role(tenant), "rolebinding": RoleBinding(tenant),
-		"credentials": Credentials(tenant.Resource, plaintext, issuedAt, TenantURL(tenant.Resource, tenant.Host)), "verifier": verifier,
+		"credentials": credentials, "verifier": verifier,
 		"claim": DataClaim(tenant), "deployment": deployment, "service": Service(tenant),
 		"ingress": Ingress(tenant), "networkpolicy": NetworkPolicy(tenant),
 	} {
@@ -165,6 +174,9 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 		"authentication.workloadIdentity.audiences": func(s *v1alpha1.ProvisioningTenantSpec) {
 			s.Authentication.WorkloadIdentity = &v1alpha1.WorkloadIdentity{}
 		},
+		"authentication.readers": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Authentication.Readers = []v1alpha1.Reader{{Name: "payroll"}}
+		},
 		"exposure.type": func(s *v1alpha1.ProvisioningTenantSpec) { s.Exposure.Type = v1alpha1.ExposureNone },
 		"exposure.host": func(s *v1alpha1.ProvisioningTenantSpec) { s.Exposure.Host = "other.example.com" },
 		"exposure.ingress.className": func(s *v1alpha1.ProvisioningTenantSpec) {
@@ -196,7 +208,7 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 		"displayName", "entra.tenantID", "entra.cloud", "provisioning.users", "provisioning.groups",
 		"catalog.companies", "catalog.roles", "authentication.secretToken",
 		"authentication.workloadIdentity.subjects", "authentication.entraToken.audiences", "authentication.entraToken.applications",
-		"authentication.userToken.audiences", "authentication.readers",
+		"authentication.userToken.audiences",
 		"retention.provisioningLog", "limits.requestsPerSecond", "limits.burst", "schema.extensions", "storage.type",
 	}
 	known := slices.Concat(elsewhere, slices.Collect(mapsKeys(changes)))

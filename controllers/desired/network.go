@@ -39,7 +39,7 @@ func Service(t Tenant) *corev1ac.ServiceApplyConfiguration {
 // Ingress routes the host to the Service. It routes the SCIM endpoints and, where the tenant has one, the token endpoint
 // only, so that whatever else the server listens on stays inside the cluster.
 func Ingress(t Tenant) *networkingv1ac.IngressApplyConfiguration {
-	exposure, authentication := t.Resource.Spec.Exposure, t.Resource.Spec.Authentication
+	exposure := t.Resource.Spec.Exposure
 	path := func(path string, pathType networkingv1.PathType) *networkingv1ac.HTTPIngressPathApplyConfiguration {
 		return networkingv1ac.HTTPIngressPath().WithPath(path).WithPathType(pathType).
 			WithBackend(networkingv1ac.IngressBackend().WithService(networkingv1ac.IngressServiceBackend().
@@ -47,7 +47,7 @@ func Ingress(t Tenant) *networkingv1ac.IngressApplyConfiguration {
 				WithPort(networkingv1ac.ServiceBackendPort().WithName(portHTTP))))
 	}
 	rule := networkingv1ac.HTTPIngressRuleValue().WithPaths(path(v1alpha1.BasePath, networkingv1.PathTypePrefix))
-	if authentication.OAuth != nil || authentication.WorkloadIdentity != nil {
+	if sellsTokens(t.Resource) {
 		rule.WithPaths(path(v1alpha1.TokenPath, networkingv1.PathTypeExact))
 	}
 	spec := networkingv1ac.IngressSpec().

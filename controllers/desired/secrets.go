@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -11,35 +12,126 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
-// Credentials is the Secret that a person copies Tenant URL and token from. The URL is left out while the tenant has none.
-func Credentials(tenant *v1alpha1.ProvisioningTenant, plaintext string, issuedAt time.Time, tenantURL string) *corev1ac.SecretApplyConfiguration {
-	verifier := token.NewVerifier(plaintext, token.RoleProvisioner, issuedAt)
-	secret := secret(tenant, CredentialsName(tenant.Name), verifier).
-		WithData(map[string][]byte{v1alpha1.CredentialsTokenKey: []byte(plaintext)})
-	if tenantURL != "" {
-		secret.WithAnnotations(map[string]string{AnnotationTenantURL: tenantURL})
-		secret.WithData(map[string][]byte{v1alpha1.CredentialsTenantURLKey: []byte(tenantURL)})
-	}
-	return secret
+// Credential is one that a tenant's spec wants.
+type Credential struct {
+	// Key of the credentials Secret.
+	Key string
+	// Verifier returns what the server keeps of it.
+	Verifier func(plaintext string, issuedAt time.Time) token.Verifier
 }
 
-// Verifier is the Secret that the server checks tokens against. It holds a hash, never the token.
-func Verifier(tenant *v1alpha1.ProvisioningTenant, verifier token.Verifier) (*corev1ac.SecretApplyConfiguration, error) {
-	data, err := token.Set{Verifiers: []token.Verifier{verifier}}.Encode()
+// WantedCredentials are those of the tenant: its Secret Token first, which it always has.
+func WantedCredentials(tenant *v1alpha1.ProvisioningTenant) []Credential {
+	wanted := []Credential{{Key: v1alpha1.CredentialsTokenKey, Verifier: func(plaintext string, issuedAt time.Time) token.Verifier {
+		return token.NewVerifier(plaintext, token.RoleProvisioner, issuedAt)
+	}}}
+	if tenant.Spec.Authentication.OAuth != nil {
+		wanted = append(wanted, Credential{Key: v1alpha1.CredentialsClientSecretKey, Verifier: func(plaintext string, issuedAt time.Time) token.Verifier {
+			return token.NewClient(plaintext, tenant.Name, issuedAt)
+		}})
+	}
+	for _, reader := range tenant.Spec.Authentication.Readers {
+		wanted = append(wanted, Credential{Key: v1alpha1.CredentialsReaderPrefix + reader.Name, Verifier: func(plaintext string, issuedAt time.Time) token.Verifier {
+			return token.NewReader(plaintext, reader.Name, issuedAt)
+		}})
+	}
+	return wanted
+}
+
+// Matches tells whether v is a verifier of this credential, whatever its secret.
+func (c Credential) Matches(v token.Verifier) bool {
+	like := c.Verifier("", time.Time{})
+	return v.Role == like.Role && v.ClientID == like.ClientID && (v.Role != token.RoleReader || v.ID == like.ID)
+}
+
+// Issued is a credential that was issued.
+type Issued struct {
+	// Key of the credentials Secret.
+	Key string
+	// Plaintext is empty where a person deleted it after copying.
+	Plaintext string
+	Verifier  token.Verifier
+}
+
+// Mark is what AnnotationCredentials tells of one credential.
+type Mark struct {
+	Fingerprint string    `json:"fingerprint"`
+	IssuedAt    time.Time `json:"issuedAt"`
+}
+
+// Marks reads AnnotationCredentials, by key of the credentials Secret. One that nobody can read is none.
+func Marks(annotations map[string]string) map[string]Mark {
+	var marks map[string]Mark
+	if json.Unmarshal([]byte(annotations[AnnotationCredentials]), &marks) != nil {
+		return nil
+	}
+	return marks
+}
+
+// PublicData is what the credentials Secret holds beside credentials. URLs are left out while the tenant has none.
+func PublicData(tenant *v1alpha1.ProvisioningTenant, tenantURL string) map[string][]byte {
+	data := map[string][]byte{}
+	if tenantURL != "" {
+		data[v1alpha1.CredentialsTenantURLKey] = []byte(tenantURL)
+	}
+	if tokenURL := TokenURL(tenant, tenantURL); tokenURL != "" {
+		data[v1alpha1.CredentialsTokenURLKey] = []byte(tokenURL)
+	}
+	if tenant.Spec.Authentication.OAuth != nil {
+		data[v1alpha1.CredentialsClientIDKey] = []byte(tenant.Name)
+	}
+	return data
+}
+
+// Credentials is the Secret that a person copies from: the URLs and every credential whose plaintext is known.
+func Credentials(tenant *v1alpha1.ProvisioningTenant, issued []Issued, tenantURL string) (*corev1ac.SecretApplyConfiguration, error) {
+	var held []Issued
+	data := PublicData(tenant, tenantURL)
+	for _, i := range issued {
+		if i.Plaintext != "" {
+			held = append(held, i)
+			data[i.Key] = []byte(i.Plaintext)
+		}
+	}
+	secret, err := secret(tenant, CredentialsName(tenant.Name), held)
+	if err != nil {
+		return nil, err
+	}
+	if tenantURL != "" {
+		secret.WithAnnotations(map[string]string{AnnotationTenantURL: tenantURL})
+	}
+	return secret.WithData(data), nil
+}
+
+// Verifier is the Secret that the server checks credentials against. It holds hashes, never a credential.
+func Verifier(tenant *v1alpha1.ProvisioningTenant, issued []Issued) (*corev1ac.SecretApplyConfiguration, error) {
+	var set token.Set
+	for _, i := range issued {
+		set.Verifiers = append(set.Verifiers, i.Verifier)
+	}
+	data, err := set.Encode()
 	if err != nil {
 		return nil, fmt.Errorf("encode the verifiers: %w", err)
 	}
-	return secret(tenant, VerifierName(tenant.Name), verifier).
-		WithData(map[string][]byte{v1alpha1.VerifierKey: data}), nil
+	secret, err := secret(tenant, VerifierName(tenant.Name), issued)
+	if err != nil {
+		return nil, err
+	}
+	return secret.WithData(map[string][]byte{v1alpha1.VerifierKey: data}), nil
 }
 
-func secret(tenant *v1alpha1.ProvisioningTenant, name string, verifier token.Verifier) *corev1ac.SecretApplyConfiguration {
+func secret(tenant *v1alpha1.ProvisioningTenant, name string, issued []Issued) (*corev1ac.SecretApplyConfiguration, error) {
+	marks := make(map[string]Mark, len(issued))
+	for _, i := range issued {
+		marks[i.Key] = Mark{Fingerprint: i.Verifier.Fingerprint(), IssuedAt: i.Verifier.IssuedAt.UTC()}
+	}
+	text, err := json.Marshal(marks)
+	if err != nil {
+		return nil, fmt.Errorf("encode the annotation of Secret %q: %w", name, err)
+	}
 	return corev1ac.Secret(name, tenant.Namespace).
 		WithLabels(Labels(tenant.Name)).
 		WithOwnerReferences(owner(tenant)).
-		WithAnnotations(map[string]string{
-			AnnotationFingerprint: verifier.Fingerprint(),
-			AnnotationIssuedAt:    verifier.IssuedAt.UTC().Format(time.RFC3339),
-		}).
-		WithType(corev1.SecretTypeOpaque)
+		WithAnnotations(map[string]string{AnnotationCredentials: string(text)}).
+		WithType(corev1.SecretTypeOpaque), nil
 }

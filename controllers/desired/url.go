@@ -2,6 +2,7 @@ package desired
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
@@ -13,4 +14,17 @@ func TenantURL(tenant *v1alpha1.ProvisioningTenant, host string) string {
 		return fmt.Sprintf("http://%s.%s.svc%s", ServerName(tenant.Name), tenant.Namespace, v1alpha1.BasePath)
 	}
 	return "https://" + host + v1alpha1.BasePath
+}
+
+// TokenURL is the tenant's token endpoint on the host of its Tenant URL; empty where it has no URL or sells no access tokens.
+func TokenURL(tenant *v1alpha1.ProvisioningTenant, tenantURL string) string {
+	if tenantURL == "" || !sellsTokens(tenant) {
+		return ""
+	}
+	return strings.TrimSuffix(tenantURL, v1alpha1.BasePath) + v1alpha1.TokenPath
+}
+
+// sellsTokens tells whether the tenant's token endpoint is open.
+func sellsTokens(tenant *v1alpha1.ProvisioningTenant) bool {
+	return tenant.Spec.Authentication.OAuth != nil || tenant.Spec.Authentication.WorkloadIdentity != nil
 }

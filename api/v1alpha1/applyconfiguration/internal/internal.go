@@ -337,6 +337,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: tenantURL
       type:
         scalar: string
+    - name: tokenURL
+      type:
+        scalar: string
     - name: userDefaults
       type:
         list:

@@ -16,7 +16,8 @@ type AuthenticationApplyConfiguration struct {
 	// the tenant is made, and stays valid for the tenant's life.
 	SecretToken *apiv1alpha1.SecretToken `json:"secretToken,omitempty"`
 	// oauth gives the tenant an OAuth 2.0 client, whose client ID and client secret buy access tokens at the tenant's
-	// token endpoint (grant type client_credentials, RFC 6749 section 4.4).
+	// token endpoint (grant type client_credentials, RFC 6749 section 4.4). Both are in the credentials Secret, which is
+	// made again for them where it was deleted. Taken away, the client secret and what it bought end at once.
 	OAuth *OAuthApplyConfiguration `json:"oauth,omitempty"`
 	// workloadIdentity lets Microsoft Entra ID buy access tokens at the tenant's token endpoint with a token that Entra has
 	// signed itself, so that no secret is shared (workload identity federation, RFC 7523 section 2.2).
@@ -28,7 +29,8 @@ type AuthenticationApplyConfiguration struct {
 	// to a user with that user's resource, and nothing else.
 	UserToken *UserTokenApplyConfiguration `json:"userToken,omitempty"`
 	// readers are applications that read the directory. Each has a token of its own that can change nothing; it ends when
-	// the reader is taken from this list.
+	// the reader is taken from this list. To rename a reader is to remove it and to add another. Where the credentials Secret
+	// was deleted, a reader that is added makes it again, with the new token only.
 	Readers []ReaderApplyConfiguration `json:"readers,omitempty"`
 }
 

@@ -11,7 +11,8 @@ import (
 //
 // CredentialsStatus tells about the tenant's Secret Token.
 type CredentialsStatusApplyConfiguration struct {
-	// secretName is the Secret that holds the token for a person to copy. It may be deleted after that.
+	// secretName is the Secret that holds the credentials for a person to copy. It may be deleted after that: all stay
+	// valid. A credential that is wanted later makes it again, with that credential only.
 	SecretName *string `json:"secretName,omitempty"`
 	// fingerprint is the beginning of the token's SHA-256 in hexadecimal, to tell tokens apart.
 	Fingerprint *string `json:"fingerprint,omitempty"`

@@ -17,6 +17,9 @@ type ProvisioningTenantStatusApplyConfiguration struct {
 	// tenantURL is what an administrator pastes into Microsoft Entra ID as Tenant URL. It appears when the server and
 	// the route to it are ready for the first time.
 	TenantURL *string `json:"tenantURL,omitempty"`
+	// tokenURL is the tenant's OAuth 2.0 token endpoint. It is there beside tenantURL where spec.authentication has oauth or
+	// workloadIdentity.
+	TokenURL *string `json:"tokenURL,omitempty"`
 	// credentials tells about the Secret Token, never the token itself.
 	Credentials *CredentialsStatusApplyConfiguration `json:"credentials,omitempty"`
 	// userDefaults are the names of the accepted UserDefaults of this tenant; the SCIM server follows these and no others.
@@ -49,6 +52,14 @@ func (b *ProvisioningTenantStatusApplyConfiguration) WithObservedGeneration(valu
 // If called multiple times, the TenantURL field is set to the value of the last call.
 func (b *ProvisioningTenantStatusApplyConfiguration) WithTenantURL(value string) *ProvisioningTenantStatusApplyConfiguration {
 	b.TenantURL = &value
+	return b
+}
+
+// WithTokenURL sets the TokenURL field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TokenURL field is set to the value of the last call.
+func (b *ProvisioningTenantStatusApplyConfiguration) WithTokenURL(value string) *ProvisioningTenantStatusApplyConfiguration {
+	b.TokenURL = &value
 	return b
 }
 

@@ -1,0 +1,113 @@
+package controllers
+
+import (
+	"crypto/rand"
+	"slices"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
+)
+
+func TestCredentialsFollowFromTheSpecAndBothSecrets(t *testing.T) {
+	t.Parallel()
+	const theToken, theClient, payroll, audit = "token", "clientSecret", "reader.payroll", "reader.audit"
+	known := map[string]string{}
+	for _, key := range []string{theToken, theClient, payroll, audit} {
+		plaintext, err := token.New(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known[key] = plaintext
+	}
+	before, now := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	wanting := func(keys ...string) []desired.Credential {
+		tenant := contoso(func(t *v1alpha1.ProvisioningTenant) {
+			for _, key := range keys {
+				switch key {
+				case theClient:
+					t.Spec.Authentication.OAuth = &v1alpha1.OAuth{}
+				case payroll, audit:
+					t.Spec.Authentication.Readers = append(t.Spec.Authentication.Readers, v1alpha1.Reader{Name: key[len("reader."):]})
+				}
+			}
+		})
+		return desired.WantedCredentials(tenant)
+	}
+	for name, test := range map[string]struct {
+		spec, credentials, verifiers []string // nil is a Secret that does not exist
+		old, fresh, lost             []string // as issued: known and as they were, made now, and valid with the plaintext gone
+		revoked, holds               bool
+	}{
+		"a new tenant":                              {spec: []string{theClient, payroll}, fresh: []string{theToken, theClient, payroll}, holds: true},
+		"nothing changed":                           {spec: []string{payroll}, credentials: []string{theToken, payroll}, verifiers: []string{theToken, payroll}, old: []string{theToken, payroll}, holds: true},
+		"a reader is added":                         {spec: []string{payroll}, credentials: []string{theToken}, verifiers: []string{theToken}, old: []string{theToken}, fresh: []string{payroll}, holds: true},
+		"a reader is removed":                       {credentials: []string{theToken, payroll}, verifiers: []string{theToken, payroll}, old: []string{theToken}, revoked: true, holds: true},
+		"a reader is renamed":                       {spec: []string{audit}, credentials: []string{theToken, payroll}, verifiers: []string{theToken, payroll}, old: []string{theToken}, fresh: []string{audit}, revoked: true, holds: true},
+		"oauth is turned off":                       {credentials: []string{theToken, theClient}, verifiers: []string{theToken, theClient}, old: []string{theToken}, revoked: true, holds: true},
+		"copied and deleted":                        {spec: []string{theClient, payroll}, verifiers: []string{theToken, theClient, payroll}, lost: []string{theToken, theClient, payroll}},
+		"deleted, then a reader is added":           {spec: []string{payroll, audit}, verifiers: []string{theToken, payroll}, lost: []string{theToken, payroll}, fresh: []string{audit}, holds: true},
+		"deleted, then a reader is removed":         {verifiers: []string{theToken, payroll}, lost: []string{theToken}, revoked: true},
+		"a crash before the verifiers":              {spec: []string{payroll}, credentials: []string{theToken, payroll}, verifiers: []string{theToken}, old: []string{theToken, payroll}, holds: true},
+		"a crash after the deleted came again":      {spec: []string{payroll}, credentials: []string{payroll}, verifiers: []string{theToken}, lost: []string{theToken}, old: []string{payroll}, holds: true},
+		"the verifiers were deleted":                {spec: []string{payroll}, credentials: []string{theToken, payroll}, old: []string{theToken, payroll}, holds: true},
+		"revoked, but the plaintext is there still": {credentials: []string{theToken, payroll}, verifiers: []string{theToken}, old: []string{theToken}, holds: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var credentials, verifiers *corev1.Secret
+			all := wanting(theClient, payroll, audit)
+			if test.credentials != nil {
+				credentials = &corev1.Secret{Data: map[string][]byte{}}
+				for _, key := range test.credentials {
+					credentials.Data[key] = []byte(known[key])
+				}
+			}
+			if test.verifiers != nil {
+				var set token.Set
+				for _, c := range all {
+					if slices.Contains(test.verifiers, c.Key) {
+						set.Verifiers = append(set.Verifiers, c.Verifier(known[c.Key], before))
+					}
+				}
+				data, err := set.Encode()
+				if err != nil {
+					t.Fatal(err)
+				}
+				verifiers = &corev1.Secret{Data: map[string][]byte{v1alpha1.VerifierKey: data}}
+			}
+			got, err := issue(wanting(test.spec...), credentials, verifiers, rand.Reader, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var old, fresh, lost []string
+			for _, issued := range got.issued {
+				switch {
+				case issued.Plaintext == "":
+					lost = append(lost, issued.Key)
+				case issued.Plaintext == known[issued.Key]:
+					old = append(old, issued.Key)
+				default:
+					fresh = append(fresh, issued.Key)
+					if !issued.Verifier.IssuedAt.Equal(now) {
+						t.Errorf("%s was made at %s, want now", issued.Key, issued.Verifier.IssuedAt)
+					}
+				}
+				if issued.Plaintext != "" && issued.Verifier.Fingerprint() != token.Fingerprint(issued.Plaintext) ||
+					issued.Plaintext == "" && (issued.Verifier.Fingerprint() != token.Fingerprint(known[issued.Key]) || !issued.Verifier.IssuedAt.Equal(before)) {
+					t.Errorf("%s has the verifier of another", issued.Key)
+				}
+			}
+			if !slices.Equal(old, test.old) || !slices.Equal(fresh, test.fresh) || !slices.Equal(lost, test.lost) {
+				t.Errorf("old %v, fresh %v, lost %v; want %v, %v, %v", old, fresh, lost, test.old, test.fresh, test.lost)
+			}
+			if got.revoked != test.revoked || got.holds() != test.holds {
+				t.Errorf("revoked %v, holds %v; want %v, %v", got.revoked, got.holds(), test.revoked, test.holds)
+			}
+		})
+	}
+}
