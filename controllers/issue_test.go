@@ -86,10 +86,10 @@ func TestCredentialsFollowFromTheSpecAndBothSecrets(t *testing.T) {
 			}
 			var old, fresh, lost []string
 			for _, issued := range got.issued {
-				switch {
-				case issued.Plaintext == "":
+				switch issued.Plaintext {
+				case "":
 					lost = append(lost, issued.Key)
-				case issued.Plaintext == known[issued.Key]:
+				case known[issued.Key]:
 					old = append(old, issued.Key)
 				default:
 					fresh = append(fresh, issued.Key)

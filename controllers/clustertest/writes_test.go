@@ -299,7 +299,9 @@ func TestSettingsFollowTheSpecAndGoWhenTheyAreUnset(t *testing.T) {
 		changed.Containers[0].Resources.Limits.Memory().String() != "1Gi", ingress.Annotations["example.com/a"] != "1", *ingress.Spec.IngressClassName != "traefik":
 		t.Errorf("the settings did not arrive: %+v %+v", changed, ingress)
 	}
-	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server, p.Spec.Exposure.Ingress = v1alpha1.Server{}, nil })
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) {
+		p.Spec.Server, p.Spec.Exposure.Ingress, p.Spec.Authentication = v1alpha1.Server{}, nil, v1alpha1.Authentication{}
+	})
 	w.until(tenant, ready)
 	if again := spec(); again != baseline {
 		t.Errorf("after unsetting everything there is\n%s\nwant\n%s", again, baseline)

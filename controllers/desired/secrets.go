@@ -22,17 +22,17 @@ type Credential struct {
 
 // WantedCredentials are those of the tenant: its Secret Token first, which it always has.
 func WantedCredentials(tenant *v1alpha1.ProvisioningTenant) []Credential {
-	wanted := []Credential{{Key: v1alpha1.CredentialsTokenKey, Verifier: func(plaintext string, issuedAt time.Time) token.Verifier {
-		return token.NewVerifier(plaintext, token.RoleProvisioner, issuedAt)
+	wanted := []Credential{{Key: v1alpha1.CredentialsTokenKey, Verifier: func(plaintext string, at time.Time) token.Verifier {
+		return token.NewVerifier(plaintext, token.RoleProvisioner, at)
 	}}}
 	if tenant.Spec.Authentication.OAuth != nil {
-		wanted = append(wanted, Credential{Key: v1alpha1.CredentialsClientSecretKey, Verifier: func(plaintext string, issuedAt time.Time) token.Verifier {
-			return token.NewClient(plaintext, tenant.Name, issuedAt)
+		wanted = append(wanted, Credential{Key: v1alpha1.CredentialsClientSecretKey, Verifier: func(plaintext string, at time.Time) token.Verifier {
+			return token.NewClient(plaintext, tenant.Name, at)
 		}})
 	}
 	for _, reader := range tenant.Spec.Authentication.Readers {
-		wanted = append(wanted, Credential{Key: v1alpha1.CredentialsReaderPrefix + reader.Name, Verifier: func(plaintext string, issuedAt time.Time) token.Verifier {
-			return token.NewReader(plaintext, reader.Name, issuedAt)
+		wanted = append(wanted, Credential{Key: v1alpha1.CredentialsReaderPrefix + reader.Name, Verifier: func(plaintext string, at time.Time) token.Verifier {
+			return token.NewReader(plaintext, reader.Name, at)
 		}})
 	}
 	return wanted
