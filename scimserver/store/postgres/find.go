@@ -133,7 +133,7 @@ func (f *finder) filtered(ctx context.Context) (store.Page, error) {
 				return store.Page{}, err
 			}
 			if len(candidates) <= f.few {
-				return f.check(candidates)
+				return store.Check(f.Query, candidates)
 			}
 		}
 	}
@@ -209,27 +209,6 @@ func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) ([]st
 	return f.records(ctx, f.Kind, placed(query), append(slices.Clone(source.Args), int64(f.few+1), int64(f.Kind))...)
 }
 
-// check makes the page of a few candidates, which are in the order of ids.
-func (f *finder) check(candidates []store.Record) (store.Page, error) {
-	if f.Sort != nil {
-		return f.rank(candidates)
-	}
-	collect := f.collector()
-	for i := range candidates {
-		if f.walk && candidates[i].ID <= f.After {
-			continue
-		}
-		matches, err := f.Match(&candidates[i])
-		if err != nil {
-			return store.Page{}, err
-		}
-		if matches && !collect.add(&candidates[i]) {
-			break
-		}
-	}
-	return collect.page, nil
-}
-
 // ids is the query for the ids of the resources that meet the plan's condition.
 func (f *finder) ids(plan sqlfilter.Plan) sqlfilter.Fragment {
 	if len(plan.Sources) == 0 {
@@ -275,7 +254,7 @@ func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (page store.P
 // candidates at a time, and for more with each step: whoever ends a statement early waits for all it had to say.
 func (f *finder) stream(ctx context.Context, plan sqlfilter.Plan) (store.Page, error) {
 	ids := f.ids(plan)
-	collect := f.collector()
+	collect := store.NewCollector(f.Query)
 	from, limit := f.floor, all
 	if f.walk {
 		limit = max(f.few, 2*f.Limit)
@@ -287,7 +266,7 @@ func (f *finder) stream(ctx context.Context, plan sqlfilter.Plan) (store.Page, e
 			seen++
 			last = record.ID
 			matches, err := f.Match(record)
-			wanted = err == nil && (!matches || collect.add(record))
+			wanted = err == nil && (!matches || collect.Add(record))
 			return wanted, err
 		}, sql, args...)
 		if err != nil {
@@ -299,31 +278,5 @@ func (f *finder) stream(ctx context.Context, plan sqlfilter.Plan) (store.Page, e
 			}
 		}
 	}
-	return collect.page, nil
-}
-
-// collector counts what matches and keeps the page.
-type collector struct {
-	finder *finder
-	page   store.Page
-	seen   int
-}
-
-func (f *finder) collector() *collector { return &collector{finder: f} }
-
-// add returns false when no more is wanted.
-func (c *collector) add(record *store.Record) bool {
-	f := c.finder
-	c.seen++
-	if f.walk {
-		if c.seen <= f.Limit {
-			c.page.Records = append(c.page.Records, *record)
-		}
-		return c.seen < f.Limit
-	}
-	c.page.Total = c.seen
-	if c.seen > f.Offset && c.seen-f.Offset <= f.Limit {
-		c.page.Records = append(c.page.Records, *record)
-	}
-	return true
+	return collect.Page, nil
 }

@@ -86,29 +86,3 @@ func (f *finder) inTurn(ctx context.Context, ids []string) ([]store.Record, erro
 	slices.SortFunc(found, func(a, b store.Record) int { return place[a.ID] - place[b.ID] })
 	return found, nil
 }
-
-// rank makes the page of a few candidates.
-func (f *finder) rank(candidates []store.Record) (page store.Page, err error) {
-	ranking := store.NewRanking(f.Query)
-	byID := make(map[string]*store.Record, len(candidates))
-	for i := range candidates {
-		record := &candidates[i]
-		matches, err := f.Match(record)
-		if err != nil {
-			return store.Page{}, err
-		}
-		if !matches {
-			continue
-		}
-		if err := ranking.Add(record); err != nil {
-			return store.Page{}, err
-		}
-		byID[record.ID] = record
-	}
-	ids, total, err := ranking.Page()
-	page.Total = total
-	for _, id := range ids {
-		page.Records = append(page.Records, *byID[id])
-	}
-	return page, err
-}

@@ -119,7 +119,7 @@ func (f *finder) filtered(ctx context.Context) (store.Page, error) {
 				return store.Page{}, err
 			}
 			if len(candidates) <= f.few {
-				return f.check(candidates)
+				return store.Check(f.Query, candidates)
 			}
 		}
 	}
@@ -193,28 +193,6 @@ func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) ([]st
 	query := "SELECT " + columns + " FROM (SELECT DISTINCT id FROM (" + source.SQL + ") LIMIT ?) s" +
 		" CROSS JOIN resources r ON r.kind = ? AND r.id = s.id CROSS JOIN documents d ON d.row = r.row"
 	return f.records(ctx, f.Kind, query, append(slices.Clone(source.Args), int64(f.few+1), int64(f.Kind))...)
-}
-
-// check makes the page of a few candidates.
-func (f *finder) check(candidates []store.Record) (store.Page, error) {
-	if f.Sort != nil {
-		return f.rank(candidates)
-	}
-	slices.SortFunc(candidates, func(a, b store.Record) int { return strings.Compare(a.ID, b.ID) })
-	collect := f.collector()
-	for i := range candidates {
-		if f.walk && candidates[i].ID <= f.After {
-			continue
-		}
-		matches, err := f.Match(&candidates[i])
-		if err != nil {
-			return store.Page{}, err
-		}
-		if matches && !collect.add(&candidates[i]) {
-			break
-		}
-	}
-	return collect.page, nil
 }
 
 // ids is the query for the ids of the resources that meet the plan's condition.
@@ -296,36 +274,10 @@ func (f *finder) count(ctx context.Context, plan sqlfilter.Plan) (n int, err err
 // stream checks one candidate after the other and keeps those of the page.
 func (f *finder) stream(ctx context.Context, plan sqlfilter.Plan) (store.Page, error) {
 	query, args := f.some(plan, -1, 0)
-	collect := f.collector()
+	collect := store.NewCollector(f.Query)
 	err := f.each(ctx, f.Kind, func(record *store.Record) (bool, error) {
 		matches, err := f.Match(record)
-		return err == nil && (!matches || collect.add(record)), err
+		return err == nil && (!matches || collect.Add(record)), err
 	}, query, args...)
-	return collect.page, err
-}
-
-// collector counts what matches and keeps the page.
-type collector struct {
-	finder *finder
-	page   store.Page
-	seen   int
-}
-
-func (f *finder) collector() *collector { return &collector{finder: f} }
-
-// add returns false when no more is wanted.
-func (c *collector) add(record *store.Record) bool {
-	f := c.finder
-	c.seen++
-	if f.walk {
-		if c.seen <= f.Limit {
-			c.page.Records = append(c.page.Records, *record)
-		}
-		return c.seen < f.Limit
-	}
-	c.page.Total = c.seen
-	if c.seen > f.Offset && c.seen-f.Offset <= f.Limit {
-		c.page.Records = append(c.page.Records, *record)
-	}
-	return true
+	return collect.Page, err
 }

@@ -1,0 +1,81 @@
+package store
+
+import (
+	"slices"
+	"strings"
+)
+
+// Check makes the page of a query of all its candidates, which may come in any order: what Query.Match says yes to.
+func Check(q Query, candidates []Record) (Page, error) {
+	if q.Sort != nil {
+		return rank(q, candidates)
+	}
+	slices.SortFunc(candidates, func(a, b Record) int { return strings.Compare(a.ID, b.ID) })
+	collect := NewCollector(q)
+	for i := range candidates {
+		if q.After != "" && candidates[i].ID <= q.After {
+			continue
+		}
+		matches, err := q.Match(&candidates[i])
+		if err != nil {
+			return Page{}, err
+		}
+		if matches && !collect.Add(&candidates[i]) {
+			break
+		}
+	}
+	return collect.Page, nil
+}
+
+func rank(q Query, candidates []Record) (page Page, err error) {
+	ranking := NewRanking(q)
+	byID := make(map[string]*Record, len(candidates))
+	for i := range candidates {
+		record := &candidates[i]
+		matches, err := q.Match(record)
+		if err != nil {
+			return Page{}, err
+		}
+		if !matches {
+			continue
+		}
+		if err := ranking.Add(record); err != nil {
+			return Page{}, err
+		}
+		byID[record.ID] = record
+	}
+	ids, total, err := ranking.Page()
+	page.Total = total
+	for _, id := range ids {
+		page.Records = append(page.Records, *byID[id])
+	}
+	return page, err
+}
+
+// Collector makes the page of a query of what matches, in the order of ids: it counts all and keeps those of the page.
+type Collector struct {
+	Page Page
+
+	query Query
+	seen  int
+}
+
+// NewCollector returns a Collector that has seen nothing.
+func NewCollector(q Query) *Collector { return &Collector{query: q} }
+
+// Add takes one record that matches. It returns false when no more is wanted.
+func (c *Collector) Add(record *Record) bool {
+	q := &c.query
+	c.seen++
+	if q.After != "" {
+		if c.seen <= q.Limit {
+			c.Page.Records = append(c.Page.Records, *record)
+		}
+		return c.seen < q.Limit
+	}
+	c.Page.Total = c.seen
+	if c.seen > q.Offset && c.seen-q.Offset <= q.Limit {
+		c.Page.Records = append(c.Page.Records, *record)
+	}
+	return true
+}
