@@ -35,23 +35,31 @@ var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 type memory struct {
 	store.Tx
 
-	mu      sync.Mutex
+	writer sync.Mutex // one transaction at a time
+
+	mu      sync.Mutex // readers outside of a transaction
 	meta    map[string]string
 	writes  int
 	failure error
 }
 
-func (m *memory) Meta(_ context.Context, key string) (string, error) { return m.meta[key], m.failure }
+func (m *memory) Meta(_ context.Context, key string) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.meta[key], m.failure
+}
 
 func (m *memory) SetMeta(_ context.Context, key, value string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.writes++
 	m.meta[key] = value
 	return m.failure
 }
 
 func (m *memory) Update(_ context.Context, change func(store.Tx) error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.writer.Lock()
+	defer m.writer.Unlock()
 	return change(m)
 }
 
