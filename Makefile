@@ -58,8 +58,9 @@ fuzz: ## Every fuzz target for FUZZTIME (20s) each
 	hack/postgres/run hack/test/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: ## The built server against its budgets, as ratios in one run
+bench: ## The built server against its budgets, as ratios in one run for each engine
 	go run ./test/bench $(BENCHFLAGS)
+	hack/postgres/run sh -c 'go run ./test/bench -database "$$TENANTRY_TEST_POSTGRES_URL" $(BENCHFLAGS)'
 
 .PHONY: microbench
 microbench: ## Every Go benchmark for BENCHTIME (1s) each

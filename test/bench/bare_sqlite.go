@@ -7,28 +7,26 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/tenantry/tenantry/scimserver/store/sqlite"
 )
 
-// rows are what the server wrote for one user.
-type rows struct {
-	resource, document, log []any
-	attributes              []any // path, key, id of the resource, and so on
-}
-
 const fileName = "directory.db"
 
-// written reads what a server wrote for the users behind a row, in order.
-func written(ctx context.Context, folder string, after int64) (all []rows, err error) {
-	copied, err := copyDatabase(folder)
+// embedded keeps each directory in SQLite, in the tenant's own folder.
+type embedded struct{ folder string }
+
+func (embedded) name() string   { return "SQLite" }
+func (embedded) goals() goals   { return goals{perSecond: 5000, ofBare: 0.55, ofDisk: 0.5} }
+func (embedded) close() error   { return nil }
+func (embedded) flags(string) ([]string, error) { return nil, nil }
+
+func (embedded) written(ctx context.Context, t *tenant, after int) (all []rows, err error) {
+	copied, err := copyDatabase(t.data())
 	if err != nil {
 		return nil, err
 	}
@@ -119,23 +117,18 @@ func scanner(n int) values {
 	return v
 }
 
-// bareEngine is the baseline of what is written: SQLite with the same tables and the same durability, prepared
-// statements, and one goroutine that commits together what waits. It is as fast as the engine lets anybody be.
-type bareEngine struct {
-	db      *sql.DB
-	conn    *sql.Conn
-	queue   chan bareWrite
-	stopped chan struct{}
-	kept    map[string]*sql.Stmt
+// bareSQLite is SQLite with the same tables and the same durability, prepared statements, and one goroutine that commits
+// together what waits.
+type bareSQLite struct {
+	db   *sql.DB
+	conn *sql.Conn
+	queue[func(context.Context) error]
+	kept map[string]*sql.Stmt
 }
 
-type bareWrite struct {
-	do   func(context.Context) error
-	done chan error
-}
-
-// openBare makes the tables by opening and closing a directory.
-func openBare(ctx context.Context, folder string) (*bareEngine, error) {
+func (e embedded) bare(ctx context.Context, name string) (_ bare, err error) {
+	// Opening and closing a directory makes the tables.
+	folder := filepath.Join(e.folder, "bare-"+name)
 	made, err := sqlite.Open(ctx, folder)
 	if err != nil {
 		return nil, err
@@ -143,131 +136,85 @@ func openBare(ctx context.Context, folder string) (*bareEngine, error) {
 	if err := made.Close(); err != nil {
 		return nil, err
 	}
-	e := &bareEngine{queue: make(chan bareWrite, 256), stopped: make(chan struct{}), kept: map[string]*sql.Stmt{}}
-	e.db, err = sql.Open("sqlite", "file:"+filepath.Join(folder, fileName)+"?vfs=unix-excl&_pragma=synchronous(full)&_pragma=cache_size(-2048)")
+	b := &bareSQLite{kept: map[string]*sql.Stmt{}}
+	b.db, err = sql.Open("sqlite", "file:"+filepath.Join(folder, fileName)+"?vfs=unix-excl&_pragma=synchronous(full)&_pragma=cache_size(-2048)")
 	if err != nil {
 		return nil, err
 	}
-	if e.conn, err = e.db.Conn(ctx); err != nil {
-		return nil, errors.Join(err, e.db.Close())
+	if b.conn, err = b.db.Conn(ctx); err != nil {
+		return nil, errors.Join(err, b.db.Close())
 	}
-	go e.run(ctx)
-	return e, nil
+	b.queue = drain(1, func(group []func(context.Context) error) error { return b.commit(ctx, group) })
+	return b, nil
 }
 
-func (e *bareEngine) close() error {
-	close(e.queue)
-	<-e.stopped
-	return errors.Join(e.conn.Close(), e.db.Close())
+func (b *bareSQLite) close() error {
+	b.end()
+	return errors.Join(b.conn.Close(), b.db.Close())
 }
 
-// write returns when what do writes is on the disk.
-func (e *bareEngine) write(do func(context.Context) error) error {
-	w := bareWrite{do, make(chan error, 1)}
-	e.queue <- w
-	return <-w.done
-}
-
-func (e *bareEngine) run(ctx context.Context) {
-	defer close(e.stopped)
-	var group []bareWrite
-	for w := range e.queue {
-		group = append(group[:0], w)
-		err := e.exec(ctx, "BEGIN IMMEDIATE")
-		for i := 0; i < len(group) && err == nil; i++ {
-			if err = group[i].do(ctx); err != nil || len(group) == cap(e.queue) {
-				continue
-			}
-			select {
-			case next, open := <-e.queue:
-				if open {
-					group = append(group, next)
-				}
-			default:
-			}
-		}
-		if err == nil {
-			err = e.exec(ctx, "COMMIT")
-		}
-		for _, w := range group {
-			w.done <- err
-		}
+func (b *bareSQLite) commit(ctx context.Context, group []func(context.Context) error) error {
+	if err := b.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
 	}
-}
-
-func (e *bareEngine) exec(ctx context.Context, query string, args ...any) error {
-	statement := e.kept[query]
-	if statement == nil {
-		var err error
-		if statement, err = e.conn.PrepareContext(ctx, query); err != nil {
+	for _, do := range group {
+		if err := do(ctx); err != nil {
 			return err
 		}
-		e.kept[query] = statement
+	}
+	return b.exec(ctx, "COMMIT")
+}
+
+func (b *bareSQLite) exec(ctx context.Context, query string, args ...any) error {
+	statement := b.kept[query]
+	if statement == nil {
+		var err error
+		if statement, err = b.conn.PrepareContext(ctx, query); err != nil {
+			return err
+		}
+		b.kept[query] = statement
 	}
 	_, err := statement.ExecContext(ctx, args...)
 	return err
 }
 
-// insert writes the rows of one user, at the end of the table and of the log.
-func (e *bareEngine) insert(ctx context.Context, u rows) error {
-	if err := e.put(ctx, "resources", len(u.resource), u.resource); err != nil {
-		return err
-	}
-	if err := e.put(ctx, "documents", len(u.document), u.document); err != nil {
-		return err
-	}
-	if err := e.put(ctx, "attributes", 3, u.attributes); err != nil {
-		return err
-	}
-	return e.put(ctx, "log", len(u.log), u.log)
-}
-
-func (e *bareEngine) put(ctx context.Context, table string, columns int, values []any) error {
-	row := "(" + strings.Repeat("?, ", columns-1) + "?)"
-	return e.exec(ctx, "INSERT INTO "+table+" VALUES "+strings.Repeat(row+", ", len(values)/columns-1)+row, values...)
-}
-
-// update writes what a change of one indexed attribute has to: both rows, the entry of the index, and a row of the log.
-func (e *bareEngine) update(ctx context.Context, u rows, version int) error {
-	if err := e.exec(ctx, "UPDATE resources SET version = ?, modified = modified + 1 WHERE row = ?", version, u.resource[0]); err != nil {
-		return err
-	}
-	err := e.exec(ctx, "UPDATE documents SET document = ?, keys = ? WHERE row = ?", u.document[1], u.document[3], u.resource[0])
-	if err != nil {
-		return err
-	}
-	path, key, id := u.attributes[0], u.attributes[1], u.attributes[2]
-	changed, ok := key.([]byte)
-	if !ok {
-		return errors.New("a key is no blob")
-	}
-	old := changed
-	if version > 2 {
-		old = fmt.Appendf(nil, "%s %d", key, version-1)
-	}
-	if err := e.exec(ctx, "DELETE FROM attributes WHERE path = ? AND key = ? AND resource = ?", path, old, id); err != nil {
-		return err
-	}
-	if err := e.put(ctx, "attributes", 3, []any{path, fmt.Appendf(nil, "%s %d", key, version), id}); err != nil {
-		return err
-	}
-	return e.put(ctx, "log", len(u.log), append([]any{nil}, u.log[1:]...))
-}
-
-// syncs is the baseline of one client that writes: how often in a second 32 KiB, about one commit, are written and on the
-// disk.
-func syncs(ctx context.Context, folder string, length time.Duration) (perSecond float64, err error) {
-	file, err := os.CreateTemp(folder, "syncs")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
-	block := make([]byte, 32<<10)
-	s, err := turn(ctx, 1, length, func(_ context.Context, i int) error {
-		if _, err := file.WriteAt(block, int64(i%1024)*int64(len(block))); err != nil {
+// insert writes at the end of the table and of the log.
+func (b *bareSQLite) insert(u rows) error {
+	return b.write(func(ctx context.Context) error {
+		if err := b.put(ctx, "resources", len(u.resource), u.resource); err != nil {
 			return err
 		}
-		return syscall.Fdatasync(int(file.Fd()))
+		if err := b.put(ctx, "documents", len(u.document), u.document); err != nil {
+			return err
+		}
+		if err := b.put(ctx, "attributes", 3, u.attributes); err != nil {
+			return err
+		}
+		return b.put(ctx, "log", len(u.log), u.log)
 	})
-	return s.perSecond(), err
+}
+
+func (b *bareSQLite) put(ctx context.Context, table string, columns int, values []any) error {
+	row := "(" + strings.Repeat("?, ", columns-1) + "?)"
+	return b.exec(ctx, "INSERT INTO "+table+" VALUES "+strings.Repeat(row+", ", len(values)/columns-1)+row, values...)
+}
+
+func (b *bareSQLite) update(u rows, version int) error {
+	return b.write(func(ctx context.Context) error {
+		if err := b.exec(ctx, "UPDATE resources SET version = ?, modified = modified + 1 WHERE row = ?", version, u.resource[0]); err != nil {
+			return err
+		}
+		err := b.exec(ctx, "UPDATE documents SET document = ?, keys = ? WHERE row = ?", u.document[1], u.document[3], u.resource[0])
+		if err != nil {
+			return err
+		}
+		path, id := u.attributes[0], u.attributes[2]
+		if err := b.exec(ctx, "DELETE FROM attributes WHERE path = ? AND key = ? AND resource = ?", path, u.key(version-1), id); err != nil {
+			return err
+		}
+		if err := b.put(ctx, "attributes", 3, []any{path, u.key(version), id}); err != nil {
+			return err
+		}
+		return b.put(ctx, "log", len(u.log), append([]any{nil}, u.log[1:]...))
+	})
 }

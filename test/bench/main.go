@@ -7,11 +7,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -27,13 +29,15 @@ func main() {
 		return
 	}
 	var o options
+	flag.StringVar(&o.database, "database", "",
+		"keep the directories in the PostgreSQL that this `URL` names, whose user may make schemas, instead of in SQLite")
 	flag.IntVar(&o.users, "users", 100_000, "`size` of the large directory; the small one has 1,000 users")
 	flag.IntVar(&o.rounds, "rounds", 5, "`number` of rounds in which a figure and its baseline take turns; the median counts")
 	flag.DurationVar(&o.turn, "turn", 600*time.Millisecond, "`duration` of one turn")
 	flag.DurationVar(&o.rest, "rest", 5*time.Second,
 		"`duration` for which memory must not have fallen to count as idle after load; Go gives back most of it within minutes")
-	flag.StringVar(&o.only, "only", "", "measure only the `part`: start, creates, lookups, patch, pages or members")
-	flag.StringVar(&o.results, "results", "test/bench/results", "keep the table in this `folder` too, in a file named after the day; empty for nowhere")
+	flag.StringVar(&o.only, "only", "", "measure only the `part`: start, creates, lookups, patch, pages, members or transfer")
+	flag.StringVar(&o.results, "results", "test/bench/results", "keep the table in this `folder` too, in a file named after the day, the engine and the users; empty for nowhere")
 	flag.StringVar(&o.binary, "binary", "", "measure this `file` instead of building ./cmd/scimserver")
 	flag.Parse()
 	if err := run(ctx, o); err != nil {
@@ -43,37 +47,45 @@ func main() {
 }
 
 type options struct {
-	users   int
-	rounds  int
-	turn    time.Duration
-	rest    time.Duration
-	only    string
-	results string
-	binary  string
+	database string
+	users    int
+	rounds   int
+	turn     time.Duration
+	rest     time.Duration
+	only     string
+	results  string
+	binary   string
 }
 
 // bench is one run.
 type bench struct {
 	options
 	folder string // where everything is that the run makes
+	engine engine
 	report report
 
 	large, small *tenant
 }
 
-func run(ctx context.Context, o options) error {
+func run(ctx context.Context, o options) (err error) {
 	folder, err := os.MkdirTemp("", "tenantry-bench")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	b := &bench{options: o, folder: folder}
+	b := &bench{options: o, folder: folder, engine: embedded{folder}}
+	if o.database != "" {
+		if b.engine, err = newRemote(o.database, folder); err != nil {
+			return err
+		}
+	}
+	defer func() { err = errors.Join(err, b.engine.close()) }()
 	if b.binary == "" {
 		if b.binary, err = build(ctx, folder); err != nil {
 			return err
 		}
 	}
-	b.report.machine = machine(folder)
+	b.report.machine = b.engine.name() + "; " + machine(folder)
 	begin := time.Now()
 	b.large, b.small = newTenant(b, "large"), newTenant(b, "small")
 	defer b.large.stop()
@@ -90,6 +102,7 @@ func run(ctx context.Context, o options) error {
 		{"pages", b.pages},
 		{"members", b.members},
 		{"start", b.afterLoad},
+		{"transfer", b.transfers},
 	} {
 		if part.name != "" && b.only != "" && b.only != part.name {
 			continue
@@ -106,5 +119,6 @@ func run(ctx context.Context, o options) error {
 	if o.results == "" {
 		return nil
 	}
-	return os.WriteFile(filepath.Join(o.results, begin.Format(time.DateOnly)+".md"), []byte(text), 0o644)
+	name := fmt.Sprintf("%s-%s-%d.md", begin.Format(time.DateOnly), strings.ToLower(b.engine.name()), b.users)
+	return os.WriteFile(filepath.Join(o.results, name), []byte(text), 0o644)
 }

@@ -46,13 +46,15 @@ stringData: {token: %s}
 // tenant is one directory and the server in front of it.
 type tenant struct {
 	binary, folder string
+	name           string
+	engine         engine
 	token          string
 	*process
 	users []string // ids, in the order in which they were created
 }
 
 func newTenant(b *bench, name string) *tenant {
-	return &tenant{binary: b.binary, folder: filepath.Join(b.folder, name)}
+	return &tenant{binary: b.binary, folder: filepath.Join(b.folder, name), name: name, engine: b.engine}
 }
 
 // open starts the server, on what is in the tenant's folder.
@@ -70,9 +72,18 @@ func (t *tenant) open(ctx context.Context) error {
 			return err
 		}
 	}
-	p, err := launch(ctx, t.binary, "--manifests", t.manifests(), "--data", t.data(), "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
-	t.process = p
+	flags, err := t.flags()
+	if err != nil {
+		return err
+	}
+	t.process, err = launch(ctx, t.binary, append(flags, "--manifests", t.manifests(), "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")...)
 	return err
+}
+
+// flags are where the directory is kept.
+func (t *tenant) flags() ([]string, error) {
+	flags, err := t.engine.flags(t.name)
+	return append(flags, "--data", t.data()), err
 }
 
 // opened starts the server if it is not running.
