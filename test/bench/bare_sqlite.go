@@ -20,9 +20,9 @@ const fileName = "directory.db"
 // embedded keeps each directory in SQLite, in the tenant's own folder.
 type embedded struct{ folder string }
 
-func (embedded) name() string   { return "SQLite" }
-func (embedded) goals() goals   { return goals{perSecond: 5000, ofBare: 0.55, ofDisk: 0.5} }
-func (embedded) close() error   { return nil }
+func (embedded) name() string                   { return "SQLite" }
+func (embedded) goals() goals                   { return goals{perSecond: 5000, ofBare: 0.55, ofDisk: 0.5} }
+func (embedded) close() error                   { return nil }
 func (embedded) flags(string) ([]string, error) { return nil, nil }
 
 func (embedded) written(ctx context.Context, t *tenant, after int) (all []rows, err error) {

@@ -37,7 +37,8 @@ func main() {
 	flag.DurationVar(&o.rest, "rest", 5*time.Second,
 		"`duration` for which memory must not have fallen to count as idle after load; Go gives back most of it within minutes")
 	flag.StringVar(&o.only, "only", "", "measure only the `part`: start, creates, lookups, patch, pages, members or transfer")
-	flag.StringVar(&o.results, "results", "test/bench/results", "keep the table in this `folder` too, in a file named after the day, the engine and the users; empty for nowhere")
+	flag.StringVar(&o.results, "results", "test/bench/results",
+		"keep the table in this `folder` too, in a file named after the day, the engine and the users; empty for nowhere")
 	flag.StringVar(&o.binary, "binary", "", "measure this `file` instead of building ./cmd/scimserver")
 	flag.Parse()
 	if err := run(ctx, o); err != nil {

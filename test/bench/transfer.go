@@ -70,16 +70,14 @@ func (b *bench) transfer(ctx context.Context, t *tenant, command string, in io.R
 	if err := os.MkdirAll(t.folder, 0o700); err != nil {
 		return 0, 0, err
 	}
-	p := &process{command: exec.CommandContext(ctx, t.binary, append([]string{command}, flags...)...), ended: make(chan struct{})}
+	p := &process{command: exec.CommandContext(ctx, t.binary, append([]string{command}, flags...)...)}
 	p.command.Stdin, p.command.Stdout, p.command.Stderr = in, out, os.Stderr
 	begin := time.Now()
 	if err := p.command.Start(); err != nil {
 		return 0, 0, err
 	}
-	go func() {
-		defer close(p.ended)
-		err = p.command.Wait()
-	}()
+	ended := make(chan error, 1)
+	go func() { ended <- p.command.Wait() }()
 	// What the kernel tells at the end counts this program's own memory, from before the command took its place.
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -89,7 +87,7 @@ func (b *bench) transfer(ctx context.Context, t *tenant, command string, in io.R
 			if _, seen, failed := p.memory(); failed == nil {
 				most = max(most, seen)
 			}
-		case <-p.ended:
+		case err := <-ended:
 			if err != nil {
 				return 0, 0, fmt.Errorf("scimserver %s: %w", command, err)
 			}

@@ -46,3 +46,32 @@ func (s *Store) AwaitQueue(n int) {
 		runtime.Gosched()
 	}
 }
+
+// PutOff has a transaction put entries of the index off that inserts more than so many resources, keep few of them in memory,
+// and sort them in a folder.
+func (s *Store) PutOff(after int, folder string) {
+	s.writer.putting = putting{after: after, chunk: 1000, folder: folder}
+}
+
+// Entry is a row of the index.
+type Entry struct {
+	Path          int64
+	Key, Resource string
+}
+
+// Entries is the whole index.
+func (s *Store) Entries(ctx context.Context) (entries []Entry, err error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT path, key, resource FROM attributes ORDER BY path, key, resource")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var e Entry
+		if err := rows.Scan(&e.Path, &e.Key, &e.Resource); err != nil {
+			return nil, err
+		}
+		entries = append(entries, e)
+	}
+	return entries, rows.Err()
+}

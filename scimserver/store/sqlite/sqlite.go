@@ -101,7 +101,7 @@ func (s *Store) open(ctx context.Context, folder string) (err error) {
 		return err
 	}
 	s.views.SetMaxIdleConns(-1) // views are rare
-	if err := s.startWriter(ctx); err != nil {
+	if err := s.startWriter(ctx, folder); err != nil {
 		return err
 	}
 	s.reader = reader{
@@ -166,7 +166,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-func (s *Store) startWriter(ctx context.Context) error {
+func (s *Store) startWriter(ctx context.Context, folder string) error {
 	conn, err := s.write.Conn(ctx)
 	if err != nil {
 		return err
@@ -174,6 +174,7 @@ func (s *Store) startWriter(ctx context.Context) error {
 	on := newStatements(conn)
 	on.uninterrupted = true
 	w := &writer{
+		putting: putting{after: 1000, chunk: 50_000, folder: folder},
 		conn:    conn,
 		reader:  reader{statements: on, few: few},
 		queue:   make(chan *update, maxGroup),

@@ -15,7 +15,9 @@ type transaction struct {
 	reader
 	changes
 
+	putting  putting
 	paths    *paths
+	late     *late // nil unless entries of the index were put off
 	numbered bool  // a path got its number
 	broken   error // the engine failed, whatever the update makes of it
 	ended    bool
@@ -83,7 +85,7 @@ func (t *transaction) Insert(ctx context.Context, record *store.Record) error {
 		return err
 	}
 	t.added = append(t.added, resourceID{record.Kind, id[:]})
-	return t.addKeys(ctx, id[:], keys)
+	return t.index(ctx, id, keys)
 }
 
 func (t *transaction) Replace(ctx context.Context, record *store.Record) error {
@@ -245,6 +247,9 @@ func (t *transaction) stored(ctx context.Context, kind store.Kind, id string) (s
 	uuid, ok := store.ParseID(id)
 	if !ok {
 		return stored{}, store.ErrNotFound
+	}
+	if err := t.settle(ctx); err != nil {
+		return stored{}, err
 	}
 	s := stored{id: uuid[:]}
 	var key, external, encoded []byte

@@ -18,6 +18,7 @@ const maxGroup = 256
 // writer is the one goroutine that changes the database. It takes whatever waits in the queue into one transaction, each
 // update in a savepoint of its own, and answers all of them when that is on the disk.
 type writer struct {
+	putting putting
 	conn    *sql.Conn
 	reader  reader
 	queue   chan *update
@@ -142,9 +143,13 @@ func (w *writer) next(wanted bool) *update {
 
 // apply runs one update. Its own error stays with it; what is returned ends the whole transaction.
 func (w *writer) apply(u *update, all *changes) error {
-	tx := &transaction{reader: w.reader, paths: &w.paths}
+	tx := &transaction{reader: w.reader, putting: w.putting, paths: &w.paths}
 	tx.reader.broken = &tx.broken
 	u.err = call(u.change, tx)
+	if u.err == nil && tx.broken == nil {
+		u.err = tx.settle(context.Background())
+	}
+	tx.discard()
 	tx.ended = true
 	switch {
 	case tx.broken != nil:
