@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -110,6 +112,16 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 				log.Error(err, "trim the provisioning log; trying again", "in", trimInterval.String())
 			}
 		}, trimInterval)
+		return nil
+	})
+	group.Go(func() error {
+		idle := idleness{began: time.Now()}
+		wait.UntilWithContext(ctx, func(context.Context) {
+			if idle.due(time.Now(), scim.LastRequest()) {
+				runtime.GC() // pools are empty after two collections
+				debug.FreeOSMemory()
+			}
+		}, idleInterval)
 		return nil
 	})
 	if reporter, ok := source.(*kubernetes.Source); ok {

@@ -33,7 +33,7 @@ func (b *bench) start(ctx context.Context) error {
 		}
 		theirs = append(theirs, milliseconds(bare.started))
 		if i%4 == 0 {
-			m, err := fresh.process.rest(ctx, 2*time.Second)
+			m, err := fresh.process.rest(ctx, b.options.rest)
 			if err != nil {
 				return err
 			}
