@@ -21,6 +21,8 @@ type Query struct {
 	Offset int
 	// Limit of resources in the page; 0 only counts.
 	Limit int
+	// Location is what stands before the id in the URL of a resource of a kind, for filters on meta.location and $ref.
+	Location func(store.Kind) string
 	// Walk asks for the page behind a place instead of that at Offset; nil for none.
 	Walk *Place
 	// Want says which memberships each resource needs.
@@ -55,7 +57,7 @@ func (d *Directory) List(ctx context.Context, kind store.Kind, q Query) (List, e
 // Search is List over several kinds: first all that match of the first kind, then those of the next, each sorted among
 // themselves. An attribute that only other kinds have counts as one without a value.
 func (d *Directory) Search(ctx context.Context, kinds []store.Kind, q Query) (List, error) {
-	queries, err := d.queries(ctx, kinds, q)
+	queries, err := d.queries(kinds, q)
 	if err != nil {
 		return List{}, err
 	}
@@ -83,13 +85,13 @@ func (d *Directory) Search(ctx context.Context, kinds []store.Kind, q Query) (Li
 }
 
 // queries are the questions to the store, one a kind, without a page.
-func (d *Directory) queries(ctx context.Context, kinds []store.Kind, q Query) ([]store.Query, error) {
+func (d *Directory) queries(kinds []store.Kind, q Query) ([]store.Query, error) {
 	queries := make([]store.Query, len(kinds))
 	sorted := false
 	for i, kind := range kinds {
 		queries[i].Kind = kind
 		if q.Filter != "" {
-			if err := d.filter(ctx, &queries[i], kinds, q.Filter); err != nil {
+			if err := d.filter(&queries[i], kinds, q); err != nil {
 				return nil, err
 			}
 		}
@@ -106,28 +108,28 @@ func (d *Directory) queries(ctx context.Context, kinds []store.Kind, q Query) ([
 	return queries, nil
 }
 
-func (d *Directory) filter(ctx context.Context, query *store.Query, kinds []store.Kind, text string) error {
+func (d *Directory) filter(query *store.Query, kinds []store.Kind, q Query) error {
 	var others []*schema.ResourceType
 	for _, kind := range kinds {
 		if kind != query.Kind {
 			others = append(others, d.Type(kind))
 		}
 	}
-	parsed, err := filter.ParseFor(d.Type(query.Kind), others, text)
+	parsed, err := filter.ParseFor(d.Type(query.Kind), others, q.Filter)
 	if err != nil {
 		return err
 	}
-	related, err := d.resolveRelated(ctx, query.Kind, parsed)
-	if err != nil {
-		return err
-	}
-	query.Filter = parsed
+	query.Filter, query.Location = parsed, q.Location
 	query.Match = func(rec *store.Record) (bool, error) {
 		attributes, err := effective(rec)
 		if err != nil {
 			return false, err
 		}
-		return filter.Match(parsed, related.inject(rec.ID, d.forFilter(rec, attributes))), nil
+		made := d.forFilter(rec, attributes)
+		if meta, ok := made["meta"].(schema.Object); ok && q.Location != nil {
+			meta["location"] = q.Location(rec.Kind) + rec.ID
+		}
+		return filter.Match(rec.Decided(parsed), made), nil
 	}
 	return nil
 }
@@ -139,8 +141,8 @@ func (d *Directory) order(kind store.Kind, name string, descending bool) (*store
 		return nil, err
 	}
 	canonical := path.String()
-	if r := (related{kind: kind}); r.concerns(path) {
-		return nil, schema.Errorf(schema.InvalidPath, "a list cannot be sorted by %s", r.attribute())
+	if path.Rows() {
+		return nil, schema.Errorf(schema.InvalidPath, "a list cannot be sorted by %s", path.Attribute.Name)
 	}
 	key := func(rec *store.Record) (string, bool, error) {
 		switch canonical {

@@ -74,6 +74,7 @@ func TestOnlyMembershipsThatAreWantedAreRead(t *testing.T) {
 		{"members of each group", directory.Query{Limit: 10, Want: directory.Related{Members: true}}, 2, 0},
 		{"groups of all users at once", directory.Query{Limit: 10, Want: directory.Related{Groups: true}}, 0, 1},
 		{"of a page without users, no groups", directory.Query{Offset: 5, Limit: 1, Want: directory.Related{Members: true, Groups: true}}, 1, 0},
+		{"of a filter on memberships, nothing", directory.Query{Filter: "groups pr or members pr", Limit: 10}, 0, 0},
 		{"of a total, nothing", directory.Query{Want: directory.Related{Members: true, Groups: true}}, 0, 0},
 	} {
 		t.Run(r.name, func(t *testing.T) {

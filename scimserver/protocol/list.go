@@ -46,7 +46,9 @@ func (s *Server) query(r *request, kinds []store.Kind) error {
 	if err != nil {
 		return err
 	}
-	q := directory.Query{Filter: parameters.Get("filter"), SortBy: parameters.Get("sortBy"), Descending: descending}
+	q := directory.Query{
+		Filter: parameters.Get("filter"), SortBy: parameters.Get("sortBy"), Descending: descending, Location: s.below(r),
+	}
 	for _, kind := range kinds {
 		want := s.wants(r, kind)
 		q.Want.Members, q.Want.Groups = q.Want.Members || want.Members, q.Want.Groups || want.Groups

@@ -209,6 +209,33 @@ func TestSearchIsAQueryInABody(t *testing.T) {
 	})
 }
 
+func TestMembershipsAreFilteredByWhatTheAnswersShow(t *testing.T) {
+	f := people(t)
+	f.expect(http.MethodPatch, "/Groups/{staff}", patchOf(`{"op":"add","path":"members","value":[{"value":"{admins}"}]}`), http.StatusNoContent, "")
+	const base = "https://contoso.scim.example.com" + v1alpha1.BasePath
+	for _, c := range []struct{ path, filter, want string }{
+		{"/Groups", `members.type eq "group"`, "Staff"},
+		{"/Groups", `members[type eq "User" and value eq "{alf}"]`, "Staff"},
+		{"/Groups", `members[type eq "User" and value eq "{admins}"]`, ""},
+		{"/Groups", `members.$ref eq "` + base + `/Users/{dag}"`, "Staff Admins"},
+		{"/Groups", `members.$ref sw "` + base + `/Groups/"`, "Staff"},
+		{"/Groups", `members[$ref co "/Users/"] and meta.location eq "` + base + `/Groups/{admins}"`, "Admins"},
+		{"/Groups", `members.display pr`, ""},
+		{"/Users", `groups.display eq "ADMINS"`, "dag"},
+		{"/Users", `groups[display sw "st" and type eq "direct"]`, "dag alf"},
+		{"/Users", `not (groups pr) and meta.location pr`, "Bea Cia"},
+		{"/Users", `groups.value ne "{staff}"`, "dag Bea Cia"},
+		{"/Users", `emails[type eq "work" and value co "@"] and not (groups[display co "a"])`, "Bea"},
+		{"", `members pr or groups.display ew "f"`, "dag alf Staff Admins"},
+	} {
+		t.Run(c.filter, func(t *testing.T) {
+			if got := f.names(f.send(http.MethodGet, c.path+"?filter="+c.filter, "")); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
 func TestTheBaseIsSearchedWhenItIsFiltered(t *testing.T) {
 	f := people(t)
 	if got := f.names(f.send(http.MethodGet, "?filter=displayName pr or userName eq \"bea\"&count=2", "")); got != "Bea Staff" {

@@ -212,7 +212,12 @@ func joined(a, b []byte) []byte {
 }
 
 func (s *Server) location(r *request, kind store.Kind, id string) string {
-	return r.base + s.directory.Type(kind).Endpoint + "/" + id
+	return s.below(r)(kind) + id
+}
+
+// below tells what stands before the id in the URL of a resource of a kind.
+func (s *Server) below(r *request) func(store.Kind) string {
+	return func(kind store.Kind) string { return r.base + s.directory.Type(kind).Endpoint + "/" }
 }
 
 // write encodes a body and sends it.

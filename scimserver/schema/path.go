@@ -39,6 +39,9 @@ func (p Path) ReadOnly() bool {
 	return p.Attribute.Mutability == ReadOnly || p.Leaf().Mutability == ReadOnly
 }
 
+// Rows tells whether the values are memberships, which a store keeps as rows and no resource's document has.
+func (p Path) Rows() bool { return p.Attribute.rows }
+
 // Get returns the value of the attribute in obj, whatever Sub is, or nil.
 func (p Path) Get(obj Object) any {
 	if p.extension() {

@@ -53,6 +53,27 @@ type Record struct {
 	Document []byte       // the resource as JSON; what it means is the caller's business
 	Overlay  []byte       // JSON of the values that follow a UserDefaults, nil for none
 	Index    []schema.Key // what filters look up; written, never read back
+
+	// Memberships is only there when Query.Match is asked: "1" or "0" for each term of the filter that is about
+	// memberships, in their order. Decided reads it.
+	Memberships string
+}
+
+// Decided returns the filter of the query that found r, with what the engine knows of its memberships in place of the terms
+// about them.
+func (r *Record) Decided(f filter.Filter) filter.Filter {
+	if r.Memberships == "" {
+		return f
+	}
+	known := r.Memberships
+	return filter.Rewrite(f, func(term filter.Filter) filter.Filter {
+		if !filter.AboutRows(term) || known == "" {
+			return term
+		}
+		holds := known[0] == '1'
+		known = known[1:]
+		return filter.Constant(holds)
+	})
 }
 
 // Member is one row of a group's members.
@@ -74,8 +95,13 @@ type Query struct {
 	Sort   *Sort         // nil for the order of ids
 
 	// Match decides one candidate exactly. It is called where the engine does not decide Filter by itself, on candidates
-	// only; without it such a query is an error. It must not use the store, which may be reading meanwhile.
+	// only; without it such a query is an error. It must not use the store, which may be reading meanwhile: what the filter
+	// asks of memberships, every engine decides, and Record.Decided has it.
 	Match func(*Record) (bool, error)
+
+	// Location is what stands before the id in the URL of a resource of a kind, for filters on meta.location and $ref. Nil
+	// where the URL is not known: then these have no value.
+	Location func(Kind) string
 
 	Offset int
 	Limit  int // 0 only counts

@@ -70,6 +70,8 @@ type finder struct {
 	store.Query
 	floor []byte
 	walk  bool
+	// memberships is what Match is told of a candidate's memberships; empty where the filter does not ask for any.
+	memberships sqlfilter.Fragment
 }
 
 // list pages through all resources of a kind over the index of ids; the documents are read for the page alone.
@@ -101,9 +103,9 @@ func (f *finder) count(ctx context.Context, ids sqlfilter.Fragment) (n int, err 
 
 // fromIDs is a statement for the records of a part of these ids, in their order.
 func (f *finder) fromIDs(ids sqlfilter.Fragment, floor []byte, limit, offset int) (sql string, args []any) {
-	sql = "SELECT " + columns + " FROM (SELECT i.id FROM (" + ids.SQL + ") i WHERE i.id >= ? ORDER BY i.id LIMIT ? OFFSET ?) s" +
+	sql = "SELECT " + f.columns() + " FROM (SELECT i.id FROM (" + ids.SQL + ") i WHERE i.id >= ? ORDER BY i.id LIMIT ? OFFSET ?) s" +
 		" JOIN resources r ON r.kind = ? AND r.id = s.id JOIN documents d ON d.kind = r.kind AND d.id = r.id ORDER BY s.id" + f.lock
-	return placed(sql), append(slices.Clone(ids.Args), floor, int64(limit), int64(offset), int64(f.Kind))
+	return placed(sql), slices.Concat(f.memberships.Args, ids.Args, []any{floor, int64(limit), int64(offset), int64(f.Kind)})
 }
 
 func (f *finder) some(ctx context.Context, ids sqlfilter.Fragment, floor []byte, limit, offset int) ([]store.Record, error) {
@@ -123,6 +125,7 @@ func (f *finder) filtered(ctx context.Context) (store.Page, error) {
 		return f.decided(ctx, plan)
 	}
 	if f.Match != nil {
+		f.memberships = sqlfilter.Memberships(sqlfilter.PostgreSQL, f.Query)
 		source, err := f.narrowest(ctx, plan.Sources)
 		if err != nil {
 			return store.Page{}, err
@@ -166,12 +169,12 @@ func (f *finder) enterWide(ctx context.Context) (leave func(), err error) {
 
 // plan compiles the filter, for the keys that are there.
 func (f *finder) plan(ctx context.Context) (sqlfilter.Plan, error) {
-	plan := sqlfilter.Compile(sqlfilter.PostgreSQL, f.Kind, f.Filter)
+	plan := sqlfilter.Compile(sqlfilter.PostgreSQL, f.Query)
 	for _, cut := range plan.Cut {
 		var one int
 		switch err := f.one(ctx, []any{&one}, placed(cut.SQL+" LIMIT 1"), cut.Args...); {
 		case err == nil:
-			return sqlfilter.CompileCut(sqlfilter.PostgreSQL, f.Kind, f.Filter), nil
+			return sqlfilter.CompileCut(sqlfilter.PostgreSQL, f.Query), nil
 		case !errors.Is(err, store.ErrNotFound):
 			return sqlfilter.Plan{}, err
 		}
@@ -204,9 +207,36 @@ func (f *finder) narrowest(ctx context.Context, sources []sqlfilter.Source) (*sq
 
 // candidates loads what a source finds, and stops at one more than few.
 func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) ([]store.Record, error) {
-	query := "SELECT " + columns + " FROM (SELECT DISTINCT i.id FROM (" + source.SQL + ") i LIMIT ?) s" +
+	query := "SELECT " + f.columns() + " FROM (SELECT DISTINCT i.id FROM (" + source.SQL + ") i LIMIT ?) s" +
 		" JOIN resources r ON r.kind = ? AND r.id = s.id JOIN documents d ON d.kind = r.kind AND d.id = r.id ORDER BY s.id" + f.lock
-	return f.records(ctx, f.Kind, placed(query), append(slices.Clone(source.Args), int64(f.few+1), int64(f.Kind))...)
+	args := slices.Concat(f.memberships.Args, source.Args, []any{int64(f.few + 1), int64(f.Kind)})
+	var records []store.Record
+	err := f.eachFound(ctx, func(record *store.Record) (bool, error) {
+		records = append(records, *record)
+		return true, nil
+	}, placed(query), args...)
+	return records, err
+}
+
+// columns are those of a record, and what Match is told of its memberships.
+func (f *finder) columns() string {
+	if f.memberships.SQL == "" {
+		return columns
+	}
+	return columns + ", " + f.memberships.SQL
+}
+
+// eachFound is eachRecord for a query of f.columns.
+func (f *finder) eachFound(ctx context.Context, do func(*store.Record) (bool, error), sql string, args ...any) error {
+	var scanned row
+	targets := scanned.targets()
+	if f.memberships.SQL != "" {
+		targets = append(targets, &scanned.record.Memberships)
+	}
+	return f.each(ctx, targets, func() (bool, error) {
+		record := scanned.read(f.Kind)
+		return do(&record)
+	}, sql, args...)
 }
 
 // ids is the query for the ids of the resources that meet the plan's condition.
@@ -234,6 +264,7 @@ func (f *finder) ids(plan sqlfilter.Plan) sqlfilter.Fragment {
 
 // decided answers what SQL decides by itself. Where the first page is all there is, it need not be counted.
 func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (page store.Page, err error) {
+	f.memberships = sqlfilter.Fragment{} // nobody asks Match
 	ids := f.ids(plan)
 	if f.Limit > 0 {
 		if page.Records, err = f.some(ctx, ids, f.floor, f.Limit, f.offset()); err != nil {
@@ -262,7 +293,7 @@ func (f *finder) stream(ctx context.Context, plan sqlfilter.Plan) (store.Page, e
 	for more := true; more; limit *= 4 {
 		seen, wanted, last := 0, true, ""
 		sql, args := f.fromIDs(ids, from, limit, 0)
-		err := f.eachRecord(ctx, f.Kind, func(record *store.Record) (bool, error) {
+		err := f.eachFound(ctx, func(record *store.Record) (bool, error) {
 			seen++
 			last = record.ID
 			matches, err := f.Match(record)

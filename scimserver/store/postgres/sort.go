@@ -30,7 +30,7 @@ func (f *finder) sorted(ctx context.Context, plan sqlfilter.Plan) (page store.Pa
 	}
 	ranking := store.NewRanking(f.Query)
 	sql, args := f.fromIDs(f.ids(plan), f.floor, all, 0)
-	err = f.eachRecord(ctx, f.Kind, func(record *store.Record) (bool, error) {
+	err = f.eachFound(ctx, func(record *store.Record) (bool, error) {
 		if !plan.Exact {
 			if matches, err := f.Match(record); err != nil || !matches {
 				return err == nil, err

@@ -28,14 +28,6 @@ func keyAttribute(kind store.Kind) string {
 	return "userName"
 }
 
-// memberships is the attribute that is made of the rows of members.
-func memberships(kind store.Kind) string {
-	if kind == store.Group {
-		return "members.value"
-	}
-	return "groups.value"
-}
-
 func (c *compiler) compare(f filter.Compare) Plan {
 	switch path := f.Path.String(); path {
 	case "id":
@@ -48,8 +40,10 @@ func (c *compiler) compare(f filter.Compare) Plan {
 		return c.time(path, f)
 	case "meta.resourceType":
 		return c.resourceType(f)
-	case memberships(c.kind):
-		return c.membership(f)
+	case "meta.location":
+		if c.location != nil {
+			return exactly(c.reference("r.id", c.kind, f))
+		}
 	}
 	if !f.Path.Indexed() {
 		return anything()
@@ -61,6 +55,10 @@ func (c *compiler) present(p schema.Path) Plan {
 	switch path := p.String(); path {
 	case "id", "meta", "meta.created", "meta.lastModified", "meta.resourceType", "meta.version":
 		return exactly(Fragment{SQL: "TRUE"})
+	case "meta.location":
+		if c.location != nil {
+			return exactly(Fragment{SQL: "TRUE"})
+		}
 	case "externalId":
 		return exactly(Fragment{SQL: "r.external_id IS NOT NULL"})
 	case keyAttribute(c.kind):
@@ -73,15 +71,56 @@ func (c *compiler) present(p schema.Path) Plan {
 }
 
 func (c *compiler) id(f filter.Compare) Plan {
+	where := c.identifier("r.id", f)
 	if f.Op != filter.Eq {
-		return anything()
+		return exactly(where)
 	}
-	id, ok := store.ParseID(f.Value.Text)
-	if !ok {
+	if len(where.Args) == 0 {
 		return nothing()
 	}
-	return exactly(Fragment{SQL: "r.id = ?", Args: []any{id[:]}},
-		c.resources(Fragment{SQL: "r.id = ?", Args: []any{id[:]}}, unique))
+	return exactly(where, c.resources(where, unique))
+}
+
+// identifier compares with a column of ids.
+func (c *compiler) identifier(column string, f filter.Compare) Fragment {
+	if f.Op != filter.Eq && f.Op != filter.Ne {
+		return c.bytesOf(c.dialect.text("", column), f.Op, f.Value.Text)
+	}
+	id, ok := store.ParseID(f.Value.Text)
+	switch {
+	case ok && f.Op == filter.Eq:
+		return Fragment{SQL: column + " = ?", Args: []any{id[:]}}
+	case ok:
+		return Fragment{SQL: column + " <> ?", Args: []any{id[:]}}
+	default:
+		return constant(f.Op == filter.Ne)
+	}
+}
+
+// reference compares with the URL of the resource of a kind whose id is in a column.
+func (c *compiler) reference(column string, kind store.Kind, f filter.Compare) Fragment {
+	url := c.dialect.text("?", column)
+	condition := c.bytesOf("u.url", f.Op, f.Value.Text)
+	return Fragment{
+		SQL:  "EXISTS (SELECT 1 FROM (SELECT " + url + " AS url) u WHERE " + condition.SQL + ")",
+		Args: append([]any{c.location(kind)}, condition.Args...),
+	}
+}
+
+// bytesOf is bytesCondition with Ne, for a column that is never NULL.
+func (c *compiler) bytesOf(column string, op filter.Op, value string) Fragment {
+	condition, _, ok := c.bytesCondition(column, op, []byte(value))
+	if !ok {
+		return Fragment{SQL: column + " <> ?", Args: []any{[]byte(value)}}
+	}
+	return condition
+}
+
+func constant(holds bool) Fragment {
+	if holds {
+		return Fragment{SQL: "TRUE"}
+	}
+	return Fragment{SQL: "FALSE"}
 }
 
 // resourceType is the same for all resources of a kind.
@@ -155,34 +194,6 @@ func (c *compiler) time(path string, f filter.Compare) Plan {
 		return exactly(where)
 	}
 	return exactly(where, c.resources(where, span))
-}
-
-// membership asks whether a group has this member, or a user is in this group. Both are one look-up at any size.
-func (c *compiler) membership(f filter.Compare) Plan {
-	if f.Op != filter.Eq {
-		return anything()
-	}
-	id, ok := store.ParseID(f.Value.Text)
-	if !ok {
-		return nothing()
-	}
-	if c.kind == store.Group {
-		return exactly(
-			Fragment{SQL: "EXISTS (SELECT 1 FROM members m WHERE m.group_id = r.id AND m.member_id = ?)", Args: []any{id[:]}},
-			Source{
-				Fragment: Fragment{SQL: "SELECT m.group_id AS id FROM members m WHERE m.member_id = ?", Args: []any{id[:]}},
-				cost:     equal,
-			})
-	}
-	return exactly(
-		Fragment{SQL: "EXISTS (SELECT 1 FROM members m WHERE m.group_id = ? AND m.member_id = r.id)", Args: []any{id[:]}},
-		Source{
-			Fragment: Fragment{
-				SQL:  "SELECT m.member_id AS id FROM members m WHERE m.group_id = ? AND m.kind = ?",
-				Args: []any{id[:], int64(c.kind)},
-			},
-			cost: equal,
-		})
 }
 
 // attribute compares with the attribute index. A resource matches when any of its entries does.

@@ -3,6 +3,8 @@ package sqlfilter
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
+	"strings"
 
 	"github.com/tenantry/tenantry/scimserver/store"
 )
@@ -30,6 +32,21 @@ func (d Dialect) position(column string) string {
 		return "position(? IN " + column + ")"
 	}
 	return "instr(" + column + ", ?)"
+}
+
+// text is the expression for a column of ids as clients see them, behind a prefix that is another expression, as bytes.
+func (d Dialect) text(prefix, column string) string {
+	if prefix != "" {
+		prefix += " || "
+	}
+	if d == PostgreSQL {
+		return "convert_to(" + prefix + "encode(" + column + ", 'hex')::uuid::text, 'UTF8')"
+	}
+	var parts []string
+	for _, part := range [][2]int{{1, 8}, {9, 4}, {13, 4}, {17, 4}, {21, 12}} {
+		parts = append(parts, fmt.Sprintf("substr(hex(%s), %d, %d)", column, part[0], part[1]))
+	}
+	return "CAST(" + prefix + "lower(" + strings.Join(parts, " || '-' || ") + ") AS BLOB)"
 }
 
 // PathNumber numbers the attributes on PostgreSQL. SQLite's one writer gives numbers as attributes come up; several replicas

@@ -63,18 +63,18 @@ const (
 	scan               // all rows of one attribute
 )
 
-// Compile compiles a filter over resources of a kind. It cannot fail: what SQL cannot decide is left to the exact check.
-func Compile(dialect Dialect, kind store.Kind, f filter.Filter) Plan {
-	c := compiler{dialect: dialect, kind: kind}
-	plan := c.compile(f)
+// Compile compiles the filter of a query. It cannot fail: what SQL cannot decide is left to the exact check.
+func Compile(dialect Dialect, q store.Query) Plan {
+	c := compiler{dialect: dialect, kind: q.Kind, location: q.Location}
+	plan := c.compile(q.Filter)
 	plan.Cut = c.cut
 	return plan
 }
 
-// CompileCut compiles a filter for the case that Cut of its plan found a row.
-func CompileCut(dialect Dialect, kind store.Kind, f filter.Filter) Plan {
-	c := compiler{dialect: dialect, kind: kind, mistrust: true}
-	return c.compile(f)
+// CompileCut compiles the filter for the case that Cut of its plan found a row.
+func CompileCut(dialect Dialect, q store.Query) Plan {
+	c := compiler{dialect: dialect, kind: q.Kind, location: q.Location, mistrust: true}
+	return c.compile(q.Filter)
 }
 
 // All is the plan of a query without a filter.
@@ -83,8 +83,9 @@ func All() Plan { return exactly(Fragment{SQL: "TRUE"}) }
 type compiler struct {
 	dialect  Dialect
 	kind     store.Kind
-	element  bool // the filter is about one element of a multi-valued attribute
-	mistrust bool // keys that were cut are among those that the filter looks into
+	location func(store.Kind) string // see store.Query
+	element  bool                    // the filter is about one element of a multi-valued attribute
+	mistrust bool                    // keys that were cut are among those that the filter looks into
 	cut      []Fragment
 }
 
@@ -96,6 +97,9 @@ func exactly(where Fragment, sources ...Source) Plan {
 }
 
 func (c *compiler) compile(f filter.Filter) Plan {
+	if filter.AboutRows(f) {
+		return c.membership(f)
+	}
 	switch f := f.(type) {
 	case filter.And:
 		return c.and(f.Terms)

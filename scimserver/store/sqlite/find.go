@@ -70,6 +70,8 @@ type finder struct {
 	store.Query
 	floor []byte
 	walk  bool
+	// memberships is what Match is told of a candidate's memberships; empty where the filter does not ask for any.
+	memberships sqlfilter.Fragment
 }
 
 // list pages through all resources of a kind over the index of ids; the documents are read for the page alone.
@@ -109,6 +111,7 @@ func (f *finder) filtered(ctx context.Context) (store.Page, error) {
 		return f.decided(ctx, plan)
 	}
 	if f.Match != nil {
+		f.memberships = sqlfilter.Memberships(sqlfilter.SQLite, f.Query)
 		source, err := f.narrowest(ctx, plan.Sources)
 		if err != nil {
 			return store.Page{}, err
@@ -152,12 +155,12 @@ func (f *finder) enterWide(ctx context.Context) (leave func(), err error) {
 
 // plan compiles the filter, for the keys that are there.
 func (f *finder) plan(ctx context.Context) (sqlfilter.Plan, error) {
-	plan := sqlfilter.Compile(sqlfilter.SQLite, f.Kind, f.Filter)
+	plan := sqlfilter.Compile(sqlfilter.SQLite, f.Query)
 	for _, cut := range plan.Cut {
 		var one int
 		switch err := f.row(ctx, []any{&one}, cut.SQL+" LIMIT 1", cut.Args...); {
 		case err == nil:
-			return sqlfilter.CompileCut(sqlfilter.SQLite, f.Kind, f.Filter), nil
+			return sqlfilter.CompileCut(sqlfilter.SQLite, f.Query), nil
 		case !errors.Is(err, sql.ErrNoRows):
 			return sqlfilter.Plan{}, err
 		}
@@ -190,9 +193,35 @@ func (f *finder) narrowest(ctx context.Context, sources []sqlfilter.Source) (*sq
 
 // candidates loads what a source finds, and stops at one more than few.
 func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) ([]store.Record, error) {
-	query := "SELECT " + columns + " FROM (SELECT DISTINCT id FROM (" + source.SQL + ") LIMIT ?) s" +
+	query := "SELECT " + f.columns() + " FROM (SELECT DISTINCT id FROM (" + source.SQL + ") LIMIT ?) s" +
 		" CROSS JOIN resources r ON r.kind = ? AND r.id = s.id CROSS JOIN documents d ON d.row = r.row"
-	return f.records(ctx, f.Kind, query, append(slices.Clone(source.Args), int64(f.few+1), int64(f.Kind))...)
+	args := slices.Concat(f.memberships.Args, source.Args, []any{int64(f.few + 1), int64(f.Kind)})
+	var records []store.Record
+	err := f.eachFound(ctx, func(record *store.Record) (bool, error) {
+		records = append(records, *record)
+		return true, nil
+	}, query, args...)
+	return records, err
+}
+
+// columns are those of a record, and what Match is told of its memberships.
+func (f *finder) columns() string {
+	if f.memberships.SQL == "" {
+		return columns
+	}
+	return columns + ", " + f.memberships.SQL
+}
+
+// eachFound is each for a query of f.columns.
+func (f *finder) eachFound(ctx context.Context, do func(*store.Record) (bool, error), query string, args ...any) error {
+	if f.memberships.SQL == "" {
+		return f.each(ctx, f.Kind, do, query, args...)
+	}
+	var memberships string
+	return f.eachAnd(ctx, f.Kind, func(record *store.Record) (bool, error) {
+		record.Memberships = memberships
+		return do(record)
+	}, []any{&memberships}, query, args...)
 }
 
 // ids is the query for the ids of the resources that meet the plan's condition.
@@ -225,9 +254,9 @@ func (f *finder) ids(plan sqlfilter.Plan) sqlfilter.Fragment {
 // records.
 func (f *finder) some(plan sqlfilter.Plan, limit, offset int) (query string, args []any) {
 	ids := f.ids(plan)
-	query = "SELECT " + columns + " FROM (SELECT id FROM (" + ids.SQL + ") WHERE id >= ? ORDER BY id LIMIT ? OFFSET ?) s" +
+	query = "SELECT " + f.columns() + " FROM (SELECT id FROM (" + ids.SQL + ") WHERE id >= ? ORDER BY id LIMIT ? OFFSET ?) s" +
 		" CROSS JOIN resources r ON r.kind = ? AND r.id = s.id CROSS JOIN documents d ON d.row = r.row"
-	return query, append(slices.Clone(ids.Args), f.floor, int64(limit), int64(offset), int64(f.Kind))
+	return query, slices.Concat(f.memberships.Args, ids.Args, []any{f.floor, int64(limit), int64(offset), int64(f.Kind)})
 }
 
 // narrow tells whether one look-up in an index decides the filter.
@@ -237,6 +266,7 @@ func narrow(plan sqlfilter.Plan) bool {
 
 // decided answers what SQL decides by itself. Where the first page is all there is, it need not be counted.
 func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (page store.Page, err error) {
+	f.memberships = sqlfilter.Fragment{} // nobody asks Match
 	offset := f.Offset
 	if f.walk {
 		offset = 0
@@ -275,7 +305,7 @@ func (f *finder) count(ctx context.Context, plan sqlfilter.Plan) (n int, err err
 func (f *finder) stream(ctx context.Context, plan sqlfilter.Plan) (store.Page, error) {
 	query, args := f.some(plan, -1, 0)
 	collect := store.NewCollector(f.Query)
-	err := f.each(ctx, f.Kind, func(record *store.Record) (bool, error) {
+	err := f.eachFound(ctx, func(record *store.Record) (bool, error) {
 		matches, err := f.Match(record)
 		return err == nil && (!matches || collect.Add(record)), err
 	}, query, args...)

@@ -46,10 +46,11 @@ func lookUp(t *testing.T, s *sqlite.Store) {
 			`emails[type eq "work" and value eq "a"]`, `id eq "` + one + `" and manager eq "` + one + `"`, `userName sw "user1"`,
 			schema.MediusUser + `:nameIdentifier eq "n" and ` + schema.MediusUser + `:identityProvider eq "entra"`,
 			`userName eq "a" or externalId eq "b"`, `title eq "x" and not (active eq true)`, `meta.lastModified gt "2030-01-01T00:00:00Z"`,
-			`groups eq "` + one + `"`,
+			`groups eq "` + one + `"`, `groups.display eq "g"`, `groups[display eq "g" and type eq "direct"]`,
 		},
 		store.Group: {
 			`displayName eq "g"`, `externalId eq "e"`, `members eq "` + one + `"`, `id eq "` + one + `" and members[value eq "` + one + `"]`,
+			`members[type eq "User" and value eq "` + one + `"]`, `externalId eq "e" and members[type eq "Group"]`,
 		},
 	} {
 		for _, text := range texts {

@@ -37,13 +37,15 @@ func (r *reader) translate(err error) error {
 
 const columns = "r.id, r.key, r.external_id, r.active, r.version, r.created, r.modified, r.defaults, r.matched, d.document, d.overlay"
 
-// scanRecord reads columns.
-func scanRecord(rows *sql.Rows, kind store.Kind) (store.Record, error) {
+// scanRecord reads columns, and those behind them into more.
+func scanRecord(rows *sql.Rows, kind store.Kind, more ...any) (store.Record, error) {
 	var id, key, external sql.RawBytes
 	var created, modified int64
 	r := store.Record{Kind: kind}
-	err := rows.Scan(&id, &key, &external, &r.Active, &r.Version, &created, &modified, &r.Defaults, &r.Matched, &r.Document, &r.Overlay)
-	if err != nil {
+	targets := append([]any{
+		&id, &key, &external, &r.Active, &r.Version, &created, &modified, &r.Defaults, &r.Matched, &r.Document, &r.Overlay,
+	}, more...)
+	if err := rows.Scan(targets...); err != nil {
 		return store.Record{}, err
 	}
 	r.ID, r.Key, r.ExternalID = formatID(id), string(key), string(external)
@@ -62,17 +64,24 @@ func (r *reader) records(ctx context.Context, kind store.Kind, query string, arg
 
 // each calls f with one record after the other until it returns false.
 func (r *reader) each(ctx context.Context, kind store.Kind, f func(*store.Record) (bool, error), query string, args ...any) error {
+	return r.eachAnd(ctx, kind, f, nil, query, args...)
+}
+
+// eachAnd is each for a query with more columns, which are scanned before f is called.
+func (r *reader) eachAnd(
+	ctx context.Context, kind store.Kind, f func(*store.Record) (bool, error), more []any, query string, args ...any,
+) error {
 	rows, err := r.query(ctx, query, args...)
 	if err != nil {
 		return r.translate(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		record, err := scanRecord(rows, kind)
+		record, err := scanRecord(rows, kind, more...)
 		if err != nil {
 			return r.translate(err)
 		}
-		if more, err := f(&record); err != nil || !more {
+		if goOn, err := f(&record); err != nil || !goOn {
 			return err
 		}
 	}

@@ -29,7 +29,7 @@ func (f *finder) sorted(ctx context.Context, plan sqlfilter.Plan) (page store.Pa
 	}
 	ranking := store.NewRanking(f.Query)
 	query, args := f.some(plan, -1, 0)
-	err = f.each(ctx, f.Kind, func(record *store.Record) (bool, error) {
+	err = f.eachFound(ctx, func(record *store.Record) (bool, error) {
 		if !plan.Exact {
 			if matches, err := f.Match(record); err != nil || !matches {
 				return err == nil, err

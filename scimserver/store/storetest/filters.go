@@ -164,6 +164,7 @@ func FindEqualsMatch(t testing.TB, s store.Store, seed uint64, filters int) {
 	t.Helper()
 	r := &random{rand.New(rand.NewPCG(seed, 2))}
 	all := map[store.Kind][]*store.Record{}
+	rows := map[string]schema.Object{} // what the rows of members say, by the resource's id
 	update(t, s, func(tx store.Tx) error {
 		for _, kind := range []store.Kind{store.User, store.Group} {
 			old, err := tx.Find(context.Background(), store.Query{Kind: kind, Limit: 1000})
@@ -184,6 +185,12 @@ func FindEqualsMatch(t testing.TB, s store.Store, seed uint64, filters int) {
 				}
 			}
 		}
+		for _, group := range all[store.Group] {
+			members := r.members(rows, group)
+			if _, err := tx.AddMembers(context.Background(), group.ID, members); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 	for range filters {
@@ -192,7 +199,7 @@ func FindEqualsMatch(t testing.TB, s store.Store, seed uint64, filters int) {
 		want := []int{}
 		var matching []*store.Record
 		for _, record := range all[kind] {
-			ok, err := match(f)(record)
+			ok, err := matchWith(f, record, rows[record.ID])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -207,12 +214,13 @@ func FindEqualsMatch(t testing.TB, s store.Store, seed uint64, filters int) {
 			t.Fatalf("seed %d: %s: %v", seed, f, err)
 		}
 		offset, limit := r.IntN(4), 1+r.IntN(70)
-		page := find(t, s, store.Query{Kind: kind, Filter: parsed, Match: match(parsed), Offset: offset, Limit: limit})
+		q := store.Query{Kind: kind, Filter: parsed, Match: match(parsed), Location: location, Offset: offset, Limit: limit}
+		page := find(t, s, q)
 		equal(t, fmt.Sprintf("seed %d: %s", seed, f), want[min(offset, len(want)):min(offset+limit, len(want))], numbers(t, page.Records))
 		equal(t, fmt.Sprintf("seed %d: total of %s", seed, f), len(want), page.Total)
 		switch r.IntN(8) {
 		case 0:
-			r.sortEqualsOrder(t, s, store.Query{Kind: kind, Filter: parsed, Match: match(parsed), Offset: offset, Limit: limit}, matching)
+			r.sortEqualsOrder(t, s, q, matching)
 		case 1:
 			r.sortEqualsOrder(t, s, store.Query{Kind: kind, Offset: offset, Limit: limit}, all[kind])
 		}
@@ -291,22 +299,28 @@ func (r *random) filter(kind store.Kind, depth int) filter.Filter {
 		return filter.Or{Terms: terms()}
 	case depth > 0 && n < 5:
 		return filter.Not{Term: r.filter(kind, depth-1)}
-	case kind == store.User && n < 6:
-		return r.elements()
+	case n < 6:
+		return r.elements(kind)
 	default:
 		return r.comparison(kind)
 	}
 }
 
-func (r *random) elements() filter.Filter {
+func (r *random) elements(kind store.Kind) filter.Filter {
+	name := "members"
+	if kind == store.User {
+		name = pick(r, "emails", "emails", "groups")
+	}
 	inner := func() filter.Filter {
+		sub := pick(r, "value", "value", "type", "display")
+		if name != "emails" {
+			sub = pick(r, sub, sub, sub, "$ref")
+		}
+		p := path(kind, name+"."+sub)
 		if r.IntN(4) == 0 {
-			return filter.Present{Path: path(store.User, pick(r, "emails.value", "emails.type", "emails.display"))}
+			return filter.Present{Path: p}
 		}
-		if r.IntN(3) == 0 {
-			return filter.Compare{Path: path(store.User, "emails.type"), Op: pick(r, filter.Eq, filter.Ne), Value: filter.Value{Text: pick(r, "work", "home")}}
-		}
-		return filter.Compare{Path: path(store.User, "emails.value"), Op: r.op(), Value: filter.Value{Text: r.text()}}
+		return filter.Compare{Path: p, Op: r.op(), Value: filter.Value{Text: r.textAt(p)}}
 	}
 	f := inner()
 	switch r.IntN(4) {
@@ -317,7 +331,52 @@ func (r *random) elements() filter.Filter {
 	case 2:
 		f = filter.Not{Term: f}
 	}
-	return filter.Elements{Path: path(store.User, "emails"), Filter: f}
+	return filter.Elements{Path: path(kind, name), Filter: f}
+}
+
+// textAt is a text that values of the attribute may have, begin with, or lack.
+func (r *random) textAt(p schema.Path) string {
+	whole := id(r.IntN(9) + pick(r, 0, 100, 200))
+	if p.Rows() && r.IntN(3) == 0 {
+		whole = pick(r, whole[:13], whole[10:], whole[4:16], "-7000-")
+	}
+	switch name := p.String(); {
+	case strings.HasSuffix(name, ".type"):
+		return pick(r, "work", "home", "User", "group", "DIRECT", "r")
+	case strings.HasSuffix(name, "$ref"), name == "meta.location":
+		return pick(r, location(pick(r, store.User, store.Group)), "", "/Users/") + whole
+	case name == "id", strings.HasSuffix(name, "manager.value"), p.Rows() && strings.HasSuffix(name, ".value"):
+		return whole
+	}
+	return r.text()
+}
+
+// members gives a group random members, and notes at both ends what a client would see of them.
+func (r *random) members(rows map[string]schema.Object, group *store.Record) (members []store.Member) {
+	values := func(id, attribute string, value schema.Object) {
+		if rows[id] == nil {
+			rows[id] = schema.Object{}
+		}
+		before, _ := rows[id][attribute].([]any)
+		rows[id][attribute] = append(before, value)
+	}
+	seen := map[int]bool{}
+	for range r.IntN(5) {
+		kind := pick(r, store.User, store.User, store.Group)
+		n := 100*int(kind) + r.IntN(9)
+		if seen[n] {
+			continue
+		}
+		seen[n] = true
+		members = append(members, store.Member{ID: id(n), Kind: kind})
+		values(group.ID, "members", schema.Object{"value": id(n), "type": kind.String(), "$ref": location(kind) + id(n)})
+		if kind == store.User {
+			values(id(n), "groups", schema.Object{
+				"value": group.ID, "display": group.Key, "type": "direct", "$ref": location(store.Group) + group.ID,
+			})
+		}
+	}
+	return members
 }
 
 func (r *random) op() filter.Op {
@@ -325,17 +384,20 @@ func (r *random) op() filter.Op {
 }
 
 func (r *random) comparison(kind store.Kind) filter.Filter {
-	names := []string{"id", "externalId", "meta.created", "meta.lastModified", "displayName"}
+	names := []string{"id", "externalId", "meta.created", "meta.lastModified", "meta.location", "displayName"}
+	rows := "members"
 	if kind == store.User {
+		rows = "groups"
 		names = append(names, "userName", "title", "nickName", "locale", "active", "name.givenName", "name.honorificPrefix", "emails.value",
 			"emails.type", "x509Certificates.value", schema.EnterpriseUser+":department", schema.EnterpriseUser+":manager.value", custom,
 			schema.TenantryUser+":companies")
 	}
+	names = append(names, rows+".value", rows+".type", rows+".display", rows+".$ref")
 	p := path(kind, pick(r, names...))
 	if r.IntN(5) == 0 {
 		return filter.Present{Path: p}
 	}
-	c := filter.Compare{Path: p, Op: r.op(), Value: filter.Value{Text: r.text()}}
+	c := filter.Compare{Path: p, Op: r.op(), Value: filter.Value{Text: r.textAt(p)}}
 	switch p.Leaf().Type {
 	case schema.TypeBoolean:
 		c.Op, c.Value = pick(r, filter.Eq, filter.Ne), filter.Value{Kind: filter.Boolean, Bool: r.IntN(2) == 0}
@@ -345,10 +407,6 @@ func (r *random) comparison(kind store.Kind) filter.Filter {
 		at := r.time()
 		c.Op = pick(r, filter.Eq, filter.Ne, filter.Gt, filter.Ge, filter.Lt, filter.Le)
 		c.Value = filter.Value{Kind: filter.DateTime, Time: at, Text: at.Format(time.RFC3339Nano)}
-	default:
-		if name := p.String(); name == "id" || strings.HasSuffix(name, "manager.value") {
-			c.Value.Text = id(r.IntN(9) + pick(r, 0, 100, 200))
-		}
 	}
 	return c
 }

@@ -82,8 +82,11 @@ func record(kind store.Kind, n int, obj schema.Object) *store.Record {
 
 // match is Query.Match as the directory makes it.
 func match(f filter.Filter) func(*store.Record) (bool, error) {
-	return func(r *store.Record) (bool, error) { return matchWith(f, r, nil) }
+	return func(r *store.Record) (bool, error) { return matchWith(r.Decided(f), r, nil) }
 }
+
+// location is Query.Location.
+func location(kind store.Kind) string { return "https://contoso.test/" + kind.String() + "s/" }
 
 // matchWith evaluates a filter on a record and values that are no part of its document.
 func matchWith(f filter.Filter, r *store.Record, more schema.Object) (bool, error) {
@@ -95,6 +98,7 @@ func matchWith(f filter.Filter, r *store.Record, more schema.Object) (bool, erro
 	obj["meta"] = schema.Object{
 		"created":      r.Created.Format(time.RFC3339Nano),
 		"lastModified": r.Modified.Format(time.RFC3339Nano),
+		"location":     location(r.Kind) + r.ID,
 	}
 	maps.Copy(obj, more)
 	return filter.Match(f, obj), nil

@@ -1,0 +1,43 @@
+package filter
+
+// Rewrite returns f with each comparison, presence test and value path, in their order, replaced by what term makes of it.
+func Rewrite(f Filter, term func(Filter) Filter) Filter {
+	switch f := f.(type) {
+	case And:
+		return And{rewriteAll(f.Terms, term)}
+	case Or:
+		return Or{rewriteAll(f.Terms, term)}
+	case Not:
+		return Not{Rewrite(f.Term, term)}
+	}
+	return term(f)
+}
+
+func rewriteAll(terms []Filter, term func(Filter) Filter) []Filter {
+	out := make([]Filter, len(terms))
+	for i := range terms {
+		out[i] = Rewrite(terms[i], term)
+	}
+	return out
+}
+
+// Constant is a filter that says the same of everything. It has no notation.
+func Constant(holds bool) Filter {
+	if holds {
+		return And{}
+	}
+	return Or{}
+}
+
+// AboutRows tells whether a comparison, a presence test or a value path is about memberships, which no document has.
+func AboutRows(f Filter) bool {
+	switch f := f.(type) {
+	case Compare:
+		return f.Path.Rows()
+	case Present:
+		return f.Path.Rows()
+	case Elements:
+		return f.Path.Rows()
+	}
+	return false
+}
