@@ -16,6 +16,8 @@ import (
 type endpoint struct {
 	access access
 	serve  func(*request) error
+	// failed is called with what went wrong, also where the caller may not call the endpoint; nil where nobody needs to know.
+	failed func(*request, error)
 }
 
 // access is what an endpoint does to the directory.
@@ -29,13 +31,13 @@ const (
 )
 
 // reads makes an endpoint that changes nothing, whatever the method of the request.
-func reads(serve func(*request) error) endpoint { return endpoint{accessRead, serve} }
+func reads(serve func(*request) error) endpoint { return endpoint{access: accessRead, serve: serve} }
 
 // writes makes an endpoint that changes the directory.
-func writes(serve func(*request) error) endpoint { return endpoint{accessWrite, serve} }
+func writes(serve func(*request) error) endpoint { return endpoint{access: accessWrite, serve: serve} }
 
 // self makes an endpoint that is about its caller.
-func self(serve func(*request) error) endpoint { return endpoint{accessSelf, serve} }
+func self(serve func(*request) error) endpoint { return endpoint{access: accessSelf, serve: serve} }
 
 // permits tells whether a role may call an endpoint. A role that this server does not know may do nothing.
 func permits(role token.Role, needed access) bool {

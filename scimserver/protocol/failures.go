@@ -9,18 +9,20 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-// recorded makes a request that fails to change something leave its trace in the provisioning log.
-func (s *Server) recorded(kind store.Kind, operation string, handle func(*request) error) func(*request) error {
-	return func(r *request) error {
-		err := handle(r)
-		if err != nil {
-			s.directory.Failed(directory.Failure{
-				Caller: r.caller, Kind: kind, ID: r.http.PathValue("id"), Operation: operation,
-				Outcome: outcome(s.describe(err, logr.Discard())),
-			})
+// recorded makes an endpoint where a request that fails to change something leaves its trace in the provisioning log. That
+// of a person does not, whoever signs in at Entra being one: what they may not do is counted in the metrics.
+func (s *Server) recorded(kind store.Kind, operation string, handle func(*request) error) endpoint {
+	change := writes(handle)
+	change.failed = func(r *request, err error) {
+		if r.user != nil {
+			return
 		}
-		return err
+		s.directory.Failed(directory.Failure{
+			Caller: r.caller, Kind: kind, ID: r.http.PathValue("id"), Operation: operation,
+			Outcome: outcome(s.describe(err, logr.Discard())),
+		})
 	}
+	return change
 }
 
 // outcome is what the provisioning log calls an answer: its scimType, or a word for its status. It has no value that a

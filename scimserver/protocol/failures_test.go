@@ -2,12 +2,16 @@ package protocol_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/directory"
 )
 
@@ -76,6 +80,65 @@ func TestAWriteThatFailsLeavesAnEntryAndAReadDoesNot(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, f.logged()); diff != "" {
 		t.Errorf("want -, got +\n%s", diff)
+	}
+}
+
+func TestAReadersWriteIsInTheLogAndARequestThatIsNotLookedAtIsCounted(t *testing.T) {
+	f := newFixture(t)
+	f.create("anna", "/Users", anna)
+	reader := tokenOf(t, "payroll")
+	f.trust(token.NewReader(reader, "payroll", f.now))
+	f.allow(func(a *v1alpha1.Authentication) {
+		a.UserToken = &v1alpha1.UserToken{Audiences: []string{"api://app"}}
+	})
+	secret := f.withClient()
+	f.limit(1, 20)
+	person := bearer(f.userToken(nil))
+	for _, c := range []struct {
+		name, method, path string
+		header             http.Header
+		status             int
+	}{
+		{"a reader", "POST", "/Users", bearer(reader), 403},
+		{"a reader", "PATCH", "/Users/{anna}", bearer(reader), 403},
+		{"a reader, once more", "PATCH", "/Users/{anna}", bearer(reader), 403},
+		{"a reader's bulk request, which is about no resource", "POST", "/Bulk", bearer(reader), 403},
+		{"a person", "DELETE", "/Users/{anna}", person, 403},
+		{"a stranger", "DELETE", "/Users/{anna}", bearer(f.token + "x"), 401},
+		{"nobody", "POST", "/Users", http.Header{}, 401},
+	} {
+		if got := f.sendWith(c.method, c.path, anna, c.header); got.status != c.status {
+			t.Fatalf("%s: %d, want %d\n%s", c.name, got.status, c.status, got.body)
+		}
+	}
+	if got := f.ask("POST", "grant_type=client_credentials", basicOf("contoso", secret+"x")); got.status != 401 {
+		t.Fatalf("the token endpoint: %d\n%s", got.status, got.body)
+	}
+	for f.send("PUT", "/Users/{anna}", anna).status != 429 {
+		if t.Context().Err() != nil {
+			t.Fatal("the credential is never held back")
+		}
+	}
+	want := []string{"create User anna: success x1", "create User no id: forbidden x1", "patch User anna: forbidden x2"}
+	if diff := cmp.Diff(want, f.logged()); diff != "" {
+		t.Errorf("want -, got +\n%s", diff)
+	}
+	counted := `
+		# HELP scim_requests_total Requests by route, method and HTTP status.
+		# TYPE scim_requests_total counter
+		scim_requests_total{method="DELETE",route="/scim/v2/Users/{id}",status="401"} 1
+		scim_requests_total{method="DELETE",route="/scim/v2/Users/{id}",status="403"} 1
+		scim_requests_total{method="PATCH",route="/scim/v2/Users/{id}",status="403"} 2
+		scim_requests_total{method="POST",route="/oauth2/token",status="401"} 1
+		scim_requests_total{method="POST",route="/scim/v2/Bulk",status="403"} 1
+		scim_requests_total{method="POST",route="/scim/v2/Users",status="201"} 1
+		scim_requests_total{method="POST",route="/scim/v2/Users",status="401"} 1
+		scim_requests_total{method="POST",route="/scim/v2/Users",status="403"} 1
+		scim_requests_total{method="PUT",route="/scim/v2/Users/{id}",status="200"} 20
+		scim_requests_total{method="PUT",route="/scim/v2/Users/{id}",status="429"} 1
+	`
+	if err := testutil.GatherAndCompare(f.registry, strings.NewReader(counted), "scim_requests_total"); err != nil {
+		t.Error(err)
 	}
 }
 

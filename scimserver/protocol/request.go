@@ -121,15 +121,18 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 		w.Header().Set("Allow", allowed(methods))
 		return &Error{Status: http.StatusMethodNotAllowed, Detail: "this endpoint takes " + allowed(methods)}
 	}
-	if err := authorize(w, current.Tenant.Name, identity, handle); err != nil {
-		return err
-	}
 	answered := &request{
 		http: r, out: w, settings: current, base: base(current, r), limits: s.limits,
 		caller: directory.Caller{Client: identity.Client, RequestID: id}, user: identity.User,
 	}
 	defer answered.done()
-	return handle.serve(answered)
+	if err = authorize(w, current.Tenant.Name, identity, handle); err == nil {
+		err = handle.serve(answered)
+	}
+	if err != nil && handle.failed != nil {
+		handle.failed(answered, err)
+	}
+	return err
 }
 
 // allowed is the header Allow of an endpoint (RFC 9110 section 10.2.1).

@@ -83,7 +83,7 @@ func (s *Server) Handler() http.Handler {
 	route("/Schemas", discovery(s.schemas))
 	route("/Schemas/{id}", discovery(s.schema))
 	change := func(kind store.Kind, operation string, handle func(*request, store.Kind) error) endpoint {
-		return writes(s.recorded(kind, operation, s.on(kind, handle)))
+		return s.recorded(kind, operation, s.on(kind, handle))
 	}
 	for kind, endpointPath := range map[store.Kind]string{store.User: "/Users", store.Group: "/Groups"} {
 		route(endpointPath, map[string]endpoint{
