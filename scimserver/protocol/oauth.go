@@ -42,10 +42,7 @@ func (s *Server) sellToken(w http.ResponseWriter, r *http.Request, _ string, log
 	w.Header().Set("Pragma", "no-cache")
 	sold, err := s.sell(w, r, log)
 	if err != nil {
-		var answer *oauthError
-		if !errors.As(err, &answer) {
-			answer = s.oauthErrorFor(w, err, log)
-		}
+		answer := s.refuseToken(w, err, log)
 		if answer.status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", "Basic realm="+strconv.Quote(s.settings().Tenant.Name))
 		}
@@ -56,6 +53,19 @@ func (s *Server) sellToken(w http.ResponseWriter, r *http.Request, _ string, log
 	sendJSON(w, http.StatusOK, map[string]any{
 		"access_token": sold.Value, "token_type": "Bearer", "expires_in": int64(sold.Lifetime.Seconds()),
 	})
+}
+
+// refuseToken finds the answer to a request that buys nothing. Whoever sends one uses up the allowance of those without a valid
+// credential: guessing secrets here is no faster than guessing tokens.
+func (s *Server) refuseToken(w http.ResponseWriter, err error, log logr.Logger) *oauthError {
+	var answer *oauthError
+	if !errors.As(err, &answer) {
+		return s.oauthErrorFor(w, err, log)
+	}
+	if limited := s.limits.admit(s.settings(), throttle.Stranger, s.now()); limited != nil {
+		return s.oauthErrorFor(w, limited, log)
+	}
+	return answer
 }
 
 // oauthErrorFor says in OAuth's words what SCIM's would be. What is no fault of the client is to be tried again.
@@ -101,9 +111,6 @@ func (s *Server) sell(w http.ResponseWriter, r *http.Request, log logr.Logger) (
 	switch {
 	case errors.As(err, &refused):
 		log.V(1).Info("no access token was issued", "reason", refused.Reason)
-		if limited := s.limits.admit(current, throttle.Stranger, s.now()); limited != nil {
-			return auth.AccessToken{}, limited
-		}
 		return auth.AccessToken{}, &oauthError{http.StatusUnauthorized, "invalid_client", refused.Reason}
 	case errors.Is(err, auth.ErrAuthorityUnavailable):
 		return auth.AccessToken{}, unauthenticated(w, current.Tenant.Name, err, log)

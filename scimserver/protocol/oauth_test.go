@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +109,50 @@ func TestAClientBuysATokenWhereverItSendsItsCredentials(t *testing.T) {
 	f.wantError(f.sendWith("GET", "/Users", "", bearer(bought)), http.StatusUnauthorized, "")
 }
 
+// describable are the characters that RFC 6749 section 5.2 allows in an error_description.
+var describable = regexp.MustCompile(`^[\x20-\x21\x23-\x5B\x5D-\x7E]+$`)
+
+// wantOAuthError checks that an answer is an error of RFC 6749 section 5.2 that nobody may store.
+func (f *fixture) wantOAuthError(a answer, status int, code string) {
+	f.t.Helper()
+	var body map[string]string
+	if err := json.Unmarshal(a.body, &body); err != nil {
+		f.t.Fatalf("%d %s: %v", a.status, a.body, err)
+	}
+	if a.status != status || body["error"] != code || !describable.MatchString(body["error_description"]) || len(body) != 2 {
+		f.t.Errorf("got %d %s, want %d %s", a.status, a.body, status, code)
+	}
+	if a.header.Get("Cache-Control") != "no-store" || a.header.Get("Pragma") != "no-cache" || a.header.Get("Content-Type") != "application/json" {
+		f.t.Errorf("the headers are %v", a.header)
+	}
+}
+
+func TestWhoGuessesSecretsSharesTheAllowanceOfWhoGuessesTokens(t *testing.T) {
+	f := newFixture(t)
+	secret := f.withClient()
+	f.limit(1, 6)
+	guess := func() answer { return f.ask("POST", "grant_type=client_credentials", basicOf("contoso", secret+"x")) }
+	wrong := bearer(f.token + "x")
+	f.wantOAuthError(guess(), http.StatusUnauthorized, "invalid_client")
+	f.wantOAuthError(f.ask("POST", "grant_type=client_credentials", nil), http.StatusUnauthorized, "invalid_client")
+	f.wantOAuthError(f.ask("POST", "grant_type=password", nil), http.StatusBadRequest, "unsupported_grant_type")
+	f.wantOAuthError(f.ask("POST", strings.Repeat("x", 65<<10), nil), http.StatusRequestEntityTooLarge, "invalid_request")
+	f.wantError(f.sendWith("GET", "/Users", "", wrong), http.StatusUnauthorized, "")
+	f.wantOAuthError(guess(), http.StatusUnauthorized, "invalid_client")
+
+	held := guess()
+	f.wantOAuthError(held, http.StatusTooManyRequests, "temporarily_unavailable")
+	if held.header.Get("Retry-After") != "1" || held.header.Get("WWW-Authenticate") != "" {
+		t.Errorf("the headers are %v", held.header)
+	}
+	f.wantLater(f.sendWith("GET", "/Users", "", wrong), http.StatusTooManyRequests, 1)
+	f.sold(f.ask("POST", "grant_type=client_credentials", basicOf("contoso", secret))) // locks nobody out
+	f.expect("GET", "/Users", "", 200, "")
+	f.advance(time.Second)
+	f.wantOAuthError(guess(), http.StatusUnauthorized, "invalid_client")
+	f.wantOAuthError(guess(), http.StatusTooManyRequests, "temporarily_unavailable")
+}
+
 func TestATokenRequestThatIsNotGoodIsAnsweredInOAuthsWords(t *testing.T) {
 	f := newFixture(t)
 	secret := f.withClient()
@@ -143,14 +188,9 @@ func TestATokenRequestThatIsNotGoodIsAnsweredInOAuthsWords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := f.ask(c.method, c.form, c.header)
-			if got.status != c.status || f.field(got, "error") != c.code || f.field(got, "error_description") == "" {
-				t.Errorf("got %d %s, want %d %s", got.status, got.body, c.status, c.code)
-			}
+			f.wantOAuthError(got, c.status, c.code)
 			if challenge := got.header.Get("WWW-Authenticate"); (challenge == `Basic realm="contoso"`) != (c.status == 401) {
 				t.Errorf("WWW-Authenticate = %q", challenge)
-			}
-			if got.header.Get("Cache-Control") != "no-store" {
-				t.Error("the answer may be stored")
 			}
 			if strings.Contains(string(got.body), secret) || strings.Contains(string(got.body), "fabrikam") {
 				t.Errorf("the answer repeats what was sent: %s", got.body)
@@ -194,10 +234,38 @@ func TestEntraBuysATokenWithAnAssertionThatItSigned(t *testing.T) {
 	if err != nil || len(entries) != 1 || entries[0].Client != "workload-"+workload {
 		t.Errorf("the provisioning log has %+v (%v)", entries, err)
 	}
-	got := f.ask("POST", f.assertionForm(authtest.Claims{"sub": "another"}), nil)
-	if got.status != 401 || f.field(got, "error") != "invalid_client" {
-		t.Errorf("another subject: %d %s", got.status, got.body)
+	again := f.assertionForm(nil)
+	f.sold(f.ask("POST", again, nil))
+	f.sold(f.ask("POST", again, nil)) // decision 0017: an assertion counts as long as it says
+	now := f.clock()
+	for name, claims := range map[string]authtest.Claims{
+		"another subject":  {"sub": "another"},
+		"another audience": {"aud": "api://fabrikam"},
+		"another tenant":   {"tid": "another"},
+		"another issuer":   {"iss": "https://example.com/"},
+		"expired":          {"exp": now.Add(-2 * time.Minute).Unix()},
+		"not yet valid":    {"nbf": now.Add(2 * time.Minute).Unix()},
+		"without an end":   {"exp": nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f.wantOAuthError(f.ask("POST", f.assertionForm(claims), nil), http.StatusUnauthorized, "invalid_client")
+		})
 	}
+	form, err := url.ParseQuery(again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := form.Get("client_assertion")
+	for name, assertion := range map[string]string{
+		"signed by nobody": signed[:len(signed)-20], "no JSON Web Token": "a.b", "far too long": strings.Repeat("x", 20<<10),
+	} {
+		t.Run(name, func(t *testing.T) {
+			form.Set("client_assertion", assertion)
+			f.wantOAuthError(f.ask("POST", form.Encode(), nil), http.StatusUnauthorized, "invalid_client")
+		})
+	}
+	f.advance(2 * time.Hour)
+	f.wantOAuthError(f.ask("POST", again, nil), http.StatusUnauthorized, "invalid_client")
 }
 
 func TestWhileTheLoginAuthorityIsAwayEntraIsToldToComeBack(t *testing.T) {
