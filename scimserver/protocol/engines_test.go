@@ -36,24 +36,32 @@ func TestMain(m *testing.M) {
 	os.Exit(failed)
 }
 
-// openStore opens a new directory in the engine, which is closed when the test has ended.
-func openStore(t testing.TB) store.Store {
+// openStore opens a new directory in the engine, and tells how another replica opens it. On SQLite, which belongs to one
+// process, that is the same store. What was opened is closed when the test has ended.
+func openStore(t testing.TB) (database store.Store, replica func() store.Store) {
 	t.Helper()
-	var database store.Store
-	var err error
+	opened := func(database store.Store, err error) store.Store {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := database.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return database
+	}
 	if engine == "postgres" {
 		url := testenv.Schema(t)
-		database, err = postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return url, nil }})
-	} else {
-		database, err = sqlite.Open(t.Context(), t.TempDir())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := database.Close(); err != nil {
-			t.Error(err)
+		replica = func() store.Store {
+			t.Helper()
+			database, err := postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return url, nil }})
+			return opened(database, err)
 		}
-	})
-	return database
+		return replica(), replica
+	}
+	one, err := sqlite.Open(t.Context(), t.TempDir())
+	database = opened(one, err)
+	return database, func() store.Store { return database }
 }

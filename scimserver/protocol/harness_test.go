@@ -36,15 +36,17 @@ const (
 
 // fixture is a tenant's server over real HTTP and a real database, with a clock that stands still until it is told.
 type fixture struct {
-	t         *testing.T
-	http      *httptest.Server
-	database  store.Store
-	directory *directory.Directory
-	snapshot  *settings.Snapshot
-	registry  *prometheus.Registry
-	issuer    *authtest.Issuer // the tenant's login authority
-	token     string
-	ids       map[string]string // placeholder → id that the server gave
+	t        *testing.T
+	http     *httptest.Server
+	database store.Store
+	// openReplica opens the database as another replica does.
+	openReplica func() store.Store
+	directory   *directory.Directory
+	snapshot    *settings.Snapshot
+	registry    *prometheus.Registry
+	issuer      *authtest.Issuer // the tenant's login authority
+	token       string
+	ids         map[string]string // placeholder → id that the server gave
 
 	mu   sync.Mutex
 	now  time.Time
@@ -66,11 +68,22 @@ func newFixture(t *testing.T) *fixture {
 		},
 		Verifiers: token.Set{Verifiers: []token.Verifier{token.NewVerifier(f.token, token.RoleProvisioner, f.now)}},
 	}
-	database := openStore(t)
-	f.database = database
-	f.directory = directory.New(directory.Options{Store: database, Now: f.clock})
+	f.database, f.openReplica = openStore(t)
+	f.directory = directory.New(directory.Options{Store: f.database, Now: f.clock})
+	f.http = f.serve(f.directory, f.database, f.registry)
+	return f
+}
+
+// replica starts another server of the same directory and returns the URL of its SCIM endpoint.
+func (f *fixture) replica() string {
+	f.t.Helper()
+	database := f.openReplica()
+	return f.serve(directory.New(directory.Options{Store: database, Now: f.clock}), database, prometheus.NewRegistry()).URL + v1alpha1.BasePath
+}
+
+func (f *fixture) serve(d *directory.Directory, database store.Store, registry prometheus.Registerer) *httptest.Server {
 	server := protocol.New(protocol.Options{
-		Directory: f.directory, Settings: func() *settings.Snapshot { return f.snapshot },
+		Directory: d, Settings: func() *settings.Snapshot { return f.snapshot },
 		Auth: auth.New(auth.Options{
 			Now: f.clock, Random: rand.Reader, Keys: database, Transport: f.issuer.Transport(), LoginAuthority: f.issuer.URL(),
 		}),
@@ -79,11 +92,11 @@ func newFixture(t *testing.T) *fixture {
 			defer f.mu.Unlock()
 			f.logs.WriteString(line + "\n")
 		}, funcr.Options{Verbosity: 9}),
-		Metrics: f.registry, Now: f.clock,
+		Metrics: registry, Now: f.clock,
 	})
-	f.http = httptest.NewServer(server.Handler())
-	t.Cleanup(f.http.Close)
-	return f
+	listening := httptest.NewServer(server.Handler())
+	f.t.Cleanup(listening.Close)
+	return listening
 }
 
 func (f *fixture) clock() time.Time {

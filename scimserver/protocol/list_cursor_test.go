@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/protocol"
 )
 
@@ -121,4 +123,28 @@ func TestCursorsAreRefused(t *testing.T) {
 		f.advance(1)
 		f.wantError(f.send(http.MethodGet, "/Users?sortBy=title&cursor="+cursor, ""), http.StatusBadRequest, "expiredCursor")
 	})
+}
+
+// TestACursorOfOneReplicaIsHonouredByTheOthers has all replicas make their first cursor at once, when none has the key yet.
+func TestACursorOfOneReplicaIsHonouredByTheOthers(t *testing.T) {
+	f := people(t)
+	replicas := []string{f.http.URL + v1alpha1.BasePath, f.replica(), f.replica()}
+	first := make([]answer, len(replicas))
+	var all sync.WaitGroup
+	for i, base := range replicas {
+		all.Go(func() { first[i] = f.send(http.MethodGet, base+"/Users?count=2&cursor=", "") })
+	}
+	all.Wait()
+	for i := range replicas {
+		cursor := f.page(first[i]).NextCursor
+		for j, base := range replicas {
+			got := f.send(http.MethodGet, base+"/Users?count=2&cursor="+cursor, "")
+			if got.status != http.StatusOK {
+				t.Fatalf("replica %d refuses the cursor of replica %d: %d %s", j, i, got.status, got.body)
+			}
+			if names := f.names(got); names != "alf Cia" {
+				t.Errorf("behind the cursor of replica %d, replica %d finds %s", i, j, names)
+			}
+		}
+	}
 }
