@@ -244,6 +244,22 @@ func hasEmail(kind, value string) condition {
 	}
 }
 
+// inAnyGroup is about the groups of a user as they are when it is asked.
+func (m *model) inAnyGroup() condition {
+	return condition{"groups pr", func(p *person) bool {
+		return slices.ContainsFunc(m.groups, func(g *circle) bool { return g.members[p.id] })
+	}}
+}
+
+func (m *model) inGroupCalled(op, name string) condition {
+	called := func(g *circle) bool {
+		return compare("displayName", op, name).holds(&person{attributes: map[string]string{"displayName": g.displayName}})
+	}
+	return condition{`groups[type eq "direct" and display ` + op + " " + quoted(name) + "]", func(p *person) bool {
+		return slices.ContainsFunc(m.groups, func(g *circle) bool { return g.members[p.id] && called(g) })
+	}}
+}
+
 func both(a, b condition) condition {
 	return condition{"(" + a.text + ") and (" + b.text + ")", func(p *person) bool { return a.holds(p) && b.holds(p) }}
 }
