@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
@@ -51,7 +52,7 @@ func settled(s *scope, credentials, verifier *metav1.PartialObjectMetadata) (boo
 	if verifier == nil {
 		return false, nil
 	}
-	issued, wanted := desired.Marks(verifier.Annotations), desired.WantedCredentials(s.tenant)
+	issued, wanted := desired.Marks(verifier.Annotations), token.Wanted(s.tenant)
 	if len(issued) != len(wanted) {
 		return false, nil
 	}
@@ -89,7 +90,7 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	if err != nil {
 		return err
 	}
-	result, err := issue(desired.WantedCredentials(s.tenant), credentials, verifiers, r.Options.Random, r.Options.Clock.Now())
+	result, err := issue(token.Wanted(s.tenant), credentials, verifiers, r.Options.Random, r.Options.Clock.Now())
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ type issuance struct {
 // issue decides on a tenant's credentials from both Secrets as they are; nil is a Secret that does not exist. The
 // credentials Secret is the source, and the verifier of a credential follows from it. Where the plaintext is gone, the verifier
 // that is there stays; where there is neither, a credential is made.
-func issue(wanted []desired.Credential, credentials, verifiers *corev1.Secret, random io.Reader, now time.Time) (issuance, error) {
+func issue(wanted []token.Credential, credentials, verifiers *corev1.Secret, random io.Reader, now time.Time) (issuance, error) {
 	var result issuance
 	present := verifiersIn(verifiers)
 	for _, credential := range wanted {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	"github.com/tenantry/tenantry/controllers/desired"
 )
 
 func TestCredentialsFollowFromTheSpecAndBothSecrets(t *testing.T) {
@@ -25,7 +24,7 @@ func TestCredentialsFollowFromTheSpecAndBothSecrets(t *testing.T) {
 		known[key] = plaintext
 	}
 	before, now := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	wanting := func(keys ...string) []desired.Credential {
+	wanting := func(keys ...string) []token.Credential {
 		tenant := contoso(func(t *v1alpha1.ProvisioningTenant) {
 			for _, key := range keys {
 				switch key {
@@ -36,7 +35,7 @@ func TestCredentialsFollowFromTheSpecAndBothSecrets(t *testing.T) {
 				}
 			}
 		})
-		return desired.WantedCredentials(tenant)
+		return token.Wanted(tenant)
 	}
 	for name, test := range map[string]struct {
 		spec, credentials, verifiers []string // nil is a Secret that does not exist

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
@@ -77,7 +78,7 @@ func full() Tenant {
 func build(t *testing.T, tenant Tenant) map[string]string {
 	t.Helper()
 	var issued []Issued
-	for _, credential := range WantedCredentials(tenant.Resource) {
+	for _, credential := range token.Wanted(tenant.Resource) {
 		issued = append(issued, Issued{Key: credential.Key, Plaintext: plaintext, Verifier: credential.Verifier(plaintext, issuedAt)})
 	}
 	verifier, err := Verifier(tenant.Resource, issued)

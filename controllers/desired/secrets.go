@@ -12,38 +12,6 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
-// Credential is one that a tenant's spec wants.
-type Credential struct {
-	// Key of the credentials Secret.
-	Key string
-	// Verifier returns what the server keeps of it.
-	Verifier func(plaintext string, issuedAt time.Time) token.Verifier
-}
-
-// WantedCredentials are those of the tenant: its Secret Token first, which it always has.
-func WantedCredentials(tenant *v1alpha1.ProvisioningTenant) []Credential {
-	wanted := []Credential{{Key: v1alpha1.CredentialsTokenKey, Verifier: func(plaintext string, at time.Time) token.Verifier {
-		return token.NewVerifier(plaintext, token.RoleProvisioner, at)
-	}}}
-	if tenant.Spec.Authentication.OAuth != nil {
-		wanted = append(wanted, Credential{Key: v1alpha1.CredentialsClientSecretKey, Verifier: func(plaintext string, at time.Time) token.Verifier {
-			return token.NewClient(plaintext, tenant.Name, at)
-		}})
-	}
-	for _, reader := range tenant.Spec.Authentication.Readers {
-		wanted = append(wanted, Credential{Key: v1alpha1.CredentialsReaderPrefix + reader.Name, Verifier: func(plaintext string, at time.Time) token.Verifier {
-			return token.NewReader(plaintext, reader.Name, at)
-		}})
-	}
-	return wanted
-}
-
-// Matches tells whether v is a verifier of this credential, whatever its secret.
-func (c Credential) Matches(v token.Verifier) bool {
-	like := c.Verifier("", time.Time{})
-	return v.Role == like.Role && v.ClientID == like.ClientID && (v.Role != token.RoleReader || v.ID == like.ID)
-}
-
 // Issued is a credential that was issued.
 type Issued struct {
 	// Key of the credentials Secret.

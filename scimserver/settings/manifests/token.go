@@ -20,40 +20,26 @@ import (
 
 // Credential is one that a tenant has.
 type Credential struct {
+	token.Credential
+
 	// What it is, in words.
 	What string
 	// File is the name of the file in the data folder that holds it, where the manifests do not.
 	File string
-
-	// key is that of the credentials Secret.
-	key      string
-	verifier func(plaintext string, issuedAt time.Time) token.Verifier
 }
 
-// Credentials lists those of a tenant: its Secret Token first, which it always has.
+// Credentials lists those of a tenant, in the order of token.Wanted.
 func Credentials(tenant *v1alpha1.ProvisioningTenant) []Credential {
-	all := []Credential{{
-		What: "Secret Token", File: tenant.Name + ".token", key: v1alpha1.CredentialsTokenKey,
-		verifier: func(plaintext string, issuedAt time.Time) token.Verifier {
-			return token.NewVerifier(plaintext, token.RoleProvisioner, issuedAt)
-		},
-	}}
-	if tenant.Spec.Authentication.OAuth != nil {
-		all = append(all, Credential{
-			What: "Client secret of client ID " + tenant.Name, File: tenant.Name + ".client-secret", key: v1alpha1.CredentialsClientSecretKey,
-			verifier: func(plaintext string, issuedAt time.Time) token.Verifier {
-				return token.NewClient(plaintext, tenant.Name, issuedAt)
-			},
-		})
-	}
-	for _, reader := range tenant.Spec.Authentication.Readers {
-		all = append(all, Credential{
-			What: "Token of reader " + reader.Name, File: tenant.Name + ".reader-" + reader.Name + ".token",
-			key: v1alpha1.CredentialsReaderPrefix + reader.Name,
-			verifier: func(plaintext string, issuedAt time.Time) token.Verifier {
-				return token.NewReader(plaintext, reader.Name, issuedAt)
-			},
-		})
+	var all []Credential
+	for _, wanted := range token.Wanted(tenant) {
+		credential := Credential{Credential: wanted, What: "Secret Token", File: tenant.Name + ".token"}
+		switch {
+		case wanted.ClientID != "":
+			credential.What, credential.File = "Client secret of client ID "+wanted.ClientID, tenant.Name+".client-secret"
+		case wanted.Reader != "":
+			credential.What, credential.File = "Token of reader "+wanted.Reader, tenant.Name+".reader-"+wanted.Reader+".token"
+		}
+		all = append(all, credential)
 	}
 	return all
 }
@@ -94,14 +80,14 @@ func verifiers(secrets []document, tenant *v1alpha1.ProvisioningTenant, dataDir 
 
 // find returns the verifier of the credential, and where it was found. A credentials Secret has at least the Secret Token.
 func (c Credential) find(secret *corev1.Secret, d document, dataDir string) (token.Verifier, string, error) {
-	if secret == nil || c.key != v1alpha1.CredentialsTokenKey && value(secret, c.key) == nil {
+	if secret == nil || c.Key != v1alpha1.CredentialsTokenKey && value(secret, c.Key) == nil {
 		return c.file(filepath.Join(dataDir, c.File))
 	}
-	plaintext, err := checked(value(secret, c.key))
+	plaintext, err := checked(value(secret, c.Key))
 	if err != nil {
-		return token.Verifier{}, "", d.failure(fmt.Errorf("key %s: %w; leave the Secret out and a token is created", c.key, err))
+		return token.Verifier{}, "", d.failure(fmt.Errorf("key %s: %w; leave the Secret out and a token is created", c.Key, err))
 	}
-	return c.verifier(plaintext, time.Time{}), d.place, nil
+	return c.Verifier(plaintext, time.Time{}), d.place, nil
 }
 
 // value returns the value of a Secret's key; like the API server, stringData goes before data.
@@ -136,7 +122,7 @@ func (c Credential) file(path string) (token.Verifier, string, error) {
 	if err != nil {
 		return token.Verifier{}, "", fmt.Errorf("%s: %w; delete the file and a token is created", path, err)
 	}
-	return c.verifier(plaintext, info.ModTime()), path, nil
+	return c.Verifier(plaintext, info.ModTime()), path, nil
 }
 
 func checked(data []byte) (string, error) {

@@ -1,0 +1,47 @@
+package token
+
+import (
+	"time"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+// Credential is one that a tenant's spec asks for. Without a reader and a client ID it is the Secret Token.
+type Credential struct {
+	// Key of the credentials Secret.
+	Key string
+	// Reader is the name of the reader whose token it is.
+	Reader string
+	// ClientID is that of the OAuth client whose secret it is.
+	ClientID string
+}
+
+// Wanted are the credentials that a tenant's spec asks for: its Secret Token first, which it always has.
+func Wanted(tenant *v1alpha1.ProvisioningTenant) []Credential {
+	wanted := []Credential{{Key: v1alpha1.CredentialsTokenKey}}
+	if tenant.Spec.Authentication.OAuth != nil {
+		wanted = append(wanted, Credential{Key: v1alpha1.CredentialsClientSecretKey, ClientID: tenant.Name})
+	}
+	for _, reader := range tenant.Spec.Authentication.Readers {
+		wanted = append(wanted, Credential{Key: v1alpha1.CredentialsReaderPrefix + reader.Name, Reader: reader.Name})
+	}
+	return wanted
+}
+
+// Verifier returns what the server keeps of the credential.
+func (c Credential) Verifier(plaintext string, issuedAt time.Time) Verifier {
+	switch {
+	case c.Reader != "":
+		return NewReader(plaintext, c.Reader, issuedAt)
+	case c.ClientID != "":
+		return NewClient(plaintext, c.ClientID, issuedAt)
+	default:
+		return NewVerifier(plaintext, RoleProvisioner, issuedAt)
+	}
+}
+
+// Matches tells whether v is a verifier of this credential, whatever its secret.
+func (c Credential) Matches(v Verifier) bool {
+	like := c.Verifier("", time.Time{})
+	return v.Role == like.Role && v.ClientID == like.ClientID && (v.Role != RoleReader || v.ID == like.ID)
+}
