@@ -14,13 +14,10 @@ import (
 // ErrUniqueness says that another resource has the userName or displayName (RFC 7644 section 3.12, scimType uniqueness).
 var ErrUniqueness = errors.New("already taken")
 
-// Create adds a resource. The error is a *schema.Error for what the client sent, ErrUniqueness, or the store's.
-func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, body schema.Object) (Resource, error) {
+// Create adds a resource, of which arrived has what the client sent, as schema.ResourceType.Normalize returns it; arrived is
+// not to be used afterwards. The error is a *schema.Error for what the client sent, ErrUniqueness, or the store's.
+func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, arrived schema.Object) (Resource, error) {
 	rt := d.Type(kind)
-	arrived, err := rt.Normalize(body)
-	if err != nil {
-		return Resource{}, err
-	}
 	id, err := d.newID()
 	if err != nil {
 		return Resource{}, fmt.Errorf("make an id: %w", err)
@@ -68,12 +65,8 @@ func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, 
 
 // Replace puts a whole resource in the place of what the client sent before (RFC 7644 section 3.5.1). Errors are those
 // of Create, store.ErrNotFound and *PreconditionError.
-func (d *Directory) Replace(ctx context.Context, caller Caller, target Target, body schema.Object) (Resource, error) {
+func (d *Directory) Replace(ctx context.Context, caller Caller, target Target, arrived schema.Object) (Resource, error) {
 	rt := d.Type(target.Kind)
-	arrived, err := rt.Normalize(body)
-	if err != nil {
-		return Resource{}, err
-	}
 	members := takeMembers(target.Kind, arrived)
 	return d.change(ctx, caller, target, change{
 		operation: OperationReplace,
@@ -101,12 +94,16 @@ func (d *Directory) Patch(ctx context.Context, caller Caller, target Target, req
 	if target.Kind == store.Group {
 		c.members, rest = request.SplitMembers()
 	}
+	var quirks []string
 	if len(rest) > 0 {
-		c.document = func(current schema.Object) (schema.Object, error) {
-			return patch.Apply(d.Type(target.Kind), current, rest)
+		c.document = func(current schema.Object) (next schema.Object, err error) {
+			next, quirks, err = patch.Apply(d.Type(target.Kind), current, rest)
+			return next, err
 		}
 	}
-	return d.change(ctx, caller, target, c)
+	patched, err := d.change(ctx, caller, target, c)
+	patched.Quirks = quirks
+	return patched, err
 }
 
 // Delete removes a resource, its memberships, and the references of users who had it as their manager. The error is
@@ -245,6 +242,9 @@ func (d *Directory) changeMembers(ctx context.Context, tx store.Tx, group string
 		}
 		if err != nil {
 			return false, err
+		}
+		if op.MustMatch && n == 0 {
+			return false, schema.Errorf(schema.NoTarget, "no value of members matches the filter of the path")
 		}
 		changed = changed || n > 0
 	}

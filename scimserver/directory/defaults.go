@@ -148,7 +148,7 @@ func attributeDefault(users *schema.ResourceType, name, value string) (schema.Pa
 	}
 	probe := schema.Object{"userName": "probe"} // which every user must have
 	place(probe, path, typed)
-	normal, err := users.Normalize(probe)
+	normal, _, err := users.Normalize(probe)
 	if err != nil {
 		return schema.Path{}, nil, err
 	}

@@ -93,11 +93,7 @@ func (w *world) followed(all []*v1alpha1.UserDefaults) bool {
 
 func (w *world) create(body string) string {
 	w.t.Helper()
-	obj, err := schema.Decode([]byte(body))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	created, err := w.Create(w.t.Context(), directory.Caller{Client: "test"}, store.User, obj)
+	created, err := w.Create(w.t.Context(), directory.Caller{Client: "test"}, store.User, w.arrived(store.User, body))
 	if err != nil {
 		w.t.Fatal(err)
 	}

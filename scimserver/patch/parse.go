@@ -25,10 +25,12 @@ func Parse(rt *schema.ResourceType, body []byte) (Request, error) {
 		return Request{}, err
 	}
 	p := parser{rt: rt}
-	if schemas, ok := member(message, "schemas").([]any); !ok || !slices.ContainsFunc(schemas, isPatchOp) {
-		p.quirk(QuirkMissingSchemas)
+	schemas, _ := schema.Member(message, "schemas")
+	if urns, ok := schemas.([]any); !ok || !slices.ContainsFunc(urns, isPatchOp) {
+		p.quirk(schema.QuirkMissingSchemas)
 	}
-	operations, ok := member(message, "Operations").([]any)
+	list, _ := schema.Member(message, "Operations")
+	operations, ok := list.([]any)
 	if !ok {
 		return Request{}, syntax("a PATCH request has an array Operations")
 	}
@@ -50,22 +52,10 @@ func isPatchOp(urn any) bool {
 	return ok && strings.EqualFold(s, patchOp)
 }
 
-// member returns a value of a message, whose keys are read in any case.
-func member(message schema.Object, name string) any {
-	if value, ok := message[name]; ok {
-		return value
-	}
-	for _, key := range slices.Sorted(maps.Keys(message)) {
-		if strings.EqualFold(key, name) {
-			return message[key]
-		}
-	}
-	return nil
-}
-
 type parser struct {
 	rt         *schema.ResourceType
 	operations []Operation
+	scans      int // of all members of a group
 	quirks     []string
 	ignored    []string
 }
@@ -77,7 +67,7 @@ func (p *parser) quirk(name string) {
 }
 
 func (p *parser) ignore(name string) {
-	p.quirk(QuirkUnknownAttribute)
+	p.quirk(schema.QuirkUnknownAttribute)
 	if schema.IsName(name) {
 		p.ignored = append(p.ignored, name)
 	}
@@ -88,7 +78,8 @@ func (p *parser) operation(operation any) error {
 	if !ok {
 		return syntax("each of the Operations is an object")
 	}
-	name, _ := member(message, "op").(string)
+	given, _ := schema.Member(message, "op")
+	name, _ := given.(string)
 	op := Op(strings.ToLower(name))
 	switch op {
 	case Add, Remove, Replace:
@@ -98,29 +89,21 @@ func (p *parser) operation(operation any) error {
 	if string(op) != name {
 		p.quirk(QuirkOpCase)
 	}
-	value := member(message, "value")
-	switch path := member(message, "path").(type) {
+	value, hasValue := schema.Member(message, "value")
+	given, _ = schema.Member(message, "path")
+	switch path := given.(type) {
 	case nil:
 		return p.withoutPath(op, value)
 	case string:
 		if path == "" {
 			return p.withoutPath(op, value)
 		}
-		if op != Remove && !has(message, "value") {
+		if op != Remove && !hasValue {
 			return schema.Errorf(schema.InvalidValue, "an operation %s needs a value", op)
 		}
 		return p.withPath(op, path, value)
 	}
 	return syntax("the path of an operation is a string")
-}
-
-func has(message schema.Object, name string) bool {
-	for key := range message {
-		if strings.EqualFold(key, name) {
-			return true
-		}
-	}
-	return false
 }
 
 // withoutPath makes operations of the attributes in a value. What a whole resource could not have is passed over here as
@@ -162,7 +145,7 @@ func (p *parser) key(op Op, key string, value any) error {
 		p.quirk(QuirkDottedKey)
 	}
 	if path.ReadOnly() {
-		p.quirk(QuirkServerAttribute)
+		p.quirk(schema.QuirkServerAttribute)
 		return nil
 	}
 	return p.emit(op, key, path, value)
@@ -189,7 +172,7 @@ func (p *parser) schemaValues(op Op, s *schema.Schema, value any) error {
 				return err
 			}
 			if path.ReadOnly() {
-				p.quirk(QuirkServerAttribute)
+				p.quirk(schema.QuirkServerAttribute)
 				continue
 			}
 			if err := p.emit(op, s.ID+":"+key, path, attributes[key]); err != nil {
@@ -233,7 +216,7 @@ func (p *parser) withPath(op Op, name string, value any) error {
 	}
 	if path.ReadOnly() {
 		if path.Schema == nil && path.Attribute.Name == "schemas" { // derived from the values
-			p.quirk(QuirkServerAttribute)
+			p.quirk(schema.QuirkServerAttribute)
 			return nil
 		}
 		return schema.Errorf(schema.IsMutability, "%s is written by the server only", path.Path)
@@ -250,7 +233,7 @@ func isInvalidPath(err error) bool {
 func (p *parser) emit(op Op, name string, path filter.Path, value any) error {
 	p.nameQuirks(name, path)
 	if path.Attribute.Mutability == schema.WriteOnly {
-		p.quirk(QuirkPassword)
+		p.quirk(schema.QuirkPassword)
 		return nil
 	}
 	if op == Remove {
@@ -258,7 +241,7 @@ func (p *parser) emit(op Op, name string, path filter.Path, value any) error {
 	}
 	if path.Element == nil && path.Sub == nil && path.Attribute.Type == schema.TypeComplex && !path.Attribute.MultiValued {
 		if array, ok := value.([]any); ok && len(array) == 1 {
-			p.quirk(QuirkWrappedValue)
+			p.quirk(schema.QuirkWrappedValue)
 			value = array[0]
 		}
 		if object, ok := value.(schema.Object); ok {
@@ -326,10 +309,8 @@ func (p *parser) normalize(path filter.Path, value any) (any, error) {
 		normalize = p.rt.NormalizeElement
 	}
 	value, lenience, err := normalize(path.Path, value)
-	for _, l := range leniences() {
-		if lenience&l.bit != 0 {
-			p.quirk(l.quirk)
-		}
+	for _, quirk := range lenience.Quirks() {
+		p.quirk(quirk)
 	}
 	return value, err
 }
@@ -337,6 +318,11 @@ func (p *parser) normalize(path filter.Path, value any) (any, error) {
 func (p *parser) append(op Operation) error {
 	if len(p.operations) == MaxOperations {
 		return schema.Errorf(schema.TooMany, "a PATCH request can have at most %d operations", MaxOperations)
+	}
+	if scansMembers(op) {
+		if p.scans++; p.scans > MaxMemberScans {
+			return schema.Errorf(schema.TooMany, "a PATCH request can have at most %d operations that replace members or choose them by more than their value", MaxMemberScans)
+		}
 	}
 	p.operations = append(p.operations, op)
 	return nil
@@ -350,7 +336,7 @@ func (p *parser) nameQuirks(name string, path filter.Path) {
 		canonical += "." + path.Sub.Name
 	}
 	if !strings.HasSuffix(name, canonical) {
-		p.quirk(QuirkNameCase)
+		p.quirk(schema.QuirkNameCase)
 	}
 	urn := strings.TrimRight(name[:max(0, len(name)-len(canonical))], ":")
 	if path.Schema == nil || !path.Schema.IsExtension() {

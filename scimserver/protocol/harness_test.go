@@ -2,6 +2,7 @@ package protocol_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,11 +36,28 @@ const (
 	started   = "2026-11-23T12:00:00Z"
 )
 
+// counting counts how often memberships are read for an answer.
+type counting struct {
+	store.Store
+
+	members, groups atomic.Int32
+}
+
+func (c *counting) Members(ctx context.Context, group string) ([]store.Member, error) {
+	c.members.Add(1)
+	return c.Store.Members(ctx, group)
+}
+
+func (c *counting) Groups(ctx context.Context, members []string) (map[string][]*store.Record, error) {
+	c.groups.Add(1)
+	return c.Store.Groups(ctx, members)
+}
+
 // fixture is a tenant's server over real HTTP and a real database, with a clock that stands still until it is told.
 type fixture struct {
 	t        *testing.T
 	http     *httptest.Server
-	database store.Store
+	database *counting
 	// openReplica opens the database as another replica does.
 	openReplica func() store.Store
 	directory   *directory.Directory
@@ -58,17 +77,9 @@ func newFixture(t *testing.T) *fixture {
 	f := &fixture{t: t, ids: map[string]string{}, registry: prometheus.NewRegistry(), issuer: authtest.New(t)}
 	f.now, _ = time.Parse(time.RFC3339, started)
 	f.token, _ = token.New(strings.NewReader(strings.Repeat("contoso's token ", 2)))
-	f.snapshot = &settings.Snapshot{
-		Tenant: &v1alpha1.ProvisioningTenant{
-			ObjectMeta: metav1.ObjectMeta{Name: "contoso", Namespace: "customers"},
-			Spec: v1alpha1.ProvisioningTenantSpec{
-				Provisioning: v1alpha1.Provisioning{Users: v1alpha1.SwitchEnabled, Groups: v1alpha1.SwitchEnabled},
-				Exposure:     v1alpha1.Exposure{Host: "contoso.scim.example.com"},
-			},
-		},
-		Verifiers: token.Set{Verifiers: []token.Verifier{token.NewVerifier(f.token, token.RoleProvisioner, f.now)}},
-	}
-	f.database, f.openReplica = openStore(t)
+	f.snapshot = contoso(f.token, f.now)
+	database, openReplica := openStore(t)
+	f.database, f.openReplica = &counting{Store: database}, openReplica
 	f.directory = directory.New(directory.Options{Store: f.database, Now: f.clock})
 	f.http = f.serve(f.directory, f.database, f.registry)
 	return f
@@ -97,6 +108,20 @@ func (f *fixture) serve(d *directory.Directory, database store.Store, registry p
 	listening := httptest.NewServer(server.Handler())
 	f.t.Cleanup(listening.Close)
 	return listening
+}
+
+// contoso is a tenant with everything on and one token.
+func contoso(secret string, now time.Time) *settings.Snapshot {
+	return &settings.Snapshot{
+		Tenant: &v1alpha1.ProvisioningTenant{
+			ObjectMeta: metav1.ObjectMeta{Name: "contoso", Namespace: "customers"},
+			Spec: v1alpha1.ProvisioningTenantSpec{
+				Provisioning: v1alpha1.Provisioning{Users: v1alpha1.SwitchEnabled, Groups: v1alpha1.SwitchEnabled},
+				Exposure:     v1alpha1.Exposure{Host: "contoso.scim.example.com"},
+			},
+		},
+		Verifiers: token.Set{Verifiers: []token.Verifier{token.NewVerifier(secret, token.RoleProvisioner, now)}},
+	}
 }
 
 func (f *fixture) clock() time.Time {

@@ -50,7 +50,10 @@ func (s *Server) query(r *request, kinds []store.Kind) error {
 		Filter: parameters.Get("filter"), SortBy: parameters.Get("sortBy"), Descending: descending, Location: s.below(r),
 	}
 	for _, kind := range kinds {
-		want := s.wants(r, kind)
+		want, err := s.wants(r, kind)
+		if err != nil {
+			return err
+		}
 		q.Want.Members, q.Want.Groups = q.Want.Members || want.Members, q.Want.Groups || want.Groups
 	}
 	if parameters.Has("cursor") {

@@ -3,9 +3,9 @@ package protocol
 import (
 	"encoding/json"
 	"net/url"
-	"slices"
 	"strings"
 
+	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -23,6 +23,7 @@ func (s *Server) search(query func(*request) error) func(*request) error {
 		if err != nil {
 			return err
 		}
+		s.metrics.quirks(searchQuirks(body))
 		asked := r.http.Clone(r.context())
 		asked.URL.RawQuery = parameters.Encode()
 		r.http = asked
@@ -45,8 +46,7 @@ func searchParameters(body map[string]any) (url.Values, error) {
 		}
 		switch name := strings.ToLower(key); name {
 		case "schemas":
-			urns, ok := texts(value)
-			if !ok || !slices.ContainsFunc(urns, func(urn string) bool { return strings.EqualFold(urn, searchSchema) }) {
+			if !isOf(body, searchSchema) {
 				return nil, invalidValue("the schemas of a search must be [\"" + searchSchema + "\"]")
 			}
 		case "attributes", "excludedattributes":
@@ -70,6 +70,19 @@ func searchParameters(body map[string]any) (url.Values, error) {
 		}
 	}
 	return parameters, nil
+}
+
+// searchQuirks are the accommodations that a SearchRequest needs.
+func searchQuirks(body map[string]any) (quirks []string) {
+	if !isOf(body, searchSchema) {
+		quirks = append(quirks, schema.QuirkMissingSchemas)
+	}
+	for _, name := range []string{"attributes", "excludedAttributes"} {
+		if text(body, name) != "" {
+			return append(quirks, schema.QuirkSingleValue)
+		}
+	}
+	return quirks
 }
 
 // texts reads an array of strings, or one string that stands for an array of one.

@@ -22,7 +22,10 @@ func (s *Server) me(r *request, kind store.Kind) error {
 			Detail: "this credential is a service's, and /Me is about a user: send a token that Microsoft Entra ID issued to a user",
 		}
 	}
-	want := s.wants(r, kind)
+	want, err := s.wants(r, kind)
+	if err != nil {
+		return err
+	}
 	found, err := s.whoIs(r.context(), r.user, want)
 	if err != nil {
 		return err

@@ -9,6 +9,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// quirkMethodCase: the method of an operation of a bulk request in lower case. Read in upper case.
+const quirkMethodCase = "method-case"
+
 // metrics are what the server counts. No label has a value that a client chooses.
 type metrics struct {
 	requests *prometheus.CounterVec

@@ -17,16 +17,19 @@ import (
 const mediaType = "application/scim+json"
 
 func (s *Server) create(r *request, kind store.Kind) error {
-	body, err := r.object()
+	want, err := s.wants(r, kind)
 	if err != nil {
 		return err
 	}
-	created, err := s.directory.Create(r.context(), r.caller, kind, body)
+	arrived, err := s.arrived(r, kind)
+	if err != nil {
+		return err
+	}
+	created, err := s.directory.Create(r.context(), r.caller, kind, arrived)
 	if err != nil {
 		return err
 	}
 	r.out.Header().Set("Location", s.location(r, kind, created.ID))
-	want := s.wants(r, kind)
 	want.Groups = false // of a resource this young there are none
 	return s.answer(r, http.StatusCreated, created, want)
 }
@@ -36,7 +39,11 @@ func (s *Server) get(r *request, kind store.Kind) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.directory.Get(r.context(), target, s.wants(r, kind))
+	want, err := s.wants(r, kind)
+	if err != nil {
+		return err
+	}
+	found, err := s.directory.Get(r.context(), target, want)
 	if unmet := (*directory.PreconditionError)(nil); errors.As(err, &unmet) && unmet.Unchanged {
 		r.out.Header().Set("ETag", unmet.Version)
 		r.out.WriteHeader(http.StatusNotModified)
@@ -53,19 +60,27 @@ func (s *Server) replace(r *request, kind store.Kind) error {
 	if err != nil {
 		return err
 	}
-	body, err := r.object()
+	want, err := s.wants(r, kind)
 	if err != nil {
 		return err
 	}
-	replaced, err := s.directory.Replace(r.context(), r.caller, target, body)
+	arrived, err := s.arrived(r, kind)
 	if err != nil {
 		return err
 	}
-	return s.answer(r, http.StatusOK, replaced, s.wants(r, kind))
+	replaced, err := s.directory.Replace(r.context(), r.caller, target, arrived)
+	if err != nil {
+		return err
+	}
+	return s.answer(r, http.StatusOK, replaced, want)
 }
 
 func (s *Server) patch(r *request, kind store.Kind) error {
 	target, err := r.target(kind)
+	if err != nil {
+		return err
+	}
+	want, err := s.wants(r, kind)
 	if err != nil {
 		return err
 	}
@@ -82,10 +97,11 @@ func (s *Server) patch(r *request, kind store.Kind) error {
 	if err != nil {
 		return err
 	}
+	s.metrics.quirks(patched.Quirks)
 	// RFC 7644 section 3.5.2: with attributes asked for, the answer has them. Otherwise there is nothing to say, and a
 	// group's members need not be read for one that was added.
 	if len(names(r.http, "attributes")) > 0 || len(names(r.http, "excludedAttributes")) > 0 {
-		return s.answer(r, http.StatusOK, patched, s.wants(r, kind))
+		return s.answer(r, http.StatusOK, patched, want)
 	}
 	r.out.Header().Set("ETag", directory.Version(patched.Version))
 	r.out.WriteHeader(http.StatusNoContent)
@@ -113,14 +129,30 @@ func (r *request) object() (schema.Object, error) {
 	return schema.Decode(data)
 }
 
-// wants tells which memberships the answer needs, so that excludedAttributes=members reads none.
-func (s *Server) wants(r *request, kind store.Kind) directory.Related {
-	attributes, excluded := names(r.http, "attributes"), names(r.http, "excludedAttributes")
-	rt := s.directory.Type(kind)
-	return directory.Related{
-		Members: kind == store.Group && rt.Wants(attributes, excluded, "members"),
-		Groups:  kind == store.User && rt.Wants(attributes, excluded, "groups"),
+// arrived is the resource in a request's body, in canonical form.
+func (s *Server) arrived(r *request, kind store.Kind) (schema.Object, error) {
+	body, err := r.object()
+	if err != nil {
+		return nil, err
 	}
+	return s.canonical(kind, body)
+}
+
+// canonical reads a whole resource, and counts what had to be made of it.
+func (s *Server) canonical(kind store.Kind, body schema.Object) (schema.Object, error) {
+	resource, lenience, err := s.directory.Type(kind).Normalize(body)
+	s.metrics.quirks(lenience.Quirks())
+	return resource, err
+}
+
+// wants tells which memberships the answer needs, so that excludedAttributes=members reads none. It comes before anything
+// is written: a client that is refused for what it wants to see must not find it done.
+func (s *Server) wants(r *request, kind store.Kind) (directory.Related, error) {
+	answer, err := s.directory.Type(kind).Projection(names(r.http, "attributes"), names(r.http, "excludedAttributes"))
+	return directory.Related{
+		Members: kind == store.Group && answer.Wants("members"),
+		Groups:  kind == store.User && answer.Wants("groups"),
+	}, err
 }
 
 // answer sends a resource as it was just written, with the memberships that the client wants.

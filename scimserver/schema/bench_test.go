@@ -28,7 +28,7 @@ func BenchmarkNormalize(b *testing.B) {
 	rt, in := schema.User(), decode(b, entraUser)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := rt.Normalize(in); err != nil {
+		if _, _, err := rt.Normalize(in); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -36,7 +36,7 @@ func BenchmarkNormalize(b *testing.B) {
 
 func BenchmarkIndexKeys(b *testing.B) {
 	rt := schema.User()
-	obj, err := rt.Normalize(decode(b, entraUser))
+	obj, _, err := rt.Normalize(decode(b, entraUser))
 	if err != nil {
 		b.Fatal(err)
 	}

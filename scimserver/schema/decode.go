@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -12,7 +14,8 @@ import (
 const MaxDepth = 16
 
 // Decode reads one JSON object. Numbers stay as they are written. The error is an *Error invalidSyntax: no JSON object,
-// something behind it, the same key twice, text that is not UTF-8, or nesting beyond MaxDepth.
+// something behind it, an object with a name twice, text that is not UTF-8, or nesting beyond MaxDepth. Names count without
+// regard to case, as those of attributes do (RFC 7643 section 2.1).
 func Decode(data []byte) (Object, error) {
 	if !utf8.Valid(data) {
 		return nil, Errorf(InvalidSyntax, "the body must be UTF-8")
@@ -42,9 +45,23 @@ func Decode(data []byte) (Object, error) {
 		return nil, Errorf(InvalidSyntax, "the body must be a JSON object")
 	}
 	if countMembers(object) != members {
-		return nil, Errorf(InvalidSyntax, "an object of the body has the same key twice")
+		return nil, givenTwiceIn(data)
 	}
 	return object, nil
+}
+
+// Member returns the value of a message's member, whose name is read in any case (RFC 7643 section 2.1); ok tells whether
+// there is one.
+func Member(message Object, name string) (value any, ok bool) {
+	if value, ok = message[name]; ok {
+		return value, true
+	}
+	for key, value := range message {
+		if equalNames(key, name) {
+			return value, true
+		}
+	}
+	return nil, false
 }
 
 // outline measures the nesting of a JSON text and counts the members of its objects: each has one colon outside of
@@ -71,10 +88,11 @@ func outline(data []byte) (depth, members int) {
 	return depth, members
 }
 
+// countMembers counts the members of all objects in value, those of one object whose names differ only in case as one.
 func countMembers(value any) (n int) {
 	switch v := value.(type) {
 	case Object:
-		n = len(v)
+		n = distinct(v)
 		for _, member := range v {
 			n += countMembers(member)
 		}
@@ -84,4 +102,62 @@ func countMembers(value any) (n int) {
 		}
 	}
 	return n
+}
+
+func distinct(object Object) int {
+	const few = 16 // so few that comparing each with each takes no time and no memory
+	if len(object) > few {
+		folded := make(map[string]struct{}, len(object))
+		for name := range object {
+			folded[Fold(name)] = struct{}{}
+		}
+		return len(folded)
+	}
+	var room [few]string
+	names := room[:0]
+	for name := range object {
+		if !slices.ContainsFunc(names, func(other string) bool { return strings.EqualFold(name, other) }) {
+			names = append(names, name)
+		}
+	}
+	return len(names)
+}
+
+// givenTwiceIn is the error for a JSON object in which an object has a name twice.
+func givenTwiceIn(data []byte) *Error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	name, _ := repeated(d)
+	if !IsName(name) { // what stands in its place could be personal data
+		return Errorf(InvalidSyntax, "an object of the body has the same key twice; case does not count")
+	}
+	return Errorf(InvalidSyntax, "an object of the body has the key %s twice; case does not count", name)
+}
+
+// repeated finds the first name that an object of the next value has twice. The decoder's text is valid JSON.
+func repeated(d *json.Decoder) (name string, found bool) {
+	switch opening, _ := d.Token(); opening {
+	case json.Delim('{'):
+		seen := map[string]bool{}
+		for d.More() {
+			key, _ := d.Token()
+			name, _ := key.(string)
+			if folded := Fold(name); !seen[folded] {
+				seen[folded] = true
+			} else {
+				return name, true
+			}
+			if name, found := repeated(d); found {
+				return name, true
+			}
+		}
+		_, _ = d.Token()
+	case json.Delim('['):
+		for d.More() {
+			if name, found := repeated(d); found {
+				return name, true
+			}
+		}
+		_, _ = d.Token()
+	}
+	return "", false
 }

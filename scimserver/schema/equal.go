@@ -43,10 +43,33 @@ func Equal(a, b any) bool {
 // value is another element.
 func (rt *ResourceType) CheckImmutable(current, next Object) error {
 	for _, p := range rt.immutable {
-		before := p.inElement(p.Get(current))
-		if before != nil && !Equal(before, p.inElement(p.Get(next))) {
-			return Errorf(IsMutability, "%s cannot be changed once it is set", p)
+		if err := p.checkUnchanged(p.Get(current), p.Get(next)); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// CheckImmutable is that of a resource type for the attribute at p alone, whose value is to become another.
+func (p Path) CheckImmutable(before, after any) error {
+	p.Sub = nil
+	if err := p.checkUnchanged(before, after); err != nil || p.Attribute.MultiValued {
+		return err
+	}
+	for _, p.Sub = range p.Attribute.SubAttributes {
+		if err := p.checkUnchanged(before, after); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p Path) checkUnchanged(before, after any) error {
+	if p.Leaf().Mutability != Immutable {
+		return nil
+	}
+	if before = p.inElement(before); before != nil && !Equal(before, p.inElement(after)) {
+		return Errorf(IsMutability, "%s cannot be changed once it is set", p)
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func FuzzNormalize(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		in, err := schema.Decode(data)
 		if err == nil {
-			in, err = rt.Normalize(in)
+			in, _, err = rt.Normalize(in)
 		}
 		if err != nil {
 			if cause := (*schema.Error)(nil); !errors.As(err, &cause) || cause.Detail == "" {
@@ -37,7 +37,7 @@ func FuzzNormalize(f *testing.F) {
 			}
 			return
 		}
-		again, err := rt.Normalize(in)
+		again, _, err := rt.Normalize(in)
 		if err != nil || !schema.Equal(in, again) {
 			t.Fatalf("%s\nbecame %s, %v", encode(t, in), encode(t, again), err)
 		}

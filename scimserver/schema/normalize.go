@@ -10,18 +10,42 @@ import (
 // dotted and behind URNs; what no schema knows, what only the server can write (id, meta, schemas, groups, …) and
 // passwords are dropped; null, "" and [] unassign. The error is an *Error invalidValue that names the attribute and what
 // would be accepted: a wrong type, an attribute given twice, a second primary value, or a required one missing.
-func (rt *ResourceType) Normalize(in Object) (Object, error) {
+func (rt *ResourceType) Normalize(in Object) (Object, Lenience, error) {
 	n := normalizer{rt: rt, out: make(Object, len(in))}
 	if err := n.resource(in); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err := n.checkDotted(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err := rt.CheckRequired(n.out); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return n.out, nil
+	n.compareSchemas(in)
+	return n.out, n.lenience, nil
+}
+
+// compareSchemas compares the schemas that a resource says it has with those that it has values of (RFC 7643 section 3).
+func (n *normalizer) compareSchemas(in Object) {
+	value, _ := Member(in, "schemas")
+	urns, _ := value.([]any)
+	named := make([]*Schema, 0, len(urns))
+	for _, urn := range urns {
+		text, _ := urn.(string)
+		s := n.rt.lookupSchema(text)
+		if s == nil {
+			n.lenience |= LenientForeignSchema
+		}
+		named = append(named, s)
+	}
+	if !slices.Contains(named, n.rt.Schema) {
+		n.lenience |= LenientNoSchema
+	}
+	for _, s := range n.rt.Extensions {
+		if n.out[s.ID] != nil && !slices.Contains(named, s) {
+			n.lenience |= LenientNoSchema
+		}
+	}
 }
 
 // CheckRequired returns an *Error invalidValue when a required attribute has no value in a canonical object. Those of
@@ -159,7 +183,13 @@ func (n *normalizer) named(name string, value any) error {
 
 // assign puts a value at its canonical place, unless it has one already or is not the client's to give.
 func (n *normalizer) assign(p Path, value any) error {
-	if p.ReadOnly() || p.Attribute.Mutability == WriteOnly {
+	switch {
+	case p.Attribute.Mutability == WriteOnly:
+		n.lenience |= LenientPassword
+		return nil
+	case p.Schema == nil && p.Attribute.Name == "schemas": // which every resource has
+		return nil
+	case p.ReadOnly():
 		n.lenience |= LenientReadOnly
 		return nil
 	}

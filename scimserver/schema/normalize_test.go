@@ -3,6 +3,7 @@ package schema_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -141,7 +142,7 @@ func TestNormalizeUser(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			in := decode(t, c.in)
 			before := encode(t, in)
-			got, err := schema.User(device()).Normalize(in)
+			got, _, err := schema.User(device()).Normalize(in)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -167,7 +168,7 @@ func TestNormalizeGroup(t *testing.T) {
 			`{"displayName":"B","members":[{"value":"u1"},{"value":"u2"},{"value":"u3"}]}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := schema.Group().Normalize(decode(t, c.in))
+			got, _, err := schema.Group().Normalize(decode(t, c.in))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -194,7 +195,7 @@ func TestNormalizeRefuses(t *testing.T) {
 		{"a number as an e-mail's value", `{"userName":"a","emails":[{"value":5}]}`, "emails.value accepts a string"},
 		{"two primary values", `{"userName":"a","emails":[{"value":"x","primary":true},{"value":"y","primary":"True"}]}`,
 			"emails accepts one value with primary true; several were sent"},
-		{"an attribute in two spellings", `{"userName":"a","USERNAME":"b"}`, "userName is given more than once, with different spellings of its name"},
+		{"an attribute in two spellings", `{"userName":"a","urn:ietf:params:scim:schemas:core:2.0:User:userName":"b"}`, "userName is given more than once, with different spellings of its name"},
 		{"a sub-attribute nested and dotted", `{"userName":"a","name":{"givenName":"A"},"name.givenName":"B"}`,
 			"name.givenName is given more than once, with different spellings of its name"},
 		{"an extension that is no object", `{"userName":"a",` + medius + `:"x"}`,
@@ -210,12 +211,12 @@ func TestNormalizeRefuses(t *testing.T) {
 		{"more values than an attribute can have", `{"userName":"a","emails":[` + many + `]}`, "emails accepts at most 1000 values"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := schema.User(device()).Normalize(decode(t, c.in))
+			_, _, err := schema.User(device()).Normalize(decode(t, c.in))
 			wantError(t, err, schema.InvalidValue, c.want)
 		})
 	}
 	t.Run("a group without displayName", func(t *testing.T) {
-		_, err := schema.Group().Normalize(decode(t, `{"externalId":"x"}`))
+		_, _, err := schema.Group().Normalize(decode(t, `{"externalId":"x"}`))
 		wantError(t, err, schema.InvalidValue, "displayName is required")
 	})
 }
@@ -233,7 +234,7 @@ func wantError(t *testing.T, err error, scimType, detail string) {
 
 func TestAGroupHasAnyNumberOfMembers(t *testing.T) {
 	many := strings.Repeat(`"x",`, schema.MaxValues) + `"x"`
-	got, err := schema.Group().Normalize(decode(t, `{"displayName":"B","members":[`+many+`]}`))
+	got, _, err := schema.Group().Normalize(decode(t, `{"displayName":"B","members":[`+many+`]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +245,7 @@ func TestAGroupHasAnyNumberOfMembers(t *testing.T) {
 
 func TestSchemasListsTheExtensionsThatHaveData(t *testing.T) {
 	rt := schema.User()
-	got, err := rt.Normalize(decode(t, `{"userName":"a",`+medius+`:{"nameIdentifier":"n"},`+enterprise+`:{"manager":""}}`))
+	got, _, err := rt.Normalize(decode(t, `{"userName":"a",`+medius+`:{"nameIdentifier":"n"},`+enterprise+`:{"manager":""}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,6 +284,10 @@ func TestDecode(t *testing.T) {
 			}
 		})
 	}
+	var many string // members of one object
+	for n := range 100 {
+		many += fmt.Sprintf(`"k%d":0,`, n)
+	}
 	deep := strings.Repeat(`{"a":`, schema.MaxDepth) + `[]` + strings.Repeat(`}`, schema.MaxDepth)
 	for _, c := range []struct{ name, in, want string }{
 		{"nothing", ``, "the request has no body; it must be a JSON object"},
@@ -292,8 +297,12 @@ func TestDecode(t *testing.T) {
 		{"null", `null`, "the body must be a JSON object"},
 		{"two objects", `{} {}`, "the body must be one JSON object; something follows it"},
 		{"garbage behind", `{}x`, "the body must be one JSON object; something follows it"},
-		{"the same key twice", `{"a":1,"\u0061":2}`, "an object of the body has the same key twice"},
-		{"the same key twice further in", `{"a":[{"b":{"c":1},"b":{"c":1}}]}`, "an object of the body has the same key twice"},
+		{"the same key twice", `{"a":1,"\u0061":2}`, "an object of the body has the key a twice; case does not count"},
+		{"the same key twice further in", `{"a":[{"b":{"c":1},"b":{"c":1}}]}`, "an object of the body has the key b twice; case does not count"},
+		{"the same key in another case", `{"Operations":[],"operations":[]}`, "an object of the body has the key operations twice; case does not count"},
+		{"the same key in another case further in", `{"A":[{"b":[[{"urn:x:User":1,"c":{"c":2},"URN:X:user":3}]]}]}`, "an object of the body has the key URN:X:user twice; case does not count"},
+		{"the same key in another case among many", `{` + many + `"K7":1}`, "an object of the body has the key K7 twice; case does not count"},
+		{"the same key twice that could be somebody's", `{"a":{"anna@contoso.test":1,"Anna@contoso.test":2}}`, "an object of the body has the same key twice; case does not count"},
 		{"deep nesting", deep, "the body nests more than 16 levels"},
 		{"text that is not UTF-8", "{\"a\":\"\xff\"}", "the body must be UTF-8"},
 		{"a trailing comma", `{"a":1,}`, "the body is not valid JSON (near byte 8)"},

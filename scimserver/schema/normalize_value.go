@@ -7,31 +7,6 @@ import (
 	"strings"
 )
 
-// Lenience is a set of accommodations that were made to read a client's values.
-type Lenience uint16
-
-// The accommodations.
-const (
-	// LenientBoolean: a boolean was sent as a string such as "True".
-	LenientBoolean Lenience = 1 << iota
-	// LenientNumber: a number was sent as a string.
-	LenientNumber
-	// LenientBare: a simple value was sent for a complex attribute and taken as its "value".
-	LenientBare
-	// LenientWrapped: a single simple value was sent inside an array, or as an object with "value".
-	LenientWrapped
-	// LenientSingle: one value was sent for a multi-valued attribute, without an array.
-	LenientSingle
-	// LenientEmpty: an attribute was unassigned with an empty string.
-	LenientEmpty
-	// LenientName: a name was spelled in another case, dotted or qualified where the RFC has a nested object.
-	LenientName
-	// LenientUnknown: an attribute that the schema does not have was dropped.
-	LenientUnknown
-	// LenientReadOnly: a value that only the server can give was dropped.
-	LenientReadOnly
-)
-
 // NormalizeValue brings a value for the attribute or sub-attribute at p into canonical form: []any for a multi-valued
 // one, an Object for a complex one, else a simple value, and nil for what unassigns. The error is as that of Normalize.
 func (rt *ResourceType) NormalizeValue(p Path, value any) (any, Lenience, error) {

@@ -130,7 +130,7 @@ func TestFoldIsTheEqualityOfEqualFold(t *testing.T) {
 
 func TestIndexKeys(t *testing.T) {
 	rt := schema.User(device())
-	obj, err := rt.Normalize(decode(t, `{"userName":"Anna@X","externalId":"Ext","active":"True","title":"Boss",
+	obj, _, err := rt.Normalize(decode(t, `{"userName":"Anna@X","externalId":"Ext","active":"True","title":"Boss",
 		"name":{"givenName":"Anna","middleName":"Maria"},"locale":"sv-SE","password":"hidden",
 		"emails":[{"value":"A@x"},{"value":"a@X"},{"value":"b@x"},{"type":"work"}],
 		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":"M1","department":"Sales"},

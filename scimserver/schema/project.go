@@ -37,12 +37,6 @@ func (rt *ResourceType) Project(obj Object, attributes, excluded []string) (Obje
 	return p.Apply(obj), nil
 }
 
-// Wants tells whether a response can have values of the named attribute, so that a server need not load them.
-func (rt *ResourceType) Wants(attributes, excluded []string, name string) bool {
-	p, err := rt.Projection(attributes, excluded)
-	return err == nil && p.Wants(name)
-}
-
 func (rt *ResourceType) selection(names []string) (selection, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -83,7 +77,7 @@ func withoutFilter(name string) (string, error) {
 	return name[:opening] + name[closing+1:], nil
 }
 
-// Wants tells whether the response can have values of the named attribute.
+// Wants tells whether the response can have values of the named attribute, so that a server need not load them.
 func (p Projection) Wants(name string) bool {
 	path, err := p.rt.Path(name)
 	if err != nil || !p.keeps(path.Attribute) {

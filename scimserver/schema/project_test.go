@@ -90,8 +90,9 @@ func TestWants(t *testing.T) {
 		{"nothing unknown", nil, nil, "shoeSize", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := groups.Wants(c.attributes, c.excluded, c.attribute); got != c.want {
-				t.Errorf("got %v", got)
+			p, err := groups.Projection(c.attributes, c.excluded)
+			if got := p.Wants(c.attribute); err != nil || got != c.want {
+				t.Errorf("got %v, %v", got, err)
 			}
 		})
 	}
@@ -103,7 +104,7 @@ func TestADeclaredExtensionAddsToTheOneOfItsURN(t *testing.T) {
 	if n := len(rt.Extensions); n != 3 {
 		t.Errorf("%d extensions, want 3", n)
 	}
-	obj, err := rt.Normalize(decode(t, `{"userName":"a",`+medius+`:{"customFieldText6":"6"}}`))
+	obj, _, err := rt.Normalize(decode(t, `{"userName":"a",`+medius+`:{"customFieldText6":"6"}}`))
 	if err != nil || encode(t, obj) != `{`+medius+`:{"customFieldText6":"6"},"userName":"a"}` {
 		t.Errorf("got %v, %v", obj, err)
 	}
