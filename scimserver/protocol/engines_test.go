@@ -1,6 +1,7 @@
 package protocol_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -20,6 +21,10 @@ var engine = "sqlite"
 
 // TestMain runs every test of this package once on each engine: the protocol must not be able to tell them apart.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if flag.Lookup("test.fuzz").Value.String() != "" {
+		os.Exit(m.Run()) // a fuzz target has an engine of its own
+	}
 	engines := []string{"sqlite", "postgres"}
 	if chosen := os.Getenv(enginesVariable); chosen != "" {
 		engines = strings.Split(chosen, ",")

@@ -121,6 +121,9 @@ func normalised(next http.Handler) http.Handler {
 			copied.URL.Path, copied.URL.RawPath = v1alpha1.BasePath+"/", ""
 			r = copied
 		}
+		if r.RequestURI == "*" { // which the mux would answer by itself, with no SCIM error
+			r.RequestURI = r.URL.Path
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -1,0 +1,30 @@
+package protocol
+
+import "github.com/tenantry/tenantry/scimserver/schema"
+
+// BulkOperation is what the plan of a bulk request says of one operation.
+type BulkOperation struct {
+	Refers []int // the operations that it refers to
+	Err    error // what is wrong with it
+	// Resolved is its data and what its path names, with each reference by bulkId replaced by id.
+	Resolved func(id string) (data schema.Object, named string)
+}
+
+// PlanBulk reads the body of a bulk request, and returns its operations and the order in which they can be carried out.
+func PlanBulk(body []byte) (operations []BulkOperation, units [][]int, err error) {
+	message, err := schema.Decode(body)
+	if err != nil {
+		return nil, nil, err
+	}
+	plan, err := planBulk(message)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range plan.operations {
+		op := &plan.operations[i]
+		operations = append(operations, BulkOperation{op.refers, op.err, func(id string) (schema.Object, string) {
+			return op.resolve(func(string) any { return id })
+		}})
+	}
+	return operations, plan.units, nil
+}
