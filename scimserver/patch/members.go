@@ -63,10 +63,10 @@ func memberOps(op Operation) []MemberOp {
 	if selected.IDs == nil {
 		selected.Filter = op.Path.Element
 	}
-	switch {
-	case op.Op == Remove:
+	switch op.Op {
+	case Remove:
 		return []MemberOp{selected}
-	case op.Op == Replace: // members[value eq "a"] becomes another member
+	case Replace: // members[value eq "a"] becomes another member
 		selected.IDs = slices.DeleteFunc(selected.IDs, func(id string) bool { return slices.Contains(ids, id) })
 		selected.MustMatch = selected.Filter != nil && !describe(op.Path.Element, schema.Object{})
 		return []MemberOp{selected, {Op: Add, IDs: ids}}

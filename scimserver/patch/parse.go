@@ -321,7 +321,8 @@ func (p *parser) append(op Operation) error {
 	}
 	if scansMembers(op) {
 		if p.scans++; p.scans > MaxMemberScans {
-			return schema.Errorf(schema.TooMany, "a PATCH request can have at most %d operations that replace members or choose them by more than their value", MaxMemberScans)
+			return schema.Errorf(schema.TooMany,
+				"a PATCH request can have at most %d operations that replace members or choose them by more than their value", MaxMemberScans)
 		}
 	}
 	p.operations = append(p.operations, op)

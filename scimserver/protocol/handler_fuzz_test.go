@@ -255,10 +255,10 @@ func (f *fuzzed) state(t *testing.T) string {
 }
 
 // databaseWords are what only a database would say: no name that an error may repeat has spaces.
-var databaseWords = regexp.MustCompile( //nolint:gochecknoglobals // nothing writes it
+var databaseWords = regexp.MustCompile(
 	`(?i)sql logic|sqlite_|select .* from|insert into|delete from |constraint failed|no such (table|column)|near ".*": syntax`)
 
-var requestID = regexp.MustCompile(` \(request ([A-Z2-7]{16})\)$`) //nolint:gochecknoglobals // nothing writes it
+var requestID = regexp.MustCompile(` \(request ([A-Z2-7]{16})\)$`)
 
 type scimError struct {
 	Schemas  []string

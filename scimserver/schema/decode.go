@@ -141,11 +141,11 @@ func repeated(d *json.Decoder) (name string, found bool) {
 		for d.More() {
 			key, _ := d.Token()
 			name, _ := key.(string)
-			if folded := Fold(name); !seen[folded] {
-				seen[folded] = true
-			} else {
+			folded := Fold(name)
+			if seen[folded] {
 				return name, true
 			}
+			seen[folded] = true
 			if name, found := repeated(d); found {
 				return name, true
 			}
