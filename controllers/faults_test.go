@@ -1,327 +1,28 @@
 package controllers
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"math/rand/v2"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/managedfields"
-	clientgoapply "k8s.io/client-go/applyconfigurations"
-	clocktesting "k8s.io/utils/clock/testing"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
-	"sigs.k8s.io/structured-merge-diff/v6/typed"
-	"sigs.k8s.io/yaml"
 
-	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	ourapply "github.com/tenantry/tenantry/api/v1alpha1/applyconfiguration"
-	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/entra"
 	"github.com/tenantry/tenantry/controllers/internal/statuscheck"
 )
 
-// fault is what happens to one write.
-type fault string
-
-const (
-	conflict            fault = "conflict"
-	serverError         fault = "500"
-	forbidden           fault = "forbidden"
-	timeoutAfterSuccess fault = "timeout after success"
-	crashBefore         fault = "crash before"
-	crashAfter          fault = "crash after"
-)
-
-// simulated is a cluster in memory in which one write can go wrong. The fake client has no admission and no schema, so it
-// proves the order of writes and nothing about the API server.
-type simulated struct {
-	*testing.T
-	client.WithWatch
-	now *clocktesting.FakePassiveClock
-
-	writes, liveReads int
-	failAt            int
-	fault             fault
-	tokens            []string // every token that was ever stored
-}
-
-type crash struct{}
-
-// withoutStatus takes away the status that the fake client gives a NetworkPolicy, which has none, when it is applied again.
-type withoutStatus struct{ managedfields.TypeConverter }
-
-func (c withoutStatus) ObjectToTyped(object runtime.Object, opts ...typed.ValidationOptions) (*typed.TypedValue, error) {
-	if u, ok := object.(*unstructured.Unstructured); ok && u.GetKind() == "NetworkPolicy" {
-		u = u.DeepCopy()
-		delete(u.Object, "status")
-		object = u
-	}
-	return c.TypeConverter.ObjectToTyped(object, opts...)
-}
-
-func simulate(t *testing.T, objects ...client.Object) *simulated {
-	t.Helper()
-	scheme, err := NewScheme()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &simulated{T: t, now: clocktesting.NewFakePassiveClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))}
-	builder := fake.NewClientBuilder().WithScheme(scheme).WithReturnManagedFields().
-		WithStatusSubresource(&v1alpha1.ProvisioningTenant{}, &v1alpha1.UserDefaults{}, &appsv1.Deployment{}, &corev1.PersistentVolumeClaim{}, &networkingv1.Ingress{}).
-		WithIndex(&v1alpha1.ProvisioningTenant{}, hostIndex, indexHost("")).
-		WithIndex(&v1alpha1.UserDefaults{}, tenantIndex, indexTenant).
-		WithTypeConverters(withoutStatus{clientgoapply.NewTypeConverter(scheme)}, ourapply.NewTypeConverter(scheme)).
-		WithObjects(objects...)
-	for _, kind := range controlled() {
-		builder.WithIndex(kind, apply.ControllerIndex, apply.IndexController)
-	}
-	s.WithWatch = builder.WithInterceptorFuncs(interceptor.Funcs{
-		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-			return s.write(func() error { return c.Apply(ctx, o, opts...) })
-		},
-		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
-			return s.write(func() error { return c.Delete(ctx, o, opts...) })
-		},
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
-			return s.write(func() error { return c.SubResource(sub).Patch(ctx, o, p, opts...) })
-		},
-	}).Build()
-	return s
-}
-
-func (s *simulated) write(do func() error) error {
-	s.writes++
-	if s.writes != s.failAt {
-		err := do()
-		s.rememberToken()
-		return err
-	}
-	resource := schema.GroupResource{Resource: "things"}
-	switch s.fault {
-	case conflict:
-		return apierrors.NewConflict(resource, "x", errors.New("the object has been modified"))
-	case serverError:
-		return apierrors.NewInternalError(errors.New("etcd is away"))
-	case forbidden:
-		return apierrors.NewForbidden(resource, "x", errors.New("quota"))
-	case crashBefore:
-		panic(crash{})
-	case timeoutAfterSuccess, crashAfter:
-		if err := do(); err != nil {
-			return err
-		}
-		s.rememberToken()
-		if s.fault == crashAfter {
-			panic(crash{})
-		}
-		return apierrors.NewTimeoutError("no answer in time", 1)
-	default:
-		s.Fatalf("unknown fault %q", s.fault)
-		return nil
-	}
-}
-
-func (s *simulated) rememberToken() {
-	var secret corev1.Secret
-	if err := s.WithWatch.Get(context.Background(), client.ObjectKey{Namespace: "customers", Name: "contoso-credentials"}, &secret); err == nil {
-		if stored := string(secret.Data[v1alpha1.CredentialsTokenKey]); !slices.Contains(s.tokens, stored) {
-			s.tokens = append(s.tokens, stored)
-		}
-	}
-}
-
-// liveReader counts reads past the cache.
-type liveReader struct{ s *simulated }
-
-func (r liveReader) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
-	r.s.liveReads++
-	return r.s.WithWatch.Get(ctx, key, o, opts...)
-}
-
-func (r liveReader) List(ctx context.Context, l client.ObjectList, opts ...client.ListOption) error {
-	r.s.liveReads++
-	return r.s.WithWatch.List(ctx, l, opts...)
-}
-
-type noEvents struct{}
-
-func (noEvents) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {}
-
-// reconcile lets a new operator, which remembers nothing, look at the tenant once. It reports whether it crashed.
-func (s *simulated) reconcile() (crashed bool, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			if _, ours := r.(crash); !ours {
-				panic(r)
-			}
-			crashed = true
-		}
-	}()
-	options := Options{
-		ServerImage: "scimserver:test", Clock: s.now,
-		Random:         rand.NewChaCha8([32]byte{byte(s.writes)}),
-		CheckFilter:    func(v1alpha1.Schema, string) error { return nil },
-		CheckAttribute: func(v1alpha1.Schema, string, string) error { return nil },
-	}
-	r := &ProvisioningTenantReconciler{
-		Client: s, Live: liveReader{s}, Events: noEvents{}, Options: options,
-		Entra: entra.NewVerifier(nil, nil, logr.Discard()),
-	}
-	_, err = r.Reconcile(s.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "customers", Name: "contoso"}})
-	return false, err
-}
-
-// settle reconciles until nothing is written any more, with everything outside working at once.
-func (s *simulated) settle() {
-	s.Helper()
-	for range 20 {
-		before := s.writes
-		crashed, _ := s.reconcile()
-		s.pretend()
-		if !crashed && s.writes == before {
-			return
-		}
-	}
-	s.Fatal("the tenant does not settle within 20 reconciles")
-}
-
-// pretend makes the Deployment available, the claim bound and the Ingress admitted.
-func (s *simulated) pretend() {
-	key := func(suffix string) client.ObjectKey {
-		return client.ObjectKey{Namespace: "customers", Name: "contoso" + suffix}
-	}
-	var deployment appsv1.Deployment
-	if s.WithWatch.Get(s.Context(), key("-scim"), &deployment) == nil {
-		if deployment.Generation == 0 { // the fake client does not count generations
-			deployment.Generation = 1
-			s.must(s.WithWatch.Update(s.Context(), &deployment))
-		}
-		deployment.Status = appsv1.DeploymentStatus{
-			ObservedGeneration: deployment.Generation, Replicas: 1, UpdatedReplicas: 1, AvailableReplicas: 1,
-			Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue}},
-		}
-		s.must(s.Status().Update(s.Context(), &deployment))
-	}
-	var claim corev1.PersistentVolumeClaim
-	if s.WithWatch.Get(s.Context(), key("-data"), &claim) == nil {
-		claim.Status.Phase = corev1.ClaimBound
-		s.must(s.Status().Update(s.Context(), &claim))
-	}
-	var ingress networkingv1.Ingress
-	if s.WithWatch.Get(s.Context(), key("-scim"), &ingress) == nil {
-		ingress.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{IP: "192.0.2.1"}}
-		s.must(s.Status().Update(s.Context(), &ingress))
-	}
-}
-
-func (s *simulated) must(err error) {
-	s.Helper()
-	if err != nil {
-		s.Fatal(err)
-	}
-}
-
-func (s *simulated) tenant() *v1alpha1.ProvisioningTenant {
-	s.Helper()
-	var tenant v1alpha1.ProvisioningTenant
-	s.must(s.WithWatch.Get(s.Context(), client.ObjectKey{Namespace: "customers", Name: "contoso"}, &tenant))
-	return &tenant
-}
-
-func (s *simulated) secret(name string) *corev1.Secret {
-	s.Helper()
-	var secret corev1.Secret
-	s.must(s.WithWatch.Get(s.Context(), client.ObjectKey{Namespace: "customers", Name: name}, &secret))
-	return &secret
-}
-
-// state is everything in the namespace without what may differ between two ways to the same end.
-func (s *simulated) state() string {
-	s.Helper()
-	var hidden []string
-	for key, value := range s.secret("contoso-credentials").Data {
-		if plaintext := string(value); token.Check(plaintext) == nil {
-			verifier := token.NewVerifier(plaintext, token.RoleProvisioner, s.now.Now())
-			hidden = append(hidden, plaintext, "TOKEN "+key, verifier.SHA256, "HASH "+key, verifier.Fingerprint(), "FINGERPRINT "+key)
-		}
-	}
-	var all bytes.Buffer
-	for _, list := range append(controlledLists(), &corev1.SecretList{}, &corev1.PersistentVolumeClaimList{}, &v1alpha1.ProvisioningTenantList{}) {
-		s.must(s.List(s.Context(), list))
-		items, err := meta.ExtractList(list)
-		s.must(err)
-		for _, item := range items {
-			object, _ := item.(client.Object)
-			object.SetResourceVersion("")
-			object.SetManagedFields(nil)
-			if secret, ok := object.(*corev1.Secret); ok {
-				secret.StringData = map[string]string{}
-				for key, value := range secret.Data {
-					secret.StringData[key] = string(value)
-				}
-				secret.Data = nil
-			}
-			text, err := yaml.Marshal(object)
-			s.must(err)
-			fmt.Fprintf(&all, "--- %T\n%s", object, text)
-		}
-	}
-	return strings.NewReplacer(hidden...).Replace(all.String())
-}
-
-// check asserts what must be true of every settled tenant.
-func (s *simulated) check() {
-	s.Helper()
-	for _, problem := range statuscheck.Tenant(s.tenant()) {
-		s.Error("status: ", problem)
-	}
-	if !meta.IsStatusConditionTrue(s.tenant().Status.Conditions, v1alpha1.ConditionReady) {
-		s.Errorf("the settled tenant is not ready: %+v", s.tenant().Status.Conditions)
-	}
-	if len(s.tokens) != 1 {
-		s.Errorf("%d different tokens were stored; a token that someone may have copied must stay", len(s.tokens))
-	}
-	set, err := token.Decode(s.secret("contoso-verifier").Data[v1alpha1.VerifierKey])
-	s.must(err)
-	if _, ok := set.Find(s.tokens[len(s.tokens)-1]); !ok {
-		s.Error("the server would not take the token that the credentials Secret holds")
-	}
-}
-
-func contoso(change ...func(*v1alpha1.ProvisioningTenant)) *v1alpha1.ProvisioningTenant {
-	tenant := &v1alpha1.ProvisioningTenant{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "contoso", UID: "uid-contoso", Generation: 1},
-		Spec: v1alpha1.ProvisioningTenantSpec{
-			Exposure: v1alpha1.Exposure{Type: v1alpha1.ExposureIngress, Host: "contoso.example.com"},
-			Storage:  v1alpha1.Storage{Type: v1alpha1.StorageSQLite, SQLite: v1alpha1.SQLiteStorage{Size: resource.MustParse("1Gi")}},
-		},
-	}
-	for _, f := range change {
-		f(tenant)
-	}
-	return tenant
-}
+// faults are all that can happen to a write.
+var faults = []fault{conflict, serverError, forbidden, timeoutAfterSuccess, crashBefore, crashAfter}
 
 // bug class 1: a crash between two writes. bug class 18: conflicts taken for failures.
 func TestWhateverGoesWrongWithAnyOneWriteTheEndIsTheSame(t *testing.T) {
@@ -336,7 +37,7 @@ func TestWhateverGoesWrongWithAnyOneWriteTheEndIsTheSame(t *testing.T) {
 	if writes < 11 {
 		t.Fatalf("only %d writes: the simulation does not do what the operator does", writes)
 	}
-	for _, kind := range []fault{conflict, serverError, forbidden, timeoutAfterSuccess, crashBefore, crashAfter} {
+	for _, kind := range faults {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			for at := 1; at <= writes; at++ {
@@ -346,6 +47,74 @@ func TestWhateverGoesWrongWithAnyOneWriteTheEndIsTheSame(t *testing.T) {
 				s.check()
 				if got := s.state(); got != want {
 					t.Errorf("after %s at write %d the end is another:\n%s\nwant\n%s", kind, at, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestWhateverGoesWrongWhileCredentialsComeAndGoTheEndIsTheSame(t *testing.T) {
+	t.Parallel()
+	with := func(oauth bool, readers ...string) (a v1alpha1.Authentication) {
+		if oauth {
+			a.OAuth = &v1alpha1.OAuth{}
+		}
+		for _, name := range readers {
+			a.Readers = append(a.Readers, v1alpha1.Reader{Name: name})
+		}
+		return a
+	}
+	for name, test := range map[string]struct {
+		before, after v1alpha1.Authentication
+		copied        bool // and the credentials Secret was deleted
+		writes        int  // at least
+	}{
+		"a reader and the client are added":                        {before: with(false), after: with(true, "payroll"), writes: 2},
+		"a reader and the client are removed":                      {before: with(true, "payroll"), after: with(false), writes: 2},
+		"a reader is renamed":                                      {before: with(true, "payroll", "audit"), after: with(true, "accounts", "audit"), writes: 3},
+		"the client goes and a reader comes":                       {before: with(true), after: with(false, "payroll"), writes: 3},
+		"a reader is added after the Secret was deleted":           {before: with(true, "payroll"), after: with(true, "payroll", "audit"), copied: true, writes: 2},
+		"all but the token is removed after it was deleted":        {before: with(true, "payroll"), after: with(false), copied: true, writes: 1},
+		"a reader is renamed after the Secret was deleted":         {before: with(false, "payroll"), after: with(false, "accounts"), copied: true, writes: 3},
+		"the client is added, a reader goes, after it was deleted": {before: with(false, "payroll"), after: with(true), copied: true, writes: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			changed := func() *simulated {
+				s := simulate(t, contoso(func(p *v1alpha1.ProvisioningTenant) {
+					p.Spec.Authentication = test.before
+					// The fake client makes whoever applies an Ingress again the owner of its status.
+					p.Spec.Exposure.Type = v1alpha1.ExposureNone
+				}))
+				s.settle()
+				if test.copied {
+					s.must(s.WithWatch.Delete(t.Context(), s.secret("contoso-credentials")))
+					s.settle()
+				}
+				s.check()
+				tenant := s.tenant()
+				tenant.Spec.Authentication = test.after
+				tenant.Generation++
+				s.must(s.WithWatch.Update(t.Context(), tenant))
+				return s
+			}
+			undisturbed := changed()
+			before := undisturbed.writes
+			undisturbed.settle()
+			undisturbed.check()
+			want, writes := undisturbed.state(), undisturbed.writes-before
+			if writes < test.writes {
+				t.Fatalf("only %d writes: this test would prove nothing", writes)
+			}
+			for _, kind := range faults {
+				for at := 1; at <= writes; at++ {
+					s := changed()
+					s.fault, s.failAt = kind, s.writes+at
+					s.settle()
+					s.check()
+					if got := s.state(); got != want {
+						t.Errorf("after %s at write %d the end is another:\n%s\nwant\n%s", kind, at, got, want)
+					}
 				}
 			}
 		})
@@ -406,7 +175,7 @@ func TestAnOldCacheDoesNotMakeASecondToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.WithWatch = seeing
-	s.rememberToken()
+	s.look()
 	s.check()
 }
 

@@ -1,0 +1,371 @@
+package controllers
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/managedfields"
+	clientgoapply "k8s.io/client-go/applyconfigurations"
+	clocktesting "k8s.io/utils/clock/testing"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/structured-merge-diff/v6/typed"
+	"sigs.k8s.io/yaml"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	ourapply "github.com/tenantry/tenantry/api/v1alpha1/applyconfiguration"
+	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/internal/entra"
+	"github.com/tenantry/tenantry/controllers/internal/statuscheck"
+)
+
+// fault is what happens to one write.
+type fault string
+
+const (
+	conflict            fault = "conflict"
+	serverError         fault = "500"
+	forbidden           fault = "forbidden"
+	timeoutAfterSuccess fault = "timeout after success"
+	crashBefore         fault = "crash before"
+	crashAfter          fault = "crash after"
+)
+
+// simulated is a cluster in memory in which one write can go wrong. The fake client has no admission and no schema, so it
+// proves the order of writes and nothing about the API server.
+type simulated struct {
+	*testing.T
+	client.WithWatch
+	now *clocktesting.FakePassiveClock
+
+	writes, liveReads int
+	failAt            int
+	fault             fault
+	tokens            map[string][]string // every credential that was ever stored, by its key
+	taken, ended      map[string]bool     // fingerprints of what the server took once, and of what it took and takes no more
+}
+
+type crash struct{}
+
+// withoutStatus takes away the status that the fake client gives a NetworkPolicy, which has none, when it is applied again.
+type withoutStatus struct{ managedfields.TypeConverter }
+
+func (c withoutStatus) ObjectToTyped(object runtime.Object, opts ...typed.ValidationOptions) (*typed.TypedValue, error) {
+	if u, ok := object.(*unstructured.Unstructured); ok && u.GetKind() == "NetworkPolicy" {
+		u = u.DeepCopy()
+		delete(u.Object, "status")
+		object = u
+	}
+	return c.TypeConverter.ObjectToTyped(object, opts...)
+}
+
+func simulate(t *testing.T, objects ...client.Object) *simulated {
+	t.Helper()
+	scheme, err := NewScheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &simulated{T: t, tokens: map[string][]string{}, taken: map[string]bool{}, ended: map[string]bool{}, now: clocktesting.NewFakePassiveClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))}
+	builder := fake.NewClientBuilder().WithScheme(scheme).WithReturnManagedFields().
+		WithStatusSubresource(&v1alpha1.ProvisioningTenant{}, &v1alpha1.UserDefaults{}, &appsv1.Deployment{}, &corev1.PersistentVolumeClaim{}, &networkingv1.Ingress{}).
+		WithIndex(&v1alpha1.ProvisioningTenant{}, hostIndex, indexHost("")).
+		WithIndex(&v1alpha1.UserDefaults{}, tenantIndex, indexTenant).
+		WithTypeConverters(withoutStatus{clientgoapply.NewTypeConverter(scheme)}, ourapply.NewTypeConverter(scheme)).
+		WithObjects(objects...)
+	for _, kind := range controlled() {
+		builder.WithIndex(kind, apply.ControllerIndex, apply.IndexController)
+	}
+	s.WithWatch = builder.WithInterceptorFuncs(interceptor.Funcs{
+		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+			return s.write(func() error { return c.Apply(ctx, o, opts...) })
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+			return s.write(func() error { return c.Delete(ctx, o, opts...) })
+		},
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			return s.write(func() error { return c.SubResource(sub).Patch(ctx, o, p, opts...) })
+		},
+	}).Build()
+	return s
+}
+
+func (s *simulated) write(do func() error) error {
+	s.writes++
+	if s.writes != s.failAt {
+		err := do()
+		s.look()
+		return err
+	}
+	resource := schema.GroupResource{Resource: "things"}
+	switch s.fault {
+	case conflict:
+		return apierrors.NewConflict(resource, "x", errors.New("the object has been modified"))
+	case serverError:
+		return apierrors.NewInternalError(errors.New("etcd is away"))
+	case forbidden:
+		return apierrors.NewForbidden(resource, "x", errors.New("quota"))
+	case crashBefore:
+		panic(crash{})
+	case timeoutAfterSuccess, crashAfter:
+		if err := do(); err != nil {
+			return err
+		}
+		s.look()
+		if s.fault == crashAfter {
+			panic(crash{})
+		}
+		return apierrors.NewTimeoutError("no answer in time", 1)
+	default:
+		s.Fatalf("unknown fault %q", s.fault)
+		return nil
+	}
+}
+
+// look remembers what both Secrets hold, and asserts what must be true whenever somebody looks: nobody is let in to whom nothing
+// was handed over, and whoever was locked out stays out.
+func (s *simulated) look() {
+	s.Helper()
+	for key, value := range s.secret("contoso-credentials").Data {
+		if plaintext := string(value); token.Check(plaintext) == nil && !slices.Contains(s.tokens[key], plaintext) {
+			s.tokens[key] = append(s.tokens[key], plaintext)
+		}
+	}
+	taken := map[string]bool{}
+	for _, v := range s.verifiers().Verifiers {
+		taken[v.Fingerprint()] = true
+		if s.ended[v.Fingerprint()] {
+			s.Errorf("the server takes %s again, which had ended", v.ID)
+		}
+	}
+	if len(taken) == 0 {
+		return // the Secret was not written yet
+	}
+	for _, plaintexts := range s.tokens {
+		for _, plaintext := range plaintexts {
+			fingerprint := token.Fingerprint(plaintext)
+			s.ended[fingerprint] = s.ended[fingerprint] || s.taken[fingerprint] && !taken[fingerprint]
+			delete(taken, fingerprint)
+		}
+	}
+	for fingerprint := range taken {
+		s.Errorf("the server takes a credential with the fingerprint %s that nobody was given", fingerprint)
+	}
+	for _, v := range s.verifiers().Verifiers {
+		s.taken[v.Fingerprint()] = true
+	}
+}
+
+// liveReader counts reads past the cache.
+type liveReader struct{ s *simulated }
+
+func (r liveReader) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	r.s.liveReads++
+	return r.s.WithWatch.Get(ctx, key, o, opts...)
+}
+
+func (r liveReader) List(ctx context.Context, l client.ObjectList, opts ...client.ListOption) error {
+	r.s.liveReads++
+	return r.s.WithWatch.List(ctx, l, opts...)
+}
+
+type noEvents struct{}
+
+func (noEvents) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {}
+
+// reconcile lets a new operator, which remembers nothing, look at the tenant once. It reports whether it crashed.
+func (s *simulated) reconcile() (crashed bool, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ours := r.(crash); !ours {
+				panic(r)
+			}
+			crashed = true
+		}
+	}()
+	options := Options{
+		ServerImage: "scimserver:test", Clock: s.now,
+		Random:         rand.NewChaCha8([32]byte{byte(s.writes)}),
+		CheckFilter:    func(v1alpha1.Schema, string) error { return nil },
+		CheckAttribute: func(v1alpha1.Schema, string, string) error { return nil },
+	}
+	r := &ProvisioningTenantReconciler{
+		Client: s, Live: liveReader{s}, Events: noEvents{}, Options: options,
+		Entra: entra.NewVerifier(nil, nil, logr.Discard()),
+	}
+	_, err = r.Reconcile(s.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "customers", Name: "contoso"}})
+	return false, err
+}
+
+// settle reconciles until nothing is written any more, with everything outside working at once.
+func (s *simulated) settle() {
+	s.Helper()
+	for range 20 {
+		before := s.writes
+		crashed, _ := s.reconcile()
+		s.pretend()
+		if !crashed && s.writes == before {
+			return
+		}
+	}
+	s.Fatal("the tenant does not settle within 20 reconciles")
+}
+
+// pretend makes the Deployment available, the claim bound and the Ingress admitted.
+func (s *simulated) pretend() {
+	key := func(suffix string) client.ObjectKey {
+		return client.ObjectKey{Namespace: "customers", Name: "contoso" + suffix}
+	}
+	var deployment appsv1.Deployment
+	if s.WithWatch.Get(s.Context(), key("-scim"), &deployment) == nil {
+		if deployment.Generation == 0 { // the fake client does not count generations
+			deployment.Generation = 1
+			s.must(s.WithWatch.Update(s.Context(), &deployment))
+		}
+		deployment.Status = appsv1.DeploymentStatus{
+			ObservedGeneration: deployment.Generation, Replicas: 1, UpdatedReplicas: 1, AvailableReplicas: 1,
+			Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue}},
+		}
+		s.must(s.Status().Update(s.Context(), &deployment))
+	}
+	var claim corev1.PersistentVolumeClaim
+	if s.WithWatch.Get(s.Context(), key("-data"), &claim) == nil {
+		claim.Status.Phase = corev1.ClaimBound
+		s.must(s.Status().Update(s.Context(), &claim))
+	}
+	var ingress networkingv1.Ingress
+	if s.WithWatch.Get(s.Context(), key("-scim"), &ingress) == nil {
+		ingress.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{IP: "192.0.2.1"}}
+		s.must(s.Status().Update(s.Context(), &ingress))
+	}
+}
+
+func (s *simulated) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *simulated) tenant() *v1alpha1.ProvisioningTenant {
+	s.Helper()
+	var tenant v1alpha1.ProvisioningTenant
+	s.must(s.WithWatch.Get(s.Context(), client.ObjectKey{Namespace: "customers", Name: "contoso"}, &tenant))
+	return &tenant
+}
+
+// secret returns an empty Secret for one that does not exist.
+func (s *simulated) secret(name string) *corev1.Secret {
+	s.Helper()
+	var secret corev1.Secret
+	s.must(client.IgnoreNotFound(s.WithWatch.Get(context.Background(), client.ObjectKey{Namespace: "customers", Name: name}, &secret)))
+	return &secret
+}
+
+// verifiers are what the server takes.
+func (s *simulated) verifiers() token.Set {
+	s.Helper()
+	data := s.secret("contoso-verifier").Data[v1alpha1.VerifierKey]
+	if data == nil {
+		return token.Set{}
+	}
+	set, err := token.Decode(data)
+	s.must(err)
+	return set
+}
+
+// state is everything in the namespace without what may differ between two ways to the same end.
+func (s *simulated) state() string {
+	s.Helper()
+	var hidden []string
+	for key, plaintexts := range s.tokens {
+		for _, plaintext := range plaintexts {
+			verifier := token.NewVerifier(plaintext, token.RoleProvisioner, s.now.Now())
+			hidden = append(hidden, plaintext, "TOKEN "+key, verifier.SHA256, "HASH "+key, verifier.Fingerprint(), "FINGERPRINT "+key)
+		}
+	}
+	var all bytes.Buffer
+	for _, list := range append(controlledLists(), &corev1.SecretList{}, &corev1.PersistentVolumeClaimList{}, &v1alpha1.ProvisioningTenantList{}) {
+		s.must(s.List(s.Context(), list))
+		items, err := meta.ExtractList(list)
+		s.must(err)
+		for _, item := range items {
+			object, _ := item.(client.Object)
+			object.SetResourceVersion("")
+			object.SetManagedFields(nil)
+			if secret, ok := object.(*corev1.Secret); ok {
+				secret.StringData = map[string]string{}
+				for key, value := range secret.Data {
+					secret.StringData[key] = string(value)
+				}
+				secret.Data = nil
+			}
+			text, err := yaml.Marshal(object)
+			s.must(err)
+			fmt.Fprintf(&all, "--- %T\n%s", object, text)
+		}
+	}
+	return strings.NewReplacer(hidden...).Replace(all.String())
+}
+
+// check asserts what must be true of every settled tenant.
+func (s *simulated) check() {
+	s.Helper()
+	for _, problem := range statuscheck.Tenant(s.tenant()) {
+		s.Error("status: ", problem)
+	}
+	if !meta.IsStatusConditionTrue(s.tenant().Status.Conditions, v1alpha1.ConditionReady) {
+		s.Errorf("the settled tenant is not ready: %+v", s.tenant().Status.Conditions)
+	}
+	set, wanted := s.verifiers(), token.Wanted(s.tenant())
+	if len(set.Verifiers) != len(wanted) {
+		s.Errorf("the server takes %d credentials, the spec asks for %d", len(set.Verifiers), len(wanted))
+	}
+	for _, credential := range wanted {
+		given := s.tokens[credential.Key]
+		if len(given) != 1 {
+			s.Errorf("%d different values of %s were stored; what someone may have copied must stay", len(given), credential.Key)
+			continue
+		}
+		_, bearer := set.Find(given[0])
+		_, buyer := set.FindClient("contoso", given[0])
+		if bearer != (credential.ClientID == "") || buyer != (credential.ClientID != "") {
+			s.Errorf("the server takes %s as a bearer's: %v, as a client's: %v", credential.Key, bearer, buyer)
+		}
+	}
+}
+
+func contoso(change ...func(*v1alpha1.ProvisioningTenant)) *v1alpha1.ProvisioningTenant {
+	tenant := &v1alpha1.ProvisioningTenant{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "contoso", UID: "uid-contoso", Generation: 1},
+		Spec: v1alpha1.ProvisioningTenantSpec{
+			Exposure: v1alpha1.Exposure{Type: v1alpha1.ExposureIngress, Host: "contoso.example.com"},
+			Storage:  v1alpha1.Storage{Type: v1alpha1.StorageSQLite, SQLite: v1alpha1.SQLiteStorage{Size: resource.MustParse("1Gi")}},
+		},
+	}
+	for _, f := range change {
+		f(tenant)
+	}
+	return tenant
+}
