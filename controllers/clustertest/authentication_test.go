@@ -1,11 +1,15 @@
 package clustertest
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/token"
@@ -122,4 +126,119 @@ func TestAReaderThatIsAddedAfterTheCredentialsSecretWasDeletedIsAloneInTheNewOne
 	// And it may be deleted again.
 	w.deleteSecret("contoso-credentials")
 	w.until(tenant, "CredentialsReady=True/Copied", ready)
+}
+
+// authenticating gives a tenant these ways in, and the Entra tenant that some of them need.
+func authenticating(a v1alpha1.Authentication) func(*v1alpha1.ProvisioningTenant) {
+	return func(p *v1alpha1.ProvisioningTenant) { p.Spec.Authentication = a }
+}
+
+func TestTheAPIServerAcceptsEveryWayInUpToItsBounds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	many := func(n int) (values []string) {
+		for i := range n {
+			values = append(values, fmt.Sprintf("%d%s", i, strings.Repeat("x", 256-len(fmt.Sprint(i)))))
+		}
+		return values
+	}
+	var readers []v1alpha1.Reader
+	for i := range 32 {
+		readers = append(readers, v1alpha1.Reader{Name: fmt.Sprintf("%d-%s", i, strings.Repeat("a", 62-len(fmt.Sprint(i))))})
+	}
+	for name, a := range map[string]v1alpha1.Authentication{
+		"nothing":                      {},
+		"a client with the default":    {OAuth: &v1alpha1.OAuth{}},
+		"access tokens of an hour":     {OAuth: &v1alpha1.OAuth{AccessTokenLifetime: &metav1.Duration{Duration: time.Hour}}},
+		"access tokens of six hours":   {OAuth: &v1alpha1.OAuth{AccessTokenLifetime: &metav1.Duration{Duration: 6 * time.Hour}}},
+		"as many readers as there are": {Readers: readers},
+		"a reader of one letter":       {Readers: []v1alpha1.Reader{{Name: "a"}}},
+		"workload identity":            {WorkloadIdentity: &v1alpha1.WorkloadIdentity{Audiences: many(16), Subjects: many(16)}},
+		"Entra's own token":            {EntraToken: &v1alpha1.EntraToken{}},
+		"Entra's own token, for many":  {EntraToken: &v1alpha1.EntraToken{Audiences: many(16), Applications: many(16)}},
+		"users' tokens":                {UserToken: &v1alpha1.UserToken{Audiences: many(16)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := w.Create(t.Context(), w.tenant(named("accepted"), authenticating(a)), client.DryRunAll); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestTheAPIServerRefusesWaysInThatMakeNoSenseAndSaysWhatWould(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const path = "spec.authentication."
+	const duration = path + "oauth.accessTokenLifetime: Invalid value: must be a duration from 1h to 6h such as 90m"
+	const label = path + "readers[0].name: Invalid value: must be a DNS label of lower-case letters, digits and '-' such as payroll"
+	const entra = "spec: Invalid value: entra must be specified where authentication has workloadIdentity, entraToken or userToken: its login authority signs those tokens"
+	lifetime := func(d time.Duration) func(*v1alpha1.ProvisioningTenant) {
+		return authenticating(v1alpha1.Authentication{OAuth: &v1alpha1.OAuth{AccessTokenLifetime: &metav1.Duration{Duration: d}}})
+	}
+	withoutEntra := func(a v1alpha1.Authentication) func(*v1alpha1.ProvisioningTenant) {
+		return func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra, p.Spec.Authentication = nil, a }
+	}
+	one, none, long := []string{"x"}, []string{""}, []string{strings.Repeat("x", 257)}
+	var many []string
+	for i := range 33 {
+		many = append(many, fmt.Sprint("reader-", i))
+	}
+	type refusal struct {
+		change func(*v1alpha1.ProvisioningTenant)
+		want   string
+	}
+	tests := map[string]refusal{
+		"access tokens of less than an hour":        {lifetime(time.Hour - time.Second), duration},
+		"access tokens of more than six hours":      {lifetime(6*time.Hour + time.Second), duration},
+		"access tokens of a negative time":          {lifetime(-2 * time.Hour), duration},
+		"a reader without a name":                   {reading(""), path + "readers[0].name: Required value"},
+		"a reader with a dot":                       {reading("pay.roll"), label},
+		"a reader that ends with a dash":            {reading("payroll-"), label},
+		"a reader with a long name":                 {reading(strings.Repeat("a", 64)), path + "readers[0].name: Too long: may not be more than 63 bytes"},
+		"more readers than there may be":            {reading(many...), path + "readers: Too many: 33: must have at most 32 items"},
+		"a reader twice":                            {reading("audit", "payroll", "audit"), path + `readers[2]: Duplicate value: {"name":"audit"}`},
+		"workload identity without an Entra tenant": {withoutEntra(v1alpha1.Authentication{WorkloadIdentity: &v1alpha1.WorkloadIdentity{Audiences: one, Subjects: one}}), entra},
+		"Entra's own token without an Entra tenant": {withoutEntra(v1alpha1.Authentication{EntraToken: &v1alpha1.EntraToken{}}), entra},
+		"users' tokens without an Entra tenant":     {withoutEntra(v1alpha1.Authentication{UserToken: &v1alpha1.UserToken{Audiences: one}}), entra},
+	}
+	// Every list has the same bounds; in EntraToken, which has defaults, none left out means these.
+	for list, using := range map[string]func(values []string) v1alpha1.Authentication{
+		"workloadIdentity.audiences": func(v []string) v1alpha1.Authentication {
+			return v1alpha1.Authentication{WorkloadIdentity: &v1alpha1.WorkloadIdentity{Audiences: v, Subjects: one}}
+		},
+		"workloadIdentity.subjects": func(v []string) v1alpha1.Authentication {
+			return v1alpha1.Authentication{WorkloadIdentity: &v1alpha1.WorkloadIdentity{Audiences: one, Subjects: v}}
+		},
+		"entraToken.audiences": func(v []string) v1alpha1.Authentication {
+			return v1alpha1.Authentication{EntraToken: &v1alpha1.EntraToken{Audiences: v}}
+		},
+		"entraToken.applications": func(v []string) v1alpha1.Authentication {
+			return v1alpha1.Authentication{EntraToken: &v1alpha1.EntraToken{Applications: v}}
+		},
+		"userToken.audiences": func(v []string) v1alpha1.Authentication {
+			return v1alpha1.Authentication{UserToken: &v1alpha1.UserToken{Audiences: v}}
+		},
+	} {
+		for what, c := range map[string]struct {
+			values []string
+			want   string
+		}{
+			"an empty value":  {none, "[0]: Invalid value: " + path + list + "[0] in body should be at least 1 chars long"},
+			"a long value":    {long, "[0]: Too long: may not be more than 256 bytes"},
+			"too many values": {many[:17], ": Too many: 17: must have at most 16 items"},
+			"a value twice":   {[]string{"x", "y", "x"}, `[2]: Duplicate value: "x"`},
+			"no value at all": {nil, ": Required value"},
+		} {
+			if c.values == nil && strings.HasPrefix(list, "entraToken.") {
+				continue
+			}
+			tests[list+": "+what] = refusal{authenticating(using(c.values)), path + list + c.want}
+		}
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			refused(t, w.Create(t.Context(), w.tenant(named("refused"), test.change), client.DryRunAll), test.want)
+		})
+	}
 }

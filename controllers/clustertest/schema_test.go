@@ -7,7 +7,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -60,15 +59,6 @@ func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T
 			"spec.limits.burst: Invalid value: 100001: spec.limits.burst in body should be less than or equal to 100000"},
 		"an unknown policy": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.DeletionPolicy = "Archive" },
 			`spec.deletionPolicy: Unsupported value: "Archive": supported values: "Retain", "Delete"`},
-		"a reader in capitals": {reading("Payroll"),
-			"spec.authentication.readers[0].name: Invalid value: must be a DNS label of lower-case letters, digits and '-' such as payroll"},
-		"a reader twice": {reading("payroll", "payroll"), `spec.authentication.readers[1]: Duplicate value: {"name":"payroll"}`},
-		"access tokens for minutes": {func(p *v1alpha1.ProvisioningTenant) {
-			p.Spec.Authentication.OAuth = &v1alpha1.OAuth{AccessTokenLifetime: &metav1.Duration{Duration: time.Minute}}
-		}, "spec.authentication.oauth.accessTokenLifetime: Invalid value: must be a duration from 1h to 6h such as 90m"},
-		"tokens of an Entra tenant that is not named": {func(p *v1alpha1.ProvisioningTenant) {
-			p.Spec.Entra, p.Spec.Authentication.EntraToken = nil, &v1alpha1.EntraToken{}
-		}, "entra must be specified"},
 		"a schema of the core": {declaring(v1alpha1.SchemaExtension{ID: "urn:ietf:params:scim:schemas:core:2.0:User", Attributes: badge}),
 			"spec.schema.extensions[0].id: Invalid value: must be a URN of your own: core schemas, messages and the schema of Tenantry cannot be declared"},
 		"a schema twice, in another case": {
