@@ -40,6 +40,8 @@ const (
 	reportInterval = 5 * time.Second
 	// failureInterval is how long failed requests that are alike come together before they are one entry of the log.
 	failureInterval = time.Second
+	// followInterval is how often it is looked whether another replica wrote users under older defaults.
+	followInterval = 15 * time.Second
 	// trimInterval is how often what the provisioning log need not keep is looked for.
 	trimInterval = 10 * time.Minute
 	// drainTimeout is how long requests that have begun may take after SIGTERM. The pod's grace period is longer.
@@ -91,8 +93,10 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		return nil
 	})
 	group.Go(func() error {
+		again := time.NewTicker(followInterval)
+		defer again.Stop()
 		wait.UntilWithContext(ctx, func(ctx context.Context) {
-			if err := users.Follow(ctx); err != nil {
+			if err := users.Follow(ctx, again.C); err != nil {
 				log.Error(err, "apply defaults; trying again", "in", retryInterval.String())
 			}
 		}, retryInterval)

@@ -42,7 +42,7 @@ func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, 
 		return Resource{}, err
 	}
 	err = d.store.Update(ctx, func(tx store.Tx) error {
-		// Follow walks in transactions too: what is written under outdated rules would be passed over by it.
+		// What is written under outdated rules has to be looked at again.
 		if current := d.rules.Load(); current != composed {
 			composed = current
 			if err := compose(current); err != nil {
@@ -53,6 +53,9 @@ func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, 
 			return err
 		}
 		if _, err := addMembers(ctx, tx, rec.ID, members); err != nil {
+			return err
+		}
+		if err := d.written(ctx, tx, kind, composed); err != nil {
 			return err
 		}
 		return d.log(ctx, tx, caller, OperationCreate, &rec, names)
@@ -158,10 +161,10 @@ func (d *Directory) change(ctx context.Context, caller Caller, target Target, c 
 			return err
 		}
 		rec = old
-		rewritten := false
+		rewritten, current := false, d.rules.Load()
 		var names []string
 		if c.document != nil {
-			if rewritten, names, err = d.rewrite(&rec, c.document); err != nil {
+			if rewritten, names, err = d.rewrite(&rec, current, c.document); err != nil {
 				return err
 			}
 		}
@@ -178,7 +181,9 @@ func (d *Directory) change(ctx context.Context, caller Caller, target Target, c 
 		rec.Version++
 		rec.Modified = now
 		if rewritten {
-			err = tx.Replace(ctx, &rec)
+			if err = tx.Replace(ctx, &rec); err == nil {
+				err = d.written(ctx, tx, kind, current)
+			}
 		} else {
 			// A group's members are rows: however many there are, the document is not written again for one.
 			err = tx.Touch(ctx, kind, id, rec.Version, now)
@@ -197,27 +202,27 @@ func (d *Directory) change(ctx context.Context, caller Caller, target Target, c 
 	return d.resource(&rec)
 }
 
-// rewrite gives rec the values that become returns. It tells whether that changed anything, and the names of what a client
+// rewrite gives rec the values that become returns, and what the rules lay under them. It tells whether that changed anything, and the names of what a client
 // sees changed.
 func (d *Directory) rewrite(
-	rec *store.Record, become func(schema.Object) (schema.Object, error),
+	rec *store.Record, current *rules, become func(schema.Object) (schema.Object, error),
 ) (changed bool, names []string, err error) {
-	current, err := schema.Decode(rec.Document)
+	old, err := schema.Decode(rec.Document)
 	if err != nil {
 		return false, nil, fmt.Errorf("stored %s %s: %w", rec.Kind, rec.ID, err)
 	}
-	next, err := become(current)
+	next, err := become(old)
 	if err != nil {
 		return false, nil, err
 	}
-	if patch.Equal(current, next) {
+	if patch.Equal(old, next) {
 		return false, nil, nil
 	}
-	before, err := overlaid(rec, current)
+	before, err := overlaid(rec, old)
 	if err != nil {
 		return false, nil, err
 	}
-	after, err := d.fill(rec, under(schema.Object{}, next), d.rules.Load(), false)
+	after, err := d.fill(rec, under(schema.Object{}, next), current, false)
 	if err != nil {
 		return false, nil, err
 	}

@@ -58,7 +58,7 @@ func (w *world) set(all ...*v1alpha1.UserDefaults) {
 	w.SetDefaults(compiled)
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan error, 1)
-	go func() { done <- w.Follow(ctx) }()
+	go func() { done <- w.Follow(ctx, nil) }()
 	deadline := time.After(30 * time.Second)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -15,8 +16,15 @@ import (
 // waits behind it notices nothing.
 const followBatch = 100
 
-// followedKey is under which the store keeps the digest of the rules that every user was last held against.
-const followedKey = "defaults-followed"
+// Two values in the store's metadata tell all replicas whether a user may be held against other rules than it should be.
+const (
+	// followedKey has the digest of the rules that every user was last held against, behind walking while that goes on.
+	followedKey = "defaults-followed"
+	walking     = "walking "
+	// astrayKey has something after a user was written under other rules than those: by a replica that has not heard of newer
+	// ones, or by a request that began before.
+	astrayKey = "defaults-astray"
+)
 
 // SetDefaults replaces the tenant's defaults; they are given in the order in which they are tried on a user. Users that
 // arrive or change from now on receive them; Follow brings those that are there already.
@@ -29,8 +37,9 @@ func (d *Directory) SetDefaults(all []*Defaults) {
 }
 
 // Follow holds every user against the defaults each time these change, until ctx ends. Where it was interrupted, it
-// begins again at the next start. The error is the store's; calling Follow again tries again.
-func (d *Directory) Follow(ctx context.Context) error {
+// begins again at the next start. Each time that again fires it looks whether users were written under other defaults since,
+// and then does so once more. The error is the store's; calling Follow again tries again.
+func (d *Directory) Follow(ctx context.Context, again <-chan time.Time) error {
 	for {
 		if err := d.follow(ctx); err != nil {
 			if ctx.Err() != nil {
@@ -42,37 +51,89 @@ func (d *Directory) Follow(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-d.rulesNew:
+		case <-again:
 		}
 	}
 }
 
+// follow walks over the users if that is needed. A replica that has followed its rules already leaves alone what was followed under
+// others since: its own may be the older ones, and then it will hear of newer ones.
 func (d *Directory) follow(ctx context.Context) error {
 	current := d.rules.Load()
-	done, err := d.store.Meta(ctx, followedKey)
+	state, err := d.store.Meta(ctx, followedKey)
 	if err != nil {
 		return fmt.Errorf("read which defaults were followed: %w", err)
 	}
-	if done != current.digest {
-		after := store.Start
-		for after != "" {
-			if d.rules.Load() != current {
-				return nil // Newer ones are there, and rulesNew says so.
-			}
-			if after, err = d.followStep(ctx, current, after); err != nil {
-				return fmt.Errorf("apply defaults to the users that are there: %w", err)
-			}
+	astray, err := d.store.Meta(ctx, astrayKey)
+	if err != nil {
+		return fmt.Errorf("read whether users are to be looked at again: %w", err)
+	}
+	ours := strings.TrimPrefix(state, walking) == current.digest
+	switch {
+	case state == current.digest && astray == "":
+		d.followed.Store(current)
+		return nil
+	case d.followed.Load() == current && (!ours || astray == ""):
+		return nil
+	}
+	return d.walkUsers(ctx, current)
+}
+
+// walkUsers holds every user against the rules.
+func (d *Directory) walkUsers(ctx context.Context, current *rules) error {
+	err := d.store.Update(ctx, func(tx store.Tx) error {
+		// Waits for whoever is writing under other rules, and tells those who come later.
+		if err := tx.SetMeta(ctx, followedKey, walking+current.digest); err != nil {
+			return err
 		}
-		err := d.store.Update(ctx, func(tx store.Tx) error { return tx.SetMeta(ctx, followedKey, current.digest) })
-		if err != nil {
-			return fmt.Errorf("remember which defaults were followed: %w", err)
+		return tx.SetMeta(ctx, astrayKey, "")
+	})
+	if err != nil {
+		return fmt.Errorf("begin to apply defaults to the users that are there: %w", err)
+	}
+	for after := store.Start; after != ""; {
+		if d.rules.Load() != current {
+			return nil // Newer ones are there, and rulesNew says so.
+		}
+		if after, err = d.followStep(ctx, current, after); err != nil {
+			return fmt.Errorf("apply defaults to the users that are there: %w", err)
 		}
 	}
-	d.followed.Store(current)
+	done := false
+	err = d.store.Update(ctx, func(tx store.Tx) error {
+		state, err := tx.Meta(ctx, followedKey)
+		if err != nil {
+			return err
+		}
+		astray, err := tx.Meta(ctx, astrayKey)
+		if err != nil {
+			return err
+		}
+		overtaken := strings.TrimPrefix(state, walking) != current.digest // by a replica with other rules
+		done = overtaken || astray == ""                                  // or the next look begins anew
+		if overtaken || !done {
+			return nil
+		}
+		return tx.SetMeta(ctx, followedKey, current.digest)
+	})
+	if err != nil {
+		return fmt.Errorf("remember which defaults were followed: %w", err)
+	}
+	if done {
+		d.followed.Store(current)
+	}
 	return nil
 }
 
-// followStep holds the next users against the rules and returns the last id it saw, "" at the end. It reads in the
-// writer's transaction, so that a change by a client is either seen here or made under the new rules.
+// written tells all replicas of a user that was written under these rules, where they are others than those being followed.
+func (d *Directory) written(ctx context.Context, tx store.Tx, kind store.Kind, under *rules) error {
+	if kind != store.User || under.digest == "" { // which no defaults were ever set for
+		return nil
+	}
+	return tx.SetMetaUnless(ctx, astrayKey, "yes", followedKey, under.digest, walking+under.digest)
+}
+
+// followStep holds the next users against the rules and returns the last id it saw, "" at the end.
 func (d *Directory) followStep(ctx context.Context, current *rules, after string) (last string, err error) {
 	now := d.now()
 	err = d.store.Update(ctx, func(tx store.Tx) error {
@@ -89,7 +150,7 @@ func (d *Directory) followStep(ctx context.Context, current *rules, after string
 		if len(page.Records) == followBatch {
 			last = page.Records[followBatch-1].ID
 		}
-		return nil
+		return d.written(ctx, tx, store.User, current)
 	})
 	return last, err
 }

@@ -50,13 +50,17 @@ func (d *Directory) releaseReports(ctx context.Context, tx store.Tx, caller Call
 
 // release takes the manager from one user, as a new version.
 func (d *Directory) release(ctx context.Context, tx store.Tx, caller Caller, report *store.Record, now time.Time) error {
-	changed, names, err := d.rewrite(report, withoutManager)
+	current := d.rules.Load()
+	changed, names, err := d.rewrite(report, current, withoutManager)
 	if err != nil || !changed {
 		return err
 	}
 	report.Version++
 	report.Modified = now
 	if err := tx.Replace(ctx, report); err != nil {
+		return err
+	}
+	if err := d.written(ctx, tx, report.Kind, current); err != nil {
 		return err
 	}
 	return d.log(ctx, tx, caller, OperationUnassign, report, names)

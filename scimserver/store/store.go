@@ -252,6 +252,10 @@ type Tx interface {
 	TrimLog(ctx context.Context, before time.Time, keep, limit int) (removed int, err error)
 
 	SetMeta(ctx context.Context, key, value string) error
+
+	// SetMetaUnless is SetMeta unless something is stored under other and is one of values. Nobody changes what is stored there
+	// before the transaction has ended, and any number of transactions may ask at once.
+	SetMetaUnless(ctx context.Context, key, value, other string, values ...string) error
 }
 
 // Store is one tenant's directory in an engine. Its methods may be called from any number of goroutines.

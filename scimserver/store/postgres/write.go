@@ -245,6 +245,16 @@ func (t *transaction) SetMeta(_ context.Context, key, value string) error {
 	return nil
 }
 
+func (t *transaction) SetMetaUnless(_ context.Context, key, value, other string, values ...string) error {
+	if err := t.usable(); err != nil {
+		return err
+	}
+	t.queue("WITH held AS (SELECT value FROM meta WHERE key = $3 FOR SHARE)"+
+		" INSERT INTO meta (key, value) SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM held WHERE held.value = ANY($4::text[]))"+
+		" ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, text(value), other, values)
+	return nil
+}
+
 // Get of an update keeps what Replace has to know.
 func (t *transaction) Get(ctx context.Context, kind store.Kind, id string) (store.Record, error) {
 	uuid, ok := store.ParseID(id)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -233,6 +234,13 @@ func (t *transaction) TrimLog(ctx context.Context, before time.Time, keep, limit
 func (t *transaction) SetMeta(ctx context.Context, key, value string) error {
 	_, err := t.write(ctx, "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)
 	return err
+}
+
+func (t *transaction) SetMetaUnless(ctx context.Context, key, value, other string, values ...string) error {
+	if has, err := t.Meta(ctx, other); err != nil || slices.Contains(values, has) && has != "" {
+		return err
+	}
+	return t.SetMeta(ctx, key, value)
 }
 
 // stored is what has to be known of a resource in order to change it.

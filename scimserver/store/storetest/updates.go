@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -33,6 +34,28 @@ var otherTests = []testCase{
 		isError(t, "meta", err, nil)
 		equal(t, "set", "2", value)
 	}},
+	{"meta is set unless something else holds", func(t *testing.T, s store.Store) {
+		set := func(value string) {
+			t.Helper()
+			update(t, s, func(tx store.Tx) error {
+				return tx.SetMetaUnless(context.Background(), "mark", value, "state", "good", "better")
+			})
+		}
+		expect := func(when, want string) {
+			t.Helper()
+			value, err := s.Meta(context.Background(), "mark")
+			isError(t, "meta", err, nil)
+			equal(t, when, want, value)
+		}
+		set("1")
+		expect("nothing is stored under the other key", "1")
+		for _, step := range []struct{ state, want string }{{"bad", "bad"}, {"good", "bad"}, {"better", "bad"}, {"", ""}, {"worse", "worse"}} {
+			update(t, s, func(tx store.Tx) error { return tx.SetMeta(context.Background(), "state", step.state) })
+			set(step.state)
+			expect("the other is "+step.state, step.want)
+		}
+	}},
+	{"a walk misses nobody who is not marked", walkMissesNobodyUnmarked},
 	{"stats count what there is", func(t *testing.T, s store.Store) {
 		stats := func() store.Stats {
 			t.Helper()
@@ -320,4 +343,52 @@ func parallel(t *testing.T, n int, f func(n int) error) {
 		})
 	}
 	wg.Wait()
+}
+
+// walkMissesNobodyUnmarked has users inserted under an old state while the state becomes a new one and the users are walked over.
+// Whoever the walk did not see must have left a mark.
+func walkMissesNobodyUnmarked(t *testing.T, s store.Store) {
+	ctx := context.Background()
+	const rounds, writers, each = 10, 6, 4
+	for round := range rounds {
+		update(t, s, func(tx store.Tx) error {
+			return tx.SetMeta(ctx, "state", "old")
+		})
+		var wg sync.WaitGroup
+		begun := make(chan struct{}, 100*writers*each) // updates that are under way, with every try
+		for w := range writers {
+			wg.Go(func() {
+				for i := range each {
+					n := 1 + (round*writers+w)*each + i
+					err := s.Update(ctx, func(tx store.Tx) error {
+						if err := tx.SetMetaUnless(ctx, id(n), "marked", "state", "old"); err != nil {
+							return err
+						}
+						if err := tx.Insert(ctx, record(store.User, n, schema.Object{})); err != nil {
+							return err
+						}
+						begun <- struct{}{}
+						_, err := tx.Get(ctx, store.User, id(n)) // some time passes before the end
+						return err
+					})
+					isError(t, "insert", err, nil)
+				}
+			})
+		}
+		for range writers {
+			<-begun
+		}
+		update(t, s, func(tx store.Tx) error { return tx.SetMeta(ctx, "state", "new") })
+		seen, err := s.Find(ctx, store.Query{Kind: store.User, Limit: rounds * writers * each})
+		isError(t, "walk", err, nil)
+		wg.Wait()
+		for n := 1 + round*writers*each; n <= (round+1)*writers*each; n++ {
+			mark, err := s.Meta(ctx, id(n))
+			isError(t, "meta", err, nil)
+			saw := slices.ContainsFunc(seen.Records, func(r store.Record) bool { return r.ID == id(n) })
+			if !saw && mark == "" {
+				t.Fatalf("round %d: user %d was missed, and nothing says so", round, n)
+			}
+		}
+	}
 }

@@ -1,0 +1,104 @@
+package directory_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/schema"
+)
+
+// replica is another server over the same store.
+func (w *world) replica() *world {
+	now := func() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
+	return &world{t: w.t, store: w.store, Directory: directory.New(directory.Options{Store: w.store, Now: now})}
+}
+
+// looks has a replica look once whether users must be held against the defaults again.
+func (w *world) looks() {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(w.t.Context())
+	defer cancel()
+	again, done := make(chan time.Time), make(chan error, 1)
+	go func() { done <- w.Follow(ctx, again) }()
+	for range 2 { // it takes the second when it is through with the first
+		again <- time.Time{}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func always(generation int64, locale string) *v1alpha1.UserDefaults {
+	ud := userDefaults("all", v1alpha1.UserDefaultsSpec{Apply: v1alpha1.ApplyAlways, Locale: locale})
+	ud.Generation = generation
+	return ud
+}
+
+func locale(language string) string {
+	return `{"locale":"` + language + `",` + tenantry("all", `"Contoso AB"`) + `}`
+}
+
+func TestAUserWrittenUnderOlderDefaultsIsLookedAtAgain(t *testing.T) {
+	behind := newWorld(t)
+	behind.set(always(1, "sv-SE"))
+	old := behind.create(`{"userName":"old"}`)
+	ahead := behind.replica()
+	ahead.set(always(2, "fi-FI"))
+	ahead.sees(old, locale("fi-FI"))
+
+	created := behind.create(`{"userName":"created"}`)
+	behind.patch(old, `{"op":"Replace","path":"title","value":"Chief"}`)
+	behind.sees(created, locale("sv-SE"))
+	behind.sees(old, `{"title":"Chief","locale":"sv-SE",`+tenantry("all", `"Contoso AB"`)+`}`)
+
+	behind.looks()
+	behind.sees(created, locale("sv-SE"))
+	ahead.looks()
+	ahead.sees(created, locale("fi-FI"))
+	ahead.sees(old, `{"title":"Chief","locale":"fi-FI",`+tenantry("all", `"Contoso AB"`)+`}`)
+
+	behind.looks() // still with the older ones, and not undoing the newer
+	behind.sees(created, locale("fi-FI"))
+}
+
+func TestAWalkThatOlderDefaultsCameInBetweenIsMadeAgain(t *testing.T) {
+	behind := newWorld(t)
+	behind.set(always(1, "sv-SE"))
+	ahead := behind.replica()
+	late := ""
+	ahead.Directory = directory.New(directory.Options{Store: behind.store, Now: func() time.Time {
+		if late == "" { // in the middle of a step of the walk would be too late: there the store belongs to it
+			late = behind.create(`{"userName":"late"}`)
+		}
+		return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	}})
+	compiled, err := directory.NewDefaults(always(2, "fi-FI"), catalog, schema.User())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ahead.SetDefaults([]*directory.Defaults{compiled})
+	ahead.looks()
+	ahead.sees(late, locale("fi-FI"))
+	if !ahead.followed([]*v1alpha1.UserDefaults{always(2, "fi-FI")}) {
+		t.Error("the walk that was made again does not count as made")
+	}
+}
+
+func TestAReplicaThatOnlyLooksWritesNothingWhereNothingIsAstray(t *testing.T) {
+	w := newWorld(t)
+	w.set(always(1, "sv-SE"))
+	id := w.create(`{"userName":"a"}`)
+	before, err := w.Get(t.Context(), directory.Target{Kind: 1, ID: id}, directory.Related{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.looks()
+	after, err := w.Get(t.Context(), directory.Target{Kind: 1, ID: id}, directory.Related{})
+	if err != nil || after.Version != before.Version {
+		t.Errorf("version %d, want %d (%v)", after.Version, before.Version, err)
+	}
+}
