@@ -18,7 +18,7 @@ func (s *Server) list(r *request, kind store.Kind) error { return s.query(r, []s
 // root answers a GET of the base: a query of all resources where it has a filter (RFC 7644 section 3.4.2.1), else what the
 // server can do, because administrators and some clients open the bare Tenant URL to see whether it is alive.
 func (s *Server) root(r *request) error {
-	if r.http.URL.Query().Get("filter") == "" {
+	if r.query.Get("filter") == "" {
 		return s.serviceProviderConfig(r)
 	}
 	return s.all(r)
@@ -41,7 +41,7 @@ func (s *Server) all(r *request) error {
 
 // query answers with a page of the resources of these kinds, as the request's parameters ask for it (RFC 7644 section 3.4.2).
 func (s *Server) query(r *request, kinds []store.Kind) error {
-	parameters := r.http.URL.Query()
+	parameters := r.query
 	descending, err := isDescending(parameters.Get("sortOrder"))
 	if err != nil {
 		return err
@@ -59,11 +59,11 @@ func (s *Server) query(r *request, kinds []store.Kind) error {
 	if parameters.Has("cursor") {
 		return s.queryByCursor(r, kinds, q)
 	}
-	start, err := number(r.http, "startIndex", 1)
+	start, err := r.number("startIndex", 1)
 	if err != nil {
 		return err
 	}
-	count, err := number(r.http, "count", DefaultCount)
+	count, err := r.number("count", DefaultCount)
 	if err != nil {
 		return err
 	}
@@ -108,8 +108,8 @@ func isDescending(order string) (bool, error) {
 
 // number reads an integer query parameter, which counts as absent when empty. One that no int can hold is as good as the
 // greatest or smallest.
-func number(r *http.Request, name string, absent int) (int, error) {
-	text := r.URL.Query().Get(name)
+func (r *request) number(name string, absent int) (int, error) {
+	text := r.query.Get(name)
 	if text == "" {
 		return absent, nil
 	}

@@ -25,7 +25,7 @@ const (
 // queryByCursor answers with the page that a cursor leads to, the first for an empty one (RFC 9865 section 2).
 func (s *Server) queryByCursor(r *request, kinds []store.Kind, q directory.Query) error {
 	count := DefaultCount
-	if text := r.http.URL.Query().Get("count"); text != "" {
+	if text := r.query.Get("count"); text != "" {
 		asked, ok := integer(text)
 		if !ok || asked < 1 {
 			return &Error{
@@ -44,7 +44,7 @@ func (s *Server) queryByCursor(r *request, kinds []store.Kind, q directory.Query
 	if err != nil {
 		return err
 	}
-	if q.Walk, err = s.place(r.http.URL.Query().Get("cursor"), sealer, about); err != nil {
+	if q.Walk, err = s.place(r.query.Get("cursor"), sealer, about); err != nil {
 		return err
 	}
 	found, err := s.directory.Search(r.context(), kinds, q)

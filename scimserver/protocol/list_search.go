@@ -24,9 +24,7 @@ func (s *Server) search(query func(*request) error) func(*request) error {
 			return err
 		}
 		s.metrics.quirks(searchQuirks(body))
-		asked := r.http.Clone(r.context())
-		asked.URL.RawQuery = parameters.Encode()
-		r.http = asked
+		r.query = parameters
 		return query(r)
 	}
 }

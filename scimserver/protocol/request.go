@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ import (
 type request struct {
 	http     *http.Request
 	out      http.ResponseWriter
+	query    url.Values // of the URL, or of the body of a search
 	settings *settings.Snapshot
 	caller   directory.Caller
 	// user is the person who is calling, nil for a service.
@@ -122,7 +124,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 		return &Error{Status: http.StatusMethodNotAllowed, Detail: "this endpoint takes " + allowed(methods)}
 	}
 	answered := &request{
-		http: r, out: w, settings: current, base: base(current, r), limits: s.limits,
+		http: r, out: w, query: r.URL.Query(), settings: current, base: base(current, r), limits: s.limits,
 		caller: directory.Caller{Client: identity.Client, RequestID: id}, user: identity.User,
 	}
 	defer answered.done()
@@ -183,9 +185,9 @@ func (a *activity) last() time.Time {
 
 // names reads a comma-separated query parameter such as attributes. A comma between brackets is part of a filter, as in
 // emails[value eq "a,b"].
-func names(r *http.Request, name string) []string {
+func (r *request) names(name string) []string {
 	var out []string
-	for _, value := range r.URL.Query()[name] {
+	for _, value := range r.query[name] {
 		depth := 0
 		parts := strings.FieldsFunc(value, func(c rune) bool {
 			switch c {

@@ -100,7 +100,7 @@ func (s *Server) patch(r *request, kind store.Kind) error {
 	s.metrics.quirks(patched.Quirks)
 	// RFC 7644 section 3.5.2: with attributes asked for, the answer has them. Otherwise there is nothing to say, and a
 	// group's members need not be read for one that was added.
-	if len(names(r.http, "attributes")) > 0 || len(names(r.http, "excludedAttributes")) > 0 {
+	if len(r.names("attributes")) > 0 || len(r.names("excludedAttributes")) > 0 {
 		return s.answer(r, http.StatusOK, patched, want)
 	}
 	r.out.Header().Set("ETag", directory.Version(patched.Version))
@@ -148,7 +148,7 @@ func (s *Server) canonical(kind store.Kind, body schema.Object) (schema.Object, 
 // wants tells which memberships the answer needs, so that excludedAttributes=members reads none. It comes before anything
 // is written: a client that is refused for what it wants to see must not find it done.
 func (s *Server) wants(r *request, kind store.Kind) (directory.Related, error) {
-	answer, err := s.directory.Type(kind).Projection(names(r.http, "attributes"), names(r.http, "excludedAttributes"))
+	answer, err := s.directory.Type(kind).Projection(r.names("attributes"), r.names("excludedAttributes"))
 	return directory.Related{
 		Members: kind == store.Group && answer.Wants("members"),
 		Groups:  kind == store.User && answer.Wants("groups"),
@@ -221,7 +221,7 @@ func (s *Server) render(r *request, found *directory.Resource) ([]byte, error) {
 		return nil, fmt.Errorf("encode %s %s: %w", found.Kind, found.ID, err)
 	}
 	whole := joined(encoded, found.Document)
-	attributes, excluded := names(r.http, "attributes"), names(r.http, "excludedAttributes")
+	attributes, excluded := r.names("attributes"), r.names("excludedAttributes")
 	if len(attributes) == 0 && len(excluded) == 0 && !rt.HidesByDefault() {
 		// Most of it is sent as it is stored, without being read.
 		return whole, nil
