@@ -14,7 +14,7 @@ func TestADirectoryMovesFromEngineToEngineAndBackByteForByte(t *testing.T) {
 	embedded := open(t, t.TempDir())
 	fill(t, embedded, 1)
 	file := exported(t, embedded, transfer.Options{Log: true})
-	from := store.Store(embedded)
+	from := embedded
 	for _, next := range []struct {
 		name string
 		open func() store.Store
