@@ -222,6 +222,9 @@ func newRules(ordered []*Defaults) *rules {
 	return &rules{ordered: slices.Clone(ordered), digest: hex.EncodeToString(digest.Sum(nil))}
 }
 
+// same tells whether other rules do the same to every user; settings are read again and again. No rules are not the same as any.
+func (r *rules) same(other *rules) bool { return r != nil && r.digest == other.digest }
+
 // first returns the first defaults that match the user as the client sent it, nil for none.
 func (r *rules) first(document schema.Object) *Defaults {
 	for _, d := range r.ordered {

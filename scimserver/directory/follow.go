@@ -16,11 +16,13 @@ import (
 // waits behind it notices nothing.
 const followBatch = 100
 
-// Two values in the store's metadata tell all replicas whether a user may be held against other rules than it should be.
+// Three values in the store's metadata tell all replicas whether a user may be held against other rules than it should be.
 const (
 	// followedKey has the digest of the rules that every user was last held against, behind walking while that goes on.
 	followedKey = "defaults-followed"
 	walking     = "walking "
+	// walkerKey has who began the last walk.
+	walkerKey = "defaults-walker"
 	// astrayKey has something after a user was written under other rules than those: by a replica that has not heard of newer
 	// ones, or by a request that began before.
 	astrayKey = "defaults-astray"
@@ -73,7 +75,7 @@ func (d *Directory) follow(ctx context.Context) error {
 	case state == current.digest && astray == "":
 		d.followed.Store(current)
 		return nil
-	case d.followed.Load() == current && (!ours || astray == ""):
+	case d.followed.Load().same(current) && (!ours || astray == ""):
 		return nil
 	}
 	return d.walkUsers(ctx, current)
@@ -81,9 +83,16 @@ func (d *Directory) follow(ctx context.Context) error {
 
 // walkUsers holds every user against the rules.
 func (d *Directory) walkUsers(ctx context.Context, current *rules) error {
-	err := d.store.Update(ctx, func(tx store.Tx) error {
+	walker, err := d.newID()
+	if err != nil {
+		return fmt.Errorf("make an id: %w", err)
+	}
+	err = d.store.Update(ctx, func(tx store.Tx) error {
 		// Waits for whoever is writing under other rules, and tells those who come later.
 		if err := tx.SetMeta(ctx, followedKey, walking+current.digest); err != nil {
+			return err
+		}
+		if err := tx.SetMeta(ctx, walkerKey, walker.String()); err != nil {
 			return err
 		}
 		return tx.SetMeta(ctx, astrayKey, "")
@@ -92,7 +101,7 @@ func (d *Directory) walkUsers(ctx context.Context, current *rules) error {
 		return fmt.Errorf("begin to apply defaults to the users that are there: %w", err)
 	}
 	for after := store.Start; after != ""; {
-		if d.rules.Load() != current {
+		if !d.rules.Load().same(current) {
 			return nil // Newer ones are there, and rulesNew says so.
 		}
 		if after, err = d.followStep(ctx, current, after); err != nil {
@@ -105,12 +114,18 @@ func (d *Directory) walkUsers(ctx context.Context, current *rules) error {
 		if err != nil {
 			return err
 		}
+		last, err := tx.Meta(ctx, walkerKey)
+		if err != nil {
+			return err
+		}
 		astray, err := tx.Meta(ctx, astrayKey)
 		if err != nil {
 			return err
 		}
 		overtaken := strings.TrimPrefix(state, walking) != current.digest // by a replica with other rules
-		done = overtaken || astray == ""                                  // or the next look begins anew
+		// Who began a walk after this one took away the marks that were left during it, and answers for all users now. Until that
+		// walk has ended, and where there is a mark, the next look begins anew.
+		done = overtaken || astray == "" && last == walker.String()
 		if overtaken || !done {
 			return nil
 		}

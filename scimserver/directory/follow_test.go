@@ -2,12 +2,15 @@ package directory_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/store"
 )
 
 // replica is another server over the same store.
@@ -76,11 +79,7 @@ func TestAWalkThatOlderDefaultsCameInBetweenIsMadeAgain(t *testing.T) {
 		}
 		return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	}})
-	compiled, err := directory.NewDefaults(always(2, "fi-FI"), catalog, schema.User())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ahead.SetDefaults([]*directory.Defaults{compiled})
+	ahead.SetDefaults([]*directory.Defaults{compiled(t, always(2, "fi-FI"))})
 	ahead.looks()
 	ahead.sees(late, locale("fi-FI"))
 	if !ahead.followed([]*v1alpha1.UserDefaults{always(2, "fi-FI")}) {
@@ -101,4 +100,52 @@ func TestAReplicaThatOnlyLooksWritesNothingWhereNothingIsAstray(t *testing.T) {
 	if err != nil || after.Version != before.Version {
 		t.Errorf("version %d, want %d (%v)", after.Version, before.Version, err)
 	}
+}
+
+func TestOlderDefaultsThatAreReadOnceMoreAreNotNewer(t *testing.T) {
+	behind := newWorld(t)
+	behind.set(always(1, "sv-SE"))
+	id := behind.create(`{"userName":"a"}`)
+	ahead := behind.replica()
+	ahead.set(always(2, "fi-FI"))
+	behind.SetDefaults([]*directory.Defaults{compiled(t, always(1, "sv-SE"))})
+	behind.looks()
+	behind.sees(id, locale("fi-FI"))
+}
+
+// Two replicas may hold the users against the same new defaults at once. Whoever is through first must not answer for a mark
+// that the other, who never gets to its end, has taken away.
+func TestAWalkThatAnotherBeganAfterDoesNotCountAsMade(t *testing.T) {
+	behind := newWorld(t)
+	behind.set(always(1, "sv-SE"))
+	var ids []string
+	for n := range 150 { // two steps of a walk
+		ids = append(ids, behind.create(fmt.Sprintf(`{"userName":"user%d"}`, n)))
+	}
+	first, steps := behind.replica(), 0
+	first.Directory = directory.New(directory.Options{Store: behind.store, Now: func() time.Time {
+		if steps++; steps == 2 { // the first step is through
+			behind.patch(ids[0], `{"op":"Replace","path":"title","value":"Chief"}`)
+			behind.sees(ids[0], `{"title":"Chief","locale":"sv-SE",`+tenantry("all", `"Contoso AB"`)+`}`)
+			err := behind.store.Update(t.Context(), func(tx store.Tx) error {
+				return errors.Join(tx.SetMeta(t.Context(), "defaults-walker", "another"), tx.SetMeta(t.Context(), "defaults-astray", ""))
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	}})
+	first.SetDefaults([]*directory.Defaults{compiled(t, always(2, "fi-FI"))})
+	first.looks()
+	first.sees(ids[0], `{"title":"Chief","locale":"fi-FI",`+tenantry("all", `"Contoso AB"`)+`}`)
+}
+
+func compiled(t *testing.T, ud *v1alpha1.UserDefaults) *directory.Defaults {
+	t.Helper()
+	d, err := directory.NewDefaults(ud, catalog, schema.User())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
