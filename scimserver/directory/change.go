@@ -202,8 +202,8 @@ func (d *Directory) change(ctx context.Context, caller Caller, target Target, c 
 	return d.resource(&rec)
 }
 
-// rewrite gives rec the values that become returns, and what the rules lay under them. It tells whether that changed anything, and the names of what a client
-// sees changed.
+// rewrite gives rec the values that become returns, and what the rules lay under them. It tells whether that changed
+// anything, and the names of what a client sees changed.
 func (d *Directory) rewrite(
 	rec *store.Record, current *rules, become func(schema.Object) (schema.Object, error),
 ) (changed bool, names []string, err error) {

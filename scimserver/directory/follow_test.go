@@ -91,14 +91,20 @@ func TestAReplicaThatOnlyLooksWritesNothingWhereNothingIsAstray(t *testing.T) {
 	w := newWorld(t)
 	w.set(always(1, "sv-SE"))
 	id := w.create(`{"userName":"a"}`)
-	before, err := w.Get(t.Context(), directory.Target{Kind: 1, ID: id}, directory.Related{})
-	if err != nil {
-		t.Fatal(err)
+	seen := func() (version int64, walker string) {
+		user, err := w.Get(t.Context(), directory.Target{Kind: store.User, ID: id}, directory.Related{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if walker, err = w.store.Meta(t.Context(), "defaults-walker"); err != nil || walker == "" {
+			t.Fatalf("nobody walked (%v)", err)
+		}
+		return user.Version, walker
 	}
+	version, walker := seen()
 	w.looks()
-	after, err := w.Get(t.Context(), directory.Target{Kind: 1, ID: id}, directory.Related{})
-	if err != nil || after.Version != before.Version {
-		t.Errorf("version %d, want %d (%v)", after.Version, before.Version, err)
+	if v, again := seen(); v != version || again != walker {
+		t.Errorf("version %d, walker %s; want %d and %s", v, again, version, walker)
 	}
 }
 
