@@ -1,0 +1,142 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// ProvisioningTenantStatus is what was seen of a tenant. The operator writes all of it but directory and activity,
+// which the tenant's SCIM server writes.
+type ProvisioningTenantStatus struct {
+	// observedGeneration is the generation of the spec that conditions and tenantURL speak of.
+	//
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// tenantURL is what an administrator pastes into Microsoft Entra ID as Tenant URL. It appears when the server and
+	// the route to it are ready for the first time.
+	//
+	// +optional
+	TenantURL string `json:"tenantURL,omitempty"`
+
+	// tokenURL is the tenant's OAuth 2.0 token endpoint. It is there beside tenantURL where spec.authentication has oauth or
+	// workloadIdentity.
+	//
+	// +optional
+	TokenURL string `json:"tokenURL,omitempty"`
+
+	// credentials tells about the Secret Token, never the token itself.
+	//
+	// +optional
+	Credentials *CredentialsStatus `json:"credentials,omitempty"`
+
+	// userDefaults are the names of the accepted UserDefaults of this tenant; the SCIM server follows these and no others.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=1000
+	UserDefaults []string `json:"userDefaults,omitempty"`
+
+	// directory counts what the tenant's directory holds.
+	//
+	// +optional
+	Directory *DirectoryStatus `json:"directory,omitempty"`
+
+	// activity tells when clients were last seen.
+	//
+	// +optional
+	Activity *ActivityStatus `json:"activity,omitempty"`
+
+	// conditions: Ready sums up; Accepted, EntraTenantVerified, CredentialsReady, StorageReady, ServerAvailable and
+	// Exposed tell why. Reconciling and Stalled follow kstatus.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// CredentialsStatus tells about the tenant's Secret Token.
+type CredentialsStatus struct {
+	// secretName is the Secret that holds the credentials for a person to copy. It may be deleted after that: all stay
+	// valid. A credential that is wanted later makes it again, with that credential only.
+	//
+	// +optional
+	SecretName string `json:"secretName,omitempty"`
+
+	// fingerprint is the beginning of the token's SHA-256 in hexadecimal, to tell tokens apart.
+	//
+	// +optional
+	Fingerprint string `json:"fingerprint,omitempty"`
+
+	// issuedAt is when the token was generated.
+	//
+	// +optional
+	IssuedAt *metav1.Time `json:"issuedAt,omitempty"`
+}
+
+// DirectoryStatus counts resources.
+type DirectoryStatus struct {
+	// users that exist, active or not.
+	//
+	// +optional
+	Users int64 `json:"users"`
+
+	// activeUsers are those whose active attribute is true.
+	//
+	// +optional
+	ActiveUsers int64 `json:"activeUsers"`
+
+	// groups that exist.
+	//
+	// +optional
+	Groups int64 `json:"groups"`
+
+	// memberships, counted once for each group and member.
+	//
+	// +optional
+	Memberships int64 `json:"memberships"`
+
+	// defaults counts users for each UserDefaults of the tenant.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Defaults []DefaultsCount `json:"defaults,omitempty"`
+
+	// refusedSchemas are the extension schemas whose declaration contradicts stored values. The server goes on with the
+	// definitions that it had.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=id
+	RefusedSchemas []RefusedSchema `json:"refusedSchemas,omitempty"`
+}
+
+// DefaultsCount counts the users of one UserDefaults resource.
+type DefaultsCount struct {
+	// name of the UserDefaults.
+	//
+	// +required
+	Name string `json:"name"`
+
+	// generation of the UserDefaults that was in force when the users were counted.
+	//
+	// +optional
+	Generation int64 `json:"generation"`
+
+	// matchedUsers are the users for whom it is the first that matches.
+	//
+	// +optional
+	MatchedUsers int64 `json:"matchedUsers"`
+
+	// appliedUsers are the users who carry its values.
+	//
+	// +optional
+	AppliedUsers int64 `json:"appliedUsers"`
+}
+
+// ActivityStatus tells when clients were last seen.
+type ActivityStatus struct {
+	// lastRequestTime is when a client last sent an authenticated request, rounded down to a minute.
+	//
+	// +optional
+	LastRequestTime *metav1.Time `json:"lastRequestTime,omitempty"`
+}
