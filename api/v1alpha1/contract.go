@@ -44,4 +44,14 @@ const (
 
 	// TenantLabel is on every object of a tenant and holds the tenant's name.
 	TenantLabel = GroupName + "/tenant"
+
+	// RotateAnnotation on a ProvisioningTenant asks for a new Secret Token. Its value is the time of asking in RFC 3339; each new
+	// value asks once.
+	RotateAnnotation = GroupName + "/rotate-requested-at"
+	// RotateOverlapAnnotation says how long the token before stays valid in that rotation: a duration such as 24h, or 0s to end
+	// it at once. Without it spec.authentication.secretToken.overlap counts.
+	RotateOverlapAnnotation = GroupName + "/rotate-overlap"
+	// RevokeAnnotation asks to end at once the token that is valid beside the newest since a rotation. Its value is the time of
+	// asking in RFC 3339; each new value asks once.
+	RevokeAnnotation = GroupName + "/revoke-previous-requested-at"
 )
