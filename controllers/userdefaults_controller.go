@@ -43,7 +43,7 @@ func concernsDefaults() predicate.Predicate {
 		before, ok := e.ObjectOld.(*v1alpha1.ProvisioningTenant)
 		after, ok2 := e.ObjectNew.(*v1alpha1.ProvisioningTenant)
 		return !ok || !ok2 || before.Generation != after.Generation || before.UID != after.UID ||
-			!equality.Semantic.DeepEqual(counts(before), counts(after))
+			pending(before) != pending(after) || !equality.Semantic.DeepEqual(counts(before), counts(after))
 	}}
 }
 
@@ -126,16 +126,28 @@ func defaultsStatus(defaults *v1alpha1.UserDefaults, tenant *v1alpha1.Provisioni
 	default:
 		count := counts(tenant)[defaults.Name]
 		status.MatchedUsers, status.AppliedUsers = count.MatchedUsers, count.AppliedUsers
-		applied := conditions.True(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, "The tenant's server works with these defaults.")
-		if count.Generation != defaults.Generation {
-			applied = conditions.False(v1alpha1.ConditionApplied, v1alpha1.ReasonWaitingForServer, "The tenant's server has not reported these defaults yet.")
-		}
 		found.Conditions = []metav1.Condition{
-			conditions.True(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The tenant can use these defaults."), applied,
+			conditions.True(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The tenant can use these defaults."),
+			applied(defaults.Generation, count, pending(tenant)),
 		}
 	}
 	status.Conditions = conditions.Summarise(status.Conditions, found, defaults.Generation, now)
 	return status
+}
+
+// applied tells how far the tenant's server is with a generation of UserDefaults. The number changes with each report of the
+// server, so it stands only where the server is at work on them.
+func applied(generation int64, count v1alpha1.DefaultsCount, left int64) metav1.Condition {
+	switch generation {
+	case count.PendingGeneration:
+		return conditions.False(v1alpha1.ConditionApplied, v1alpha1.ReasonProgressing, fmt.Sprintf(
+			"The tenant's server holds its users against these defaults; users still to be looked at: %d.", left))
+	case count.Generation:
+		if count.PendingGeneration == 0 {
+			return conditions.True(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, "The tenant's server works with these defaults.")
+		}
+	}
+	return conditions.False(v1alpha1.ConditionApplied, v1alpha1.ReasonWaitingForServer, "The tenant's server has not reported these defaults yet.")
 }
 
 func acceptedBy(defaults *v1alpha1.UserDefaults, tenant *v1alpha1.ProvisioningTenant, options Options) *Stalled {
@@ -154,4 +166,12 @@ func counts(tenant *v1alpha1.ProvisioningTenant) map[string]v1alpha1.DefaultsCou
 		}
 	}
 	return byName
+}
+
+// pending is how many users the tenant's server has still to hold against its UserDefaults.
+func pending(tenant *v1alpha1.ProvisioningTenant) int64 {
+	if tenant.Status.Directory == nil {
+		return 0
+	}
+	return tenant.Status.Directory.DefaultsPending
 }

@@ -94,6 +94,12 @@ type DirectoryStatus struct {
 	// +optional
 	Memberships int64 `json:"memberships"`
 
+	// defaultsPending is how many users are still to be held against the UserDefaults, after these have changed. It is near the
+	// truth where users come and go meanwhile, and 0 where there is nothing to do.
+	//
+	// +optional
+	DefaultsPending int64 `json:"defaultsPending"`
+
 	// defaults counts users for each UserDefaults of the tenant.
 	//
 	// +optional
@@ -117,10 +123,15 @@ type DefaultsCount struct {
 	// +required
 	Name string `json:"name"`
 
-	// generation of the UserDefaults that was in force when the users were counted.
+	// generation of the UserDefaults that every user was last held against, 0 for none yet.
 	//
 	// +optional
 	Generation int64 `json:"generation"`
+
+	// pendingGeneration is the one that users are being held against now; left out where that is through.
+	//
+	// +optional
+	PendingGeneration int64 `json:"pendingGeneration,omitempty"`
 
 	// matchedUsers are the users for whom it is the first that matches.
 	//

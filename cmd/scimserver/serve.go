@@ -130,7 +130,12 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	})
 	if reporter, ok := source.(*kubernetes.Source); ok {
 		group.Go(func() error {
-			wait.UntilWithContext(ctx, func(ctx context.Context) { report(ctx, reporter, users, scim, log) }, reportInterval)
+			wait.UntilWithContext(ctx, func(ctx context.Context) {
+				// Before there are settings the directory has no defaults, which would be told as if it were so.
+				if followed.Current() != nil {
+					report(ctx, reporter, users, scim, log)
+				}
+			}, reportInterval)
 			return nil
 		})
 	}

@@ -1,10 +1,12 @@
 package clustertest
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -83,12 +85,59 @@ func TestUserDefaultsAreReadyWhenTheServerWorksWithThisGeneration(t *testing.T) 
 	w.untilDefaults(defaults, ready)
 }
 
+// bug class 11: Ready too early, here while the server has not looked at every user yet.
+func TestUserDefaultsTellHowManyUsersTheServerHasStillToLookAt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	changed, other := create(w, w.defaults("changed")), create(w, w.defaults("other"))
+	count := func(of *v1alpha1.UserDefaults, generation, pending int64) v1alpha1.DefaultsCount {
+		return v1alpha1.DefaultsCount{Name: of.Name, Generation: generation, PendingGeneration: pending, MatchedUsers: 40, AppliedUsers: 30}
+	}
+	message := func(of *v1alpha1.UserDefaults, want string) {
+		t.Helper()
+		w.eventually("the message of Applied", func() string {
+			if err := w.Get(t.Context(), client.ObjectKeyFromObject(of), of); err != nil {
+				return err.Error()
+			}
+			if c := meta.FindStatusCondition(of.Status.Conditions, v1alpha1.ConditionApplied); c == nil || c.Message != want {
+				return fmt.Sprintf("is not %q but %+v", want, c)
+			}
+			return ""
+		})
+	}
+	w.serverReportsOn(tenant, 0, count(changed, 1, 0), count(other, 1, 0))
+	w.untilDefaults(changed, ready)
+	w.untilDefaults(other, ready)
+
+	edit(w, changed, func(d *v1alpha1.UserDefaults) { d.Spec.Locale = "sv-SE" })
+	w.untilDefaults(changed, "Ready=False/WaitingForServer")
+	w.serverReportsOn(tenant, 3200, count(changed, 1, 2), count(other, 1, 0))
+	w.untilDefaults(changed, "Ready=False/Progressing", "Applied=False/Progressing", "Reconciling=True/Progressing")
+	message(changed, "The tenant's server holds its users against these defaults; users still to be looked at: 3200.")
+	w.serverReportsOn(tenant, 100, count(changed, 1, 2), count(other, 1, 0))
+	message(changed, "The tenant's server holds its users against these defaults; users still to be looked at: 100.")
+	w.untilDefaults(other, ready) // which has nothing to do with it
+	w.serverReportsOn(tenant, 0, count(changed, 2, 0), count(other, 1, 0))
+	w.untilDefaults(changed, ready, "Applied=True/Applied")
+
+	// Made anew, it has the generation of the one before it, whose values the server still knows.
+	w.serverReportsOn(tenant, 41, count(changed, 2, 0), count(other, 1, 1))
+	w.untilDefaults(other, "Ready=False/Progressing")
+}
+
 // serverReports writes what a tenant's server writes, in the way it does.
 func (w *world) serverReports(tenant *v1alpha1.ProvisioningTenant, counts ...v1alpha1.DefaultsCount) {
 	w.Helper()
+	w.serverReportsOn(tenant, 0, counts...)
+}
+
+// serverReportsOn is serverReports while users are still to be held against defaults.
+func (w *world) serverReportsOn(tenant *v1alpha1.ProvisioningTenant, pending int64, counts ...v1alpha1.DefaultsCount) {
+	w.Helper()
 	before := get(w, &v1alpha1.ProvisioningTenant{}, tenant.Name)
 	after := before.DeepCopy()
-	after.Status.Directory = &v1alpha1.DirectoryStatus{Users: 41, Defaults: counts}
+	after.Status.Directory = &v1alpha1.DirectoryStatus{Users: 41, DefaultsPending: pending, Defaults: counts}
 	if err := w.Status().Patch(w.Context(), after, client.MergeFrom(before), client.FieldOwner("server")); err != nil {
 		w.Fatal(err)
 	}

@@ -225,6 +225,19 @@ func newRules(ordered []*Defaults) *rules {
 // same tells whether other rules do the same to every user; settings are read again and again. No rules are not the same as any.
 func (r *rules) same(other *rules) bool { return r != nil && r.digest == other.digest }
 
+// named returns the defaults of that name, nil for none.
+func (r *rules) named(name string) *Defaults {
+	if r == nil {
+		return nil
+	}
+	for _, d := range r.ordered {
+		if d.Name == name {
+			return d
+		}
+	}
+	return nil
+}
+
 // first returns the first defaults that match the user as the client sent it, nil for none.
 func (r *rules) first(document schema.Object) *Defaults {
 	for _, d := range r.ordered {

@@ -1,7 +1,6 @@
 package directory_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +25,7 @@ func userDefaults(name string, spec v1alpha1.UserDefaultsSpec) *v1alpha1.UserDef
 	return &v1alpha1.UserDefaults{ObjectMeta: metav1.ObjectMeta{Name: name, Generation: 1}, Spec: spec}
 }
 
-// world is a directory over a real database whose Follow runs until the test ends.
+// world is a directory over a real database.
 type world struct {
 	*directory.Directory
 	t     *testing.T
@@ -56,39 +55,31 @@ func (w *world) set(all ...*v1alpha1.UserDefaults) {
 		compiled = append(compiled, d)
 	}
 	w.SetDefaults(compiled)
-	ctx, cancel := context.WithCancel(w.t.Context())
-	done := make(chan error, 1)
-	go func() { done <- w.Follow(ctx, nil) }()
-	deadline := time.After(30 * time.Second)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !w.followed(all) {
-		select {
-		case <-deadline:
-			w.t.Fatal("the defaults were never followed")
-		case <-tick.C:
-		}
-	}
-	cancel()
-	if err := <-done; err != nil {
-		w.t.Fatal(err)
-	}
+	w.looks()
 }
 
+// followed tells whether every user was held against these defaults.
 func (w *world) followed(all []*v1alpha1.UserDefaults) bool {
-	status, err := w.Status(w.t.Context())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if len(status.Defaults) != len(all) {
+	w.t.Helper()
+	status := w.status()
+	if len(status.Defaults) != len(all) || status.DefaultsPending != 0 {
 		return false
 	}
 	for i, ud := range all {
-		if status.Defaults[i].Name != ud.Name || status.Defaults[i].Generation != ud.Generation {
+		if count := status.Defaults[i]; count.Name != ud.Name || count.Generation != ud.Generation || count.PendingGeneration != 0 {
 			return false
 		}
 	}
 	return true
+}
+
+func (w *world) status() v1alpha1.DirectoryStatus {
+	w.t.Helper()
+	status, err := w.Status(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return status
 }
 
 func (w *world) create(body string) string {

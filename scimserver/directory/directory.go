@@ -25,7 +25,10 @@ type Directory struct {
 	types    atomic.Pointer[types]
 	rules    atomic.Pointer[rules]
 	rulesNew chan struct{}
-	followed atomic.Pointer[rules]
+	// followed is what every user was last held against, as far as this replica knows; walking tells that it does so just now.
+	followed  atomic.Pointer[rules]
+	walking   atomic.Bool
+	overtaken overtaken
 
 	committed    *broadcast
 	failures     *failures

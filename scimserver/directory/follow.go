@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
@@ -16,17 +16,24 @@ import (
 // waits behind it notices nothing.
 const followBatch = 100
 
-// Three values in the store's metadata tell all replicas whether a user may be held against other rules than it should be.
+// Three values in the store's metadata tell all replicas whether a user may be held against other rules than it should be. An
+// update asks for them in this order, so that no two wait for each other.
 const (
+	// walkerKey has who began the last walk and how many users that has looked at, as progress says.
+	walkerKey = "defaults-walker"
 	// followedKey has the digest of the rules that every user was last held against, behind walking while that goes on.
 	followedKey = "defaults-followed"
 	walking     = "walking "
-	// walkerKey has who began the last walk.
-	walkerKey = "defaults-walker"
 	// astrayKey has something after a user was written under other rules than those: by a replica that has not heard of newer
 	// ones, or by a request that began before.
 	astrayKey = "defaults-astray"
 )
+
+// walkerPatience is how long who began a walk later may take for a step of it. Then it is taken for dead.
+const walkerPatience = 30 * time.Second
+
+// underWay is what stands under followedKey while users are held against the rules.
+func underWay(under *rules) string { return walking + under.digest }
 
 // SetDefaults replaces the tenant's defaults; they are given in the order in which they are tried on a user. Users that
 // arrive or change from now on receive them; Follow brings those that are there already.
@@ -62,9 +69,9 @@ func (d *Directory) Follow(ctx context.Context, again <-chan time.Time) error {
 // others since: its own may be the older ones, and then it will hear of newer ones.
 func (d *Directory) follow(ctx context.Context) error {
 	current := d.rules.Load()
-	state, err := d.store.Meta(ctx, followedKey)
+	state, walker, err := d.lastWalk(ctx)
 	if err != nil {
-		return fmt.Errorf("read which defaults were followed: %w", err)
+		return err
 	}
 	astray, err := d.store.Meta(ctx, astrayKey)
 	if err != nil {
@@ -77,22 +84,68 @@ func (d *Directory) follow(ctx context.Context) error {
 		return nil
 	case d.followed.Load().same(current) && (!ours || astray == ""):
 		return nil
+	case strings.HasPrefix(state, walking) && d.overtaken.waits(current, walker, d.now()):
+		return nil
 	}
 	return d.walkUsers(ctx, current)
 }
 
-// walkUsers holds every user against the rules.
+// lastWalk reads which rules were followed last, or are just now, and by whom.
+func (d *Directory) lastWalk(ctx context.Context) (state, walker string, err error) {
+	if state, err = d.store.Meta(ctx, followedKey); err == nil {
+		walker, err = d.store.Meta(ctx, walkerKey)
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("read which defaults were followed: %w", err)
+	}
+	return state, walker, nil
+}
+
+// overtaken remembers the walk that began after a replica's own and answers for all users now. It belongs to the goroutine of
+// Follow.
+type overtaken struct {
+	under  *rules
+	walker string
+	since  time.Time
+}
+
+// waits tells whether the walk under these rules is to be waited for. It is not if this replica has not begun one of its own
+// yet, since whoever is named may have ended long ago, and not if it gets no further.
+func (o *overtaken) waits(current *rules, walker string, now time.Time) bool {
+	if !o.under.same(current) {
+		return false
+	}
+	if walker != o.walker {
+		o.walker, o.since = walker, now
+	}
+	return now.Sub(o.since) < walkerPatience
+}
+
+// progress is what stands under walkerKey: an id, and how many users were looked at.
+func progress(id string, seen int64) string { return id + " " + strconv.FormatInt(seen, 10) }
+
+func parseProgress(value string) (id string, seen int64) {
+	id, count, _ := strings.Cut(value, " ")
+	seen, _ = strconv.ParseInt(count, 10, 64) // none where an older version began the walk
+	return id, seen
+}
+
+// walkUsers holds every user against the rules. It ends early where newer rules are there, or another walk began: that one takes
+// away the marks that were left during this, and answers for all users.
 func (d *Directory) walkUsers(ctx context.Context, current *rules) error {
-	walker, err := d.newID()
+	d.walking.Store(true)
+	defer d.walking.Store(false)
+	made, err := d.newID()
 	if err != nil {
 		return fmt.Errorf("make an id: %w", err)
 	}
+	id := made.String()
 	err = d.store.Update(ctx, func(tx store.Tx) error {
-		// Waits for whoever is writing under other rules, and tells those who come later.
-		if err := tx.SetMeta(ctx, followedKey, walking+current.digest); err != nil {
+		if err := tx.SetMeta(ctx, walkerKey, progress(id, 0)); err != nil {
 			return err
 		}
-		if err := tx.SetMeta(ctx, walkerKey, walker.String()); err != nil {
+		// Waits for whoever is writing under other rules, and tells those who come later.
+		if err := tx.SetMeta(ctx, followedKey, underWay(current)); err != nil {
 			return err
 		}
 		return tx.SetMeta(ctx, astrayKey, "")
@@ -102,33 +155,42 @@ func (d *Directory) walkUsers(ctx context.Context, current *rules) error {
 	}
 	for after := store.Start; after != ""; {
 		if !d.rules.Load().same(current) {
-			return nil // Newer ones are there, and rulesNew says so.
+			return nil // rulesNew says so
 		}
-		if after, err = d.followStep(ctx, current, after); err != nil {
+		var other string
+		if after, other, err = d.followStep(ctx, current, id, after); err != nil {
 			return fmt.Errorf("apply defaults to the users that are there: %w", err)
 		}
+		if other != "" {
+			d.overtaken = overtaken{under: current, walker: other, since: d.now()}
+			return nil
+		}
 	}
+	return d.endWalk(ctx, current, id)
+}
+
+// endWalk remembers that every user was held against the rules, unless one was written under others meanwhile or another walk
+// began: then the next look begins anew, or waits.
+func (d *Directory) endWalk(ctx context.Context, current *rules, id string) error {
 	done := false
-	err = d.store.Update(ctx, func(tx store.Tx) error {
-		state, err := tx.Meta(ctx, followedKey)
+	err := d.store.Update(ctx, func(tx store.Tx) error {
+		done = false
+		last, err := tx.Meta(ctx, walkerKey)
 		if err != nil {
 			return err
 		}
-		last, err := tx.Meta(ctx, walkerKey)
-		if err != nil {
+		// To ask for this is to wait for whoever is writing, who may leave a mark.
+		if _, err := tx.Meta(ctx, followedKey); err != nil {
 			return err
 		}
 		astray, err := tx.Meta(ctx, astrayKey)
 		if err != nil {
 			return err
 		}
-		overtaken := strings.TrimPrefix(state, walking) != current.digest // by a replica with other rules
-		// Who began a walk after this one took away the marks that were left during it, and answers for all users now. Until that
-		// walk has ended, and where there is a mark, the next look begins anew.
-		done = overtaken || astray == "" && last == walker.String()
-		if overtaken || !done {
+		if name, _ := parseProgress(last); name != id || astray != "" {
 			return nil
 		}
+		done = true
 		return tx.SetMeta(ctx, followedKey, current.digest)
 	})
 	if err != nil {
@@ -145,14 +207,24 @@ func (d *Directory) written(ctx context.Context, tx store.Tx, kind store.Kind, u
 	if kind != store.User || under.digest == "" { // which no defaults were ever set for
 		return nil
 	}
-	return tx.SetMetaUnless(ctx, astrayKey, "yes", followedKey, under.digest, walking+under.digest)
+	return tx.SetMetaUnless(ctx, astrayKey, "yes", followedKey, under.digest, underWay(under))
 }
 
-// followStep holds the next users against the rules and returns the last id it saw, "" at the end.
-func (d *Directory) followStep(ctx context.Context, current *rules, after string) (last string, err error) {
+// followStep holds the next users against the rules and returns the last id it saw, "" at the end. Where another walk began
+// meanwhile it does nothing, and returns what stands under walkerKey.
+func (d *Directory) followStep(ctx context.Context, current *rules, id, after string) (last, other string, err error) {
 	now := d.now()
 	err = d.store.Update(ctx, func(tx store.Tx) error {
-		last = ""
+		last, other = "", ""
+		stands, err := tx.Meta(ctx, walkerKey)
+		if err != nil {
+			return err
+		}
+		name, seen := parseProgress(stands)
+		if name != id {
+			other = stands
+			return nil
+		}
 		page, err := tx.Find(ctx, store.Query{Kind: store.User, After: after, Limit: followBatch})
 		if err != nil {
 			return err
@@ -165,9 +237,12 @@ func (d *Directory) followStep(ctx context.Context, current *rules, after string
 		if len(page.Records) == followBatch {
 			last = page.Records[followBatch-1].ID
 		}
+		if err := tx.SetMeta(ctx, walkerKey, progress(id, seen+int64(len(page.Records)))); err != nil {
+			return err
+		}
 		return d.written(ctx, tx, store.User, current)
 	})
-	return last, err
+	return last, other, err
 }
 
 func (d *Directory) followUser(ctx context.Context, tx store.Tx, old *store.Record, current *rules, now time.Time) error {
@@ -203,25 +278,4 @@ func (d *Directory) followUser(ctx context.Context, tx store.Tx, old *store.Reco
 		Time: now, Client: "defaults", Kind: store.User, ResourceID: next.ID, Operation: OperationDefaults,
 		Attributes: changedNames(d.Type(store.User), before, after), Defaults: next.Defaults, Outcome: OutcomeSuccess,
 	})
-}
-
-// Status counts what the directory holds, for the tenant's status.
-func (d *Directory) Status(ctx context.Context) (v1alpha1.DirectoryStatus, error) {
-	stats, err := d.store.Stats(ctx)
-	if err != nil {
-		return v1alpha1.DirectoryStatus{}, fmt.Errorf("count the directory: %w", err)
-	}
-	status := v1alpha1.DirectoryStatus{
-		Users: stats.Users, ActiveUsers: stats.ActiveUsers, Groups: stats.Groups, Memberships: stats.Memberships,
-		RefusedSchemas: d.types.Load().refused,
-	}
-	if followed := d.followed.Load(); followed != nil {
-		for _, r := range followed.ordered {
-			status.Defaults = append(status.Defaults, v1alpha1.DefaultsCount{
-				Name: r.Name, Generation: r.Generation,
-				MatchedUsers: stats.Matched[r.Name], AppliedUsers: stats.Defaults[r.Name],
-			})
-		}
-	}
-	return status, nil
 }

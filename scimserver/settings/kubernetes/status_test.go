@@ -44,7 +44,7 @@ func TestStatusIsReportedWhenItChangedAndOnlyTheServersParts(t *testing.T) {
 	report(standing, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	expect()
 
-	first := `{"status":{"directory":{"users":4,"activeUsers":0,"groups":0,"memberships":0,"defaults":null,"refusedSchemas":null},"activity":{"lastRequestTime":"2023-11-14T22:13:20Z"}}}`
+	first := `{"status":{"directory":{"users":4,"activeUsers":0,"groups":0,"memberships":0,"defaultsPending":0,"defaults":null,"refusedSchemas":null},"activity":{"lastRequestTime":"2023-11-14T22:13:20Z"}}}`
 	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	expect(first)
@@ -62,18 +62,26 @@ func TestStatusIsReportedWhenItChangedAndOnlyTheServersParts(t *testing.T) {
 	wait(t, source, "of the new tenant", func(s *settings.Snapshot) bool { return s.Tenant.UID == types.UID("uid-2") })
 	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	expect(first, first)
+
+	// How far a walk is, is written as long as it changes, and that there is none is written like everything else.
+	second := strings.Replace(first, `"defaultsPending":0`, `"defaultsPending":3`, 1)
+	for range 2 {
+		report(v1alpha1.DirectoryStatus{Users: 4, DefaultsPending: 3}, v1alpha1.ActivityStatus{LastRequestTime: &at})
+	}
+	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
+	expect(first, first, second, first)
 }
 
 func TestAMergePatchOfAStatusIsJSON(t *testing.T) {
 	t.Parallel()
 	patch, err := mergePatch(&v1alpha1.DirectoryStatus{
-		Defaults:       []v1alpha1.DefaultsCount{{Name: "b"}, {Name: "a"}},
+		Defaults:       []v1alpha1.DefaultsCount{{Name: "b", PendingGeneration: 2}, {Name: "a"}},
 		RefusedSchemas: []v1alpha1.RefusedSchema{{ID: "urn:contoso:hr", Message: "m"}},
 	}, &v1alpha1.ActivityStatus{})
 	if err != nil || !json.Valid(patch) {
 		t.Fatal(string(patch), err)
 	}
-	if got, want := string(patch), `"defaults":[{"name":"a","generation":0,"matchedUsers":0,"appliedUsers":0},{"name":"b",`; !strings.Contains(got, want) {
+	if got, want := string(patch), `"defaults":[{"name":"a","generation":0,"matchedUsers":0,"appliedUsers":0},{"name":"b","generation":0,"pendingGeneration":2,"matchedUsers":0,"appliedUsers":0}]`; !strings.Contains(got, want) {
 		t.Errorf("%s has no %s", got, want)
 	}
 	if got, want := string(patch), `"refusedSchemas":[{"id":"urn:contoso:hr","message":"m"}]`; !strings.Contains(got, want) {

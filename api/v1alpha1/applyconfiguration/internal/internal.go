@@ -117,6 +117,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: pendingGeneration
+      type:
+        scalar: numeric
 - name: com.github.tenantry.tenantry.api.v1alpha1.DeletionPolicy
   scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.DirectoryStatus
@@ -133,6 +136,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: defaultsPending
+      type:
+        scalar: numeric
     - name: groups
       type:
         scalar: numeric

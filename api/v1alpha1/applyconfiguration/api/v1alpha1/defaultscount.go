@@ -9,8 +9,10 @@ package v1alpha1
 type DefaultsCountApplyConfiguration struct {
 	// name of the UserDefaults.
 	Name *string `json:"name,omitempty"`
-	// generation of the UserDefaults that was in force when the users were counted.
+	// generation of the UserDefaults that every user was last held against, 0 for none yet.
 	Generation *int64 `json:"generation,omitempty"`
+	// pendingGeneration is the one that users are being held against now; left out where that is through.
+	PendingGeneration *int64 `json:"pendingGeneration,omitempty"`
 	// matchedUsers are the users for whom it is the first that matches.
 	MatchedUsers *int64 `json:"matchedUsers,omitempty"`
 	// appliedUsers are the users who carry its values.
@@ -36,6 +38,14 @@ func (b *DefaultsCountApplyConfiguration) WithName(value string) *DefaultsCountA
 // If called multiple times, the Generation field is set to the value of the last call.
 func (b *DefaultsCountApplyConfiguration) WithGeneration(value int64) *DefaultsCountApplyConfiguration {
 	b.Generation = &value
+	return b
+}
+
+// WithPendingGeneration sets the PendingGeneration field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PendingGeneration field is set to the value of the last call.
+func (b *DefaultsCountApplyConfiguration) WithPendingGeneration(value int64) *DefaultsCountApplyConfiguration {
+	b.PendingGeneration = &value
 	return b
 }
 

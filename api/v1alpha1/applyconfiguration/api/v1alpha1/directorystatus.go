@@ -15,6 +15,9 @@ type DirectoryStatusApplyConfiguration struct {
 	Groups *int64 `json:"groups,omitempty"`
 	// memberships, counted once for each group and member.
 	Memberships *int64 `json:"memberships,omitempty"`
+	// defaultsPending is how many users are still to be held against the UserDefaults, after these have changed. It is near the
+	// truth where users come and go meanwhile, and 0 where there is nothing to do.
+	DefaultsPending *int64 `json:"defaultsPending,omitempty"`
 	// defaults counts users for each UserDefaults of the tenant.
 	Defaults []DefaultsCountApplyConfiguration `json:"defaults,omitempty"`
 	// refusedSchemas are the extension schemas whose declaration contradicts stored values. The server goes on with the
@@ -57,6 +60,14 @@ func (b *DirectoryStatusApplyConfiguration) WithGroups(value int64) *DirectorySt
 // If called multiple times, the Memberships field is set to the value of the last call.
 func (b *DirectoryStatusApplyConfiguration) WithMemberships(value int64) *DirectoryStatusApplyConfiguration {
 	b.Memberships = &value
+	return b
+}
+
+// WithDefaultsPending sets the DefaultsPending field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DefaultsPending field is set to the value of the last call.
+func (b *DirectoryStatusApplyConfiguration) WithDefaultsPending(value int64) *DirectoryStatusApplyConfiguration {
+	b.DefaultsPending = &value
 	return b
 }
 
