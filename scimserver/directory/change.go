@@ -73,7 +73,7 @@ func (d *Directory) Replace(ctx context.Context, caller Caller, target Target, a
 	members := takeMembers(target.Kind, arrived)
 	return d.change(ctx, caller, target, change{
 		operation: OperationReplace,
-		document: func(current schema.Object) (schema.Object, error) {
+		document: func(current schema.Object, _ *patch.Budget) (schema.Object, error) {
 			next := under(schema.Object{}, arrived)
 			if target.Kind == store.User {
 				complete(next)
@@ -99,8 +99,8 @@ func (d *Directory) Patch(ctx context.Context, caller Caller, target Target, req
 	}
 	var quirks []string
 	if len(rest) > 0 {
-		c.document = func(current schema.Object) (next schema.Object, err error) {
-			next, quirks, err = patch.Apply(d.Type(target.Kind), current, rest)
+		c.document = func(current schema.Object, budget *patch.Budget) (next schema.Object, err error) {
+			next, quirks, err = budget.Apply(d.Type(target.Kind), current, rest)
 			return next, err
 		}
 	}
@@ -144,7 +144,7 @@ func (d *Directory) Delete(ctx context.Context, caller Caller, target Target) er
 type change struct {
 	operation string
 	// document returns what the client's values become, without modifying current; nil leaves them.
-	document func(current schema.Object) (schema.Object, error)
+	document func(current schema.Object, budget *patch.Budget) (schema.Object, error)
 	// members are the changes of a group's members, in order.
 	members []patch.MemberOp
 }
@@ -152,7 +152,9 @@ type change struct {
 func (d *Directory) change(ctx context.Context, caller Caller, target Target, c change) (Resource, error) {
 	var rec store.Record
 	kind, id, now := target.Kind, target.ID, d.now()
+	var budget *patch.Budget
 	err := d.store.Update(ctx, func(tx store.Tx) error {
+		budget = target.Budget.Part()
 		old, err := tx.Get(ctx, kind, id)
 		if err != nil {
 			return err
@@ -164,13 +166,17 @@ func (d *Directory) change(ctx context.Context, caller Caller, target Target, c 
 		rewritten, current := false, d.rules.Load()
 		var names []string
 		if c.document != nil {
-			if rewritten, names, err = d.rewrite(&rec, current, c.document); err != nil {
+			if err := budget.Spend(len(old.Document)); err != nil {
+				return err
+			}
+			become := func(before schema.Object) (schema.Object, error) { return c.document(before, budget) }
+			if rewritten, names, err = d.rewrite(&rec, current, become); err != nil {
 				return err
 			}
 		}
 		moved := false
 		if kind == store.Group {
-			if moved, err = d.changeMembers(ctx, tx, id, c.members); err != nil {
+			if moved, err = d.changeMembers(ctx, tx, id, c.members, budget); err != nil {
 				return err
 			}
 		}
@@ -196,6 +202,7 @@ func (d *Directory) change(ctx context.Context, caller Caller, target Target, c 
 		}
 		return d.log(ctx, tx, caller, c.operation, &rec, names)
 	})
+	target.Budget.Keep(budget)
 	if err != nil {
 		return Resource{}, d.sorted(kind, err)
 	}
@@ -229,19 +236,24 @@ func (d *Directory) rewrite(
 	return true, changedNames(d.Type(rec.Kind), before, after), nil
 }
 
+// memberWork is what it counts in a budget that a member of a group is read.
+const memberWork = 10
+
 // changeMembers carries out the changes of a group's members and tells whether any had an effect.
-func (d *Directory) changeMembers(ctx context.Context, tx store.Tx, group string, ops []patch.MemberOp) (changed bool, err error) {
+func (d *Directory) changeMembers(
+	ctx context.Context, tx store.Tx, group string, ops []patch.MemberOp, budget *patch.Budget,
+) (changed bool, err error) {
 	for _, op := range ops {
 		n := 0
 		switch {
 		case op.Op == patch.Add:
 			n, err = addMembers(ctx, tx, group, op.IDs)
 		case op.Op == patch.Replace:
-			n, err = replaceMembers(ctx, tx, group, op.IDs)
+			n, err = replaceMembers(ctx, tx, group, op.IDs, budget)
 		case op.All:
 			n, err = tx.ClearMembers(ctx, group)
 		case op.Filter != nil:
-			n, err = d.removeMatching(ctx, tx, group, op)
+			n, err = removeMatching(ctx, tx, group, op, budget)
 		default:
 			n, err = tx.RemoveMembers(ctx, group, op.IDs)
 		}
@@ -276,9 +288,18 @@ func addMembers(ctx context.Context, tx store.Tx, group string, ids []string) (i
 	return tx.AddMembers(ctx, group, members)
 }
 
+// allMembers reads the members of a group.
+func allMembers(ctx context.Context, tx store.Tx, group string, budget *patch.Budget) ([]store.Member, error) {
+	members, err := tx.Members(ctx, group)
+	if err == nil {
+		err = budget.Spend(memberWork * len(members))
+	}
+	return members, err
+}
+
 // replaceMembers leaves exactly these members, writing only the difference.
-func replaceMembers(ctx context.Context, tx store.Tx, group string, ids []string) (int, error) {
-	current, err := tx.Members(ctx, group)
+func replaceMembers(ctx context.Context, tx store.Tx, group string, ids []string, budget *patch.Budget) (int, error) {
+	current, err := allMembers(ctx, tx, group, budget)
 	if err != nil {
 		return 0, err
 	}
@@ -301,8 +322,8 @@ func replaceMembers(ctx context.Context, tx store.Tx, group string, ids []string
 }
 
 // removeMatching removes the members that a filter selects by more than their ids.
-func (d *Directory) removeMatching(ctx context.Context, tx store.Tx, group string, op patch.MemberOp) (int, error) {
-	current, err := tx.Members(ctx, group)
+func removeMatching(ctx context.Context, tx store.Tx, group string, op patch.MemberOp, budget *patch.Budget) (int, error) {
+	current, err := allMembers(ctx, tx, group, budget)
 	if err != nil {
 		return 0, err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tenantry/tenantry/scimserver/patch"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -13,6 +14,8 @@ type Target struct {
 	ID   string
 	// If must hold of the resource in the transaction that reads or changes it.
 	If Precondition
+	// Budget is what the change is charged to, where it is one of several that a client asks for at once; nil where it is not.
+	Budget *patch.Budget
 }
 
 // Precondition is what a client demands of a resource's version (RFC 7644 section 3.14, RFC 9110 section 13.1). The zero

@@ -16,10 +16,15 @@ import (
 // (emails[type eq "work"].value); otherwise the error is an *schema.Error noTarget. Unassigning a required attribute or
 // changing an immutable one is the error mutability, and operations that together are more than MaxWork are tooMany.
 func Apply(rt *schema.ResourceType, current schema.Object, ops []Operation) (next schema.Object, quirks []string, err error) {
+	return (*Budget)(nil).Apply(rt, current, ops)
+}
+
+// Apply is the function of that name at the expense of a budget. The error can also be ErrBudget.
+func (b *Budget) Apply(rt *schema.ResourceType, current schema.Object, ops []Operation) (next schema.Object, quirks []string, err error) {
 	if len(ops) == 0 {
 		return current, nil, nil
 	}
-	d := document{rt: rt, object: maps.Clone(current)}
+	d := document{rt: rt, object: maps.Clone(current), budget: b}
 	if d.object == nil {
 		d.object = schema.Object{}
 	}
@@ -42,7 +47,8 @@ func Apply(rt *schema.ResourceType, current schema.Object, ops []Operation) (nex
 type document struct {
 	rt     *schema.ResourceType
 	object schema.Object
-	work   int  // see MaxWork
+	work   int // see MaxWork
+	budget *Budget
 	made   bool // whether a value was made that the path of an operation did not find
 }
 

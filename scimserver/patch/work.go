@@ -12,13 +12,13 @@ const MaxWork = 1_000_000
 
 const changeWork = 10
 
-// spend counts work. The error is an *schema.Error tooMany.
+// spend counts work. The error is an *schema.Error tooMany, or ErrBudget.
 func (d *document) spend(work int) error {
 	if d.work += work; d.work > MaxWork {
 		return schema.Errorf(schema.TooMany,
 			"the operations of a PATCH request can compare at most %d values of multi-valued attributes; send fewer in one request", MaxWork)
 	}
-	return nil
+	return d.budget.Spend(work)
 }
 
 // comparisons counts those of the filter of a value path, none for nil.

@@ -1,6 +1,7 @@
 package patch_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -76,6 +77,36 @@ func TestTheWorkOfARequestIsBounded(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestABudgetIsForSeveralRequests(t *testing.T) {
+	rt := schema.User()
+	r, err := patch.Parse(rt, body(`{"op":"replace","path":"emails[value co \"test\"].display","value":"x"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	current := decode(t, `{"userName":"b","emails":`+emails(100)+`}`)
+	const work = 100*2 + 100*10 // looked at and compared, and changed
+	budget := patch.NewBudget(2*work + 1)
+	for range 2 {
+		part := budget.Part() // which is tried in vain, and then once more
+		for range 2 {
+			part = budget.Part()
+			if _, _, err := part.Apply(rt, current, r.Operations); err != nil {
+				t.Fatal(err)
+			}
+		}
+		budget.Keep(part)
+	}
+	if err := budget.Spend(1); err != nil || budget.Exceeded() {
+		t.Errorf("the last of the budget cannot be spent: %v", err)
+	}
+	if _, _, err := budget.Apply(rt, current, r.Operations); !errors.Is(err, patch.ErrBudget) || !budget.Exceeded() {
+		t.Errorf("error %v, want ErrBudget", err)
+	}
+	if err := budget.Spend(0); !errors.Is(err, patch.ErrBudget) {
+		t.Errorf("what comes after what did not fit: %v, want ErrBudget", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -18,6 +19,9 @@ import (
 const (
 	// MaxBulkOperations is how many operations a bulk request can have.
 	MaxBulkOperations = 1000
+	// MaxBulkWork is how much work they can be together, as patch.MaxWork counts it; each byte of a resource that is changed
+	// counts one more, and each member that is read ten. The answer can still be sent then.
+	MaxBulkWork = 20 * patch.MaxWork
 
 	bulkRequestSchema  = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 	bulkResponseSchema = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
@@ -48,7 +52,7 @@ func (s *Server) bulk(r *request) error {
 	s.metrics.quirks(plan.quirks)
 	s.limits.charge(r.settings, r.caller.Client, s.now(), len(plan.operations))
 
-	job := &bulkJob{bulkPlan: plan, server: s, request: r}
+	job := &bulkJob{bulkPlan: plan, server: s, request: r, budget: patch.NewBudget(s.bulkWork)}
 	failed := 0
 	for _, unit := range plan.units {
 		if err := r.context().Err(); err != nil {
@@ -74,6 +78,7 @@ type bulkJob struct {
 
 	server  *Server
 	request *request
+	budget  *patch.Budget
 }
 
 // run carries out operations that belong together, nearly always one, and returns how many failed.
@@ -109,6 +114,9 @@ func (j *bulkJob) id(bulkID string) any {
 // perform carries out one operation of a unit. In a circle it leaves out what it refers to and is not there yet.
 func (j *bulkJob) perform(op *bulkOperation, unit []int) error {
 	s, r := j.server, j.request
+	if j.budget.Exceeded() {
+		return tooMuchWork()
+	}
 	if err := s.enabled(r, op.kind); err != nil {
 		return err
 	}
@@ -118,7 +126,7 @@ func (j *bulkJob) perform(op *bulkOperation, unit []int) error {
 		}
 	}
 	data, named := op.resolve(j.id)
-	target := directory.Target{Kind: op.kind, ID: named}
+	target := directory.Target{Kind: op.kind, ID: named, Budget: j.budget}
 	if op.version != "" {
 		target.If.Match = parseVersions(op.version)
 	}
@@ -137,11 +145,22 @@ func (j *bulkJob) perform(op *bulkOperation, unit []int) error {
 		err = s.directory.Delete(r.context(), r.caller, target)
 		written.ID = named
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, patch.ErrBudget):
+		return tooMuchWork()
+	case err != nil:
 		return err
 	}
 	op.id, op.current = written.ID, written.Version
 	return nil
+}
+
+// tooMuchWork is the answer to the operation that is more work than is left, and to all after it (RFC 7644 section 3.7.4).
+func tooMuchWork() error {
+	return &Error{
+		Status: http.StatusRequestEntityTooLarge,
+		Detail: "this operation and those before it are more work than one bulk request can ask for; send it and those after it in another",
+	}
 }
 
 func (j *bulkJob) replace(target directory.Target, data schema.Object) (directory.Resource, error) {
@@ -177,8 +196,10 @@ func (j *bulkJob) close(unit []int) {
 			break
 		}
 		data, _ := op.resolve(j.id)
-		written, err := j.replace(directory.Target{Kind: op.kind, ID: op.id}, data)
-		op.err, op.current = err, written.Version
+		written, err := j.replace(directory.Target{Kind: op.kind, ID: op.id, Budget: j.budget}, data)
+		if op.err, op.current = err, written.Version; errors.Is(err, patch.ErrBudget) {
+			op.err = tooMuchWork()
+		}
 	}
 	if !j.anyFailed(unit) {
 		return

@@ -141,3 +141,52 @@ func TestBulkHasLimitsAndReadersMayNotUseIt(t *testing.T) {
 	f.trust(token.NewReader(reader, "payroll", f.now))
 	f.wantError(f.sendWith("POST", "/Bulk", bulkOf(post("a", "/Users", `{"userName":"a"}`)), bearer(reader)), http.StatusForbidden, "")
 }
+
+func TestOperationsThatAreTogetherTooMuchWorkAreRefused(t *testing.T) {
+	values := func(n int) string {
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprintf(`{"value":"somebody.%03d@contoso.test"}`, i))
+		}
+		return "[" + strings.Join(all, ",") + "]"
+	}
+	const expensive = `{"method":"PATCH","path":"/Users/{anna}","data":{"Operations":[{"op":"replace","path":"emails[value co \"test\"].display","value":"DISPLAY"}]}}`
+	cheap := `{"method":"PATCH","path":"/Users/{bob}","data":{"Operations":[{"op":"replace","path":"title","value":"CFO"}]}}`
+	everybody := `{"method":"PUT","path":"/Groups/{buyers}","data":{"displayName":"Buyers","members":[{"value":"{anna}"},{"value":"{bob}"}]}}`
+	for name, c := range map[string]struct {
+		work       int
+		operations []string
+		statuses   string
+	}{
+		"all fit":                              {100_000, []string{expensive, cheap, everybody}, "200 200 200"},
+		"the second no longer fits":            {10_000, []string{cheap, expensive, cheap, post("x", "/Users", `{"userName":"x"}`)}, "200 413 413 413"},
+		"nothing is carried out after it":      {10_000, []string{expensive, `{"method":"DELETE","path":"/Users/{bob}"}`}, "413 413"},
+		"the sizes of resources count":         {150, []string{cheap, cheap, cheap, cheap, cheap}, "200 200 200 413 413"},
+		"members that are read count":          {50, []string{everybody, everybody}, "200 413"},
+		"what is made and deleted is no work":  {0, []string{post("x", "/Users", `{"userName":"x"}`), `{"method":"DELETE","path":"/Users/{bob}"}`}, "201 204"},
+		"a circle that no longer fits is gone": {0, []string{post("a", "/Groups", `{"displayName":"A","members":[{"value":"bulkId:b"}]}`), post("b", "/Groups", `{"displayName":"B","members":[{"value":"bulkId:a"}]}`)}, "413 409"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.create("anna", "/Users", `{"userName":"anna","emails":`+values(500)+`}`)
+			f.create("bob", "/Users", `{"userName":"bob"}`)
+			f.create("buyers", "/Groups", `{"displayName":"Buyers"}`)
+			f.server.SetBulkWork(c.work)
+			got := f.bulk(bulkOf(strings.Join(c.operations, ",")), c.statuses)
+			for _, operation := range got {
+				if operation["status"] != "413" {
+					continue
+				}
+				response, _ := operation["response"].(map[string]any)
+				detail, _ := response["detail"].(string)
+				if response["status"] != "413" || !strings.HasPrefix(detail, "this operation and those before it are more work than one bulk request can ask for; send it and those after it in another (request ") {
+					t.Errorf("response = %v", response)
+				}
+			}
+			changed := strings.Contains(string(f.send("GET", "/Users/{anna}", "").body), "DISPLAY")
+			if want := name == "all fit"; changed != want {
+				t.Errorf("anna is changed: %v, want %v", changed, want)
+			}
+		})
+	}
+}

@@ -28,3 +28,6 @@ func PlanBulk(body []byte) (operations []BulkOperation, units [][]int, err error
 	}
 	return operations, plan.units, nil
 }
+
+// SetBulkWork sets what the operations of a bulk request may be together, in place of MaxBulkWork.
+func (s *Server) SetBulkWork(work int) { s.bulkWork = work }

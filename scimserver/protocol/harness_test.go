@@ -57,6 +57,7 @@ func (c *counting) Groups(ctx context.Context, members []string) (map[string][]*
 type fixture struct {
 	t        *testing.T
 	http     *httptest.Server
+	server   *protocol.Server // the one that was started last
 	database *counting
 	// openReplica opens the database as another replica does.
 	openReplica func() store.Store
@@ -105,6 +106,7 @@ func (f *fixture) serve(d *directory.Directory, database store.Store, registry p
 		}, funcr.Options{Verbosity: 9}),
 		Metrics: registry, Now: f.clock,
 	})
+	f.server = server
 	listening := httptest.NewServer(server.Handler())
 	f.t.Cleanup(listening.Close)
 	return listening

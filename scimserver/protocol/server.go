@@ -55,13 +55,14 @@ type Server struct {
 	activity  activity
 	now       func() time.Time
 	cursors   atomic.Pointer[cursor.Sealer]
+	bulkWork  int // MaxBulkWork, except in tests
 }
 
 // New returns a Server and registers its metrics.
 func New(o Options) *Server {
 	return &Server{
 		directory: o.Directory, settings: o.Settings, auth: o.Auth, log: o.Log, now: o.Now,
-		metrics: newMetrics(o.Metrics), limits: newLimits(),
+		metrics: newMetrics(o.Metrics), limits: newLimits(), bulkWork: MaxBulkWork,
 	}
 }
 
