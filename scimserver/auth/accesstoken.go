@@ -81,7 +81,7 @@ func audience(current *settings.Snapshot) string {
 
 // accessToken returns who bears an access token of this tenant. The client that bought it must still be there.
 func (a *Authenticator) accessToken(ctx context.Context, presented *jwt.JSONWebToken, current *settings.Snapshot) (Identity, error) {
-	key, err := a.signingKey(ctx)
+	key, err := a.signingKey(ctx, nil)
 	if err != nil {
 		return Identity{}, err
 	}

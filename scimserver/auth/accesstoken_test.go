@@ -162,9 +162,9 @@ func TestAForgedAccessTokenIsRefused(t *testing.T) {
 		"iss": v1alpha1.GroupName, "aud": string(f.settings.Tenant.UID), "sub": "client-" + token.Fingerprint(f.secret),
 		"iat": start.Unix(), "exp": start.Add(time.Hour).Unix(),
 	}
-	key, err := base64.RawStdEncoding.DecodeString(f.keys.meta[auth.SigningKey])
-	if err != nil || len(key) != 32 {
-		t.Fatalf("the key has %d bytes, %v", len(key), err)
+	key := f.keys.kept[auth.SigningKey]
+	if len(key) != 32 {
+		t.Fatalf("the key has %d bytes", len(key))
 	}
 	sign := func(claims authtest.Claims) string { return authtest.Sign(t, jose.HS256, key, "", claims) }
 	if _, err := f.bearer(sign(ours)); err != nil {
@@ -235,8 +235,8 @@ func TestAStoreThatIsAwayIsNoFaultOfTheToken(t *testing.T) {
 
 func TestADamagedKeyIsSaidAndNotShown(t *testing.T) {
 	f := newFixture(t)
-	f.keys.meta[auth.SigningKey] = "c2hvcnQ"
-	if _, err := f.SellToSecret(t.Context(), "contoso", f.secret, f.settings); err == nil || strings.Contains(err.Error(), "c2hvcnQ") {
+	f.keys.kept[auth.SigningKey] = []byte("short")
+	if _, err := f.SellToSecret(t.Context(), "contoso", f.secret, f.settings); err == nil || strings.Contains(err.Error(), "short") {
 		t.Errorf("got %v", err)
 	}
 }

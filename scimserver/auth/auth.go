@@ -16,7 +16,6 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/scimserver/settings"
-	"github.com/tenantry/tenantry/scimserver/store"
 )
 
 const (
@@ -57,10 +56,10 @@ type Identity struct {
 	User *User
 }
 
-// Keys keeps the key that signs access tokens; a store.Store does.
+// Keys keeps the key that signs access tokens; a directory.Directory does.
 type Keys interface {
-	Meta(ctx context.Context, key string) (string, error)
-	Update(ctx context.Context, change func(tx store.Tx) error) error
+	// Secret returns what is kept under a name for all replicas. Fresh is what to keep if nothing is yet, nil to keep nothing.
+	Secret(ctx context.Context, name string, fresh []byte) ([]byte, error)
 }
 
 // Options are what an Authenticator is made of.
@@ -69,7 +68,7 @@ type Options struct {
 	Now func() time.Time
 	// Random is crypto/rand.Reader.
 	Random io.Reader
-	// Keys is the tenant's store.
+	// Keys is the tenant's directory.
 	Keys Keys
 	// Transport reaches the login authority.
 	Transport http.RoundTripper

@@ -17,7 +17,6 @@ import (
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/auth/authtest"
 	"github.com/tenantry/tenantry/scimserver/settings"
-	"github.com/tenantry/tenantry/scimserver/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -31,36 +30,22 @@ const (
 
 var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// memory keeps what an Authenticator keeps in a store.
+// memory keeps what an Authenticator keeps in a directory.
 type memory struct {
-	store.Tx
-
-	writer sync.Mutex // one transaction at a time
-
-	mu      sync.Mutex // readers outside of a transaction
-	meta    map[string]string
+	mu      sync.Mutex
+	kept    map[string][]byte
 	writes  int
 	failure error
 }
 
-func (m *memory) Meta(_ context.Context, key string) (string, error) {
+func (m *memory) Secret(_ context.Context, name string, fresh []byte) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.meta[key], m.failure
-}
-
-func (m *memory) SetMeta(_ context.Context, key, value string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.writes++
-	m.meta[key] = value
-	return m.failure
-}
-
-func (m *memory) Update(_ context.Context, change func(store.Tx) error) error {
-	m.writer.Lock()
-	defer m.writer.Unlock()
-	return change(m)
+	if m.kept[name] == nil && fresh != nil {
+		m.kept[name] = fresh
+		m.writes++
+	}
+	return m.kept[name], m.failure
 }
 
 // fixture is a tenant that lets everybody in who can be let in.
@@ -79,7 +64,7 @@ type fixture struct {
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	f := &fixture{t: t, issuer: authtest.New(t), keys: &memory{meta: map[string]string{}}, now: start}
+	f := &fixture{t: t, issuer: authtest.New(t), keys: &memory{kept: map[string][]byte{}}, now: start}
 	f.secret = newToken(t)
 	f.settings = &settings.Snapshot{
 		Tenant: &v1alpha1.ProvisioningTenant{

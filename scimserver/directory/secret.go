@@ -4,15 +4,17 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"strings"
 
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-// Secret returns the random bytes that are kept under a name for all replicas of the server and its next start. They are
-// made when they are first asked for; fresh are those to keep if there are none yet.
+// Secret returns the random bytes that are kept under a name for all replicas of the server and its next start. Where there are
+// none, fresh are kept; of several replicas that try at once one wins, and the others take its bytes. With fresh nil it only
+// looks, and returns nil for none.
 func (d *Directory) Secret(ctx context.Context, name string, fresh []byte) ([]byte, error) {
 	kept, err := d.store.Meta(ctx, name)
-	if err == nil && kept == "" {
+	if err == nil && kept == "" && fresh != nil {
 		err = d.store.Update(ctx, func(tx store.Tx) (err error) {
 			if kept, err = tx.Meta(ctx, name); err != nil || kept != "" {
 				return err
@@ -24,9 +26,13 @@ func (d *Directory) Secret(ctx context.Context, name string, fresh []byte) ([]by
 	if err != nil {
 		return nil, fmt.Errorf("secret %s: %w", name, err)
 	}
-	secret, err := base64.StdEncoding.DecodeString(kept)
+	if kept == "" {
+		return nil, nil
+	}
+	// Some were stored without padding once.
+	secret, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(kept, "="))
 	if err != nil {
-		return nil, fmt.Errorf("secret %s as it is stored: %w", name, err)
+		return nil, fmt.Errorf("secret %s is damaged: delete it from the store's metadata and a new one is made", name)
 	}
 	return secret, nil
 }

@@ -202,10 +202,11 @@ func (f *fuzzed) open(t testing.TB) {
 		t.Fatal(err)
 	}
 	clock := func() time.Time { return f.started }
+	users := directory.New(directory.Options{Store: f.database, Now: clock})
 	f.handler = protocol.New(protocol.Options{
-		Directory: directory.New(directory.Options{Store: f.database, Now: clock}),
+		Directory: users,
 		Settings:  func() *settings.Snapshot { return f.settings },
-		Auth:      auth.New(auth.Options{Now: clock, Keys: f.database}),
+		Auth:      auth.New(auth.Options{Now: clock, Keys: users}),
 		Log:       funcr.New(func(_, line string) { f.logs.WriteString(line + "\n") }, funcr.Options{}),
 		Metrics:   prometheus.NewRegistry(), Now: clock,
 	}).Handler()

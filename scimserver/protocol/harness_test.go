@@ -82,7 +82,7 @@ func newFixture(t *testing.T) *fixture {
 	database, openReplica := openStore(t)
 	f.database, f.openReplica = &counting{Store: database}, openReplica
 	f.directory = directory.New(directory.Options{Store: f.database, Now: f.clock})
-	f.http = f.serve(f.directory, f.database, f.registry)
+	f.http = f.serve(f.directory, f.registry)
 	return f
 }
 
@@ -90,14 +90,14 @@ func newFixture(t *testing.T) *fixture {
 func (f *fixture) replica() string {
 	f.t.Helper()
 	database := f.openReplica()
-	return f.serve(directory.New(directory.Options{Store: database, Now: f.clock}), database, prometheus.NewRegistry()).URL + v1alpha1.BasePath
+	return f.serve(directory.New(directory.Options{Store: database, Now: f.clock}), prometheus.NewRegistry()).URL + v1alpha1.BasePath
 }
 
-func (f *fixture) serve(d *directory.Directory, database store.Store, registry prometheus.Registerer) *httptest.Server {
+func (f *fixture) serve(d *directory.Directory, registry prometheus.Registerer) *httptest.Server {
 	server := protocol.New(protocol.Options{
 		Directory: d, Settings: func() *settings.Snapshot { return f.snapshot },
 		Auth: auth.New(auth.Options{
-			Now: f.clock, Random: rand.Reader, Keys: database, Transport: f.issuer.Transport(), LoginAuthority: f.issuer.URL(),
+			Now: f.clock, Random: rand.Reader, Keys: d, Transport: f.issuer.Transport(), LoginAuthority: f.issuer.URL(),
 		}),
 		Log: funcr.New(func(_, line string) {
 			f.mu.Lock()
