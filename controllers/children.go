@@ -14,6 +14,8 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1ac "sigs.k8s.io/gateway-api/applyconfiguration/apis/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
@@ -31,6 +33,9 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 	parts, err := children(s.desired(r.Options))
 	if err != nil {
 		return err
+	}
+	if route := route(s.desired(r.Options)); route != nil && (s.gateways == nil || r.Gateways.available()) {
+		parts = append(parts, *route)
 	}
 	for _, part := range parts {
 		s.children = append(s.children, part.Child)
@@ -71,13 +76,25 @@ func children(t desired.Tenant) ([]part, error) {
 		server(apply.New(deployment, &appsv1.Deployment{}, appsv1ac.ExtractDeployment)),
 		server(apply.New(desired.Service(t), &corev1.Service{}, corev1ac.ExtractService)),
 	}
-	if t.Host != "" {
-		parts = append(parts, part{
+	return parts, nil
+}
+
+// route is what leads to the tenant's host, or nil where nothing should.
+func route(t desired.Tenant) *part {
+	switch {
+	case t.Host == "":
+		return nil
+	case len(t.Gateways) > 0:
+		return &part{
+			apply.New(desired.HTTPRoute(t), &gatewayv1.HTTPRoute{}, gatewayv1ac.ExtractHTTPRoute),
+			v1alpha1.ConditionExposed, v1alpha1.ReasonRejected,
+		}
+	default:
+		return &part{
 			apply.New(desired.Ingress(t), &networkingv1.Ingress{}, networkingv1ac.ExtractIngress),
 			v1alpha1.ConditionExposed, v1alpha1.ReasonRejected,
-		})
+		}
 	}
-	return parts, nil
 }
 
 // retainedFor recognises a volume claim that a tenant of this name left behind: by its labels, or where someone took
@@ -98,5 +115,9 @@ func (r *ProvisioningTenantReconciler) prune(ctx context.Context, s *scope) erro
 	if len(s.children) == 0 {
 		return nil
 	}
-	return s.owner.Prune(ctx, s.children, controlledLists()...)
+	lists := controlledLists()
+	if r.Gateways.available() {
+		lists = append(lists, &gatewayv1.HTTPRouteList{})
+	}
+	return s.owner.Prune(ctx, s.children, lists...)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -19,8 +20,8 @@ import (
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
 )
 
-// issueCredentials sees to it that there is every credential that the spec wants and no other, and that the server has
-// their hashes. A settled tenant is recognised by the metadata of both Secrets in the cache; only where something is
+// issueCredentials sees to it that there is every credential that the spec wants and no other, none older than it may be, and
+// that the server has their hashes. A settled tenant is recognised by the metadata of both Secrets in the cache; only where something is
 // missing are the Secrets read.
 //
 // The credentials Secret is written first and the verifier Secret is derived from it, so a crash in between loses no
@@ -34,21 +35,22 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 	if err != nil {
 		return err
 	}
-	if ok, err := settled(s, credentials, verifier); err != nil || ok {
+	if ok, err := r.settled(s, credentials, verifier); err != nil || ok {
 		if ok {
 			var held map[string]string
 			if credentials != nil {
 				held = credentials.Annotations
 			}
-			s.foundCredentials(credentials != nil, held, verifier.Annotations)
+			r.foundCredentials(s, credentials != nil, held, verifier.Annotations)
 		}
 		return err
 	}
 	return classify(r.restoreCredentials(ctx, s), v1alpha1.ConditionCredentialsReady, v1alpha1.ReasonRejected)
 }
 
-// settled tells from metadata whether both Secrets are as they should be. credentials is nil where the Secret is gone.
-func settled(s *scope, credentials, verifier *metav1.PartialObjectMetadata) (bool, error) {
+// settled tells from metadata whether both Secrets are as they should be and nothing is due. credentials is nil where the
+// Secret is gone.
+func (r *ProvisioningTenantReconciler) settled(s *scope, credentials, verifier *metav1.PartialObjectMetadata) (bool, error) {
 	if verifier == nil {
 		return false, nil
 	}
@@ -56,14 +58,19 @@ func settled(s *scope, credentials, verifier *metav1.PartialObjectMetadata) (boo
 	if len(issued) != len(wanted) {
 		return false, nil
 	}
+	rotations, _, invalid := rotations(s.tenant, wanted, desired.ObeyedBy(verifier.Annotations))
+	now := r.Options.Clock.Now()
 	for _, credential := range wanted {
-		if _, ok := issued[credential.Key]; !ok {
+		mark, ok := issued[credential.Key]
+		rotation := rotations[credential.Key]
+		if !ok || rotation.due(mark.IssuedAt, now) || rotation.ended || mark.Previous != "" && rotation.over(mark.PreviousNotAfter, now) {
 			return false, nil
 		}
 	}
 	if intact, err := apply.OwnsData(verifier, v1alpha1.VerifierKey); err != nil || !intact {
 		return false, err
 	}
+	s.fail(invalid)
 	if credentials == nil {
 		// Not seen where it was before: it may have been deleted, or only have lost its label. A look will tell.
 		before := meta.FindStatusCondition(s.tenant.Status.Conditions, v1alpha1.ConditionCredentialsReady)
@@ -90,21 +97,30 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	if err != nil {
 		return err
 	}
-	result, err := issue(token.Wanted(s.tenant), credentials, verifiers, r.Options.Random, r.Options.Clock.Now())
+	set, wanted := verifiersIn(verifiers), token.Wanted(s.tenant)
+	before := set.Obeyed
+	if credentials != nil && desired.ObeyedBy(credentials.Annotations).Rotate == s.tenant.Annotations[v1alpha1.RotateAnnotation] {
+		// A crash came between the two Secrets: the new credential is there already.
+		before.Rotate = s.tenant.Annotations[v1alpha1.RotateAnnotation]
+	}
+	rotations, obeyed, invalid := rotations(s.tenant, wanted, before)
+	s.fail(invalid)
+	issuer := issuer{credentials, set.Verifiers, rotations, r.Options.Random, r.Options.Clock.Now()}
+	result, err := issuer.issue(wanted)
 	if err != nil {
 		return err
 	}
 	var annotations map[string]string
 	if result.revoked {
 		// Before all else, so that nothing that fails below keeps a revoked credential valid.
-		if annotations, err = s.applyVerifiers(ctx, result.kept); err != nil {
+		if annotations, err = s.applyVerifiers(ctx, result.kept, set.Obeyed); err != nil {
 			return err
 		}
 	}
 	exists := credentials != nil || result.holds()
 	var held map[string]string
 	if exists {
-		want, err := desired.Credentials(s.tenant, result.issued, s.tenantURL)
+		want, err := desired.Credentials(s.tenant, result.issued, obeyed, s.tenantURL)
 		if err != nil {
 			return err
 		}
@@ -113,18 +129,18 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 			return err
 		}
 	}
-	if !result.revoked || len(result.kept) < len(result.issued) {
-		if annotations, err = s.applyVerifiers(ctx, result.issued); err != nil {
+	if !result.revoked || len(result.kept) < len(result.issued) || obeyed != set.Obeyed {
+		if annotations, err = s.applyVerifiers(ctx, result.issued, obeyed); err != nil {
 			return err
 		}
 	}
-	s.foundCredentials(exists, held, annotations)
+	r.foundCredentials(s, exists, held, annotations)
 	return nil
 }
 
 // applyVerifiers applies the verifier Secret and returns the annotations that it was given.
-func (s *scope) applyVerifiers(ctx context.Context, issued []desired.Issued) (map[string]string, error) {
-	want, err := desired.Verifier(s.tenant, issued)
+func (s *scope) applyVerifiers(ctx context.Context, issued []desired.Issued, obeyed token.Obeyed) (map[string]string, error) {
+	want, err := desired.Verifier(s.tenant, issued, obeyed)
 	if err != nil {
 		return nil, err
 	}
@@ -133,25 +149,56 @@ func (s *scope) applyVerifiers(ctx context.Context, issued []desired.Issued) (ma
 	return annotations, err
 }
 
-// foundCredentials tells about the credentials what the annotations of both Secrets say.
-func (s *scope) foundCredentials(secretExists bool, held, issued map[string]string) {
+// foundCredentials tells about the credentials what the annotations of both Secrets say, and when to look at them again.
+func (r *ProvisioningTenantReconciler) foundCredentials(s *scope, secretExists bool, held, issued map[string]string) {
+	wanted, marks, now := token.Wanted(s.tenant), desired.Marks(issued), r.Options.Clock.Now()
+	rotations, _, _ := rotations(s.tenant, wanted, desired.ObeyedBy(issued))
+	for _, credential := range wanted {
+		s.outcome.at(rotations[credential.Key].next(marks[credential.Key], now), now)
+	}
+	mark, rotation := marks[v1alpha1.CredentialsTokenKey], rotations[v1alpha1.CredentialsTokenKey]
+	s.credentials = &v1alpha1.CredentialsStatus{
+		Fingerprint: mark.Fingerprint,
+		IssuedAt:    timeOf(mark.IssuedAt), PreviousExpiresAt: timeOf(mark.PreviousNotAfter),
+	}
+	if rotation.interval > 0 {
+		s.credentials.ExpiresAt = timeOf(mark.IssuedAt.Add(rotation.interval + rotation.overlap))
+	}
 	name := desired.CredentialsName(s.tenant.Name)
-	mark := desired.Marks(issued)[v1alpha1.CredentialsTokenKey]
-	s.credentials = &v1alpha1.CredentialsStatus{Fingerprint: mark.Fingerprint}
-	if !mark.IssuedAt.IsZero() {
-		s.credentials.IssuedAt = &metav1.Time{Time: mark.IssuedAt}
+	if secretExists {
+		s.credentials.SecretName = name
 	}
-	if !secretExists {
-		s.found(conditions.True(v1alpha1.ConditionCredentialsReady, v1alpha1.ReasonCopied,
-			fmt.Sprintf("Secret %s was deleted, as one may after copying. The token stays valid.", name)))
-		return
-	}
-	s.credentials.SecretName = name
-	message := "Secret %s holds the Secret Token."
-	if _, ok := desired.Marks(held)[v1alpha1.CredentialsTokenKey]; !ok {
+	_, holdsToken := desired.Marks(held)[v1alpha1.CredentialsTokenKey]
+	s.found(credentialsReady(name, secretExists, holdsToken, mark, now))
+}
+
+// credentialsReady says how the Secret Token is doing, which mark tells of.
+func credentialsReady(secret string, secretExists, holdsToken bool, mark desired.Mark, now time.Time) metav1.Condition {
+	reason, message := v1alpha1.ReasonIssued, "Secret %s holds the Secret Token."
+	switch {
+	case !secretExists:
+		reason, message = v1alpha1.ReasonCopied, "Secret %s was deleted, as one may after copying. The token stays valid."
+	case !holdsToken:
 		message = "Secret %s holds what was issued since it was deleted. The Secret Token that was copied stays valid."
+	case mark.PreviousNotAfter.IsZero():
+	case now.Before(warnFrom(mark)):
+		reason, message = v1alpha1.ReasonRotated, "Secret %s holds the new Secret Token."
+	default:
+		reason, message = v1alpha1.ReasonPreviousExpiring, "Secret %s holds the new Secret Token."
 	}
-	s.found(conditions.True(v1alpha1.ConditionCredentialsReady, v1alpha1.ReasonIssued, fmt.Sprintf(message, name)))
+	message = fmt.Sprintf(message, secret)
+	if !mark.PreviousNotAfter.IsZero() {
+		message += fmt.Sprintf(" The one before is valid until %s: paste the new one into Microsoft Entra ID before that.",
+			mark.PreviousNotAfter.Format(time.RFC3339))
+	}
+	return conditions.True(v1alpha1.ConditionCredentialsReady, reason, message)
+}
+
+func timeOf(t time.Time) *metav1.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: t}
 }
 
 // cachedSecret returns the metadata of a Secret that the tenant controls, or nil.

@@ -75,6 +75,21 @@ type outcome struct {
 	waiting []*Waiting
 	failed  []error
 	gone    bool
+	// after is when something changes by itself; 0 for never.
+	after time.Duration
+}
+
+// longestWait bounds how wrong a timer can be whose clock was set meanwhile.
+const longestWait = time.Hour
+
+// at asks for another reconcile at that moment, if it is one.
+func (o *outcome) at(moment, now time.Time) {
+	if moment.IsZero() {
+		return
+	}
+	if after := min(max(moment.Sub(now), time.Second), longestWait); o.after == 0 || after < o.after {
+		o.after = after
+	}
 }
 
 func (o *outcome) add(err error) {
@@ -111,7 +126,10 @@ func (o *outcome) result() (ctrl.Result, error) {
 		sooner(e.Recheck)
 	}
 	if after > 0 {
-		return ctrl.Result{RequeueAfter: wait.Jitter(after, 0.2)}, nil
+		after = wait.Jitter(after, 0.2)
+	}
+	if sooner(o.after); after > 0 {
+		return ctrl.Result{RequeueAfter: after}, nil
 	}
 	if len(o.stalled) > 0 {
 		return ctrl.Result{}, reconcile.TerminalError(o.stalled[0])

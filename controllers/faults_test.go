@@ -237,7 +237,7 @@ func TestATenantWithoutAHostIsToldToSetOne(t *testing.T) {
 func TestAValueOfANewerVersionIsNotTakenForTheDefault(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*v1alpha1.ProvisioningTenant){
-		"exposure": func(t *v1alpha1.ProvisioningTenant) { t.Spec.Exposure.Type = "Gateway" },
+		"exposure": func(t *v1alpha1.ProvisioningTenant) { t.Spec.Exposure.Type = "Tunnel" },
 		"storage":  func(t *v1alpha1.ProvisioningTenant) { t.Spec.Storage.Type = "PostgreSQL" },
 	} {
 		s := simulate(t, contoso(change))

@@ -16,44 +16,122 @@ import (
 type issuance struct {
 	// issued are the wanted credentials in the order of the spec.
 	issued []desired.Issued
-	// kept are those of issued that the server takes already.
-	kept []desired.Issued
 	// revoked tells that the server takes a credential which is no longer wanted or was replaced.
 	revoked bool
+	// kept are those of issued that the server takes already: all that it may take from now on where something was revoked.
+	kept []desired.Issued
 }
 
-// issue decides on a tenant's credentials from both Secrets as they are; nil is a Secret that does not exist. The
-// credentials Secret is the source, and the verifier of a credential follows from it. Where the plaintext is gone, the verifier
-// that is there stays; where there is neither, a credential is made.
-func issue(wanted []token.Credential, credentials, verifiers *corev1.Secret, random io.Reader, now time.Time) (issuance, error) {
+// issuer decides on a tenant's credentials from both Secrets as they are; nil is a Secret that does not exist.
+type issuer struct {
+	credentials *corev1.Secret
+	present     []token.Verifier
+	rotations   map[string]rotation
+	random      io.Reader
+	now         time.Time
+}
+
+// issue decides on the wanted credentials. The credentials Secret is the source, and the verifier of a credential follows
+// from it. Where the plaintext is gone, the verifier that is there stays; where there is neither, or a rotation is due, a
+// credential is made.
+func (i *issuer) issue(wanted []token.Credential) (issuance, error) {
 	var result issuance
-	present := verifiersIn(verifiers)
 	for _, credential := range wanted {
-		issued := desired.Issued{Key: credential.Key, Plaintext: plaintextIn(credentials, credential.Key)}
-		at := slices.IndexFunc(present, credential.Matches)
-		switch {
-		case issued.Plaintext != "":
-			issued.Verifier = credential.Verifier(issued.Plaintext, issuedAt(credentials, credential.Key, issued.Plaintext))
-			if at >= 0 && present[at].SHA256 == issued.Verifier.SHA256 {
-				issued.Verifier.IssuedAt = present[at].IssuedAt
-			}
-		case at >= 0:
-			// Copied and deleted, or spoiled by hand. What was copied stays valid.
-			issued.Verifier = present[at]
-		default:
-			plaintext, err := token.New(random)
-			if err != nil {
+		issued := i.found(credential)
+		rotation := i.rotations[credential.Key]
+		if issued.Verifier.SHA256 == "" || rotation.due(issued.Verifier.IssuedAt, i.now) {
+			var err error
+			if issued, err = i.replace(credential, issued.Verifier, rotation.overlap); err != nil {
 				return issuance{}, err
 			}
-			issued.Plaintext, issued.Verifier = plaintext, credential.Verifier(plaintext, now)
+		}
+		if issued.Previous != nil && rotation.over(issued.Previous.NotAfter, i.now) {
+			issued.Previous = nil
 		}
 		result.issued = append(result.issued, issued)
-		if slices.Contains(present, issued.Verifier) {
-			result.kept = append(result.kept, issued)
+	}
+	result.kept = i.taken(result.issued)
+	result.revoked = verifiersOf(result.kept) < len(i.present)
+	return result, nil
+}
+
+// found is the credential as the two Secrets have it; its verifier is empty where they have none.
+func (i *issuer) found(credential token.Credential) desired.Issued {
+	issued := desired.Issued{Key: credential.Key, Plaintext: plaintextIn(i.credentials, credential.Key)}
+	var current token.Verifier
+	for at, verifier := range i.present {
+		switch {
+		case !credential.Matches(verifier):
+		case verifier.NotAfter.IsZero():
+			current = verifier
+		case issued.Previous == nil || verifier.NotAfter.After(issued.Previous.NotAfter):
+			issued.Previous = &i.present[at]
 		}
 	}
-	result.revoked = len(result.kept) < len(present)
-	return result, nil
+	issued.Verifier = current
+	if issued.Plaintext == "" || current.SHA256 != "" && token.Fingerprint(issued.Plaintext) == current.Fingerprint() {
+		// Where the plaintext is gone it was copied and deleted, or spoiled by hand. What was copied stays valid.
+		return issued
+	}
+	if issued.Previous != nil && issued.Previous.Fingerprint() == token.Fingerprint(issued.Plaintext) {
+		issued.Previous = nil // someone put it back
+	}
+	mark, marked := desired.Marks(i.credentials.Annotations)[credential.Key]
+	if !marked || mark.Fingerprint != token.Fingerprint(issued.Plaintext) {
+		// Someone put it there; when and why is not known, and what it took the place of ends.
+		issued.Verifier = credential.Verifier(issued.Plaintext, i.credentials.CreationTimestamp.Time)
+		return issued
+	}
+	// Its verifier was lost, or a crash came before it was written.
+	issued.Verifier = credential.Verifier(issued.Plaintext, mark.IssuedAt)
+	if mark.Previous != "" && mark.Previous == current.Fingerprint() {
+		current.NotAfter = mark.PreviousNotAfter
+		issued.Previous = &current
+	}
+	return issued
+}
+
+// replace makes a credential in place of the one before, if there is one, which stays valid for the overlap.
+func (i *issuer) replace(credential token.Credential, before token.Verifier, overlap time.Duration) (desired.Issued, error) {
+	plaintext, err := token.New(i.random)
+	if err != nil {
+		return desired.Issued{}, err
+	}
+	issued := desired.Issued{Key: credential.Key, Plaintext: plaintext, Verifier: credential.Verifier(plaintext, i.now)}
+	if before.SHA256 != "" && overlap > 0 {
+		before.NotAfter = i.now.Add(overlap).UTC().Truncate(time.Second)
+		issued.Previous = &before
+	}
+	return issued, nil
+}
+
+// taken are the verifiers among issued that the server has already, each as it should be from now on.
+func (i *issuer) taken(issued []desired.Issued) []desired.Issued {
+	var taken []desired.Issued
+	for _, one := range issued {
+		has := func(v token.Verifier) bool { return slices.ContainsFunc(i.present, v.Same) }
+		if one.Previous != nil && !has(*one.Previous) {
+			one.Previous = nil
+		}
+		switch {
+		case has(one.Verifier):
+			taken = append(taken, one)
+		case one.Previous != nil:
+			taken = append(taken, desired.Issued{Key: one.Key, Verifier: *one.Previous})
+		}
+	}
+	return taken
+}
+
+// verifiersOf counts the verifiers of what was issued.
+func verifiersOf(issued []desired.Issued) int {
+	count := len(issued)
+	for _, one := range issued {
+		if one.Previous != nil {
+			count++
+		}
+	}
+	return count
 }
 
 // holds tells whether the plaintext of a credential is known, and so whether there is anything to hand over.
@@ -69,22 +147,14 @@ func plaintextIn(secret *corev1.Secret, key string) string {
 	return string(secret.Data[key])
 }
 
-// issuedAt is when the credential in a credentials Secret was made.
-func issuedAt(secret *corev1.Secret, key, plaintext string) time.Time {
-	if mark := desired.Marks(secret.Annotations)[key]; mark.Fingerprint == token.Fingerprint(plaintext) {
-		return mark.IssuedAt
-	}
-	return secret.CreationTimestamp.Time
-}
-
-// verifiersIn returns the verifiers in a verifier Secret, if there are any to rely on.
-func verifiersIn(secret *corev1.Secret) []token.Verifier {
+// verifiersIn returns what a verifier Secret holds, if it is to be relied on.
+func verifiersIn(secret *corev1.Secret) token.Set {
 	if secret == nil {
-		return nil
+		return token.Set{}
 	}
 	set, err := token.Decode(secret.Data[v1alpha1.VerifierKey])
 	if err != nil {
-		return nil
+		return token.Set{}
 	}
-	return set.Verifiers
+	return set
 }

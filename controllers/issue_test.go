@@ -79,7 +79,8 @@ func TestCredentialsFollowFromTheSpecAndBothSecrets(t *testing.T) {
 				}
 				verifiers = &corev1.Secret{Data: map[string][]byte{v1alpha1.VerifierKey: data}}
 			}
-			got, err := issue(wanting(test.spec...), credentials, verifiers, rand.Reader, now)
+			issuer := issuer{credentials: credentials, present: verifiersIn(verifiers).Verifiers, random: rand.Reader, now: now}
+			got, err := issuer.issue(wanting(test.spec...))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,9 +6,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -37,54 +34,6 @@ func (r *ProvisioningTenantReconciler) observe(ctx context.Context, s *scope) er
 		return nil
 	}
 	return r.observeRoute(ctx, s, server)
-}
-
-func (r *ProvisioningTenantReconciler) observeRoute(ctx context.Context, s *scope, server client.ObjectKey) error {
-	switch {
-	case s.tenantURL == "":
-		for _, stalled := range s.outcome.stalled {
-			if stalled.Condition == v1alpha1.ConditionAccepted {
-				s.found(conditions.False(v1alpha1.ConditionExposed, stalled.Reason, stalled.Message))
-			}
-		}
-		return nil
-	case s.host == "":
-		s.found(conditions.True(v1alpha1.ConditionExposed, v1alpha1.ReasonNotExposed,
-			fmt.Sprintf("The platform routes to Service %s itself.", server.Name)))
-		return nil
-	}
-	if err := r.requireCertificate(ctx, s); err != nil {
-		return err
-	}
-	var ingress networkingv1.Ingress
-	if err := r.Get(ctx, server, &ingress); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("get the Ingress: %w", err)
-	}
-	s.found(exposed(&ingress, s.host, s.written["Ingress"]))
-	return nil
-}
-
-// requireCertificate looks for the Secret in spec.exposure.tls until it was found once for this generation. The
-// Ingress exists all the while, because it may be what makes an issuer create the Secret.
-func (r *ProvisioningTenantReconciler) requireCertificate(ctx context.Context, s *scope) error {
-	tls := s.tenant.Spec.Exposure.TLS
-	before := meta.FindStatusCondition(s.tenant.Status.Conditions, v1alpha1.ConditionExposed)
-	if tls == nil || before != nil && before.ObservedGeneration == s.tenant.Generation &&
-		(before.Reason == v1alpha1.ReasonIngressReady || before.Reason == v1alpha1.ReasonWaitingForIngressController) {
-		return nil
-	}
-	var secret corev1.Secret
-	err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: tls.SecretName}, &secret)
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("read Secret %q: %w", tls.SecretName, err)
-	}
-	if apierrors.IsNotFound(err) || len(secret.Data[corev1.TLSCertKey]) == 0 {
-		return &Waiting{
-			Condition: v1alpha1.ConditionExposed, Reason: v1alpha1.ReasonTLSSecretMissing, After: recheckTLS,
-			Message: fmt.Sprintf("Secret %s in spec.exposure.tls does not exist or has no %s: create it.", tls.SecretName, corev1.TLSCertKey),
-		}
-	}
-	return nil
 }
 
 // storageReady judges a volume claim; a zero one was not seen yet.
@@ -133,15 +82,4 @@ func serverAvailable(deployment *appsv1.Deployment, written int64) metav1.Condit
 			fmt.Sprintf("Deployment %s has no available pod yet. If this lasts, kubectl describe pods -l %s=%s tells why.",
 				deployment.Name, v1alpha1.TenantLabel, deployment.Labels[v1alpha1.TenantLabel]))
 	}
-}
-
-// exposed judges the Ingress. written is its generation if this reconcile wrote it.
-func exposed(ingress *networkingv1.Ingress, host string, written int64) metav1.Condition {
-	if ingress.Generation >= written && len(ingress.Status.LoadBalancer.Ingress) > 0 {
-		return conditions.True(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressReady,
-			fmt.Sprintf("An ingress controller routes %s to the server.", host))
-	}
-	return conditions.False(v1alpha1.ConditionExposed, v1alpha1.ReasonWaitingForIngressController,
-		fmt.Sprintf("No ingress controller has taken Ingress %s yet. If this lasts, check spec.exposure.ingress.className and the controller.",
-			desired.ServerName(ingress.Labels[v1alpha1.TenantLabel])))
 }

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/internal/conditions"
 	"github.com/tenantry/tenantry/controllers/internal/entra"
 )
 
@@ -34,6 +35,7 @@ import (
 // +kubebuilder:rbac:groups="",resources=secrets;persistentvolumeclaims,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=ingresses;networkpolicies,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=httproutes,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
@@ -53,10 +55,12 @@ type ProvisioningTenantReconciler struct {
 	Events  events.EventRecorder
 	Options Options
 	Entra   *entra.Verifier
+	// Gateways has the HTTPRoutes, whose kind may be missing; nil where it always is.
+	Gateways *gatewayAPI
 }
 
 // SetupWithManager says what makes a tenant be looked at again.
-func (r *ProvisioningTenantReconciler) SetupWithManager(mgr ctrl.Manager, entraAnswered <-chan event.GenericEvent) error {
+func (r *ProvisioningTenantReconciler) SetupWithManager(mgr ctrl.Manager, changedOutside <-chan event.GenericEvent) (controller.Controller, error) {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.ProvisioningTenant{}, builder.WithPredicates(changedByOthersThanItsServer())).
 		// Its objects, whatever happened to them.
@@ -74,10 +78,10 @@ func (r *ProvisioningTenantReconciler) SetupWithManager(mgr ctrl.Manager, entraA
 		Watches(&v1alpha1.UserDefaults{}, handler.EnqueueRequestsFromMapFunc(referredTenant), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		// Another tenant claimed the same host or let go of it.
 		Watches(&v1alpha1.ProvisioningTenant{}, handler.EnqueueRequestsFromMapFunc(r.rivals), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		// The login authority answered.
-		WatchesRawSource(source.Channel(entraAnswered, &handler.EnqueueRequestForObject{})).
+		// The login authority answered, or HTTPRoutes came or went.
+		WatchesRawSource(source.Channel(changedOutside, &handler.EnqueueRequestForObject{})).
 		WithOptions(controllerOptions(r.Options)).
-		Complete(r)
+		Build(r)
 }
 
 func controllerOptions(options Options) controller.Options {
@@ -115,6 +119,8 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 			return ctrl.Result{}, nil
 		}
 	}
+	// Unless a step found a problem with it.
+	s.found(conditions.True(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The spec makes sense."))
 
 	err := r.writeStatus(ctx, s)
 	switch {

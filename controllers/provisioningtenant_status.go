@@ -110,6 +110,9 @@ func transitions(before, after []metav1.Condition) []metav1.Condition {
 }
 
 func eventType(condition metav1.Condition) string {
+	if condition.Reason == v1alpha1.ReasonPreviousExpiring {
+		return corev1.EventTypeWarning
+	}
 	if condition.Status == metav1.ConditionTrue || condition.Reason == v1alpha1.ReasonProgressing {
 		return corev1.EventTypeNormal
 	}

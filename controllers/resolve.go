@@ -7,15 +7,15 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
-	"github.com/tenantry/tenantry/controllers/internal/conditions"
 )
 
-// resolve looks up what the spec refers to, in the cache. When it returns nil, host, tenantURL, userDefaults and
-// storageSize of the scope are as they should be, and Accepted is found.
+// resolve looks up what the spec refers to, in the cache. When it returns nil, host, gateways, tenantURL, userDefaults and
+// storageSize of the scope are as they should be.
 func (r *ProvisioningTenantReconciler) resolve(ctx context.Context, s *scope) error {
 	var err error
 	if s.userDefaults, err = r.acceptedDefaults(ctx, s.tenant); err != nil {
@@ -35,7 +35,6 @@ func (r *ProvisioningTenantReconciler) resolve(ctx context.Context, s *scope) er
 	if refused := refusedSchemas(s.tenant); refused != nil {
 		s.fail(refused)
 	}
-	s.found(conditions.True(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The spec makes sense."))
 	return nil
 }
 
@@ -96,7 +95,7 @@ func (r *ProvisioningTenantReconciler) resolveHost(ctx context.Context, s *scope
 	}
 	host := claimedHost(s.tenant, r.Options.BaseDomain)
 	switch spec.Exposure.Type {
-	case v1alpha1.ExposureIngress, "":
+	case v1alpha1.ExposureIngress, v1alpha1.ExposureGateway, "":
 		if host == "" {
 			return stalled(v1alpha1.ReasonHostMissing, "Set spec.exposure.host: the operator has no base domain from which to make one."), nil
 		}
@@ -104,7 +103,11 @@ func (r *ProvisioningTenantReconciler) resolveHost(ctx context.Context, s *scope
 		// Without a host the Tenant URL is that of the Service.
 	default:
 		return stalled(v1alpha1.ReasonUnsupported,
-			"spec.exposure.type %q is of a newer version: upgrade the operator or choose Ingress or None.", spec.Exposure.Type), nil
+			"spec.exposure.type %q is of a newer version: upgrade the operator or choose Ingress, Gateway or None.", spec.Exposure.Type), nil
+	}
+	gateways := parents(s.tenant, r.Options.Gateway)
+	if spec.Exposure.Type == v1alpha1.ExposureGateway && len(gateways) == 0 {
+		return stalled(v1alpha1.ReasonGatewayMissing, "Set spec.exposure.gateway.parentRefs: the operator has no Gateway for all tenants."), nil
 	}
 	if host != "" {
 		var claims v1alpha1.ProvisioningTenantList
@@ -120,7 +123,25 @@ func (r *ProvisioningTenantReconciler) resolveHost(ctx context.Context, s *scope
 	if spec.Exposure.Type != v1alpha1.ExposureNone {
 		s.host = host
 	}
+	if spec.Exposure.Type == v1alpha1.ExposureGateway {
+		s.gateways = gateways
+	}
 	return nil, nil
+}
+
+// parents are the Gateways that a tenant names, each with its namespace, or else the operator's.
+func parents(tenant *v1alpha1.ProvisioningTenant, otherwise types.NamespacedName) []v1alpha1.GatewayReference {
+	var named []v1alpha1.GatewayReference
+	if gateway := tenant.Spec.Exposure.Gateway; gateway != nil {
+		for _, parent := range gateway.ParentRefs {
+			parent.Namespace = cmp.Or(parent.Namespace, tenant.Namespace)
+			named = append(named, parent)
+		}
+	}
+	if len(named) == 0 && otherwise.Name != "" {
+		named = append(named, v1alpha1.GatewayReference{Namespace: otherwise.Namespace, Name: otherwise.Name})
+	}
+	return named
 }
 
 // claimedHost is the host that a tenant asks for; empty if it asks for none.

@@ -20,6 +20,8 @@ type scope struct {
 
 	// host that the tenant may serve; empty if none.
 	host string
+	// gateways that an HTTPRoute for the host is on.
+	gateways []v1alpha1.GatewayReference
 	// tenantURL as it should be; empty while the host is missing or someone else's.
 	tenantURL    string
 	userDefaults []string
@@ -82,6 +84,7 @@ func (s *scope) desired(options Options) desired.Tenant {
 		ServerImage:    options.ServerImage,
 		Host:           s.host,
 		IngressClass:   class,
+		Gateways:       s.gateways,
 		EntraAuthority: options.EntraAuthority,
 		UserDefaults:   s.userDefaults,
 		StorageSize:    s.storageSize,

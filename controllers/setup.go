@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -21,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
@@ -35,9 +37,13 @@ type Options struct {
 	BaseDomain string
 	// IngressClass is the class of the Ingress of a tenant that names none. Empty for the cluster's default.
 	IngressClass string
+	// Gateway has the HTTPRoutes of tenants that name no Gateway. Its namespace is given. Empty: such a tenant is told to name one.
+	Gateway types.NamespacedName
 	// EntraAuthority is the base URL of a login authority that operator and servers ask in place of Microsoft's. Empty for
 	// Microsoft's.
 	EntraAuthority string
+	// RecheckGatewayAPI is how often the API server is asked whether it knows HTTPRoutes; 30 seconds where it is 0.
+	RecheckGatewayAPI time.Duration
 	// Concurrency is how many resources of one kind are reconciled at a time.
 	Concurrency int
 
@@ -58,7 +64,7 @@ type Options struct {
 // NewScheme knows every kind that the operator reads or writes.
 func NewScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme, gatewayv1.Install} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("build the scheme: %w", err)
 		}
@@ -69,13 +75,9 @@ func NewScheme() (*runtime.Scheme, error) {
 // CacheOptions keeps in memory only what the operator needs: of the kinds that it makes, the tenants' objects. Their
 // managed fields stay, because they tell whether an object is still as it was applied.
 func CacheOptions() (cache.Options, error) {
-	ofTenants, err := labels.NewRequirement(v1alpha1.TenantLabel, selection.Exists, nil)
+	whole, err := tenantsObjects()
 	if err != nil {
-		return cache.Options{}, fmt.Errorf("select the tenants' objects: %w", err)
-	}
-	whole := cache.ByObject{
-		Label:     labels.NewSelector().Add(*ofTenants),
-		Transform: func(object any) (any, error) { return object, nil },
+		return cache.Options{}, err
 	}
 	byObject := map[client.Object]cache.ByObject{&corev1.Secret{}: whole, &corev1.PersistentVolumeClaim{}: whole}
 	for _, kind := range controlled() {
@@ -85,6 +87,18 @@ func CacheOptions() (cache.Options, error) {
 		ByObject:                    byObject,
 		DefaultTransform:            cache.TransformStripManagedFields(),
 		ReaderFailOnMissingInformer: true,
+	}, nil
+}
+
+// tenantsObjects keeps the objects of tenants only, and all of them.
+func tenantsObjects() (cache.ByObject, error) {
+	ofTenants, err := labels.NewRequirement(v1alpha1.TenantLabel, selection.Exists, nil)
+	if err != nil {
+		return cache.ByObject{}, fmt.Errorf("select the tenants' objects: %w", err)
+	}
+	return cache.ByObject{
+		Label:     labels.NewSelector().Add(*ofTenants),
+		Transform: func(object any) (any, error) { return object, nil },
 	}, nil
 }
 
@@ -109,7 +123,8 @@ const eventSource = "tenantry-operator"
 
 // Setup adds the operator to a manager that was made with CacheOptions.
 func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
-	if err := addIndexes(ctx, mgr.GetFieldIndexer(), options.BaseDomain); err != nil {
+	err := addIndexes(ctx, mgr.GetFieldIndexer(), options.BaseDomain)
+	if err != nil {
 		return err
 	}
 	recorder := mgr.GetEventRecorder(eventSource)
@@ -126,11 +141,16 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		return fmt.Errorf("add the verifier of Entra tenants: %w", err)
 	}
 
+	gateways := &gatewayAPI{mgr: mgr, every: options.RecheckGatewayAPI, changed: answered, log: mgr.GetLogger().WithName("gateway")}
 	tenants := &ProvisioningTenantReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: recorder, Options: options, Entra: verifier,
+		Client: gateways.client(mgr.GetClient()), Live: mgr.GetAPIReader(), Events: recorder, Options: options,
+		Entra: verifier, Gateways: gateways,
 	}
-	if err := tenants.SetupWithManager(mgr, answered); err != nil {
+	if gateways.tenants, err = tenants.SetupWithManager(mgr, answered); err != nil {
 		return fmt.Errorf("set up the controller of ProvisioningTenants: %w", err)
+	}
+	if err := mgr.Add(gateways); err != nil {
+		return fmt.Errorf("add the follower of the Gateway API: %w", err)
 	}
 	defaults := &UserDefaultsReconciler{Client: mgr.GetClient(), Events: recorder, Options: options}
 	if err := defaults.SetupWithManager(mgr); err != nil {

@@ -238,7 +238,7 @@ func (s *simulated) pretend() {
 		return client.ObjectKey{Namespace: "customers", Name: "contoso" + suffix}
 	}
 	var deployment appsv1.Deployment
-	if s.WithWatch.Get(s.Context(), key("-scim"), &deployment) == nil {
+	if s.WithWatch.Get(s.Context(), key("-scim"), &deployment) == nil && (deployment.Generation == 0 || deployment.Status.ObservedGeneration != deployment.Generation) {
 		if deployment.Generation == 0 { // the fake client does not count generations
 			deployment.Generation = 1
 			s.must(s.WithWatch.Update(s.Context(), &deployment))
@@ -250,12 +250,12 @@ func (s *simulated) pretend() {
 		s.must(s.Status().Update(s.Context(), &deployment))
 	}
 	var claim corev1.PersistentVolumeClaim
-	if s.WithWatch.Get(s.Context(), key("-data"), &claim) == nil {
+	if s.WithWatch.Get(s.Context(), key("-data"), &claim) == nil && claim.Status.Phase != corev1.ClaimBound {
 		claim.Status.Phase = corev1.ClaimBound
 		s.must(s.Status().Update(s.Context(), &claim))
 	}
 	var ingress networkingv1.Ingress
-	if s.WithWatch.Get(s.Context(), key("-scim"), &ingress) == nil {
+	if s.WithWatch.Get(s.Context(), key("-scim"), &ingress) == nil && len(ingress.Status.LoadBalancer.Ingress) == 0 {
 		ingress.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{IP: "192.0.2.1"}}
 		s.must(s.Status().Update(s.Context(), &ingress))
 	}
@@ -314,6 +314,11 @@ func (s *simulated) state() string {
 			object, _ := item.(client.Object)
 			object.SetResourceVersion("")
 			object.SetManagedFields(nil)
+			if tenant, ok := object.(*v1alpha1.ProvisioningTenant); ok {
+				for i := range tenant.Status.Conditions {
+					tenant.Status.Conditions[i].LastTransitionTime = metav1.Time{}
+				}
+			}
 			if secret, ok := object.(*corev1.Secret); ok {
 				secret.StringData = map[string]string{}
 				for key, value := range secret.Data {

@@ -88,6 +88,11 @@ type Verifier struct {
 	NotAfter time.Time `json:"notAfter,omitzero"`
 }
 
+// Same tells whether both verify one secret for one purpose, whatever else they say of it.
+func (v Verifier) Same(other Verifier) bool {
+	return v.ID == other.ID && v.Role == other.Role && v.ClientID == other.ClientID && v.SHA256 == other.SHA256
+}
+
 // NewVerifier returns the verifier of a secret token.
 func NewVerifier(s string, role Role, issuedAt time.Time) Verifier {
 	return Verifier{ID: "token-" + Fingerprint(s), Role: role, SHA256: hash(s), IssuedAt: issuedAt.UTC().Truncate(time.Second)}
@@ -121,6 +126,14 @@ func (v Verifier) Fingerprint() string {
 // Set is the content of a verifier Secret.
 type Set struct {
 	Verifiers []Verifier `json:"verifiers"`
+	// Obeyed are the requests of people that led to these verifiers.
+	Obeyed Obeyed `json:"obeyed,omitzero"`
+}
+
+// Obeyed are the values of the annotations of a tenant that were obeyed last, so that each asks once.
+type Obeyed struct {
+	Rotate string `json:"rotate,omitempty"`
+	Revoke string `json:"revoke,omitempty"`
 }
 
 // Encode returns the set as it stands in the Secret.

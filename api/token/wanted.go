@@ -28,6 +28,26 @@ func Wanted(tenant *v1alpha1.ProvisioningTenant) []Credential {
 	return wanted
 }
 
+// Rotation is what the tenant's spec says of replacing the credential.
+func (c Credential) Rotation(tenant *v1alpha1.ProvisioningTenant) v1alpha1.Rotation {
+	authentication := tenant.Spec.Authentication
+	switch {
+	case c.Reader != "":
+		for _, reader := range authentication.Readers {
+			if reader.Name == c.Reader {
+				return reader.Rotation
+			}
+		}
+	case c.ClientID != "":
+		if authentication.OAuth != nil {
+			return authentication.OAuth.Rotation
+		}
+	case authentication.SecretToken != nil:
+		return authentication.SecretToken.Rotation
+	}
+	return v1alpha1.Rotation{}
+}
+
 // Verifier returns what the server keeps of the credential.
 func (c Credential) Verifier(plaintext string, issuedAt time.Time) Verifier {
 	switch {

@@ -5,8 +5,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // Authentication says how clients prove who they are. The Secret Token always works; everything else is off until it is
 // named here.
 type Authentication struct {
-	// secretToken is the Secret Token that an administrator pastes into Microsoft Entra ID. It is generated once, when
-	// the tenant is made, and stays valid for the tenant's life.
+	// secretToken is the Secret Token that an administrator pastes into Microsoft Entra ID. It is generated when the tenant
+	// is made, and stays valid until it is rotated.
 	//
 	// +optional
 	// +kubebuilder:default={}
@@ -48,11 +48,41 @@ type Authentication struct {
 	Readers []Reader `json:"readers,omitempty"`
 }
 
-// SecretToken is a generated bearer token. It has no settings.
-type SecretToken struct{}
+// SecretToken is a generated bearer token.
+type SecretToken struct {
+	Rotation `json:",inline"`
+}
 
-// OAuth is the OAuth 2.0 client of a tenant.
+// Rotation says when a credential is replaced by a new one, and how long the one before stays valid beside it. A rotation
+// can be asked for at any time as well, by annotation or with kubectl tenantry rotate. The new credential is in the
+// credentials Secret, which is made again for it where it was deleted.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.overlap) || !has(self.rotationInterval) || duration(self.overlap) < duration(self.rotationInterval)",message="overlap must be shorter than rotationInterval: at most two credentials are valid at a time"
+type Rotation struct {
+	// rotationInterval is the age at which the operator replaces the credential: from 1h to 87600h (ten years), in hours,
+	// minutes and seconds such as 4320h. Default: never by itself.
+	//
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?[hms])+$') && duration(self) >= duration('1h') && duration(self) <= duration('87600h')",message="must be a duration from 1h to 87600h such as 4320h"
+	RotationInterval *metav1.Duration `json:"rotationInterval,omitempty"`
+
+	// overlap is how long the credential before stays valid after a rotation, so that there is time to hand over the new
+	// one: from 0s, which ends it at once, to 8760h. Default: 168h, or half of rotationInterval where that is less.
+	//
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?[hms])+$') && duration(self) <= duration('8760h')",message="must be a duration from 0s to 8760h such as 168h"
+	Overlap *metav1.Duration `json:"overlap,omitempty"`
+}
+
+// OAuth is the OAuth 2.0 client of a tenant. What is said of rotation counts for its client secret; access tokens that the
+// secret before has bought end with it.
 type OAuth struct {
+	Rotation `json:",inline"`
+
 	// accessTokenLifetime is how long an access token is valid, from 60 to 360 minutes, which is what Microsoft Entra ID
 	// accepts. A token ends earlier when its client's secret does. It counts for tokens that were bought by workload
 	// identity too. Default: 1h.
@@ -134,6 +164,8 @@ type UserToken struct {
 
 // Reader is an application that reads the directory.
 type Reader struct {
+	Rotation `json:",inline"`
+
 	// name of the reader. It names its token in the credentials Secret.
 	//
 	// +required

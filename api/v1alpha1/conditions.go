@@ -42,12 +42,20 @@ const (
 	ReasonIssued = "Issued"
 	// ReasonCopied: the Secret with the plaintext token was deleted, as one may after copying; the token stays valid.
 	ReasonCopied = "Copied"
+	// ReasonRotated: a new token was generated, and the one before is valid for a while yet; the message says until when. Paste
+	// the new one into Microsoft Entra ID before that.
+	ReasonRotated = "Rotated"
+	// ReasonPreviousExpiring: the token before ends within a day. Paste the new one into Microsoft Entra ID now, if that was not
+	// done yet.
+	ReasonPreviousExpiring = "PreviousExpiring"
 	// ReasonBound: the volume claim is bound.
 	ReasonBound = "Bound"
 	// ReasonAvailable: the Deployment is available.
 	ReasonAvailable = "Available"
 	// ReasonIngressReady: an ingress controller has taken the Ingress.
 	ReasonIngressReady = "IngressReady"
+	// ReasonRouteAccepted: every Gateway has taken the HTTPRoute.
+	ReasonRouteAccepted = "RouteAccepted"
 	// ReasonNotExposed: spec.exposure.type is None; the platform routes to the Service.
 	ReasonNotExposed = "NotExposed"
 	// ReasonVerified: the login authority knows the Entra tenant.
@@ -81,13 +89,24 @@ const (
 	ReasonTenantNotFound = "TenantNotFound"
 	// ReasonNotFound: the login authority does not know the Entra tenant. Correct spec.entra.
 	ReasonNotFound = "NotFound"
-	// ReasonTLSSecretMissing: the Secret in spec.exposure.tls does not exist or has no certificate. Create it.
+	// ReasonTLSSecretMissing: the Secret in spec.exposure.tls does not exist or has no certificate. Create it, or where an issuer
+	// is to do that, see why it has not.
 	ReasonTLSSecretMissing = "TLSSecretMissing"
+	// ReasonGatewayMissing: there is no Gateway and the operator has none for all tenants. Set spec.exposure.gateway.parentRefs.
+	ReasonGatewayMissing = "GatewayMissing"
+	// ReasonGatewayAPIMissing: the cluster does not know HTTPRoutes. Install the Gateway API, or choose another
+	// spec.exposure.type. The operator notices by itself.
+	ReasonGatewayAPIMissing = "GatewayAPIMissing"
+	// ReasonRouteRejected: a Gateway does not take the HTTPRoute; the message has its controller's words. Correct
+	// spec.exposure, or what the Gateway's listeners allow.
+	ReasonRouteRejected = "RouteRejected"
 	// ReasonInvalidStorage: the volume claim was refused; the message has the API server's words.
 	ReasonInvalidStorage = "InvalidStorage"
 	// ReasonUnsupported: a field has a value that this version of the operator does not know. Upgrade the operator, or
 	// choose another value.
 	ReasonUnsupported = "Unsupported"
+	// ReasonInvalidRequest: an annotation that asks for a rotation makes no sense; nothing was rotated. Correct or remove it.
+	ReasonInvalidRequest = "InvalidRequest"
 	// ReasonRejected: the API server refused an object that the tenant needs; the message has its words.
 	ReasonRejected = "Rejected"
 )
@@ -102,6 +121,9 @@ const (
 	ReasonRolloutStuck = "RolloutStuck"
 	// ReasonWaitingForIngressController: no ingress controller has taken the Ingress yet. Check className and the controller.
 	ReasonWaitingForIngressController = "WaitingForIngressController"
+	// ReasonWaitingForGateway: no controller has answered for the HTTPRoute yet. Check that the Gateway exists and its
+	// controller runs.
+	ReasonWaitingForGateway = "WaitingForGateway"
 	// ReasonAuthorityUnreachable: the login authority could not be asked; it is asked again later.
 	ReasonAuthorityUnreachable = "AuthorityUnreachable"
 	// ReasonWaitingForServer: the tenant's server has not reported this generation yet.

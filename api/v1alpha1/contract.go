@@ -45,13 +45,16 @@ const (
 	// TenantLabel is on every object of a tenant and holds the tenant's name.
 	TenantLabel = GroupName + "/tenant"
 
-	// RotateAnnotation on a ProvisioningTenant asks for a new Secret Token. Its value is the time of asking in RFC 3339; each new
+	// RotateAnnotation on a ProvisioningTenant asks for a new credential. Its value is the time of asking in RFC 3339; each new
 	// value asks once.
 	RotateAnnotation = GroupName + "/rotate-requested-at"
-	// RotateOverlapAnnotation says how long the token before stays valid in that rotation: a duration such as 24h, or 0s to end
-	// it at once. Without it spec.authentication.secretToken.overlap counts.
+	// RotateOverlapAnnotation says how long the credential before stays valid in that rotation: a duration such as 24h, or 0s to
+	// end it at once. Without it the credential's overlap in spec.authentication counts.
 	RotateOverlapAnnotation = GroupName + "/rotate-overlap"
-	// RevokeAnnotation asks to end at once the token that is valid beside the newest since a rotation. Its value is the time of
-	// asking in RFC 3339; each new value asks once.
+	// RevokeAnnotation asks to end at once the credential that is valid beside the newest since a rotation. Its value is the
+	// time of asking in RFC 3339; each new value asks once.
 	RevokeAnnotation = GroupName + "/revoke-previous-requested-at"
+	// CredentialAnnotation says which credential RotateAnnotation and RevokeAnnotation speak of, by its key in the credentials
+	// Secret, such as clientSecret or reader.payroll. Without it they speak of the Secret Token.
+	CredentialAnnotation = GroupName + "/credential"
 )

@@ -3,10 +3,11 @@ package v1alpha1
 // Exposure says how a tenant's SCIM server is reached.
 //
 // +kubebuilder:validation:XValidation:rule="self.type == 'Ingress' || !has(self.ingress)",message="ingress may be specified only when type is Ingress"
-// +kubebuilder:validation:XValidation:rule="self.type == 'Ingress' || !has(self.tls)",message="tls may be specified only when type is Ingress"
+// +kubebuilder:validation:XValidation:rule="self.type == 'Ingress' || !has(self.tls)",message="tls may be specified only when type is Ingress: with Gateway the certificate is the listener's"
+// +kubebuilder:validation:XValidation:rule="self.type == 'Gateway' || !has(self.gateway)",message="gateway may be specified only when type is Gateway"
 type Exposure struct {
-	// type is Ingress, where the operator makes an Ingress for the host, or None, where it makes no route at all and
-	// the platform routes to the tenant's Service itself.
+	// type is Ingress, where the operator makes an Ingress for the host; Gateway, where it makes an HTTPRoute for the host on
+	// a Gateway of the platform; or None, where it makes no route at all and the platform routes to the tenant's Service itself.
 	//
 	// +optional
 	// +kubebuilder:default=Ingress
@@ -27,6 +28,11 @@ type Exposure struct {
 	// +optional
 	Ingress *IngressExposure `json:"ingress,omitempty"`
 
+	// gateway says on which Gateways the HTTPRoute is.
+	//
+	// +optional
+	Gateway *GatewayExposure `json:"gateway,omitempty"`
+
 	// tls names the certificate for the host. Without it the Ingress has no TLS section, and the ingress controller
 	// must terminate TLS with a certificate of its own: Microsoft Entra ID speaks HTTPS only, so the Tenant URL is
 	// https either way.
@@ -37,12 +43,14 @@ type Exposure struct {
 
 // ExposureType is a way to expose a tenant.
 //
-// +kubebuilder:validation:Enum=Ingress;None
+// +kubebuilder:validation:Enum=Ingress;Gateway;None
 type ExposureType string
 
 const (
 	// ExposureIngress exposes the tenant by an Ingress.
 	ExposureIngress ExposureType = "Ingress"
+	// ExposureGateway exposes the tenant by an HTTPRoute of the Gateway API.
+	ExposureGateway ExposureType = "Gateway"
 	// ExposureNone makes no route.
 	ExposureNone ExposureType = "None"
 )
@@ -63,12 +71,82 @@ type IngressExposure struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
-// ExposureTLS names a certificate.
-type ExposureTLS struct {
-	// secretName is a Secret of type kubernetes.io/tls in the tenant's namespace.
+// GatewayExposure says on which Gateways the tenant's HTTPRoute is.
+type GatewayExposure struct {
+	// parentRefs are Gateways of the platform, whose listeners must allow routes from the tenant's namespace. Entra speaks
+	// HTTPS, so their listeners must have a certificate for the host. Default: the operator's Gateway.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	ParentRefs []GatewayReference `json:"parentRefs,omitempty"`
+}
+
+// GatewayReference names a Gateway, or one of its listeners.
+type GatewayReference struct {
+	// name of the Gateway.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// namespace of the Gateway. Default: the tenant's.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+
+	// sectionName is the name of one listener of the Gateway. Default: all that take the host.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	SectionName string `json:"sectionName,omitempty"`
+}
+
+// ExposureTLS names a certificate, or who issues it.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.secretName) || has(self.issuerRef)",message="secretName or issuerRef must be specified"
+type ExposureTLS struct {
+	// secretName is a Secret of type kubernetes.io/tls in the tenant's namespace. Default where issuerRef is given: the
+	// tenant's name and "-tls".
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
 	SecretName string `json:"secretName,omitempty"`
+
+	// issuerRef is an issuer of cert-manager that makes and renews the certificate. cert-manager must run in the cluster, with
+	// its support for Ingresses on, as it is by default.
+	//
+	// +optional
+	IssuerRef *IssuerReference `json:"issuerRef,omitempty"`
+}
+
+// IssuerReference names an issuer of cert-manager.
+type IssuerReference struct {
+	// name of the issuer.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// kind of the issuer: Issuer in the tenant's namespace, ClusterIssuer, or the kind of an external issuer.
+	//
+	// +optional
+	// +kubebuilder:default=Issuer
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Kind string `json:"kind,omitempty"`
+
+	// group of the issuer's kind.
+	//
+	// +optional
+	// +kubebuilder:default="cert-manager.io"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Group string `json:"group,omitempty"`
 }

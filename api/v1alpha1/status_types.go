@@ -70,6 +70,18 @@ type CredentialsStatus struct {
 	//
 	// +optional
 	IssuedAt *metav1.Time `json:"issuedAt,omitempty"`
+
+	// expiresAt is when the token ends if it is rotated as spec.authentication.secretToken says: rotationInterval and overlap
+	// after issuedAt. Not there where it is never rotated by itself.
+	//
+	// +optional
+	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+
+	// previousExpiresAt is until when the token before is valid too. Until then the new one must have been pasted into
+	// Microsoft Entra ID. Not there while one token only is valid.
+	//
+	// +optional
+	PreviousExpiresAt *metav1.Time `json:"previousExpiresAt,omitempty"`
 }
 
 // DirectoryStatus counts resources.

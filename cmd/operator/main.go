@@ -10,10 +10,12 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
 	_ "golang.org/x/crypto/x509roots/fallback" // the image has no certificates of its own
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -59,6 +61,14 @@ func parse(args []string) (settings, error) {
 	flags.StringVar(&s.ServerImage, "server-image", "", "`image` of the SCIM server; required")
 	flags.StringVar(&s.BaseDomain, "base-domain", "", "`domain` under which a tenant without a host gets one: <name>.<domain>")
 	flags.StringVar(&s.IngressClass, "ingress-class", "", "IngressClass `name` for tenants that name none; the cluster's default where left out")
+	flags.Func("gateway", "Gateway `namespace/name` for tenants that are exposed by a Gateway and name none", func(text string) error {
+		namespace, name, ok := strings.Cut(text, "/")
+		if !ok || namespace == "" || name == "" || strings.Contains(name, "/") {
+			return errors.New("must be namespace/name")
+		}
+		s.Gateway = types.NamespacedName{Namespace: namespace, Name: name}
+		return nil
+	})
 	flags.StringVar(&s.EntraAuthority, "entra-authority", "",
 		"base `URL` of a login authority to verify Entra tenants with, in place of those of Microsoft's clouds; the SCIM servers follow it too")
 	flags.IntVar(&s.Concurrency, "concurrency", 4, "`number` of resources of each kind that are reconciled at a time")

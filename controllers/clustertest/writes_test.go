@@ -24,7 +24,7 @@ import (
 func reconciles(log, namespace string) int {
 	n := 0
 	for line := range strings.SplitSeq(log, "\n") {
-		if strings.Contains(line, "Reconcile successful") && strings.Contains(line, "controller=provisioningtenant ") &&
+		if (strings.Contains(line, "Reconcile successful") || strings.Contains(line, "Reconcile done, requeueing after")) && strings.Contains(line, "controller=provisioningtenant ") &&
 			strings.Contains(line, "namespace="+namespace+" ") {
 			n++
 		}
@@ -70,7 +70,7 @@ func (w *world) settled() {
 		}
 		for i := range tenants.Items {
 			patch := client.MergeFrom(tenants.Items[i].DeepCopy())
-			tenants.Items[i].Annotations = map[string]string{"test/settle": fmt.Sprint(round)}
+			metav1.SetMetaDataAnnotation(&tenants.Items[i].ObjectMeta, "test/settle", fmt.Sprint(round))
 			if err := w.Patch(w.Context(), &tenants.Items[i], patch); err != nil {
 				w.Fatal(err)
 			}

@@ -19,6 +19,10 @@ const (
 	// AnnotationCredentials on both Secrets tells of each credential in them the fingerprint and when it was generated, as
 	// JSON, so that nobody must read a Secret to know whether the two belong together.
 	AnnotationCredentials = v1alpha1.GroupName + "/credentials"
+	// AnnotationRotated on both Secrets repeats the value of the tenant's rotate annotation that was obeyed last.
+	AnnotationRotated = v1alpha1.GroupName + "/rotated"
+	// AnnotationRevoked repeats that of the revoke annotation.
+	AnnotationRevoked = v1alpha1.GroupName + "/revoked-previous"
 	// AnnotationTenantURL on the credentials Secret repeats the Tenant URL that it holds, for the same reason.
 	AnnotationTenantURL = v1alpha1.GroupName + "/tenant-url"
 
@@ -26,6 +30,7 @@ const (
 	// default ServiceAccount.
 	serverSuffix = "-scim"
 	dataSuffix   = "-data"
+	tlsSuffix    = "-tls"
 )
 
 // Tenant is all that the objects of a tenant follow from.
@@ -34,10 +39,12 @@ type Tenant struct {
 	Resource *v1alpha1.ProvisioningTenant
 	// ServerImage is the image of the SCIM server.
 	ServerImage string
-	// Host is the DNS name that the Ingress serves; empty where the tenant has none to serve.
+	// Host is the DNS name that the route serves; empty where the tenant has none to serve.
 	Host string
 	// IngressClass is the class of the Ingress; empty for the cluster's default.
 	IngressClass string
+	// Gateways that the HTTPRoute is on, each with its namespace.
+	Gateways []v1alpha1.GatewayReference
 	// EntraAuthority is the login authority in place of Microsoft's; empty for Microsoft's.
 	EntraAuthority string
 	// UserDefaults are the names of the accepted UserDefaults, sorted.
@@ -46,7 +53,7 @@ type Tenant struct {
 	StorageSize resource.Quantity
 }
 
-// ServerName is the name of the ServiceAccount, Role, RoleBinding, Deployment, Service, Ingress and NetworkPolicy.
+// ServerName is the name of the ServiceAccount, Role, RoleBinding, Deployment, Service, NetworkPolicy, Ingress and HTTPRoute.
 func ServerName(tenant string) string { return tenant + serverSuffix }
 
 // DataName is the name of the volume claim.

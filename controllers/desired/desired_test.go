@@ -49,6 +49,7 @@ func plain() Tenant {
 func full() Tenant {
 	t := plain()
 	t.IngressClass = "traefik"
+	t.Gateways = []v1alpha1.GatewayReference{{Namespace: "edge", Name: "public"}, {Namespace: "customers", Name: "own", SectionName: "https"}}
 	t.EntraAuthority = "https://login.example.com"
 	t.UserDefaults = []string{"everybody", "finance"}
 	spec := &t.Resource.Spec
@@ -58,7 +59,7 @@ func full() Tenant {
 	spec.Storage.SQLite.StorageClassName = "fast"
 	spec.Exposure.Host = t.Host
 	spec.Exposure.Ingress = &v1alpha1.IngressExposure{ClassName: "traefik", Annotations: map[string]string{"b": "2", "a": "1"}}
-	spec.Exposure.TLS = &v1alpha1.ExposureTLS{SecretName: "contoso-tls"}
+	spec.Exposure.TLS = &v1alpha1.ExposureTLS{SecretName: "certificate", IssuerRef: &v1alpha1.IssuerReference{Name: "letsencrypt", Kind: "ClusterIssuer", Group: "cert-manager.io"}}
 	spec.Server = v1alpha1.Server{
 		Resources: &corev1.ResourceRequirements{
 			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.1"), corev1.ResourceMemory: resource.MustParse("128Mi")},
@@ -81,11 +82,11 @@ func build(t *testing.T, tenant Tenant) map[string]string {
 	for _, credential := range token.Wanted(tenant.Resource) {
 		issued = append(issued, Issued{Key: credential.Key, Plaintext: plaintext, Verifier: credential.Verifier(plaintext, issuedAt)})
 	}
-	verifier, err := Verifier(tenant.Resource, issued)
+	verifier, err := Verifier(tenant.Resource, issued, token.Obeyed{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	credentials, err := Credentials(tenant.Resource, issued, TenantURL(tenant.Resource, tenant.Host))
+	credentials, err := Credentials(tenant.Resource, issued, token.Obeyed{}, TenantURL(tenant.Resource, tenant.Host))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +99,7 @@ func build(t *testing.T, tenant Tenant) map[string]string {
 		"serviceaccount": ServiceAccount(tenant), "role": Role(tenant), "rolebinding": RoleBinding(tenant),
 		"credentials": credentials, "verifier": verifier,
 		"claim": DataClaim(tenant), "deployment": deployment, "service": Service(tenant),
-		"ingress": Ingress(tenant), "networkpolicy": NetworkPolicy(tenant),
+		"ingress": Ingress(tenant), "httproute": HTTPRoute(tenant), "networkpolicy": NetworkPolicy(tenant),
 	} {
 		text, err := yaml.Marshal(object)
 		if err != nil {
@@ -167,6 +168,9 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 		if spec.Exposure.Ingress != nil {
 			tenant.IngressClass = spec.Exposure.Ingress.ClassName
 		}
+		if spec.Exposure.Gateway != nil {
+			tenant.Gateways = spec.Exposure.Gateway.ParentRefs
+		}
 		tenant.StorageSize = spec.Storage.SQLite.Size
 		return tenant
 	}
@@ -186,8 +190,16 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 		"exposure.ingress.annotations": func(s *v1alpha1.ProvisioningTenantSpec) {
 			s.Exposure.Ingress = &v1alpha1.IngressExposure{Annotations: map[string]string{"a": "b"}}
 		},
-		"exposure.tls.secretName": func(s *v1alpha1.ProvisioningTenantSpec) { s.Exposure.TLS = &v1alpha1.ExposureTLS{SecretName: "tls"} },
-		"storage.sqlite.size":     func(s *v1alpha1.ProvisioningTenantSpec) { s.Storage.SQLite.Size = resource.MustParse("2Gi") },
+		"exposure.gateway.parentRefs": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Exposure.Gateway = &v1alpha1.GatewayExposure{ParentRefs: []v1alpha1.GatewayReference{{Name: "public", Namespace: "edge"}}}
+		},
+		"exposure.tls.issuerRef.name": func(s *v1alpha1.ProvisioningTenantSpec) { s.Exposure.TLS = issuer("ca", "Issuer", "cert-manager.io") },
+		"exposure.tls.issuerRef.kind": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Exposure.TLS = issuer("", "ClusterIssuer", "cert-manager.io")
+		},
+		"exposure.tls.issuerRef.group": func(s *v1alpha1.ProvisioningTenantSpec) { s.Exposure.TLS = issuer("", "Issuer", "example.com") },
+		"exposure.tls.secretName":      func(s *v1alpha1.ProvisioningTenantSpec) { s.Exposure.TLS = &v1alpha1.ExposureTLS{SecretName: "tls"} },
+		"storage.sqlite.size":          func(s *v1alpha1.ProvisioningTenantSpec) { s.Storage.SQLite.Size = resource.MustParse("2Gi") },
 		"storage.sqlite.storageClassName": func(s *v1alpha1.ProvisioningTenantSpec) {
 			s.Storage.SQLite.StorageClassName = "fast"
 		},
@@ -207,7 +219,9 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 	// The SCIM server reads these from the resource, or there is one value only.
 	elsewhere := []string{
 		"displayName", "entra.tenantID", "entra.cloud", "provisioning.users", "provisioning.groups",
-		"catalog.companies", "catalog.roles", "authentication.secretToken",
+		"catalog.companies", "catalog.roles",
+		"authentication.secretToken.rotationInterval", "authentication.secretToken.overlap",
+		"authentication.oauth.rotationInterval", "authentication.oauth.overlap",
 		"authentication.workloadIdentity.subjects", "authentication.entraToken.audiences", "authentication.entraToken.applications",
 		"authentication.userToken.audiences",
 		"retention.provisioningLog", "limits.requestsPerSecond", "limits.burst", "schema.extensions", "storage.type",
@@ -232,6 +246,10 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 	}
 }
 
+func issuer(name, kind, group string) *v1alpha1.ExposureTLS {
+	return &v1alpha1.ExposureTLS{IssuerRef: &v1alpha1.IssuerReference{Name: name, Kind: kind, Group: group}}
+}
+
 // leaves lists the fields of our own structs by their JSON paths; types of Kubernetes count as one field.
 func leaves(of reflect.Type, prefix string) []string {
 	for of.Kind() == reflect.Pointer {
@@ -243,7 +261,10 @@ func leaves(of reflect.Type, prefix string) []string {
 	var found []string
 	for field := range of.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		found = append(found, leaves(field.Type, prefix+name+".")...)
+		if name != "" {
+			name += "."
+		}
+		found = append(found, leaves(field.Type, prefix+name)...)
 	}
 	return found
 }

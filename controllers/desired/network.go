@@ -56,7 +56,7 @@ func Ingress(t Tenant) *networkingv1ac.IngressApplyConfiguration {
 		spec.WithIngressClassName(t.IngressClass)
 	}
 	if exposure.TLS != nil {
-		spec.WithTLS(networkingv1ac.IngressTLS().WithHosts(t.Host).WithSecretName(exposure.TLS.SecretName))
+		spec.WithTLS(networkingv1ac.IngressTLS().WithHosts(t.Host).WithSecretName(TLSSecretName(t.Resource)))
 	}
 	ingress := networkingv1ac.Ingress(ServerName(t.Resource.Name), t.Resource.Namespace).
 		WithLabels(Labels(t.Resource.Name)).
@@ -65,7 +65,36 @@ func Ingress(t Tenant) *networkingv1ac.IngressApplyConfiguration {
 	if exposure.Ingress != nil && len(exposure.Ingress.Annotations) > 0 {
 		ingress.WithAnnotations(exposure.Ingress.Annotations)
 	}
+	if exposure.TLS != nil && exposure.TLS.IssuerRef != nil {
+		ingress.WithAnnotations(issuerAnnotations(*exposure.TLS.IssuerRef))
+	}
 	return ingress
+}
+
+// TLSSecretName is the Secret with the certificate for the tenant's host; empty where the tenant names none.
+func TLSSecretName(tenant *v1alpha1.ProvisioningTenant) string {
+	switch tls := tenant.Spec.Exposure.TLS; {
+	case tls == nil:
+		return ""
+	case tls.SecretName == "":
+		return tenant.Name + tlsSuffix
+	default:
+		return tls.SecretName
+	}
+}
+
+// issuerAnnotations make cert-manager issue the certificate of an Ingress. They are its interface for that, so the operator
+// needs neither its kinds nor rights on them.
+func issuerAnnotations(issuer v1alpha1.IssuerReference) map[string]string {
+	const group = "cert-manager.io"
+	if issuer.Kind == "ClusterIssuer" && issuer.Group == group {
+		return map[string]string{group + "/cluster-issuer": issuer.Name}
+	}
+	annotations := map[string]string{group + "/issuer": issuer.Name}
+	if issuer.Group != group {
+		annotations[group+"/issuer-kind"], annotations[group+"/issuer-group"] = issuer.Kind, issuer.Group
+	}
+	return annotations
 }
 
 // NetworkPolicy lets clients and metrics collectors in, and the server out to DNS and to the Kubernetes API, which

@@ -38,8 +38,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ExposureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExposureTLS"):
 		return &apiv1alpha1.ExposureTLSApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GatewayExposure"):
+		return &apiv1alpha1.GatewayExposureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GatewayReference"):
+		return &apiv1alpha1.GatewayReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IngressExposure"):
 		return &apiv1alpha1.IngressExposureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("IssuerReference"):
+		return &apiv1alpha1.IssuerReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Limits"):
 		return &apiv1alpha1.LimitsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("OAuth"):
@@ -58,6 +64,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RefusedSchemaApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Retention"):
 		return &apiv1alpha1.RetentionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Rotation"):
+		return &apiv1alpha1.RotationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Schema"):
 		return &apiv1alpha1.SchemaApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SchemaAttribute"):
@@ -66,6 +74,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SchemaExtensionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SchemaSubAttribute"):
 		return &apiv1alpha1.SchemaSubAttributeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SecretToken"):
+		return &apiv1alpha1.SecretTokenApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Server"):
 		return &apiv1alpha1.ServerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SQLiteStorage"):

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/utils/clock"
@@ -35,7 +36,9 @@ func Options(authority string) controllers.Options {
 		BaseDomain:     BaseDomain,
 		EntraAuthority: authority,
 		Concurrency:    2,
-		CheckFilter:    func(_ v1alpha1.Schema, filter string) error { return refuse(filter) },
+		// Often, so that no test waits long for it.
+		RecheckGatewayAPI: 100 * time.Millisecond,
+		CheckFilter:       func(_ v1alpha1.Schema, filter string) error { return refuse(filter) },
 		CheckAttribute: func(_ v1alpha1.Schema, path, value string) error {
 			if err := refuse(path); err != nil {
 				return err

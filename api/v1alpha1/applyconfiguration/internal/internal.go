@@ -93,10 +93,16 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.tenantry.tenantry.api.v1alpha1.CredentialsStatus
   map:
     fields:
+    - name: expiresAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: fingerprint
       type:
         scalar: string
     - name: issuedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: previousExpiresAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: secretName
@@ -190,6 +196,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.tenantry.tenantry.api.v1alpha1.Exposure
   map:
     fields:
+    - name: gateway
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.GatewayExposure
     - name: host
       type:
         scalar: string
@@ -206,6 +215,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.tenantry.tenantry.api.v1alpha1.ExposureTLS
   map:
     fields:
+    - name: issuerRef
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.IssuerReference
     - name: secretName
       type:
         scalar: string
@@ -213,6 +225,27 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.ExtendedResourceType
   scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.GatewayExposure
+  map:
+    fields:
+    - name: parentRefs
+      type:
+        list:
+          elementType:
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.GatewayReference
+          elementRelationship: atomic
+- name: com.github.tenantry.tenantry.api.v1alpha1.GatewayReference
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
+    - name: sectionName
+      type:
+        scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.IngressExposure
   map:
     fields:
@@ -222,6 +255,20 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
     - name: className
+      type:
+        scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.IssuerReference
+  map:
+    fields:
+    - name: group
+      type:
+        scalar: string
+      default: cert-manager.io
+    - name: kind
+      type:
+        scalar: string
+      default: Issuer
+    - name: name
       type:
         scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.Limits
@@ -239,6 +286,12 @@ var schemaYAML = typed.YAMLObject(`types:
   map:
     fields:
     - name: accessTokenLifetime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: overlap
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: rotationInterval
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
 - name: com.github.tenantry.tenantry.api.v1alpha1.Provisioning
@@ -358,6 +411,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: overlap
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: rotationInterval
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
 - name: com.github.tenantry.tenantry.api.v1alpha1.RefusedSchema
   map:
     fields:
@@ -514,16 +573,13 @@ var schemaYAML = typed.YAMLObject(`types:
       default: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.SecretToken
   map:
-    elementType:
-      scalar: untyped
-      list:
-        elementType:
-          namedType: __untyped_atomic_
-        elementRelationship: atomic
-      map:
-        elementType:
-          namedType: __untyped_deduced_
-        elementRelationship: separable
+    fields:
+    - name: overlap
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: rotationInterval
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
 - name: com.github.tenantry.tenantry.api.v1alpha1.Server
   map:
     fields:

@@ -2,19 +2,15 @@
 
 package v1alpha1
 
-import (
-	apiv1alpha1 "github.com/tenantry/tenantry/api/v1alpha1"
-)
-
 // AuthenticationApplyConfiguration represents a declarative configuration of the Authentication type for use
 // with apply.
 //
 // Authentication says how clients prove who they are. The Secret Token always works; everything else is off until it is
 // named here.
 type AuthenticationApplyConfiguration struct {
-	// secretToken is the Secret Token that an administrator pastes into Microsoft Entra ID. It is generated once, when
-	// the tenant is made, and stays valid for the tenant's life.
-	SecretToken *apiv1alpha1.SecretToken `json:"secretToken,omitempty"`
+	// secretToken is the Secret Token that an administrator pastes into Microsoft Entra ID. It is generated when the tenant
+	// is made, and stays valid until it is rotated.
+	SecretToken *SecretTokenApplyConfiguration `json:"secretToken,omitempty"`
 	// oauth gives the tenant an OAuth 2.0 client, whose client ID and client secret buy access tokens at the tenant's
 	// token endpoint (grant type client_credentials, RFC 6749 section 4.4). Both are in the credentials Secret, which is
 	// made again for them where it was deleted. Taken away, the client secret and what it bought end at once.
@@ -43,8 +39,8 @@ func Authentication() *AuthenticationApplyConfiguration {
 // WithSecretToken sets the SecretToken field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the SecretToken field is set to the value of the last call.
-func (b *AuthenticationApplyConfiguration) WithSecretToken(value apiv1alpha1.SecretToken) *AuthenticationApplyConfiguration {
-	b.SecretToken = &value
+func (b *AuthenticationApplyConfiguration) WithSecretToken(value *SecretTokenApplyConfiguration) *AuthenticationApplyConfiguration {
+	b.SecretToken = value
 	return b
 }
 

@@ -18,6 +18,12 @@ type CredentialsStatusApplyConfiguration struct {
 	Fingerprint *string `json:"fingerprint,omitempty"`
 	// issuedAt is when the token was generated.
 	IssuedAt *v1.Time `json:"issuedAt,omitempty"`
+	// expiresAt is when the token ends if it is rotated as spec.authentication.secretToken says: rotationInterval and overlap
+	// after issuedAt. Not there where it is never rotated by itself.
+	ExpiresAt *v1.Time `json:"expiresAt,omitempty"`
+	// previousExpiresAt is until when the token before is valid too. Until then the new one must have been pasted into
+	// Microsoft Entra ID. Not there while one token only is valid.
+	PreviousExpiresAt *v1.Time `json:"previousExpiresAt,omitempty"`
 }
 
 // CredentialsStatusApplyConfiguration constructs a declarative configuration of the CredentialsStatus type for use with
@@ -47,5 +53,21 @@ func (b *CredentialsStatusApplyConfiguration) WithFingerprint(value string) *Cre
 // If called multiple times, the IssuedAt field is set to the value of the last call.
 func (b *CredentialsStatusApplyConfiguration) WithIssuedAt(value v1.Time) *CredentialsStatusApplyConfiguration {
 	b.IssuedAt = &value
+	return b
+}
+
+// WithExpiresAt sets the ExpiresAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ExpiresAt field is set to the value of the last call.
+func (b *CredentialsStatusApplyConfiguration) WithExpiresAt(value v1.Time) *CredentialsStatusApplyConfiguration {
+	b.ExpiresAt = &value
+	return b
+}
+
+// WithPreviousExpiresAt sets the PreviousExpiresAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PreviousExpiresAt field is set to the value of the last call.
+func (b *CredentialsStatusApplyConfiguration) WithPreviousExpiresAt(value v1.Time) *CredentialsStatusApplyConfiguration {
+	b.PreviousExpiresAt = &value
 	return b
 }

@@ -11,8 +11,8 @@ import (
 //
 // Exposure says how a tenant's SCIM server is reached.
 type ExposureApplyConfiguration struct {
-	// type is Ingress, where the operator makes an Ingress for the host, or None, where it makes no route at all and
-	// the platform routes to the tenant's Service itself.
+	// type is Ingress, where the operator makes an Ingress for the host; Gateway, where it makes an HTTPRoute for the host on
+	// a Gateway of the platform; or None, where it makes no route at all and the platform routes to the tenant's Service itself.
 	Type *apiv1alpha1.ExposureType `json:"type,omitempty"`
 	// host is the DNS name of the tenant, without scheme, port or path.
 	// Default: the resource's name under the operator's base domain. Where the type is None and no host is given, the
@@ -20,6 +20,8 @@ type ExposureApplyConfiguration struct {
 	Host *string `json:"host,omitempty"`
 	// ingress adds to the Ingress that the operator makes.
 	Ingress *IngressExposureApplyConfiguration `json:"ingress,omitempty"`
+	// gateway says on which Gateways the HTTPRoute is.
+	Gateway *GatewayExposureApplyConfiguration `json:"gateway,omitempty"`
 	// tls names the certificate for the host. Without it the Ingress has no TLS section, and the ingress controller
 	// must terminate TLS with a certificate of its own: Microsoft Entra ID speaks HTTPS only, so the Tenant URL is
 	// https either way.
@@ -53,6 +55,14 @@ func (b *ExposureApplyConfiguration) WithHost(value string) *ExposureApplyConfig
 // If called multiple times, the Ingress field is set to the value of the last call.
 func (b *ExposureApplyConfiguration) WithIngress(value *IngressExposureApplyConfiguration) *ExposureApplyConfiguration {
 	b.Ingress = value
+	return b
+}
+
+// WithGateway sets the Gateway field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Gateway field is set to the value of the last call.
+func (b *ExposureApplyConfiguration) WithGateway(value *GatewayExposureApplyConfiguration) *ExposureApplyConfiguration {
+	b.Gateway = value
 	return b
 }
 

@@ -5,10 +5,14 @@ package v1alpha1
 // ExposureTLSApplyConfiguration represents a declarative configuration of the ExposureTLS type for use
 // with apply.
 //
-// ExposureTLS names a certificate.
+// ExposureTLS names a certificate, or who issues it.
 type ExposureTLSApplyConfiguration struct {
-	// secretName is a Secret of type kubernetes.io/tls in the tenant's namespace.
+	// secretName is a Secret of type kubernetes.io/tls in the tenant's namespace. Default where issuerRef is given: the
+	// tenant's name and "-tls".
 	SecretName *string `json:"secretName,omitempty"`
+	// issuerRef is an issuer of cert-manager that makes and renews the certificate. cert-manager must run in the cluster, with
+	// its support for Ingresses on, as it is by default.
+	IssuerRef *IssuerReferenceApplyConfiguration `json:"issuerRef,omitempty"`
 }
 
 // ExposureTLSApplyConfiguration constructs a declarative configuration of the ExposureTLS type for use with
@@ -22,5 +26,13 @@ func ExposureTLS() *ExposureTLSApplyConfiguration {
 // If called multiple times, the SecretName field is set to the value of the last call.
 func (b *ExposureTLSApplyConfiguration) WithSecretName(value string) *ExposureTLSApplyConfiguration {
 	b.SecretName = &value
+	return b
+}
+
+// WithIssuerRef sets the IssuerRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the IssuerRef field is set to the value of the last call.
+func (b *ExposureTLSApplyConfiguration) WithIssuerRef(value *IssuerReferenceApplyConfiguration) *ExposureTLSApplyConfiguration {
+	b.IssuerRef = value
 	return b
 }

@@ -9,8 +9,10 @@ import (
 // OAuthApplyConfiguration represents a declarative configuration of the OAuth type for use
 // with apply.
 //
-// OAuth is the OAuth 2.0 client of a tenant.
+// OAuth is the OAuth 2.0 client of a tenant. What is said of rotation counts for its client secret; access tokens that the
+// secret before has bought end with it.
 type OAuthApplyConfiguration struct {
+	RotationApplyConfiguration `json:""`
 	// accessTokenLifetime is how long an access token is valid, from 60 to 360 minutes, which is what Microsoft Entra ID
 	// accepts. A token ends earlier when its client's secret does. It counts for tokens that were bought by workload
 	// identity too. Default: 1h.
@@ -21,6 +23,22 @@ type OAuthApplyConfiguration struct {
 // apply.
 func OAuth() *OAuthApplyConfiguration {
 	return &OAuthApplyConfiguration{}
+}
+
+// WithRotationInterval sets the RotationInterval field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RotationInterval field is set to the value of the last call.
+func (b *OAuthApplyConfiguration) WithRotationInterval(value v1.Duration) *OAuthApplyConfiguration {
+	b.RotationApplyConfiguration.RotationInterval = &value
+	return b
+}
+
+// WithOverlap sets the Overlap field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Overlap field is set to the value of the last call.
+func (b *OAuthApplyConfiguration) WithOverlap(value v1.Duration) *OAuthApplyConfiguration {
+	b.RotationApplyConfiguration.Overlap = &value
+	return b
 }
 
 // WithAccessTokenLifetime sets the AccessTokenLifetime field in the declarative configuration to the given value

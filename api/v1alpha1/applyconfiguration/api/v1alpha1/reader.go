@@ -2,11 +2,16 @@
 
 package v1alpha1
 
+import (
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
 // ReaderApplyConfiguration represents a declarative configuration of the Reader type for use
 // with apply.
 //
 // Reader is an application that reads the directory.
 type ReaderApplyConfiguration struct {
+	RotationApplyConfiguration `json:""`
 	// name of the reader. It names its token in the credentials Secret.
 	Name *string `json:"name,omitempty"`
 }
@@ -15,6 +20,22 @@ type ReaderApplyConfiguration struct {
 // apply.
 func Reader() *ReaderApplyConfiguration {
 	return &ReaderApplyConfiguration{}
+}
+
+// WithRotationInterval sets the RotationInterval field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RotationInterval field is set to the value of the last call.
+func (b *ReaderApplyConfiguration) WithRotationInterval(value v1.Duration) *ReaderApplyConfiguration {
+	b.RotationApplyConfiguration.RotationInterval = &value
+	return b
+}
+
+// WithOverlap sets the Overlap field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Overlap field is set to the value of the last call.
+func (b *ReaderApplyConfiguration) WithOverlap(value v1.Duration) *ReaderApplyConfiguration {
+	b.RotationApplyConfiguration.Overlap = &value
+	return b
 }
 
 // WithName sets the Name field in the declarative configuration to the given value

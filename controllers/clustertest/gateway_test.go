@@ -1,0 +1,204 @@
+package clustertest
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+func onGateway(parents ...v1alpha1.GatewayReference) func(*v1alpha1.ProvisioningTenant) {
+	return func(p *v1alpha1.ProvisioningTenant) {
+		p.Spec.Exposure.Type = v1alpha1.ExposureGateway
+		p.Spec.Exposure.Gateway = &v1alpha1.GatewayExposure{ParentRefs: parents}
+	}
+}
+
+// httpRoutes is where the definition of HTTPRoute is, in the module that the operator has its types from.
+func httpRoutes(t *testing.T) envtest.CRDInstallOptions {
+	t.Helper()
+	directory, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api").Output()
+	if err != nil {
+		t.Fatalf("find the Gateway API: %v", err)
+	}
+	return envtest.CRDInstallOptions{Paths: []string{
+		filepath.Join(strings.TrimSpace(string(directory)), "config", "crd", "standard", "gateway.networking.k8s.io_httproutes.yaml"),
+	}}
+}
+
+// answer says of the tenant's HTTPRoute what a Gateway's controller would.
+func (w *world) answer(accepted, resolved metav1.ConditionStatus) {
+	w.Helper()
+	w.eventually("answer for the HTTPRoute", func() string {
+		route := get(w, &gatewayv1.HTTPRoute{}, "contoso-scim")
+		condition := func(conditionType gatewayv1.RouteConditionType, status metav1.ConditionStatus) metav1.Condition {
+			return metav1.Condition{
+				Type: string(conditionType), Status: status, Reason: "Because", Message: "of a reason.",
+				ObservedGeneration: route.Generation, LastTransitionTime: metav1.Now(),
+			}
+		}
+		route.Status.Parents = []gatewayv1.RouteParentStatus{{
+			ParentRef:      gatewayv1.ParentReference{Name: "public", Namespace: ptr.To(gatewayv1.Namespace("edge"))},
+			ControllerName: "example.com/gateway",
+			Conditions:     []metav1.Condition{condition(gatewayv1.RouteConditionAccepted, accepted), condition(gatewayv1.RouteConditionResolvedRefs, resolved)},
+		}}
+		if err := w.Status().Update(w.Context(), route); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+}
+
+// bug class 16: an optional kind is missing. Here it comes after the tenant, and goes before it.
+func TestATenantIsExposedByAGatewayAsSoonAsTheClusterKnowsHTTPRoutes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(onGateway(v1alpha1.GatewayReference{Name: "public", Namespace: "edge"})))
+	w.until(tenant, "Exposed=False/GatewayAPIMissing", "Stalled=True/GatewayAPIMissing", "ServerAvailable=True/Available")
+
+	definition := httpRoutes(t)
+	install := func() {
+		t.Helper()
+		if _, err := envtest.InstallCRDs(cluster.Config, definition); err != nil {
+			t.Fatal(err)
+		}
+	}
+	install()
+	w.until(tenant, "Exposed=False/WaitingForGateway")
+	w.answer(metav1.ConditionFalse, metav1.ConditionTrue)
+	w.until(tenant, "Exposed=False/RouteRejected")
+	w.answer(metav1.ConditionTrue, metav1.ConditionFalse)
+	w.until(tenant, "Exposed=False/RouteRejected")
+	if tenant.Status.TenantURL != "" {
+		t.Errorf("the tenant publishes %s, which leads nowhere", tenant.Status.TenantURL)
+	}
+	w.answer(metav1.ConditionTrue, metav1.ConditionTrue)
+	w.until(tenant, "Exposed=True/RouteAccepted", ready)
+	if want := "https://" + w.namespace + ".example.com/scim/v2"; tenant.Status.TenantURL != want {
+		t.Errorf("status.tenantURL is %q, want %q", tenant.Status.TenantURL, want)
+	}
+	w.settled()
+	before := operator.Requests.In(w.namespace)
+	w.settled()
+	if after := operator.Requests.In(w.namespace); len(after) != len(before) {
+		t.Errorf("a settled tenant costs %v", after[len(before):])
+	}
+
+	// Somebody changes the HTTPRoute, and it is mended.
+	route := get(w, &gatewayv1.HTTPRoute{}, "contoso-scim")
+	patch := client.MergeFrom(route.DeepCopy())
+	route.Spec.Hostnames = []gatewayv1.Hostname{"elsewhere.example.com"}
+	if err := w.Patch(t.Context(), route, patch, client.FieldOwner("stranger")); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("the host comes back", func() string {
+		if got := get(w, &gatewayv1.HTTPRoute{}, "contoso-scim").Spec.Hostnames; len(got) != 1 || string(got[0]) != w.namespace+".example.com" {
+			return "not yet"
+		}
+		return ""
+	})
+	w.answer(metav1.ConditionTrue, metav1.ConditionTrue)
+	w.until(tenant, ready)
+
+	// To an Ingress and back.
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) {
+		p.Spec.Exposure.Type, p.Spec.Exposure.Gateway = v1alpha1.ExposureIngress, nil
+	})
+	w.until(tenant, "Exposed=True/IngressReady", ready)
+	gone(w, &gatewayv1.HTTPRoute{}, "contoso-scim")
+	edit(w, tenant, onGateway(v1alpha1.GatewayReference{Name: "public", Namespace: "edge"}))
+	w.until(tenant, "Exposed=False/WaitingForGateway")
+	gone(w, &networkingv1.Ingress{}, "contoso-scim")
+	w.answer(metav1.ConditionTrue, metav1.ConditionTrue)
+	w.until(tenant, ready)
+
+	// The Gateway API goes, and comes back.
+	for range 2 {
+		if err := envtest.UninstallCRDs(cluster.Config, definition); err != nil {
+			t.Fatal(err)
+		}
+		w.until(tenant, "Exposed=False/GatewayAPIMissing")
+		install()
+		w.until(tenant, "Exposed=False/WaitingForGateway")
+		w.answer(metav1.ConditionTrue, metav1.ConditionTrue)
+		w.until(tenant, ready)
+	}
+}
+
+func TestATenantWithoutAGatewayIsToldToNameOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) { p.Spec.Exposure.Type = v1alpha1.ExposureGateway }))
+	w.until(tenant, "Accepted=False/GatewayMissing", "Exposed=False/GatewayMissing")
+}
+
+func TestAnIssuerIsToldByAnnotationsOfTheIngressToMakeTheCertificate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) {
+		p.Spec.Exposure.TLS = &v1alpha1.ExposureTLS{IssuerRef: &v1alpha1.IssuerReference{Name: "letsencrypt", Kind: "ClusterIssuer"}}
+	}))
+	w.until(tenant, "Exposed=False/TLSSecretMissing")
+	ingress := get(w, &networkingv1.Ingress{}, "contoso-scim")
+	if got := ingress.Annotations["cert-manager.io/cluster-issuer"]; got != "letsencrypt" {
+		t.Errorf("the annotations are %v", ingress.Annotations)
+	}
+	if tls := ingress.Spec.TLS; len(tls) != 1 || tls[0].SecretName != "contoso-tls" || len(tls[0].Hosts) != 1 || tls[0].Hosts[0] != w.namespace+".example.com" {
+		t.Errorf("the TLS section is %+v", ingress.Spec.TLS)
+	}
+	// Another issuer, then none.
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) {
+		p.Spec.Exposure.TLS = &v1alpha1.ExposureTLS{SecretName: "own", IssuerRef: &v1alpha1.IssuerReference{Name: "corporate", Kind: "AWSPCAClusterIssuer", Group: "awspca.cert-manager.io"}}
+	})
+	w.annotations(map[string]string{"cert-manager.io/issuer": "corporate", "cert-manager.io/issuer-kind": "AWSPCAClusterIssuer", "cert-manager.io/issuer-group": "awspca.cert-manager.io"})
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Exposure.TLS = nil })
+	w.annotations(nil)
+	w.until(tenant, ready)
+}
+
+// annotations waits until the Ingress has these annotations and no others.
+func (w *world) annotations(want map[string]string) {
+	w.Helper()
+	w.eventually("the annotations of the Ingress", func() string {
+		got := get(w, &networkingv1.Ingress{}, "contoso-scim").Annotations
+		for key, value := range want {
+			if got[key] != value {
+				return "not yet"
+			}
+		}
+		if len(got) != len(want) {
+			return "not yet"
+		}
+		return ""
+	})
+}
+
+func TestExposuresThatMakeNoSenseAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for message, change := range map[string]func(*v1alpha1.Exposure){
+		"gateway may be specified only when type is Gateway": func(e *v1alpha1.Exposure) { e.Gateway = &v1alpha1.GatewayExposure{} },
+		"ingress may be specified only when type is Ingress": func(e *v1alpha1.Exposure) {
+			e.Type, e.Ingress = v1alpha1.ExposureGateway, &v1alpha1.IngressExposure{}
+		},
+		"tls may be specified only when type is Ingress: with Gateway the certificate is the listener's": func(e *v1alpha1.Exposure) {
+			e.Type, e.TLS = v1alpha1.ExposureGateway, &v1alpha1.ExposureTLS{SecretName: "x"}
+		},
+		"secretName or issuerRef must be specified": func(e *v1alpha1.Exposure) { e.TLS = &v1alpha1.ExposureTLS{} },
+	} {
+		err := w.Create(t.Context(), w.tenant(func(p *v1alpha1.ProvisioningTenant) { change(&p.Spec.Exposure) }))
+		if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), message) {
+			t.Errorf("got %v, want %q", err, message)
+		}
+	}
+}

@@ -1,0 +1,200 @@
+package clustertest
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+func annotate(w *world, tenant *v1alpha1.ProvisioningTenant, pairs ...string) {
+	w.Helper()
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) {
+		if p.Annotations == nil {
+			p.Annotations = map[string]string{}
+		}
+		for i := 0; i < len(pairs); i += 2 {
+			p.Annotations[pairs[i]] = pairs[i+1]
+		}
+	})
+}
+
+// untilAnother waits until the credentials Secret holds another token than the one before, and returns it.
+func (w *world) untilAnother(before string) string {
+	w.Helper()
+	var fresh string
+	w.eventually("the token changes", func() string {
+		var secret corev1.Secret
+		if err := w.Get(w.Context(), client.ObjectKey{Namespace: w.namespace, Name: "contoso-credentials"}, &secret); err != nil {
+			return err.Error()
+		}
+		if fresh = string(secret.Data[v1alpha1.CredentialsTokenKey]); fresh == "" || fresh == before {
+			return "not yet"
+		}
+		return ""
+	})
+	return fresh
+}
+
+func TestARotationThatIsAskedForLeavesTheTokenBeforeValidUntilItIsRevoked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	old := w.plaintext()
+
+	annotate(w, tenant, v1alpha1.RotateAnnotation, "2026-11-26T04:00:00Z", v1alpha1.RotateOverlapAnnotation, "48h")
+	fresh := w.untilAnother(old)
+	w.until(tenant, "CredentialsReady=True/Rotated", ready)
+	status := tenant.Status.Credentials
+	if status.Fingerprint != token.Fingerprint(fresh) || status.PreviousExpiresAt == nil || status.ExpiresAt != nil {
+		t.Fatalf("status.credentials is %+v", status)
+	}
+	if got := status.PreviousExpiresAt.Sub(status.IssuedAt.Time); got != 48*time.Hour {
+		t.Errorf("the token before is valid for %s after the rotation, want 48h", got)
+	}
+	if before, ok := w.verifiers().Find(old); !ok || !before.NotAfter.Equal(status.PreviousExpiresAt.Time) {
+		t.Errorf("the server has %+v for the token before", before)
+	}
+	if now, ok := w.verifiers().Find(fresh); !ok || !now.NotAfter.IsZero() {
+		t.Errorf("the server has %+v for the new token", now)
+	}
+	w.settled()
+
+	annotate(w, tenant, v1alpha1.RevokeAnnotation, "2026-11-26T05:00:00Z")
+	w.until(tenant, "CredentialsReady=True/Issued", ready)
+	if set := w.verifiers(); len(set.Verifiers) != 1 {
+		t.Errorf("the server has %+v, want the new token only", set.Verifiers)
+	}
+	if w.plaintext() != fresh {
+		t.Error("the new token changed")
+	}
+	w.settled()
+}
+
+func TestTheIntervalShowsWhenTheTokenEndsAndRotatesNothingBeforeItsTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	old := w.plaintext()
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) {
+		p.Spec.Authentication.SecretToken = &v1alpha1.SecretToken{Rotation: v1alpha1.Rotation{RotationInterval: &metav1.Duration{Duration: 4320 * time.Hour}}}
+	})
+	w.until(tenant, ready)
+	if status := tenant.Status.Credentials; status.ExpiresAt == nil || status.ExpiresAt.Sub(status.IssuedAt.Time) != (4320+168)*time.Hour {
+		t.Errorf("status.credentials is %+v, want expiresAt at the age of 4488h", status)
+	}
+	if w.plaintext() != old {
+		t.Error("the token was rotated before its time")
+	}
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Authentication.SecretToken = nil })
+	w.eventually("expiresAt goes with the interval", func() string {
+		if err := w.Get(t.Context(), client.ObjectKeyFromObject(tenant), tenant); err != nil {
+			return err.Error()
+		}
+		if tenant.Status.Credentials.ExpiresAt != nil {
+			return "it is still there"
+		}
+		return ""
+	})
+}
+
+func TestARequestThatMakesNoSenseRotatesNothingAndSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	old := w.plaintext()
+	annotate(w, tenant, v1alpha1.RotateAnnotation, "2026-11-26T04:00:00Z", v1alpha1.RotateOverlapAnnotation, "a week")
+	w.until(tenant, "Accepted=False/InvalidRequest")
+	if w.plaintext() != old {
+		t.Error("the token was rotated")
+	}
+	annotate(w, tenant, v1alpha1.RotateOverlapAnnotation, "1h")
+	w.untilAnother(old)
+	w.until(tenant, "CredentialsReady=True/Rotated", ready)
+}
+
+func TestTheReaderThatIsNamedIsRotatedAndNobodyElse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(reading("payroll", "audit")))
+	w.until(tenant, ready)
+	before := get(w, &corev1.Secret{}, "contoso-credentials").Data
+	annotate(w, tenant, v1alpha1.RotateAnnotation, "2026-11-26T04:00:00Z", v1alpha1.CredentialAnnotation, "reader.payroll")
+	var after map[string][]byte
+	w.eventually("the reader's token changes", func() string {
+		after = get(w, &corev1.Secret{}, "contoso-credentials").Data
+		if string(after["reader.payroll"]) == string(before["reader.payroll"]) || len(w.verifiers().Verifiers) != 4 {
+			return "not yet"
+		}
+		return ""
+	})
+	for _, key := range []string{"token", "reader.audit"} {
+		if string(after[key]) != string(before[key]) {
+			t.Errorf("%s changed too", key)
+		}
+	}
+	if v, ok := w.verifiers().Find(string(before["reader.payroll"])); !ok || v.Role != token.RoleReader || v.NotAfter.IsZero() {
+		t.Errorf("the server has %+v for the reader's token before", v)
+	}
+}
+
+func TestARotationIsToldByAnEvent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	annotate(w, tenant, v1alpha1.RotateAnnotation, "2026-11-26T04:00:00Z")
+	w.eventually("an event tells of the rotation", func() string {
+		var events eventsv1.EventList
+		if err := w.List(t.Context(), &events, client.InNamespace(w.namespace)); err != nil {
+			return err.Error()
+		}
+		for _, event := range events.Items {
+			if event.Reason == v1alpha1.ReasonRotated && event.Type == corev1.EventTypeNormal &&
+				strings.Contains(event.Note, "paste the new one into Microsoft Entra ID before that.") {
+				return ""
+			}
+		}
+		return "there is none"
+	})
+}
+
+func TestRotationsThatMakeNoSenseAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, test := range map[string]struct {
+		rotation v1alpha1.Rotation
+		message  string
+	}{
+		"too often": {v1alpha1.Rotation{RotationInterval: &metav1.Duration{Duration: time.Minute}}, "must be a duration from 1h to 87600h such as 4320h"},
+		"too long":  {v1alpha1.Rotation{Overlap: &metav1.Duration{Duration: 8761 * time.Hour}}, "must be a duration from 0s to 8760h such as 168h"},
+		"three at a time": {
+			v1alpha1.Rotation{RotationInterval: &metav1.Duration{Duration: 24 * time.Hour}, Overlap: &metav1.Duration{Duration: 24 * time.Hour}},
+			"overlap must be shorter than rotationInterval: at most two credentials are valid at a time",
+		},
+	} {
+		for field, change := range map[string]func(*v1alpha1.Authentication){
+			"secretToken": func(a *v1alpha1.Authentication) { a.SecretToken = &v1alpha1.SecretToken{Rotation: test.rotation} },
+			"oauth":       func(a *v1alpha1.Authentication) { a.OAuth = &v1alpha1.OAuth{Rotation: test.rotation} },
+			"readers": func(a *v1alpha1.Authentication) {
+				a.Readers = []v1alpha1.Reader{{Name: "payroll", Rotation: test.rotation}}
+			},
+		} {
+			err := w.Create(t.Context(), w.tenant(func(p *v1alpha1.ProvisioningTenant) { change(&p.Spec.Authentication) }))
+			if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), test.message) {
+				t.Errorf("%s of %s: %v, want %q", name, field, err, test.message)
+			}
+		}
+	}
+}

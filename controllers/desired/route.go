@@ -1,0 +1,36 @@
+package desired
+
+import (
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1ac "sigs.k8s.io/gateway-api/applyconfiguration/apis/v1"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+// HTTPRoute routes the host to the Service by the Gateway API: the same paths as [Ingress] and no others.
+func HTTPRoute(t Tenant) *gatewayv1ac.HTTPRouteApplyConfiguration {
+	match := func(path string, match gatewayv1.PathMatchType) *gatewayv1ac.HTTPRouteMatchApplyConfiguration {
+		return gatewayv1ac.HTTPRouteMatch().WithPath(gatewayv1ac.HTTPPathMatch().WithType(match).WithValue(path))
+	}
+	rule := gatewayv1ac.HTTPRouteRule().
+		WithMatches(match(v1alpha1.BasePath, gatewayv1.PathMatchPathPrefix)).
+		WithBackendRefs(gatewayv1ac.HTTPBackendRef().
+			WithGroup("").WithKind("Service").WithName(gatewayv1.ObjectName(ServerName(t.Resource.Name))).WithPort(servicePort).WithWeight(1))
+	if sellsTokens(t.Resource) {
+		rule.WithMatches(match(v1alpha1.TokenPath, gatewayv1.PathMatchExact))
+	}
+	spec := gatewayv1ac.HTTPRouteSpec().WithHostnames(gatewayv1.Hostname(t.Host)).WithRules(rule)
+	for _, gateway := range t.Gateways {
+		parent := gatewayv1ac.ParentReference().
+			WithGroup(gatewayv1.GroupName).WithKind("Gateway").
+			WithNamespace(gatewayv1.Namespace(gateway.Namespace)).WithName(gatewayv1.ObjectName(gateway.Name))
+		if gateway.SectionName != "" {
+			parent.WithSectionName(gatewayv1.SectionName(gateway.SectionName))
+		}
+		spec.WithParentRefs(parent)
+	}
+	return gatewayv1ac.HTTPRoute(ServerName(t.Resource.Name), t.Resource.Namespace).
+		WithLabels(Labels(t.Resource.Name)).
+		WithOwnerReferences(owner(t.Resource)).
+		WithSpec(spec)
+}
