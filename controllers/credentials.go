@@ -134,6 +134,9 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 			return err
 		}
 	}
+	for _, cause := range result.causes {
+		r.Metrics.rotated(cause)
+	}
 	r.foundCredentials(s, exists, held, annotations)
 	return nil
 }

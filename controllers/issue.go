@@ -18,6 +18,8 @@ type issuance struct {
 	issued []desired.Issued
 	// revoked tells that the server takes a credential which is no longer wanted or was replaced.
 	revoked bool
+	// causes tell of each credential that was replaced what asked for it, for the metrics.
+	causes []string
 	// kept are those of issued that the server takes already: all that it may take from now on where something was revoked.
 	kept []desired.Issued
 }
@@ -40,6 +42,9 @@ func (i *issuer) issue(wanted []token.Credential) (issuance, error) {
 		issued := i.found(credential)
 		rotation := i.rotations[credential.Key]
 		if issued.Verifier.SHA256 == "" || rotation.due(issued.Verifier.IssuedAt, i.now) {
+			if issued.Verifier.SHA256 != "" {
+				result.causes = append(result.causes, rotation.cause())
+			}
 			var err error
 			if issued, err = i.replace(credential, issued.Verifier, rotation.overlap); err != nil {
 				return issuance{}, err

@@ -55,6 +55,8 @@ type ProvisioningTenantReconciler struct {
 	Events  events.EventRecorder
 	Options Options
 	Entra   *entra.Verifier
+	// Metrics counts; nil for nothing.
+	Metrics *metrics
 	// Gateways has the HTTPRoutes, whose kind may be missing; nil where it always is.
 	Gateways *gatewayAPI
 }

@@ -87,6 +87,14 @@ func (r rotation) due(issuedAt, now time.Time) bool {
 	return r.asked || r.interval > 0 && !now.Before(issuedAt.Add(r.interval))
 }
 
+// cause of a rotation that is due.
+func (r rotation) cause() string {
+	if r.asked {
+		return "request"
+	}
+	return "age"
+}
+
 // over tells whether the credential before, which is valid until notAfter, is to end now.
 func (r rotation) over(notAfter, now time.Time) bool {
 	return r.ended || !now.Before(notAfter)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -53,6 +54,8 @@ type Options struct {
 	// CheckAttribute returns why a value cannot be the default of the attribute at path of such a user, or nil.
 	CheckAttribute func(declared v1alpha1.Schema, path, value string) error
 
+	// Registerer gets the operator's metrics; nil for none.
+	Registerer prometheus.Registerer
 	// HTTP asks the login authority.
 	HTTP *http.Client
 	// Random is where tokens come from: crypto/rand.Reader.
@@ -145,6 +148,11 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	tenants := &ProvisioningTenantReconciler{
 		Client: gateways.client(mgr.GetClient()), Live: mgr.GetAPIReader(), Events: recorder, Options: options,
 		Entra: verifier, Gateways: gateways,
+	}
+	if options.Registerer != nil {
+		if tenants.Metrics, err = newMetrics(options.Registerer, mgr.GetClient(), mgr.GetLogger().WithName("metrics")); err != nil {
+			return fmt.Errorf("register the metrics: %w", err)
+		}
 	}
 	if gateways.tenants, err = tenants.SetupWithManager(mgr, answered); err != nil {
 		return fmt.Errorf("set up the controller of ProvisioningTenants: %w", err)

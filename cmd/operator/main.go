@@ -21,6 +21,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -139,6 +140,7 @@ func run(ctx context.Context, args []string) error {
 	useServersParser(&s.Options)
 	s.HTTP = &http.Client{Timeout: entraTimeout}
 	s.Random = rand.Reader
+	s.Registerer = metrics.Registry
 	s.Clock = clock.RealClock{}
 	if err := controllers.Setup(ctx, mgr, s.Options); err != nil {
 		return err

@@ -78,6 +78,8 @@ type Owner struct {
 	Live client.Reader
 	// Object is the owner as the cache has it, with its kind set.
 	Object *metav1.PartialObjectMetadata
+	// Applied hears of each apply that was sent; nil where nobody wants to know.
+	Applied func(kind string, err error)
 
 	seenAlive bool
 }
@@ -111,7 +113,11 @@ func (o *Owner) Apply(ctx context.Context, child Child) (generation int64, err e
 			return 0, err
 		}
 	}
-	if err := o.Client.Apply(ctx, child.want, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
+	err = o.Client.Apply(ctx, child.want, client.FieldOwner(FieldManager), client.ForceOwnership)
+	if o.Applied != nil {
+		o.Applied(child.Kind(), err)
+	}
+	if err != nil {
 		return 0, err
 	}
 	return writtenGeneration(child.want)

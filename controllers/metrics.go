@@ -1,0 +1,110 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+// scrapeTimeout bounds a look at all tenants, which are in the cache.
+const scrapeTimeout = 5 * time.Second
+
+// metrics are what the operator counts beside controller-runtime's own. A nil *metrics counts nothing.
+type metrics struct {
+	applies, rotations *prometheus.CounterVec
+}
+
+// newMetrics registers the counters, and a collector that reads the tenants of the cache when it is asked.
+func newMetrics(registerer prometheus.Registerer, tenants client.Reader, log logr.Logger) (*metrics, error) {
+	m := &metrics{
+		applies: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tenantry_applies_total", Help: "Server-side applies of tenants' objects by kind and result.",
+		}, []string{"kind", "result"}),
+		rotations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tenantry_rotations_total", Help: "Credentials that were replaced, by what asked for it: age or request.",
+		}, []string{"cause"}),
+	}
+	for _, collector := range []prometheus.Collector{m.applies, m.rotations, &tenantsCollector{tenants, log}} {
+		if err := registerer.Register(collector); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) applied(kind string, err error) {
+	if m == nil {
+		return
+	}
+	result := "success"
+	if err != nil {
+		result = "error"
+	}
+	m.applies.WithLabelValues(kind, result).Inc()
+}
+
+func (m *metrics) rotated(cause string) {
+	if m != nil {
+		m.rotations.WithLabelValues(cause).Inc()
+	}
+}
+
+// tenantsCollector tells about every tenant in the cache at the time of a scrape.
+type tenantsCollector struct {
+	tenants client.Reader
+	log     logr.Logger
+}
+
+func condition() *prometheus.Desc {
+	return prometheus.NewDesc("tenantry_tenants", "Tenants by the status of each of their conditions.", []string{"condition", "status"}, nil)
+}
+
+func expiryOf() *prometheus.Desc {
+	return prometheus.NewDesc("tenantry_secret_token_expiry_timestamp_seconds",
+		"When a tenant's Secret Token ends: the current one if it is rotated by age, and the previous one while it is valid too.",
+		[]string{"namespace", "name", "token"}, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (c *tenantsCollector) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- condition()
+	descriptions <- expiryOf()
+}
+
+// Collect implements prometheus.Collector.
+func (c *tenantsCollector) Collect(found chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	var tenants v1alpha1.ProvisioningTenantList
+	// Nothing below changes them.
+	if err := c.tenants.List(ctx, &tenants, client.UnsafeDisableDeepCopy); err != nil {
+		c.log.Error(err, "Cannot list the tenants for the metrics")
+		return
+	}
+	type key struct{ condition, status string }
+	counts := map[key]int{}
+	for i := range tenants.Items {
+		tenant := &tenants.Items[i]
+		for _, c := range tenant.Status.Conditions {
+			counts[key{c.Type, string(c.Status)}]++
+		}
+		credentials := tenant.Status.Credentials
+		if credentials == nil {
+			continue
+		}
+		if at := credentials.ExpiresAt; at != nil {
+			found <- prometheus.MustNewConstMetric(expiryOf(), prometheus.GaugeValue, float64(at.Unix()), tenant.Namespace, tenant.Name, "current")
+		}
+		if at := credentials.PreviousExpiresAt; at != nil {
+			found <- prometheus.MustNewConstMetric(expiryOf(), prometheus.GaugeValue, float64(at.Unix()), tenant.Namespace, tenant.Name, "previous")
+		}
+	}
+	for k, count := range counts {
+		found <- prometheus.MustNewConstMetric(condition(), prometheus.GaugeValue, float64(count), k.condition, k.status)
+	}
+}

@@ -1,0 +1,62 @@
+package controllers
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+func TestMetricsTellOfTenantsByConditionAndOfTokensThatEnd(t *testing.T) {
+	t.Parallel()
+	at := metav1.NewTime(time.Unix(1764000000, 0))
+	ready := func(status metav1.ConditionStatus) func(*v1alpha1.ProvisioningTenant) {
+		return func(p *v1alpha1.ProvisioningTenant) {
+			p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: status}}
+		}
+	}
+	s := simulate(t,
+		contoso(ready(metav1.ConditionTrue), func(p *v1alpha1.ProvisioningTenant) {
+			p.Status.Credentials = &v1alpha1.CredentialsStatus{ExpiresAt: &at, PreviousExpiresAt: &at}
+		}),
+		contoso(ready(metav1.ConditionTrue), func(p *v1alpha1.ProvisioningTenant) {
+			p.Name, p.Status.Credentials = "fabrikam", &v1alpha1.CredentialsStatus{}
+		}),
+		contoso(ready(metav1.ConditionFalse), func(p *v1alpha1.ProvisioningTenant) { p.Name = "northwind" }),
+	)
+	registry := prometheus.NewPedanticRegistry()
+	m, err := newMetrics(registry, s, logr.Discard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.applied("Deployment", nil)
+	m.applied("Deployment", errors.New("refused"))
+	m.rotated("age")
+	want := `
+# HELP tenantry_applies_total Server-side applies of tenants' objects by kind and result.
+# TYPE tenantry_applies_total counter
+tenantry_applies_total{kind="Deployment",result="error"} 1
+tenantry_applies_total{kind="Deployment",result="success"} 1
+# HELP tenantry_rotations_total Credentials that were replaced, by what asked for it: age or request.
+# TYPE tenantry_rotations_total counter
+tenantry_rotations_total{cause="age"} 1
+# HELP tenantry_secret_token_expiry_timestamp_seconds When a tenant's Secret Token ends: the current one if it is rotated by age, and the previous one while it is valid too.
+# TYPE tenantry_secret_token_expiry_timestamp_seconds gauge
+tenantry_secret_token_expiry_timestamp_seconds{name="contoso",namespace="customers",token="current"} 1.764e+09
+tenantry_secret_token_expiry_timestamp_seconds{name="contoso",namespace="customers",token="previous"} 1.764e+09
+# HELP tenantry_tenants Tenants by the status of each of their conditions.
+# TYPE tenantry_tenants gauge
+tenantry_tenants{condition="Ready",status="False"} 1
+tenantry_tenants{condition="Ready",status="True"} 2
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
+		t.Error(err)
+	}
+}
