@@ -102,12 +102,9 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		}, retryInterval)
 		return nil
 	})
+	failures := &failureLog{failed: users, log: log}
 	group.Go(func() error {
-		wait.UntilWithContext(ctx, func(ctx context.Context) {
-			if err := users.LogFailures(ctx); err != nil {
-				log.Error(err, "write failed requests to the provisioning log; trying again", "in", failureInterval.String())
-			}
-		}, failureInterval)
+		wait.UntilWithContext(ctx, failures.step, failureInterval)
 		return nil
 	})
 	group.Go(func() error {
@@ -153,10 +150,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	group.Go(func() error { return listen(ctx, context.WithoutCancel(ctx), clientPort, scim.Handler()) })
 	log.Info("serving", "clients", clientPort.Addr().String(), "admin", adminPort.Addr().String())
 	err = group.Wait()
-	// The last requests may have failed while the server was told to end.
-	if err := users.WriteFailures(context.WithoutCancel(ctx)); err != nil {
-		log.Error(err, "the last failed requests are missing in the provisioning log")
-	}
+	failures.end(context.WithoutCancel(ctx))
 	return err
 }
 

@@ -166,7 +166,7 @@ func TestTheLogIsFilteredByEachParameter(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.directory.Failed(directory.Failure{Caller: directory.Caller{Client: "token-1", RequestID: "r-y"}, Kind: store.User, ID: bob, Operation: "patch", Outcome: "notFound"})
-	if err := f.directory.WriteFailures(t.Context()); err != nil {
+	if _, err := f.directory.WriteFailures(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	at := func(n int) string { return f.clock.Now().Add(time.Duration(n) * time.Hour).Format(time.RFC3339) }

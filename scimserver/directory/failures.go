@@ -86,7 +86,7 @@ func (f *failures) add(e store.Entry) {
 	}
 }
 
-// take removes the oldest of what waits, as much as the budget allows.
+// take removes the oldest of what waits, as much as the budget allows. The budget is charged when they are written.
 func (f *failures) take(now time.Time) []store.Entry {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -96,7 +96,6 @@ func (f *failures) take(now time.Time) []store.Entry {
 	}
 	slices.SortFunc(all, func(a, b store.Entry) int { return a.Time.Compare(b.Time) })
 	n := min(len(all), int(f.budget.TokensAt(now)))
-	f.budget.AllowN(now, n)
 	f.putBack(all[n:])
 	return all[:n]
 }
@@ -111,23 +110,27 @@ func (f *failures) putBack(entries []store.Entry) {
 
 // LogFailures waits until a request has failed, or ctx ends, and writes that to the provisioning log, as WriteFailures does.
 // It is to be called again and again with a pause, in which failures that are alike come together in one row.
-func (d *Directory) LogFailures(ctx context.Context) error {
+func (d *Directory) LogFailures(ctx context.Context) (requests int64, err error) {
 	select {
 	case <-ctx.Done():
-		return nil
+		return 0, nil
 	case <-d.failures.wake:
 		return d.WriteFailures(ctx)
 	}
 }
 
-// WriteFailures writes the failures that wait, as many as there may be rows for. The error is the store's; what could not
-// be written waits on.
-func (d *Directory) WriteFailures(ctx context.Context) error {
-	entries := d.failures.take(d.now())
+// WriteFailures writes the failures that wait, as many as there may be rows for, and returns how many requests failed so. With
+// the error, which is the store's, it is how many could not be written; they wait on.
+func (d *Directory) WriteFailures(ctx context.Context) (requests int64, err error) {
+	now := d.now()
+	entries := d.failures.take(now)
 	if len(entries) == 0 {
-		return nil
+		return 0, nil
 	}
-	err := d.store.Update(ctx, func(tx store.Tx) error {
+	for _, e := range entries {
+		requests += e.Count
+	}
+	err = d.store.Update(ctx, func(tx store.Tx) error {
 		for _, e := range entries {
 			if err := tx.Append(ctx, e); err != nil {
 				return err
@@ -135,13 +138,14 @@ func (d *Directory) WriteFailures(ctx context.Context) error {
 		}
 		return nil
 	})
-	if err != nil {
-		d.failures.mu.Lock()
-		defer d.failures.mu.Unlock()
-		for _, e := range entries {
-			d.failures.add(e)
-		}
-		return fmt.Errorf("write failed requests to the provisioning log: %w", err)
+	if err == nil {
+		d.failures.budget.AllowN(now, len(entries))
+		return requests, nil
 	}
-	return nil
+	d.failures.mu.Lock()
+	defer d.failures.mu.Unlock()
+	for _, e := range entries {
+		d.failures.add(e)
+	}
+	return requests, fmt.Errorf("write failed requests to the provisioning log: %w", err)
 }

@@ -18,7 +18,7 @@ import (
 // logged are the entries of the provisioning log in a few words each.
 func (f *fixture) logged() []string {
 	f.t.Helper()
-	if err := f.directory.WriteFailures(f.t.Context()); err != nil {
+	if _, err := f.directory.WriteFailures(f.t.Context()); err != nil {
 		f.t.Fatal(err)
 	}
 	var lines []string
@@ -153,7 +153,7 @@ func TestTheProvisioningLogHoldsNoValuesAndNoTokens(t *testing.T) {
 	f.send("PATCH", "/Users/{anna}", patchOf(`{"op":"Replace","path":"`+canary+`","value":"x"}`))
 	f.send("PATCH", "/Users/"+f.token, patchOf(`{"op":"Replace","path":"title","value":"x"}`))
 	f.send("DELETE", "/Users/"+canary, "")
-	if err := f.directory.WriteFailures(t.Context()); err != nil {
+	if _, err := f.directory.WriteFailures(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	n := 0
