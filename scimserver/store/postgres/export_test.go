@@ -1,9 +1,53 @@
 package postgres
 
-import "k8s.io/apimachinery/pkg/util/wait"
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"k8s.io/apimachinery/pkg/util/wait"
+)
 
 // Again is when and how often an update is tried again.
 func Again() wait.Backoff { return again() }
 
 // SetFew makes a store take the ways for many candidates although it has few resources.
 func (s *Store) SetFew(n int) { s.few = n }
+
+// Statement is one that a read sends, or would.
+type Statement struct {
+	SQL  string
+	Args []any
+}
+
+// recording keeps the statements that pass.
+type recording struct {
+	connection
+
+	statements *[]Statement
+}
+
+func (r recording) query(ctx context.Context, sql string, args []any) (pgx.Rows, func(), error) {
+	*r.statements = append(*r.statements, Statement{sql, args})
+	return r.connection.query(ctx, sql, args)
+}
+
+// Statements returns what a read sends to the database.
+func (s *Store) Statements(read func() error) ([]Statement, error) {
+	var statements []Statement
+	before := s.on
+	s.on = recording{before, &statements}
+	defer func() { s.on = before }()
+	return statements, read()
+}
+
+// Explain returns as JSON how the database would go about a statement with these arguments.
+func (s *Store) Explain(ctx context.Context, statement Statement) (plan []byte, err error) {
+	err = s.pool.QueryRow(ctx, "EXPLAIN (FORMAT JSON) "+statement.SQL, statement.Args...).Scan(&plan)
+	return plan, err
+}
+
+// Analyze has the database look at how the values are distributed, as it does by itself when much has changed.
+func (s *Store) Analyze(ctx context.Context) error {
+	_, err := s.pool.Exec(ctx, "ANALYZE resources, documents, members, attributes, log")
+	return err
+}

@@ -1,0 +1,207 @@
+package postgres_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tenantry/tenantry/scimserver/filter"
+	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/postgres"
+	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
+	"github.com/tenantry/tenantry/scimserver/store/storetest"
+)
+
+// The size of the directory: so many that to walk through a table would be the dearest way.
+const (
+	planUsers   = 3000
+	planGroups  = 600
+	planMembers = 15 // of each group
+)
+
+// A look-up or a page that walks through a table is slow only once a customer has many users, so PostgreSQL is asked how it would go
+// about it. Nothing is switched off: it would choose otherwise if it knew better.
+func TestLookUpsAndPagesUseTheirIndexes(t *testing.T) {
+	ctx := context.Background()
+	s := open(t, testenv.Schema(t))
+	seed(t, s)
+	one, last := storetest.BenchID(1), storetest.BenchID(planUsers)
+	group := storetest.BenchID(planUsers + 1)
+	found := func(kind store.Kind, text string) func() error {
+		return func() error {
+			f, err := filter.Parse(resourceType(kind), text)
+			if err != nil {
+				return err
+			}
+			q := store.Query{Kind: kind, Filter: f, Limit: 10, Match: func(r *store.Record) (bool, error) { return true, nil }}
+			_, err = s.Find(ctx, q)
+			return err
+		}
+	}
+	page := func(q store.Query) func() error {
+		return func() error {
+			q.Limit = 10
+			_, err := s.Find(ctx, q)
+			return err
+		}
+	}
+	sorted := func(kind store.Kind, name string, descending bool) *store.Sort {
+		path, err := resourceType(kind).Path(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &store.Sort{Path: path, Descending: descending, Key: func(*store.Record) (string, bool, error) { return "", false, nil }}
+	}
+	for _, c := range []struct {
+		name  string
+		index string // that must be used
+		read  func() error
+	}{
+		{"a user by id", "resources_pkey", func() error { _, err := s.Get(ctx, store.User, one); return err }},
+		{"a user by id in a filter", "resources_pkey", found(store.User, `id eq "`+one+`"`)},
+		{"userName", "resources_key", found(store.User, `userName eq "user1@contoso.com"`)},
+		{"the beginning of userName", "resources_key", found(store.User, `userName sw "user123"`)},
+		{"externalId", "resources_external_id", found(store.User, `externalId eq "3f1e6a2b-00000001"`)},
+		{"an e-mail address", "attributes_pkey", found(store.User, `emails eq "mail1@contoso.com"`)},
+		{"a work e-mail address", "attributes_pkey", found(store.User, `emails[type eq "work"].value eq "mail1@contoso.com"`)},
+		{"an e-mail address with its type", "attributes_pkey", found(store.User, `emails[type eq "work" and value eq "mail1@contoso.com"]`)},
+		{"an attribute of an extension", "attributes_pkey", found(store.User, schema.MediusUser+`:nameIdentifier eq "n1"`)},
+		{"one that all have and one that few have", "attributes_pkey", found(store.User,
+			schema.MediusUser+`:identityProvider eq "entra" and `+schema.MediusUser+`:nameIdentifier eq "n1"`)},
+		{"a manager's reports", "attributes_pkey", found(store.User, schema.EnterpriseUser+`:manager eq "`+one+`"`)},
+		{"a reference check", "resources_pkey", found(store.User, `id eq "`+last+`" and manager eq "`+one+`"`)},
+		{"one attribute or another", "resources_key", found(store.User, `userName eq "a" or externalId eq "3f1e6a2b-00000001"`)},
+		{"what few of those lack that have a value", "attributes_pkey", found(store.User, `nickName eq "nick1" and not (active eq true)`)},
+		{"users that changed since", "resources_modified", found(store.User, `meta.lastModified gt "2030-01-01T00:00:00Z"`)},
+		{"users of a group", "members_pkey", found(store.User, `groups eq "`+group+`"`)},
+		{"users of a group by its name", "resources_key", found(store.User, `groups.display eq "group 1"`)},
+		{"displayName of a group", "resources_key", found(store.Group, `displayName eq "group 1"`)},
+		{"groups of a user", "members_member", found(store.Group, `members eq "`+one+`"`)},
+		{"a membership check", "resources_pkey", found(store.Group, `id eq "`+group+`" and members[value eq "`+one+`"]`)},
+		{"members that exist", "resources_pkey", func() error { _, err := s.Kinds(ctx, []string{one, last}); return err }},
+		{"members of a group", "members_pkey", func() error { _, err := s.Members(ctx, group); return err }},
+		{"groups of a page of users", "members_member", func() error { _, err := s.Groups(ctx, []string{one, last}); return err }},
+		{"a step of a walk over memberships", "members_pkey", func() error {
+			_, err := s.Memberships(ctx, store.Membership{Group: group, Member: store.Member{ID: one}}, 100)
+			return err
+		}},
+		{"entries of the provisioning log", "log_sequence", func() error { _, err := s.Log(ctx, 10, 10); return err }},
+		{"the first page", "resources_pkey", page(store.Query{Kind: store.User})},
+		{"a later page", "resources_pkey", page(store.Query{Kind: store.User, Offset: 100})},
+		{"a step of a walk", "resources_pkey", page(store.Query{Kind: store.User, After: storetest.BenchID(500)})},
+		{"a page by userName", "resources_key", page(store.Query{Kind: store.User, Sort: sorted(store.User, "userName", false)})},
+		{"a later page by userName, from the end", "resources_key", page(store.Query{Kind: store.User, Offset: 100, Sort: sorted(store.User, "userName", true)})},
+		{"a page by the time of change", "resources_modified", page(store.Query{Kind: store.User, Sort: sorted(store.User, "meta.lastModified", true)})},
+		{"a page of groups by name", "resources_key", page(store.Query{Kind: store.Group, Sort: sorted(store.Group, "displayName", false)})},
+	} {
+		for _, few := range []int{256, 0} { // both when a look-up finds few, and when it finds many
+			t.Run(fmt.Sprintf("%s, few=%d", c.name, few), func(t *testing.T) {
+				s.SetFew(few)
+				statements, err := s.Statements(c.read)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var used []string
+				for _, statement := range statements {
+					used = append(used, holdPlan(t, s, statement)...)
+				}
+				if !slices.Contains(used, c.index) {
+					t.Errorf("used are %v, not %s", used, c.index)
+				}
+			})
+		}
+	}
+}
+
+// seed fills a directory and has the database count.
+func seed(t *testing.T, s *postgres.Store) {
+	t.Helper()
+	ctx := context.Background()
+	storetest.Fill(t, s, planUsers)
+	err := s.Update(ctx, func(tx store.Tx) error {
+		for n := 1; n <= planGroups; n++ {
+			g := storetest.BenchUser(planUsers + n)
+			g.Kind, g.Key, g.ExternalID, g.Index = store.Group, fmt.Sprintf("group %d", n), "", nil
+			if err := tx.Insert(ctx, g); err != nil {
+				return err
+			}
+			members := make([]store.Member, planMembers)
+			for m := range members {
+				members[m] = store.Member{ID: storetest.BenchID(n + 100*m), Kind: store.User}
+			}
+			if _, err := tx.AddMembers(ctx, g.ID, members); err != nil {
+				return err
+			}
+			if err := tx.Append(ctx, storetest.BenchEntry(g)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		_, err = s.Log(ctx, 0, 1) // which numbers the entries
+	}
+	if err == nil {
+		err = s.Analyze(ctx)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// planNode is a part of what EXPLAIN answers.
+type planNode struct {
+	Type     string     `json:"Node Type"`
+	Relation string     `json:"Relation Name"`
+	Index    string     `json:"Index Name"`
+	Cond     string     `json:"Index Cond"`
+	Plans    []planNode `json:"Plans"`
+}
+
+// holdPlan complains of a statement that walks through a table or a whole index, and returns the indexes that it uses. To count all
+// resources of a kind is to walk in any way.
+func holdPlan(t *testing.T, s *postgres.Store, statement postgres.Statement) (used []string) {
+	t.Helper()
+	explained, err := s.Explain(context.Background(), statement)
+	if err != nil {
+		t.Fatalf("%s\n%v", statement.SQL, err)
+	}
+	var plans []struct{ Plan planNode }
+	if err := json.Unmarshal(explained, &plans); err != nil || len(plans) != 1 {
+		t.Fatalf("%s: %v", explained, err)
+	}
+	const everything = "SELECT count(*) FROM (SELECT r.id FROM resources r WHERE r.kind = $1"
+	counts := statement.SQL == everything+") i" || statement.SQL == everything+" AND TRUE) i"
+	lists := strings.Contains(statement.SQL, "ORDER BY")
+	var hold func(planNode)
+	hold = func(node planNode) {
+		used = append(used, node.Index)
+		big := slices.Contains([]string{"resources", "documents", "members", "attributes", "log"}, node.Relation)
+		// The index of entries without a number has those alone. All of a kind and all of an attribute are as many as a whole table. A list alone walks along them, as far as its page goes.
+		whole := node.Index != "" && node.Index != "log_unnumbered" && (node.Cond == "" || onlyOf(node.Cond, "kind") && !lists || onlyOf(node.Cond, "path"))
+		if !counts && (big && strings.Contains(node.Type, "Seq Scan") || whole) {
+			t.Errorf("%s %s %s %s\n%s\n%s", node.Type, node.Relation, node.Index, node.Cond, statement.SQL, explained)
+		}
+		for _, below := range node.Plans {
+			hold(below)
+		}
+	}
+	hold(plans[0].Plan)
+	return used
+}
+
+// onlyOf tells whether a condition is about one column alone.
+func onlyOf(cond, column string) bool {
+	return strings.Contains(cond, column+" =") && !strings.Contains(cond, " AND ")
+}
+
+func resourceType(kind store.Kind) *schema.ResourceType {
+	if kind == store.Group {
+		return schema.Group()
+	}
+	return schema.User()
+}
