@@ -37,7 +37,12 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 		Conditions:   s.conditions,
 		Types:        append([]string{v1alpha1.ConditionEntraTenantVerified}, requiredForTenant...),
 		Required:     requiredForTenant,
+		ReadyReason:  v1alpha1.ReasonReady,
 		ReadyMessage: "The tenant can be provisioned.",
+	}
+	if s.tenant.Spec.Paused {
+		found.ReadyReason = v1alpha1.ReasonPaused
+		found.ReadyMessage = "The tenant is paused: its server asks clients to try again later. Set spec.paused to false to go on."
 	}
 	if len(s.outcome.stalled) > 0 {
 		first := s.outcome.stalled[0]

@@ -106,7 +106,10 @@ func defaultsStatus(defaults *v1alpha1.UserDefaults, tenant *v1alpha1.Provisioni
 	status := *defaults.Status.DeepCopy()
 	status.ObservedGeneration = defaults.Generation
 	required := []string{v1alpha1.ConditionAccepted, v1alpha1.ConditionApplied}
-	found := conditions.Found{Types: required, Required: required, ReadyMessage: "The tenant's server works with these defaults."}
+	found := conditions.Found{
+		Types: required, Required: required,
+		ReadyReason: v1alpha1.ReasonReady, ReadyMessage: "The tenant's server works with these defaults.",
+	}
 	switch problem := acceptedBy(defaults, tenant, options); {
 	case tenant == nil:
 		// The tenant may be on its way, in the same file even, so this is no reason to give up.

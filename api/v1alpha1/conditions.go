@@ -34,6 +34,9 @@ const ConditionApplied = "Applied"
 const (
 	// ReasonReady: everything is as the spec says.
 	ReasonReady = "Ready"
+	// ReasonPaused: everything is as the spec says, and the spec says that the tenant is paused: clients are answered 503 and try
+	// again later. Set spec.paused to false to go on.
+	ReasonPaused = "Paused"
 	// ReasonAccepted: the spec makes sense.
 	ReasonAccepted = "Accepted"
 	// ReasonProgressing: work is under way; the message says on what. Nothing needs to be done.

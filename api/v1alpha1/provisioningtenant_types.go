@@ -19,6 +19,13 @@ type ProvisioningTenantSpec struct {
 	// +optional
 	Entra *Entra `json:"entra,omitempty"`
 
+	// paused holds all provisioning: every request of a client is answered 503 with Retry-After, once it is known who sends it, so
+	// that Microsoft Entra ID tries again later. Nothing is deleted, and neither pods nor credentials change. It takes effect at
+	// once, and so does its end. Default: false.
+	//
+	// +optional
+	Paused bool `json:"paused,omitempty"`
+
 	// provisioning switches the two resource types on or off. Requests for a type that is off are answered 503 with
 	// Retry-After, so that Microsoft Entra ID tries again later and deletes nothing.
 	//

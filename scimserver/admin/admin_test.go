@@ -145,6 +145,12 @@ func TestTheLogAndTheDirectoryAreShownToWhoHasACredentialForThem(t *testing.T) {
 			t.Errorf("%s repeats the token", c.path)
 		}
 	}
+	paused := *f.snapshot.Load()
+	paused.Tenant = paused.Tenant.DeepCopy()
+	paused.Tenant.Spec.Paused = true
+	f.snapshot.Store(&paused)
+	f.want("/readyz", "", 200) // the pod stays, and who runs it may still look
+	f.want("/log", f.reader, 200)
 	f.snapshot.Store(nil)
 	for _, path := range []string{"/readyz", "/log", "/export"} {
 		f.want(path, f.provisioner, 503)

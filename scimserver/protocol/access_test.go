@@ -8,7 +8,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/tenantry/tenantry/api/token"
-	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
 func TestNobodyGetsInWithoutTheTenantsToken(t *testing.T) {
@@ -58,29 +57,6 @@ func TestARotatedTokenCountsAtOnce(t *testing.T) {
 	f.wantError(f.send("GET", "/Users", ""), 401, "")
 	f.token = next
 	f.expect("GET", "/Users", "", 200, "")
-}
-
-func TestWhatIsSwitchedOffIsToBeTriedAgainLater(t *testing.T) {
-	f := newFixture(t)
-	f.create("anna", "/Users", anna)
-	changed := *f.snapshot
-	changed.Tenant = changed.Tenant.DeepCopy()
-	changed.Tenant.Spec.Provisioning.Groups = v1alpha1.SwitchDisabled
-	f.snapshot = &changed
-	for _, c := range []struct{ method, path, body string }{
-		{"GET", "/Groups", ""}, {"POST", "/Groups", `{"displayName":"x"}`}, {"GET", "/Groups/x", ""}, {"DELETE", "/Groups/x", ""},
-	} {
-		got := f.send(c.method, c.path, c.body)
-		f.wantError(got, http.StatusServiceUnavailable, "")
-		if got.header.Get("Retry-After") == "" {
-			t.Errorf("%s %s: no Retry-After", c.method, c.path)
-		}
-	}
-	f.expect("GET", "/Users/{anna}", "", 200, "")
-	types := f.expect("GET", "/ResourceTypes", "", 200, "")
-	if f.field(types, "totalResults") != 1.0 {
-		t.Errorf("discovery must tell what is offered: %s", types.body)
-	}
 }
 
 func TestWithoutSettingsTheServerAsksToTryAgain(t *testing.T) {

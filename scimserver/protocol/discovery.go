@@ -1,7 +1,9 @@
 package protocol
 
 import (
+	"iter"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
@@ -40,14 +42,24 @@ func (s *Server) serviceProviderConfig(r *request) error {
 	return nil
 }
 
+// allTypes are the resource types of every tenant, in the order in which they are listed.
+func (s *Server) allTypes() iter.Seq2[store.Kind, *schema.ResourceType] {
+	return func(yield func(store.Kind, *schema.ResourceType) bool) {
+		for _, kind := range []store.Kind{store.User, store.Group} {
+			if !yield(kind, s.directory.Type(kind)) {
+				return
+			}
+		}
+	}
+}
+
 // types are the resource types that the tenant offers.
 func (s *Server) types(r *request) []*schema.ResourceType {
 	var types []*schema.ResourceType
-	if r.settings.UsersEnabled() {
-		types = append(types, s.directory.Type(store.User))
-	}
-	if r.settings.GroupsEnabled() {
-		types = append(types, s.directory.Type(store.Group))
+	for kind, rt := range s.allTypes() {
+		if s.enabled(r, kind) == nil {
+			types = append(types, rt)
+		}
 	}
 	return types
 }
@@ -65,6 +77,11 @@ func (s *Server) resourceType(r *request) error {
 		if strings.EqualFold(rt.ID, r.http.PathValue("id")) {
 			write(r.out, http.StatusOK, describeType(r, rt))
 			return nil
+		}
+	}
+	for kind, rt := range s.allTypes() {
+		if strings.EqualFold(rt.ID, r.http.PathValue("id")) {
+			return s.enabled(r, kind)
 		}
 	}
 	return &Error{Status: http.StatusNotFound, Detail: "there is no such resource type; /ResourceTypes lists them"}
@@ -123,6 +140,13 @@ func (s *Server) schema(r *request) error {
 		if strings.EqualFold(published.ID, r.http.PathValue("id")) {
 			write(r.out, http.StatusOK, published)
 			return nil
+		}
+	}
+	for kind, rt := range s.allTypes() {
+		if slices.ContainsFunc(append(slices.Clone(rt.Extensions), rt.Schema), func(definition *schema.Schema) bool {
+			return strings.EqualFold(definition.ID, r.http.PathValue("id"))
+		}) {
+			return s.enabled(r, kind)
 		}
 	}
 	return &Error{Status: http.StatusNotFound, Detail: "there is no such schema; /Schemas lists them"}

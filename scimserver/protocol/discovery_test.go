@@ -104,7 +104,7 @@ func TestWhatIsSwitchedOffIsNotListed(t *testing.T) {
 		schemas["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"] != nil {
 		t.Errorf("schemas: %v", schemas)
 	}
-	f.wantError(f.send("GET", "/ResourceTypes/User", ""), 404, "")
+	f.wantError(f.send("GET", "/ResourceTypes/Device", ""), 404, "")
 }
 
 // mappingNames turns a schema into the names that Entra's mappings use, as test 15 of its gallery suite does.

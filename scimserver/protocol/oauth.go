@@ -114,6 +114,8 @@ func (s *Server) sell(w http.ResponseWriter, r *http.Request, log logr.Logger) (
 		return auth.AccessToken{}, &oauthError{http.StatusUnauthorized, "invalid_client", refused.Reason}
 	case errors.Is(err, auth.ErrAuthorityUnavailable):
 		return auth.AccessToken{}, unauthenticated(w, current.Tenant.Name, err, log)
+	case err == nil && current.Paused():
+		return auth.AccessToken{}, paused()
 	}
 	return sold, err
 }

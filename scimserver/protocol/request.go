@@ -98,6 +98,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 		return unauthenticated(w, current.Tenant.Name, err, log)
 	}
 	s.activity.seen(s.now())
+	if current.Paused() {
+		return paused()
+	}
 	if err := s.limits.admit(current, identity.Client, s.now()); err != nil {
 		return err
 	}

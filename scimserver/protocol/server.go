@@ -26,7 +26,7 @@ const (
 	// MaxCount is the greatest size of a page; a client that asks for more gets this many.
 	MaxCount = 1000
 
-	// retryPaused is the Retry-After, in seconds, for a resource type that is switched off: less than Entra's cycle.
+	// retryPaused is the Retry-After, in seconds, for a tenant or a resource type that is switched off: less than Entra's cycle.
 	retryPaused = "600"
 	// retryUnavailable is the Retry-After, in seconds, while the storage is unavailable.
 	retryUnavailable = "10"
@@ -136,6 +136,15 @@ func (s *Server) on(kind store.Kind, handle func(*request, store.Kind) error) fu
 			return err
 		}
 		return handle(r, kind)
+	}
+}
+
+// paused is the answer to whoever has a good credential while the tenant is paused. To be asked who they are first keeps others from
+// learning of it.
+func paused() error {
+	return &Error{
+		Status: http.StatusServiceUnavailable, RetryAfter: retryPaused,
+		Detail: "this tenant is paused (spec.paused); nothing was changed, try again later",
 	}
 }
 

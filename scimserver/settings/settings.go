@@ -57,6 +57,9 @@ func (s *Snapshot) AccessTokenLifetime() time.Duration {
 	return defaultAccessTokenLifetime
 }
 
+// Paused tells whether clients are asked to try again later, whatever they want.
+func (s *Snapshot) Paused() bool { return s.Tenant.Spec.Paused }
+
 // UsersEnabled tells whether clients may provision users.
 func (s *Snapshot) UsersEnabled() bool {
 	return s.Tenant.Spec.Provisioning.Users != v1alpha1.SwitchDisabled

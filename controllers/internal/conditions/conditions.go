@@ -37,8 +37,8 @@ type Found struct {
 	Stalled *Problem
 	// Failed is the reason and message of what the operator could not do this time; nil if there is none.
 	Failed *Problem
-	// ReadyMessage is the message of Ready while it is True.
-	ReadyMessage string
+	// ReadyReason and ReadyMessage are those of Ready while it is True.
+	ReadyReason, ReadyMessage string
 }
 
 // Problem is why something is not as it should be.
@@ -65,7 +65,7 @@ func Summarise(before []metav1.Condition, found Found, generation int64, now met
 		}
 	}
 
-	ready := True(v1alpha1.ConditionReady, v1alpha1.ReasonReady, found.ReadyMessage)
+	ready := True(v1alpha1.ConditionReady, found.ReadyReason, found.ReadyMessage)
 	for _, conditionType := range slices.Backward(found.Required) {
 		if c := meta.FindStatusCondition(after, conditionType); c.Status != metav1.ConditionTrue {
 			ready = False(v1alpha1.ConditionReady, c.Reason, c.Message)

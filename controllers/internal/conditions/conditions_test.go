@@ -54,7 +54,7 @@ func TestReadyFollowsFromWhatWasFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			test.found.Types = []string{"Accepted", "Applied"}
 			test.found.Required = test.found.Types
-			test.found.ReadyMessage = "m"
+			test.found.ReadyReason, test.found.ReadyMessage = "Ready", "m"
 			var got []string
 			for _, conditionType := range []string{"Ready", "Reconciling", "Stalled"} {
 				if c := meta.FindStatusCondition(Summarise(nil, test.found, 3, now), conditionType); c != nil {
@@ -70,7 +70,7 @@ func TestReadyFollowsFromWhatWasFound(t *testing.T) {
 
 // bug class 12: a status that changes on every pass.
 func TestTimesChangeOnlyWithTheStatus(t *testing.T) {
-	found := Found{Conditions: []metav1.Condition{True("Accepted", "Accepted", "m")}, Types: []string{"Accepted"}, Required: []string{"Accepted"}, ReadyMessage: "m"}
+	found := Found{Conditions: []metav1.Condition{True("Accepted", "Accepted", "m")}, Types: []string{"Accepted"}, Required: []string{"Accepted"}, ReadyReason: "Ready", ReadyMessage: "m"}
 	before := Summarise(nil, found, 1, then)
 	for _, c := range Summarise(before, found, 2, now) {
 		if !c.LastTransitionTime.Equal(&then) || c.ObservedGeneration != 2 {

@@ -352,6 +352,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Limits
       default: {}
+    - name: paused
+      type:
+        scalar: boolean
     - name: provisioning
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Provisioning

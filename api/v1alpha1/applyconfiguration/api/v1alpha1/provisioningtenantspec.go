@@ -16,6 +16,10 @@ type ProvisioningTenantSpecApplyConfiguration struct {
 	DisplayName *string `json:"displayName,omitempty"`
 	// entra names the Microsoft Entra tenant that provisions into this one.
 	Entra *EntraApplyConfiguration `json:"entra,omitempty"`
+	// paused holds all provisioning: every request of a client is answered 503 with Retry-After, once it is known who sends it, so
+	// that Microsoft Entra ID tries again later. Nothing is deleted, and neither pods nor credentials change. It takes effect at
+	// once, and so does its end. Default: false.
+	Paused *bool `json:"paused,omitempty"`
 	// provisioning switches the two resource types on or off. Requests for a type that is off are answered 503 with
 	// Retry-After, so that Microsoft Entra ID tries again later and deletes nothing.
 	Provisioning *ProvisioningApplyConfiguration `json:"provisioning,omitempty"`
@@ -60,6 +64,14 @@ func (b *ProvisioningTenantSpecApplyConfiguration) WithDisplayName(value string)
 // If called multiple times, the Entra field is set to the value of the last call.
 func (b *ProvisioningTenantSpecApplyConfiguration) WithEntra(value *EntraApplyConfiguration) *ProvisioningTenantSpecApplyConfiguration {
 	b.Entra = value
+	return b
+}
+
+// WithPaused sets the Paused field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Paused field is set to the value of the last call.
+func (b *ProvisioningTenantSpecApplyConfiguration) WithPaused(value bool) *ProvisioningTenantSpecApplyConfiguration {
+	b.Paused = &value
 	return b
 }
 
