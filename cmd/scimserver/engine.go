@@ -16,6 +16,7 @@ import (
 type engine struct {
 	data            string
 	databaseURLFile string
+	databaseSchema  string
 }
 
 func (e *engine) flags(set *flag.FlagSet) {
@@ -23,20 +24,33 @@ func (e *engine) flags(set *flag.FlagSet) {
 	set.StringVar(&e.databaseURLFile, "database-url-file", "",
 		"keep the directory in the PostgreSQL that the connection URL in this `file` names, instead of in SQLite in the data folder; "+
 			"as in postgres://user:password@host:5432/database?search_path=contoso. The file is read again for each new connection")
+	set.StringVar(&e.databaseSchema, "database-schema", "",
+		"`name` of the schema that keeps the directory, and is made if it is missing; the URL's search_path where left out, else public")
 }
 
 func (e *engine) open(ctx context.Context) (store.Store, error) {
 	if e.databaseURLFile == "" {
-		database, err := sqlite.Open(ctx, e.data)
-		if err != nil {
-			return nil, fmt.Errorf("open the directory: %w", err)
+		if e.databaseSchema != "" {
+			return nil, errors.New("--database-schema names a schema in the database of --database-url-file, which is missing")
 		}
-		return database, nil
+		return e.openFolder(ctx)
 	}
+	return e.openDatabase(ctx)
+}
+
+func (e *engine) openFolder(ctx context.Context) (store.Store, error) {
+	database, err := sqlite.Open(ctx, e.data)
+	if err != nil {
+		return nil, fmt.Errorf("open the directory: %w", err)
+	}
+	return database, nil
+}
+
+func (e *engine) openDatabase(ctx context.Context) (store.Store, error) {
 	if _, err := os.Stat(e.databaseURLFile); err != nil {
 		return nil, fmt.Errorf("--database-url-file: %w", err)
 	}
-	database, err := postgres.Open(ctx, postgres.Options{URL: func() (string, error) {
+	database, err := postgres.Open(ctx, postgres.Options{Schema: e.databaseSchema, URL: func() (string, error) {
 		url, err := os.ReadFile(e.databaseURLFile)
 		if err == nil && len(url) == 0 {
 			err = errors.New("the file is empty")

@@ -19,7 +19,7 @@ import (
 // Options are what a Store is made of.
 type Options struct {
 	// URL returns the connection URL, as in postgres://user:password@host:5432/database?search_path=contoso. It is asked
-	// again for every connection, so that a password that was rotated is followed.
+	// again for every connection and every Check, so that a password that was rotated is followed.
 	URL func() (string, error)
 	// Schema keeps the tables, and is made if it is missing. Default: the URL's search_path, else "public".
 	Schema string
@@ -30,6 +30,8 @@ type Store struct {
 	reader
 
 	pool     *pgxpool.Pool
+	url      func() (string, error)
+	lastURL  atomic.Pointer[string] // as it was when Check last looked
 	newID    func() (uuid.UUID, error)
 	updates  chan struct{} // held by each update, so that connections are left for readers
 	commits  atomic.Int64  // transactions of this replica that wrote something
@@ -58,11 +60,12 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	connections := int(pool.Config().MaxConns)
 	scans := max(1, connections/5)
 	s := &Store{
-		pool: pool, newID: uuid.NewV7,
+		pool: pool, url: o.URL, newID: uuid.NewV7,
 		updates:  make(chan struct{}, max(1, connections-scans-2)),
 		migrator: make(chan struct{}, 1),
 	}
 	s.reader = reader{on: pooled{pool}, few: few, wide: make(chan struct{}, scans)}
+	s.followURL()
 	if err := s.prepare(ctx); err != nil && !failed(err, unavailable) && !failed(err, lost) {
 		pool.Close()
 		return nil, fmt.Errorf("open the directory: %w", err)
@@ -166,8 +169,21 @@ func (s *Store) Meta(ctx context.Context, key string) (string, error) {
 	return reading(ctx, s, func() (string, error) { return s.reader.Meta(ctx, key) })
 }
 
-// Check implements store.Store.
+// followURL lets go of all connections once the URL has changed: those to a database that was left must not be used beside the
+// new ones, and an old password should be needed no longer. Whoever has one ends what it does.
+func (s *Store) followURL() {
+	now, err := s.url()
+	if err != nil {
+		return // New connections will say so; those that are there are good.
+	}
+	if before := s.lastURL.Swap(&now); before != nil && *before != now {
+		s.pool.Reset()
+	}
+}
+
+// Check implements store.Store. It also looks whether the connection URL has changed.
 func (s *Store) Check(ctx context.Context) error {
+	s.followURL()
 	state, err := reading(ctx, s, func() (state string, err error) {
 		err = s.reader.one(ctx, []any{&state}, "SHOW transaction_read_only")
 		return state, err
