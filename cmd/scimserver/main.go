@@ -1,4 +1,4 @@
-// Command scimserver serves one tenant's directory by SCIM 2.0, exports it, and imports it.
+// Command scimserver serves one tenant's directory by SCIM 2.0, exports it, imports it, and moves it to PostgreSQL.
 package main
 
 import (
@@ -45,11 +45,13 @@ func run(ctx context.Context, args []string) error {
 			return export(ctx, args[1:], os.Stdout)
 		case "import":
 			return restore(ctx, args[1:], os.Stdin, os.Stderr)
+		case "move":
+			return move(ctx, args[1:], os.Stderr)
 		}
 	}
 	var o options
 	flags := flag.NewFlagSet("scimserver", flag.ContinueOnError)
-	flags.Usage = usage(flags, "scimserver [flags]\n       scimserver export --help\n       scimserver import --help")
+	flags.Usage = usage(flags, "scimserver [flags]\n       scimserver export --help\n       scimserver import --help\n       scimserver move --help")
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` on which SCIM clients are served")
 	flags.StringVar(&o.adminListen, "admin-listen", "127.0.0.1:8081", "`address` of health, readiness, metrics, the provisioning log and export")
 	o.flags(flags)

@@ -146,8 +146,8 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		Settings: followed.Current, Directory: users, Store: database, Auth: callers, Metrics: registry, Log: log, Clock: clock.RealClock{},
 	})
 	// Who follows the log would go on for ever, so for administrators the end begins at once.
-	group.Go(func() error { return listen(ctx, ctx, adminPort, administrators) })
-	group.Go(func() error { return listen(ctx, context.WithoutCancel(ctx), clientPort, scim.Handler()) })
+	group.Go(func() error { return serveUntil(ctx, ctx, adminPort, administrators) })
+	group.Go(func() error { return serveUntil(ctx, context.WithoutCancel(ctx), clientPort, scim.Handler()) })
 	log.Info("serving", "clients", clientPort.Addr().String(), "admin", adminPort.Addr().String())
 	err = group.Wait()
 	failures.end(context.WithoutCancel(ctx))
@@ -205,8 +205,8 @@ func report(ctx context.Context, source *kubernetes.Source, users *directory.Dir
 	}
 }
 
-// listen serves until ctx ends, and then lets requests that have begun finish. The context of each request is made of base.
-func listen(ctx, base context.Context, listener net.Listener, handler http.Handler) error {
+// serveUntil serves until ctx ends, and then lets requests that have begun finish. The context of each request is made of base.
+func serveUntil(ctx, base context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
 		BaseContext:       func(net.Listener) context.Context { return base },
 		Handler:           handler,

@@ -18,8 +18,8 @@ const (
 	// CursorTimeout is how long a client may take between two pages of a list that it pages through by cursor.
 	CursorTimeout = time.Hour
 
-	// cursorKey names the key of cursors among the directory's secrets.
-	cursorKey = "cursor-key"
+	// CursorKey names the key of cursors among the directory's secrets.
+	CursorKey = "cursor-key"
 )
 
 // queryByCursor answers with the page that a cursor leads to, the first for an empty one (RFC 9865 section 2).
@@ -105,7 +105,7 @@ func (s *Server) sealer(ctx context.Context) (*cursor.Sealer, error) {
 	}
 	fresh := make([]byte, cursor.KeySize)
 	_, _ = rand.Read(fresh) // never fails: crypto/rand ends the process instead
-	key, err := s.directory.Secret(ctx, cursorKey, fresh)
+	key, err := s.directory.Secret(ctx, CursorKey, fresh)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-// Package transfer writes a whole directory as JSON Lines and reads it back, also into another engine.
+// Package transfer writes a whole directory as JSON Lines, reads it back, also into another engine, and moves it at once.
 //
 // The first line names the format, the last one counts what stands between and has the SHA-256 of all lines before it, so
 // that a file that was cut off or damaged is noticed. In between each line is one user, one group, some members of one

@@ -2,11 +2,16 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/rand"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
 )
 
 // scimserver runs a subcommand to its end.
@@ -87,6 +92,50 @@ func TestADirectoryMovesToAnotherFolder(t *testing.T) {
 	delete(after, "groups")
 	if len(before) != len(after) || before["userName"] != after["userName"] || before["locale"] != after["locale"] {
 		t.Errorf("got %v, want %v", after, before)
+	}
+}
+
+func TestADirectoryMovesToPostgreSQLAsSoonAsItsServerHasEnded(t *testing.T) {
+	c := newTenant(t)
+	p := c.start()
+	anna := p.mustSend("POST", "/Users", `{"userName":"anna@contoso.test"}`, 201)["id"].(string)
+	p.mustSend("POST", "/Groups", `{"displayName":"All","members":[{"value":"`+anna+`"}]}`, 201)
+	url := filepath.Join(t.TempDir(), "url")
+	if err := os.WriteFile(url, []byte(testenv.Schema(t)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	database := []string{"--database-url-file", url, "--database-schema", "test_" + strings.ToLower(rand.Text()[:12])}
+	t.Cleanup(func() { testenv.Execute(t, "DROP SCHEMA IF EXISTS "+database[3]+" CASCADE") })
+
+	type end struct {
+		complaint string
+		err       error
+	}
+	ended := make(chan end, 1)
+	go func() {
+		_, complaint, err := scimserver(t, nil, append([]string{"move", "--data", c.data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, database...)...)
+		ended <- end{complaint, err}
+	}()
+	p.mustSend("POST", "/Users", `{"userName":"bo@contoso.test"}`, 201)
+	p.kill()
+	const want = "moved 2 users, 1 groups, 1 memberships and 3 entries of the provisioning log\n"
+	if e := <-ended; e.err != nil || e.complaint != want {
+		t.Fatalf("move: %v\n%swant %s", e.err, e.complaint, want)
+	}
+	if _, complaint, err := scimserver(t, nil, append([]string{"move", "--data", c.data}, database...)...); err != nil || complaint != want {
+		t.Errorf("move again: %v\n%s", err, complaint)
+	}
+
+	c.data, c.flags = t.TempDir(), database
+	p = c.start()
+	if got := p.mustSend("GET", "/Users/"+anna, "", 200)["userName"]; got != "anna@contoso.test" {
+		t.Errorf("userName %v", got)
+	}
+	p.mustSend("POST", "/Users", `{"userName":"cleo@contoso.test"}`, 201)
+	p.kill()
+	c.flags = nil
+	if _, complaint, err := scimserver(t, nil, append([]string{"move", "--data", c.data}, database...)...); err == nil || !strings.Contains(complaint, "another directory is there already") {
+		t.Errorf("a move over another directory: %v\n%s", err, complaint)
 	}
 }
 

@@ -1,0 +1,134 @@
+package transfer
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+var (
+	// ErrOccupied says that the directory to move to holds something else than the one to move.
+	ErrOccupied = errors.New("another directory is there already")
+	// ErrDiffers says that a copy is not what it was made from.
+	ErrDiffers = errors.New("the copy differs from what it was made from")
+)
+
+// Move copies a directory with its provisioning log and its secrets into an empty one, and compares the two, counts and
+// checksum. Nobody may use either meanwhile. The source stays as it was. A move that was cut off can be made again: where
+// the copy was complete by then, it is only compared.
+//
+// secrets are the keys of Meta that belong to the directory and are left out of an export.
+func Move(ctx context.Context, from, to store.Store, restorer Restorer, secrets ...string) (Counts, error) {
+	source := &restartable{ctx: ctx, from: from}
+	_, err := Import(ctx, to, restorer, source)
+	source.stop()
+	there := errors.Is(err, ErrNotEmpty)
+	if err != nil && !there {
+		return Counts{}, fmt.Errorf("move: %w", err)
+	}
+	counts, err := compare(ctx, from, to)
+	switch {
+	case errors.Is(err, ErrDiffers) && there:
+		return Counts{}, fmt.Errorf("move: %w: %w", ErrOccupied, err)
+	case err != nil:
+		return Counts{}, fmt.Errorf("move: %w", err)
+	}
+	if err := copySecrets(ctx, from, to, secrets); err != nil {
+		return Counts{}, fmt.Errorf("move: secrets of the server: %w", err)
+	}
+	return counts, nil
+}
+
+// compare holds the exports of two directories against each other.
+func compare(ctx context.Context, from, to store.Store) (Counts, error) {
+	before, sum, err := digest(ctx, from)
+	if err != nil {
+		return Counts{}, err
+	}
+	after, copied, err := digest(ctx, to)
+	switch {
+	case err != nil:
+		return Counts{}, err
+	case before != after:
+		return Counts{}, fmt.Errorf("%w: it has %+v, and that %+v", ErrDiffers, after, before)
+	case sum != copied:
+		return Counts{}, fmt.Errorf("%w: its checksum is another", ErrDiffers)
+	}
+	return before, nil
+}
+
+func digest(ctx context.Context, of store.Store) (counts Counts, sum [sha256.Size]byte, err error) {
+	hash := sha256.New()
+	if counts, err = Export(ctx, of, hash, Options{Log: true}); err != nil {
+		return counts, sum, err
+	}
+	return counts, [sha256.Size]byte(hash.Sum(nil)), nil
+}
+
+func copySecrets(ctx context.Context, from, to store.Store, keys []string) error {
+	values := make(map[string]string, len(keys))
+	for _, key := range keys {
+		value, err := from.Meta(ctx, key)
+		if err != nil {
+			return err
+		}
+		if value != "" {
+			values[key] = value
+		}
+	}
+	return to.Update(ctx, func(tx store.Tx) error {
+		for key, value := range values {
+			if err := tx.SetMeta(ctx, key, value); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// restartable is an export as it is being read. An engine that begins its transaction again reads it from the beginning, so
+// it needs no room on a disk.
+type restartable struct {
+	ctx  context.Context //nolint:containedctx // io.Reader has no room for one
+	from store.Store
+
+	pipe  *io.PipeReader
+	ended chan struct{}
+}
+
+// Read implements io.Reader.
+func (r *restartable) Read(p []byte) (int, error) {
+	if r.pipe == nil {
+		reader, writer := io.Pipe()
+		r.pipe, r.ended = reader, make(chan struct{})
+		go func() {
+			defer close(r.ended)
+			_, err := Export(r.ctx, r.from, writer, Options{Log: true})
+			_ = writer.CloseWithError(err) // which is nil for io.EOF, and never fails
+		}()
+	}
+	return r.pipe.Read(p)
+}
+
+// Seek implements io.Seeker, to the beginning alone.
+func (r *restartable) Seek(offset int64, whence int) (int64, error) {
+	if offset != 0 || whence != io.SeekStart {
+		return 0, errors.New("an export is read from its beginning only")
+	}
+	r.stop()
+	return 0, nil
+}
+
+// stop ends the export that is being read, if there is one.
+func (r *restartable) stop() {
+	if r.pipe == nil {
+		return
+	}
+	_ = r.pipe.Close()
+	<-r.ended
+	r.pipe = nil
+}
