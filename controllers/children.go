@@ -3,17 +3,25 @@ package controllers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	autoscalingv2ac "k8s.io/client-go/applyconfigurations/autoscaling/v2"
+	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
+	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
 	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1ac "sigs.k8s.io/gateway-api/applyconfiguration/apis/v1"
 
@@ -30,7 +38,14 @@ type part struct {
 
 // applyChildren applies everything but the two Secrets. An object that fails does not keep back the others.
 func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *scope) error {
-	parts, err := children(s.desired(r.Options))
+	if s.storage.engine == "" {
+		return nil
+	}
+	t := s.desired(r.Options)
+	parts, err := children(t, s.storage.step)
+	if err == nil && desired.Autoscaled(t) {
+		err = r.releaseReplicas(ctx, s)
+	}
 	if err != nil {
 		return err
 	}
@@ -55,7 +70,7 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 }
 
 // children are the objects of a tenant in the order in which they are applied: the server's rights before the server.
-func children(t desired.Tenant) ([]part, error) {
+func children(t desired.Tenant, step moveStep) ([]part, error) {
 	deployment, err := desired.Deployment(t)
 	if err != nil {
 		return nil, err
@@ -67,14 +82,31 @@ func children(t desired.Tenant) ([]part, error) {
 		server(apply.New(desired.ServiceAccount(t), &corev1.ServiceAccount{}, corev1ac.ExtractServiceAccount)),
 		server(apply.New(desired.Role(t), &rbacv1.Role{}, rbacv1ac.ExtractRole)),
 		server(apply.New(desired.RoleBinding(t), &rbacv1.RoleBinding{}, rbacv1ac.ExtractRoleBinding)),
-		{
+		server(apply.New(desired.NetworkPolicy(t), &networkingv1.NetworkPolicy{}, networkingv1ac.ExtractNetworkPolicy)),
+	}
+	if t.Volume {
+		parts = append(parts, part{
 			apply.New(desired.DataClaim(t), &corev1.PersistentVolumeClaim{}, corev1ac.ExtractPersistentVolumeClaim).
 				Adopting(retainedFor(t.Resource.Name)),
 			v1alpha1.ConditionStorageReady, v1alpha1.ReasonInvalidStorage,
-		},
-		server(apply.New(desired.NetworkPolicy(t), &networkingv1.NetworkPolicy{}, networkingv1ac.ExtractNetworkPolicy)),
+		})
+	}
+	parts = append(parts,
 		server(apply.New(deployment, &appsv1.Deployment{}, appsv1ac.ExtractDeployment)),
 		server(apply.New(desired.Service(t), &corev1.Service{}, corev1ac.ExtractService)),
+	)
+	if autoscaler := desired.Autoscaler(t); autoscaler != nil {
+		parts = append(parts, server(apply.New(autoscaler, &autoscalingv2.HorizontalPodAutoscaler{}, autoscalingv2ac.ExtractHorizontalPodAutoscaler)))
+	}
+	if budget := desired.DisruptionBudget(t); budget != nil {
+		parts = append(parts, server(apply.New(budget, &policyv1.PodDisruptionBudget{}, policyv1ac.ExtractPodDisruptionBudget)))
+	}
+	if step.job() {
+		move, err := moveChild(t)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part{move, v1alpha1.ConditionStorageReady, v1alpha1.ReasonRejected})
 	}
 	return parts, nil
 }
@@ -95,6 +127,43 @@ func route(t desired.Tenant) *part {
 			v1alpha1.ConditionExposed, v1alpha1.ReasonRejected,
 		}
 	}
+}
+
+// moveChild is the Job that moves the directory. What it runs cannot be changed once it is there.
+func moveChild(t desired.Tenant) (apply.Child, error) {
+	move, err := desired.Move(t)
+	if err != nil {
+		return apply.Child{}, err
+	}
+	return apply.New(move, &batchv1.Job{}, batchv1ac.ExtractJob).Once(), nil
+}
+
+// replicasManager is the field manager that holds the number of replicas between the operator, which decided it so far, and
+// the autoscaler.
+const replicasManager = apply.FieldManager + "-replicas"
+
+// releaseReplicas gives the number of replicas into other hands before the operator stops to apply it: a field that nobody
+// manages falls back to its default, and all replicas but one would end. Whoever scales next takes it over from there.
+func (r *ProvisioningTenantReconciler) releaseReplicas(ctx context.Context, s *scope) error {
+	deployment, err := r.serverDeployment(ctx, s)
+	if err != nil || deployment == nil || !s.owner.Owns(deployment, nil) {
+		return err
+	}
+	applied, err := appsv1ac.ExtractDeployment(deployment, apply.FieldManager)
+	if err != nil {
+		return fmt.Errorf("extract what was applied of the Deployment: %w", err)
+	}
+	if applied.Spec == nil || applied.Spec.Replicas == nil {
+		return nil
+	}
+	bounds := s.tenant.Spec.Server.Autoscaling
+	replicas := min(max(*applied.Spec.Replicas, bounds.MinReplicas), bounds.MaxReplicas)
+	release := appsv1ac.Deployment(deployment.Name, deployment.Namespace).WithUID(deployment.UID).
+		WithSpec(appsv1ac.DeploymentSpec().WithReplicas(replicas))
+	if err := r.Apply(ctx, release, client.FieldOwner(replicasManager), client.ForceOwnership); err != nil {
+		return fmt.Errorf("leave the number of replicas to the autoscaler: %w", err)
+	}
+	return nil
 }
 
 // retainedFor recognises a volume claim that a tenant of this name left behind: by its labels, or where someone took

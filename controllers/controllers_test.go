@@ -112,24 +112,40 @@ func TestTheServerIsAvailableOnlyWhenThisGenerationIs(t *testing.T) {
 		change  func(*appsv1.Deployment)
 		written int64
 		want    string
+		before  metav1.Condition
 	}{
-		"available":                      {func(*appsv1.Deployment) {}, 0, "True/Available"},
-		"the cache is behind our write":  {func(*appsv1.Deployment) {}, 4, "False/Progressing"},
-		"not seen by the controller yet": {func(d *appsv1.Deployment) { d.Status.ObservedGeneration = 2 }, 0, "False/Progressing"},
-		"not there yet":                  {func(d *appsv1.Deployment) { *d = appsv1.Deployment{} }, 0, "False/Progressing"},
-		"the old pod is still there":     {func(d *appsv1.Deployment) { d.Status.Replicas = 2 }, 0, "False/Progressing"},
-		"no new pod yet":                 {func(d *appsv1.Deployment) { d.Status.UpdatedReplicas, d.Status.Replicas = 0, 0 }, 0, "False/Progressing"},
-		"the pod is not ready": {func(d *appsv1.Deployment) {
+		"available":                      {change: func(*appsv1.Deployment) {}, want: "True/Available"},
+		"the cache is behind our write":  {change: func(*appsv1.Deployment) {}, written: 4, want: "False/Progressing"},
+		"not seen by the controller yet": {change: func(d *appsv1.Deployment) { d.Status.ObservedGeneration = 2 }, want: "False/Progressing"},
+		"not there yet":                  {change: func(d *appsv1.Deployment) { *d = appsv1.Deployment{} }, want: "False/Progressing"},
+		"the old pod is still there":     {change: func(d *appsv1.Deployment) { d.Status.Replicas = 2 }, want: "False/Progressing"},
+		"no new pod yet":                 {change: func(d *appsv1.Deployment) { d.Status.UpdatedReplicas, d.Status.Replicas = 0, 0 }, want: "False/Progressing"},
+		"the pod is not ready": {change: func(d *appsv1.Deployment) {
 			d.Status.AvailableReplicas, d.Status.Conditions[0].Status = 0, corev1.ConditionFalse
-		}, 0, "False/ServerUnavailable"},
-		"the deadline passed": {func(d *appsv1.Deployment) {
+		}, want: "False/ServerUnavailable"},
+		"the deadline passed": {change: func(d *appsv1.Deployment) {
 			d.Status.Conditions = append(d.Status.Conditions, appsv1.DeploymentCondition{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded"})
-		}, 0, "False/RolloutStuck"},
+		}, want: "False/RolloutStuck"},
+		"one of three replicas is not ready": {change: func(d *appsv1.Deployment) {
+			d.Status.Replicas, d.Status.UpdatedReplicas, d.Status.AvailableReplicas = 3, 3, 2
+			d.Status.Conditions[0].Status = corev1.ConditionFalse
+		}, want: "True/Available"},
+		// bug class 18: an autoscaler's step taken for a rollout.
+		"an autoscaler has just scaled": {
+			change: func(d *appsv1.Deployment) { d.Generation = 4 }, want: "True/Available",
+			before: metav1.Condition{Type: v1alpha1.ConditionServerAvailable, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAvailable, ObservedGeneration: 7},
+		},
+		"it was available for the spec before": {
+			change: func(d *appsv1.Deployment) { d.Generation = 4 }, want: "False/Progressing",
+			before: metav1.Condition{Type: v1alpha1.ConditionServerAvailable, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAvailable, ObservedGeneration: 6},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			deployment := good()
 			test.change(deployment)
-			if c := serverAvailable(deployment, test.written); string(c.Status)+"/"+c.Reason != test.want {
+			s := &scope{tenant: &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Generation: 7}}, written: map[string]int64{"Deployment": test.written}}
+			s.tenant.Status.Conditions = []metav1.Condition{test.before}
+			if c := serverAvailable(s, deployment); string(c.Status)+"/"+c.Reason != test.want {
 				t.Errorf("got %s/%s, want %s", c.Status, c.Reason, test.want)
 			}
 		})

@@ -44,6 +44,7 @@ const (
 	recheckForbidden = 30 * time.Second
 	recheckGoing     = 5 * time.Second
 	recheckTLS       = 30 * time.Second
+	recheckSecret    = 30 * time.Second
 )
 
 // classify gives an error from applying an object its type. The object stands behind the condition.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -238,10 +239,15 @@ func TestAValueOfANewerVersionIsNotTakenForTheDefault(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*v1alpha1.ProvisioningTenant){
 		"exposure": func(t *v1alpha1.ProvisioningTenant) { t.Spec.Exposure.Type = "Tunnel" },
-		"storage":  func(t *v1alpha1.ProvisioningTenant) { t.Spec.Storage.Type = "PostgreSQL" },
+		"storage":  func(t *v1alpha1.ProvisioningTenant) { t.Spec.Storage.Type = "CockroachDB" },
 	} {
 		s := simulate(t, contoso(change))
 		s.settle()
+		var deployment appsv1.Deployment
+		err := s.WithWatch.Get(t.Context(), client.ObjectKey{Namespace: "customers", Name: "contoso-scim"}, &deployment)
+		if served := err == nil; served != (name == "exposure") {
+			t.Errorf("%s: a server was made: %v", name, served)
+		}
 		if c := meta.FindStatusCondition(s.tenant().Status.Conditions, v1alpha1.ConditionAccepted); c.Reason != v1alpha1.ReasonUnsupported {
 			t.Errorf("%s: Accepted is %+v, want reason Unsupported", name, c)
 		}

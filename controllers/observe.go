@@ -6,6 +6,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -20,16 +21,12 @@ func (r *ProvisioningTenantReconciler) observe(ctx context.Context, s *scope) er
 		return nil
 	}
 	server := client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.ServerName(s.tenant.Name)}
-	var claim corev1.PersistentVolumeClaim
-	if err := r.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.DataName(s.tenant.Name)}, &claim); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("get the volume claim: %w", err)
+	s.fail(r.observeStorage(ctx, s))
+	deployment, err := r.serverDeployment(ctx, s)
+	if err != nil {
+		return err
 	}
-	s.found(storageReady(&claim))
-	var deployment appsv1.Deployment
-	if err := r.Get(ctx, server, &deployment); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("get the Deployment: %w", err)
-	}
-	s.found(serverAvailable(&deployment, s.written["Deployment"]))
+	s.found(serverAvailable(s, deployment))
 	if s.has(v1alpha1.ConditionExposed) {
 		return nil
 	}
@@ -52,9 +49,16 @@ func storageReady(claim *corev1.PersistentVolumeClaim) metav1.Condition {
 	}
 }
 
-// serverAvailable judges the Deployment. written is its generation if this reconcile wrote it: the cache may not have
-// caught up, and what it says of the generation before is not true of this one.
-func serverAvailable(deployment *appsv1.Deployment, written int64) metav1.Condition {
+// serverAvailable judges the Deployment; nil was not seen yet. Where this reconcile wrote it, the cache may not have caught up,
+// and what it says of the generation before is not true of this one.
+func serverAvailable(s *scope, deployment *appsv1.Deployment) metav1.Condition {
+	if s.storage.step.stopped() {
+		return conditions.False(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonMoving, "The server is stopped while its directory is being moved.")
+	}
+	if deployment == nil {
+		deployment = &appsv1.Deployment{}
+	}
+	written := s.written["Deployment"]
 	condition := func(conditionType appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
 		for i := range deployment.Status.Conditions {
 			if deployment.Status.Conditions[i].Type == conditionType {
@@ -65,8 +69,11 @@ func serverAvailable(deployment *appsv1.Deployment, written int64) metav1.Condit
 	}
 	status := deployment.Status
 	seen := deployment.Generation >= written && deployment.Generation > 0 && status.ObservedGeneration >= deployment.Generation
-	progressing, available := condition(appsv1.DeploymentProgressing), condition(appsv1.DeploymentAvailable)
+	progressing := condition(appsv1.DeploymentProgressing)
+	before := meta.FindStatusCondition(s.tenant.Status.Conditions, v1alpha1.ConditionServerAvailable)
 	switch {
+	case !seen && written == 0 && before != nil && before.Status == metav1.ConditionTrue && before.ObservedGeneration == s.tenant.Generation:
+		return *before // Somebody else changed the Deployment, as an autoscaler does.
 	case !seen:
 		return conditions.False(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonProgressing, "The server is being rolled out.")
 	case progressing != nil && progressing.Status == corev1.ConditionFalse && progressing.Reason == "ProgressDeadlineExceeded":
@@ -75,7 +82,7 @@ func serverAvailable(deployment *appsv1.Deployment, written int64) metav1.Condit
 				deployment.Name, v1alpha1.TenantLabel, deployment.Labels[v1alpha1.TenantLabel]))
 	case status.UpdatedReplicas < 1 || status.Replicas > status.UpdatedReplicas:
 		return conditions.False(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonProgressing, "The server is being rolled out.")
-	case available != nil && available.Status == corev1.ConditionTrue && status.AvailableReplicas >= 1:
+	case status.AvailableReplicas >= 1:
 		return conditions.True(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonAvailable, "The SCIM server answers.")
 	default:
 		return conditions.False(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonServerUnavailable,

@@ -33,6 +33,12 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 	if s.credentials != nil {
 		status.Credentials = s.credentials
 	}
+	switch s.storage.engine {
+	case v1alpha1.StorageSQLite:
+		status.Storage = &v1alpha1.StorageStatus{Type: s.storage.engine}
+	case v1alpha1.StoragePostgreSQL:
+		status.Storage = &v1alpha1.StorageStatus{Type: s.storage.engine, Schema: desired.SchemaName(s.tenant.Namespace, s.tenant.Name)}
+	}
 	found := conditions.Found{
 		Conditions:   s.conditions,
 		Types:        append([]string{v1alpha1.ConditionEntraTenantVerified}, requiredForTenant...),
@@ -118,7 +124,7 @@ func eventType(condition metav1.Condition) string {
 	if condition.Reason == v1alpha1.ReasonPreviousExpiring {
 		return corev1.EventTypeWarning
 	}
-	if condition.Status == metav1.ConditionTrue || condition.Reason == v1alpha1.ReasonProgressing {
+	if condition.Status == metav1.ConditionTrue || condition.Reason == v1alpha1.ReasonProgressing || condition.Reason == v1alpha1.ReasonMoving {
 		return corev1.EventTypeNormal
 	}
 	return corev1.EventTypeWarning

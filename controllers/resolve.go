@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -14,8 +13,8 @@ import (
 	"github.com/tenantry/tenantry/controllers/desired"
 )
 
-// resolve looks up what the spec refers to, in the cache. When it returns nil, host, gateways, tenantURL, userDefaults and
-// storageSize of the scope are as they should be.
+// resolve looks up what the spec refers to. When it returns nil, host, gateways, tenantURL, userDefaults and storage of the scope
+// are as they should be.
 func (r *ProvisioningTenantReconciler) resolve(ctx context.Context, s *scope) error {
 	var err error
 	if s.userDefaults, err = r.acceptedDefaults(ctx, s.tenant); err != nil {
@@ -68,21 +67,6 @@ func (r *ProvisioningTenantReconciler) acceptedDefaults(ctx context.Context, ten
 	return names, nil
 }
 
-// resolveStorage finds the size of the volume claim. A claim that is larger already, because it was retained from an
-// earlier tenant or grown by hand, keeps its size: volumes cannot shrink.
-func (r *ProvisioningTenantReconciler) resolveStorage(ctx context.Context, s *scope) error {
-	s.storageSize = s.tenant.Spec.Storage.SQLite.Size
-	var claim corev1.PersistentVolumeClaim
-	err := r.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.DataName(s.tenant.Name)}, &claim)
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("get the volume claim: %w", err)
-	}
-	if now := claim.Spec.Resources.Requests[corev1.ResourceStorage]; now.Cmp(s.storageSize) > 0 {
-		s.storageSize = now
-	}
-	return nil
-}
-
 // resolveHost finds the host and the Tenant URL, or the problem with them. A tenant with such a problem gets everything
 // but a route, so that it serves at once when the problem is solved.
 func (r *ProvisioningTenantReconciler) resolveHost(ctx context.Context, s *scope) (*Stalled, error) {
@@ -90,8 +74,11 @@ func (r *ProvisioningTenantReconciler) resolveHost(ctx context.Context, s *scope
 		return &Stalled{Condition: v1alpha1.ConditionAccepted, Reason: reason, Message: fmt.Sprintf(format, args...)}
 	}
 	spec := s.tenant.Spec
-	if spec.Storage.Type != v1alpha1.StorageSQLite && spec.Storage.Type != "" {
-		return stalled(v1alpha1.ReasonUnsupported, "spec.storage.type %q is of a newer version: upgrade the operator or choose SQLite.", spec.Storage.Type), nil
+	switch spec.Storage.Type {
+	case v1alpha1.StorageSQLite, v1alpha1.StoragePostgreSQL, "":
+	default:
+		return stalled(v1alpha1.ReasonUnsupported,
+			"spec.storage.type %q is of a newer version: upgrade the operator or choose SQLite or PostgreSQL.", spec.Storage.Type), nil
 	}
 	host := claimedHost(s.tenant, r.Options.BaseDomain)
 	switch spec.Exposure.Type {

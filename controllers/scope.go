@@ -3,7 +3,6 @@ package controllers
 import (
 	"errors"
 
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -25,7 +24,7 @@ type scope struct {
 	// tenantURL as it should be; empty while the host is missing or someone else's.
 	tenantURL    string
 	userDefaults []string
-	storageSize  resource.Quantity
+	storage      storage
 	credentials  *v1alpha1.CredentialsStatus
 	// children that were wanted this time, and the generation of each Deployment, claim and Ingress that was written.
 	children []apply.Child
@@ -87,6 +86,10 @@ func (s *scope) desired(options Options) desired.Tenant {
 		Gateways:       s.gateways,
 		EntraAuthority: options.EntraAuthority,
 		UserDefaults:   s.userDefaults,
-		StorageSize:    s.storageSize,
+		Engine:         s.storage.engine,
+		Volume:         s.storage.volume,
+		StorageSize:    s.storage.size,
+		Moved:          s.storage.engine == v1alpha1.StoragePostgreSQL || s.storage.step == moveCopied,
+		Stopped:        s.storage.step.stopped(),
 	}
 }

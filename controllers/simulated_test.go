@@ -13,8 +13,11 @@ import (
 
 	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -27,6 +30,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	clientgoapply "k8s.io/client-go/applyconfigurations"
 	clocktesting "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -62,6 +66,7 @@ type simulated struct {
 	client.WithWatch
 	now *clocktesting.FakePassiveClock
 
+	move              batchv1.JobConditionType // how the Job of a move ends
 	writes, liveReads int
 	failAt            int
 	fault             fault
@@ -71,16 +76,18 @@ type simulated struct {
 
 type crash struct{}
 
-// withoutStatus takes away the status that the fake client gives a NetworkPolicy, which has none, when it is applied again.
+// withoutStatus keeps the status out of an apply: the fake client would make whoever applies an object again the owner of its
+// status, and gives one to a NetworkPolicy, which has none.
 type withoutStatus struct{ managedfields.TypeConverter }
 
 func (c withoutStatus) ObjectToTyped(object runtime.Object, opts ...typed.ValidationOptions) (*typed.TypedValue, error) {
-	if u, ok := object.(*unstructured.Unstructured); ok && u.GetKind() == "NetworkPolicy" {
-		u = u.DeepCopy()
-		delete(u.Object, "status")
-		object = u
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return nil, err
 	}
-	return c.TypeConverter.ObjectToTyped(object, opts...)
+	content = runtime.DeepCopyJSON(content)
+	delete(content, "status")
+	return c.TypeConverter.ObjectToTyped(&unstructured.Unstructured{Object: content}, opts...)
 }
 
 func simulate(t *testing.T, objects ...client.Object) *simulated {
@@ -88,15 +95,16 @@ func simulate(t *testing.T, objects ...client.Object) *simulated {
 	// Not NewScheme: the fake client makes a REST mapper of all its kinds with each write.
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
-		corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme, rbacv1.AddToScheme, gatewayv1.Install, v1alpha1.AddToScheme,
+		corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme, rbacv1.AddToScheme, autoscalingv2.AddToScheme, policyv1.AddToScheme, batchv1.AddToScheme,
+		gatewayv1.Install, v1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s := &simulated{T: t, tokens: map[string][]string{}, taken: map[string]bool{}, ended: map[string]bool{}, now: clocktesting.NewFakePassiveClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))}
+	s := &simulated{T: t, move: batchv1.JobComplete, tokens: map[string][]string{}, taken: map[string]bool{}, ended: map[string]bool{}, now: clocktesting.NewFakePassiveClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))}
 	builder := fake.NewClientBuilder().WithScheme(scheme).WithReturnManagedFields().
-		WithStatusSubresource(&v1alpha1.ProvisioningTenant{}, &v1alpha1.UserDefaults{}, &appsv1.Deployment{}, &corev1.PersistentVolumeClaim{}, &networkingv1.Ingress{}).
+		WithStatusSubresource(&v1alpha1.ProvisioningTenant{}, &v1alpha1.UserDefaults{}, &appsv1.Deployment{}, &corev1.PersistentVolumeClaim{}, &networkingv1.Ingress{}, &batchv1.Job{}).
 		WithIndex(&v1alpha1.ProvisioningTenant{}, hostIndex, indexHost("")).
 		WithIndex(&v1alpha1.UserDefaults{}, tenantIndex, indexTenant).
 		WithTypeConverters(withoutStatus{clientgoapply.NewTypeConverter(scheme)}, ourapply.NewTypeConverter(scheme)).
@@ -154,6 +162,7 @@ func (s *simulated) write(do func() error) error {
 // was handed over, and whoever was locked out stays out.
 func (s *simulated) look() {
 	s.Helper()
+	s.lookAtMove()
 	for key, value := range s.secret("contoso-credentials").Data {
 		if plaintext := string(value); token.Check(plaintext) == nil && !slices.Contains(s.tokens[key], plaintext) {
 			s.tokens[key] = append(s.tokens[key], plaintext)
@@ -239,7 +248,7 @@ func (s *simulated) settle() {
 	s.Fatal("the tenant does not settle within 20 reconciles")
 }
 
-// pretend makes the Deployment available, the claim bound and the Ingress admitted.
+// pretend makes the Deployment available, the claim bound and the Ingress admitted, and ends the Job of a move.
 func (s *simulated) pretend() {
 	key := func(suffix string) client.ObjectKey {
 		return client.ObjectKey{Namespace: "customers", Name: "contoso" + suffix}
@@ -250,8 +259,9 @@ func (s *simulated) pretend() {
 			deployment.Generation = 1
 			s.must(s.WithWatch.Update(s.Context(), &deployment))
 		}
+		replicas := ptr.Deref(deployment.Spec.Replicas, 1)
 		deployment.Status = appsv1.DeploymentStatus{
-			ObservedGeneration: deployment.Generation, Replicas: 1, UpdatedReplicas: 1, AvailableReplicas: 1,
+			ObservedGeneration: deployment.Generation, Replicas: replicas, UpdatedReplicas: replicas, AvailableReplicas: replicas,
 			Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue}},
 		}
 		s.must(s.Status().Update(s.Context(), &deployment))
@@ -260,6 +270,11 @@ func (s *simulated) pretend() {
 	if s.WithWatch.Get(s.Context(), key("-data"), &claim) == nil && claim.Status.Phase != corev1.ClaimBound {
 		claim.Status.Phase = corev1.ClaimBound
 		s.must(s.Status().Update(s.Context(), &claim))
+	}
+	var job batchv1.Job
+	if s.WithWatch.Get(s.Context(), key("-move"), &job) == nil {
+		job.Status.Conditions = []batchv1.JobCondition{{Type: s.move, Status: corev1.ConditionTrue}}
+		s.must(s.Status().Update(s.Context(), &job))
 	}
 	var ingress networkingv1.Ingress
 	if s.WithWatch.Get(s.Context(), key("-scim"), &ingress) == nil && len(ingress.Status.LoadBalancer.Ingress) == 0 {

@@ -19,7 +19,8 @@ const (
 	ConditionEntraTenantVerified = "EntraTenantVerified"
 	// ConditionCredentialsReady tells whether the server has a token to check requests against.
 	ConditionCredentialsReady = "CredentialsReady"
-	// ConditionStorageReady tells whether the volume for the directory is there.
+	// ConditionStorageReady tells whether the volume for the directory, or the Secret with the connection URL of its
+	// database, is there.
 	ConditionStorageReady = "StorageReady"
 	// ConditionServerAvailable tells whether the SCIM server of this generation answers.
 	ConditionServerAvailable = "ServerAvailable"
@@ -53,6 +54,11 @@ const (
 	ReasonPreviousExpiring = "PreviousExpiring"
 	// ReasonBound: the volume claim is bound.
 	ReasonBound = "Bound"
+	// ReasonConfigured: the Secret with the connection URL is there. Whether the server reaches the database, ServerAvailable
+	// tells.
+	ReasonConfigured = "Configured"
+	// ReasonMoving: the directory is being moved to PostgreSQL; no server runs meanwhile. Nothing needs to be done.
+	ReasonMoving = "Moving"
 	// ReasonAvailable: the Deployment is available.
 	ReasonAvailable = "Available"
 	// ReasonIngressReady: an ingress controller has taken the Ingress.
@@ -105,6 +111,15 @@ const (
 	ReasonRouteRejected = "RouteRejected"
 	// ReasonInvalidStorage: the volume claim was refused; the message has the API server's words.
 	ReasonInvalidStorage = "InvalidStorage"
+	// ReasonConnectionSecretMissing: the Secret in spec.storage.postgresql does not exist or lacks the key. Create it; it is
+	// looked for again every half a minute.
+	ReasonConnectionSecretMissing = "ConnectionSecretMissing"
+	// ReasonMoveFailed: the directory could not be moved to PostgreSQL, and the tenant goes on with SQLite. See the log of the
+	// Job that the message names, mend what it says, and delete the Job to try again; or set spec.storage.type back to SQLite.
+	ReasonMoveFailed = "MoveFailed"
+	// ReasonMoved: the volume holds what the directory was before it moved to PostgreSQL. Set spec.storage.type to PostgreSQL,
+	// or remove the annotation that the message names from the volume claim to begin with that old state.
+	ReasonMoved = "Moved"
 	// ReasonUnsupported: a field has a value that this version of the operator does not know. Upgrade the operator, or
 	// choose another value.
 	ReasonUnsupported = "Unsupported"

@@ -22,6 +22,9 @@ const (
 	// DataPath is where the tenant's volume is mounted in the server's container.
 	DataPath = "/data"
 
+	// DatabasePath is where the Secret with the connection URL of a PostgreSQL is mounted in the server's container, a file a key.
+	DatabasePath = "/database"
+
 	// CredentialsSuffix is added to a tenant's name to name the Secret that a person copies from.
 	CredentialsSuffix = "-credentials"
 	// CredentialsTokenKey is its key for the Secret Token.

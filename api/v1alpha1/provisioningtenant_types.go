@@ -5,6 +5,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // ProvisioningTenantSpec says what one provisioning tenant should be.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.entra) || !has(self.authentication) || !(has(self.authentication.workloadIdentity) || has(self.authentication.entraToken) || has(self.authentication.userToken))",message="entra must be specified where authentication has workloadIdentity, entraToken or userToken: its login authority signs those tokens"
+// +kubebuilder:validation:XValidation:rule="!has(self.server) || self.storage.type == 'PostgreSQL' || !(has(self.server.autoscaling) || has(self.server.replicas) && self.server.replicas > 1)",message="storage.type must be PostgreSQL for server.autoscaling or more than one of server.replicas: one server has a SQLite directory to itself"
+// +kubebuilder:validation:XValidation:rule="!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || self.storage.type != 'PostgreSQL'",message="deletionPolicy must be Retain where storage.type is PostgreSQL: the operator deletes nothing in your database"
 type ProvisioningTenantSpec struct {
 	// displayName is the customer's name as people write it. It is shown, never matched on.
 	// Default: the resource's name.
@@ -79,8 +81,8 @@ type ProvisioningTenantSpec struct {
 	Server Server `json:"server,omitzero"`
 
 	// deletionPolicy says what becomes of the directory's data when this resource is deleted. With Retain the volume
-	// claim stays, and applying a tenant of the same name in the same namespace finds the data again. With Delete the
-	// claim is deleted together with the tenant.
+	// claim or the schema of the database stays, and applying a tenant of the same name in the same namespace finds the data
+	// again. With Delete the claim is deleted together with the tenant; a schema is yours to drop.
 	//
 	// +optional
 	// +kubebuilder:default=Retain
@@ -115,7 +117,7 @@ type Limits struct {
 type DeletionPolicy string
 
 const (
-	// DeletionPolicyRetain keeps the volume claim.
+	// DeletionPolicyRetain keeps the volume claim, or the schema.
 	DeletionPolicyRetain DeletionPolicy = "Retain"
 	// DeletionPolicyDelete deletes the volume claim with the tenant.
 	DeletionPolicyDelete DeletionPolicy = "Delete"
@@ -230,6 +232,7 @@ type Retention struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 52",message="metadata.name must have at most 52 characters: the names of the tenant's objects add to it"
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label that begins with a letter, of lower-case letters, digits and '-', because it becomes part of a host name and of a Service's name"
+// +kubebuilder:validation:XValidation:rule="oldSelf.spec.storage.type != 'PostgreSQL' || self.spec.storage.type == 'PostgreSQL' || (has(self.status) && has(self.status.storage) && has(self.status.storage.type) && self.status.storage.type == 'SQLite')",message="spec.storage.type must stay PostgreSQL: the directory is there. To go back to SQLite, export it and import it into a new tenant"
 type ProvisioningTenant struct {
 	metav1.TypeMeta `json:",inline"`
 

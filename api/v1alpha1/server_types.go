@@ -2,8 +2,24 @@ package v1alpha1
 
 import corev1 "k8s.io/api/core/v1"
 
-// Server shapes the pod of a tenant's SCIM server. The fields mean what they mean in a pod.
+// Server shapes the pods of a tenant's SCIM server. Fields that a pod has mean what they mean there.
+//
+// +kubebuilder:validation:XValidation:rule="!(has(self.replicas) && has(self.autoscaling))",message="replicas must be left out where autoscaling is given: it decides how many there are"
+// +kubebuilder:validation:XValidation:rule="!has(self.autoscaling) || !has(self.resources) || (has(self.resources.requests) && 'cpu' in self.resources.requests) || (has(self.resources.limits) && 'cpu' in self.resources.limits)",message="resources must request cpu where autoscaling is given: the utilization is a share of that"
 type Server struct {
+	// replicas is how many servers run. More than one needs storage of type PostgreSQL. Default: 1.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// autoscaling lets a HorizontalPodAutoscaler decide how many servers run. It needs storage of type PostgreSQL, and metrics of
+	// pods in the cluster.
+	//
+	// +optional
+	Autoscaling *Autoscaling `json:"autoscaling,omitempty"`
+
 	// resources of the server's container. Default: requests of 20m CPU and 64Mi memory, a limit of 256Mi memory.
 	//
 	// +optional
@@ -27,10 +43,47 @@ type Server struct {
 	// +optional
 	Affinity *corev1.Affinity `json:"affinity,omitempty"`
 
-	// priorityClassName is the PriorityClass of the server's pod.
+	// topologySpreadConstraints spread the tenant's servers over zones or nodes. One without a labelSelector is about the pods of
+	// this tenant's server.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	TopologySpreadConstraints []corev1.TopologySpreadConstraint `json:"topologySpreadConstraints,omitempty"`
+
+	// priorityClassName is the PriorityClass of the server's pods.
 	//
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	PriorityClassName string `json:"priorityClassName,omitempty"`
+}
+
+// Autoscaling bounds how many servers run.
+//
+// +kubebuilder:validation:XValidation:rule="self.minReplicas <= self.maxReplicas",message="maxReplicas must be at least minReplicas, which is 2 where it is left out"
+type Autoscaling struct {
+	// minReplicas is how many servers run at least.
+	//
+	// +optional
+	// +kubebuilder:default=2
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	MinReplicas int32 `json:"minReplicas,omitempty"`
+
+	// maxReplicas is how many servers run at most. Each has up to 10 connections to the database, unless its URL says pool_max_conns.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	MaxReplicas int32 `json:"maxReplicas,omitempty"`
+
+	// targetCPUUtilizationPercentage is what the servers should need on average, in percent of the CPU that they request. The
+	// default request is small, so give resources together with this.
+	//
+	// +optional
+	// +kubebuilder:default=80
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
+	TargetCPUUtilizationPercentage int32 `json:"targetCPUUtilizationPercentage,omitempty"`
 }

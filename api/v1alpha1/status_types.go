@@ -34,6 +34,11 @@ type ProvisioningTenantStatus struct {
 	// +kubebuilder:validation:MaxItems=1000
 	UserDefaults []string `json:"userDefaults,omitempty"`
 
+	// storage tells where the directory is.
+	//
+	// +optional
+	Storage *StorageStatus `json:"storage,omitempty"`
+
 	// directory counts what the tenant's directory holds.
 	//
 	// +optional

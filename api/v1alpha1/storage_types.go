@@ -3,8 +3,15 @@ package v1alpha1
 import "k8s.io/apimachinery/pkg/api/resource"
 
 // Storage says where the directory is kept.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.postgresql) == (has(self.type) && self.type == 'PostgreSQL')",message="postgresql must be given when type is PostgreSQL, and only then"
 type Storage struct {
-	// type is SQLite: a database file on a volume of the tenant's own, served by one replica.
+	// type is SQLite, a database file on a volume of the tenant's own that one replica serves, or PostgreSQL, a schema of the
+	// tenant's own in a database that you run, which any number of replicas serve.
+	//
+	// When SQLite becomes PostgreSQL the directory is moved: while it is copied and compared, clients are answered 503. The
+	// volume is kept as it was. Where that fails the tenant goes on with SQLite, and condition StorageReady says what to do. There
+	// is no way back once the server works with PostgreSQL.
 	//
 	// +optional
 	// +kubebuilder:default=SQLite
@@ -15,15 +22,24 @@ type Storage struct {
 	// +optional
 	// +kubebuilder:default={}
 	SQLite SQLiteStorage `json:"sqlite,omitzero"`
+
+	// postgresql says where the database is.
+	//
+	// +optional
+	PostgreSQL *PostgreSQLStorage `json:"postgresql,omitempty"`
 }
 
 // StorageType is a database engine.
 //
-// +kubebuilder:validation:Enum=SQLite
+// +kubebuilder:validation:Enum=SQLite;PostgreSQL
 type StorageType string
 
-// StorageSQLite keeps the directory in a SQLite database on a volume.
-const StorageSQLite StorageType = "SQLite"
+const (
+	// StorageSQLite keeps the directory in a SQLite database on a volume.
+	StorageSQLite StorageType = "SQLite"
+	// StoragePostgreSQL keeps the directory in a schema of a PostgreSQL database.
+	StoragePostgreSQL StorageType = "PostgreSQL"
+)
 
 // SQLiteStorage is the volume of a SQLite directory.
 //
@@ -43,4 +59,58 @@ type SQLiteStorage struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	StorageClassName string `json:"storageClassName,omitempty"`
+}
+
+// PostgreSQLStorage is the database of a PostgreSQL directory. Many tenants may name the same database: each has a schema of
+// its own there, which its server makes when it first starts. status.storage.schema has its name.
+type PostgreSQLStorage struct {
+	// connectionSecretRef names the Secret with the connection URL.
+	//
+	// +required
+	ConnectionSecretRef ConnectionSecretReference `json:"connectionSecretRef,omitzero"`
+
+	// port on which the database listens: the one in the connection URL, which the operator never reads. The tenant's
+	// NetworkPolicy lets the server out to this port.
+	//
+	// +optional
+	// +kubebuilder:default=5432
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port,omitempty"`
+}
+
+// ConnectionSecretReference names a Secret with a connection URL.
+type ConnectionSecretReference struct {
+	// name of a Secret in the tenant's namespace. All of it is mounted in the server at /database, so that the URL can name
+	// certificates that are in it too, as in sslmode=verify-full&sslrootcert=/database/ca.crt. New values are followed
+	// within minutes, without a restart.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// key of the Secret whose value is the connection URL, as in postgres://user:password@host:5432/database. The user must
+	// be allowed to create schemas in the database, or the tenant's schema must exist and be the user's.
+	//
+	// +optional
+	// +kubebuilder:default=url
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-_a-zA-Z0-9][-._a-zA-Z0-9]*$')",message="must be a key of a Secret: letters, digits, '-', '_' and '.', which it does not begin with"
+	Key string `json:"key,omitempty"`
+}
+
+// StorageStatus tells where a tenant's directory is.
+type StorageStatus struct {
+	// type is the engine that the tenant's server works with. It is not that of the spec while the directory has yet to be
+	// moved.
+	//
+	// +optional
+	Type StorageType `json:"type,omitempty"`
+
+	// schema is the schema of the PostgreSQL database that keeps the directory; empty with SQLite.
+	//
+	// +optional
+	Schema string `json:"schema,omitempty"`
 }

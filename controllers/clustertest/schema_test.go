@@ -47,8 +47,8 @@ func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T
 		"TLS without an Ingress": {func(p *v1alpha1.ProvisioningTenant) {
 			p.Spec.Exposure.Type, p.Spec.Exposure.TLS = v1alpha1.ExposureNone, &v1alpha1.ExposureTLS{SecretName: "x"}
 		}, "spec.exposure: Invalid value: tls may be specified only when type is Ingress"},
-		"a database that does not exist": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.Type = "PostgreSQL" },
-			`spec.storage.type: Unsupported value: "PostgreSQL": supported values: "SQLite"`},
+		"a database that does not exist": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.Type = "Oracle" },
+			`spec.storage.type: Unsupported value: "Oracle": supported values: "SQLite", "PostgreSQL"`},
 		"a volume that is too small": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.SQLite.Size = resource.MustParse("1Mi") },
 			"spec.storage.sqlite.size: Invalid value: must be at least 16Mi"},
 		"a log kept for minutes": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Retention.ProvisioningLog.Duration = time.Minute },

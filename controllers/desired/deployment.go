@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -18,7 +17,6 @@ import (
 
 const (
 	containerName = "scimserver"
-	volumeData    = "data"
 
 	// nobody owns the process and the volume.
 	nobody = int64(65532)
@@ -31,34 +29,44 @@ const (
 	progressSeconds = 300
 )
 
-// Deployment runs the SCIM server: one replica, and never two at a time, because SQLite has one writer.
+// Deployment runs the SCIM server. How many replicas it has is left open where an autoscaler decides.
 func Deployment(t Tenant) (*appsv1ac.DeploymentApplyConfiguration, error) {
 	name := t.Resource.Name
-	pod, err := pod(t)
+	container, err := server(t)
 	if err != nil {
 		return nil, err
+	}
+	volumes := []*corev1ac.VolumeApplyConfiguration{claimVolume(t)}
+	if usesDatabase(t) {
+		volumes = []*corev1ac.VolumeApplyConfiguration{settingsVolume(), databaseVolume(t)}
+	}
+	pod, err := pod(t, container, volumes...)
+	if err != nil {
+		return nil, err
+	}
+	pod.WithAutomountServiceAccountToken(true)
+	spec := appsv1ac.DeploymentSpec().
+		WithStrategy(strategy(t)).
+		WithProgressDeadlineSeconds(progressSeconds).
+		WithRevisionHistoryLimit(2).
+		WithSelector(metav1ac.LabelSelector().WithMatchLabels(selector(name))).
+		WithTemplate(corev1ac.PodTemplateSpec().WithLabels(Labels(name)).WithSpec(pod))
+	if !Autoscaled(t) {
+		spec.WithReplicas(replicas(t))
 	}
 	return appsv1ac.Deployment(ServerName(name), t.Resource.Namespace).
 		WithLabels(Labels(name)).
 		WithOwnerReferences(owner(t.Resource)).
-		WithSpec(appsv1ac.DeploymentSpec().
-			WithReplicas(1).
-			WithStrategy(appsv1ac.DeploymentStrategy().WithType(appsv1.RecreateDeploymentStrategyType)).
-			WithProgressDeadlineSeconds(progressSeconds).
-			WithRevisionHistoryLimit(2).
-			WithSelector(metav1ac.LabelSelector().WithMatchLabels(selector(name))).
-			WithTemplate(corev1ac.PodTemplateSpec().WithLabels(Labels(name)).WithSpec(pod))), nil
+		WithSpec(spec), nil
 }
 
-func pod(t Tenant) (*corev1ac.PodSpecApplyConfiguration, error) {
-	server := t.Resource.Spec.Server
-	container, err := container(t)
-	if err != nil {
-		return nil, err
-	}
+// pod runs a container as and where the tenant's server runs.
+func pod(
+	t Tenant, container *corev1ac.ContainerApplyConfiguration, volumes ...*corev1ac.VolumeApplyConfiguration,
+) (*corev1ac.PodSpecApplyConfiguration, error) {
+	given := t.Resource.Spec.Server
 	pod := corev1ac.PodSpec().
 		WithServiceAccountName(ServerName(t.Resource.Name)).
-		WithAutomountServiceAccountToken(true).
 		// The environment variables for every Service of the namespace would tell a tenant of all others.
 		WithEnableServiceLinks(false).
 		WithTerminationGracePeriodSeconds(graceSeconds).
@@ -67,31 +75,68 @@ func pod(t Tenant) (*corev1ac.PodSpecApplyConfiguration, error) {
 			WithFSGroup(nobody).WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch).
 			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
 		WithContainers(container).
-		WithVolumes(corev1ac.Volume().WithName(volumeData).WithPersistentVolumeClaim(
-			corev1ac.PersistentVolumeClaimVolumeSource().WithClaimName(DataName(t.Resource.Name))))
-	if len(server.NodeSelector) > 0 {
-		pod.WithNodeSelector(server.NodeSelector)
+		WithVolumes(volumes...)
+	if len(given.NodeSelector) > 0 {
+		pod.WithNodeSelector(given.NodeSelector)
 	}
-	for _, given := range server.Tolerations {
+	for _, given := range given.Tolerations {
 		toleration := corev1ac.Toleration()
 		if err := convert(given, toleration); err != nil {
 			return nil, err
 		}
 		pod.WithTolerations(toleration)
 	}
-	if server.Affinity != nil {
+	if given.Affinity != nil {
 		affinity := corev1ac.Affinity()
-		if err := convert(server.Affinity, affinity); err != nil {
+		if err := convert(given.Affinity, affinity); err != nil {
 			return nil, err
 		}
 		pod.WithAffinity(affinity)
 	}
-	if server.PriorityClassName != "" {
-		pod.WithPriorityClassName(server.PriorityClassName)
+	for _, given := range given.TopologySpreadConstraints {
+		constraint := corev1ac.TopologySpreadConstraint()
+		if err := convert(given, constraint); err != nil {
+			return nil, err
+		}
+		if given.LabelSelector == nil {
+			constraint.WithLabelSelector(metav1ac.LabelSelector().WithMatchLabels(selector(t.Resource.Name)))
+		}
+		pod.WithTopologySpreadConstraints(constraint)
+	}
+	if given.PriorityClassName != "" {
+		pod.WithPriorityClassName(given.PriorityClassName)
 	}
 	return pod, nil
 }
 
+// server is the container of the SCIM server.
+func server(t Tenant) (*corev1ac.ContainerApplyConfiguration, error) {
+	container, err := container(t)
+	if err != nil {
+		return nil, err
+	}
+	container.WithArgs(
+		"--namespace="+t.Resource.Namespace,
+		"--tenant="+t.Resource.Name,
+		"--tenant-uid="+string(t.Resource.UID),
+		"--data="+v1alpha1.DataPath,
+	)
+	if usesDatabase(t) {
+		container.WithArgs(databaseArgs(t)...).WithVolumeMounts(databaseMount())
+	}
+	container.WithArgs(listenArgs()...)
+	if t.EntraAuthority != "" {
+		container.WithArgs("--entra-authority=" + t.EntraAuthority)
+	}
+	return container.WithLifecycle(corev1ac.Lifecycle().WithPreStop(corev1ac.LifecycleHandler().
+		WithSleep(corev1ac.SleepAction().WithSeconds(drainSeconds)))), nil
+}
+
+func listenArgs() []string {
+	return []string{"--listen=:" + strconv.Itoa(v1alpha1.ServerPort), "--admin-listen=:" + strconv.Itoa(v1alpha1.AdminPort)}
+}
+
+// container runs the server's image with the tenant's data, and answers on both ports.
 func container(t Tenant) (*corev1ac.ContainerApplyConfiguration, error) {
 	given := t.Resource.Spec.Server.Resources
 	if given == nil {
@@ -107,14 +152,6 @@ func container(t Tenant) (*corev1ac.ContainerApplyConfiguration, error) {
 	container := corev1ac.Container().
 		WithName(containerName).
 		WithImage(t.ServerImage).
-		WithArgs(
-			"--namespace="+t.Resource.Namespace,
-			"--tenant="+t.Resource.Name,
-			"--tenant-uid="+string(t.Resource.UID),
-			"--data="+v1alpha1.DataPath,
-			"--listen=:"+strconv.Itoa(v1alpha1.ServerPort),
-			"--admin-listen=:"+strconv.Itoa(v1alpha1.AdminPort),
-		).
 		WithPorts(
 			corev1ac.ContainerPort().WithName(portHTTP).WithContainerPort(v1alpha1.ServerPort).WithProtocol(corev1.ProtocolTCP),
 			corev1ac.ContainerPort().WithName(portAdmin).WithContainerPort(v1alpha1.AdminPort).WithProtocol(corev1.ProtocolTCP),
@@ -125,15 +162,10 @@ func container(t Tenant) (*corev1ac.ContainerApplyConfiguration, error) {
 		WithStartupProbe(probe(v1alpha1.HealthPath).WithPeriodSeconds(1).WithFailureThreshold(120)).
 		WithReadinessProbe(probe(v1alpha1.ReadyPath).WithPeriodSeconds(2).WithFailureThreshold(2)).
 		WithLivenessProbe(probe(v1alpha1.HealthPath).WithPeriodSeconds(10).WithTimeoutSeconds(5).WithFailureThreshold(6)).
-		WithLifecycle(corev1ac.Lifecycle().WithPreStop(corev1ac.LifecycleHandler().
-			WithSleep(corev1ac.SleepAction().WithSeconds(drainSeconds)))).
 		WithSecurityContext(corev1ac.SecurityContext().
 			WithAllowPrivilegeEscalation(false).
 			WithReadOnlyRootFilesystem(true).
 			WithCapabilities(corev1ac.Capabilities().WithDrop("ALL")))
-	if t.EntraAuthority != "" {
-		container.WithArgs("--entra-authority=" + t.EntraAuthority)
-	}
 	if limit, ok := given.Limits[corev1.ResourceMemory]; ok {
 		// Nine tenths leave room for what the runtime does not count, so that the collector works harder before the kernel kills.
 		container.WithEnv(corev1ac.EnvVar().WithName("GOMEMLIMIT").WithValue(strconv.FormatInt(limit.Value()/10*9, 10)))

@@ -31,6 +31,7 @@ const (
 	serverSuffix = "-scim"
 	dataSuffix   = "-data"
 	tlsSuffix    = "-tls"
+	moveSuffix   = "-move"
 )
 
 // Tenant is all that the objects of a tenant follow from.
@@ -49,15 +50,27 @@ type Tenant struct {
 	EntraAuthority string
 	// UserDefaults are the names of the accepted UserDefaults, sorted.
 	UserDefaults []string
+	// Engine that the server works with: that of the spec, but for a directory that has yet to be moved to it.
+	Engine v1alpha1.StorageType
+	// Volume tells whether there should be a volume claim: the server works with it, or did until the directory moved.
+	Volume bool
 	// StorageSize of the volume claim: the one asked for, or the present one where that is larger.
 	StorageSize resource.Quantity
+	// Moved tells that the directory on the volume was moved to PostgreSQL.
+	Moved bool
+	// Stopped tells that no server may run, because the directory is being moved.
+	Stopped bool
 }
 
-// ServerName is the name of the ServiceAccount, Role, RoleBinding, Deployment, Service, NetworkPolicy, Ingress and HTTPRoute.
+// ServerName is the name of the ServiceAccount, Role, RoleBinding, Deployment, HorizontalPodAutoscaler, PodDisruptionBudget,
+// Service, NetworkPolicy, Ingress and HTTPRoute.
 func ServerName(tenant string) string { return tenant + serverSuffix }
 
 // DataName is the name of the volume claim.
 func DataName(tenant string) string { return tenant + dataSuffix }
+
+// MoveName is the name of the Job that moves the directory to PostgreSQL.
+func MoveName(tenant string) string { return tenant + moveSuffix }
 
 // CredentialsName is the name of the Secret that a person copies from.
 func CredentialsName(tenant string) string { return tenant + v1alpha1.CredentialsSuffix }

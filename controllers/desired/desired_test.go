@@ -41,6 +41,8 @@ func plain() Tenant {
 		},
 		ServerImage: "tenantry/scimserver:v1",
 		Host:        "contoso.scim.example.com",
+		Engine:      v1alpha1.StorageSQLite,
+		Volume:      true,
 		StorageSize: resource.MustParse("1Gi"),
 	}
 }
@@ -75,6 +77,38 @@ func full() Tenant {
 	return t
 }
 
+// database is a tenant in PostgreSQL whose replicas an autoscaler decides.
+func database() Tenant {
+	t := plain()
+	t.Engine, t.Volume = v1alpha1.StoragePostgreSQL, false
+	spec := &t.Resource.Spec
+	spec.Storage.Type = v1alpha1.StoragePostgreSQL
+	spec.Storage.PostgreSQL = &v1alpha1.PostgreSQLStorage{
+		ConnectionSecretRef: v1alpha1.ConnectionSecretReference{Name: "contoso-database", Key: "url"}, Port: 6432,
+	}
+	spec.Server.Autoscaling = &v1alpha1.Autoscaling{MinReplicas: 2, MaxReplicas: 5, TargetCPUUtilizationPercentage: 80}
+	spec.Server.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{
+		{MaxSkew: 1, TopologyKey: "zone", WhenUnsatisfiable: corev1.ScheduleAnyway},
+		{MaxSkew: 2, TopologyKey: "node", WhenUnsatisfiable: corev1.DoNotSchedule, LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}},
+	}
+	return t
+}
+
+// moving is the same tenant while its directory is copied from the volume.
+func moving() Tenant {
+	t := database()
+	t.Engine, t.Volume, t.Stopped = v1alpha1.StorageSQLite, true, true
+	return t
+}
+
+// moved is the same tenant after that, with a number of replicas of its own.
+func moved() Tenant {
+	t := database()
+	t.Volume, t.Moved = true, true
+	t.Resource.Spec.Server.Autoscaling, t.Resource.Spec.Server.Replicas = nil, new(int32(3))
+	return t
+}
+
 // build returns every object of the tenant as YAML, by kind.
 func build(t *testing.T, tenant Tenant) map[string]string {
 	t.Helper()
@@ -94,13 +128,28 @@ func build(t *testing.T, tenant Tenant) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	built := map[string]string{}
-	for name, object := range map[string]any{
+	objects := map[string]any{
 		"serviceaccount": ServiceAccount(tenant), "role": Role(tenant), "rolebinding": RoleBinding(tenant),
 		"credentials": credentials, "verifier": verifier,
-		"claim": DataClaim(tenant), "deployment": deployment, "service": Service(tenant),
+		"deployment": deployment, "service": Service(tenant),
 		"ingress": Ingress(tenant), "httproute": HTTPRoute(tenant), "networkpolicy": NetworkPolicy(tenant),
-	} {
+	}
+	if tenant.Volume {
+		objects["claim"] = DataClaim(tenant)
+	}
+	if autoscaler := Autoscaler(tenant); autoscaler != nil {
+		objects["autoscaler"] = autoscaler
+	}
+	if budget := DisruptionBudget(tenant); budget != nil {
+		objects["disruptionbudget"] = budget
+	}
+	if tenant.Stopped {
+		if objects["move"], err = Move(tenant); err != nil {
+			t.Fatal(err)
+		}
+	}
+	built := map[string]string{}
+	for name, object := range objects {
 		text, err := yaml.Marshal(object)
 		if err != nil {
 			t.Fatal(err)
@@ -111,7 +160,7 @@ func build(t *testing.T, tenant Tenant) map[string]string {
 }
 
 func TestObjectsAreThoseInTheGoldenFiles(t *testing.T) {
-	for name, tenant := range map[string]Tenant{"plain": plain(), "full": full()} {
+	for name, tenant := range map[string]Tenant{"plain": plain(), "full": full(), "database": database(), "moving": moving(), "moved": moved()} {
 		built := build(t, tenant)
 		var all bytes.Buffer
 		for _, kind := range slices.Sorted(mapsKeys(built)) {
@@ -213,10 +262,27 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 		"server.affinity": func(s *v1alpha1.ProvisioningTenantSpec) {
 			s.Server.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{}}
 		},
+		"storage.postgresql.port": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Storage.PostgreSQL = &v1alpha1.PostgreSQLStorage{Port: 5433}
+		},
+		"server.topologySpreadConstraints": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Server.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{TopologyKey: "zone"}}
+		},
 		"server.priorityClassName": func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.PriorityClassName = "high" },
 		"deletionPolicy":           func(s *v1alpha1.ProvisioningTenantSpec) { s.DeletionPolicy = v1alpha1.DeletionPolicyDelete },
 	}
-	// The SCIM server reads these from the resource, or there is one value only.
+	// Fields that a tenant in PostgreSQL has.
+	ofDatabases := map[string]func(*v1alpha1.ProvisioningTenantSpec){
+		"storage.postgresql.connectionSecretRef.name": func(s *v1alpha1.ProvisioningTenantSpec) { s.Storage.PostgreSQL.ConnectionSecretRef.Name = "other" },
+		"storage.postgresql.connectionSecretRef.key":  func(s *v1alpha1.ProvisioningTenantSpec) { s.Storage.PostgreSQL.ConnectionSecretRef.Key = "dsn" },
+		"server.replicas":                func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Autoscaling, s.Server.Replicas = nil, new(int32(4)) },
+		"server.autoscaling.minReplicas": func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Autoscaling.MinReplicas = 1 },
+		"server.autoscaling.maxReplicas": func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Autoscaling.MaxReplicas = 9 },
+		"server.autoscaling.targetCPUUtilizationPercentage": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Server.Autoscaling.TargetCPUUtilizationPercentage = 200
+		},
+	}
+	// The SCIM server reads these from the resource, and what follows from the type of the storage the operator resolves.
 	elsewhere := []string{
 		"displayName", "entra.tenantID", "entra.cloud", "provisioning.users", "provisioning.groups",
 		"catalog.companies", "catalog.roles",
@@ -226,24 +292,28 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 		"authentication.userToken.audiences",
 		"retention.provisioningLog", "limits.requestsPerSecond", "limits.burst", "schema.extensions", "storage.type",
 	}
-	known := slices.Concat(elsewhere, slices.Collect(mapsKeys(changes)))
+	known := slices.Concat(elsewhere, slices.Collect(mapsKeys(changes)), slices.Collect(mapsKeys(ofDatabases)))
 	for _, leaf := range leaves(reflect.TypeFor[v1alpha1.ProvisioningTenantSpec](), "") {
 		if !slices.Contains(known, leaf) {
 			t.Errorf("spec.%s is new: say here what it changes", leaf)
 		}
 	}
 
-	base := build(t, resolve(plain()))
-	for field, change := range changes {
-		tenant := plain()
-		change(&tenant.Resource.Spec)
-		if changed := build(t, resolve(tenant)); reflect.DeepEqual(base, changed) {
-			t.Errorf("spec.%s changes no object", field)
+	follow := func(base func() Tenant, changes map[string]func(*v1alpha1.ProvisioningTenantSpec)) {
+		before := build(t, resolve(base()))
+		for field, change := range changes {
+			tenant := base()
+			change(&tenant.Resource.Spec)
+			if changed := build(t, resolve(tenant)); reflect.DeepEqual(before, changed) {
+				t.Errorf("spec.%s changes no object", field)
+			}
+		}
+		if again := build(t, resolve(base())); !reflect.DeepEqual(before, again) {
+			t.Error("unsetting a field leaves something behind")
 		}
 	}
-	if again := build(t, resolve(plain())); !reflect.DeepEqual(base, again) {
-		t.Error("unsetting a field leaves something behind")
-	}
+	follow(plain, changes)
+	follow(database, ofDatabases)
 }
 
 func issuer(name, kind, group string) *v1alpha1.ExposureTLS {

@@ -97,27 +97,31 @@ func issuerAnnotations(issuer v1alpha1.IssuerReference) map[string]string {
 	return annotations
 }
 
-// NetworkPolicy lets clients and metrics collectors in, and the server out to DNS and to the Kubernetes API, which
-// listens on 443 or 6443 outside the reach of pod and namespace selectors.
+// NetworkPolicy lets clients and metrics collectors in, and the server out to DNS, to the Kubernetes API, which listens on
+// 443 or 6443 outside the reach of pod and namespace selectors, and to its database, wherever that is.
 func NetworkPolicy(t Tenant) *networkingv1ac.NetworkPolicyApplyConfiguration {
 	port := func(protocol corev1.Protocol, number int) *networkingv1ac.NetworkPolicyPortApplyConfiguration {
 		return networkingv1ac.NetworkPolicyPort().WithProtocol(protocol).WithPort(intstr.FromInt(number))
 	}
+	spec := networkingv1ac.NetworkPolicySpec().
+		WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(selector(t.Resource.Name))).
+		WithPolicyTypes(networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress).
+		WithIngress(
+			// An ingress controller may run in the host's network, so clients come from anywhere.
+			networkingv1ac.NetworkPolicyIngressRule().WithPorts(port(corev1.ProtocolTCP, v1alpha1.ServerPort)),
+			networkingv1ac.NetworkPolicyIngressRule().
+				WithFrom(networkingv1ac.NetworkPolicyPeer().WithNamespaceSelector(metav1ac.LabelSelector())).
+				WithPorts(port(corev1.ProtocolTCP, v1alpha1.AdminPort)),
+		).
+		WithEgress(
+			networkingv1ac.NetworkPolicyEgressRule().WithPorts(port(corev1.ProtocolUDP, 53), port(corev1.ProtocolTCP, 53)),
+			networkingv1ac.NetworkPolicyEgressRule().WithPorts(port(corev1.ProtocolTCP, 443), port(corev1.ProtocolTCP, 6443)),
+		)
+	if database := t.Resource.Spec.Storage.PostgreSQL; database != nil {
+		spec.WithEgress(networkingv1ac.NetworkPolicyEgressRule().WithPorts(port(corev1.ProtocolTCP, int(database.Port))))
+	}
 	return networkingv1ac.NetworkPolicy(ServerName(t.Resource.Name), t.Resource.Namespace).
 		WithLabels(Labels(t.Resource.Name)).
 		WithOwnerReferences(owner(t.Resource)).
-		WithSpec(networkingv1ac.NetworkPolicySpec().
-			WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(selector(t.Resource.Name))).
-			WithPolicyTypes(networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress).
-			WithIngress(
-				// An ingress controller may run in the host's network, so clients come from anywhere.
-				networkingv1ac.NetworkPolicyIngressRule().WithPorts(port(corev1.ProtocolTCP, v1alpha1.ServerPort)),
-				networkingv1ac.NetworkPolicyIngressRule().
-					WithFrom(networkingv1ac.NetworkPolicyPeer().WithNamespaceSelector(metav1ac.LabelSelector())).
-					WithPorts(port(corev1.ProtocolTCP, v1alpha1.AdminPort)),
-			).
-			WithEgress(
-				networkingv1ac.NetworkPolicyEgressRule().WithPorts(port(corev1.ProtocolUDP, 53), port(corev1.ProtocolTCP, 53)),
-				networkingv1ac.NetworkPolicyEgressRule().WithPorts(port(corev1.ProtocolTCP, 443), port(corev1.ProtocolTCP, 6443)),
-			))
+		WithSpec(spec)
 }

@@ -9,6 +9,7 @@ import (
 
 // DataClaim is the claim for the volume of the directory. Under deletionPolicy Retain it has no owner, so that garbage
 // collection leaves it; its labels say whose it is, and a tenant of the same name takes it up again.
+// After its directory moved to PostgreSQL it stays, with a mark.
 func DataClaim(t Tenant) *corev1ac.PersistentVolumeClaimApplyConfiguration {
 	spec := corev1ac.PersistentVolumeClaimSpec().
 		WithAccessModes(corev1.ReadWriteOnce).
@@ -20,6 +21,9 @@ func DataClaim(t Tenant) *corev1ac.PersistentVolumeClaimApplyConfiguration {
 	claim := corev1ac.PersistentVolumeClaim(DataName(t.Resource.Name), t.Resource.Namespace).
 		WithLabels(Labels(t.Resource.Name)).
 		WithSpec(spec)
+	if t.Moved {
+		claim.WithAnnotations(map[string]string{AnnotationMovedTo: string(v1alpha1.StoragePostgreSQL)})
+	}
 	if t.Resource.Spec.DeletionPolicy == v1alpha1.DeletionPolicyDelete {
 		claim.WithOwnerReferences(owner(t.Resource))
 	}

@@ -22,8 +22,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AttributeDefaultApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Authentication"):
 		return &apiv1alpha1.AuthenticationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Autoscaling"):
+		return &apiv1alpha1.AutoscalingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Catalog"):
 		return &apiv1alpha1.CatalogApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ConnectionSecretReference"):
+		return &apiv1alpha1.ConnectionSecretReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CredentialsStatus"):
 		return &apiv1alpha1.CredentialsStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DefaultsCount"):
@@ -50,6 +54,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.LimitsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("OAuth"):
 		return &apiv1alpha1.OAuthApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PostgreSQLStorage"):
+		return &apiv1alpha1.PostgreSQLStorageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Provisioning"):
 		return &apiv1alpha1.ProvisioningApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenant"):
@@ -82,6 +88,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SQLiteStorageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Storage"):
 		return &apiv1alpha1.StorageApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("StorageStatus"):
+		return &apiv1alpha1.StorageStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TenantReference"):
 		return &apiv1alpha1.TenantReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("UserDefaults"):

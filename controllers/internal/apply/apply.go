@@ -56,6 +56,12 @@ func (c Child) Adopting(adoptable func(metav1.Object) bool) Child {
 	return c
 }
 
+// Once returns the child such that an object that is there stays as it is, because it cannot be changed.
+func (c Child) Once() Child {
+	c.unchanged = func() (bool, error) { return true, nil }
+	return c
+}
+
 // Kind of the object.
 func (c Child) Kind() string { return ptr.Deref(c.want.GetKind(), "") }
 
@@ -95,16 +101,16 @@ func (o *Owner) Apply(ctx context.Context, child Child) (generation int64, err e
 	err = o.Client.Get(ctx, child.key(), child.live)
 	switch {
 	case apierrors.IsNotFound(err):
-		if err := o.mayWrite(ctx, child); err != nil {
+		if err := o.MayWrite(ctx, child); err != nil {
 			return 0, err
 		}
 	case err != nil:
 		return 0, err
 	case child.live.GetDeletionTimestamp() != nil:
 		return 0, &GoingError{Kind: child.Kind(), Name: child.Name()}
-	case !o.owns(child.live, child.adoptable):
+	case !o.Owns(child.live, child.adoptable):
 		// The cache may be old: what counts is the object as it is now.
-		if err := o.mayWrite(ctx, child); err != nil {
+		if err := o.MayWrite(ctx, child); err != nil {
 			return 0, err
 		}
 	default:
@@ -123,9 +129,9 @@ func (o *Owner) Apply(ctx context.Context, child Child) (generation int64, err e
 	return writtenGeneration(child.want)
 }
 
-// mayWrite returns nil if the name is free or the object is the owner's, asking the API server and not the cache:
+// MayWrite returns nil if the name is free or the object is the owner's, asking the API server and not the cache:
 // a forced apply would take a stranger's object over without a word.
-func (o *Owner) mayWrite(ctx context.Context, child Child) error {
+func (o *Owner) MayWrite(ctx context.Context, child Child) error {
 	found := &metav1.PartialObjectMetadata{}
 	found.SetGroupVersionKind(child.gvk())
 	err := o.Live.Get(ctx, child.key(), found)
@@ -145,7 +151,7 @@ func (o *Owner) Guard(found *metav1.PartialObjectMetadata, adoptable func(metav1
 	switch {
 	case found.DeletionTimestamp != nil:
 		return &GoingError{Kind: found.Kind, Name: found.Name}
-	case o.owns(found, adoptable):
+	case o.Owns(found, adoptable):
 		return nil
 	case controller != nil && controller.Kind == o.Object.Kind && controller.Name == o.Object.Name:
 		// It belongs to an earlier owner of the same name; garbage collection will come for it.
@@ -155,7 +161,8 @@ func (o *Owner) Guard(found *metav1.PartialObjectMetadata, adoptable func(metav1
 	}
 }
 
-func (o *Owner) owns(object metav1.Object, adoptable func(metav1.Object) bool) bool {
+// Owns tells whether the owner controls the object, or nobody does and adoptable takes it. It may be nil.
+func (o *Owner) Owns(object metav1.Object, adoptable func(metav1.Object) bool) bool {
 	if controller := metav1.GetControllerOf(object); controller != nil {
 		return controller.UID == o.Object.UID
 	}
@@ -204,7 +211,8 @@ func (o *Owner) Prune(ctx context.Context, keep []Child, lists ...client.ObjectL
 				continue
 			}
 			// Both preconditions: never delete a newer object of the same name, nor one that was given away since.
-			err := o.Client.Delete(ctx, object, client.Preconditions{UID: new(object.GetUID()), ResourceVersion: new(object.GetResourceVersion())})
+			err := o.Client.Delete(ctx, object, client.Preconditions{UID: new(object.GetUID()), ResourceVersion: new(object.GetResourceVersion())},
+				client.PropagationPolicy(metav1.DeletePropagationBackground)) // a Job would leave its pods
 			if client.IgnoreNotFound(err) != nil {
 				return fmt.Errorf("delete %s %q, which is no longer wanted: %w", kind, object.GetName(), err)
 			}

@@ -36,16 +36,14 @@ func SecretMetadata() *metav1.PartialObjectMetadata {
 func OwnsData(secret *metav1.PartialObjectMetadata, keys ...string) (bool, error) {
 	var owned []string
 	for _, entry := range secret.ManagedFields {
-		if entry.Manager != FieldManager || entry.Operation != metav1.ManagedFieldsOperationApply || entry.FieldsV1 == nil {
+		if entry.Manager != FieldManager || entry.Operation != metav1.ManagedFieldsOperationApply {
 			continue
 		}
-		var fields struct {
-			Data map[string]json.RawMessage `json:"f:data"`
+		data, err := managedData(secret.Name, entry)
+		if err != nil {
+			return false, err
 		}
-		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
-			return false, fmt.Errorf("read the managed fields of Secret %q: %w", secret.Name, err)
-		}
-		for field := range fields.Data {
+		for field := range data {
 			if field != "." {
 				owned = append(owned, field)
 			}
@@ -58,6 +56,35 @@ func OwnsData(secret *metav1.PartialObjectMetadata, keys ...string) (bool, error
 	slices.Sort(owned)
 	slices.Sort(want)
 	return slices.Equal(owned, want), nil
+}
+
+// HasData tells whether a Secret has a key, of which nothing but metadata was read: somebody manages each key of an object. Where
+// the managed fields were taken away there is nothing to tell by, and the answer is yes.
+func HasData(secret *metav1.PartialObjectMetadata, key string) (bool, error) {
+	for _, entry := range secret.ManagedFields {
+		data, err := managedData(secret.Name, entry)
+		if err != nil {
+			return false, err
+		}
+		if _, has := data["f:"+key]; has {
+			return true, nil
+		}
+	}
+	return len(secret.ManagedFields) == 0, nil
+}
+
+// managedData are the keys of a Secret's data that an entry of its managed fields has, each as "f:key".
+func managedData(name string, entry metav1.ManagedFieldsEntry) (map[string]json.RawMessage, error) {
+	if entry.FieldsV1 == nil {
+		return nil, nil
+	}
+	var fields struct {
+		Data map[string]json.RawMessage `json:"f:data"`
+	}
+	if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
+		return nil, fmt.Errorf("read the managed fields of Secret %q: %w", name, err)
+	}
+	return fields.Data, nil
 }
 
 func contains(have, want map[string]string) bool {

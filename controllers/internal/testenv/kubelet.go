@@ -5,10 +5,13 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -61,13 +64,14 @@ func (c *Cluster) startKubelet(ctx context.Context, scheme *runtime.Scheme) erro
 	return nil
 }
 
-// Pretend makes a Deployment available, a claim bound or an Ingress admitted.
+// Pretend makes a Deployment available, a claim bound or an Ingress admitted. A Job is ended by EndJob alone.
 func Pretend(ctx context.Context, c client.Client, object client.Object) error {
 	before, _ := object.DeepCopyObject().(client.Object)
 	switch object := object.(type) {
 	case *appsv1.Deployment:
+		n := ptr.Deref(object.Spec.Replicas, 1)
 		object.Status = appsv1.DeploymentStatus{
-			ObservedGeneration: object.Generation, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1,
+			ObservedGeneration: object.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n, AvailableReplicas: n,
 			Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue, Reason: "MinimumReplicasAvailable"}},
 		}
 	case *corev1.PersistentVolumeClaim:
@@ -80,4 +84,22 @@ func Pretend(ctx context.Context, c client.Client, object client.Object) error {
 		return nil
 	}
 	return c.Status().Patch(ctx, object, client.MergeFrom(before))
+}
+
+// EndJob ends a Job well or not, as its controller does.
+func EndJob(ctx context.Context, c client.Client, job *batchv1.Job, well bool) error {
+	before := job.DeepCopy()
+	now := metav1.Now()
+	condition := func(conditionType batchv1.JobConditionType) batchv1.JobCondition {
+		return batchv1.JobCondition{Type: conditionType, Status: corev1.ConditionTrue, LastProbeTime: now, LastTransitionTime: now}
+	}
+	job.Status.StartTime = &now
+	if well {
+		job.Status.Succeeded, job.Status.CompletionTime = 1, &now
+		job.Status.Conditions = []batchv1.JobCondition{condition(batchv1.JobSuccessCriteriaMet), condition(batchv1.JobComplete)}
+	} else {
+		job.Status.Failed = 1
+		job.Status.Conditions = []batchv1.JobCondition{condition(batchv1.JobFailureTarget), condition(batchv1.JobFailed)}
+	}
+	return c.Status().Patch(ctx, job, client.MergeFrom(before))
 }

@@ -75,6 +75,20 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: workloadIdentity
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.WorkloadIdentity
+- name: com.github.tenantry.tenantry.api.v1alpha1.Autoscaling
+  map:
+    fields:
+    - name: maxReplicas
+      type:
+        scalar: numeric
+    - name: minReplicas
+      type:
+        scalar: numeric
+      default: 2
+    - name: targetCPUUtilizationPercentage
+      type:
+        scalar: numeric
+      default: 80
 - name: com.github.tenantry.tenantry.api.v1alpha1.Catalog
   map:
     fields:
@@ -90,6 +104,16 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: com.github.tenantry.tenantry.api.v1alpha1.ConnectionSecretReference
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+      default: url
+    - name: name
+      type:
+        scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.CredentialsStatus
   map:
     fields:
@@ -294,6 +318,16 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: rotationInterval
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: com.github.tenantry.tenantry.api.v1alpha1.PostgreSQLStorage
+  map:
+    fields:
+    - name: connectionSecretRef
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.ConnectionSecretReference
+    - name: port
+      type:
+        scalar: numeric
+      default: 5432
 - name: com.github.tenantry.tenantry.api.v1alpha1.Provisioning
   map:
     fields:
@@ -396,6 +430,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: storage
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.StorageStatus
     - name: tenantURL
       type:
         scalar: string
@@ -589,6 +626,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: affinity
       type:
         namedType: io.k8s.api.core.v1.Affinity
+    - name: autoscaling
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.Autoscaling
     - name: nodeSelector
       type:
         map:
@@ -597,6 +637,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: priorityClassName
       type:
         scalar: string
+    - name: replicas
+      type:
+        scalar: numeric
     - name: resources
       type:
         namedType: io.k8s.api.core.v1.ResourceRequirements
@@ -606,9 +649,18 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: io.k8s.api.core.v1.Toleration
           elementRelationship: atomic
+    - name: topologySpreadConstraints
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.TopologySpreadConstraint
+          elementRelationship: atomic
 - name: com.github.tenantry.tenantry.api.v1alpha1.Storage
   map:
     fields:
+    - name: postgresql
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.PostgreSQLStorage
     - name: sqlite
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.SQLiteStorage
@@ -617,6 +669,15 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.StorageType
       default: SQLite
+- name: com.github.tenantry.tenantry.api.v1alpha1.StorageStatus
+  map:
+    fields:
+    - name: schema
+      type:
+        scalar: string
+    - name: type
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.StorageType
 - name: com.github.tenantry.tenantry.api.v1alpha1.StorageType
   scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.Switch
@@ -762,6 +823,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: requiredDuringSchedulingIgnoredDuringExecution
       type:
         namedType: io.k8s.api.core.v1.NodeSelector
+- name: io.k8s.api.core.v1.NodeInclusionPolicy
+  scalar: string
 - name: io.k8s.api.core.v1.NodeSelector
   map:
     fields:
@@ -925,6 +988,38 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
 - name: io.k8s.api.core.v1.TolerationOperator
+  scalar: string
+- name: io.k8s.api.core.v1.TopologySpreadConstraint
+  map:
+    fields:
+    - name: labelSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: matchLabelKeys
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: maxSkew
+      type:
+        scalar: numeric
+    - name: minDomains
+      type:
+        scalar: numeric
+    - name: nodeAffinityPolicy
+      type:
+        namedType: io.k8s.api.core.v1.NodeInclusionPolicy
+    - name: nodeTaintsPolicy
+      type:
+        namedType: io.k8s.api.core.v1.NodeInclusionPolicy
+    - name: topologyKey
+      type:
+        scalar: string
+    - name: whenUnsatisfiable
+      type:
+        namedType: io.k8s.api.core.v1.UnsatisfiableConstraintAction
+- name: io.k8s.api.core.v1.UnsatisfiableConstraintAction
   scalar: string
 - name: io.k8s.api.core.v1.WeightedPodAffinityTerm
   map:

@@ -40,8 +40,8 @@ type ProvisioningTenantSpecApplyConfiguration struct {
 	// server shapes the pod that runs the tenant's SCIM server.
 	Server *ServerApplyConfiguration `json:"server,omitempty"`
 	// deletionPolicy says what becomes of the directory's data when this resource is deleted. With Retain the volume
-	// claim stays, and applying a tenant of the same name in the same namespace finds the data again. With Delete the
-	// claim is deleted together with the tenant.
+	// claim or the schema of the database stays, and applying a tenant of the same name in the same namespace finds the data
+	// again. With Delete the claim is deleted together with the tenant; a schema is yours to drop.
 	DeletionPolicy *apiv1alpha1.DeletionPolicy `json:"deletionPolicy,omitempty"`
 }
 

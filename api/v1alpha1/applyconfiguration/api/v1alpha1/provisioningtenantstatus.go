@@ -24,6 +24,8 @@ type ProvisioningTenantStatusApplyConfiguration struct {
 	Credentials *CredentialsStatusApplyConfiguration `json:"credentials,omitempty"`
 	// userDefaults are the names of the accepted UserDefaults of this tenant; the SCIM server follows these and no others.
 	UserDefaults []string `json:"userDefaults,omitempty"`
+	// storage tells where the directory is.
+	Storage *StorageStatusApplyConfiguration `json:"storage,omitempty"`
 	// directory counts what the tenant's directory holds.
 	Directory *DirectoryStatusApplyConfiguration `json:"directory,omitempty"`
 	// activity tells when clients were last seen.
@@ -78,6 +80,14 @@ func (b *ProvisioningTenantStatusApplyConfiguration) WithUserDefaults(values ...
 	for i := range values {
 		b.UserDefaults = append(b.UserDefaults, values[i])
 	}
+	return b
+}
+
+// WithStorage sets the Storage field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Storage field is set to the value of the last call.
+func (b *ProvisioningTenantStatusApplyConfiguration) WithStorage(value *StorageStatusApplyConfiguration) *ProvisioningTenantStatusApplyConfiguration {
+	b.Storage = value
 	return b
 }
 

@@ -9,8 +9,13 @@ import (
 // ServerApplyConfiguration represents a declarative configuration of the Server type for use
 // with apply.
 //
-// Server shapes the pod of a tenant's SCIM server. The fields mean what they mean in a pod.
+// Server shapes the pods of a tenant's SCIM server. Fields that a pod has mean what they mean there.
 type ServerApplyConfiguration struct {
+	// replicas is how many servers run. More than one needs storage of type PostgreSQL. Default: 1.
+	Replicas *int32 `json:"replicas,omitempty"`
+	// autoscaling lets a HorizontalPodAutoscaler decide how many servers run. It needs storage of type PostgreSQL, and metrics of
+	// pods in the cluster.
+	Autoscaling *AutoscalingApplyConfiguration `json:"autoscaling,omitempty"`
 	// resources of the server's container. Default: requests of 20m CPU and 64Mi memory, a limit of 256Mi memory.
 	Resources *v1.ResourceRequirements `json:"resources,omitempty"`
 	// nodeSelector restricts the nodes that may run the server.
@@ -19,7 +24,10 @@ type ServerApplyConfiguration struct {
 	Tolerations []v1.Toleration `json:"tolerations,omitempty"`
 	// affinity steers the server towards or away from nodes and pods.
 	Affinity *v1.Affinity `json:"affinity,omitempty"`
-	// priorityClassName is the PriorityClass of the server's pod.
+	// topologySpreadConstraints spread the tenant's servers over zones or nodes. One without a labelSelector is about the pods of
+	// this tenant's server.
+	TopologySpreadConstraints []v1.TopologySpreadConstraint `json:"topologySpreadConstraints,omitempty"`
+	// priorityClassName is the PriorityClass of the server's pods.
 	PriorityClassName *string `json:"priorityClassName,omitempty"`
 }
 
@@ -27,6 +35,22 @@ type ServerApplyConfiguration struct {
 // apply.
 func Server() *ServerApplyConfiguration {
 	return &ServerApplyConfiguration{}
+}
+
+// WithReplicas sets the Replicas field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Replicas field is set to the value of the last call.
+func (b *ServerApplyConfiguration) WithReplicas(value int32) *ServerApplyConfiguration {
+	b.Replicas = &value
+	return b
+}
+
+// WithAutoscaling sets the Autoscaling field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Autoscaling field is set to the value of the last call.
+func (b *ServerApplyConfiguration) WithAutoscaling(value *AutoscalingApplyConfiguration) *ServerApplyConfiguration {
+	b.Autoscaling = value
+	return b
 }
 
 // WithResources sets the Resources field in the declarative configuration to the given value
@@ -66,6 +90,16 @@ func (b *ServerApplyConfiguration) WithTolerations(values ...v1.Toleration) *Ser
 // If called multiple times, the Affinity field is set to the value of the last call.
 func (b *ServerApplyConfiguration) WithAffinity(value v1.Affinity) *ServerApplyConfiguration {
 	b.Affinity = &value
+	return b
+}
+
+// WithTopologySpreadConstraints adds the given value to the TopologySpreadConstraints field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the TopologySpreadConstraints field.
+func (b *ServerApplyConfiguration) WithTopologySpreadConstraints(values ...v1.TopologySpreadConstraint) *ServerApplyConfiguration {
+	for i := range values {
+		b.TopologySpreadConstraints = append(b.TopologySpreadConstraints, values[i])
+	}
 	return b
 }
 

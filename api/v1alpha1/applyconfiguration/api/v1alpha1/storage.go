@@ -11,10 +11,17 @@ import (
 //
 // Storage says where the directory is kept.
 type StorageApplyConfiguration struct {
-	// type is SQLite: a database file on a volume of the tenant's own, served by one replica.
+	// type is SQLite, a database file on a volume of the tenant's own that one replica serves, or PostgreSQL, a schema of the
+	// tenant's own in a database that you run, which any number of replicas serve.
+	//
+	// When SQLite becomes PostgreSQL the directory is moved: while it is copied and compared, clients are answered 503. The
+	// volume is kept as it was. Where that fails the tenant goes on with SQLite, and condition StorageReady says what to do. There
+	// is no way back once the server works with PostgreSQL.
 	Type *apiv1alpha1.StorageType `json:"type,omitempty"`
 	// sqlite shapes the volume.
 	SQLite *SQLiteStorageApplyConfiguration `json:"sqlite,omitempty"`
+	// postgresql says where the database is.
+	PostgreSQL *PostgreSQLStorageApplyConfiguration `json:"postgresql,omitempty"`
 }
 
 // StorageApplyConfiguration constructs a declarative configuration of the Storage type for use with
@@ -36,5 +43,13 @@ func (b *StorageApplyConfiguration) WithType(value apiv1alpha1.StorageType) *Sto
 // If called multiple times, the SQLite field is set to the value of the last call.
 func (b *StorageApplyConfiguration) WithSQLite(value *SQLiteStorageApplyConfiguration) *StorageApplyConfiguration {
 	b.SQLite = value
+	return b
+}
+
+// WithPostgreSQL sets the PostgreSQL field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PostgreSQL field is set to the value of the last call.
+func (b *StorageApplyConfiguration) WithPostgreSQL(value *PostgreSQLStorageApplyConfiguration) *StorageApplyConfiguration {
+	b.PostgreSQL = value
 	return b
 }

@@ -1,0 +1,285 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/internal/conditions"
+)
+
+// storage is where the tenant's directory is, and how far it is on its way to where it should be.
+type storage struct {
+	// engine that the server works with. Empty where that cannot be said: then nothing of the tenant is touched.
+	engine v1alpha1.StorageType
+	// step of the move to engine PostgreSQL.
+	step moveStep
+	// volume tells whether there should be a volume claim, and size how large.
+	volume bool
+	size   resource.Quantity
+	// problem is what keeps the directory from its database, or nil.
+	problem error
+}
+
+// moveStep is how far a move is. It follows from what is in the cluster, so that an operator which starts in the middle goes on.
+type moveStep int
+
+const (
+	// moveNone: the directory is where the spec wants it, or waits for the connection Secret to be moved.
+	moveNone moveStep = iota
+	// moveStopping: the server, which has the volume to itself, is being stopped.
+	moveStopping
+	// moveCopying: no server runs, and the Job copies the directory and compares the copy.
+	moveCopying
+	// moveCopied: the Job has ended well, and the volume claim gets its mark. The server starts on PostgreSQL once the mark was
+	// seen, for without it the move would begin again.
+	moveCopied
+	// moveFailed: the Job has failed, and the server works with the volume as before.
+	moveFailed
+)
+
+// stopped tells whether no server may run.
+func (s moveStep) stopped() bool { return s == moveStopping || s == moveCopying || s == moveCopied }
+
+// job tells whether there should be a Job.
+func (s moveStep) job() bool { return s == moveCopying || s == moveCopied || s == moveFailed }
+
+// nextStep judges the move of a directory that is on a volume and should be in a database. job and deployment are nil where they
+// do not exist.
+func nextStep(tenant *v1alpha1.ProvisioningTenant, job *batchv1.Job, deployment *appsv1.Deployment) moveStep {
+	switch {
+	case job == nil && running(deployment):
+		return moveStopping
+	case job == nil:
+		return moveCopying
+	case job.DeletionTimestamp != nil, job.Annotations[desired.AnnotationConnection] != desired.Connection(tenant):
+		return moveStopping // and the Job, which is another attempt's, goes
+	case ended(job, batchv1.JobComplete):
+		return moveCopied
+	case ended(job, batchv1.JobFailed):
+		return moveFailed
+	default:
+		return moveCopying
+	}
+}
+
+// running tells whether the Deployment has pods, or may soon have.
+func running(d *appsv1.Deployment) bool {
+	return d != nil && (ptr.Deref(d.Spec.Replicas, 1) > 0 || d.Status.ObservedGeneration < d.Generation || d.Status.Replicas > 0)
+}
+
+func ended(job *batchv1.Job, how batchv1.JobConditionType) bool {
+	for _, c := range job.Status.Conditions {
+		if c.Type == how && c.Status == corev1.ConditionTrue {
+			return true
+		}
+	}
+	return false
+}
+
+// resolveStorage finds where the directory is and what the next step to where it should be is.
+func (r *ProvisioningTenantReconciler) resolveStorage(ctx context.Context, s *scope) error {
+	claim, err := volumeClaim(ctx, r, s)
+	if err != nil {
+		return err
+	}
+	s.storage = storage{volume: true, size: s.tenant.Spec.Storage.SQLite.Size}
+	// A claim that is larger already, because it was retained from an earlier tenant or grown by hand, keeps its size:
+	// volumes cannot shrink.
+	if claim != nil {
+		if now := claim.Spec.Resources.Requests[corev1.ResourceStorage]; now.Cmp(s.storage.size) > 0 {
+			s.storage.size = now
+		}
+	}
+	switch s.tenant.Spec.Storage.Type {
+	case v1alpha1.StorageSQLite, "":
+		if claim != nil && claim.Annotations[desired.AnnotationMovedTo] != "" {
+			s.fail(&Stalled{Condition: v1alpha1.ConditionStorageReady, Reason: v1alpha1.ReasonMoved, Message: fmt.Sprintf(
+				"Volume claim %s holds the directory as it was before it moved to %s. Set spec.storage.type to that, "+
+					"or remove annotation %s from the claim to begin with the old state.",
+				claim.Name, claim.Annotations[desired.AnnotationMovedTo], desired.AnnotationMovedTo)})
+			return nil
+		}
+		s.storage.engine = v1alpha1.StorageSQLite
+		return nil
+	case v1alpha1.StoragePostgreSQL:
+		return r.resolveDatabase(ctx, s, claim)
+	default:
+		return nil // and condition Accepted says so
+	}
+}
+
+// resolveDatabase decides whether a tenant that should be in a database is there already, and how it gets there.
+func (r *ProvisioningTenantReconciler) resolveDatabase(ctx context.Context, s *scope, claim *corev1.PersistentVolumeClaim) error {
+	if s.tenant.Spec.Storage.PostgreSQL == nil {
+		s.fail(&Stalled{
+			Condition: v1alpha1.ConditionStorageReady, Reason: v1alpha1.ReasonConnectionSecretMissing,
+			Message: "Set spec.storage.postgresql: it names the Secret with the connection URL.",
+		})
+		return nil
+	}
+	moved := func() bool { return claim != nil && claim.Annotations[desired.AnnotationMovedTo] != "" }
+	before := s.tenant.Status.Storage
+	arrived := before != nil && before.Type == v1alpha1.StoragePostgreSQL || moved()
+	if !arrived {
+		// A cache that is behind must neither start a second move nor leave a directory behind.
+		var err error
+		if claim, err = volumeClaim(ctx, r.Live, s); err != nil {
+			return err
+		}
+	}
+	s.storage.problem = r.requireConnection(ctx, s)
+	if arrived || moved() || claim == nil {
+		s.storage.engine = v1alpha1.StoragePostgreSQL
+		s.storage.volume = claim != nil && claim.DeletionTimestamp == nil
+		return nil
+	}
+	return r.resolveMove(ctx, s)
+}
+
+// resolveMove finds the step of a move that has not ended. Whatever would keep it from beginning is found out before the server
+// stops for it.
+func (r *ProvisioningTenantReconciler) resolveMove(ctx context.Context, s *scope) error {
+	s.storage.engine = v1alpha1.StorageSQLite
+	job, err := r.moveJob(ctx, s)
+	if err != nil {
+		return err
+	}
+	if job == nil && s.storage.problem == nil {
+		s.storage.problem = r.mayMove(ctx, s)
+	}
+	if job != nil || s.storage.problem == nil {
+		deployment, err := r.serverDeployment(ctx, s)
+		if err != nil {
+			return err
+		}
+		s.storage.step = nextStep(s.tenant, job, deployment)
+	}
+	return nil
+}
+
+// mayMove returns what is in the way of the Job, or nil.
+func (r *ProvisioningTenantReconciler) mayMove(ctx context.Context, s *scope) error {
+	move, err := moveChild(s.desired(r.Options))
+	if err == nil {
+		err = s.owner.MayWrite(ctx, move)
+	}
+	return classify(err, v1alpha1.ConditionStorageReady, v1alpha1.ReasonRejected)
+}
+
+// moveJob returns the tenant's Job, or nil where there is none.
+func (r *ProvisioningTenantReconciler) moveJob(ctx context.Context, s *scope) (*batchv1.Job, error) {
+	var job batchv1.Job
+	err := r.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.MoveName(s.tenant.Name)}, &job)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("get the Job of the move: %w", err)
+	case !s.owner.Owns(&job, nil):
+		return nil, nil
+	}
+	return &job, nil
+}
+
+// serverDeployment returns the server's Deployment, or nil where there is none.
+func (r *ProvisioningTenantReconciler) serverDeployment(ctx context.Context, s *scope) (*appsv1.Deployment, error) {
+	var deployment appsv1.Deployment
+	err := r.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.ServerName(s.tenant.Name)}, &deployment)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("get the Deployment: %w", err)
+	}
+	return &deployment, nil
+}
+
+// volumeClaim returns the tenant's volume claim, or nil where there is none or it is a stranger's.
+func volumeClaim(ctx context.Context, from client.Reader, s *scope) (*corev1.PersistentVolumeClaim, error) {
+	var claim corev1.PersistentVolumeClaim
+	err := from.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.DataName(s.tenant.Name)}, &claim)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("get the volume claim: %w", err)
+	case !s.owner.Owns(&claim, retainedFor(s.tenant.Name)):
+		return nil, nil
+	}
+	return &claim, nil
+}
+
+// requireConnection looks for the Secret with the connection URL until it was found once for this generation. It reads what
+// the Secret is, never what is in it: which keys it has stands in its managed fields.
+func (r *ProvisioningTenantReconciler) requireConnection(ctx context.Context, s *scope) error {
+	before := meta.FindStatusCondition(s.tenant.Status.Conditions, v1alpha1.ConditionStorageReady)
+	if before != nil && before.ObservedGeneration == s.tenant.Generation &&
+		(before.Reason == v1alpha1.ReasonConfigured || before.Reason == v1alpha1.ReasonMoving) {
+		return nil
+	}
+	ref := s.tenant.Spec.Storage.PostgreSQL.ConnectionSecretRef
+	missing := func(format string, args ...any) error {
+		return &Waiting{
+			Condition: v1alpha1.ConditionStorageReady, Reason: v1alpha1.ReasonConnectionSecretMissing, After: recheckSecret,
+			Message: fmt.Sprintf(format, args...),
+		}
+	}
+	secret := apply.SecretMetadata()
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: ref.Name}, secret)
+	switch {
+	case apierrors.IsNotFound(err):
+		return missing("Secret %s in spec.storage.postgresql.connectionSecretRef does not exist: "+
+			"create it with the connection URL under the key %s.", ref.Name, ref.Key)
+	case err != nil:
+		return fmt.Errorf("look for Secret %q: %w", ref.Name, err)
+	}
+	has, err := apply.HasData(secret, ref.Key)
+	switch {
+	case err != nil:
+		return err
+	case !has:
+		return missing("Secret %s in spec.storage.postgresql.connectionSecretRef has no key %s: put the connection URL there.", ref.Name, ref.Key)
+	}
+	return nil
+}
+
+// observeStorage judges the volume or the connection Secret, and tells how a move is going.
+func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *scope) error {
+	move := desired.MoveName(s.tenant.Name)
+	switch {
+	case s.storage.step == moveFailed:
+		return &Stalled{Condition: v1alpha1.ConditionStorageReady, Reason: v1alpha1.ReasonMoveFailed, Message: fmt.Sprintf(
+			"The directory could not be moved to PostgreSQL; the tenant goes on with SQLite. kubectl logs job/%s tells why. "+
+				"Mend that and delete Job %s to try again, or set spec.storage.type back to SQLite.",
+			move, move)}
+	case s.storage.step != moveNone:
+		s.found(conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonMoving,
+			fmt.Sprintf("The directory is being moved to PostgreSQL by Job %s. Clients are answered 503 until it is there.", move)))
+		return nil
+	case s.storage.problem != nil:
+		return s.storage.problem
+	case s.storage.engine == v1alpha1.StoragePostgreSQL:
+		s.found(conditions.True(v1alpha1.ConditionStorageReady, v1alpha1.ReasonConfigured,
+			fmt.Sprintf("The directory is in schema %s of the database that Secret %s names.",
+				desired.SchemaName(s.tenant.Namespace, s.tenant.Name), s.tenant.Spec.Storage.PostgreSQL.ConnectionSecretRef.Name)))
+		return nil
+	}
+	var claim corev1.PersistentVolumeClaim
+	if err := r.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.DataName(s.tenant.Name)}, &claim); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("get the volume claim: %w", err)
+	}
+	s.found(storageReady(&claim))
+	return nil
+}
