@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,12 +17,15 @@ import (
 	"github.com/go-logr/logr"
 	_ "golang.org/x/crypto/x509roots/fallback" // the image has no certificates of its own
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -35,6 +39,8 @@ const (
 	leaderElectionID = "operator.provisioning.tenantry.dev"
 	// entraTimeout bounds one question to the login authority.
 	entraTimeout = 5 * time.Second
+	// readyTimeout bounds one look whether the caches are filled.
+	readyTimeout = time.Second
 )
 
 func main() {
@@ -49,7 +55,10 @@ func main() {
 // settings are the flags.
 type settings struct {
 	controllers.Options
+	namespaces                   []string
 	metricsAddress, probeAddress string
+	metricsSecure                bool
+	metricsCertDir               string
 	leaderElection               bool
 	leaderElectionNamespace      string
 	logFormat                    string
@@ -73,7 +82,13 @@ func parse(args []string) (settings, error) {
 	flags.StringVar(&s.EntraAuthority, "entra-authority", "",
 		"base `URL` of a login authority to verify Entra tenants with, in place of those of Microsoft's clouds; the SCIM servers follow it too")
 	flags.IntVar(&s.Concurrency, "concurrency", 4, "`number` of resources of each kind that are reconciled at a time")
-	flags.StringVar(&s.metricsAddress, "metrics-bind-address", ":8080", "`address` of the metrics; 0 for none")
+	flags.Func("watch-namespaces", "`namespaces` whose tenants are served, separated by commas; all of the cluster where left out",
+		parseNamespaces(&s.namespaces))
+	flags.StringVar(&s.metricsAddress, "metrics-bind-address", ":8443", "`address` of the metrics; 0 for none")
+	flags.BoolVar(&s.metricsSecure, "metrics-secure", true,
+		"serve the metrics over HTTPS, and only to those whom the API server lets get /metrics; plain and to everybody otherwise")
+	flags.StringVar(&s.metricsCertDir, "metrics-cert-dir", "",
+		"`directory` with tls.crt and tls.key for the metrics, followed when they change; a self-signed certificate where left out")
 	flags.StringVar(&s.probeAddress, "health-probe-bind-address", ":8081", "`address` of /healthz and /readyz; 0 for none")
 	flags.BoolVar(&s.leaderElection, "leader-elect", false, "elect a leader, so that several replicas can run")
 	flags.StringVar(&s.leaderElectionNamespace, "leader-election-namespace", "", "`namespace` of the lease; the operator's own where left out")
@@ -89,6 +104,8 @@ func parse(args []string) (settings, error) {
 		return settings{}, errors.New("name the image of the SCIM server with --server-image")
 	case s.Concurrency < 1:
 		return settings{}, fmt.Errorf("--concurrency must be at least 1, not %d", s.Concurrency)
+	case s.metricsCertDir != "" && !s.metricsSecure:
+		return settings{}, errors.New("--metrics-cert-dir needs --metrics-secure")
 	case s.logLevel < slog.LevelDebug:
 		// Below, client-go would log the bodies of requests, and with them tokens.
 		return settings{}, fmt.Errorf("--log-level must be debug or above, not %s", s.logLevel)
@@ -98,7 +115,24 @@ func parse(args []string) (settings, error) {
 	return s, nil
 }
 
+// parseNamespaces reads a list of namespaces. An empty one is refused: it may be a variable that somebody forgot to set, and
+// the operator would serve the whole cluster.
+func parseNamespaces(into *[]string) func(string) error {
+	return func(text string) error {
+		*into = strings.Split(text, ",")
+		for _, namespace := range *into {
+			if len(validation.IsDNS1123Label(namespace)) > 0 {
+				return fmt.Errorf("%q is not the name of a namespace", namespace)
+			}
+		}
+		return nil
+	}
+}
+
 func run(ctx context.Context, args []string) error {
+	if len(args) > 0 && args[0] == "check" {
+		return check(ctx, args[1:])
+	}
 	s, err := parse(args)
 	if err != nil {
 		return err
@@ -115,6 +149,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	cacheOptions.DefaultNamespaces = only(s.namespaces)
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)
@@ -122,7 +157,7 @@ func run(ctx context.Context, args []string) error {
 	mgr, err := ctrl.NewManager(config, manager.Options{
 		Scheme:                  scheme,
 		Cache:                   cacheOptions,
-		Metrics:                 metricsserver.Options{BindAddress: s.metricsAddress},
+		Metrics:                 metricsOptions(s),
 		HealthProbeBindAddress:  s.probeAddress,
 		LeaderElection:          s.leaderElection,
 		LeaderElectionID:        leaderElectionID,
@@ -133,7 +168,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("make the manager: %w", err)
 	}
-	if err := errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping)); err != nil {
+	if err := errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("caches", filled(mgr.GetCache()))); err != nil {
 		return fmt.Errorf("add the health checks: %w", err)
 	}
 
@@ -146,6 +181,42 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	return mgr.Start(ctx)
+}
+
+// only limits the cache to namespaces; none means all.
+func only(namespaces []string) map[string]cache.Config {
+	if len(namespaces) == 0 {
+		return nil
+	}
+	selected := map[string]cache.Config{}
+	for _, namespace := range namespaces {
+		selected[namespace] = cache.Config{}
+	}
+	return selected
+}
+
+func metricsOptions(s settings) metricsserver.Options {
+	options := metricsserver.Options{BindAddress: s.metricsAddress}
+	if s.metricsSecure {
+		options.SecureServing = true
+		options.CertDir = s.metricsCertDir
+		options.FilterProvider = filters.WithAuthenticationAndAuthorization
+		// Who scrapes needs no HTTP/2, and its past attacks are then none of ours.
+		options.TLSOpts = []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }}
+	}
+	return options
+}
+
+// filled is ready once the operator has read all that it follows: the CRDs are there and its rights are enough.
+func filled(caches cache.Cache) healthz.Checker {
+	return func(r *http.Request) error {
+		ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+		defer cancel()
+		if !caches.WaitForCacheSync(ctx) {
+			return errors.New("the caches are not filled yet")
+		}
+		return nil
+	}
 }
 
 // useServersParser checks UserDefaults with the very code that will apply them.

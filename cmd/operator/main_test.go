@@ -2,6 +2,8 @@ package main
 
 import (
 	"log/slog"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -19,6 +21,15 @@ func TestFlagsThatMakeNoSenseAreRefusedWithWhatWould(t *testing.T) {
 		"a log that nobody reads":       {[]string{"--server-image=x", "--log-format=xml"}, `--log-format must be json or text, not "xml"`},
 		"a Gateway without a namespace": {[]string{"--server-image=x", "--gateway=public"}, `invalid value "public" for flag -gateway: must be namespace/name`},
 		"a log that tells secrets":      {[]string{"--server-image=x", "--log-level=debug-4"}, "--log-level must be debug or above, not DEBUG-4"},
+		"a certificate for plain HTTP": {
+			[]string{"--server-image=x", "--metrics-secure=false", "--metrics-cert-dir=/tls"}, "--metrics-cert-dir needs --metrics-secure",
+		},
+		"no namespace": {
+			[]string{"--server-image=x", "--watch-namespaces="}, `invalid value "" for flag -watch-namespaces: "" is not the name of a namespace`,
+		},
+		"a namespace that cannot be": {
+			[]string{"--server-image=x", "--watch-namespaces=a,B"}, `invalid value "a,B" for flag -watch-namespaces: "B" is not the name of a namespace`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := parse(test.args); err == nil || err.Error() != test.want {
@@ -31,7 +42,7 @@ func TestFlagsThatMakeNoSenseAreRefusedWithWhatWould(t *testing.T) {
 func TestFlagsReachTheirOptions(t *testing.T) {
 	got, err := parse([]string{
 		"--server-image=image", "--base-domain=scim.test", "--ingress-class=traefik", "--gateway=edge/public", "--entra-authority=https://login.test", "--concurrency=7",
-		"--metrics-bind-address=0", "--health-probe-bind-address=:1", "--leader-elect", "--leader-election-namespace=ns", "--log-format=text", "--log-level=debug",
+		"--metrics-bind-address=0", "--metrics-cert-dir=/tls", "--watch-namespaces=a,b", "--health-probe-bind-address=:1", "--leader-elect", "--leader-election-namespace=ns", "--log-format=text", "--log-level=debug",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -40,8 +51,37 @@ func TestFlagsReachTheirOptions(t *testing.T) {
 	if o.ServerImage != "image" || o.BaseDomain != "scim.test" || o.IngressClass != "traefik" || o.Gateway.String() != "edge/public" || o.EntraAuthority != "https://login.test" || o.Concurrency != 7 {
 		t.Errorf("got options %+v", o)
 	}
+	if !slices.Equal(got.namespaces, []string{"a", "b"}) || !got.metricsSecure || got.metricsCertDir != "/tls" {
+		t.Errorf("got namespaces %v, secure metrics %v with the certificate in %s", got.namespaces, got.metricsSecure, got.metricsCertDir)
+	}
 	if got.metricsAddress != "0" || got.probeAddress != ":1" || !got.leaderElection || got.leaderElectionNamespace != "ns" || got.logFormat != "text" || got.logLevel != slog.LevelDebug {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestOnlyTheNamedNamespacesAreCached(t *testing.T) {
+	if got := only(nil); got != nil {
+		t.Errorf("without names the whole cluster must be cached, not %v", got)
+	}
+	if got := slices.Sorted(maps.Keys(only([]string{"b", "a"}))); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestMetricsAreServedToTheAuthorizedUnlessSaidOtherwise(t *testing.T) {
+	secure, err := parse([]string{"--server-image=x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := metricsOptions(secure); got.BindAddress != ":8443" || !got.SecureServing || got.FilterProvider == nil {
+		t.Errorf("by default: %+v", got)
+	}
+	plain, err := parse([]string{"--server-image=x", "--metrics-secure=false", "--metrics-bind-address=:8080"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := metricsOptions(plain); got.BindAddress != ":8080" || got.SecureServing || got.FilterProvider != nil {
+		t.Errorf("when asked for: %+v", got)
 	}
 }
 

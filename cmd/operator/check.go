@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers"
+)
+
+// checkInterval is how often check looks at the lease; a leader renews it every two seconds.
+const checkInterval = time.Second
+
+// check is `operator check`, which `helm test` runs as the operator's ServiceAccount.
+func check(ctx context.Context, args []string) error {
+	var namespaces []string
+	flags := flag.NewFlagSet("operator check", flag.ContinueOnError)
+	flags.Func("watch-namespaces", "`namespaces` whose tenants the operator serves, separated by commas; all where left out", parseNamespaces(&namespaces))
+	leaseNamespace := flags.String("leader-election-namespace", "", "`namespace` of the lease; required")
+	timeout := flags.Duration("timeout", time.Minute, "how `long` to wait for an operator that leads")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return fmt.Errorf("unexpected argument %q; see check --help", flags.Arg(0))
+	case *leaseNamespace == "":
+		return errors.New("name the namespace of the lease with --leader-election-namespace")
+	}
+	scheme, err := controllers.NewScheme()
+	if err != nil {
+		return err
+	}
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the cluster: %w", err)
+	}
+	c, err := client.New(config, client.Options{Scheme: scheme})
+	if err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, *timeout)
+	defer cancel()
+	return checkCluster(ctx, c, namespaces, *leaseNamespace, checkInterval)
+}
+
+// checkCluster tells whether the operator may read what it follows, and whether one leads. It changes nothing.
+func checkCluster(ctx context.Context, c client.Reader, namespaces []string, leaseNamespace string, every time.Duration) error {
+	if len(namespaces) == 0 {
+		namespaces = []string{metav1.NamespaceAll}
+	}
+	for _, namespace := range namespaces {
+		for _, list := range []client.ObjectList{&v1alpha1.ProvisioningTenantList{}, &v1alpha1.UserDefaultsList{}} {
+			if err := c.List(ctx, list, client.InNamespace(namespace), client.Limit(1)); err != nil {
+				return fmt.Errorf("read what the operator follows in namespace %q: %w", namespace, err)
+			}
+		}
+	}
+	if err := awaitRenewal(ctx, c, client.ObjectKey{Namespace: leaseNamespace, Name: leaderElectionID}, every); err != nil {
+		return fmt.Errorf("wait until an operator renews the lease %s in namespace %q: %w", leaderElectionID, leaseNamespace, err)
+	}
+	return nil
+}
+
+// awaitRenewal sees the lease change, which needs no clock that agrees with the leader's.
+func awaitRenewal(ctx context.Context, c client.Reader, key client.ObjectKey, every time.Duration) error {
+	var seen *metav1.MicroTime
+	return wait.PollUntilContextCancel(ctx, every, true, func(ctx context.Context) (bool, error) {
+		var lease coordinationv1.Lease
+		if err := c.Get(ctx, key, &lease); err != nil {
+			return false, client.IgnoreNotFound(err)
+		}
+		if lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity == "" {
+			return false, nil
+		}
+		renewed := seen != nil && !seen.Equal(lease.Spec.RenewTime)
+		seen = lease.Spec.RenewTime
+		return renewed, nil
+	})
+}
