@@ -1,5 +1,8 @@
-// Command image packs one static binary into a container image without a Docker daemon: an empty base, the binary, and
-// a CA bundle where one is given. The same inputs give the same bytes, so an unchanged image keeps its digest.
+// Command image packs static binaries into container images without a Docker daemon: an empty base, the binary, and a CA
+// bundle where one is given. The same inputs give the same bytes, so an unchanged image keeps its digest.
+//
+// With -output it writes the image of one binary as an archive for a local cluster. With -layout it writes what is pushed
+// to a registry: an OCI image layout with an image for the architecture of each binary, each with its SBOM.
 package main
 
 import (
@@ -11,7 +14,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -26,16 +28,27 @@ import (
 const user = "65532:65532"
 
 func main() {
-	binary := flag.String("binary", "", "static `file` that becomes the entry point")
+	var binaries []string
+	flag.Func("binary", "static `file` that becomes the entry point; once for each architecture", func(path string) error {
+		binaries = append(binaries, path)
+		return nil
+	})
 	tag := flag.String("tag", "", "`reference` of the image, as in tenantry.dev/scimserver:dev")
-	output := flag.String("output", "", "`file` to write, a tarball that docker load and ctr images import read")
+	output := flag.String("output", "", "`file` to write, a tarball of one image that docker load and ctr images import read")
+	layout := flag.String("layout", "", "`directory` to write, an OCI image layout with an index of all images and their SBOMs")
 	authorities := flag.String("ca-certificates", "", "`file` of PEM certificates to trust in the image (default none)")
 	flag.Parse()
-	if *binary == "" || *tag == "" || *output == "" || flag.NArg() > 0 {
+	if len(binaries) == 0 || *tag == "" || (*output == "") == (*layout == "") || *output != "" && len(binaries) > 1 || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := write(*binary, *tag, *output, *authorities); err != nil {
+	var err error
+	if *output != "" {
+		err = write(binaries[0], *tag, *output, *authorities)
+	} else {
+		err = writeLayout(os.Stdout, binaries, *tag, *layout, *authorities)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "image:", err)
 		os.Exit(1)
 	}
@@ -46,8 +59,18 @@ func write(binary, tag, output, authorities string) error {
 	if err != nil {
 		return err
 	}
-	if err := static(binary); err != nil {
+	image, _, err := pack(binary, authorities)
+	if err != nil {
 		return err
+	}
+	return tarball.WriteToFile(output, reference, image)
+}
+
+// pack makes the image of one binary, for the architecture that the binary is for.
+func pack(binary, authorities string) (v1.Image, v1.Platform, error) {
+	platform, err := platformOf(binary)
+	if err != nil {
+		return nil, v1.Platform{}, err
 	}
 	entrypoint := "/" + filepath.Base(binary)
 	files := []file{{entrypoint[1:], binary, 0o755}}
@@ -56,37 +79,42 @@ func write(binary, tag, output, authorities string) error {
 	}
 	layer, err := layer(files)
 	if err != nil {
-		return err
+		return nil, v1.Platform{}, err
 	}
 	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{
-		OS: "linux", Architecture: runtime.GOARCH,
+		OS: platform.OS, Architecture: platform.Architecture,
 		Created: v1.Time{Time: time.Unix(0, 0).UTC()},
 		Config:  v1.Config{User: user, Entrypoint: []string{entrypoint}, WorkingDir: "/"},
 		RootFS:  v1.RootFS{Type: "layers"},
 	})
 	if err != nil {
-		return err
+		return nil, v1.Platform{}, err
 	}
-	if image, err = mutate.AppendLayers(image, layer); err != nil {
-		return err
-	}
-	return tarball.WriteToFile(output, reference, image)
+	image, err = mutate.AppendLayers(image, layer)
+	return image, platform, err
 }
 
-// static refuses a binary that needs a loader: an empty image has none, and the container would end with a baffling
-// "no such file or directory".
-func static(binary string) error {
+// platformOf reads the architecture from a binary. It refuses one that needs a loader: an empty image has none, and the
+// container would end with a baffling "no such file or directory".
+func platformOf(binary string) (v1.Platform, error) {
 	f, err := elf.Open(binary)
 	if err != nil {
-		return fmt.Errorf("%s: %w", binary, err)
+		return v1.Platform{}, fmt.Errorf("%s: %w", binary, err)
 	}
 	defer f.Close()
 	for _, p := range f.Progs {
 		if p.Type == elf.PT_INTERP {
-			return fmt.Errorf("%s is dynamically linked: build it with CGO_ENABLED=0", binary)
+			return v1.Platform{}, fmt.Errorf("%s is dynamically linked: build it with CGO_ENABLED=0", binary)
 		}
 	}
-	return nil
+	switch f.Machine {
+	case elf.EM_X86_64:
+		return v1.Platform{OS: "linux", Architecture: "amd64"}, nil
+	case elf.EM_AARCH64:
+		return v1.Platform{OS: "linux", Architecture: "arm64"}, nil
+	default:
+		return v1.Platform{}, fmt.Errorf("%s is for %s: build it for amd64 or arm64", binary, f.Machine)
+	}
 }
 
 type file struct {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -12,8 +13,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// program compiles a static program to pack.
-func program(t *testing.T) string {
+// program compiles a static program to pack, for the architecture of this machine.
+func program(t *testing.T) string { return programFor(t, runtime.GOARCH) }
+
+func programFor(t *testing.T, architecture string) string {
 	t.Helper()
 	dir := t.TempDir()
 	source := filepath.Join(dir, "main.go")
@@ -22,7 +25,7 @@ func program(t *testing.T) string {
 	}
 	binary := filepath.Join(dir, "server")
 	build := exec.Command("go", "build", "-o", binary, source)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+architecture)
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
