@@ -68,11 +68,8 @@ microbench: ## Every Go benchmark for BENCHTIME (1s) each
 		$$(grep -rlE '^func Benchmark' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
 
 .PHONY: images
-images: ## The two container images, as archives in bin/, without a Docker daemon
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/operator ./cmd/scimserver
-	for program in operator scimserver; do \
-		go -C hack/image run . -binary $(CURDIR)/bin/$$program -tag docker.io/tenantry/$$program:dev -output $(CURDIR)/bin/$$program.tar; \
-	done
+images: ## Both container images for amd64 and arm64 with SBOMs, as OCI layouts in bin/, without a Docker daemon
+	hack/images.sh bin
 
 .PHONY: clean
 clean: ## Remove what was built in the work tree; the cache stays
@@ -81,7 +78,7 @@ clean: ## Remove what was built in the work tree; the cache stays
 ##@ Check it
 
 .PHONY: verify
-verify: lint verify-generated verify-modules verify-scripts verify-licenses verify-vulnerabilities ## Everything below
+verify: lint verify-generated verify-modules verify-scripts verify-images verify-licenses verify-vulnerabilities ## Everything below
 
 .PHONY: lint
 lint: ## Format, vet and lint; the rules are in .golangci.yml
@@ -100,6 +97,10 @@ verify-modules: ## go.mod and go.sum are tidy
 .PHONY: verify-scripts
 verify-scripts: ## Shell scripts parse, and shellcheck agrees where it is installed
 	hack/verify/scripts.sh
+
+.PHONY: verify-images
+verify-images: ## Two builds of the images have the same digest
+	hack/verify/images.sh
 
 .PHONY: verify-licenses
 verify-licenses: ## What the programs link has a licence we can ship
