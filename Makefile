@@ -51,6 +51,7 @@ test-unit: ## The tests that need no cluster binaries; starts a PostgreSQL
 test: ## All tests; builds etcd and kube-apiserver first if need be, and starts a PostgreSQL
 	go -C hack/image test -race ./...
 	assets=$$(hack/cluster/build.sh envtest | tail -n 1); \
+	KUBEBUILDER_ASSETS=$$assets go -C test/chart test -race ./...; \
 	KUBEBUILDER_ASSETS=$$assets hack/postgres/run $(tool) gotestsum --format standard-quiet -- -race -timeout 20m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: fuzz
@@ -92,7 +93,7 @@ verify-generated: ## What `make generate` writes is what stands here
 .PHONY: verify-modules
 verify-modules: ## go.mod and go.sum are tidy
 	go mod tidy -diff
-	for module in hack/tools hack/verify hack/image; do go -C $$module mod tidy -diff; done
+	for module in hack/tools hack/verify hack/image test/chart; do go -C $$module mod tidy -diff; done
 
 .PHONY: verify-scripts
 verify-scripts: ## Shell scripts parse, and shellcheck agrees where it is installed

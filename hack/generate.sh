@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Generates what follows from api/v1alpha1 and from the markers in controllers: deep copies, apply configurations, CRDs,
-# the operator's ClusterRole and docs/api.md. Run it after a change there; `make verify` fails if it was forgotten.
+# the operator's ClusterRole, what the chart has of both, and docs/api.md. Run it after a change there; `make verify` fails if it was forgotten.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,3 +14,8 @@ tool controller-gen rbac:roleName=tenantry-operator paths=./controllers output:r
 
 mkdir -p docs
 tool crd-ref-docs --log-level=ERROR --source-path=api/v1alpha1 --config=hack/crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md
+
+# The chart carries the same CRDs and the same rules. A chart cannot read files outside of its folder.
+rm -rf charts/tenantry/files/crds
+cp -r config/crd/bases charts/tenantry/files/crds
+cp config/rbac/role.yaml charts/tenantry/files/role.yaml

@@ -1,0 +1,48 @@
+{{- define "tenantry.name" -}}
+{{ .Release.Name }}-operator
+{{- end }}
+
+{{- define "tenantry.serviceAccount" -}}
+{{ .Values.serviceAccount.name | default (include "tenantry.name" .) }}
+{{- end }}
+
+{{/* What tells this release's operators from all other pods. A Deployment's selector is immutable, so it never grows. */}}
+{{- define "tenantry.selector" -}}
+app.kubernetes.io/name: tenantry-operator
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "tenantry.labels" -}}
+{{ include "tenantry.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* An image: called with a list of its values and the root. */}}
+{{- define "tenantry.image" -}}
+{{- $image := index . 0 -}}
+{{- if $image.digest -}}
+{{ $image.repository }}@{{ $image.digest }}
+{{- else -}}
+{{ $image.repository }}:{{ $image.tag | default (index . 1).Chart.AppVersion }}
+{{- end -}}
+{{- end }}
+
+{{/* What the operator may do where its tenants are: the very rules that controller-gen makes of its code. */}}
+{{- define "tenantry.rules" -}}
+{{ toYaml (.Files.Get "files/role.yaml" | fromYaml).rules }}
+{{- end }}
+
+{{- define "tenantry.subjects" -}}
+- kind: ServiceAccount
+  name: {{ include "tenantry.serviceAccount" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end }}
+
+{{/* Nine tenths of a memory limit in bytes, so that the collector works harder before the kernel kills. */}}
+{{- define "tenantry.memoryLimit" -}}
+{{- $units := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 -}}
+{{- $unit := regexFind "[A-Za-z]*$" . -}}
+{{ div (mul (trimSuffix $unit . | int64) (get $units $unit) 9) 10 }}
+{{- end }}

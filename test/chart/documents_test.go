@@ -1,0 +1,70 @@
+package chart
+
+import (
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v4/pkg/cmd"
+)
+
+// helm is Helm's own command line.
+func helm() int {
+	root, err := cmd.NewRootCmd(os.Stdout, os.Args[1:], cmd.SetupLogging)
+	if err != nil {
+		log.Print(err)
+		return 1
+	}
+	if err := root.Execute(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// established waits for CRDs that a block before may have installed.
+const established = "kubectl wait crd --all --for=condition=Established --timeout=60s >/dev/null\n"
+
+// TestWhatTheDocumentsTellPeopleToRunRuns runs each block of shell in a document, from top to bottom, on the API server.
+// Blocks that need nodes are marked console instead of sh.
+func TestWhatTheDocumentsTellPeopleToRunRuns(t *testing.T) {
+	blocks := regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
+	tools := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, filepath.Join(tools, "helm")); err != nil {
+		t.Fatal(err)
+	}
+	for document, installed := range map[string]bool{"install.md": false, "upgrade.md": true, "backup.md": true} {
+		t.Run(document, func(t *testing.T) {
+			t.Cleanup(func() { removeCRDs(t) })
+			t.Cleanup(func() { uninstall(t, releaseNamespace) })
+			if installed {
+				namespace(t, releaseNamespace)
+				install(t, releaseNamespace, nil)
+			}
+			found := blocks.FindAllStringSubmatch(string(read(t, root+"/docs/"+document)), -1)
+			if len(found) == 0 {
+				t.Fatal("the document has no shell to run")
+			}
+			for _, block := range found {
+				shell := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", established+block[1])
+				shell.Dir = root
+				shell.Env = []string{
+					"PATH=" + strings.Join([]string{tools, os.Getenv("KUBEBUILDER_ASSETS"), os.Getenv("PATH")}, ":"),
+					"KUBECONFIG=" + shared.kubeconfig, "HOME=" + t.TempDir(),
+				}
+				if output, err := shell.CombinedOutput(); err != nil {
+					t.Fatalf("%v\n%s\n%s", err, block[1], output)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,229 @@
+package chart
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	yamlv3 "go.yaml.in/yaml/v3"
+	"sigs.k8s.io/yaml"
+)
+
+// schema is as much of JSON Schema as the tests look at.
+type schema struct {
+	Description          string            `json:"description"`
+	Comment              string            `json:"$comment"`
+	Type                 any               `json:"type"`
+	Properties           map[string]schema `json:"properties"`
+	AdditionalProperties json.RawMessage   `json:"additionalProperties"`
+	Items                *schema           `json:"items"`
+}
+
+func valuesSchema(t *testing.T) schema {
+	t.Helper()
+	var s schema
+	if err := json.Unmarshal(read(t, chartPath+"/values.schema.json"), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func defaults(t *testing.T) map[string]any {
+	t.Helper()
+	values := map[string]any{}
+	if err := yaml.Unmarshal(read(t, chartPath+"/values.yaml"), &values); err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+// global is what Helm adds to the values of a chart that is another's dependency.
+const global = "global"
+
+// each calls visit for the schema of every value, by path.
+func (s schema) each(path []string, visit func(path []string, s schema)) {
+	if len(path) > 0 {
+		visit(path, s)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		s.Properties[name].each(append(slices.Clone(path), name), visit)
+	}
+}
+
+func at(values map[string]any, path []string) (any, bool) {
+	value, ok := values[path[0]]
+	if !ok || len(path) == 1 {
+		return value, ok
+	}
+	below, isMap := value.(map[string]any)
+	if !isMap {
+		return nil, false
+	}
+	return at(below, path[1:])
+}
+
+// leaf tells whether a value is set as a whole.
+func (s schema) leaf() bool {
+	return len(s.Properties) == 0 || strings.Contains(string(s.AdditionalProperties), "{")
+}
+
+func TestTheSchemaKnowsEveryValueAndNoOther(t *testing.T) {
+	s, values := valuesSchema(t), defaults(t)
+	s.each(nil, func(path []string, s schema) {
+		name := strings.Join(path, ".")
+		if s.Description == "" {
+			t.Errorf("%s has no description", name)
+		}
+		closed := func(s schema) bool {
+			return s.Type != "object" || len(s.AdditionalProperties) > 0 && string(s.AdditionalProperties) != "true" || s.Comment != ""
+		}
+		if !closed(s) || s.Items != nil && !closed(*s.Items) {
+			t.Errorf("%s takes keys that nobody knows, without a $comment that says why", name)
+		}
+		inOneOf := path[0] == "resources" && len(path) == 3
+		if _, ok := at(values, path); !ok && path[0] != global && !inOneOf {
+			t.Errorf("%s is not in values.yaml", name)
+		}
+	})
+	if string(s.AdditionalProperties) != "false" {
+		t.Error("unknown values are taken at the top")
+	}
+	var walk func(path []string, values map[string]any, s schema)
+	walk = func(path []string, values map[string]any, s schema) {
+		for name, value := range values {
+			path := append(slices.Clone(path), name)
+			property, ok := s.Properties[name]
+			if !ok {
+				t.Errorf("%s is not in the schema", strings.Join(path, "."))
+				continue
+			}
+			if below, isMap := value.(map[string]any); isMap && !property.leaf() {
+				walk(path, below, property)
+			}
+		}
+	}
+	walk(nil, values, s)
+}
+
+func TestTheCommentsOfTheValuesAreTheirDescriptions(t *testing.T) {
+	var document yamlv3.Node
+	if err := yamlv3.Unmarshal(read(t, chartPath+"/values.yaml"), &document); err != nil {
+		t.Fatal(err)
+	}
+	var walk func(path string, node *yamlv3.Node, s schema)
+	walk = func(path string, node *yamlv3.Node, s schema) {
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			key, value := node.Content[i], node.Content[i+1]
+			property := s.Properties[key.Value]
+			name := path + key.Value
+			if comment := strings.ReplaceAll(strings.ReplaceAll(key.HeadComment, "\n", " "), "# ", ""); comment != property.Description {
+				t.Errorf("%s:\nvalues.yaml says  %s\nthe schema says   %s", name, comment, property.Description)
+			}
+			if !property.leaf() {
+				walk(name+".", value, property)
+			}
+		}
+	}
+	walk("", document.Content[0], valuesSchema(t))
+}
+
+func TestValuesThatMakeNoSenseAreRefusedByName(t *testing.T) {
+	for name, test := range map[string]struct{ values, want string }{
+		"an unknown value":              {`replica: 3`, "at '': additional properties 'replica' not allowed"},
+		"an unknown value further down": {`metrics: {serviceMonitor: {enable: true}}`, "at '/metrics/serviceMonitor': additional properties 'enable' not allowed"},
+		"a number as a text":            {`replicas: "2"`, "at '/replicas': got string, want integer"},
+		"a namespace that cannot be":    {`watchNamespaces: [Customers]`, "at '/watchNamespaces/0': 'Customers' does not match pattern"},
+		"a namespace twice":             {`watchNamespaces: [a, a]`, "at '/watchNamespaces': items at 0 and 1 are equal"},
+		"a tag in the repository":       {`image: {repository: "docker.io/tenantry/operator:dev"}`, "at '/image/repository': 'docker.io/tenantry/operator:dev' does not match pattern"},
+		"a memory limit in a wrong unit": {
+			`resources: {limits: {memory: 1.5Gi}}`, "at '/resources/limits/memory': '1.5Gi' does not match pattern",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			values := map[string]any{}
+			if err := yaml.Unmarshal([]byte(test.values), &values); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := renderFiles(t, values); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
+// TestEveryValueChangesSomething takes each value out of the values files again: what is rendered must change.
+//
+// bug class 5: a field that is ignored.
+func TestEveryValueChangesSomething(t *testing.T) {
+	s := valuesSchema(t)
+	used := map[string]bool{}
+	for file, values := range cases(t) {
+		with, err := renderFiles(t, values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.each(nil, func(path []string, s schema) {
+			name := strings.Join(path, ".")
+			if _, set := at(values, path); !set || !s.leaf() || used[name] {
+				return
+			}
+			without, err := renderFiles(t, remove(values, path))
+			if err != nil {
+				t.Fatalf("%s without %s: %v", file, name, err)
+			}
+			used[name] = !reflect.DeepEqual(with, without)
+			if !used[name] {
+				t.Errorf("%s changes nothing in %s", name, file)
+			}
+		})
+	}
+	s.each(nil, func(path []string, s schema) {
+		name := strings.Join(path, ".")
+		if s.leaf() && !used[name] && path[0] != global && !(path[0] == "resources" && len(path) == 3) {
+			t.Errorf("no file of testdata/values sets %s", name)
+		}
+	})
+}
+
+// remove copies values without the one at path.
+func remove(values map[string]any, path []string) map[string]any {
+	copied := maps.Clone(values)
+	if len(path) == 1 {
+		delete(copied, path[0])
+		return copied
+	}
+	below, _ := copied[path[0]].(map[string]any)
+	copied[path[0]] = remove(below, path[1:])
+	return copied
+}
+
+const valuesDocument = root + "/docs/install.md"
+
+func TestTheDocumentsTableOfValuesIsThatOfTheSchema(t *testing.T) {
+	const begin, end = "<!-- values: go -C test/chart test -run TestTheDocumentsTableOfValues -update -->\n", "<!-- end of values -->\n"
+	text := string(read(t, valuesDocument))
+	before, rest, found := strings.Cut(text, begin)
+	_, after, ended := strings.Cut(rest, end)
+	if !found || !ended {
+		t.Fatalf("%s has no table of values", valuesDocument)
+	}
+	var table strings.Builder
+	table.WriteString("| value | default | |\n|---|---|---|\n")
+	values := defaults(t)
+	valuesSchema(t).each(nil, func(path []string, s schema) {
+		value, ok := at(values, path)
+		if !s.leaf() || !ok {
+			return
+		}
+		shown, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&table, "| `%s` | `%s` | %s |\n", strings.Join(path, "."), shown, s.Description)
+	})
+	golden(t, valuesDocument, before+begin+table.String()+end+after)
+}
