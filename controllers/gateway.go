@@ -31,6 +31,8 @@ const recheckGatewayAPI = 30 * time.Second
 // a cache of them while it does. The manager's cache could not start without them.
 type gatewayAPI struct {
 	mgr ctrl.Manager
+	// namespaces that are served; empty for all.
+	namespaces map[string]cache.Config
 	// tenants is the controller that is to hear of HTTPRoutes, set before the manager starts.
 	tenants controller.Controller
 	// changed takes the tenants that are exposed by a Gateway when HTTPRoutes came or went.
@@ -107,7 +109,8 @@ func (g *gatewayAPI) follow(ctx context.Context) error {
 	}
 	routes, err := cache.New(g.mgr.GetConfig(), cache.Options{
 		HTTPClient: g.mgr.GetHTTPClient(), Scheme: g.mgr.GetScheme(), Mapper: g.mgr.GetRESTMapper(),
-		ByObject: map[client.Object]cache.ByObject{&gatewayv1.HTTPRoute{}: whole},
+		ByObject:          map[client.Object]cache.ByObject{&gatewayv1.HTTPRoute{}: whole},
+		DefaultNamespaces: g.namespaces,
 	})
 	if err != nil {
 		return fmt.Errorf("make a cache of HTTPRoutes: %w", err)

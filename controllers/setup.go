@@ -48,6 +48,8 @@ type Options struct {
 	EntraAuthority string
 	// RecheckGatewayAPI is how often the API server is asked whether it knows HTTPRoutes; 30 seconds where it is 0.
 	RecheckGatewayAPI time.Duration
+	// Namespaces are those that are served, as the manager's cache has them; empty for all.
+	Namespaces map[string]cache.Config
 	// Concurrency is how many resources of one kind are reconciled at a time.
 	Concurrency int
 
@@ -149,7 +151,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		return fmt.Errorf("add the verifier of Entra tenants: %w", err)
 	}
 
-	gateways := &gatewayAPI{mgr: mgr, every: options.RecheckGatewayAPI, changed: answered, log: mgr.GetLogger().WithName("gateway")}
+	gateways := &gatewayAPI{mgr: mgr, namespaces: options.Namespaces, every: options.RecheckGatewayAPI, changed: answered, log: mgr.GetLogger().WithName("gateway")}
 	tenants := &ProvisioningTenantReconciler{
 		Client: gateways.client(mgr.GetClient()), Live: mgr.GetAPIReader(), Events: recorder, Options: options,
 		Entra: verifier, Gateways: gateways,

@@ -149,7 +149,8 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	cacheOptions.DefaultNamespaces = only(s.namespaces)
+	s.Namespaces = only(s.namespaces)
+	cacheOptions.DefaultNamespaces = s.Namespaces
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)
