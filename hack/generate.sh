@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Generates what follows from api/v1alpha1 and from the markers in controllers: deep copies, apply configurations, CRDs,
-# the operator's ClusterRole, what the chart has of both, and docs/api.md. Run it after a change there; `make verify` fails if it was forgotten.
+# the operator's ClusterRole, what the chart has of both, docs/api.md, and docs/troubleshooting.md with the table of the same for
+# programs. Run it after a change there; `make verify` fails if it was forgotten.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,3 +20,4 @@ tool crd-ref-docs --log-level=ERROR --source-path=api/v1alpha1 --config=hack/crd
 rm -rf charts/tenantry/files/crds
 cp -r config/crd/bases charts/tenantry/files/crds
 cp config/rbac/role.yaml charts/tenantry/files/role.yaml
+go run ./hack/troubleshooting

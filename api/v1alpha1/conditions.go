@@ -54,7 +54,7 @@ const (
 	ReasonPreviousExpiring = "PreviousExpiring"
 	// ReasonBound: the volume claim is bound.
 	ReasonBound = "Bound"
-	// ReasonConfigured: the Secret with the connection URL is there. Whether the server reaches the database, ServerAvailable
+	// ReasonConfigured: the Secret with the connection URL is there; whether the server reaches the database, ServerAvailable
 	// tells.
 	ReasonConfigured = "Configured"
 	// ReasonMoving: the directory is being moved to PostgreSQL; no server runs meanwhile. Nothing needs to be done.
@@ -83,16 +83,19 @@ const (
 	ReasonHostMissing = "HostMissing"
 	// ReasonNameConflict: an object that is not the tenant's has the name of one that the tenant needs. Rename or delete it.
 	ReasonNameConflict = "NameConflict"
-	// ReasonUnknownCompany: a company is not in the tenant's catalog.
+	// ReasonUnknownCompany: a company is not in the tenant's catalog. Correct the name, or add it to spec.catalog.companies of
+	// the tenant.
 	ReasonUnknownCompany = "UnknownCompany"
-	// ReasonUnknownRole: a role is not in the tenant's catalog.
+	// ReasonUnknownRole: a role is not in the tenant's catalog. Correct the name, or add it to spec.catalog.roles of the tenant.
 	ReasonUnknownRole = "UnknownRole"
-	// ReasonInvalidFilter: spec.filter is no SCIM filter over users.
+	// ReasonInvalidFilter: spec.filter is no SCIM filter over users. Correct it: the message says where it goes wrong.
 	ReasonInvalidFilter = "InvalidFilter"
 	// ReasonInvalidAttribute: a path of spec.attributes is not a writable single-valued attribute, or the value does not fit it.
+	// Correct it, or declare the attribute in spec.schema of the tenant.
 	ReasonInvalidAttribute = "InvalidAttribute"
-	// ReasonSchemaContradictsData: a declared schema contradicts values that are stored; the message says which attribute and
-	// what would be right. The server goes on with the definition before it.
+	// ReasonSchemaContradictsData: a declared schema contradicts values that are stored, and the server goes on with the
+	// definition before it. Take the definition back, or change the values first: the message says which attribute and what
+	// would be right.
 	ReasonSchemaContradictsData = "SchemaContradictsData"
 	// ReasonTenantNotFound: no ProvisioningTenant has the name in spec.tenantRef. Create it, or delete this resource.
 	ReasonTenantNotFound = "TenantNotFound"
@@ -109,7 +112,7 @@ const (
 	// ReasonRouteRejected: a Gateway does not take the HTTPRoute; the message has its controller's words. Correct
 	// spec.exposure, or what the Gateway's listeners allow.
 	ReasonRouteRejected = "RouteRejected"
-	// ReasonInvalidStorage: the volume claim was refused; the message has the API server's words.
+	// ReasonInvalidStorage: the volume claim was refused; the message has the API server's words. Correct spec.storage.
 	ReasonInvalidStorage = "InvalidStorage"
 	// ReasonConnectionSecretMissing: the Secret in spec.storage.postgresql does not exist or lacks the key. Create it; it is
 	// looked for again every half a minute.
@@ -125,15 +128,18 @@ const (
 	ReasonUnsupported = "Unsupported"
 	// ReasonInvalidRequest: an annotation that asks for a rotation makes no sense; nothing was rotated. Correct or remove it.
 	ReasonInvalidRequest = "InvalidRequest"
-	// ReasonRejected: the API server refused an object that the tenant needs; the message has its words.
+	// ReasonRejected: the API server refused an object that the tenant needs; the message has its words. Correct the field that
+	// it names, or let the platform's policies and quotas allow the object.
 	ReasonRejected = "Rejected"
 )
 
 // Reasons that say that something outside is not ready yet.
 const (
-	// ReasonClaimPending: the volume claim is not bound yet; the message has the claim's last event or phase.
+	// ReasonClaimPending: the volume claim is not bound yet; the message has the claim's last event or phase. Check that its
+	// StorageClass exists and has room, if it stays so.
 	ReasonClaimPending = "ClaimPending"
-	// ReasonServerUnavailable: the server's Deployment has no available pod; the message says why.
+	// ReasonServerUnavailable: the server's Deployment has no available pod; the message says why. See the pod's events and log,
+	// if it stays so.
 	ReasonServerUnavailable = "ServerUnavailable"
 	// ReasonRolloutStuck: the Deployment made no progress within its deadline. See the pod's events.
 	ReasonRolloutStuck = "RolloutStuck"
@@ -142,10 +148,11 @@ const (
 	// ReasonWaitingForGateway: no controller has answered for the HTTPRoute yet. Check that the Gateway exists and its
 	// controller runs.
 	ReasonWaitingForGateway = "WaitingForGateway"
-	// ReasonAuthorityUnreachable: the login authority could not be asked; it is asked again later.
+	// ReasonAuthorityUnreachable: the login authority could not be asked; it is asked again later. Where the operator has no way
+	// out on purpose, nothing needs to be done: this never holds back Ready.
 	ReasonAuthorityUnreachable = "AuthorityUnreachable"
-	// ReasonWaitingForServer: the tenant's server has not reported this generation yet.
+	// ReasonWaitingForServer: the tenant's server has not reported this generation yet. See the server's log, if it stays so.
 	ReasonWaitingForServer = "WaitingForServer"
-	// ReasonError: the API server failed; the operator tries again with backoff.
+	// ReasonError: the API server failed; the operator tries again with backoff. See the operator's log, if it stays so.
 	ReasonError = "Error"
 )
