@@ -39,7 +39,7 @@ demo-check: ## The same without waiting; fails if anything ends differently
 ##@ Work on it
 
 .PHONY: generate
-generate: ## Write generated code, CRDs, RBAC and the API reference
+generate: ## Write generated code, CRDs, RBAC, the API reference and what to do about each reason
 	hack/generate.sh
 
 .PHONY: test-unit
@@ -67,6 +67,11 @@ bench: ## The built server against its budgets, as ratios in one run for each en
 microbench: ## Every Go benchmark for BENCHTIME (1s) each
 	hack/postgres/run go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 30m $(TESTFLAGS) \
 		$$(grep -rlE '^func Benchmark' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
+
+.PHONY: plugin
+plugin: ## kubectl tenantry, and its completion in the shell, in bin/: put both on the PATH
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/kubectl-tenantry
+	install -m 0755 cmd/kubectl-tenantry/kubectl_complete-tenantry bin/
 
 .PHONY: images
 images: ## Both container images for amd64 and arm64 with SBOMs, as OCI layouts in bin/, without a Docker daemon

@@ -28,6 +28,11 @@ func TestProgramsLinkOnlyTheirHalf(t *testing.T) {
 		needs:   module + "/controllers",
 		mustNot: []string{module + "/scimserver/protocol", module + "/scimserver/settings", "modernc.org/sqlite", "github.com/jackc/pgx", module + "/test"},
 		because: "the operator serves no SCIM and opens no directory",
+	}, {
+		program: module + "/cmd/kubectl-tenantry",
+		needs:   module + "/plugin",
+		mustNot: []string{module + "/controllers", module + "/scimserver", "modernc.org/sqlite", "github.com/jackc/pgx", module + "/test"},
+		because: "the plugin knows of operator and server what api/ says, so that it works with those of another version",
 	}} {
 		t.Run(c.program, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,212 @@
+package clustertest
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/plugin"
+)
+
+// kubectl is kubectl tenantry for the namespace of a test. Everything that it writes but the output of token is searched
+// for tokens.
+type kubectl struct {
+	*world
+	kubeconfig string
+}
+
+func newKubectl(w *world) *kubectl {
+	w.Helper()
+	config := clientcmdapi.NewConfig()
+	config.Clusters["test"] = &clientcmdapi.Cluster{Server: cluster.Config.Host, CertificateAuthorityData: cluster.Config.CAData}
+	config.AuthInfos["admin"] = &clientcmdapi.AuthInfo{ClientCertificateData: cluster.Config.CertData, ClientKeyData: cluster.Config.KeyData}
+	config.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: "admin", Namespace: w.namespace}
+	config.CurrentContext = "test"
+	k := &kubectl{w, filepath.Join(w.TempDir(), "kubeconfig")}
+	if err := clientcmd.WriteToFile(*config, k.kubeconfig); err != nil {
+		w.Fatal(err)
+	}
+	return k
+}
+
+// run runs kubectl tenantry and returns what it wrote.
+func (k *kubectl) run(args ...string) (code int, out, errOut string) {
+	k.Helper()
+	var o, e bytes.Buffer
+	if args[0] != cobra.ShellCompRequestCmd { // its last argument is the word to complete
+		args = append(args, "--kubeconfig", k.kubeconfig)
+	}
+	code = plugin.Run(k.Context(), args, plugin.Options{
+		IOStreams: genericiooptions.IOStreams{In: strings.NewReader(""), Out: &o, ErrOut: &e}, Clock: clock.RealClock{},
+	})
+	if strings.Contains(e.String(), token.Prefix) || args[0] != "token" && strings.Contains(o.String(), token.Prefix) {
+		k.Errorf("kubectl tenantry %s wrote a token", strings.Join(args, " "))
+	}
+	return code, o.String(), e.String()
+}
+
+// want runs a command that must end well and returns its output.
+func (k *kubectl) want(args ...string) string {
+	k.Helper()
+	code, out, errOut := k.run(args...)
+	if code != plugin.ExitFine || errOut != "" {
+		k.Fatalf("kubectl tenantry %s: exit %d\n%s", strings.Join(args, " "), code, errOut)
+	}
+	return out
+}
+
+// refused runs a command that must end with exit code 1 and this error.
+func (k *kubectl) refused(message string, args ...string) {
+	k.Helper()
+	code, out, errOut := k.run(args...)
+	if code != plugin.ExitWrong || errOut != "error: "+message+"\n" || out != "" {
+		k.Errorf("kubectl tenantry %s: exit %d\n%s%swant exit 1 and\nerror: %s", strings.Join(args, " "), code, out, errOut, message)
+	}
+}
+
+func TestThePluginTellsWhatToPasteIntoEntraAndWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := newKubectl(w)
+	host := w.namespace + ".example.com"
+
+	if code, out, errOut := k.run("list"); code != 0 || out != "" ||
+		errOut != `There is no tenant in namespace "`+w.namespace+`"; -A lists those of all namespaces.`+"\n" {
+		t.Errorf("list of nothing: exit %d %q %q", code, out, errOut)
+	}
+	for _, verb := range []string{"url", "token", "describe", "rotate", "revoke"} {
+		k.refused(`there is no tenant "contoso" in namespace "`+w.namespace+`"; 'kubectl tenantry list -A' shows those of all namespaces`, verb, "contoso")
+	}
+
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	if got := k.want("url", "contoso"); got != "https://"+host+"/scim/v2\n" {
+		t.Errorf("url is %q", got)
+	}
+	secret := get(w, &corev1.Secret{}, "contoso-credentials")
+	if got := k.want("token", "contoso"); got != string(secret.Data["token"])+"\n" || token.Check(strings.TrimSpace(got)) != nil {
+		t.Error("token is not what the Secret holds")
+	}
+	if got := k.want("list", "-o", "name"); got != "provisioningtenant.provisioning.tenantry.dev/contoso\n" {
+		t.Errorf("list -o name is %q", got)
+	}
+	if got := k.want("list", "-A", "-o", "wide"); !strings.Contains(got, w.namespace+" ") || !strings.Contains(got, tenant.Status.Credentials.Fingerprint) {
+		t.Errorf("list -A -o wide is\n%s", got)
+	}
+	var listed v1alpha1.ProvisioningTenantList
+	if err := yaml.UnmarshalStrict([]byte(k.want("list", "-o", "yaml")), &listed); err != nil {
+		t.Errorf("list -o yaml: %v", err)
+	}
+	if len(listed.Items) != 1 || listed.Items[0].Kind != "ProvisioningTenant" || listed.Items[0].Status.TenantURL != tenant.Status.TenantURL {
+		t.Errorf("list -o yaml has %+v", listed.Items)
+	}
+	if got := k.want("describe", "contoso"); !strings.HasSuffix(got, "\nNothing is wrong.\n") {
+		t.Errorf("describe is\n%s", got)
+	}
+	k.refused(`tenant "contoso" has no token URL: its spec.authentication has neither oauth nor workloadIdentity`, "url", "contoso", "--token-url")
+	k.refused(`tenant "contoso" has no credential "reader.payroll": its spec.authentication asks for token`,
+		"token", "contoso", "--credential", "reader.payroll")
+
+	// Copied and deleted.
+	if err := w.Delete(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	w.until(tenant, "CredentialsReady=True/Copied")
+	k.refused("Secret contoso-credentials does not hold token any more: it was deleted, as one may after copying. "+
+		"What was copied stays valid; if nobody has it, 'kubectl tenantry rotate contoso' issues a new one", "token", "contoso")
+
+	// Another tenant wants the same host, and one of its UserDefaults names a role that it does not have.
+	younger := create(w, w.tenant(named("fabrikam"), withHost(host)))
+	w.until(younger, "Ready=False/HostTaken")
+	defaults := create(w, w.defaults("sales", func(d *v1alpha1.UserDefaults) { d.Spec.TenantRef.Name, d.Spec.Roles = "fabrikam", []string{"seller"} }))
+	w.untilDefaults(defaults, "Ready=False/UnknownRole")
+	got := k.want("describe", "fabrikam")
+	for _, line := range []string{
+		"\n    → Choose another host, or delete the other tenant.\n",
+		"\n  UserDefaults sales: Accepted is False: UnknownRole\n",
+	} {
+		if !strings.Contains(got, line) {
+			t.Errorf("describe lacks %q:\n%s", line, got)
+		}
+	}
+	if got := k.want("describe", "fabrikam", "-o", "json"); !strings.Contains(got, `"action": "Choose another host, or delete the other tenant."`) {
+		t.Errorf("describe -o json is\n%s", got)
+	}
+	if code, out, errOut := k.run("url", "fabrikam"); code != 1 || out != "" || !strings.HasPrefix(errOut, `error: tenant "fabrikam" has no Tenant URL yet: HostTaken: `) {
+		t.Errorf("url of a tenant without: exit %d %q %q", code, out, errOut)
+	}
+}
+
+func TestThePluginAsksForARotationByAnnotation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := newKubectl(w)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	annotations := func() map[string]string {
+		t.Helper()
+		if err := w.Get(t.Context(), client.ObjectKeyFromObject(tenant), tenant); err != nil {
+			t.Fatal(err)
+		}
+		return tenant.Annotations
+	}
+	k.want("rotate", "contoso", "--overlap", "24h", "--wait=false")
+	first := annotations()
+	if first[v1alpha1.RotateAnnotation] == "" || first[v1alpha1.RotateOverlapAnnotation] != "24h0m0s" {
+		t.Errorf("rotate --overlap 24h leaves %v", first)
+	}
+	k.want("rotate", "contoso", "--wait=false")
+	second := annotations()
+	if _, ok := second[v1alpha1.RotateOverlapAnnotation]; ok || second[v1alpha1.RotateAnnotation] == first[v1alpha1.RotateAnnotation] {
+		t.Errorf("rotate after rotate --overlap leaves %v", second)
+	}
+	k.want("revoke", "contoso")
+	if third := annotations(); third[v1alpha1.RevokeAnnotation] == "" || third[v1alpha1.RotateAnnotation] != second[v1alpha1.RotateAnnotation] {
+		t.Errorf("revoke leaves %v", third)
+	}
+}
+
+func TestTheShellCompletesTenantsNamespacesAndCredentials(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := newKubectl(w)
+	tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) { p.Spec.Authentication.Readers = []v1alpha1.Reader{{Name: "payroll"}} }))
+	w.until(tenant, ready)
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"a tenant":         {[]string{"url", ""}, "contoso\n:4\n"},
+		"no second tenant": {[]string{"url", "contoso", ""}, ":4\n"},
+		"a namespace":      {[]string{"url", "--namespace", ""}, w.namespace + "\n"},
+		"a credential":     {[]string{"token", "contoso", "--credential", ""}, "token\nreader.payroll\n:4\n"},
+		"a format":         {[]string{"list", "-o", ""}, "table\nwide\njson\nyaml\nname\n:4\n"},
+	} {
+		code, out, _ := k.run(append([]string{cobra.ShellCompRequestCmd, c.args[0], "--kubeconfig", k.kubeconfig}, c.args[1:]...)...)
+		if code != 0 || !strings.Contains(out, c.want) {
+			t.Errorf("%s: exit %d, %q", name, code, out)
+		}
+	}
+}
+
+func TestThePluginSaysWhereTheClusterHasNoTenantry(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := newKubectl(w)
+	k.kubeconfig = filepath.Join(t.TempDir(), "none")
+	if code, _, errOut := k.run("list"); code != plugin.ExitWrong || !strings.HasPrefix(errOut, "error: ") {
+		t.Errorf("without a cluster: exit %d %q", code, errOut)
+	}
+}

@@ -1,0 +1,127 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+// newScheme knows the kinds that the commands read.
+func newScheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	if err := corev1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	return scheme, v1alpha1.AddToScheme(scheme)
+}
+
+func newClient(config *rest.Config) (client.Client, error) {
+	scheme, err := newScheme()
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.New(config, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, fmt.Errorf("reach the cluster: %w", err)
+	}
+	return c, nil
+}
+
+// explain makes an error of the API server one that helps.
+func explain(err error) error {
+	if meta.IsNoMatchError(err) {
+		return fmt.Errorf("the cluster does not know ProvisioningTenants: install Tenantry first, or choose another --context (%w)", err)
+	}
+	return err
+}
+
+// getTenant reads one tenant.
+func getTenant(ctx context.Context, c client.Client, namespace, name string) (*v1alpha1.ProvisioningTenant, error) {
+	tenant := &v1alpha1.ProvisioningTenant{}
+	err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, tenant)
+	if apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
+		return nil, fmt.Errorf("there is no tenant %q in namespace %q; 'kubectl tenantry list -A' shows those of all namespaces", name, namespace)
+	}
+	if err != nil {
+		return nil, explain(err)
+	}
+	return tenant, nil
+}
+
+// credential reads one credential from the Secret that a person copies from.
+func credential(ctx context.Context, c client.Client, tenant *v1alpha1.ProvisioningTenant, key string) (string, error) {
+	secret := &corev1.Secret{}
+	name := tenant.Name + v1alpha1.CredentialsSuffix
+	err := c.Get(ctx, client.ObjectKey{Namespace: tenant.Namespace, Name: name}, secret)
+	found := string(secret.Data[key])
+	switch {
+	case err == nil && found != "":
+		return found, nil
+	case err != nil && !apierrors.IsNotFound(err):
+		return "", err
+	case !wants(tenant, key):
+		return "", fmt.Errorf("tenant %q has no credential %q: its spec.authentication asks for %s", tenant.Name, key, strings.Join(credentialKeys(tenant), ", "))
+	case tenant.Status.Credentials == nil:
+		return "", fmt.Errorf("the operator has issued no credentials for tenant %q yet; 'kubectl tenantry describe %s' says why", tenant.Name, tenant.Name)
+	default:
+		return "", &deletedError{tenant: tenant.Name, secret: name, key: key}
+	}
+}
+
+// deletedError says that a credential was copied and its plaintext deleted, as one may.
+type deletedError struct{ tenant, secret, key string }
+
+func (e *deletedError) Error() string {
+	return fmt.Sprintf("Secret %s does not hold %s any more: it was deleted, as one may after copying. What was copied stays valid; "+
+		"if nobody has it, 'kubectl tenantry rotate %s' issues a new one", e.secret, e.key, e.tenant)
+}
+
+// wants tells whether the tenant has a credential with this key.
+func wants(tenant *v1alpha1.ProvisioningTenant, key string) bool {
+	for _, wanted := range credentialKeys(tenant) {
+		if wanted == key {
+			return true
+		}
+	}
+	return false
+}
+
+// credentialKeys are the keys of the tenant's credentials in its credentials Secret.
+func credentialKeys(tenant *v1alpha1.ProvisioningTenant) []string {
+	var keys []string
+	for _, wanted := range token.Wanted(tenant) {
+		keys = append(keys, wanted.Key)
+	}
+	return keys
+}
+
+// readToken reads a token from a file, or from standard input where the file is "-".
+func (s *session) readToken(file string) (string, error) {
+	var data []byte
+	var err error
+	if file == "-" {
+		data, err = io.ReadAll(s.In)
+	} else {
+		data, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the token: %w", err)
+	}
+	found := strings.TrimSpace(string(data))
+	if err := token.Check(found); err != nil {
+		return "", fmt.Errorf("read the token from %s: %w", file, err)
+	}
+	return found, nil
+}

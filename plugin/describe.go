@@ -1,0 +1,167 @@
+package plugin
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/printers"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+func (s *session) describe() *cobra.Command {
+	var output string
+	command := &cobra.Command{
+		Use:   "describe TENANT",
+		Short: "Say what is wrong with a tenant and what to do about it",
+		Long: `Say how a tenant is: its URL and token, what its directory holds, its conditions,
+and for each that is not as it should be what it means and what to do.`,
+		Example: `  kubectl tenantry describe contoso
+
+  # What is wrong, for a script
+  kubectl tenantry describe contoso -o json`,
+		Args:              oneTenant,
+		ValidArgsFunction: s.completeTenants,
+		RunE: func(command *cobra.Command, args []string) error {
+			write, err := s.structured(command, output)
+			if err != nil {
+				return err
+			}
+			c, namespace, err := s.connect()
+			if err != nil {
+				return err
+			}
+			tenant, err := getTenant(command.Context(), c, namespace, args[0])
+			if err != nil {
+				return err
+			}
+			var defaults v1alpha1.UserDefaultsList
+			if err := c.List(command.Context(), &defaults, client.InNamespace(namespace), client.MatchingFields{"spec.tenantRef.name": tenant.Name}); err != nil {
+				return explain(err)
+			}
+			if write != nil {
+				return write(diagnose(tenant, defaults.Items))
+			}
+			return describeTenant(s.Out, tenant, defaults.Items, s.Clock.Now())
+		},
+	}
+	outputFlag(command, &output)
+	return command
+}
+
+// outputFlag is -o of a command that writes text, JSON or YAML.
+func outputFlag(command *cobra.Command, output *string) {
+	command.Flags().StringVarP(output, "output", "o", "text", "`format`: text, json or yaml")
+	complete(command, "output", cobra.FixedCompletions([]string{"text", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// structured returns what writes a value as JSON or YAML, nil where text was asked for.
+func (s *session) structured(command *cobra.Command, output string) (func(any) error, error) {
+	switch output {
+	case "text":
+		return nil, nil
+	case "json":
+		lines := json.NewEncoder(s.Out)
+		lines.SetIndent("", "    ")
+		lines.SetEscapeHTML(false)
+		return lines.Encode, nil
+	case "yaml":
+		return func(value any) error {
+			text, err := yaml.Marshal(value)
+			if err != nil {
+				return err
+			}
+			_, err = s.Out.Write(text)
+			return err
+		}, nil
+	default:
+		return nil, usage(command, "--output must be text, json or yaml, not %q", output)
+	}
+}
+
+// describeTenant writes the text for a person.
+func describeTenant(out io.Writer, tenant *v1alpha1.ProvisioningTenant, defaults []v1alpha1.UserDefaults, now time.Time) error {
+	facts := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	fact := func(name, format string, args ...any) { fmt.Fprintf(facts, name+"\t"+format+"\n", args...) }
+	fact("Name:", "%s", tenant.Name)
+	fact("Namespace:", "%s", tenant.Namespace)
+	fact("Display name:", "%s", orNothing(tenant.Spec.DisplayName))
+	fact("Tenant URL:", "%s", orNothing(tenant.Status.TenantURL))
+	if tenant.Status.TokenURL != "" {
+		fact("Token URL:", "%s", tenant.Status.TokenURL)
+	}
+	fact("Secret Token:", "%s", describeToken(tenant.Status.Credentials, now))
+	if d := tenant.Status.Directory; d != nil {
+		fact("Directory:", "%d users (%d active), %d groups, %d memberships", d.Users, d.ActiveUsers, d.Groups, d.Memberships)
+	}
+	if a := tenant.Status.Activity; a != nil && !a.LastRequestTime.IsZero() {
+		fact("Last request:", "%s ago", age(a.LastRequestTime, now))
+	}
+	var names []string
+	for i := range defaults {
+		names = append(names, defaults[i].Name)
+	}
+	fact("User defaults:", "%s", orNothing(strings.Join(names, ", ")))
+	if err := facts.Flush(); err != nil {
+		return err
+	}
+
+	if len(tenant.Status.Conditions) > 0 {
+		fmt.Fprintln(out)
+		if err := printers.NewTablePrinter(printers.PrintOptions{}).PrintObj(conditionTable(tenant.Status.Conditions, now), out); err != nil {
+			return err
+		}
+	}
+	found := diagnose(tenant, defaults)
+	fmt.Fprintln(out)
+	if len(found.Findings) == 0 {
+		fmt.Fprintln(out, "Nothing is wrong.")
+		return nil
+	}
+	fmt.Fprintln(out, "What there is to know and to do:")
+	for _, f := range found.Findings {
+		fmt.Fprintf(out, "\n  %s\n", f.title())
+		for _, line := range []string{f.Message, f.Meaning} {
+			if line != "" {
+				fmt.Fprintf(out, "    %s\n", line)
+			}
+		}
+		if f.Action != "" {
+			fmt.Fprintf(out, "    → %s\n", f.Action)
+		}
+	}
+	return nil
+}
+
+func describeToken(credentials *v1alpha1.CredentialsStatus, now time.Time) string {
+	if credentials == nil || credentials.Fingerprint == "" {
+		return nothing
+	}
+	text := "fingerprint " + credentials.Fingerprint
+	if !credentials.IssuedAt.IsZero() {
+		text += ", issued " + age(credentials.IssuedAt, now) + " ago"
+	}
+	if credentials.SecretName == "" {
+		return text + ", its Secret was deleted, as one may after copying"
+	}
+	return text + ", in Secret " + credentials.SecretName
+}
+
+func conditionTable(conditions []metav1.Condition, now time.Time) *metav1.Table {
+	table := &metav1.Table{ColumnDefinitions: []metav1.TableColumnDefinition{
+		{Name: "Condition", Type: "string"}, {Name: "Status", Type: "string"}, {Name: "Reason", Type: "string"},
+		{Name: "Since", Type: "string"}, {Name: "Message", Type: "string"},
+	}}
+	for _, c := range conditions {
+		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{c.Type, string(c.Status), c.Reason, age(&c.LastTransitionTime, now), c.Message}})
+	}
+	return table
+}

@@ -1,0 +1,93 @@
+package plugin
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tenantry/tenantry/api/advice"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+// Diagnosis is what describe found, as JSON and YAML have it.
+type Diagnosis struct {
+	Namespace string    `json:"namespace"`
+	Name      string    `json:"name"`
+	Ready     bool      `json:"ready"`
+	Findings  []Finding `json:"findings"`
+}
+
+// Finding is something a person should know of a tenant or of one of its UserDefaults.
+type Finding struct {
+	// UserDefaults is the name of those that it is about, "" for the tenant itself.
+	UserDefaults string `json:"userDefaults,omitempty"`
+	// Condition, Status, Reason and Message are the condition's own.
+	Condition string `json:"condition,omitempty"`
+	Status    string `json:"status,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+	Message   string `json:"message,omitempty"`
+	// Meaning of the reason, and the Action that it asks for, as docs/troubleshooting.md has them.
+	Meaning string `json:"meaning,omitempty"`
+	Action  string `json:"action,omitempty"`
+}
+
+func (f Finding) title() string {
+	title := "The operator"
+	if f.Condition != "" {
+		title = fmt.Sprintf("%s is %s: %s", f.Condition, f.Status, f.Reason)
+	}
+	if f.UserDefaults != "" {
+		title = "UserDefaults " + f.UserDefaults + ": " + title
+	}
+	return title
+}
+
+// diagnose finds what a person should know.
+func diagnose(tenant *v1alpha1.ProvisioningTenant, defaults []v1alpha1.UserDefaults) Diagnosis {
+	found := Diagnosis{Namespace: tenant.Namespace, Name: tenant.Name, Findings: []Finding{}}
+	for _, c := range tenant.Status.Conditions {
+		found.Ready = found.Ready || c.Type == v1alpha1.ConditionReady && c.Status == metav1.ConditionTrue
+	}
+	found.Findings = append(found.Findings, findings("", tenant.Generation, tenant.Status.ObservedGeneration, tenant.Status.Conditions)...)
+	for i := range defaults {
+		d := &defaults[i]
+		found.Findings = append(found.Findings, findings(d.Name, d.Generation, d.Status.ObservedGeneration, d.Status.Conditions)...)
+	}
+	return found
+}
+
+// findings are those of one resource. The summaries say nothing that the condition behind them does not say too, so they count
+// only where nothing stands behind them.
+func findings(defaults string, generation, observed int64, conditions []metav1.Condition) []Finding {
+	var found, summaries []Finding
+	if observed < generation {
+		found = append(found, Finding{
+			UserDefaults: defaults, Message: "The operator has not dealt with the last change of this resource.",
+			Action: "See whether the operator runs, and its log, if it stays so.",
+		})
+	}
+	for _, c := range conditions {
+		known, _ := advice.For(c.Reason)
+		f := Finding{
+			UserDefaults: defaults, Condition: c.Type, Status: string(c.Status), Reason: c.Reason, Message: c.Message,
+			Meaning: known.Meaning, Action: known.Action,
+		}
+		switch c.Type {
+		case v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled:
+			// There only where something is wrong, and then Ready says the same.
+		case v1alpha1.ConditionReady:
+			if c.Status != metav1.ConditionTrue {
+				summaries = append(summaries, f)
+			}
+		default:
+			// A condition that holds can still ask for something: a token that ends soon.
+			if c.Status != metav1.ConditionTrue || known.Action != "" {
+				found = append(found, f)
+			}
+		}
+	}
+	if len(found) == 0 {
+		return summaries
+	}
+	return found
+}

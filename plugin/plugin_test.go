@@ -1,0 +1,196 @@
+package plugin
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/cli-runtime/pkg/printers"
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+
+func ago(d time.Duration) metav1.Time { return metav1.Time{Time: now.Add(-d)} }
+
+func condition(kind, status, reason, message string) metav1.Condition {
+	return metav1.Condition{
+		Type: kind, Status: metav1.ConditionStatus(status), Reason: reason, Message: message, ObservedGeneration: 2,
+		LastTransitionTime: ago(3 * time.Hour),
+	}
+}
+
+// contoso is a tenant that is well.
+func contoso() *v1alpha1.ProvisioningTenant {
+	issued, asked := ago(72*time.Hour), ago(5*time.Minute)
+	return &v1alpha1.ProvisioningTenant{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "contoso", Generation: 2, CreationTimestamp: ago(72 * time.Hour)},
+		Spec:       v1alpha1.ProvisioningTenantSpec{DisplayName: "Contoso Ltd"},
+		Status: v1alpha1.ProvisioningTenantStatus{
+			ObservedGeneration: 2,
+			TenantURL:          "https://contoso.scim.example.com/scim/v2",
+			Credentials:        &v1alpha1.CredentialsStatus{SecretName: "contoso-credentials", Fingerprint: "5c1fa7de81c3", IssuedAt: &issued},
+			Directory:          &v1alpha1.DirectoryStatus{Users: 500, ActiveUsers: 498, Groups: 40, Memberships: 1200},
+			Activity:           &v1alpha1.ActivityStatus{LastRequestTime: &asked},
+			Conditions: []metav1.Condition{
+				condition("Accepted", "True", "Accepted", "The spec makes sense."),
+				condition("Exposed", "True", "IngressReady", "Ingress contoso-scim serves the host."),
+				condition("Ready", "True", "Ready", ""),
+			},
+		},
+	}
+}
+
+// fabrikam is a tenant whose host another one has.
+func fabrikam() *v1alpha1.ProvisioningTenant {
+	taken := `Host "contoso.scim.example.com" belongs to tenant customers/contoso.`
+	return &v1alpha1.ProvisioningTenant{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "partners", Name: "fabrikam", Generation: 3, CreationTimestamp: ago(90 * time.Second)},
+		Status: v1alpha1.ProvisioningTenantStatus{
+			ObservedGeneration: 2,
+			Conditions: []metav1.Condition{
+				condition("Accepted", "False", "HostTaken", taken),
+				condition("EntraTenantVerified", "Unknown", "AuthorityUnreachable", "The login authority did not answer."),
+				condition("Ready", "False", "HostTaken", taken),
+				condition("Stalled", "True", "HostTaken", taken),
+			},
+		},
+	}
+}
+
+// unseen is a tenant that no operator has seen yet.
+func unseen() *v1alpha1.ProvisioningTenant {
+	return &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "new", Generation: 1, CreationTimestamp: ago(0)}}
+}
+
+func sales() v1alpha1.UserDefaults {
+	return v1alpha1.UserDefaults{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "partners", Name: "sales", Generation: 1},
+		Status: v1alpha1.UserDefaultsStatus{ObservedGeneration: 1, Conditions: []metav1.Condition{
+			condition("Accepted", "False", "UnknownRole", `Role "seller" is not in the catalog of tenant fabrikam.`),
+			condition("Ready", "False", "UnknownRole", `Role "seller" is not in the catalog of tenant fabrikam.`),
+		}},
+	}
+}
+
+func TestTablesAndDescriptionsAreThoseInTheGoldenFiles(t *testing.T) {
+	t.Parallel()
+	all := &v1alpha1.ProvisioningTenantList{Items: []v1alpha1.ProvisioningTenant{*contoso(), *unseen(), *fabrikam()}}
+	for name, write := range map[string]func(*bytes.Buffer) error{
+		"list": func(out *bytes.Buffer) error {
+			return printers.NewTablePrinter(printers.PrintOptions{}).PrintObj(tenantTable(all, now), out)
+		},
+		"list-wide": func(out *bytes.Buffer) error {
+			return printers.NewTablePrinter(printers.PrintOptions{Wide: true, WithNamespace: true}).PrintObj(tenantTable(all, now), out)
+		},
+		"describe-ready": func(out *bytes.Buffer) error { return describeTenant(out, contoso(), nil, now) },
+		"describe-wrong": func(out *bytes.Buffer) error {
+			return describeTenant(out, fabrikam(), []v1alpha1.UserDefaults{sales()}, now)
+		},
+		"describe-unseen": func(out *bytes.Buffer) error { return describeTenant(out, unseen(), nil, now) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			if err := write(&out); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name, out.String())
+		})
+	}
+}
+
+func TestTheHelpOfEveryCommandIsThatInTheGoldenFile(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	var write func(*cobra.Command)
+	write = func(command *cobra.Command) {
+		if command.Name() == "help" || command.Name() == "completion" {
+			return
+		}
+		out.WriteString("$ " + command.CommandPath() + " --help\n")
+		command.SetOut(&out)
+		if err := command.Help(); err != nil {
+			t.Fatal(err)
+		}
+		out.WriteString("\n")
+		for _, verb := range command.Commands() {
+			write(verb)
+		}
+	}
+	root := New(options(&out, &out))
+	root.PersistentFlags().VisitAll(func(flag *pflag.Flag) { flag.Hidden = true }) // these are kubectl's own
+	write(root)
+	golden(t, "help", out.String())
+}
+
+func TestACommandLineThatMakesNoSenseIsRefusedBeforeAnythingIsAsked(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args string
+		want string
+	}{
+		"no such verb":        {"destroy contoso", "error: there is no command \"destroy\"\nSee 'kubectl tenantry --help'.\n"},
+		"no such flag":        {"list --everything", "error: unknown flag: --everything\nSee 'kubectl tenantry list --help'.\n"},
+		"no tenant":           {"url", "error: kubectl tenantry url takes the name of one tenant\nSee 'kubectl tenantry url --help'.\n"},
+		"two tenants":         {"token a b", "error: kubectl tenantry token takes the name of one tenant\nSee 'kubectl tenantry token --help'.\n"},
+		"an argument to list": {"list contoso", "error: kubectl tenantry list takes no arguments\nSee 'kubectl tenantry list --help'.\n"},
+		"a format of list": {"list -o xml",
+			"error: --output must be table, wide, json, yaml or name, not \"xml\"\nSee 'kubectl tenantry list --help'.\n"},
+		"a format of describe": {"describe a -o wide",
+			"error: --output must be text, json or yaml, not \"wide\"\nSee 'kubectl tenantry describe --help'.\n"},
+		"an overlap before now": {"rotate a --overlap -1h",
+			"error: --overlap must be 0s or more, not -1h0m0s\nSee 'kubectl tenantry rotate --help'.\n"},
+		"an overlap that is none": {"rotate a --overlap week",
+			"error: invalid argument \"week\" for \"--overlap\" flag: time: invalid duration \"week\"\nSee 'kubectl tenantry rotate --help'.\n"},
+		"the token of kubectl": {"list --token x", "error: unknown flag: --token\nSee 'kubectl tenantry list --help'.\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out, errOut bytes.Buffer
+			// There is no cluster: a command that asked one would end with another error.
+			code := Run(t.Context(), append(strings.Fields(c.args), "--kubeconfig", filepath.Join(t.TempDir(), "none")), options(&out, &errOut))
+			if code != ExitUsage || errOut.String() != c.want || out.Len() > 0 {
+				t.Errorf("exit %d, output %q, errors\n%s\nwant exit %d and\n%s", code, out.String(), errOut.String(), ExitUsage, c.want)
+			}
+		})
+	}
+}
+
+func options(out, errOut *bytes.Buffer) Options {
+	return Options{
+		IOStreams: genericiooptions.IOStreams{In: strings.NewReader(""), Out: out, ErrOut: errOut},
+		Clock:     clocktesting.NewFakeClock(now),
+	}
+}
+
+// golden compares text with a file, or writes it with -update.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".txt")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("not what stands in %s; if that is meant, run go test -update.\n%s", path, got)
+	}
+}
