@@ -182,7 +182,9 @@ func TestTheShellCompletesTenantsNamespacesAndCredentials(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	k := newKubectl(w)
-	tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) { p.Spec.Authentication.Readers = []v1alpha1.Reader{{Name: "payroll"}} }))
+	tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) {
+		p.Spec.Authentication.Readers = []v1alpha1.Reader{{Name: "payroll"}}
+	}))
 	w.until(tenant, ready)
 	for name, c := range map[string]struct {
 		args []string
