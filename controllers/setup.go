@@ -151,7 +151,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		return fmt.Errorf("add the verifier of Entra tenants: %w", err)
 	}
 
-	gateways := &gatewayAPI{mgr: mgr, namespaces: options.Namespaces, every: options.RecheckGatewayAPI, changed: answered, log: mgr.GetLogger().WithName("gateway")}
+	gateways := &gatewayAPI{
+		mgr: mgr, namespaces: options.Namespaces, every: options.RecheckGatewayAPI, changed: answered, log: mgr.GetLogger().WithName("gateway"),
+	}
 	tenants := &ProvisioningTenantReconciler{
 		Client: gateways.client(mgr.GetClient()), Live: mgr.GetAPIReader(), Events: recorder, Options: options,
 		Entra: verifier, Gateways: gateways,

@@ -3,8 +3,7 @@ package plugin
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -72,7 +71,8 @@ func credential(ctx context.Context, c client.Client, tenant *v1alpha1.Provision
 	case err != nil && !apierrors.IsNotFound(err):
 		return "", err
 	case !wants(tenant, key):
-		return "", fmt.Errorf("tenant %q has no credential %q: its spec.authentication asks for %s", tenant.Name, key, strings.Join(credentialKeys(tenant), ", "))
+		return "", fmt.Errorf("tenant %q has no credential %q: its spec.authentication asks for %s",
+			tenant.Name, key, strings.Join(credentialKeys(tenant), ", "))
 	case tenant.Status.Credentials == nil:
 		return "", fmt.Errorf("the operator has issued no credentials for tenant %q yet; 'kubectl tenantry describe %s' says why", tenant.Name, tenant.Name)
 	default:
@@ -90,12 +90,7 @@ func (e *deletedError) Error() string {
 
 // wants tells whether the tenant has a credential with this key.
 func wants(tenant *v1alpha1.ProvisioningTenant, key string) bool {
-	for _, wanted := range credentialKeys(tenant) {
-		if wanted == key {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(credentialKeys(tenant), key)
 }
 
 // credentialKeys are the keys of the tenant's credentials in its credentials Secret.
@@ -105,23 +100,4 @@ func credentialKeys(tenant *v1alpha1.ProvisioningTenant) []string {
 		keys = append(keys, wanted.Key)
 	}
 	return keys
-}
-
-// readToken reads a token from a file, or from standard input where the file is "-".
-func (s *session) readToken(file string) (string, error) {
-	var data []byte
-	var err error
-	if file == "-" {
-		data, err = io.ReadAll(s.In)
-	} else {
-		data, err = os.ReadFile(file)
-	}
-	if err != nil {
-		return "", fmt.Errorf("read the token: %w", err)
-	}
-	found := strings.TrimSpace(string(data))
-	if err := token.Check(found); err != nil {
-		return "", fmt.Errorf("read the token from %s: %w", file, err)
-	}
-	return found, nil
 }

@@ -44,7 +44,8 @@ and for each that is not as it should be what it means and what to do.`,
 				return err
 			}
 			var defaults v1alpha1.UserDefaultsList
-			if err := c.List(command.Context(), &defaults, client.InNamespace(namespace), client.MatchingFields{"spec.tenantRef.name": tenant.Name}); err != nil {
+			ofTenant := client.MatchingFields{"spec.tenantRef.name": tenant.Name}
+			if err := c.List(command.Context(), &defaults, client.InNamespace(namespace), ofTenant); err != nil {
 				return explain(err)
 			}
 			if write != nil {

@@ -33,7 +33,7 @@ func (s *session) list() *cobra.Command {
 		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(command *cobra.Command, _ []string) error {
-			print, err := s.tenantPrinter(command, output, all)
+			printer, err := s.tenantPrinter(command, output, all)
 			if err != nil {
 				return err
 			}
@@ -57,7 +57,7 @@ func (s *session) list() *cobra.Command {
 				}
 				return nil
 			}
-			return print(&tenants)
+			return printer(&tenants)
 		},
 	}
 	command.Flags().BoolVarP(&all, "all-namespaces", "A", false, "list the tenants of all namespaces")

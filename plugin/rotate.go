@@ -83,7 +83,8 @@ until the new one was pasted.`,
 			return nil
 		},
 	}
-	command.Flags().DurationVar(&overlap, "overlap", 0, "how long the token before stays valid, such as 24h; 0s ends it at once (default: what the tenant's spec says)")
+	command.Flags().DurationVar(&overlap, "overlap", 0,
+		"how long the token before stays valid, such as 24h; 0s ends it at once (default: what the tenant's spec says)")
 	r.flags(command)
 	return command
 }

@@ -40,7 +40,8 @@ It is published once the server and the route to it are ready for the first time
 				}
 			}
 			if published == "" {
-				return fmt.Errorf("tenant %q has no %s yet%s; 'kubectl tenantry describe %s' says what to do", tenant.Name, what, whyNotReady(tenant), tenant.Name)
+				return fmt.Errorf("tenant %q has no %s yet%s; 'kubectl tenantry describe %s' says what to do",
+					tenant.Name, what, whyNotReady(tenant), tenant.Name)
 			}
 			fmt.Fprintln(s.Out, published)
 			return nil
