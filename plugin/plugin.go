@@ -32,8 +32,6 @@ type Options struct {
 	genericiooptions.IOStreams
 	// Clock tells how old things are, and stamps requests to rotate.
 	Clock clock.Clock
-	// Forward reaches a port of a pod; [PortForward] does it as kubectl does.
-	Forward Forward
 }
 
 // Run runs the command line args and returns the exit code. An error is written to o.ErrOut.
