@@ -59,14 +59,20 @@ func (s *Server) instrument(route string, methods map[string]endpoint) http.Hand
 	})
 }
 
+// giveRequestID makes the id of a request and puts it into the answer's header, by which people find what was logged of it.
+func giveRequestID(w http.ResponseWriter) string {
+	id := rand.Text()[:16]
+	w.Header().Set("X-Request-Id", id)
+	return id
+}
+
 // observed gives a handler what every request has: an id, metrics, and the promise that no panic leaves it.
 func (s *Server) observed(route string, handle func(http.ResponseWriter, *http.Request, string, logr.Logger)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.now()
 		out := &recorder{ResponseWriter: w, status: http.StatusOK}
-		id := rand.Text()[:16]
+		id := giveRequestID(out)
 		log := s.log.WithValues("requestID", id, "method", r.Method, "route", route)
-		out.Header().Set("X-Request-Id", id)
 		defer func() {
 			if caught := recover(); caught != nil {
 				// The value may hold a person's data; its type and the stack tell enough.
