@@ -49,7 +49,7 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 	if err != nil {
 		return err
 	}
-	if route := route(s.desired(r.Options)); route != nil && (s.gateways == nil || r.Gateways.available()) {
+	if route := route(t); route != nil && (s.gateways == nil || r.Gateways.available()) {
 		parts = append(parts, *route)
 	}
 	for _, part := range parts {

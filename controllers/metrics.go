@@ -29,7 +29,7 @@ func newMetrics(registerer prometheus.Registerer, tenants client.Reader, log log
 			Name: "tenantry_rotations_total", Help: "Credentials that were replaced, by what asked for it: age or request.",
 		}, []string{"cause"}),
 	}
-	for _, collector := range []prometheus.Collector{m.applies, m.rotations, &tenantsCollector{tenants, log}} {
+	for _, collector := range []prometheus.Collector{m.applies, m.rotations, newTenantsCollector(tenants, log)} {
 		if err := registerer.Register(collector); err != nil {
 			return nil, err
 		}
@@ -56,24 +56,26 @@ func (m *metrics) rotated(cause string) {
 
 // tenantsCollector tells about every tenant in the cache at the time of a scrape.
 type tenantsCollector struct {
-	tenants client.Reader
-	log     logr.Logger
+	tenants          client.Reader
+	log              logr.Logger
+	condition, token *prometheus.Desc
 }
 
-func condition() *prometheus.Desc {
-	return prometheus.NewDesc("tenantry_tenants", "Tenants by the status of each of their conditions.", []string{"condition", "status"}, nil)
-}
-
-func expiryOf() *prometheus.Desc {
-	return prometheus.NewDesc("tenantry_secret_token_expiry_timestamp_seconds",
-		"When a tenant's Secret Token ends: the current one if it is rotated by age, and the previous one while it is valid too.",
-		[]string{"namespace", "name", "token"}, nil)
+func newTenantsCollector(tenants client.Reader, log logr.Logger) *tenantsCollector {
+	return &tenantsCollector{
+		tenants: tenants, log: log,
+		condition: prometheus.NewDesc("tenantry_tenants",
+			"Tenants by the status of each of their conditions.", []string{"condition", "status"}, nil),
+		token: prometheus.NewDesc("tenantry_secret_token_expiry_timestamp_seconds",
+			"When a tenant's Secret Token ends: the current one if it is rotated by age, and the previous one while it is valid too.",
+			[]string{"namespace", "name", "token"}, nil),
+	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *tenantsCollector) Describe(descriptions chan<- *prometheus.Desc) {
-	descriptions <- condition()
-	descriptions <- expiryOf()
+	descriptions <- c.condition
+	descriptions <- c.token
 }
 
 // Collect implements prometheus.Collector.
@@ -90,21 +92,21 @@ func (c *tenantsCollector) Collect(found chan<- prometheus.Metric) {
 	counts := map[key]int{}
 	for i := range tenants.Items {
 		tenant := &tenants.Items[i]
-		for _, c := range tenant.Status.Conditions {
-			counts[key{c.Type, string(c.Status)}]++
+		for _, condition := range tenant.Status.Conditions {
+			counts[key{condition.Type, string(condition.Status)}]++
 		}
 		credentials := tenant.Status.Credentials
 		if credentials == nil {
 			continue
 		}
 		if at := credentials.ExpiresAt; at != nil {
-			found <- prometheus.MustNewConstMetric(expiryOf(), prometheus.GaugeValue, float64(at.Unix()), tenant.Namespace, tenant.Name, "current")
+			found <- prometheus.MustNewConstMetric(c.token, prometheus.GaugeValue, float64(at.Unix()), tenant.Namespace, tenant.Name, "current")
 		}
 		if at := credentials.PreviousExpiresAt; at != nil {
-			found <- prometheus.MustNewConstMetric(expiryOf(), prometheus.GaugeValue, float64(at.Unix()), tenant.Namespace, tenant.Name, "previous")
+			found <- prometheus.MustNewConstMetric(c.token, prometheus.GaugeValue, float64(at.Unix()), tenant.Namespace, tenant.Name, "previous")
 		}
 	}
 	for k, count := range counts {
-		found <- prometheus.MustNewConstMetric(condition(), prometheus.GaugeValue, float64(count), k.condition, k.status)
+		found <- prometheus.MustNewConstMetric(c.condition, prometheus.GaugeValue, float64(count), k.condition, k.status)
 	}
 }
