@@ -1,8 +1,10 @@
 package directory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -43,14 +45,21 @@ type failures struct {
 	wake chan struct{}
 
 	mu      sync.Mutex
-	waiting map[alike]store.Entry
+	waiting map[alike]waiting
+	arrived int // how many rows were begun
 	budget  *rate.Limiter
+}
+
+// waiting is a row, and which one of all it was: a clock can tell the same time twice, and a map keeps no order.
+type waiting struct {
+	store.Entry
+	order int
 }
 
 func newFailures() *failures {
 	return &failures{
 		wake:    make(chan struct{}, 1),
-		waiting: map[alike]store.Entry{},
+		waiting: map[alike]waiting{},
 		budget:  rate.NewLimiter(rate.Every(failureInterval), failureBurst),
 	}
 }
@@ -75,11 +84,14 @@ func (f *failures) add(e store.Entry) {
 		key.client, key.resourceID = "", ""
 		e.Client, e.ResourceID, e.RequestID = "", "", ""
 	}
-	if first, known := f.waiting[key]; known {
-		first.Count += e.Count
-		e = first
+	row, known := f.waiting[key]
+	if known {
+		row.Count += e.Count
+	} else {
+		f.arrived++
+		row = waiting{e, f.arrived}
 	}
-	f.waiting[key] = e
+	f.waiting[key] = row
 	select {
 	case f.wake <- struct{}{}:
 	default: // whoever writes them has a wake-up waiting already
@@ -90,11 +102,13 @@ func (f *failures) add(e store.Entry) {
 func (f *failures) take(now time.Time) []store.Entry {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	all := make([]store.Entry, 0, len(f.waiting))
-	for _, e := range f.waiting {
-		all = append(all, e)
+	rows := slices.SortedFunc(maps.Values(f.waiting), func(a, b waiting) int {
+		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.order, b.order))
+	})
+	all := make([]store.Entry, len(rows))
+	for i, row := range rows {
+		all[i] = row.Entry
 	}
-	slices.SortFunc(all, func(a, b store.Entry) int { return a.Time.Compare(b.Time) })
 	n := min(len(all), int(f.budget.TokensAt(now)))
 	f.putBack(all[n:])
 	return all[:n]
