@@ -59,6 +59,25 @@ func getTenant(ctx context.Context, c client.Client, namespace, name string) (*v
 	return tenant, nil
 }
 
+// tenantWith reads the tenant of that name, which must have the credential.
+func (s *session) tenantWith(ctx context.Context, name, key string) (client.Client, *v1alpha1.ProvisioningTenant, error) {
+	c, tenant, err := s.tenant(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, tenant, hasCredential(tenant, key)
+}
+
+// tenant connects and reads the tenant of that name.
+func (s *session) tenant(ctx context.Context, name string) (client.Client, *v1alpha1.ProvisioningTenant, error) {
+	c, namespace, err := s.connect()
+	if err != nil {
+		return nil, nil, err
+	}
+	tenant, err := getTenant(ctx, c, namespace, name)
+	return c, tenant, err
+}
+
 // credential reads one credential from the Secret that a person copies from.
 func credential(ctx context.Context, c client.Client, tenant *v1alpha1.ProvisioningTenant, key string) (string, error) {
 	secret := &corev1.Secret{}
@@ -70,9 +89,6 @@ func credential(ctx context.Context, c client.Client, tenant *v1alpha1.Provision
 		return found, nil
 	case err != nil && !apierrors.IsNotFound(err):
 		return "", err
-	case !wants(tenant, key):
-		return "", fmt.Errorf("tenant %q has no credential %q: its spec.authentication asks for %s",
-			tenant.Name, key, strings.Join(credentialKeys(tenant), ", "))
 	case tenant.Status.Credentials == nil:
 		return "", fmt.Errorf("the operator has issued no credentials for tenant %q yet; 'kubectl tenantry describe %s' says why", tenant.Name, tenant.Name)
 	default:
@@ -84,13 +100,17 @@ func credential(ctx context.Context, c client.Client, tenant *v1alpha1.Provision
 type deletedError struct{ tenant, secret, key string }
 
 func (e *deletedError) Error() string {
+	rotate := request{key: e.key}
 	return fmt.Sprintf("Secret %s does not hold %s any more: it was deleted, as one may after copying. What was copied stays valid; "+
-		"if nobody has it, 'kubectl tenantry rotate %s' issues a new one", e.secret, e.key, e.tenant)
+		"if nobody has it, 'kubectl tenantry rotate %s%s' issues a new one", e.secret, e.key, e.tenant, rotate.flag())
 }
 
-// wants tells whether the tenant has a credential with this key.
-func wants(tenant *v1alpha1.ProvisioningTenant, key string) bool {
-	return slices.Contains(credentialKeys(tenant), key)
+// hasCredential returns an error where the tenant has no credential with this key.
+func hasCredential(tenant *v1alpha1.ProvisioningTenant, key string) error {
+	if keys := credentialKeys(tenant); !slices.Contains(keys, key) {
+		return fmt.Errorf("tenant %q has no credential %q: its spec.authentication asks for %s", tenant.Name, key, strings.Join(keys, ", "))
+	}
+	return nil
 }
 
 // credentialKeys are the keys of the tenant's credentials in its credentials Secret.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/cli-runtime/pkg/printers"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -35,17 +36,13 @@ and for each that is not as it should be what it means and what to do.`,
 			if err != nil {
 				return err
 			}
-			c, namespace, err := s.connect()
-			if err != nil {
-				return err
-			}
-			tenant, err := getTenant(command.Context(), c, namespace, args[0])
+			c, tenant, err := s.tenant(command.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			var defaults v1alpha1.UserDefaultsList
 			ofTenant := client.MatchingFields{"spec.tenantRef.name": tenant.Name}
-			if err := c.List(command.Context(), &defaults, client.InNamespace(namespace), ofTenant); err != nil {
+			if err := c.List(command.Context(), &defaults, client.InNamespace(tenant.Namespace), ofTenant); err != nil {
 				return explain(err)
 			}
 			if write != nil {
@@ -100,6 +97,12 @@ func describeTenant(out io.Writer, tenant *v1alpha1.ProvisioningTenant, defaults
 		fact("Token URL:", "%s", tenant.Status.TokenURL)
 	}
 	fact("Secret Token:", "%s", describeToken(tenant.Status.Credentials, now))
+	if twoTokens(tenant) {
+		fact("", "the one before is valid for %s yet", duration.HumanDuration(tenant.Status.Credentials.PreviousExpiresAt.Sub(now)))
+	}
+	if c := tenant.Status.Credentials; c != nil && !c.ExpiresAt.IsZero() {
+		fact("", "it is rotated by itself, and ends in %s", duration.HumanDuration(c.ExpiresAt.Sub(now)))
+	}
 	if d := tenant.Status.Directory; d != nil {
 		fact("Directory:", "%d users (%d active), %d groups, %d memberships", d.Users, d.ActiveUsers, d.Groups, d.Memberships)
 	}

@@ -53,6 +53,16 @@ func contoso() *v1alpha1.ProvisioningTenant {
 	}
 }
 
+// rotated is contoso while two tokens are valid.
+func rotated() *v1alpha1.ProvisioningTenant {
+	tenant := contoso()
+	end, previousEnd := ago(-4000*time.Hour), ago(-96*time.Hour)
+	tenant.Status.Credentials.ExpiresAt, tenant.Status.Credentials.PreviousExpiresAt = &end, &previousEnd
+	tenant.Status.Conditions = append(tenant.Status.Conditions,
+		condition("CredentialsReady", "True", "Rotated", "The token before is valid until 2026-11-30T12:00:00Z."))
+	return tenant
+}
+
 // fabrikam is a tenant whose host another one has.
 func fabrikam() *v1alpha1.ProvisioningTenant {
 	taken := `Host "contoso.scim.example.com" belongs to tenant customers/contoso.`
@@ -95,7 +105,8 @@ func TestTablesAndDescriptionsAreThoseInTheGoldenFiles(t *testing.T) {
 		"list-wide": func(out *bytes.Buffer) error {
 			return printers.NewTablePrinter(printers.PrintOptions{Wide: true, WithNamespace: true}).PrintObj(tenantTable(all, now), out)
 		},
-		"describe-ready": func(out *bytes.Buffer) error { return describeTenant(out, contoso(), nil, now) },
+		"describe-ready":   func(out *bytes.Buffer) error { return describeTenant(out, contoso(), nil, now) },
+		"describe-rotated": func(out *bytes.Buffer) error { return describeTenant(out, rotated(), nil, now) },
 		"describe-wrong": func(out *bytes.Buffer) error {
 			return describeTenant(out, fabrikam(), []v1alpha1.UserDefaults{sales()}, now)
 		},

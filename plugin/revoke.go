@@ -5,32 +5,57 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
 func (s *session) revoke() *cobra.Command {
-	return &cobra.Command{
+	var r request
+	command := &cobra.Command{
 		Use:   "revoke TENANT",
 		Short: "End the Secret Token that is valid beside the newest since a rotation",
-		Long: `End at once the Secret Token that is valid beside the newest since a rotation. The
-newest stays valid: to end that one, rotate with --overlap 0s.`,
+		Long: `End at once the Secret Token, or another credential, that is valid beside the
+newest since a rotation. The newest stays valid: to end that one, rotate with
+--overlap 0s.`,
 		Example:           `  kubectl tenantry revoke contoso`,
 		Args:              oneTenant,
 		ValidArgsFunction: s.completeTenants,
 		RunE: func(command *cobra.Command, args []string) error {
-			c, namespace, err := s.connect()
+			c, before, err := s.tenantWith(command.Context(), args[0], r.key)
 			if err != nil {
 				return err
 			}
-			before, err := getTenant(command.Context(), c, namespace, args[0])
+			if r.key == v1alpha1.CredentialsTokenKey && !twoTokens(before) {
+				return fmt.Errorf("there is nothing to revoke: tenant %q has one valid Secret Token. "+
+					"To end that one, 'kubectl tenantry rotate %s --overlap 0s'", before.Name, before.Name)
+			}
+			annotations := r.annotations(v1alpha1.RevokeAnnotation, s.now())
+			if err := annotate(command.Context(), c, before, annotations); err != nil {
+				return err
+			}
+			if !r.wait {
+				fmt.Fprintf(s.Out, "asked to end the %s before the newest of tenant %s\n", r.what(), before.Name)
+				return nil
+			}
+			after, err := r.await(command.Context(), c, before, func(now *v1alpha1.ProvisioningTenant, obeyed token.Obeyed) bool {
+				if r.key == v1alpha1.CredentialsTokenKey {
+					return !twoTokens(now)
+				}
+				return obeyed.Revoke == *annotations[v1alpha1.RevokeAnnotation]
+			})
 			if err != nil {
 				return err
 			}
-			if err := annotate(command.Context(), c, before, map[string]*string{v1alpha1.RevokeAnnotation: s.now()}); err != nil {
-				return err
-			}
-			fmt.Fprintf(s.Out, "asked to end the Secret Token before the newest of tenant %s\n", before.Name)
+			fmt.Fprintf(s.Out, "of tenant %s the newest %s only is valid\n", after.Name, r.what())
 			return nil
 		},
 	}
+	s.credentialFlag(command, &r.key)
+	r.flags(command)
+	return command
+}
+
+// twoTokens tells whether the Secret Token before the newest is valid too.
+func twoTokens(tenant *v1alpha1.ProvisioningTenant) bool {
+	return tenant.Status.Credentials != nil && !tenant.Status.Credentials.PreviousExpiresAt.IsZero()
 }

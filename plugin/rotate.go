@@ -7,18 +7,21 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
 // pollInterval is how often the status is read while a command waits for the operator.
 const pollInterval = 500 * time.Millisecond
 
-// request is a wish that the operator fulfils.
+// request is a wish that the operator fulfils for one credential.
 type request struct {
+	key     string
 	wait    bool
 	timeout time.Duration
 }
@@ -34,33 +37,33 @@ func (s *session) rotate() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "rotate TENANT",
 		Short: "Issue a new Secret Token; the one before stays valid for a while",
-		Long: `Issue a new Secret Token. The one before stays valid for the overlap, within which
-the new one must be pasted into Entra.
+		Long: `Issue a new Secret Token, or another credential. The one before stays valid for the
+overlap, within which the new one must be pasted into Entra.
 
-The overlap is that of spec.authentication.secretToken unless --overlap says
-another. With --overlap 0s the token before ends at once, and provisioning stops
-until the new one was pasted.`,
+The overlap is that of spec.authentication unless --overlap says another. With
+--overlap 0s the token before ends at once, and provisioning stops until the new
+one was pasted.`,
 		Example: `  # Both tokens are valid for a day
   kubectl tenantry rotate contoso --overlap 24h
   kubectl tenantry token contoso
 
   # Once the new one was pasted into Entra
-  kubectl tenantry revoke contoso`,
+  kubectl tenantry revoke contoso
+
+  # The token of the reader payroll
+  kubectl tenantry rotate contoso --credential reader.payroll`,
 		Args:              oneTenant,
 		ValidArgsFunction: s.completeTenants,
 		RunE: func(command *cobra.Command, args []string) error {
 			if overlap < 0 {
 				return usage(command, "--overlap must be 0s or more, not %s", overlap)
 			}
-			c, namespace, err := s.connect()
+			c, before, err := s.tenantWith(command.Context(), args[0], r.key)
 			if err != nil {
 				return err
 			}
-			before, err := getTenant(command.Context(), c, namespace, args[0])
-			if err != nil {
-				return err
-			}
-			annotations := map[string]*string{v1alpha1.RotateAnnotation: s.now(), v1alpha1.RotateOverlapAnnotation: nil}
+			annotations := r.annotations(v1alpha1.RotateAnnotation, s.now())
+			annotations[v1alpha1.RotateOverlapAnnotation] = nil
 			if command.Flags().Changed("overlap") {
 				text := overlap.String()
 				annotations[v1alpha1.RotateOverlapAnnotation] = &text
@@ -69,24 +72,65 @@ until the new one was pasted.`,
 				return err
 			}
 			if !r.wait {
-				fmt.Fprintf(s.Out, "asked for a new Secret Token of tenant %s\n", before.Name)
+				fmt.Fprintf(s.Out, "asked for a new %s of tenant %s\n", r.what(), before.Name)
 				return nil
 			}
-			after, err := r.await(command.Context(), c, before, func(now *v1alpha1.ProvisioningTenant) bool {
-				return fingerprint(now) != "" && fingerprint(now) != fingerprint(before)
+			after, err := r.await(command.Context(), c, before, func(now *v1alpha1.ProvisioningTenant, obeyed token.Obeyed) bool {
+				if r.key == v1alpha1.CredentialsTokenKey {
+					return fingerprint(now) != "" && fingerprint(now) != fingerprint(before)
+				}
+				return obeyed.Rotate == *annotations[v1alpha1.RotateAnnotation]
 			})
 			if err != nil {
-				return fmt.Errorf("wait for the new Secret Token of tenant %q: %w", before.Name, err)
+				return err
 			}
-			fmt.Fprintf(s.Out, "tenant %s has a new Secret Token, fingerprint %s\n", after.Name, fingerprint(after))
-			fmt.Fprintf(s.Out, "print it with 'kubectl tenantry token %s' and paste it into Entra\n", after.Name)
+			fmt.Fprintf(s.Out, "tenant %s has a new %s%s\n", after.Name, r.what(), r.overlapOf(after))
+			fmt.Fprintf(s.Out, "print it with 'kubectl tenantry token %s%s'\n", after.Name, r.flag())
 			return nil
 		},
 	}
 	command.Flags().DurationVar(&overlap, "overlap", 0,
-		"how long the token before stays valid, such as 24h; 0s ends it at once (default: what the tenant's spec says)")
+		"how long the one before stays valid, such as 24h; 0s ends it at once (default: what the tenant's spec says)")
+	s.credentialFlag(command, &r.key)
 	r.flags(command)
 	return command
+}
+
+// what the credential is called.
+func (r *request) what() string {
+	if r.key == v1alpha1.CredentialsTokenKey {
+		return "Secret Token"
+	}
+	return r.key
+}
+
+// flag names the credential to another verb.
+func (r *request) flag() string {
+	if r.key == v1alpha1.CredentialsTokenKey {
+		return ""
+	}
+	return " --credential " + r.key
+}
+
+// overlapOf says until when the Secret Token before is valid. The status tells of no other credential.
+func (r *request) overlapOf(tenant *v1alpha1.ProvisioningTenant) string {
+	if r.key != v1alpha1.CredentialsTokenKey {
+		return ""
+	}
+	text := ", fingerprint " + tenant.Status.Credentials.Fingerprint
+	if end := tenant.Status.Credentials.PreviousExpiresAt; !end.IsZero() {
+		text += "; the one before is valid until " + end.UTC().Format(time.RFC3339)
+	}
+	return text
+}
+
+// annotations ask for something at a time, about the credential.
+func (r *request) annotations(name string, at *string) map[string]*string {
+	annotations := map[string]*string{name: at, v1alpha1.CredentialAnnotation: nil}
+	if r.key != v1alpha1.CredentialsTokenKey {
+		annotations[v1alpha1.CredentialAnnotation] = &r.key
+	}
+	return annotations
 }
 
 // now is a time for an annotation. Two requests never have the same.
@@ -118,19 +162,31 @@ func annotate(ctx context.Context, c client.Client, tenant *v1alpha1.Provisionin
 	return nil
 }
 
-// await reads the tenant until the operator has done what was asked.
+// await reads the tenant until the operator has done what was asked. What was done for another credential than the Secret Token
+// shows in the Secret that the server reads, and there only.
 func (r *request) await(
-	ctx context.Context, c client.Client, before *v1alpha1.ProvisioningTenant, done func(*v1alpha1.ProvisioningTenant) bool,
+	ctx context.Context, c client.Client, before *v1alpha1.ProvisioningTenant, done func(*v1alpha1.ProvisioningTenant, token.Obeyed) bool,
 ) (*v1alpha1.ProvisioningTenant, error) {
 	after := &v1alpha1.ProvisioningTenant{}
 	err := wait.PollUntilContextTimeout(ctx, pollInterval, r.timeout, true, func(ctx context.Context) (bool, error) {
 		if err := c.Get(ctx, client.ObjectKeyFromObject(before), after); err != nil {
 			return false, err
 		}
-		return done(after), nil
+		if r.key == v1alpha1.CredentialsTokenKey {
+			return done(after, token.Obeyed{}), nil
+		}
+		var verifier corev1.Secret
+		if err := c.Get(ctx, client.ObjectKey{Namespace: before.Namespace, Name: before.Name + v1alpha1.VerifierSuffix}, &verifier); err != nil {
+			return false, client.IgnoreNotFound(err)
+		}
+		set, err := token.Decode(verifier.Data[v1alpha1.VerifierKey])
+		return err == nil && done(after, set.Obeyed), err
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("the operator has not done it within %s, and may yet; 'kubectl tenantry describe %s' says how the tenant is", r.timeout, before.Name)
 	}
-	return after, err
+	if err != nil {
+		return nil, fmt.Errorf("wait for the %s of tenant %q: %w", r.what(), before.Name, err)
+	}
+	return after, nil
 }

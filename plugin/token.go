@@ -26,11 +26,7 @@ only command that writes a credential, and it writes nothing else.`,
 		Args:              oneTenant,
 		ValidArgsFunction: s.completeTenants,
 		RunE: func(command *cobra.Command, args []string) error {
-			c, namespace, err := s.connect()
-			if err != nil {
-				return err
-			}
-			tenant, err := getTenant(command.Context(), c, namespace, args[0])
+			c, tenant, err := s.tenantWith(command.Context(), args[0], key)
 			if err != nil {
 				return err
 			}

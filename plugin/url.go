@@ -24,11 +24,7 @@ It is published once the server and the route to it are ready for the first time
 		Args:              oneTenant,
 		ValidArgsFunction: s.completeTenants,
 		RunE: func(command *cobra.Command, args []string) error {
-			c, namespace, err := s.connect()
-			if err != nil {
-				return err
-			}
-			tenant, err := getTenant(command.Context(), c, namespace, args[0])
+			_, tenant, err := s.tenant(command.Context(), args[0])
 			if err != nil {
 				return err
 			}

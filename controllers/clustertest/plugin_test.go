@@ -149,32 +149,68 @@ func TestThePluginTellsWhatToPasteIntoEntraAndWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestThePluginAsksForARotationByAnnotation(t *testing.T) {
+func TestThePluginRotatesAndRevokesTheSecretToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	k := newKubectl(w)
 	tenant := create(w, w.tenant())
 	w.until(tenant, ready)
-	annotations := func() map[string]string {
-		t.Helper()
-		if err := w.Get(t.Context(), client.ObjectKeyFromObject(tenant), tenant); err != nil {
-			t.Fatal(err)
-		}
-		return tenant.Annotations
+	nothing := `there is nothing to revoke: tenant "contoso" has one valid Secret Token. To end that one, 'kubectl tenantry rotate contoso --overlap 0s'`
+	k.refused(nothing, "revoke", "contoso")
+	k.refused(`tenant "contoso" has no credential "clientSecret": its spec.authentication asks for token`, "rotate", "contoso", "--credential", "clientSecret")
+
+	old := k.want("token", "contoso")
+	said := k.want("rotate", "contoso", "--overlap", "24h")
+	fresh := k.want("token", "contoso")
+	if fresh == old || !strings.Contains(said, "fingerprint "+token.Fingerprint(strings.TrimSpace(fresh))+"; the one before is valid until ") {
+		t.Errorf("rotate says %q", said)
 	}
-	k.want("rotate", "contoso", "--overlap", "24h", "--wait=false")
-	first := annotations()
-	if first[v1alpha1.RotateAnnotation] == "" || first[v1alpha1.RotateOverlapAnnotation] != "24h0m0s" {
-		t.Errorf("rotate --overlap 24h leaves %v", first)
+	if len(w.verifiers().Verifiers) != 2 {
+		t.Error("the token before is not valid any more")
 	}
+	if got := k.want("describe", "contoso"); !strings.Contains(got, "the one before is valid for 2") {
+		t.Errorf("describe does not tell of the token before:\n%s", got)
+	}
+	if got := k.want("revoke", "contoso"); got != "of tenant contoso the newest Secret Token only is valid\n" {
+		t.Errorf("revoke says %q", got)
+	}
+	if got := w.verifiers(); len(got.Verifiers) != 1 || k.want("token", "contoso") != fresh {
+		t.Errorf("the server takes %+v", got.Verifiers)
+	}
+	k.refused(nothing, "revoke", "contoso")
+
+	// What the last rotation said about the overlap does not count for the next.
 	k.want("rotate", "contoso", "--wait=false")
-	second := annotations()
-	if _, ok := second[v1alpha1.RotateOverlapAnnotation]; ok || second[v1alpha1.RotateAnnotation] == first[v1alpha1.RotateAnnotation] {
-		t.Errorf("rotate after rotate --overlap leaves %v", second)
+	if err := w.Get(t.Context(), client.ObjectKeyFromObject(tenant), tenant); err != nil {
+		t.Fatal(err)
 	}
-	k.want("revoke", "contoso")
-	if third := annotations(); third[v1alpha1.RevokeAnnotation] == "" || third[v1alpha1.RotateAnnotation] != second[v1alpha1.RotateAnnotation] {
-		t.Errorf("revoke leaves %v", third)
+	if _, ok := tenant.Annotations[v1alpha1.RotateOverlapAnnotation]; ok {
+		t.Errorf("rotate after rotate --overlap leaves %v", tenant.Annotations)
+	}
+}
+
+func TestThePluginRotatesAndRevokesAnotherCredential(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := newKubectl(w)
+	tenant := create(w, w.tenant(reading("payroll")))
+	w.until(tenant, ready)
+	secretToken, old := k.want("token", "contoso"), k.want("token", "contoso", "--credential", "reader.payroll")
+	if got := k.want("rotate", "contoso", "--credential", "reader.payroll"); got !=
+		"tenant contoso has a new reader.payroll\nprint it with 'kubectl tenantry token contoso --credential reader.payroll'\n" {
+		t.Errorf("rotate says %q", got)
+	}
+	if k.want("token", "contoso", "--credential", "reader.payroll") == old || k.want("token", "contoso") != secretToken {
+		t.Error("another credential was rotated than the one that was named")
+	}
+	if len(w.verifiers().Verifiers) != 3 {
+		t.Error("the reader's token before is not valid any more")
+	}
+	if got := k.want("revoke", "contoso", "--credential", "reader.payroll"); got != "of tenant contoso the newest reader.payroll only is valid\n" {
+		t.Errorf("revoke says %q", got)
+	}
+	if got := w.verifiers().Verifiers; len(got) != 2 {
+		t.Errorf("the server takes %+v", got)
 	}
 }
 
