@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -45,18 +46,20 @@ func (s *session) completeNamespaces(command *cobra.Command, _ []string, _ strin
 	}, command)
 }
 
-// completeCredentials completes --credential with those of the tenant that was named.
-func (s *session) completeCredentials(command *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if len(args) != 1 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	return s.names(func(ctx context.Context, c client.Client, namespace string) ([]string, error) {
-		tenant, err := getTenant(ctx, c, namespace, args[0])
-		if err != nil {
-			return nil, err
+// completeCredentials completes --credential with those of the tenant that was named and fit.
+func (s *session) completeCredentials(fit func(key string) bool) cobra.CompletionFunc {
+	return func(command *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) != 1 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return credentialKeys(tenant), nil
-	}, command)
+		return s.names(func(ctx context.Context, c client.Client, namespace string) ([]string, error) {
+			tenant, err := getTenant(ctx, c, namespace, args[0])
+			if err != nil {
+				return nil, err
+			}
+			return slices.DeleteFunc(credentialKeys(tenant), func(key string) bool { return !fit(key) }), nil
+		}, command)
+	}
 }
 
 // names answers a completion. The shell has no use for an error, so there is none.

@@ -27,11 +27,13 @@ const (
 	ExitUsage = 2
 )
 
-// Options are what the commands need of their surroundings. All of it is required.
+// Options are what the commands need of their surroundings. All of it but Token is required.
 type Options struct {
 	genericiooptions.IOStreams
 	// Clock tells how old things are, and stamps requests to rotate.
 	Clock clock.Clock
+	// Token that a tenant's server is asked with, as [TokenVariable] has it; "" where it is read from elsewhere.
+	Token string
 }
 
 // Run runs the command line args and returns the exit code. An error is written to o.ErrOut.
@@ -67,7 +69,10 @@ for, 2 where the command line makes no sense.`,
 
   # What to paste into Entra
   kubectl tenantry url contoso
-  kubectl tenantry token contoso`,
+  kubectl tenantry token contoso
+
+  # Will Entra's Test Connection succeed?
+  kubectl tenantry check contoso`,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl tenantry"},
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -89,7 +94,7 @@ for, 2 where the command line makes no sense.`,
 	s.flags.AddFlags(root.PersistentFlags())
 	complete(root, "namespace", s.completeNamespaces)
 	root.AddCommand(
-		s.list(), s.describe(), s.url(), s.token(), s.rotate(), s.revoke(),
+		s.list(), s.describe(), s.url(), s.token(), s.rotate(), s.revoke(), s.check(),
 	)
 	return root
 }

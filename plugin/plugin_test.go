@@ -166,6 +166,18 @@ func TestACommandLineThatMakesNoSenseIsRefusedBeforeAnythingIsAsked(t *testing.T
 			"error: --overlap must be 0s or more, not -1h0m0s\nSee 'kubectl tenantry rotate --help'.\n"},
 		"an overlap that is none": {"rotate a --overlap week",
 			"error: invalid argument \"week\" for \"--overlap\" flag: time: invalid duration \"week\"\nSee 'kubectl tenantry rotate --help'.\n"},
+		"a URL to check that is none": {"check a --url contoso.example.com",
+			"error: --url must be like https://contoso.scim.example.com/scim/v2\nSee 'kubectl tenantry check --help'.\n"},
+		"a URL with a password": {"check a --url https://anna:secret@contoso.example.com",
+			"error: --url must be like https://contoso.scim.example.com/scim/v2\nSee 'kubectl tenantry check --help'.\n"},
+		"a URL that all can read": {"check a --url http://contoso.example.com/scim/v2",
+			"error: --url must begin with https://, or the token could be read on the way; http:// is for localhost\nSee 'kubectl tenantry check --help'.\n"},
+		"no time to answer": {"check a --timeout 0s",
+			"error: --timeout must be more than 0s, not 0s\nSee 'kubectl tenantry check --help'.\n"},
+		"two tokens": {"check a --credential reader.payroll --token-file -",
+			"error: --credential names a token of the Secret and --token-file holds one: give one of the two\nSee 'kubectl tenantry check --help'.\n"},
+		"what is no token": {"check a --credential clientSecret",
+			"error: --credential must be token, or reader. and the name of a reader, not \"clientSecret\"\nSee 'kubectl tenantry check --help'.\n"},
 		"the token of kubectl": {"list --token x", "error: unknown flag: --token\nSee 'kubectl tenantry list --help'.\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -46,5 +46,5 @@ only command that writes a credential, and it writes nothing else.`,
 func (s *session) credentialFlag(command *cobra.Command, key *string) {
 	command.Flags().StringVar(key, "credential", v1alpha1.CredentialsTokenKey,
 		"`key` of the credential in the Secret TENANT-credentials: token, clientSecret, or reader. and the name of a reader")
-	complete(command, "credential", s.completeCredentials)
+	complete(command, "credential", s.completeCredentials(func(string) bool { return true }))
 }

@@ -28,16 +28,15 @@ It is published once the server and the route to it are ready for the first time
 			if err != nil {
 				return err
 			}
-			published, what := tenant.Status.TenantURL, "Tenant URL"
+			published, err := tenantURL(tenant)
 			if tokenURL {
-				published, what = tenant.Status.TokenURL, "token URL"
 				if authentication := tenant.Spec.Authentication; authentication.OAuth == nil && authentication.WorkloadIdentity == nil {
 					return fmt.Errorf("tenant %q has no token URL: its spec.authentication has neither oauth nor workloadIdentity", tenant.Name)
 				}
+				published, err = publishedURL(tenant, "token URL", tenant.Status.TokenURL)
 			}
-			if published == "" {
-				return fmt.Errorf("tenant %q has no %s yet%s; 'kubectl tenantry describe %s' says what to do",
-					tenant.Name, what, whyNotReady(tenant), tenant.Name)
+			if err != nil {
+				return err
 			}
 			fmt.Fprintln(s.Out, published)
 			return nil
@@ -45,6 +44,19 @@ It is published once the server and the route to it are ready for the first time
 	}
 	command.Flags().BoolVar(&tokenURL, "token-url", false, "print the URL of the OAuth 2.0 token endpoint instead")
 	return command
+}
+
+// tenantURL returns the Tenant URL, or why there is none yet.
+func tenantURL(tenant *v1alpha1.ProvisioningTenant) (string, error) {
+	return publishedURL(tenant, "Tenant URL", tenant.Status.TenantURL)
+}
+
+func publishedURL(tenant *v1alpha1.ProvisioningTenant, what, published string) (string, error) {
+	if published == "" {
+		return "", fmt.Errorf("tenant %q has no %s yet%s; 'kubectl tenantry describe %s' says what to do",
+			tenant.Name, what, whyNotReady(tenant), tenant.Name)
+	}
+	return published, nil
 }
 
 // whyNotReady says what the condition Ready says, to stand behind "not yet".

@@ -2,6 +2,8 @@ package clustertest
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -86,7 +88,7 @@ func TestThePluginTellsWhatToPasteIntoEntraAndWhatIsWrong(t *testing.T) {
 		errOut != `There is no tenant in namespace "`+w.namespace+`"; -A lists those of all namespaces.`+"\n" {
 		t.Errorf("list of nothing: exit %d %q %q", code, out, errOut)
 	}
-	for _, verb := range []string{"url", "token", "describe", "rotate", "revoke"} {
+	for _, verb := range []string{"url", "token", "describe", "rotate", "revoke", "check"} {
 		k.refused(`there is no tenant "contoso" in namespace "`+w.namespace+`"; 'kubectl tenantry list -A' shows those of all namespaces`, verb, "contoso")
 	}
 
@@ -214,12 +216,44 @@ func TestThePluginRotatesAndRevokesAnotherCredential(t *testing.T) {
 	}
 }
 
+// What the server answers is looked at in the tests of package plugin; here it is whom check asks, and with which token.
+func TestThePluginChecksWithTheCredentialThatTheOperatorIssued(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := newKubectl(w)
+	tenant := create(w, w.tenant(reading("payroll")))
+	w.until(tenant, ready)
+	secret := get(w, &corev1.Secret{}, "contoso-credentials")
+	known := func(r *http.Request, key string) bool {
+		return r.Header.Get("Authorization") == "Bearer "+string(secret.Data[key])
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case known(r, "token"):
+			w.WriteHeader(http.StatusConflict)
+		case known(r, "reader.payroll"):
+			w.WriteHeader(http.StatusTeapot)
+		default:
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	t.Cleanup(server.Close)
+	for key, want := range map[string]string{"token": "409 Conflict", "reader.payroll": "418 I'm a teapot"} {
+		code, out, errOut := k.run("check", "contoso", "--url", server.URL, "--credential", key)
+		if code != plugin.ExitWrong || !strings.Contains(out, "passed   wrong token            is refused with 401\nfailed   Test Connection        "+want+"\n") ||
+			errOut != "error: tenant \"contoso\" fails 1 of 8 steps\n" {
+			t.Errorf("check with %s: exit %d\n%s%s", key, code, out, errOut)
+		}
+	}
+}
+
 func TestTheShellCompletesTenantsNamespacesAndCredentials(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	k := newKubectl(w)
 	tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) {
 		p.Spec.Authentication.Readers = []v1alpha1.Reader{{Name: "payroll"}}
+		p.Spec.Authentication.OAuth = &v1alpha1.OAuth{}
 	}))
 	w.until(tenant, ready)
 	for name, c := range map[string]struct {
@@ -229,7 +263,8 @@ func TestTheShellCompletesTenantsNamespacesAndCredentials(t *testing.T) {
 		"a tenant":         {[]string{"url", ""}, "contoso\n:4\n"},
 		"no second tenant": {[]string{"url", "contoso", ""}, ":4\n"},
 		"a namespace":      {[]string{"url", "--namespace", ""}, w.namespace + "\n"},
-		"a credential":     {[]string{"token", "contoso", "--credential", ""}, "token\nreader.payroll\n:4\n"},
+		"a credential":     {[]string{"token", "contoso", "--credential", ""}, "token\nclientSecret\nreader.payroll\n:4\n"},
+		"a token":          {[]string{"check", "contoso", "--credential", ""}, "token\nreader.payroll\n:4\n"},
 		"a format":         {[]string{"list", "-o", ""}, "table\nwide\njson\nyaml\nname\n:4\n"},
 	} {
 		code, out, _ := k.run(append([]string{cobra.ShellCompRequestCmd, c.args[0], "--kubeconfig", k.kubeconfig}, c.args[1:]...)...)

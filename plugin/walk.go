@@ -1,0 +1,207 @@
+package plugin
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+const (
+	userSchema  = "urn:ietf:params:scim:schemas:core:2.0:User"
+	groupSchema = "urn:ietf:params:scim:schemas:core:2.0:Group"
+	listSchema  = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+)
+
+// walk asks a tenant's server one question after the other, none of which changes anything.
+type walk struct {
+	tenant *v1alpha1.ProvisioningTenant
+	asker  asker
+	// report is told of each step as it ends, where it is not nil.
+	report func(Step)
+}
+
+func newWalk(tenant *v1alpha1.ProvisioningTenant, url, secret string, authorities *x509.CertPool, timeout time.Duration) *walk {
+	return &walk{tenant: tenant, asker: newAsker(url, secret, authorities, timeout)}
+}
+
+// question is one step: ask returns what was found, or the *fault that is wrong.
+type question struct {
+	name string
+	ask  func(context.Context) (string, error)
+	// decides tells that there is nothing more to ask where this fails.
+	decides bool
+	// off says why nobody asks this of the tenant, "" where one does.
+	off string
+}
+
+func (w *walk) questions() []question {
+	types, schemas, groupsOff := []string{"User", "Group"}, []string{userSchema, groupSchema}, ""
+	if w.tenant.Spec.Provisioning.Groups == v1alpha1.SwitchDisabled {
+		types, schemas, groupsOff = types[:1], schemas[:1], "spec.provisioning.groups is "+string(v1alpha1.SwitchDisabled)
+	}
+	return []question{
+		{name: "reach", ask: w.reach, decides: true},
+		{name: "wrong token", ask: w.wrongToken},
+		{name: "Test Connection", ask: w.testConnection, decides: true},
+		{name: "ServiceProviderConfig", ask: w.serviceProviderConfig},
+		{name: "Schemas", ask: w.lists("Schemas", schemas...)},
+		{name: "ResourceTypes", ask: w.lists("ResourceTypes", types...)},
+		{name: "Users, a page of one", ask: w.oneUser},
+		{name: "Groups, no members", ask: w.oneGroup, off: groupsOff},
+	}
+}
+
+func (w *walk) run(ctx context.Context) Check {
+	result := Check{Namespace: w.tenant.Namespace, Name: w.tenant.Name, URL: w.asker.base, Passed: true, Steps: []Step{}}
+	failed := ""
+	for _, q := range w.questions() {
+		step := Step{Name: q.name, Outcome: StepSkipped, Found: q.off}
+		switch {
+		case failed != "":
+			step.Found = "because " + failed + " failed"
+		case q.off == "":
+			step.Outcome = StepPassed
+			var err error
+			if step.Found, err = q.ask(ctx); err != nil {
+				wrong := w.fault(err)
+				step.Outcome, step.Found, step.Action = StepFailed, wrong.what, wrong.action
+				result.Passed = false
+				if q.decides {
+					failed = q.name
+				}
+			}
+		}
+		result.Steps = append(result.Steps, step)
+		if w.report != nil {
+			w.report(step)
+		}
+	}
+	return result
+}
+
+// reach finds out whether anything answers at all.
+func (w *walk) reach(ctx context.Context) (string, error) {
+	answered, err := w.asker.get(ctx, "", "ServiceProviderConfig", "")
+	if err != nil {
+		return "", err
+	}
+	return answered.way, nil
+}
+
+// lookUp is what Entra asks to test a connection: for a user that cannot exist.
+func (w *walk) lookUp(ctx context.Context, secret string) (*answer, error) {
+	return w.asker.get(ctx, secret, "Users", "filter="+`userName+eq+%22`+uuid.NewString()+`%22`)
+}
+
+func (w *walk) wrongToken(ctx context.Context) (string, error) {
+	nobodys, err := token.New(rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	answered, err := w.lookUp(ctx, nobodys)
+	switch {
+	case err != nil:
+		return "", err
+	case answered.status == http.StatusUnauthorized:
+		return "is refused with 401", nil
+	case answered.status == http.StatusOK:
+		return "", &fault{"a token that is nobody's is answered 200: whoever finds the URL can read the directory",
+			"See that the URL leads to this tenant's server, and to nothing that answers in its place."}
+	default:
+		return "", w.unexpected(answered)
+	}
+}
+
+func (w *walk) testConnection(ctx context.Context) (string, error) {
+	found, err := w.list(w.lookUp(ctx, w.asker.secret))
+	if err != nil {
+		return "", err
+	}
+	if found.TotalResults != 0 || len(found.Resources) != 0 {
+		return "", incompatible("a user that does not exist is found")
+	}
+	return "succeeds: a user that does not exist is not found", nil
+}
+
+func (w *walk) serviceProviderConfig(ctx context.Context) (string, error) {
+	var config struct{ Patch, Filter struct{ Supported bool } }
+	answered, err := w.asker.get(ctx, w.asker.secret, "ServiceProviderConfig", "")
+	if err := w.decode(answered, err, &config); err != nil {
+		return "", err
+	}
+	if !config.Patch.Supported || !config.Filter.Supported {
+		return "", incompatible("the server says that it has no PATCH or no filter, and Entra uses both")
+	}
+	return "has PATCH and filters", nil
+}
+
+// lists asks for a discovery endpoint, which must have entries of these ids.
+func (w *walk) lists(endpoint string, ids ...string) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		found, err := w.list(w.asker.get(ctx, w.asker.secret, endpoint, ""))
+		if err != nil {
+			return "", err
+		}
+		for _, id := range ids {
+			if !slices.ContainsFunc(found.Resources, func(r resource) bool { return r["id"] == id }) {
+				return "", incompatible("there is no " + id)
+			}
+		}
+		return fmt.Sprintf("there are %d", len(found.Resources)), nil
+	}
+}
+
+func (w *walk) oneUser(ctx context.Context) (string, error) {
+	total, _, err := w.one(ctx, "Users", "startIndex=1&count=1")
+	return plural(total, "user"), err
+}
+
+func (w *walk) oneGroup(ctx context.Context) (string, error) {
+	total, first, err := w.one(ctx, "Groups", "excludedAttributes=members&startIndex=1&count=1")
+	if err != nil {
+		return "", err
+	}
+	for attribute := range first {
+		if strings.EqualFold(attribute, "members") {
+			return "", incompatible("a group has members although they were not asked for")
+		}
+	}
+	return plural(total, "group"), nil
+}
+
+// one reads a page of one resource, which is nil where there is none, and how many there are in all.
+func (w *walk) one(ctx context.Context, endpoint, query string) (total int, first resource, err error) {
+	page, err := w.list(w.asker.get(ctx, w.asker.secret, endpoint, query))
+	if err != nil {
+		return 0, nil, err
+	}
+	if want := min(page.TotalResults, 1); len(page.Resources) != want || page.ItemsPerPage != want || page.StartIndex != 1 {
+		return 0, nil, incompatible(fmt.Sprintf("a page of one from the first of %d on has %d resources, itemsPerPage %d and startIndex %d",
+			page.TotalResults, len(page.Resources), page.ItemsPerPage, page.StartIndex))
+	}
+	if len(page.Resources) == 0 {
+		return 0, nil, nil
+	}
+	first = page.Resources[0]
+	if id, _ := first["id"].(string); id == "" {
+		return 0, nil, incompatible("a resource has no id")
+	}
+	return page.TotalResults, first, nil
+}
+
+func plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
