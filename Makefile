@@ -33,7 +33,7 @@ demo: ## The whole story on a cluster of its own; stays until Ctrl-C
 	hack/demo/demo.sh
 
 .PHONY: demo-check
-demo-check: ## The same without waiting; fails if anything ends differently
+demo-check: ## The same without waiting, with a bad day, an upgrade and an uninstall; fails if anything ends differently
 	hack/demo/demo.sh --check
 
 ##@ Work on it

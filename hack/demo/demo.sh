@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The whole story on a cluster of its own: two tenants, each provisioned over HTTPS by a client that behaves like
-# Microsoft Entra ID. Stays until Ctrl-C and leaves nothing behind but the build cache.
+# The whole story on a cluster of its own: the operator from its chart, two tenants, each provisioned over HTTPS by a client
+# that behaves like Microsoft Entra ID. Stays until Ctrl-C and leaves nothing behind but the build cache.
 #
 #   hack/demo/demo.sh           tells the story and waits
-#   hack/demo/demo.sh --check   tells it, does not wait, and fails where anything ends differently
+#   hack/demo/demo.sh --check   tells it, with a bad day, an upgrade and the end of the release, and fails where anything ends differently
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -33,6 +33,7 @@ fail() {
 }
 in_cluster() { hack/cluster/exec "$@"; }
 kubectl() { in_cluster kubectl "$@"; }
+helm() { in_cluster "$helm" "$@"; }
 
 clean_up() {
 	local code=$?
@@ -56,15 +57,19 @@ CGO_ENABLED=0 go build -ldflags '-s -w' -o "$work/bin/" ./cmd/operator ./cmd/sci
 for program in operator scimserver; do
 	"$tools/image" -binary "$work/bin/$program" -tag "docker.io/tenantry/$program:dev" -output "$work/$program.tar"
 done
+helm=$(go -C test/chart tool -n helm)
+export HELM_CACHE_HOME=$work/helm HELM_CONFIG_HOME=$work/helm HELM_DATA_HOME=$work/helm
 
 step 'starting Kubernetes: etcd, control plane, node, ingress controller'
 hack/cluster/down >/dev/null
 hack/cluster/up
 hack/cluster/load "$work/operator.tar" "$work/scimserver.tar" >/dev/null
 
-step 'installing the CRDs and the operator'
-kubectl apply -k config/default >/dev/null
-kubectl -n tenantry-system rollout status deployment/tenantry-operator --timeout=120s
+step 'installing the CRDs and the operator with Helm'
+kubectl create namespace tenantry-system >/dev/null
+kubectl label namespace tenantry-system pod-security.kubernetes.io/enforce=restricted >/dev/null
+helm install tenantry charts/tenantry --namespace tenantry-system --wait --timeout 120s >/dev/null
+helm test tenantry --namespace tenantry-system --timeout 120s
 
 step 'applying two tenants and their UserDefaults'
 kubectl apply -f hack/demo/tenants/namespace.yaml >/dev/null
@@ -146,9 +151,34 @@ bad_day() {
 	done
 }
 
+upgrade() {
+	for program in operator scimserver; do
+		in_cluster ctr -n k8s.io images tag "docker.io/tenantry/$program:dev" "docker.io/tenantry/$program:next" 2>/dev/null
+	done
+	helm upgrade tenantry charts/tenantry --namespace tenantry-system --wait --timeout 120s \
+		--reuse-values --set image.tag=next --set serverImage.tag=next >/dev/null
+	kubectl -n customers wait deployment --all --timeout=60s \
+		--for='jsonpath={.spec.template.spec.containers[0].image}=docker.io/tenantry/scimserver:next'
+	for tenant in contoso fabrikam; do kubectl -n customers rollout status "deployment/$tenant-scim" --timeout=120s; done
+	kubectl -n customers wait --for=condition=Ready ptenant --all --timeout=60s
+}
+
+# The tenants are not part of the release: they outlive it, and need no operator to be served.
+uninstall() {
+	local tenants
+	tenants=$(kubectl get ptenant,udef -A -o name)
+	helm uninstall tenantry --namespace tenantry-system --wait --timeout 60s
+	[ "$(kubectl get ptenant,udef -A -o name)" = "$tenants" ] || fail 'tenants or UserDefaults went with the release'
+	provision contoso 1
+}
+
 if [ -n "$check" ]; then
 	step 'a bad day: the Kubernetes API goes away, a server is killed, and Entra knows nothing of it'
 	bad_day
+	step 'upgrading the release to other images'
+	upgrade
+	step 'uninstalling the release: the tenants stay, and are served'
+	uninstall
 	step 'everything ended as it should'
 	exit 0
 fi
