@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The whole story on a cluster of its own: the operator from its chart, two tenants, each provisioned over HTTPS by a client
-# that behaves like Microsoft Entra ID. Stays until Ctrl-C and leaves nothing behind but the build cache.
+# that behaves like Microsoft Entra ID, and the way of one of them into PostgreSQL. Stays until Ctrl-C and leaves nothing behind
+# but the build cache.
 #
 #   hack/demo/demo.sh           tells the story and waits
 #   hack/demo/demo.sh --check   tells it, with a bad day, an upgrade and the end of the release, and fails where anything ends differently
@@ -26,6 +27,8 @@ declare -A marked=(
 	[fabrikam]='configurationFilter=robotics,office'
 )
 
+. hack/demo/database.sh
+
 step() { printf '\n\033[1m==> %3d s  %s\033[0m\n' $SECONDS "$*"; }
 fail() {
 	printf '\ndemo: %s\n' "$*" >&2
@@ -47,6 +50,7 @@ clean_up() {
 
 [ "$(id -u)" = 0 ] || fail 'a real node needs root: run sudo -E make demo; make run shows the SCIM server without a cluster'
 work=$(mktemp -d)
+chmod 711 "$work" # PostgreSQL is run by a user of its own
 trap clean_up EXIT
 trap 'exit 0' INT TERM
 
@@ -59,6 +63,7 @@ for program in operator scimserver; do
 done
 helm=$(go -C test/chart tool -n helm)
 export HELM_CACHE_HOME=$work/helm HELM_CONFIG_HOME=$work/helm HELM_DATA_HOME=$work/helm
+hack/postgres/cluster install # out here, for the node has no way to what it would download
 
 step 'starting Kubernetes: etcd, control plane, node, ingress controller'
 hack/cluster/down >/dev/null
@@ -175,8 +180,17 @@ uninstall() {
 if [ -n "$check" ]; then
 	step 'a bad day: the Kubernetes API goes away, a server is killed, and Entra knows nothing of it'
 	bad_day
-	step 'upgrading the release to other images'
-	upgrade
+fi
+
+step 'contoso outgrows its volume: its directory moves to PostgreSQL by an edit of one field, and gets a second server'
+start_database
+move
+step 'another password for the database, while Entra and others ask without end'
+without_a_gap change_password
+
+if [ -n "$check" ]; then
+	step 'upgrading the release to other images, while they ask contoso without end'
+	without_a_gap upgrade
 	step 'uninstalling the release: the tenants stay, and are served'
 	uninstall
 	step 'everything ended as it should'
