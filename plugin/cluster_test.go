@@ -12,7 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -81,12 +81,13 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.Errorf("a token went to the API server: %s", r.URL.Path)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(c.answer(w, r.URL.Path)); err != nil {
+	if err := json.NewEncoder(w).Encode(c.answer(w, r)); err != nil {
 		c.Error(err)
 	}
 }
 
-func (c *cluster) answer(w http.ResponseWriter, path string) any {
+func (c *cluster) answer(w http.ResponseWriter, r *http.Request) any {
+	path := r.URL.Path
 	names := func(version string, plurals ...string) any {
 		list := metav1.APIResourceList{TypeMeta: metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"}, GroupVersion: version}
 		for _, plural := range plurals {
@@ -114,14 +115,17 @@ func (c *cluster) answer(w http.ResponseWriter, path string) any {
 	if object, ok := c.objects[path]; ok {
 		return typed(object)
 	}
-	list := map[string]any{"kind": "List", "apiVersion": "v1", "items": []any{}}
-	for at, object := range c.objects {
-		if strings.HasPrefix(at, path+"/") {
-			list["items"] = append(list["items"].([]any), typed(object))
-		}
-	}
 	if strings.HasSuffix(path, "/pods") {
-		list["kind"] = "PodList"
+		selector, err := labels.Parse(r.URL.Query().Get("labelSelector"))
+		if err != nil {
+			c.Error(err)
+		}
+		list := corev1.PodList{TypeMeta: metav1.TypeMeta{Kind: "PodList", APIVersion: "v1"}}
+		for at, object := range c.objects {
+			if pod, ok := object.(*corev1.Pod); ok && strings.HasPrefix(at, path+"/") && selector.Matches(labels.Set(pod.Labels)) {
+				list.Items = append(list.Items, *pod)
+			}
+		}
 		return list
 	}
 	w.WriteHeader(http.StatusNotFound)
@@ -138,10 +142,7 @@ func typed(object client.Object) client.Object {
 	if err != nil {
 		panic(err)
 	}
-	copied := object.DeepCopyObject().(interface {
-		client.Object
-		runtime.Object
-	})
+	copied, _ := object.DeepCopyObject().(client.Object)
 	copied.GetObjectKind().SetGroupVersionKind(kinds[0])
 	return copied
 }
@@ -151,7 +152,10 @@ func (c *cluster) run(o Options, args ...string) (code int, out, errOut string) 
 	c.Helper()
 	var written, errors bytes.Buffer
 	given := options(&written, &errors)
-	given.Token = o.Token
+	given.Token, given.Forward = o.Token, o.Forward
+	if o.Clock != nil {
+		given.Clock = o.Clock
+	}
 	if o.In != nil {
 		given.In = o.In
 	}

@@ -32,6 +32,8 @@ type Options struct {
 	genericiooptions.IOStreams
 	// Clock tells how old things are, and stamps requests to rotate.
 	Clock clock.Clock
+	// Forward reaches a port of a pod; [PortForward] does it as kubectl does.
+	Forward Forward
 	// Token that a tenant's server is asked with, as [TokenVariable] has it; "" where it is read from elsewhere.
 	Token string
 }
@@ -94,7 +96,7 @@ for, 2 where the command line makes no sense.`,
 	s.flags.AddFlags(root.PersistentFlags())
 	complete(root, "namespace", s.completeNamespaces)
 	root.AddCommand(
-		s.list(), s.describe(), s.url(), s.token(), s.rotate(), s.revoke(), s.check(),
+		s.list(), s.describe(), s.url(), s.token(), s.rotate(), s.revoke(), s.check(), s.log(),
 	)
 	return root
 }

@@ -178,6 +178,13 @@ func TestACommandLineThatMakesNoSenseIsRefusedBeforeAnythingIsAsked(t *testing.T
 			"error: --credential names a token of the Secret and --token-file holds one: give one of the two\nSee 'kubectl tenantry check --help'.\n"},
 		"what is no token": {"check a --credential clientSecret",
 			"error: --credential must be token, or reader. and the name of a reader, not \"clientSecret\"\nSee 'kubectl tenantry check --help'.\n"},
+		"a time that is none": {"log a --since yesterday",
+			"error: --since must be a duration such as 2h or a time such as 2026-11-25T06:00:00Z, not \"yesterday\"\nSee 'kubectl tenantry log --help'.\n"},
+		"a time to come": {"log a --until -2h",
+			"error: --until must be a duration such as 2h or a time such as 2026-11-25T06:00:00Z, not \"-2h\"\nSee 'kubectl tenantry log --help'.\n"},
+		"no entries": {"log a --limit 0", "error: --limit must be 1 or more, not 0\nSee 'kubectl tenantry log --help'.\n"},
+		"a format of log": {"log a -o wide",
+			"error: --output must be text, json or yaml, not \"wide\"\nSee 'kubectl tenantry log --help'.\n"},
 		"the token of kubectl": {"list --token x", "error: unknown flag: --token\nSee 'kubectl tenantry list --help'.\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

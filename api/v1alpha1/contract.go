@@ -10,7 +10,7 @@ const (
 
 	// ServerPort is the TCP port on which the SCIM server serves clients.
 	ServerPort = 8080
-	// AdminPort is the TCP port on which it serves health, readiness and metrics.
+	// AdminPort is the TCP port on which it serves those who run it.
 	AdminPort = 8081
 	// HealthPath on the admin port answers 200 while the process should live.
 	HealthPath = "/healthz"
@@ -18,6 +18,10 @@ const (
 	ReadyPath = "/readyz"
 	// MetricsPath on the admin port serves Prometheus metrics.
 	MetricsPath = "/metrics"
+	// LogPath on the admin port serves the provisioning log to whoever has a token of the tenant.
+	LogPath = "/log"
+	// ExportPath on the admin port serves the whole directory to whoever has the Secret Token.
+	ExportPath = "/export"
 
 	// DataPath is where the tenant's volume is mounted in the server's container.
 	DataPath = "/data"

@@ -19,6 +19,7 @@ func main() {
 	code := plugin.Run(ctx, os.Args[1:], plugin.Options{
 		IOStreams: genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr},
 		Clock:     clock.RealClock{},
+		Forward:   plugin.PortForward,
 		Token:     os.Getenv(plugin.TokenVariable),
 	})
 	stop()

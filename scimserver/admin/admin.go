@@ -23,11 +23,6 @@ import (
 )
 
 const (
-	// LogPath serves the provisioning log.
-	LogPath = "/log"
-	// ExportPath serves the whole directory.
-	ExportPath = "/export"
-
 	// maxFollowers is how many may follow the provisioning log at a time.
 	maxFollowers = 8
 	// retryBusy is the Retry-After, in seconds, where as many are served as may be.
@@ -60,8 +55,8 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("GET "+v1alpha1.HealthPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET "+v1alpha1.ReadyPath, s.ready)
 	mux.Handle("GET "+v1alpha1.MetricsPath, promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET "+LogPath, s.log)
-	mux.HandleFunc("GET "+ExportPath, s.export)
+	mux.HandleFunc("GET "+v1alpha1.LogPath, s.log)
+	mux.HandleFunc("GET "+v1alpha1.ExportPath, s.export)
 	return mux
 }
 
