@@ -63,6 +63,7 @@ func (f *followed) put(ctx context.Context, current *settings.Snapshot, users *d
 	}
 	users.SetDefaults(compiled)
 	users.SetLogRetention(current.Tenant.Spec.Retention.ProvisioningLog.Duration)
+	users.SetPurgeAfter(current.PurgeAfter())
 	f.inForce.Store(current)
 	return err == nil
 }

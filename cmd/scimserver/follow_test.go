@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/sqlite"
@@ -91,4 +94,41 @@ func TestChangedSettingsAreFollowed(t *testing.T) {
 	}
 	stop()
 	<-ended
+}
+
+func TestHowLongInactiveUsersAreKeptIsFollowedWithoutARestart(t *testing.T) {
+	database, err := sqlite.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = database.Close() })
+	now := time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC)
+	users := directory.New(directory.Options{Store: database, Now: func() time.Time { return now }})
+	f := &followed{Source: &fakeSource{}}
+	for n, step := range []struct {
+		name   string
+		after  *metav1.Duration
+		paused bool
+		want   int
+	}{
+		{"not set", nil, false, 0},
+		{"set", &metav1.Duration{Duration: 48 * time.Hour}, false, 1},
+		{"longer", &metav1.Duration{Duration: 100 * time.Hour}, false, 0},
+		{"shorter, and paused", &metav1.Duration{Duration: 24 * time.Hour}, true, 0},
+		{"no longer paused", &metav1.Duration{Duration: 24 * time.Hour}, false, 4},
+		{"unset", nil, false, 0},
+	} {
+		user := schema.Object{"userName": fmt.Sprint("u", n), "active": false}
+		if _, err := users.Create(t.Context(), directory.Caller{}, store.User, user); err != nil {
+			t.Fatal(err)
+		}
+		snapshot := declaring()
+		snapshot.Tenant.Spec.Schema.Extensions = nil
+		snapshot.Tenant.Spec.Retention.PurgeDeactivatedAfter, snapshot.Tenant.Spec.Paused = step.after, step.paused
+		f.put(t.Context(), snapshot, users, logr.Discard())
+		now = now.Add(30 * time.Hour)
+		if got, err := users.Purge(t.Context()); err != nil || got != step.want {
+			t.Errorf("%s: %d users are deleted, want %d (%v)", step.name, got, step.want, err)
+		}
+	}
 }

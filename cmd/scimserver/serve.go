@@ -44,6 +44,8 @@ const (
 	followInterval = 15 * time.Second
 	// trimInterval is how often what the provisioning log need not keep is looked for.
 	trimInterval = 10 * time.Minute
+	// purgeInterval is how often users that are inactive for too long are looked for.
+	purgeInterval = 10 * time.Minute
 	// drainTimeout is how long requests that have begun may take after SIGTERM. The pod's grace period is longer.
 	drainTimeout = 20 * time.Second
 )
@@ -113,6 +115,18 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 				log.Error(err, "trim the provisioning log; trying again", "in", trimInterval.String())
 			}
 		}, trimInterval)
+		return nil
+	})
+	group.Go(func() error {
+		wait.UntilWithContext(ctx, func(ctx context.Context) {
+			deleted, err := users.Purge(ctx)
+			if deleted > 0 {
+				log.Info("deleted users that were inactive for longer than spec.retention.purgeDeactivatedAfter", "users", deleted)
+			}
+			if err != nil && ctx.Err() == nil {
+				log.Error(err, "some users stay although they are inactive for too long; trying again", "in", purgeInterval.String())
+			}
+		}, purgeInterval)
 		return nil
 	})
 	group.Go(func() error {

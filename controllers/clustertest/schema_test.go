@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -53,6 +54,12 @@ func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T
 			"spec.storage.sqlite.size: Invalid value: must be at least 16Mi"},
 		"a log kept for minutes": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Retention.ProvisioningLog.Duration = time.Minute },
 			"spec.retention.provisioningLog: Invalid value: must be a duration from 1h to 87600h, such as 720h or 36h30m"},
+		"inactive users deleted within a day": {
+			func(p *v1alpha1.ProvisioningTenant) {
+				p.Spec.Retention.PurgeDeactivatedAfter = &metav1.Duration{Duration: 24*time.Hour - time.Second}
+			},
+			"spec.retention.purgeDeactivatedAfter: Invalid value: must be a duration from 24h to 87600h such as 2160h: users that are inactive for so long are deleted",
+		},
 		"a limit that lets nobody in": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Limits.RequestsPerSecond = ptr.To[int32](0) },
 			"spec.limits.requestsPerSecond: Invalid value: 0: spec.limits.requestsPerSecond in body should be greater than or equal to 1"},
 		"a burst beyond all measure": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Limits.Burst = ptr.To[int32](100001) },

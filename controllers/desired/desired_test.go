@@ -290,7 +290,7 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 		"authentication.oauth.rotationInterval", "authentication.oauth.overlap",
 		"authentication.workloadIdentity.subjects", "authentication.entraToken.audiences", "authentication.entraToken.applications",
 		"authentication.userToken.audiences",
-		"retention.provisioningLog", "limits.requestsPerSecond", "limits.burst", "paused", "schema.extensions", "storage.type",
+		"retention.purgeDeactivatedAfter", "retention.provisioningLog", "limits.requestsPerSecond", "limits.burst", "paused", "schema.extensions", "storage.type",
 	}
 	known := slices.Concat(elsewhere, slices.Collect(mapsKeys(changes)), slices.Collect(mapsKeys(ofDatabases)))
 	for _, leaf := range leaves(reflect.TypeFor[v1alpha1.ProvisioningTenantSpec](), "") {

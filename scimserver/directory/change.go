@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/patch"
@@ -122,21 +123,26 @@ func (d *Directory) Delete(ctx context.Context, caller Caller, target Target) er
 		if err := target.If.check(current.Version); err != nil {
 			return err
 		}
-		if err := d.leaveGroups(ctx, tx, caller, target.ID, now); err != nil {
+		return d.remove(ctx, tx, caller, &current, now)
+	})
+}
+
+// remove deletes a resource that was read in this transaction, with what refers to it.
+func (d *Directory) remove(ctx context.Context, tx store.Tx, caller Caller, rec *store.Record, now time.Time) error {
+	if err := d.leaveGroups(ctx, tx, caller, rec.ID, now); err != nil {
+		return err
+	}
+	if err := tx.Delete(ctx, rec.Kind, rec.ID); err != nil {
+		return err
+	}
+	if rec.Kind == store.User {
+		if err := d.releaseReports(ctx, tx, caller, rec.ID, now); err != nil {
 			return err
 		}
-		if err := tx.Delete(ctx, target.Kind, target.ID); err != nil {
-			return err
-		}
-		if target.Kind == store.User {
-			if err := d.releaseReports(ctx, tx, caller, target.ID, now); err != nil {
-				return err
-			}
-		}
-		return tx.Append(ctx, store.Entry{
-			Time: now, Client: caller.Client, RequestID: caller.RequestID, Kind: target.Kind, ResourceID: target.ID,
-			Operation: OperationDelete, Outcome: OutcomeSuccess,
-		})
+	}
+	return tx.Append(ctx, store.Entry{
+		Time: now, Client: caller.Client, RequestID: caller.RequestID, Kind: rec.Kind, ResourceID: rec.ID,
+		Operation: OperationDelete, Outcome: OutcomeSuccess,
 	})
 }
 

@@ -33,6 +33,7 @@ type Directory struct {
 	committed    *broadcast
 	failures     *failures
 	logRetention atomic.Int64 // time.Duration
+	purgeAfter   atomic.Int64 // time.Duration
 }
 
 // Options are what a Directory is made of.

@@ -60,6 +60,16 @@ func (s *Snapshot) AccessTokenLifetime() time.Duration {
 // Paused tells whether clients are asked to try again later, whatever they want.
 func (s *Snapshot) Paused() bool { return s.Tenant.Spec.Paused }
 
+// PurgeAfter is how long a user is to be inactive before it is deleted, 0 for ever. None is deleted while clients are held back from
+// users: they could not say that one is wanted again.
+func (s *Snapshot) PurgeAfter() time.Duration {
+	after := s.Tenant.Spec.Retention.PurgeDeactivatedAfter
+	if after == nil || s.Paused() || !s.UsersEnabled() {
+		return 0
+	}
+	return after.Duration
+}
+
 // UsersEnabled tells whether clients may provision users.
 func (s *Snapshot) UsersEnabled() bool {
 	return s.Tenant.Spec.Provisioning.Users != v1alpha1.SwitchDisabled

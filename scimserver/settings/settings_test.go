@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -40,6 +41,27 @@ func TestOnlyDisabledSwitchesOff(t *testing.T) {
 			if s.UsersEnabled() != (users != v1alpha1.SwitchDisabled) || s.GroupsEnabled() != (groups != v1alpha1.SwitchDisabled) {
 				t.Errorf("users %q: %v, groups %q: %v", users, s.UsersEnabled(), groups, s.GroupsEnabled())
 			}
+		}
+	}
+}
+
+func TestNobodyIsPurgedWhileClientsCannotSpeakOfUsers(t *testing.T) {
+	const after = 90 * 24 * time.Hour
+	for name, test := range map[string]struct {
+		change func(*v1alpha1.ProvisioningTenantSpec)
+		want   time.Duration
+	}{
+		"set":             {func(*v1alpha1.ProvisioningTenantSpec) {}, after},
+		"not set":         {func(s *v1alpha1.ProvisioningTenantSpec) { s.Retention.PurgeDeactivatedAfter = nil }, 0},
+		"paused":          {func(s *v1alpha1.ProvisioningTenantSpec) { s.Paused = true }, 0},
+		"users disabled":  {func(s *v1alpha1.ProvisioningTenantSpec) { s.Provisioning.Users = v1alpha1.SwitchDisabled }, 0},
+		"groups disabled": {func(s *v1alpha1.ProvisioningTenantSpec) { s.Provisioning.Groups = v1alpha1.SwitchDisabled }, after},
+	} {
+		tenant := &v1alpha1.ProvisioningTenant{}
+		tenant.Spec.Retention.PurgeDeactivatedAfter = &metav1.Duration{Duration: after}
+		test.change(&tenant.Spec)
+		if got := (&settings.Snapshot{Tenant: tenant}).PurgeAfter(); got != test.want {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
 	}
 }

@@ -47,6 +47,10 @@ type Record struct {
 	Version    int64     // 1 when created, one more with every change
 	Created    time.Time // kept to the microsecond, in UTC
 	Modified   time.Time
+	// Deactivated is since when a resource is not Active. Where the zero time was written with an inactive one, or nothing by
+	// a server that does not know of it, Modified is read, which is never too early. Of an active one the zero time is read,
+	// whatever was written, so that who becomes inactive is so since that change.
+	Deactivated time.Time
 
 	Defaults string       // name of the UserDefaults whose values it carries, "" for none
 	Matched  string       // name of the first UserDefaults that matches it now, "" for none
@@ -207,6 +211,9 @@ type Reader interface {
 	Groups(ctx context.Context, members []string) (map[string][]*Record, error)
 
 	Stats(ctx context.Context) (Stats, error)
+
+	// Deactivated lists users, at most limit, whose Record.Deactivated is before the given time, the longest inactive first.
+	Deactivated(ctx context.Context, before time.Time, limit int) ([]string, error)
 
 	// Log returns at most limit entries of the provisioning log with a Sequence greater than after, oldest first. Entries
 	// become visible in the order of their sequence, so that who goes on from the last one misses none.

@@ -84,6 +84,9 @@ func (e *exporter) resources(ctx context.Context, r store.Reader, kind store.Kin
 				ID: rec.ID, Version: rec.Version, Created: rec.Created.UTC(), Modified: rec.Modified.UTC(),
 				Defaults: rec.Defaults, Matched: rec.Matched, Document: rec.Document, Overlay: rec.Overlay,
 			}
+			if !rec.Deactivated.Equal(rec.Modified) {
+				written.Deactivated = rec.Deactivated.UTC()
+			}
 			next := line{User: written}
 			if kind == store.Group {
 				next = line{Group: written}

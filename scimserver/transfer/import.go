@@ -224,10 +224,13 @@ func (i *importer) resource(s section, kind store.Kind, r *resource) error {
 	i.last = r.ID
 	record := store.Record{
 		Kind: kind, ID: r.ID, Version: r.Version, Created: r.Created.UTC(), Modified: r.Modified.UTC(),
-		Defaults: r.Defaults, Matched: r.Matched, Document: r.Document, Overlay: r.Overlay,
+		Deactivated: r.Deactivated.UTC(), Defaults: r.Defaults, Matched: r.Matched, Document: r.Document, Overlay: r.Overlay,
 	}
 	if err := i.restorer.Restore(&record); err != nil {
 		return damaged("%s %s: %w", kind, r.ID, err)
+	}
+	if record.Active && !record.Deactivated.IsZero() {
+		return damaged("%s %s: it has a time of deactivation and is active", kind, r.ID)
 	}
 	if err := i.tx.Insert(i.ctx, &record); err != nil {
 		return fmt.Errorf("%s %s: %w", kind, r.ID, err)

@@ -42,10 +42,13 @@ type header struct {
 
 // resource is a store.Record without what follows from its document.
 type resource struct {
-	ID       string          `json:"id"`
-	Version  int64           `json:"version"`
-	Created  time.Time       `json:"created"`
-	Modified time.Time       `json:"modified"`
+	ID       string    `json:"id"`
+	Version  int64     `json:"version"`
+	Created  time.Time `json:"created"`
+	Modified time.Time `json:"modified"`
+	// Deactivated is since when a user is inactive, where that is not since Modified. Older versions wrote no such time.
+	Deactivated time.Time `json:"deactivated,omitzero"`
+
 	Defaults string          `json:"defaults,omitempty"`
 	Matched  string          `json:"matched,omitempty"`
 	Document json.RawMessage `json:"document"`

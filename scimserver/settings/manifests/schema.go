@@ -65,6 +65,10 @@ func validateTenant(t *v1alpha1.ProvisioningTenant) field.ErrorList {
 		list = append(list, field.Invalid(spec.Child("retention", "provisioningLog"), kept.String(),
 			"must be a duration from 1h to 87600h, such as 720h or 36h30m"))
 	}
+	if after := t.Spec.Retention.PurgeDeactivatedAfter; after != nil && (after.Duration < 24*time.Hour || after.Duration > 87600*time.Hour) {
+		list = append(list, field.Invalid(spec.Child("retention", "purgeDeactivatedAfter"), after.Duration.String(),
+			"must be a duration from 24h to 87600h such as 2160h: users that are inactive for so long are deleted"))
+	}
 	if t.Spec.Entra != nil {
 		entra := spec.Child("entra")
 		list = append(list, required(entra.Child("tenantID"), t.Spec.Entra.TenantID, 64)...)

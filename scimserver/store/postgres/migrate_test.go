@@ -52,3 +52,14 @@ func TestAServerWorksBesideANewerSchema(t *testing.T) {
 		}
 	}
 }
+
+// A replica of the version before writes users without knowing of their time of deactivation.
+func TestWhatAnOlderReplicaWritesMakesNobodyInactiveForLonger(t *testing.T) {
+	url := testenv.Schema(t)
+	s := open(t, url)
+	conn := must(pgx.Connect(t.Context(), url))(t)
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	storetest.OlderServerWrites(t, s, func(statement string) {
+		must(conn.Exec(t.Context(), statement))(t)
+	})
+}

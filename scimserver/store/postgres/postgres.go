@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -162,6 +163,11 @@ func (s *Store) Memberships(ctx context.Context, after store.Membership, limit i
 // Groups implements store.Reader.
 func (s *Store) Groups(ctx context.Context, members []string) (map[string][]*store.Record, error) {
 	return reading(ctx, s, func() (map[string][]*store.Record, error) { return s.reader.Groups(ctx, members) })
+}
+
+// Deactivated implements store.Reader.
+func (s *Store) Deactivated(ctx context.Context, before time.Time, limit int) ([]string, error) {
+	return reading(ctx, s, func() ([]string, error) { return s.reader.Deactivated(ctx, before, limit) })
 }
 
 // Meta implements store.Reader.

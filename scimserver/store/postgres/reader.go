@@ -51,18 +51,23 @@ type reader struct {
 	wide chan struct{}
 }
 
-const columns = "r.id, r.key, r.external_id, r.active, r.version, r.created, r.modified, r.defaults, r.matched, d.document, d.overlay"
+const columns = "r.id, r.key, r.external_id, r.active, r.version, r.created, r.modified, " + deactivated +
+	", r.defaults, r.matched, d.document, d.overlay"
+
+// deactivated is since when a resource is inactive; the migration of these columns says why.
+const deactivated = "CASE WHEN r.active THEN NULL WHEN r.deactivated_version = r.version THEN r.deactivated ELSE r.modified END"
 
 // row receives columns.
 type row struct {
 	record            store.Record
 	id, key, external pgtype.DriverBytes // valid until the next row
 	created, modified int64
+	deactivated       *int64
 }
 
 func (r *row) targets() []any {
 	return []any{
-		&r.id, &r.key, &r.external, &r.record.Active, &r.record.Version, &r.created, &r.modified,
+		&r.id, &r.key, &r.external, &r.record.Active, &r.record.Version, &r.created, &r.modified, &r.deactivated,
 		&r.record.Defaults, &r.record.Matched, &r.record.Document, &r.record.Overlay,
 	}
 }
@@ -71,6 +76,9 @@ func (r *row) read(kind store.Kind) store.Record {
 	record := r.record
 	record.Kind, record.ID, record.Key, record.ExternalID = kind, formatID(r.id), string(r.key), string(r.external)
 	record.Created, record.Modified = fromMicros(r.created), fromMicros(r.modified)
+	if r.deactivated != nil {
+		record.Deactivated = fromMicros(*r.deactivated)
+	}
 	return record
 }
 
@@ -236,6 +244,21 @@ func (r *reader) memberships(ctx context.Context, sql string, args ...any) ([]st
 		return true, nil
 	}, sql, args...)
 	return memberships, err
+}
+
+func (r *reader) Deactivated(ctx context.Context, before time.Time, limit int) ([]string, error) {
+	const query = "SELECT i.id FROM (SELECT r.id, " + deactivated + " AS since FROM resources r WHERE r.kind = $1 AND NOT r.active) i" +
+		" WHERE i.since < $2 ORDER BY i.since, i.id LIMIT $3"
+	var ids []string
+	var id pgtype.DriverBytes
+	err := r.each(ctx, []any{&id}, func() (bool, error) {
+		ids = append(ids, formatID(id))
+		return true, nil
+	}, query, int64(store.User), before.UnixMicro(), int64(limit))
+	if err != nil {
+		return nil, fmt.Errorf("find inactive users: %w", err)
+	}
+	return ids, nil
 }
 
 func (r *reader) Meta(ctx context.Context, key string) (string, error) {

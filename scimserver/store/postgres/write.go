@@ -63,11 +63,11 @@ func (i *index) without(other index) index {
 // One statement, so that it is one round trip and one outcome: where the key or the id is taken nothing is inserted, and the
 // transaction can go on.
 const insertResource = "WITH r AS (INSERT INTO resources" +
-	" (kind, id, key, external_id, active, version, created, modified, defaults, matched)" +
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING kind, id)," +
-	" d AS (INSERT INTO documents (kind, id, document, overlay, paths, keys) SELECT r.kind, r.id, $11, $12, $13, $14 FROM r)," +
+	" (kind, id, key, external_id, active, version, created, modified, deactivated, deactivated_version, defaults, matched)" +
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING kind, id)," +
+	" d AS (INSERT INTO documents (kind, id, document, overlay, paths, keys) SELECT r.kind, r.id, $13, $14, $15, $16 FROM r)," +
 	" a AS (INSERT INTO attributes (path, key, resource)" +
-	" SELECT i.path, i.key, r.id FROM r, unnest($13::bigint[], $14::bytea[]) AS i (path, key))" +
+	" SELECT i.path, i.key, r.id FROM r, unnest($15::bigint[], $16::bytea[]) AS i (path, key))" +
 	" SELECT count(*) FROM r"
 
 func (t *transaction) Insert(ctx context.Context, record *store.Record) error {
@@ -78,9 +78,10 @@ func (t *transaction) Insert(ctx context.Context, record *store.Record) error {
 	entries := newIndex(record)
 	t.wrote = true
 	var inserted int64
+	since, sinceVersion := inactivity(record)
 	err := t.one(ctx, []any{&inserted}, insertResource,
 		int64(record.Kind), id[:], []byte(record.Key), optional(record.ExternalID), record.Active, record.Version,
-		record.Created.UnixMicro(), record.Modified.UnixMicro(), record.Defaults, record.Matched,
+		record.Created.UnixMicro(), record.Modified.UnixMicro(), since, sinceVersion, record.Defaults, record.Matched,
 		nonNil(record.Document), record.Overlay, entries.paths, entries.keys)
 	if err != nil {
 		return fmt.Errorf("insert %s %s: %w", record.Kind, record.ID, err)
@@ -109,7 +110,7 @@ func (t *transaction) taken(ctx context.Context, record *store.Record) error {
 
 const (
 	updateResource = "UPDATE resources SET key = $3, external_id = $4, active = $5, version = $6, created = $7, modified = $8," +
-		" defaults = $9, matched = $10 WHERE kind = $1 AND id = $2"
+		" deactivated = $9, deactivated_version = $10, defaults = $11, matched = $12 WHERE kind = $1 AND id = $2"
 	updateDocument = "UPDATE documents SET document = $3, overlay = $4, paths = $5, keys = $6 WHERE kind = $1 AND id = $2"
 	insertEntries  = "INSERT INTO attributes (path, key, resource)" +
 		" SELECT i.path, i.key, $1 FROM unnest($2::bigint[], $3::bytea[]) AS i (path, key)"
@@ -134,8 +135,9 @@ func (t *transaction) Replace(ctx context.Context, record *store.Record) error {
 		}
 	}
 	entries := newIndex(record)
+	since, sinceVersion := inactivity(record)
 	t.queue(updateResource, int64(record.Kind), old.id, []byte(record.Key), optional(record.ExternalID), record.Active, record.Version,
-		record.Created.UnixMicro(), record.Modified.UnixMicro(), record.Defaults, record.Matched)
+		record.Created.UnixMicro(), record.Modified.UnixMicro(), since, sinceVersion, record.Defaults, record.Matched)
 	t.queue(updateDocument, int64(record.Kind), old.id, nonNil(record.Document), record.Overlay, entries.paths, entries.keys)
 	if gone := old.index.without(entries); len(gone.keys) > 0 {
 		t.queue(deleteEntries, old.id, gone.paths, gone.keys)
@@ -302,6 +304,15 @@ func (t *transaction) stored(ctx context.Context, kind store.Kind, id, lock stri
 	s.key = string(key)
 	t.held[resource{kind, id}] = s
 	return s, nil
+}
+
+// inactivity is what is kept of since when a resource is inactive: NULL where that is its last change.
+func inactivity(record *store.Record) (since, version *int64) {
+	if record.Active || record.Deactivated.IsZero() {
+		return nil, nil
+	}
+	micros := record.Deactivated.UnixMicro()
+	return &micros, &record.Version
 }
 
 // optional is NULL for an attribute without a value.

@@ -34,6 +34,12 @@ func (s *Store) Plans(ctx context.Context) (map[string][]string, error) {
 	return plans, nil
 }
 
+// Exec executes a statement while the store is not used.
+func (s *Store) Exec(statement string) error {
+	_, err := s.writer.conn.ExecContext(context.Background(), statement)
+	return err
+}
+
 // LimitPages makes the database full when it has so many pages.
 func (s *Store) LimitPages(n int) error {
 	_, err := s.writer.conn.ExecContext(context.Background(), "PRAGMA max_page_count = "+strconv.Itoa(n))

@@ -35,21 +35,29 @@ func (r *reader) translate(err error) error {
 	return err
 }
 
-const columns = "r.id, r.key, r.external_id, r.active, r.version, r.created, r.modified, r.defaults, r.matched, d.document, d.overlay"
+const columns = "r.id, r.key, r.external_id, r.active, r.version, r.created, r.modified, " + deactivated +
+	", r.defaults, r.matched, d.document, d.overlay"
+
+// deactivated is since when a resource is inactive; the migration of these columns says why.
+const deactivated = "CASE WHEN r.active THEN NULL WHEN r.deactivated_version = r.version THEN r.deactivated ELSE r.modified END"
 
 // scanRecord reads columns, and those behind them into more.
 func scanRecord(rows *sql.Rows, kind store.Kind, more ...any) (store.Record, error) {
 	var id, key, external sql.RawBytes
 	var created, modified int64
+	var since sql.NullInt64
 	r := store.Record{Kind: kind}
 	targets := append([]any{
-		&id, &key, &external, &r.Active, &r.Version, &created, &modified, &r.Defaults, &r.Matched, &r.Document, &r.Overlay,
+		&id, &key, &external, &r.Active, &r.Version, &created, &modified, &since, &r.Defaults, &r.Matched, &r.Document, &r.Overlay,
 	}, more...)
 	if err := rows.Scan(targets...); err != nil {
 		return store.Record{}, err
 	}
 	r.ID, r.Key, r.ExternalID = formatID(id), string(key), string(external)
 	r.Created, r.Modified = fromMicros(created), fromMicros(modified)
+	if since.Valid {
+		r.Deactivated = fromMicros(since.Int64)
+	}
 	return r, nil
 }
 
@@ -263,6 +271,25 @@ func (r *reader) Stats(ctx context.Context) (store.Stats, error) {
 		}
 	}
 	return stats, r.translate(rows.Err())
+}
+
+func (r *reader) Deactivated(ctx context.Context, before time.Time, limit int) ([]string, error) {
+	const query = "SELECT id FROM (SELECT r.id, " + deactivated + " AS since FROM resources r WHERE r.kind = ? AND NOT r.active)" +
+		" WHERE since < ? ORDER BY since, id LIMIT ?"
+	rows, err := r.query(ctx, query, int64(store.User), before.UnixMicro(), int64(limit))
+	if err != nil {
+		return nil, fmt.Errorf("find inactive users: %w", r.translate(err))
+	}
+	defer rows.Close()
+	var ids []string
+	var id sql.RawBytes
+	for rows.Next() {
+		if err := rows.Scan(&id); err != nil {
+			return nil, r.translate(err)
+		}
+		ids = append(ids, formatID(id))
+	}
+	return ids, r.translate(rows.Err())
 }
 
 func (r *reader) Log(ctx context.Context, after int64, limit int) ([]store.Entry, error) {

@@ -73,10 +73,12 @@ func (t *transaction) Insert(ctx context.Context, record *store.Record) error {
 	if err != nil {
 		return err
 	}
+	since, sinceVersion := inactivity(record)
 	_, err = t.write(ctx, "INSERT INTO resources"+
-		" (kind, id, key, external_id, active, version, created, modified, defaults, matched) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		" (kind, id, key, external_id, active, version, created, modified, deactivated, deactivated_version, defaults, matched)"+
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		int64(record.Kind), id[:], []byte(record.Key), optional(record.ExternalID), record.Active, record.Version,
-		record.Created.UnixMicro(), record.Modified.UnixMicro(), record.Defaults, record.Matched)
+		record.Created.UnixMicro(), record.Modified.UnixMicro(), since, sinceVersion, record.Defaults, record.Matched)
 	if err != nil {
 		return t.conflict(ctx, record, err)
 	}
@@ -99,8 +101,12 @@ func (t *transaction) Replace(ctx context.Context, record *store.Record) error {
 		return err
 	}
 	// Columns with an index of their own are only written when they change.
-	set := "active = ?, version = ?, created = ?, modified = ?, defaults = ?, matched = ?"
-	args := []any{record.Active, record.Version, record.Created.UnixMicro(), record.Modified.UnixMicro(), record.Defaults, record.Matched}
+	set := "active = ?, version = ?, created = ?, modified = ?, deactivated = ?, deactivated_version = ?, defaults = ?, matched = ?"
+	since, sinceVersion := inactivity(record)
+	args := []any{
+		record.Active, record.Version, record.Created.UnixMicro(), record.Modified.UnixMicro(), since, sinceVersion,
+		record.Defaults, record.Matched,
+	}
 	if old.key != record.Key {
 		set, args = set+", key = ?", append(args, []byte(record.Key))
 	}
@@ -289,6 +295,14 @@ func (t *transaction) conflict(ctx context.Context, record *store.Record, err er
 	default:
 		return t.translate(err)
 	}
+}
+
+// inactivity is what is kept of since when a resource is inactive: NULL where that is its last change.
+func inactivity(record *store.Record) (since, version any) {
+	if record.Active || record.Deactivated.IsZero() {
+		return nil, nil
+	}
+	return record.Deactivated.UnixMicro(), record.Version
 }
 
 // optional is NULL for an attribute without a value.

@@ -21,7 +21,7 @@ import (
 // Run runs the suite.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for _, group := range [][]testCase{
-		resourceTests, listTests, sortTests, filterTests, memberTests, logTests, viewTests, otherTests, updateTests, concurrencyTests,
+		resourceTests, deactivatedTests, listTests, sortTests, filterTests, memberTests, logTests, viewTests, otherTests, updateTests, concurrencyTests,
 	} {
 		for _, test := range group {
 			t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
@@ -166,6 +166,9 @@ func equal(t testing.TB, what string, want, got any) {
 func stored(r *store.Record) store.Record {
 	out := *r
 	out.Index = nil
+	if !out.Active && out.Deactivated.IsZero() {
+		out.Deactivated = out.Modified
+	}
 	return out
 }
 

@@ -473,6 +473,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
       default: 720h0m0s
+    - name: purgeDeactivatedAfter
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
 - name: com.github.tenantry.tenantry.api.v1alpha1.SQLiteStorage
   map:
     fields:
