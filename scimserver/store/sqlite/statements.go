@@ -83,10 +83,13 @@ func (s *statements) query(ctx context.Context, query string, args ...any) (*sql
 	if err != nil {
 		return nil, err
 	}
+	var rows *sql.Rows
 	if stmt == nil {
-		return s.on.QueryContext(ctx, query, args...)
+		rows, err = s.on.QueryContext(ctx, query, args...)
+	} else {
+		rows, err = stmt.QueryContext(ctx, args...)
 	}
-	return stmt.QueryContext(ctx, args...)
+	return rows, s.unlessClosed(err)
 }
 
 func (s *statements) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
@@ -95,10 +98,26 @@ func (s *statements) exec(ctx context.Context, query string, args ...any) (sql.R
 	if err != nil {
 		return nil, err
 	}
+	var result sql.Result
 	if stmt == nil {
-		return s.on.ExecContext(ctx, query, args...)
+		result, err = s.on.ExecContext(ctx, query, args...)
+	} else {
+		result, err = stmt.ExecContext(ctx, args...)
 	}
-	return stmt.ExecContext(ctx, args...)
+	return result, s.unlessClosed(err)
+}
+
+// unlessClosed says what is behind an error where the statement was closed between its preparation and its use.
+func (s *statements) unlessClosed(err error) error {
+	if err == nil {
+		return nil
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return errClosed
+	}
+	return err
 }
 
 // row scans the first row of the answer, or returns sql.ErrNoRows.
