@@ -30,6 +30,9 @@ import (
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
 
+// kindDeployment is the kind of the server.
+const kindDeployment = "Deployment"
+
 // part is a child, and the condition and reason by which the tenant is told that the API server refused it.
 type part struct {
 	apply.Child
@@ -42,7 +45,7 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 		return nil
 	}
 	t := s.desired(r.Options)
-	parts, err := children(t, s.storage.step)
+	parts, err := r.children(ctx, s, t)
 	if err == nil && desired.Autoscaled(t) {
 		err = r.releaseReplicas(ctx, s)
 	}
@@ -55,6 +58,13 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 	for _, part := range parts {
 		s.children = append(s.children, part.Child)
 		generation, err := s.owner.Apply(ctx, part.Child)
+		if part.Kind() == kindDeployment {
+			if errors.Is(err, errUpgradeWaits) {
+				r.waitForUpgrade(s)
+				continue
+			}
+			r.Upgrades.wrote(s.serverKey(), generation, err)
+		}
 		if err := classify(err, part.condition, part.rejected); err != nil {
 			s.fail(err)
 			if errors.Is(err, apply.ErrOwnerGone) {
@@ -70,11 +80,12 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 }
 
 // children are the objects of a tenant in the order in which they are applied: the server's rights before the server.
-func children(t desired.Tenant, step moveStep) ([]part, error) {
+func (r *ProvisioningTenantReconciler) children(ctx context.Context, s *scope, t desired.Tenant) ([]part, error) {
 	deployment, err := desired.Deployment(t)
 	if err != nil {
 		return nil, err
 	}
+	live := &appsv1.Deployment{}
 	server := func(child apply.Child) part {
 		return part{child, v1alpha1.ConditionServerAvailable, v1alpha1.ReasonRejected}
 	}
@@ -92,7 +103,8 @@ func children(t desired.Tenant, step moveStep) ([]part, error) {
 		})
 	}
 	parts = append(parts,
-		server(apply.New(deployment, &appsv1.Deployment{}, appsv1ac.ExtractDeployment)),
+		server(apply.New(deployment, live, appsv1ac.ExtractDeployment).
+			If(func() error { return r.mayRestart(ctx, s, live, deployment) })),
 		server(apply.New(desired.Service(t), &corev1.Service{}, corev1ac.ExtractService)),
 	)
 	if autoscaler := desired.Autoscaler(t); autoscaler != nil {
@@ -101,7 +113,7 @@ func children(t desired.Tenant, step moveStep) ([]part, error) {
 	if budget := desired.DisruptionBudget(t); budget != nil {
 		parts = append(parts, server(apply.New(budget, &policyv1.PodDisruptionBudget{}, policyv1ac.ExtractPodDisruptionBudget)))
 	}
-	if step.job() {
+	if s.storage.step.job() {
 		move, err := moveChild(t)
 		if err != nil {
 			return nil, err

@@ -170,7 +170,8 @@ func TestAnOldCacheDoesNotMakeASecondToken(t *testing.T) {
 	s.WithWatch = blind
 	r := &ProvisioningTenantReconciler{
 		Client: s, Live: seeing, Events: noEvents{}, Entra: entra.NewVerifier(nil, nil, logr.Discard()),
-		Options: Options{ServerImage: "scimserver:test", Clock: s.now, Random: rand.NewChaCha8([32]byte{77})},
+		Upgrades: newUpgrades(1),
+		Options:  Options{ServerImage: "scimserver:test", Clock: s.now, Random: rand.NewChaCha8([32]byte{77})},
 	}
 	if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "customers", Name: "contoso"}}); err != nil {
 		t.Fatal(err)
@@ -196,7 +197,8 @@ func TestNothingIsCreatedForATenantThatIsGone(t *testing.T) {
 			truth := simulate(t, live...)
 			r := &ProvisioningTenantReconciler{
 				Client: s, Live: truth, Events: noEvents{}, Entra: entra.NewVerifier(nil, nil, logr.Discard()),
-				Options: Options{ServerImage: "scimserver:test", Clock: s.now, Random: rand.NewChaCha8([32]byte{})},
+				Upgrades: newUpgrades(1),
+				Options:  Options{ServerImage: "scimserver:test", Clock: s.now, Random: rand.NewChaCha8([32]byte{})},
 			}
 			if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "customers", Name: "contoso"}}); err != nil {
 				t.Error(err)

@@ -56,9 +56,9 @@ func (m *metrics) rotated(cause string) {
 
 // tenantsCollector tells about every tenant in the cache at the time of a scrape.
 type tenantsCollector struct {
-	tenants          client.Reader
-	log              logr.Logger
-	condition, token *prometheus.Desc
+	tenants                    client.Reader
+	log                        logr.Logger
+	condition, token, upgrades *prometheus.Desc
 }
 
 func newTenantsCollector(tenants client.Reader, log logr.Logger) *tenantsCollector {
@@ -69,6 +69,7 @@ func newTenantsCollector(tenants client.Reader, log logr.Logger) *tenantsCollect
 		token: prometheus.NewDesc("tenantry_secret_token_expiry_timestamp_seconds",
 			"When a tenant's Secret Token ends: the current one if it is rotated by age, and the previous one while it is valid too.",
 			[]string{"namespace", "name", "token"}, nil),
+		upgrades: prometheus.NewDesc("tenantry_upgrades_waiting", "Tenants whose server waits for its upgrade until others are done with theirs.", nil, nil),
 	}
 }
 
@@ -76,6 +77,7 @@ func newTenantsCollector(tenants client.Reader, log logr.Logger) *tenantsCollect
 func (c *tenantsCollector) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- c.condition
 	descriptions <- c.token
+	descriptions <- c.upgrades
 }
 
 // Collect implements prometheus.Collector.
@@ -89,11 +91,14 @@ func (c *tenantsCollector) Collect(found chan<- prometheus.Metric) {
 		return
 	}
 	type key struct{ condition, status string }
-	counts := map[key]int{}
+	counts, waiting := map[key]int{}, 0
 	for i := range tenants.Items {
 		tenant := &tenants.Items[i]
 		for _, condition := range tenant.Status.Conditions {
 			counts[key{condition.Type, string(condition.Status)}]++
+			if condition.Reason == v1alpha1.ReasonUpgradePending {
+				waiting++
+			}
 		}
 		credentials := tenant.Status.Credentials
 		if credentials == nil {
@@ -106,6 +111,7 @@ func (c *tenantsCollector) Collect(found chan<- prometheus.Metric) {
 			found <- prometheus.MustNewConstMetric(c.token, prometheus.GaugeValue, float64(at.Unix()), tenant.Namespace, tenant.Name, "previous")
 		}
 	}
+	found <- prometheus.MustNewConstMetric(c.upgrades, prometheus.GaugeValue, float64(waiting))
 	for k, count := range counts {
 		found <- prometheus.MustNewConstMetric(c.condition, prometheus.GaugeValue, float64(count), k.condition, k.status)
 	}

@@ -28,6 +28,9 @@ func TestMetricsTellOfTenantsByConditionAndOfTokensThatEnd(t *testing.T) {
 		}),
 		contoso(ready(metav1.ConditionTrue), func(p *v1alpha1.ProvisioningTenant) {
 			p.Name, p.Status.Credentials = "fabrikam", &v1alpha1.CredentialsStatus{}
+			p.Status.Conditions = append(p.Status.Conditions, metav1.Condition{
+				Type: v1alpha1.ConditionServerAvailable, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonUpgradePending,
+			})
 		}),
 		contoso(ready(metav1.ConditionFalse), func(p *v1alpha1.ProvisioningTenant) { p.Name = "northwind" }),
 	)
@@ -55,6 +58,10 @@ tenantry_secret_token_expiry_timestamp_seconds{name="contoso",namespace="custome
 # TYPE tenantry_tenants gauge
 tenantry_tenants{condition="Ready",status="False"} 1
 tenantry_tenants{condition="Ready",status="True"} 2
+tenantry_tenants{condition="ServerAvailable",status="True"} 1
+# HELP tenantry_upgrades_waiting Tenants whose server waits for its upgrade until others are done with theirs.
+# TYPE tenantry_upgrades_waiting gauge
+tenantry_upgrades_waiting 1
 `
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
 		t.Error(err)

@@ -8,10 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
 )
 
@@ -20,17 +18,19 @@ func (r *ProvisioningTenantReconciler) observe(ctx context.Context, s *scope) er
 	if len(s.children) == 0 {
 		return nil
 	}
-	server := client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.ServerName(s.tenant.Name)}
 	s.fail(r.observeStorage(ctx, s))
 	deployment, err := r.serverDeployment(ctx, s)
 	if err != nil {
 		return err
 	}
+	if deployment != nil {
+		r.Upgrades.see(deployment)
+	}
 	s.found(serverAvailable(s, deployment))
 	if s.has(v1alpha1.ConditionExposed) {
 		return nil
 	}
-	return r.observeRoute(ctx, s, server)
+	return r.observeRoute(ctx, s, s.serverKey())
 }
 
 // storageReady judges a volume claim; a zero one was not seen yet.
@@ -58,7 +58,7 @@ func serverAvailable(s *scope, deployment *appsv1.Deployment) metav1.Condition {
 	if deployment == nil {
 		deployment = &appsv1.Deployment{}
 	}
-	written := s.written["Deployment"]
+	written := s.written[kindDeployment]
 	condition := func(conditionType appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
 		for i := range deployment.Status.Conditions {
 			if deployment.Status.Conditions[i].Type == conditionType {
@@ -82,6 +82,9 @@ func serverAvailable(s *scope, deployment *appsv1.Deployment) metav1.Condition {
 				deployment.Name, v1alpha1.TenantLabel, deployment.Labels[v1alpha1.TenantLabel]))
 	case status.UpdatedReplicas < 1 || status.Replicas > status.UpdatedReplicas:
 		return conditions.False(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonProgressing, "The server is being rolled out.")
+	case status.AvailableReplicas >= 1 && s.upgradeWaits:
+		return conditions.True(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonUpgradePending,
+			"The SCIM server answers as before. Its upgrade waits until enough others are done with theirs.")
 	case status.AvailableReplicas >= 1:
 		return conditions.True(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonAvailable, "The SCIM server answers.")
 	default:

@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
 	"github.com/tenantry/tenantry/controllers/internal/entra"
 )
@@ -65,6 +66,8 @@ type ProvisioningTenantReconciler struct {
 	Metrics *metrics
 	// Gateways has the HTTPRoutes, whose kind may be missing; nil where it always is.
 	Gateways *gatewayAPI
+	// Upgrades bounds how many servers restart at a time because of another operator.
+	Upgrades *upgrades
 }
 
 // SetupWithManager says what makes a tenant be looked at again.
@@ -107,6 +110,7 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 	tenant := &v1alpha1.ProvisioningTenant{}
 	if err := r.Get(ctx, request.NamespacedName, tenant); err != nil {
 		r.Entra.Forget(request.NamespacedName)
+		r.Upgrades.forget(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if tenant.DeletionTimestamp != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
@@ -29,6 +30,8 @@ type scope struct {
 	// children that were wanted this time, and the generation of each Deployment, claim and Ingress that was written.
 	children []apply.Child
 	written  map[string]int64
+	// upgradeWaits tells whether the Deployment was left as it is until others are done with their upgrade.
+	upgradeWaits bool
 
 	conditions []metav1.Condition
 	outcome    outcome
@@ -42,6 +45,11 @@ func newScope(r *ProvisioningTenantReconciler, tenant *v1alpha1.ProvisioningTena
 		owner:   &apply.Owner{Client: r.Client, Live: r.Live, Object: owner, Applied: r.Metrics.applied},
 		written: map[string]int64{},
 	}
+}
+
+// serverKey names the Deployment, the Service and the route.
+func (s *scope) serverKey() client.ObjectKey {
+	return client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.ServerName(s.tenant.Name)}
 }
 
 // found adds a condition. One that a typed error speaks of wins, so it may be called with the better news as well.

@@ -50,6 +50,10 @@ type Options struct {
 	RecheckGatewayAPI time.Duration
 	// Namespaces are those that are served, as the manager's cache has them; empty for all.
 	Namespaces map[string]cache.Config
+	// MaxUpgrades is how many servers may restart at a time because the operator, and mostly their image, is another one.
+	MaxUpgrades int
+	// RecheckUpgrades is when a server that waits for its upgrade asks again, up to half as long again; 30 seconds where it is 0.
+	RecheckUpgrades time.Duration
 	// Concurrency is how many resources of one kind are reconciled at a time.
 	Concurrency int
 
@@ -156,7 +160,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	tenants := &ProvisioningTenantReconciler{
 		Client: gateways.client(mgr.GetClient()), Live: mgr.GetAPIReader(), Events: recorder, Options: options,
-		Entra: verifier, Gateways: gateways,
+		Entra: verifier, Gateways: gateways, Upgrades: newUpgrades(options.MaxUpgrades),
 	}
 	if options.Registerer != nil {
 		if tenants.Metrics, err = newMetrics(options.Registerer, mgr.GetClient(), mgr.GetLogger().WithName("metrics")); err != nil {
@@ -188,6 +192,9 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 		if err := indexer.IndexField(ctx, kind, apply.ControllerIndex, apply.IndexController); err != nil {
 			return fmt.Errorf("index %T by controller: %w", kind, err)
 		}
+	}
+	if err := indexer.IndexField(ctx, &appsv1.Deployment{}, rollingIndex, indexRolling); err != nil {
+		return fmt.Errorf("index servers by image: %w", err)
 	}
 	if err := indexer.IndexField(ctx, &v1alpha1.ProvisioningTenant{}, hostIndex, indexHost(baseDomain)); err != nil {
 		return fmt.Errorf("index tenants by host: %w", err)

@@ -196,7 +196,7 @@ func (r *ProvisioningTenantReconciler) moveJob(ctx context.Context, s *scope) (*
 // serverDeployment returns the server's Deployment, or nil where there is none.
 func (r *ProvisioningTenantReconciler) serverDeployment(ctx context.Context, s *scope) (*appsv1.Deployment, error) {
 	var deployment appsv1.Deployment
-	err := r.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.ServerName(s.tenant.Name)}, &deployment)
+	err := r.Get(ctx, s.serverKey(), &deployment)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil

@@ -67,6 +67,11 @@ func For(reason string) (Advice, bool) {
 			Meaning: "The Deployment is available.",
 			Action:  "",
 		}, true
+	case v1alpha1.ReasonUpgradePending:
+		return Advice{
+			Meaning: "The server answers and its upgrade waits until enough others are done with theirs.",
+			Action:  "Nothing needs to be done; if it lasts, the new version does not become available for the tenants that are not ready: see why.",
+		}, true
 	case v1alpha1.ReasonIngressReady:
 		return Advice{
 			Meaning: "An ingress controller has taken the Ingress.",

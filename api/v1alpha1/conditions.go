@@ -61,6 +61,9 @@ const (
 	ReasonMoving = "Moving"
 	// ReasonAvailable: the Deployment is available.
 	ReasonAvailable = "Available"
+	// ReasonUpgradePending: the server answers and its upgrade waits until enough others are done with theirs. Nothing needs to be
+	// done; if it lasts, the new version does not become available for the tenants that are not ready: see why.
+	ReasonUpgradePending = "UpgradePending"
 	// ReasonIngressReady: an ingress controller has taken the Ingress.
 	ReasonIngressReady = "IngressReady"
 	// ReasonRouteAccepted: every Gateway has taken the HTTPRoute.

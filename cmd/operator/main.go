@@ -82,6 +82,8 @@ func parse(args []string) (settings, error) {
 	flags.StringVar(&s.EntraAuthority, "entra-authority", "",
 		"base `URL` of a login authority to verify Entra tenants with, in place of those of Microsoft's clouds; the SCIM servers follow it too")
 	flags.IntVar(&s.Concurrency, "concurrency", 4, "`number` of resources of each kind that are reconciled at a time")
+	flags.IntVar(&s.MaxUpgrades, "max-upgrades", 10,
+		"`number` of servers that restart at a time because of another image or operator; one that does not become available counts, so a bad image stops there")
 	flags.Func("watch-namespaces", "`namespaces` whose tenants are served, separated by commas; all of the cluster where left out",
 		parseNamespaces(&s.namespaces))
 	flags.StringVar(&s.metricsAddress, "metrics-bind-address", ":8443", "`address` of the metrics; 0 for none")
@@ -104,6 +106,8 @@ func parse(args []string) (settings, error) {
 		return settings{}, errors.New("name the image of the SCIM server with --server-image")
 	case s.Concurrency < 1:
 		return settings{}, fmt.Errorf("--concurrency must be at least 1, not %d", s.Concurrency)
+	case s.MaxUpgrades < 1:
+		return settings{}, fmt.Errorf("--max-upgrades must be at least 1, not %d", s.MaxUpgrades)
 	case s.metricsCertDir != "" && !s.metricsSecure:
 		return settings{}, errors.New("--metrics-cert-dir needs --metrics-secure")
 	case s.logLevel < slog.LevelDebug:

@@ -36,6 +36,8 @@ type Child struct {
 	unchanged func() (bool, error)
 	// adoptable tells whether an object that nobody controls is the owner's all the same.
 	adoptable func(metav1.Object) bool
+	// mayChange returns why live must stay as it is for now, or nil; nil itself where it never must.
+	mayChange func() error
 }
 
 // New returns a child whose live object is cached whole, with its managed fields. extract is client-go's ExtractX for
@@ -46,7 +48,7 @@ func New[L client.Object, C configuration](want C, live L, extract func(L, strin
 		if err != nil {
 			return false, fmt.Errorf("extract what was applied: %w", err)
 		}
-		return equalJSON(have, want)
+		return Same(have, want)
 	}}
 }
 
@@ -59,6 +61,12 @@ func (c Child) Adopting(adoptable func(metav1.Object) bool) Child {
 // Once returns the child such that an object that is there stays as it is, because it cannot be changed.
 func (c Child) Once() Child {
 	c.unchanged = func() (bool, error) { return true, nil }
+	return c
+}
+
+// If returns the child such that an object that is there changes only if mayChange returns nil. Apply returns its error otherwise.
+func (c Child) If(mayChange func() error) Child {
+	c.mayChange = mayChange
 	return c
 }
 
@@ -117,6 +125,11 @@ func (o *Owner) Apply(ctx context.Context, child Child) (generation int64, err e
 		unchanged, err := child.unchanged()
 		if err != nil || unchanged {
 			return 0, err
+		}
+		if child.mayChange != nil {
+			if err := child.mayChange(); err != nil {
+				return 0, err
+			}
 		}
 	}
 	err = o.Client.Apply(ctx, child.want, client.FieldOwner(FieldManager), client.ForceOwnership)
@@ -221,7 +234,8 @@ func (o *Owner) Prune(ctx context.Context, keep []Child, lists ...client.ObjectL
 	return nil
 }
 
-func equalJSON(a, b any) (bool, error) {
+// Same tells whether two apply configurations say the same.
+func Same(a, b any) (bool, error) {
 	left, err := json.Marshal(a)
 	if err != nil {
 		return false, err

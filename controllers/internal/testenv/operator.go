@@ -10,8 +10,11 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -36,6 +39,7 @@ func Options(authority string) controllers.Options {
 		BaseDomain:     BaseDomain,
 		EntraAuthority: authority,
 		Concurrency:    2,
+		MaxUpgrades:    10,
 		// Often, so that no test waits long for it.
 		RecheckGatewayAPI: 100 * time.Millisecond,
 		CheckFilter:       func(_ v1alpha1.Schema, filter string) error { return refuse(filter) },
@@ -57,10 +61,15 @@ type Operator struct {
 	Requests *Requests
 	// Elected is closed when it leads, at once where nothing is elected.
 	Elected <-chan struct{}
+	// Cache is what it believes.
+	Cache client.Reader
 
 	cancel context.CancelFunc
 	ended  chan error
 }
+
+// OwnOperatorLabel on a tenant hides it from every operator that serves all namespaces: its test runs one for its namespace.
+const OwnOperatorLabel = "testenv/own-operator"
 
 // StartOperator runs the operator as the ServiceAccount of config/rbac until Stop.
 func (c *Cluster) StartOperator(ctx context.Context, options controllers.Options, log logr.Logger, change ...func(*manager.Options)) (*Operator, error) {
@@ -74,7 +83,15 @@ func (c *Cluster) StartOperator(ctx context.Context, options controllers.Options
 	if err != nil {
 		return operator, err
 	}
-	restConfig := c.AsServiceAccount(operatorNamespace, operatorAccount)
+	cacheOptions.DefaultNamespaces = options.Namespaces
+	if len(options.Namespaces) == 0 {
+		others, err := labels.Parse("!" + OwnOperatorLabel)
+		if err != nil {
+			return operator, fmt.Errorf("leave tenants to other operators: %w", err)
+		}
+		cacheOptions.ByObject[&v1alpha1.ProvisioningTenant{}] = cache.ByObject{Label: others}
+	}
+	restConfig := c.AsServiceAccount(OperatorNamespace, OperatorAccount)
 	restConfig.Wrap(operator.Requests.wrap)
 	managerOptions := manager.Options{
 		Scheme: scheme, Cache: cacheOptions, Logger: log,
@@ -89,7 +106,7 @@ func (c *Cluster) StartOperator(ctx context.Context, options controllers.Options
 	if err != nil {
 		return operator, fmt.Errorf("make the operator: %w", err)
 	}
-	operator.Elected = mgr.Elected()
+	operator.Elected, operator.Cache = mgr.Elected(), mgr.GetCache()
 	if err := controllers.Setup(ctx, mgr, options); err != nil {
 		return operator, err
 	}

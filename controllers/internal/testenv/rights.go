@@ -17,13 +17,15 @@ import (
 )
 
 const (
-	operatorNamespace = "tenantry-system"
-	operatorAccount   = "tenantry-operator"
+	// OperatorNamespace has the ServiceAccount that config/rbac gives its rights to.
+	OperatorNamespace = "tenantry-system"
+	// OperatorAccount is the name of that ServiceAccount.
+	OperatorAccount = "tenantry-operator"
 )
 
 // applyRights creates what config/rbac has.
 func (c *Cluster) applyRights(ctx context.Context, root string) error {
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: operatorNamespace}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: OperatorNamespace}}
 	if err := c.Client.Create(ctx, namespace); err != nil {
 		return fmt.Errorf("create the operator's namespace: %w", err)
 	}

@@ -1,0 +1,54 @@
+package clustertest
+
+import (
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+// bug class 8: deleting and making again in a loop while the deletion is still under way.
+func TestAnObjectThatIsBeingDeletedIsWaitedForAndThenMadeAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	server := get(w, &appsv1.Deployment{}, "contoso-scim")
+	before := server.UID
+	hold := func(finalizers ...string) {
+		t.Helper()
+		edit(w, server, func(d *appsv1.Deployment) { d.Finalizers = finalizers })
+	}
+	// As a deletion in the foreground does, which waits for the pods.
+	hold("test/hold")
+	if err := w.Delete(t.Context(), server); err != nil {
+		t.Fatal(err)
+	}
+	w.until(tenant, "ServerAvailable=False/Progressing")
+	requests := len(operator.Requests.In(w.namespace))
+	for _, class := range []string{"one", "two", "three"} {
+		edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.PriorityClassName = class })
+		w.until(tenant, "ServerAvailable=False/Progressing")
+	}
+	for _, request := range operator.Requests.In(w.namespace)[requests:] {
+		if !request.IsWrite() || strings.HasSuffix(request.Path, "/status") {
+			continue
+		}
+		t.Errorf("%s %s while the Deployment was being deleted", request.Method, request.Path)
+	}
+	hold()
+	w.eventually("the Deployment is made again", func() string {
+		var now appsv1.Deployment
+		if err := w.Get(t.Context(), client.ObjectKey{Namespace: w.namespace, Name: "contoso-scim"}, &now); err != nil {
+			return err.Error()
+		}
+		if now.UID == before || now.Spec.Template.Spec.PriorityClassName != "three" {
+			return "not yet"
+		}
+		return ""
+	})
+	w.until(tenant, ready)
+}
