@@ -29,8 +29,9 @@ func newAsker(base, secret string, authorities *x509.CertPool, timeout time.Dura
 		Timeout: timeout,
 		Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment,
-			// Microsoft's documents name TLS 1.2, so a server must not insist on more.
-			TLSClientConfig: &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12},
+			TLSClientConfig: &tls.Config{ //nolint:gosec // Microsoft's documents name TLS 1.2, so a server must not insist on more
+				RootCAs: authorities, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12,
+			},
 		},
 		// A redirect would take the token to another place.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -15,7 +15,7 @@ import (
 )
 
 // TokenVariable is the environment variable with the token that a tenant's server is asked with.
-const TokenVariable = "TENANTRY_TOKEN"
+const TokenVariable = "TENANTRY_TOKEN" //nolint:gosec // the name of a variable, not a credential
 
 // maxToken is the greatest length of a token in bytes: a login authority's are long.
 const maxToken = 16 << 10
@@ -57,7 +57,7 @@ func (b *bearer) given(s *session, command *cobra.Command) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("--token-file: %w", err)
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }()
 		return word(b.file, file)
 	case s.Token != "" && !named:
 		return word("the environment variable "+TokenVariable, strings.NewReader(s.Token))

@@ -150,7 +150,7 @@ func (l *provisioningLog) run(ctx context.Context) error {
 	for {
 		err := l.copy(from)
 		switch {
-		case ctx.Err() != nil, l.limit == 0:
+		case interrupted(ctx), l.limit == 0:
 			return nil // as was asked for
 		case errors.Is(err, errShow):
 			return err
@@ -164,13 +164,16 @@ func (l *provisioningLog) run(ctx context.Context) error {
 			return true, err
 		})
 		switch {
-		case ctx.Err() != nil:
+		case interrupted(ctx):
 			return nil
 		case err != nil:
 			return err
 		}
 	}
 }
+
+// interrupted tells whether the user has seen enough.
+func interrupted(ctx context.Context) bool { return ctx.Err() != nil }
 
 // open asks for what has not been shown yet.
 func (l *provisioningLog) open(ctx context.Context) (io.ReadCloser, error) {

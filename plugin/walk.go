@@ -199,7 +199,7 @@ func (w *walk) one(ctx context.Context, endpoint, query string) (total int, firs
 	return page.TotalResults, first, nil
 }
 
-func plural(n int, what string) string {
+func plural[T int | int64](n T, what string) string {
 	if n != 1 {
 		what += "s"
 	}

@@ -94,7 +94,7 @@ func TestThePluginTellsWhatToPasteIntoEntraAndWhatIsWrong(t *testing.T) {
 		errOut != `There is no tenant in namespace "`+w.namespace+`"; -A lists those of all namespaces.`+"\n" {
 		t.Errorf("list of nothing: exit %d %q %q", code, out, errOut)
 	}
-	for _, verb := range []string{"url", "token", "describe", "rotate", "revoke", "check", "log"} {
+	for _, verb := range []string{"url", "token", "describe", "rotate", "revoke", "check", "log", "export"} {
 		k.refused(`there is no tenant "contoso" in namespace "`+w.namespace+`"; 'kubectl tenantry list -A' shows those of all namespaces`, verb, "contoso")
 	}
 
