@@ -44,13 +44,13 @@ type ProvisioningTenantStatus struct {
 	// +optional
 	Directory *DirectoryStatus `json:"directory,omitempty"`
 
-	// activity tells when clients were last seen.
+	// activity tells what clients ask.
 	//
 	// +optional
 	Activity *ActivityStatus `json:"activity,omitempty"`
 
 	// conditions: Ready sums up; Accepted, EntraTenantVerified, CredentialsReady, StorageReady, ServerAvailable and
-	// Exposed tell why. Reconciling and Stalled follow kstatus.
+	// Exposed tell why. ProvisioningHealthy tells how the client fares. Reconciling and Stalled follow kstatus.
 	//
 	// +optional
 	// +listType=map
@@ -161,10 +161,61 @@ type DefaultsCount struct {
 	AppliedUsers int64 `json:"appliedUsers"`
 }
 
-// ActivityStatus tells when clients were last seen.
+// ActivityStatus tells what clients ask. It changes at most once a minute.
 type ActivityStatus struct {
 	// lastRequestTime is when a client last sent an authenticated request, rounded down to a minute.
 	//
 	// +optional
 	LastRequestTime *metav1.Time `json:"lastRequestTime,omitempty"`
+
+	// credentialsRejectedSince is since when credentials are rejected and none that may provision is let in. It appears at once
+	// where none ever was, and else 45 minutes after the last one: by then Microsoft Entra ID would have come again.
+	// It goes with the next that is let in.
+	//
+	// +optional
+	CredentialsRejectedSince *metav1.Time `json:"credentialsRejectedSince,omitempty"`
+
+	// lastCycle is what the provisioning client asked in its last cycle, or asks in the one that goes on.
+	//
+	// +optional
+	LastCycle *CycleStatus `json:"lastCycle,omitempty"`
+}
+
+// CycleStatus counts what a client that may provision asked for without a pause: requests on users and groups, of all replicas. A
+// bulk request counts as one, and its operations are not told apart.
+type CycleStatus struct {
+	// startTime is when the first request came.
+	//
+	// +optional
+	StartTime *metav1.Time `json:"startTime,omitempty"`
+
+	// endTime is when the last request came. It is there once no other has followed for five minutes, which ends a cycle.
+	//
+	// +optional
+	EndTime *metav1.Time `json:"endTime,omitempty"`
+
+	// requests, look-ups among them.
+	//
+	// +optional
+	Requests int64 `json:"requests"`
+
+	// creates that succeeded.
+	//
+	// +optional
+	Creates int64 `json:"creates"`
+
+	// updates that succeeded, also those that changed nothing.
+	//
+	// +optional
+	Updates int64 `json:"updates"`
+
+	// deletes that succeeded.
+	//
+	// +optional
+	Deletes int64 `json:"deletes"`
+
+	// failures are requests that were answered with a status of 400 or more.
+	//
+	// +optional
+	Failures int64 `json:"failures"`
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
@@ -139,12 +138,13 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		}, idleInterval)
 		return nil
 	})
+	activity := &activityReport{clients: scim, keeper: users}
 	if reporter, ok := source.(*kubernetes.Source); ok {
 		group.Go(func() error {
 			wait.UntilWithContext(ctx, func(ctx context.Context) {
 				// Before there are settings the directory has no defaults, which would be told as if it were so.
 				if followed.Current() != nil {
-					report(ctx, reporter, users, scim, log)
+					report(ctx, reporter, users, activity, log)
 				}
 			}, reportInterval)
 			return nil
@@ -165,6 +165,9 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	log.Info("serving", "clients", clientPort.Addr().String(), "admin", adminPort.Addr().String())
 	err = group.Wait()
 	failures.end(context.WithoutCancel(ctx))
+	if _, lost := activity.keep(context.WithoutCancel(ctx)); lost != nil {
+		log.Error(lost, "the last requests are missing in status.activity.lastCycle")
+	}
 	return err
 }
 
@@ -203,16 +206,14 @@ func compile(s *settings.Snapshot, users *schema.ResourceType) ([]*directory.Def
 }
 
 // report writes the server's part of the tenant's status.
-func report(ctx context.Context, source *kubernetes.Source, users *directory.Directory, scim *protocol.Server, log logr.Logger) {
+func report(ctx context.Context, source *kubernetes.Source, users *directory.Directory, activity *activityReport, log logr.Logger) {
 	status, err := users.Status(ctx)
+	var clients v1alpha1.ActivityStatus
 	if err == nil {
-		var activity v1alpha1.ActivityStatus
-		if last := scim.LastRequest(); !last.IsZero() {
-			// To the minute, or a busy tenant would write its status without end.
-			minute := metav1.NewTime(last.Truncate(time.Minute))
-			activity.LastRequestTime = &minute
-		}
-		err = source.ReportStatus(ctx, status, activity)
+		clients, err = activity.status(ctx, time.Now())
+	}
+	if err == nil {
+		err = source.ReportStatus(ctx, status, clients)
 	}
 	if err != nil && ctx.Err() == nil {
 		log.Error(err, "report the tenant's status; trying again", "in", reportInterval.String())

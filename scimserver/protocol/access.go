@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/scimserver/auth"
+	"github.com/tenantry/tenantry/scimserver/cycle"
 )
 
 // endpoint answers a request or returns what went wrong. What it does to the directory decides who may call it; the
@@ -18,6 +19,8 @@ type endpoint struct {
 	serve  func(*request) error
 	// failed is called with what went wrong, also where the caller may not call the endpoint; nil where nobody needs to know.
 	failed func(*request, error)
+	// counts is what a request adds to the client's cycle where it succeeds; nothing where it is no part of one.
+	counts cycle.Counts
 }
 
 // access is what an endpoint does to the directory.
@@ -32,6 +35,11 @@ const (
 
 // reads makes an endpoint that changes nothing, whatever the method of the request.
 func reads(serve func(*request) error) endpoint { return endpoint{access: accessRead, serve: serve} }
+
+// looksUp makes an endpoint that reads users or groups, as a client does to find what it has to change.
+func looksUp(serve func(*request) error) endpoint {
+	return endpoint{access: accessRead, serve: serve, counts: cycle.Counts{Requests: 1}}
+}
 
 // writes makes an endpoint that changes the directory.
 func writes(serve func(*request) error) endpoint { return endpoint{access: accessWrite, serve: serve} }

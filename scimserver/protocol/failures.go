@@ -5,6 +5,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/tenantry/tenantry/scimserver/cycle"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
@@ -13,6 +14,15 @@ import (
 // of a person does not, whoever signs in at Entra being one: what they may not do is counted in the metrics.
 func (s *Server) recorded(kind store.Kind, operation string, handle func(*request) error) endpoint {
 	change := writes(handle)
+	change.counts = cycle.Counts{Requests: 1}
+	switch operation {
+	case directory.OperationCreate:
+		change.counts.Creates = 1
+	case directory.OperationDelete:
+		change.counts.Deletes = 1
+	default:
+		change.counts.Updates = 1
+	}
 	change.failed = func(r *request, err error) {
 		if r.user != nil {
 			return

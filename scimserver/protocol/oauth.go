@@ -107,6 +107,7 @@ func (s *Server) sell(w http.ResponseWriter, r *http.Request, log logr.Logger) (
 		return auth.AccessToken{}, &oauthError{http.StatusBadRequest, "unsupported_grant_type", "grant_type must be client_credentials"}
 	}
 	sold, err := s.sellTo(r, form, current)
+	s.activity.refused(s.now(), err)
 	var refused *auth.Refusal
 	switch {
 	case errors.As(err, &refused):

@@ -10,8 +10,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	"github.com/go-logr/logr"
 
@@ -101,12 +99,24 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 		if limited := s.limits.admit(current, throttle.Stranger, s.now()); limited != nil {
 			return limited
 		}
+		s.activity.refused(s.now(), err)
 		return unauthenticated(w, current.Tenant.Name, err, log)
 	}
 	s.activity.seen(s.now())
 	if current.Paused() {
 		return paused()
 	}
+	failed := true // as a panic is, too
+	defer func() { s.activity.answered(s.now(), identity.Role, methods[r.Method].counts, failed) }()
+	err = s.admitted(w, r, methods, id, current, identity)
+	failed = err != nil
+	return err
+}
+
+// admitted answers a request of a client that is known, unless it asks too much.
+func (s *Server) admitted(
+	w http.ResponseWriter, r *http.Request, methods map[string]endpoint, id string, current *settings.Snapshot, identity auth.Identity,
+) error {
 	if err := s.limits.admit(current, identity.Client, s.now()); err != nil {
 		return err
 	}
@@ -179,18 +189,6 @@ func (r *recorder) Write(data []byte) (int, error) {
 
 // Unwrap lets http.MaxBytesReader and ResponseController reach the connection.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
-
-// activity remembers when a client was last seen.
-type activity struct{ unixNano atomic.Int64 }
-
-func (a *activity) seen(at time.Time) { a.unixNano.Store(at.UnixNano()) }
-
-func (a *activity) last() time.Time {
-	if n := a.unixNano.Load(); n != 0 {
-		return time.Unix(0, n)
-	}
-	return time.Time{}
-}
 
 // names reads a comma-separated query parameter such as attributes. A comma between brackets is part of a filter, as in
 // emails[value eq "a,b"].

@@ -15,6 +15,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/cursor"
+	"github.com/tenantry/tenantry/scimserver/cycle"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -66,9 +67,6 @@ func New(o Options) *Server {
 	}
 }
 
-// LastRequest is when a client last sent an authenticated request; the zero time if none did since the start.
-func (s *Server) LastRequest() time.Time { return s.activity.last() }
-
 // Handler serves everything below the base path, and the token endpoint.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -77,7 +75,9 @@ func (s *Server) Handler() http.Handler {
 	}
 	route("/{$}", map[string]endpoint{http.MethodGet: reads(s.root)})
 	route("/.search", map[string]endpoint{http.MethodPost: reads(s.search(s.all))})
-	route("/Bulk", map[string]endpoint{http.MethodPost: writes(s.bulk)})
+	bulk := writes(s.bulk)
+	bulk.counts = cycle.Counts{Requests: 1}
+	route("/Bulk", map[string]endpoint{http.MethodPost: bulk})
 	route("/ServiceProviderConfig", discovery(s.serviceProviderConfig))
 	route("/ResourceTypes", discovery(s.resourceTypes))
 	route("/ResourceTypes/{id}", discovery(s.resourceType))
@@ -88,12 +88,12 @@ func (s *Server) Handler() http.Handler {
 	}
 	for kind, endpointPath := range map[store.Kind]string{store.User: "/Users", store.Group: "/Groups"} {
 		route(endpointPath, map[string]endpoint{
-			http.MethodGet:  reads(s.on(kind, s.list)),
+			http.MethodGet:  looksUp(s.on(kind, s.list)),
 			http.MethodPost: change(kind, directory.OperationCreate, s.create),
 		})
-		route(endpointPath+"/.search", map[string]endpoint{http.MethodPost: reads(s.on(kind, s.searchKind))})
+		route(endpointPath+"/.search", map[string]endpoint{http.MethodPost: looksUp(s.on(kind, s.searchKind))})
 		route(endpointPath+"/{id}", map[string]endpoint{
-			http.MethodGet:    reads(s.on(kind, s.get)),
+			http.MethodGet:    looksUp(s.on(kind, s.get)),
 			http.MethodPut:    change(kind, directory.OperationReplace, s.replace),
 			http.MethodPatch:  change(kind, directory.OperationPatch, s.patch),
 			http.MethodDelete: change(kind, directory.OperationDelete, s.delete),

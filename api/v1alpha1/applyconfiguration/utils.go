@@ -30,6 +30,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ConnectionSecretReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CredentialsStatus"):
 		return &apiv1alpha1.CredentialsStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CycleStatus"):
+		return &apiv1alpha1.CycleStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DefaultsCount"):
 		return &apiv1alpha1.DefaultsCountApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DirectoryStatus"):

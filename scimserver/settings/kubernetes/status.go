@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -24,7 +25,7 @@ const (
 )
 
 // ReportStatus writes the two parts of the tenant's status that are the server's, and sends nothing where both are as
-// they stand there. An activity without a time leaves the time that stands there. It returns the API server's error,
+// they stand there. An activity without the last request, or the last cycle, leaves what stands there. It returns the API server's error,
 // or one after 10 s without an answer; the next call tries again.
 func (s *Source) ReportStatus(ctx context.Context, directory v1alpha1.DirectoryStatus, activity v1alpha1.ActivityStatus) error {
 	if err := s.reporter.report(ctx, s.clients, s.options, &directory, &activity); err != nil {
@@ -61,8 +62,11 @@ func (r *reporter) report(ctx context.Context, clients clients, options Options,
 	if observed := r.observed.Load(); observed != nil && observed.uid != before.uid {
 		before = *observed
 	}
-	if activity.LastRequestTime == nil && before.activity != nil {
-		activity = before.activity
+	if before.activity != nil {
+		next := *activity
+		next.LastRequestTime = cmp.Or(next.LastRequestTime, before.activity.LastRequestTime)
+		next.LastCycle = cmp.Or(next.LastCycle, before.activity.LastCycle)
+		activity = &next
 	}
 	patch, err := mergePatch(directory, activity)
 	if err != nil {
@@ -94,15 +98,31 @@ func mergePatch(directory *v1alpha1.DirectoryStatus, activity *v1alpha1.Activity
 		Defaults       []v1alpha1.DefaultsCount `json:"defaults"`
 		RefusedSchemas []v1alpha1.RefusedSchema `json:"refusedSchemas"`
 	}
+	// And these for the fields above that may be no longer there.
+	type cycle struct {
+		v1alpha1.CycleStatus `json:",inline"`
+
+		EndTime *metav1.Time `json:"endTime"`
+	}
+	type seen struct {
+		v1alpha1.ActivityStatus `json:",inline"`
+
+		CredentialsRejectedSince *metav1.Time `json:"credentialsRejectedSince"`
+		LastCycle                *cycle       `json:"lastCycle"`
+	}
 	type status struct {
-		Directory counts                   `json:"directory"`
-		Activity  *v1alpha1.ActivityStatus `json:"activity"`
+		Directory counts `json:"directory"`
+		Activity  seen   `json:"activity"`
+	}
+	clients := seen{ActivityStatus: *activity, CredentialsRejectedSince: activity.CredentialsRejectedSince}
+	if last := activity.LastCycle; last != nil {
+		clients.LastCycle = &cycle{CycleStatus: *last, EndTime: last.EndTime}
 	}
 	defaults := slices.SortedFunc(slices.Values(directory.Defaults), func(a, b v1alpha1.DefaultsCount) int {
 		return cmp.Compare(a.Name, b.Name)
 	})
 	return json.Marshal(map[string]status{"status": {
 		Directory: counts{DirectoryStatus: *directory, Defaults: defaults, RefusedSchemas: directory.RefusedSchemas},
-		Activity:  activity,
+		Activity:  clients,
 	}})
 }

@@ -44,7 +44,7 @@ func TestStatusIsReportedWhenItChangedAndOnlyTheServersParts(t *testing.T) {
 	report(standing, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	expect()
 
-	first := `{"status":{"directory":{"users":4,"activeUsers":0,"groups":0,"memberships":0,"defaultsPending":0,"defaults":null,"refusedSchemas":null},"activity":{"lastRequestTime":"2023-11-14T22:13:20Z"}}}`
+	first := `{"status":{"directory":{"users":4,"activeUsers":0,"groups":0,"memberships":0,"defaultsPending":0,"defaults":null,"refusedSchemas":null},"activity":{"lastRequestTime":"2023-11-14T22:13:20Z","credentialsRejectedSince":null,"lastCycle":null}}}`
 	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	expect(first)
@@ -70,6 +70,19 @@ func TestStatusIsReportedWhenItChangedAndOnlyTheServersParts(t *testing.T) {
 	}
 	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	expect(first, first, second, first)
+
+	// What is no longer so is taken away: the end of a cycle when the next begins, and the time of rejections.
+	running := v1alpha1.ActivityStatus{LastRequestTime: &at, LastCycle: &v1alpha1.CycleStatus{StartTime: &at, Requests: 7, Creates: 2, Failures: 1}}
+	over := *running.DeepCopy()
+	over.LastCycle.EndTime, over.CredentialsRejectedSince = &at, &at
+	for _, activity := range []v1alpha1.ActivityStatus{running, over, running, {}} {
+		report(v1alpha1.DirectoryStatus{Users: 4}, activity)
+	}
+	const ended = `"2023-11-14T22:13:20Z"`
+	third := strings.Replace(first, `"lastCycle":null`,
+		`"lastCycle":{"startTime":"2023-11-14T22:13:20Z","requests":7,"creates":2,"updates":0,"deletes":0,"failures":1,"endTime":null}`, 1)
+	fourth := strings.Replace(strings.Replace(third, `"endTime":null`, `"endTime":`+ended, 1), `"credentialsRejectedSince":null`, `"credentialsRejectedSince":`+ended, 1)
+	expect(first, first, second, first, third, fourth, third)
 }
 
 func TestAMergePatchOfAStatusIsJSON(t *testing.T) {

@@ -26,6 +26,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.tenantry.tenantry.api.v1alpha1.ActivityStatus
   map:
     fields:
+    - name: credentialsRejectedSince
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: lastCycle
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.CycleStatus
     - name: lastRequestTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -132,6 +138,30 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretName
       type:
         scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.CycleStatus
+  map:
+    fields:
+    - name: creates
+      type:
+        scalar: numeric
+    - name: deletes
+      type:
+        scalar: numeric
+    - name: endTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: failures
+      type:
+        scalar: numeric
+    - name: requests
+      type:
+        scalar: numeric
+    - name: startTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: updates
+      type:
+        scalar: numeric
 - name: com.github.tenantry.tenantry.api.v1alpha1.DefaultsCount
   map:
     fields:

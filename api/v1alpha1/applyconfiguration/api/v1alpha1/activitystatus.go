@@ -9,10 +9,16 @@ import (
 // ActivityStatusApplyConfiguration represents a declarative configuration of the ActivityStatus type for use
 // with apply.
 //
-// ActivityStatus tells when clients were last seen.
+// ActivityStatus tells what clients ask. It changes at most once a minute.
 type ActivityStatusApplyConfiguration struct {
 	// lastRequestTime is when a client last sent an authenticated request, rounded down to a minute.
 	LastRequestTime *v1.Time `json:"lastRequestTime,omitempty"`
+	// credentialsRejectedSince is since when credentials are rejected and none that may provision is let in. It appears at once
+	// where none ever was, and else 45 minutes after the last one: by then Microsoft Entra ID would have come again.
+	// It goes with the next that is let in.
+	CredentialsRejectedSince *v1.Time `json:"credentialsRejectedSince,omitempty"`
+	// lastCycle is what the provisioning client asked in its last cycle, or asks in the one that goes on.
+	LastCycle *CycleStatusApplyConfiguration `json:"lastCycle,omitempty"`
 }
 
 // ActivityStatusApplyConfiguration constructs a declarative configuration of the ActivityStatus type for use with
@@ -26,5 +32,21 @@ func ActivityStatus() *ActivityStatusApplyConfiguration {
 // If called multiple times, the LastRequestTime field is set to the value of the last call.
 func (b *ActivityStatusApplyConfiguration) WithLastRequestTime(value v1.Time) *ActivityStatusApplyConfiguration {
 	b.LastRequestTime = &value
+	return b
+}
+
+// WithCredentialsRejectedSince sets the CredentialsRejectedSince field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CredentialsRejectedSince field is set to the value of the last call.
+func (b *ActivityStatusApplyConfiguration) WithCredentialsRejectedSince(value v1.Time) *ActivityStatusApplyConfiguration {
+	b.CredentialsRejectedSince = &value
+	return b
+}
+
+// WithLastCycle sets the LastCycle field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastCycle field is set to the value of the last call.
+func (b *ActivityStatusApplyConfiguration) WithLastCycle(value *CycleStatusApplyConfiguration) *ActivityStatusApplyConfiguration {
+	b.LastCycle = value
 	return b
 }

@@ -28,10 +28,10 @@ type ProvisioningTenantStatusApplyConfiguration struct {
 	Storage *StorageStatusApplyConfiguration `json:"storage,omitempty"`
 	// directory counts what the tenant's directory holds.
 	Directory *DirectoryStatusApplyConfiguration `json:"directory,omitempty"`
-	// activity tells when clients were last seen.
+	// activity tells what clients ask.
 	Activity *ActivityStatusApplyConfiguration `json:"activity,omitempty"`
 	// conditions: Ready sums up; Accepted, EntraTenantVerified, CredentialsReady, StorageReady, ServerAvailable and
-	// Exposed tell why. Reconciling and Stalled follow kstatus.
+	// Exposed tell why. ProvisioningHealthy tells how the client fares. Reconciling and Stalled follow kstatus.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 }
 
