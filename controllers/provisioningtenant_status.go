@@ -17,7 +17,7 @@ import (
 )
 
 // requiredForTenant must be True for Ready, the weightiest first. EntraTenantVerified is not among them: tokens work
-// whatever the login authority says, so its answer is for information.
+// whatever the login authority says, so its answer is for information. Nor is ProvisioningHealthy, which is about the client.
 var requiredForTenant = []string{ //nolint:gochecknoglobals // a list that nothing writes
 	v1alpha1.ConditionAccepted, v1alpha1.ConditionCredentialsReady, v1alpha1.ConditionStorageReady,
 	v1alpha1.ConditionServerAvailable, v1alpha1.ConditionExposed,
@@ -40,8 +40,8 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 		status.Storage = &v1alpha1.StorageStatus{Type: s.storage.engine, Schema: desired.SchemaName(s.tenant.Namespace, s.tenant.Name)}
 	}
 	found := conditions.Found{
-		Conditions:   s.conditions,
-		Types:        append([]string{v1alpha1.ConditionEntraTenantVerified}, requiredForTenant...),
+		Conditions:   append(slices.Clone(s.conditions), provisioningHealthy(s.tenant)),
+		Types:        slices.Concat([]string{v1alpha1.ConditionEntraTenantVerified}, requiredForTenant, []string{v1alpha1.ConditionProvisioningHealthy}),
 		Required:     requiredForTenant,
 		ReadyReason:  v1alpha1.ReasonReady,
 		ReadyMessage: "The tenant can be provisioned.",
@@ -104,6 +104,7 @@ const statusManager = eventSource + "-status"
 // told are the conditions whose transitions become events. The others are its reasons.
 var told = []string{ //nolint:gochecknoglobals // a list that nothing writes
 	v1alpha1.ConditionReady, v1alpha1.ConditionEntraTenantVerified, v1alpha1.ConditionCredentialsReady,
+	v1alpha1.ConditionProvisioningHealthy,
 }
 
 // transitions are the told conditions whose status or reason changed to something worth an event.

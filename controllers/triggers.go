@@ -16,7 +16,7 @@ import (
 )
 
 // changedByOthersThanItsServer lets everything through but updates that touch only what the tenant's server reports
-// about itself, which it does as often as every minute.
+// about itself, which it does as often as every minute, and which seldom changes a condition.
 func changedByOthersThanItsServer() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok := e.ObjectOld.(*v1alpha1.ProvisioningTenant)
@@ -27,7 +27,8 @@ func changedByOthersThanItsServer() predicate.Predicate {
 		return before.Generation != after.Generation || before.UID != after.UID ||
 			(before.DeletionTimestamp == nil) != (after.DeletionTimestamp == nil) ||
 			!maps.Equal(before.Labels, after.Labels) || !maps.Equal(before.Annotations, after.Annotations) ||
-			!equality.Semantic.DeepEqual(operatorsPart(before.Status), operatorsPart(after.Status))
+			!equality.Semantic.DeepEqual(operatorsPart(before.Status), operatorsPart(after.Status)) ||
+			provisioningHealthy(before) != provisioningHealthy(after)
 	}}
 }
 

@@ -97,6 +97,16 @@ func For(reason string) (Advice, bool) {
 			Meaning: "spec.entra is not given, so there is nothing to verify.",
 			Action:  "",
 		}, true
+	case v1alpha1.ReasonNoRequests:
+		return Advice{
+			Meaning: "No client that may provision has sent a request yet.",
+			Action:  "Paste the Tenant URL and the Secret Token into Microsoft Entra ID, if that was not done yet.",
+		}, true
+	case v1alpha1.ReasonHealthy:
+		return Advice{
+			Meaning: "The client that provisions is let in, and what it asks succeeds.",
+			Action:  "",
+		}, true
 	case v1alpha1.ReasonApplied:
 		return Advice{
 			Meaning: "The server works with this generation.",
@@ -201,6 +211,16 @@ func For(reason string) (Advice, bool) {
 		return Advice{
 			Meaning: "An annotation that asks for a rotation makes no sense; nothing was rotated.",
 			Action:  "Correct or remove it.",
+		}, true
+	case v1alpha1.ReasonCredentialsRejected:
+		return Advice{
+			Meaning: "Clients send credentials that the tenant's server rejects, and none that may provision.",
+			Action:  "Paste the tenant's current Secret Token into Microsoft Entra ID and restart provisioning there: Entra quarantines a job at once for a credential that is not accepted.",
+		}, true
+	case v1alpha1.ReasonRequestsFailing:
+		return Advice{
+			Meaning: "So many requests of the last cycle failed that Microsoft Entra ID may put its job into quarantine, as it does where more than 40 % fail.",
+			Action:  "See in the provisioning log which and why, and in status.activity.lastCycle how many.",
 		}, true
 	case v1alpha1.ReasonRejected:
 		return Advice{

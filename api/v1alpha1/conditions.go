@@ -26,6 +26,9 @@ const (
 	ConditionServerAvailable = "ServerAvailable"
 	// ConditionExposed tells whether the Tenant URL leads to the server.
 	ConditionExposed = "Exposed"
+	// ConditionProvisioningHealthy tells how the client fares that provisions, by what the server reports in status.activity. It
+	// never holds back Ready.
+	ConditionProvisioningHealthy = "ProvisioningHealthy"
 )
 
 // ConditionApplied tells whether the tenant's SCIM server works with this generation of a UserDefaults.
@@ -74,6 +77,11 @@ const (
 	ReasonVerified = "Verified"
 	// ReasonNotConfigured: spec.entra is not given, so there is nothing to verify.
 	ReasonNotConfigured = "NotConfigured"
+	// ReasonNoRequests: no client that may provision has sent a request yet. Paste the Tenant URL and the Secret Token into
+	// Microsoft Entra ID, if that was not done yet.
+	ReasonNoRequests = "NoRequests"
+	// ReasonHealthy: the client that provisions is let in, and what it asks succeeds.
+	ReasonHealthy = "Healthy"
 	// ReasonApplied: the server works with this generation.
 	ReasonApplied = "Applied"
 )
@@ -131,6 +139,13 @@ const (
 	ReasonUnsupported = "Unsupported"
 	// ReasonInvalidRequest: an annotation that asks for a rotation makes no sense; nothing was rotated. Correct or remove it.
 	ReasonInvalidRequest = "InvalidRequest"
+	// ReasonCredentialsRejected: clients send credentials that the tenant's server rejects, and none that may provision. Paste the
+	// tenant's current Secret Token into Microsoft Entra ID and restart provisioning there: Entra quarantines a job at once
+	// for a credential that is not accepted.
+	ReasonCredentialsRejected = "CredentialsRejected"
+	// ReasonRequestsFailing: so many requests of the last cycle failed that Microsoft Entra ID may put its job into quarantine, as it does
+	// where more than 40 % fail. See in the provisioning log which and why, and in status.activity.lastCycle how many.
+	ReasonRequestsFailing = "RequestsFailing"
 	// ReasonRejected: the API server refused an object that the tenant needs; the message has its words. Correct the field that
 	// it names, or let the platform's policies and quotas allow the object.
 	ReasonRejected = "Rejected"

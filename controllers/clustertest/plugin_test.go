@@ -120,6 +120,14 @@ func TestThePluginTellsWhatToPasteIntoEntraAndWhatIsWrong(t *testing.T) {
 	if len(listed.Items) != 1 || listed.Items[0].Kind != "ProvisioningTenant" || listed.Items[0].Status.TenantURL != tenant.Status.TenantURL {
 		t.Errorf("list -o yaml has %+v", listed.Items)
 	}
+	const first = "\n  ProvisioningHealthy is Unknown: NoRequests\n" +
+		"    The tenant's server waits for the first request.\n    No client that may provision has sent a request yet.\n" +
+		"    → Paste the Tenant URL and the Secret Token into Microsoft Entra ID, if that was not done yet.\n"
+	if got := k.want("describe", "contoso"); !strings.HasSuffix(got, "What there is to know and to do:\n"+first) {
+		t.Errorf("describe is\n%s", got)
+	}
+	w.seen(tenant, &v1alpha1.ActivityStatus{LastCycle: &v1alpha1.CycleStatus{Requests: 1}})
+	w.until(tenant, "ProvisioningHealthy=True/Healthy")
 	if got := k.want("describe", "contoso"); !strings.HasSuffix(got, "\nNothing is wrong.\n") {
 		t.Errorf("describe is\n%s", got)
 	}

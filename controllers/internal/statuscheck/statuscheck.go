@@ -15,7 +15,7 @@ func Tenant(tenant *v1alpha1.ProvisioningTenant) []string {
 	status := tenant.Status
 	wrong := check(status.Conditions, tenant.Generation, status.ObservedGeneration,
 		v1alpha1.ConditionAccepted, v1alpha1.ConditionEntraTenantVerified, v1alpha1.ConditionCredentialsReady,
-		v1alpha1.ConditionStorageReady, v1alpha1.ConditionServerAvailable, v1alpha1.ConditionExposed)
+		v1alpha1.ConditionStorageReady, v1alpha1.ConditionServerAvailable, v1alpha1.ConditionExposed, v1alpha1.ConditionProvisioningHealthy)
 	if meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady) {
 		if status.TenantURL == "" {
 			wrong = append(wrong, "T1: Ready without a tenantURL")
