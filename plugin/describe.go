@@ -109,6 +109,10 @@ func describeTenant(out io.Writer, tenant *v1alpha1.ProvisioningTenant, defaults
 	if a := tenant.Status.Activity; a != nil && !a.LastRequestTime.IsZero() {
 		fact("Last request:", "%s ago", age(a.LastRequestTime, now))
 	}
+	if a := tenant.Status.Activity; a != nil && a.LastCycle != nil {
+		c := a.LastCycle
+		fact("Last cycle:", "%d requests: %d creates, %d updates, %d deletes, %d failures", c.Requests, c.Creates, c.Updates, c.Deletes, c.Failures)
+	}
 	var names []string
 	for i := range defaults {
 		names = append(names, defaults[i].Name)

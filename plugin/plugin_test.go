@@ -43,7 +43,9 @@ func contoso() *v1alpha1.ProvisioningTenant {
 			TenantURL:          "https://contoso.scim.example.com/scim/v2",
 			Credentials:        &v1alpha1.CredentialsStatus{SecretName: "contoso-credentials", Fingerprint: "5c1fa7de81c3", IssuedAt: &issued},
 			Directory:          &v1alpha1.DirectoryStatus{Users: 500, ActiveUsers: 498, Groups: 40, Memberships: 1200},
-			Activity:           &v1alpha1.ActivityStatus{LastRequestTime: &asked},
+			Activity: &v1alpha1.ActivityStatus{
+				LastRequestTime: &asked, LastCycle: &v1alpha1.CycleStatus{Requests: 418, Creates: 12, Updates: 31, Failures: 1},
+			},
 			Conditions: []metav1.Condition{
 				condition("Accepted", "True", "Accepted", "The spec makes sense."),
 				condition("Exposed", "True", "IngressReady", "Ingress contoso-scim serves the host."),
