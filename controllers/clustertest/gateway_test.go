@@ -1,8 +1,10 @@
 package clustertest
 
 import (
+	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,6 +111,29 @@ func TestATenantIsExposedByAGatewayAsSoonAsTheClusterKnowsHTTPRoutes(t *testing.
 	})
 	w.answer(metav1.ConditionTrue, metav1.ConditionTrue)
 	w.until(tenant, ready)
+
+	// Another Gateway beside it, then none, then the first alone.
+	public := v1alpha1.GatewayReference{Name: "public", Namespace: "edge"}
+	parents := func(want ...gatewayv1.ObjectName) {
+		t.Helper()
+		w.eventually("the Gateways of the HTTPRoute", func() string {
+			var got []gatewayv1.ObjectName
+			for _, parent := range get(w, &gatewayv1.HTTPRoute{}, "contoso-scim").Spec.ParentRefs {
+				got = append(got, parent.Name)
+			}
+			if !slices.Equal(got, want) {
+				return fmt.Sprintf("they are %s, want %s", got, want)
+			}
+			return ""
+		})
+	}
+	edit(w, tenant, onGateway(public, v1alpha1.GatewayReference{Name: "private", Namespace: "edge"}))
+	parents("public", "private")
+	edit(w, tenant, onGateway())
+	w.until(tenant, "Exposed=False/GatewayMissing")
+	gone(w, &gatewayv1.HTTPRoute{}, "contoso-scim")
+	edit(w, tenant, onGateway(public))
+	parents("public")
 
 	// To an Ingress and back.
 	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) {

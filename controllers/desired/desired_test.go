@@ -18,6 +18,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/internal/fields"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -293,7 +294,7 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 		"retention.purgeDeactivatedAfter", "retention.provisioningLog", "limits.requestsPerSecond", "limits.burst", "paused", "schema.extensions", "storage.type",
 	}
 	known := slices.Concat(elsewhere, slices.Collect(mapsKeys(changes)), slices.Collect(mapsKeys(ofDatabases)))
-	for _, leaf := range leaves(reflect.TypeFor[v1alpha1.ProvisioningTenantSpec](), "") {
+	for _, leaf := range fields.Leaves(reflect.TypeFor[v1alpha1.ProvisioningTenantSpec]()) {
 		if !slices.Contains(known, leaf) {
 			t.Errorf("spec.%s is new: say here what it changes", leaf)
 		}
@@ -318,25 +319,6 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 
 func issuer(name, kind, group string) *v1alpha1.ExposureTLS {
 	return &v1alpha1.ExposureTLS{IssuerRef: &v1alpha1.IssuerReference{Name: name, Kind: kind, Group: group}}
-}
-
-// leaves lists the fields of our own structs by their JSON paths; types of Kubernetes count as one field.
-func leaves(of reflect.Type, prefix string) []string {
-	for of.Kind() == reflect.Pointer {
-		of = of.Elem()
-	}
-	if of.Kind() != reflect.Struct || of.NumField() == 0 || !strings.Contains(of.PkgPath(), "tenantry") {
-		return []string{strings.TrimSuffix(prefix, ".")}
-	}
-	var found []string
-	for field := range of.Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if name != "" {
-			name += "."
-		}
-		found = append(found, leaves(field.Type, prefix+name)...)
-	}
-	return found
 }
 
 func TestARoleWithoutUserDefaultsDoesNotAllowAllOfThem(t *testing.T) {
