@@ -63,6 +63,10 @@ bench: ## The built server against its budgets, as ratios in one run for each en
 	go run ./test/bench $(BENCHFLAGS)
 	hack/postgres/run sh -c 'go run ./test/bench -database "$$TENANTRY_TEST_POSTGRES_URL" $(BENCHFLAGS)'
 
+.PHONY: scale
+scale: ## What the operator costs with 100, 1,000 and 2,000 tenants, against its ceilings
+	KUBEBUILDER_ASSETS="$$(hack/cluster/build.sh envtest | tail -n 1)" go run ./controllers/scale $(SCALEFLAGS)
+
 .PHONY: microbench
 microbench: ## Every Go benchmark for BENCHTIME (1s) each
 	hack/postgres/run go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 30m $(TESTFLAGS) \

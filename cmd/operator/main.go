@@ -83,7 +83,7 @@ func parse(args []string) (settings, error) {
 		"base `URL` of a login authority to verify Entra tenants with, in place of those of Microsoft's clouds; the SCIM servers follow it too")
 	flags.IntVar(&s.Concurrency, "concurrency", 4, "`number` of resources of each kind that are reconciled at a time")
 	flags.IntVar(&s.MaxUpgrades, "max-upgrades", 10,
-		"`number` of servers that restart at a time because of another image or operator; one that does not become available counts, so a bad image stops there")
+		"`number` of servers that restart at a time because of another image or operator; one that does not become available counts, so a bad image stops")
 	flags.Func("watch-namespaces", "`namespaces` whose tenants are served, separated by commas; all of the cluster where left out",
 		parseNamespaces(&s.namespaces))
 	flags.StringVar(&s.metricsAddress, "metrics-bind-address", ":8443", "`address` of the metrics; 0 for none")
