@@ -195,31 +195,25 @@ func (w *world) goesThrough(path string, f field, object client.Object, looked f
 	patch(unset)
 	objects, stored := w.objects(), w.stored(object)
 
-	seen := []string{objects}
+	previous := objects
 	for _, value := range []string{f.set, f.change} {
 		patch(at(value))
 		if got, want := w.storedAt(object, path), strings.ReplaceAll(value, "HOST", w.namespace+".example.com"); !sameJSON(w.T, got, want) {
 			w.Errorf("spec.%s is stored as %s, want %s", path, got, want)
 		}
-		switch now := w.objects(); {
-		case !f.objects && now != objects:
-			w.Errorf("with %s the objects are\n%s\nwant\n%s", value, now, objects)
-		case f.objects && value == f.set:
-			w.eventually("objects that follow "+value, func() string {
-				if now = w.objects(); slices.Contains(seen, now) {
-					return "they are as before"
-				}
-				return ""
-			})
-			seen = append(seen, now)
-		case f.objects:
-			w.eventually("objects that follow "+value, func() string {
-				if now = w.objects(); now == seen[1] {
-					return "they are as with " + f.set
-				}
-				return ""
-			})
+		if !f.objects {
+			if now := w.objects(); now != objects {
+				w.Errorf("with %s the objects are\n%s\nwant\n%s", value, now, objects)
+			}
+			continue
 		}
+		before := previous
+		w.eventually("objects that follow "+value, func() string {
+			if previous = w.objects(); previous == before {
+				return "they are as before"
+			}
+			return ""
+		})
 	}
 	patch(unset)
 	if now := w.stored(object); now != stored {
