@@ -64,8 +64,9 @@ func TestATenantThatIsNewAfterARestartDoesNotWaitForAllTheOthers(t *testing.T) {
 		}
 		return ""
 	})
-	// It takes a moment from the cache to the queue, in which the operator may go on.
-	if at := slices.Index(order, "fresh"); at > others/2 {
-		t.Errorf("%d tenants of before were looked at first", at)
+	// In the order of arrival it would come last. It need not come next: from the cache to the queue takes a moment, in
+	// which the operator goes on.
+	if at := slices.Index(order, "fresh"); at >= others {
+		t.Errorf("all %d tenants of before were looked at first", others)
 	}
 }
