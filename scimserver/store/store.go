@@ -230,6 +230,10 @@ type Tx interface {
 	// Insert adds a resource. A Key or an id that is taken is a *ConflictError, and nothing is changed.
 	Insert(ctx context.Context, record *Record) error
 
+	// InsertAll is Insert of many of one kind, which an engine may do at once, and returns how many there were before the one
+	// that failed. Whether those were inserted is then not said, so the update must fail too.
+	InsertAll(ctx context.Context, records []*Record) (before int, err error)
+
 	// Replace overwrites a whole resource but its memberships. The caller gives the new version. ErrNotFound if
 	// it is not there, *ConflictError if another resource has its Key.
 	Replace(ctx context.Context, record *Record) error

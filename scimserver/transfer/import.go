@@ -92,7 +92,17 @@ type importer struct {
 	sequence int64  // of the entry before
 	counts   Counts
 	sum      hash.Hash
+
+	waiting []*store.Record // read last, and not inserted yet
+	first   int             // number of the line that has the first of them; the others follow
+	size    int             // of their documents, in bytes
 }
+
+// Resources are inserted so many at once, or fewer where their documents have so many bytes.
+const (
+	atOnce     = 1000
+	sizeAtOnce = 8 << 20
+)
 
 func (i *importer) run(from io.Reader) error {
 	stats, err := i.tx.Stats(i.ctx)
@@ -112,6 +122,9 @@ func (i *importer) run(from io.Reader) error {
 		if err := i.line(lines.Bytes()); err != nil {
 			return fmt.Errorf("line %d: %w", i.number, err)
 		}
+	}
+	if err := i.insert(); err != nil { // of a file that was cut off
+		return fmt.Errorf("line %d: %w", i.number, err)
 	}
 	switch err := lines.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
@@ -200,8 +213,11 @@ func (i *importer) enter(s section) error {
 	if s < i.section {
 		return damaged("it does not belong after the line before it")
 	}
+	if s == i.section {
+		return nil
+	}
 	i.section = s
-	return nil
+	return i.insert()
 }
 
 func (i *importer) resource(s section, kind store.Kind, r *resource) error {
@@ -232,9 +248,27 @@ func (i *importer) resource(s section, kind store.Kind, r *resource) error {
 	if record.Active && !record.Deactivated.IsZero() {
 		return damaged("%s %s: it has a time of deactivation and is active", kind, r.ID)
 	}
-	if err := i.tx.Insert(i.ctx, &record); err != nil {
-		return fmt.Errorf("%s %s: %w", kind, r.ID, err)
+	if len(i.waiting) == 0 {
+		i.first = i.number
 	}
+	i.waiting = append(i.waiting, &record)
+	i.size += len(record.Document)
+	if len(i.waiting) < atOnce && i.size < sizeAtOnce {
+		return nil
+	}
+	return i.insert()
+}
+
+// insert inserts what waits.
+func (i *importer) insert() error {
+	if len(i.waiting) == 0 {
+		return nil
+	}
+	if before, err := i.tx.InsertAll(i.ctx, i.waiting); err != nil {
+		i.number = i.first + before
+		return fmt.Errorf("%s %s: %w", i.waiting[before].Kind, i.waiting[before].ID, err)
+	}
+	i.waiting, i.size = i.waiting[:0], 0
 	return nil
 }
 
@@ -303,7 +337,9 @@ func (i *importer) end(e *end) error {
 	if i.section == ended {
 		return damaged("it follows the last line")
 	}
-	i.section = ended
+	if err := i.enter(ended); err != nil {
+		return err
+	}
 	if e.Counts != i.counts {
 		return damaged("it counts %+v, and before it stand %+v", e.Counts, i.counts)
 	}

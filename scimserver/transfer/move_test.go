@@ -38,10 +38,14 @@ func (c changed) Update(ctx context.Context, change func(store.Tx) error) error 
 
 type changedTx struct{ store.Tx }
 
-func (c changedTx) Insert(ctx context.Context, r *store.Record) error {
-	other := *r
-	other.Document = bytes.Replace(other.Document, []byte("e7\""), []byte("e6\""), 1)
-	return c.Tx.Insert(ctx, &other)
+func (c changedTx) InsertAll(ctx context.Context, records []*store.Record) (int, error) {
+	others := make([]*store.Record, len(records))
+	for i, r := range records {
+		other := *r
+		other.Document = bytes.Replace(other.Document, []byte("e7\""), []byte("e6\""), 1)
+		others[i] = &other
+	}
+	return c.Tx.InsertAll(ctx, others)
 }
 
 func TestADirectoryIsMovedWithItsLogAndItsSecretsAndTheSourceStays(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -124,41 +123,6 @@ func plural(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// filling is how many clients fill a directory; so many that a slow disk is asked seldom.
-const filling = 128
-
-// fill creates the users of the two directories that the other parts ask.
-func (b *bench) fill(ctx context.Context) error {
-	for t, size := range map[*tenant]int{b.large: b.users, b.small: 1000} {
-		if err := t.opened(ctx); err != nil {
-			return err
-		}
-		client := newClient(filling)
-		var mu sync.Mutex
-		ids := make([]string, size)
-		_, err := turn(ctx, filling, time.Hour, func(ctx context.Context, i int) error {
-			if i >= size {
-				return errEnough
-			}
-			data, err := t.send(ctx, client, http.MethodPost, "/Users", user(i), http.StatusCreated)
-			if err != nil {
-				return err
-			}
-			id, err := idOf(data)
-			mu.Lock()
-			defer mu.Unlock()
-			ids[i] = id
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		client.CloseIdleConnections()
-		t.users = ids
-	}
-	return nil
 }
 
 // lookups measures how one user is found, in a small and in a large directory.

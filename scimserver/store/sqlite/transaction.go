@@ -91,6 +91,15 @@ func (t *transaction) Insert(ctx context.Context, record *store.Record) error {
 	return t.index(ctx, id, keys)
 }
 
+func (t *transaction) InsertAll(ctx context.Context, records []*store.Record) (before int, err error) {
+	for i, record := range records {
+		if err := t.Insert(ctx, record); err != nil {
+			return i, err
+		}
+	}
+	return len(records), nil
+}
+
 func (t *transaction) Replace(ctx context.Context, record *store.Record) error {
 	old, err := t.stored(ctx, record.Kind, record.ID)
 	if err != nil {

@@ -93,6 +93,66 @@ var resourceTests = []testCase{
 		})
 		equal(t, "users", 2, find(t, s, store.Query{Kind: store.User}).Total)
 	}},
+	{"many that are inserted at once are as if each had been", func(t *testing.T, s store.Store) {
+		full := record(store.User, 3, schema.Object{"userName": "cy", "externalId": "e-3", "active": false, "title": "odd'\"\\\t\U0010FFFF"})
+		full.Version, full.Modified, full.Deactivated = 7, dawn.Add(time.Hour), dawn.Add(time.Minute)
+		full.Defaults, full.Matched, full.Overlay = "finance", "sales", []byte(`{"locale":"sv-SE"}`)
+		many := []*store.Record{
+			record(store.User, 4, schema.Object{"userName": "ann", "title": "Clerk", "nickName": "same"}), full,
+			record(store.User, 1, schema.Object{"userName": "bob", "title": "clerk", "nickName": "same"}),
+		}
+		clerks := store.Query{Kind: store.User, Limit: 10, Filter: parse(t, store.User, `title eq "Clerk" and nickName eq "same"`)}
+		clerks.Match = match(clerks.Filter)
+		update(t, s, func(tx store.Tx) error {
+			ctx := context.Background()
+			n, err := tx.InsertAll(ctx, many)
+			equal(t, "inserted", 3, n)
+			isError(t, "insert", err, nil)
+			page, err := tx.Find(ctx, clerks)
+			isError(t, "find", err, nil)
+			equal(t, "clerks that the update finds", 2, page.Total)
+			isError(t, "replace", tx.Replace(ctx, record(store.User, 4, schema.Object{"userName": "ann", "title": "Boss", "nickName": "same"})), nil)
+			n, err = tx.InsertAll(ctx, nil)
+			equal(t, "inserted of none", 0, n)
+			return err
+		})
+		equal(t, "a full one", stored(full), get(t, s, store.User, 3))
+		equal(t, "one without attributes of choice", stored(many[2]), get(t, s, store.User, 1))
+		equal(t, "clerks", []int{1}, numbers(t, find(t, s, clerks).Records))
+		equal(t, "users", 3, find(t, s, store.Query{Kind: store.User}).Total)
+	}},
+	{"of many that are inserted at once, the first that is in somebody's way is named, and none is there", func(t *testing.T, s store.Store) {
+		insert(t, s, record(store.User, 1, schema.Object{"userName": "bob"}), record(store.Group, 9, schema.Object{"displayName": "eve"}))
+		user := func(n int, name string) *store.Record { return record(store.User, n, schema.Object{"userName": name}) }
+		for name, c := range map[string]struct {
+			many             []*store.Record
+			before, existing int
+		}{
+			"a key of one who is there": {[]*store.Record{user(2, "eve"), user(3, "BOB"), user(4, "bob")}, 1, 1},
+			"a key of one of them":      {[]*store.Record{user(2, "eve"), user(3, "cy"), user(4, "EVE")}, 2, 2},
+			"an id of one who is there": {[]*store.Record{user(2, "eve"), user(1, "ann")}, 1, 1},
+			"an id of one of them":      {[]*store.Record{user(2, "eve"), user(2, "ann")}, 1, 2},
+		} {
+			before := 0
+			err := s.Update(context.Background(), func(tx store.Tx) (err error) {
+				before, err = tx.InsertAll(context.Background(), c.many)
+				return err
+			})
+			equal(t, name, c.before, before)
+			isConflict(t, name, err, store.User, c.existing)
+		}
+		odd := user(3, "cy")
+		odd.ID = "three"
+		err := s.Update(context.Background(), func(tx store.Tx) error {
+			before, err := tx.InsertAll(context.Background(), []*store.Record{user(2, "eve"), odd})
+			equal(t, "before an id that is no UUID", 1, before)
+			return err
+		})
+		if err == nil {
+			t.Error("an id that is no UUID was taken")
+		}
+		equal(t, "users", 1, find(t, s, store.Query{Kind: store.User}).Total)
+	}},
 	{"replacing overwrites all but the memberships, and filters find the new values only", func(t *testing.T, s store.Store) {
 		insert(t, s, record(store.User, 1, schema.Object{"userName": "old", "externalId": "e-old", "title": "Clerk", "nickName": "same"}),
 			record(store.Group, 2, schema.Object{}))
