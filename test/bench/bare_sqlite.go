@@ -37,18 +37,18 @@ func (embedded) written(ctx context.Context, t *tenant, after int) (all []rows, 
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	found, err := db.QueryContext(ctx, "SELECT r.row, kind, id, key, external_id, active, version, created, modified, r.defaults, matched,"+
-		" document, overlay, keys FROM resources r JOIN documents d ON d.row = r.row WHERE r.row > ? AND kind = 1 ORDER BY r.row", after)
+		" deactivated, deactivated_version, document, overlay, keys FROM resources r JOIN documents d ON d.row = r.row WHERE r.row > ? AND kind = 1 ORDER BY r.row", after)
 	if err != nil {
 		return nil, err
 	}
 	defer found.Close()
 	for found.Next() {
-		v := scanner(14)
+		v := scanner(16)
 		if err := found.Scan(v.pointers...); err != nil {
 			return nil, err
 		}
-		u := rows{resource: v.values[:11:11], document: []any{v.values[0], v.values[11], v.values[12], v.values[13]}}
-		keys, ok := v.values[13].([]byte)
+		u := rows{resource: v.values[:13:13], document: []any{v.values[0], v.values[13], v.values[14], v.values[15]}}
+		keys, ok := v.values[15].([]byte)
 		if !ok {
 			return nil, errors.New("a document has no keys")
 		}
