@@ -1,23 +1,18 @@
 package transfer
 
 import (
-	"bufio"
-	"bytes"
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
+	"runtime/debug"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tenantry/tenantry/scimserver/store"
 )
-
-// maxLine is the greatest length of a line in bytes: several times that of the largest resource a client can send.
-const maxLine = 32 << 20
 
 var (
 	// ErrNotEmpty says that there is a directory already.
@@ -47,8 +42,8 @@ func Import(ctx context.Context, to store.Store, restorer Restorer, from io.Read
 			}
 		}
 		begun = true
-		i := importer{ctx: ctx, tx: tx, restorer: restorer, sum: sha256.New()}
-		err := i.run(from)
+		i := importer{ctx: ctx, tx: tx}
+		err := i.run(newReader(from, restorer))
 		counts = i.counts
 		return err
 	})
@@ -82,29 +77,20 @@ const (
 )
 
 type importer struct {
-	ctx      context.Context
-	tx       store.Tx
-	restorer Restorer
+	ctx context.Context
+	tx  store.Tx
 
-	number   int
 	section  section
 	last     string // id of the resource before
 	sequence int64  // of the entry before
 	counts   Counts
-	sum      hash.Hash
 
-	waiting []*store.Record // read last, and not inserted yet
+	waiting []*store.Record // not inserted yet
 	first   int             // number of the line that has the first of them; the others follow
-	size    int             // of their documents, in bytes
 }
 
-// Resources are inserted so many at once, or fewer where their documents have so many bytes.
-const (
-	atOnce     = 1000
-	sizeAtOnce = 8 << 20
-)
-
-func (i *importer) run(from io.Reader) error {
+// run reads the next lines while it writes those before.
+func (i *importer) run(from *reader) error {
 	stats, err := i.tx.Stats(i.ctx)
 	if err != nil {
 		return err
@@ -112,100 +98,71 @@ func (i *importer) run(from io.Reader) error {
 	if stats.Users+stats.Groups > 0 {
 		return ErrNotEmpty
 	}
-	lines := bufio.NewScanner(from)
-	lines.Buffer(make([]byte, 64<<10), maxLine)
-	for lines.Scan() {
-		i.number++
-		if err := i.ctx.Err(); err != nil {
+	for lines := from.read(); len(lines) > 0; {
+		var next []parsed
+		var reading errgroup.Group
+		reading.Go(func() (err error) {
+			defer func() {
+				if v := recover(); v != nil { // as the store does where the function of an update panics
+					err = &store.PanicError{Value: v, Stack: debug.Stack()}
+				}
+			}()
+			next = from.read()
+			return nil
+		})
+		err := i.write(lines)
+		if err := cmp.Or(err, reading.Wait()); err != nil {
 			return err
 		}
-		if err := i.line(lines.Bytes()); err != nil {
-			return fmt.Errorf("line %d: %w", i.number, err)
-		}
+		lines = next
 	}
-	if err := i.insert(); err != nil { // of a file that was cut off
-		return fmt.Errorf("line %d: %w", i.number, err)
-	}
-	switch err := lines.Err(); {
-	case errors.Is(err, bufio.ErrTooLong):
-		return fmt.Errorf("line %d: %w: it has more than %d bytes", i.number+1, ErrDamaged, maxLine)
-	case err != nil:
-		return fmt.Errorf("line %d: %w", i.number+1, err)
-	case i.section != ended:
-		return fmt.Errorf("line %d: %w: the file was cut off here, its last line is missing", i.number+1, ErrDamaged)
+	if i.section != ended {
+		return fmt.Errorf("line %d: %w: the file was cut off here, its last line is missing", from.number, ErrDamaged)
 	}
 	return nil
 }
 
-func (i *importer) line(data []byte) error {
-	l, err := parse(data)
-	if err != nil {
+func (i *importer) write(lines []parsed) error {
+	if err := i.ctx.Err(); err != nil {
 		return err
 	}
-	if l.End == nil {
-		i.sum.Write(data)
-		i.sum.Write([]byte{'\n'})
+	for _, p := range lines {
+		if len(i.waiting) > 0 && (p.record == nil || p.record.Kind != i.waiting[0].Kind) {
+			if err := i.insert(); err != nil {
+				return err
+			}
+		}
+		err := p.err
+		if err == nil {
+			err = i.line(p)
+		}
+		if err != nil {
+			return fmt.Errorf("line %d: %w", p.number, err)
+		}
 	}
-	if (l.Header != nil) != (i.number == 1) {
-		return damaged("the first line, and only that, says which format this is")
-	}
+	return i.insert()
+}
+
+func (i *importer) line(p parsed) error {
 	switch {
-	case l.Header != nil:
-		if l.Header.Format != Format {
-			return fmt.Errorf("it has format %d, and this program reads %d", l.Header.Format, Format)
+	case p.Header != nil:
+		if p.Header.Schemas == "" {
+			return nil
 		}
-		return i.schemas(l.Header.Schemas)
-	case l.User != nil:
+		return i.tx.SetMeta(i.ctx, store.MetaSchemas, p.Header.Schemas)
+	case p.User != nil:
 		i.counts.Users++
-		return i.resource(users, store.User, l.User)
-	case l.Group != nil:
+		return i.resource(users, p)
+	case p.Group != nil:
 		i.counts.Groups++
-		return i.resource(groups, store.Group, l.Group)
-	case l.Members != nil:
-		return i.members(l.Members)
-	case l.Entry != nil:
-		return i.entry(l.Entry)
+		return i.resource(groups, p)
+	case p.Members != nil:
+		return i.members(p.Members)
+	case p.Entry != nil:
+		return i.entry(p.Entry)
 	default:
-		return i.end(l.End)
+		return i.end(p)
 	}
-}
-
-// schemas brings back the declared schemas.
-func (i *importer) schemas(kept string) error {
-	if err := i.restorer.Recall(kept); err != nil {
-		return damaged("%w", err)
-	}
-	if kept == "" {
-		return nil
-	}
-	return i.tx.SetMeta(i.ctx, store.MetaSchemas, kept)
-}
-
-// parse reads a line that has exactly one of the fields.
-func parse(data []byte) (line, error) {
-	var l line
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&l); err != nil {
-		return line{}, damaged("it is not the JSON of an export: %w", err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return line{}, damaged("something follows its JSON")
-	}
-	fields := 0
-	for _, there := range []bool{l.Header != nil, l.User != nil, l.Group != nil, l.Members != nil, l.Entry != nil, l.End != nil} {
-		if there {
-			fields++
-		}
-	}
-	if fields != 1 {
-		return line{}, damaged("it is %d things, want one", fields)
-	}
-	return l, nil
-}
-
-func damaged(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...)
 }
 
 // enter tells where in the file a line stands.
@@ -213,50 +170,26 @@ func (i *importer) enter(s section) error {
 	if s < i.section {
 		return damaged("it does not belong after the line before it")
 	}
-	if s == i.section {
-		return nil
-	}
 	i.section = s
-	return i.insert()
+	return nil
 }
 
-func (i *importer) resource(s section, kind store.Kind, r *resource) error {
+func (i *importer) resource(s section, p parsed) error {
 	if s != i.section {
 		i.last = ""
 	}
 	if err := i.enter(s); err != nil {
 		return err
 	}
-	switch _, valid := store.ParseID(r.ID); {
-	case !valid:
-		return damaged("the id is not a UUID in canonical form")
-	case r.ID <= i.last:
+	if p.record.ID <= i.last {
 		return damaged("the id does not follow that of the line before")
-	case r.Version < 1:
-		return damaged("the version is not positive")
-	case r.Created.IsZero() || r.Modified.IsZero():
-		return damaged("a time is missing")
 	}
-	i.last = r.ID
-	record := store.Record{
-		Kind: kind, ID: r.ID, Version: r.Version, Created: r.Created.UTC(), Modified: r.Modified.UTC(),
-		Deactivated: r.Deactivated.UTC(), Defaults: r.Defaults, Matched: r.Matched, Document: r.Document, Overlay: r.Overlay,
-	}
-	if err := i.restorer.Restore(&record); err != nil {
-		return damaged("%s %s: %w", kind, r.ID, err)
-	}
-	if record.Active && !record.Deactivated.IsZero() {
-		return damaged("%s %s: it has a time of deactivation and is active", kind, r.ID)
-	}
+	i.last = p.record.ID
 	if len(i.waiting) == 0 {
-		i.first = i.number
+		i.first = p.number
 	}
-	i.waiting = append(i.waiting, &record)
-	i.size += len(record.Document)
-	if len(i.waiting) < atOnce && i.size < sizeAtOnce {
-		return nil
-	}
-	return i.insert()
+	i.waiting = append(i.waiting, p.record)
+	return nil
 }
 
 // insert inserts what waits.
@@ -265,10 +198,10 @@ func (i *importer) insert() error {
 		return nil
 	}
 	if before, err := i.tx.InsertAll(i.ctx, i.waiting); err != nil {
-		i.number = i.first + before
-		return fmt.Errorf("%s %s: %w", i.waiting[before].Kind, i.waiting[before].ID, err)
+		r := i.waiting[before]
+		return fmt.Errorf("line %d: %s %s: %w", i.first+before, r.Kind, r.ID, err)
 	}
-	i.waiting, i.size = i.waiting[:0], 0
+	i.waiting = i.waiting[:0]
 	return nil
 }
 
@@ -333,17 +266,15 @@ func (i *importer) entry(e *Entry) error {
 	})
 }
 
-func (i *importer) end(e *end) error {
+func (i *importer) end(p parsed) error {
 	if i.section == ended {
 		return damaged("it follows the last line")
 	}
-	if err := i.enter(ended); err != nil {
-		return err
+	i.section = ended
+	if p.End.Counts != i.counts {
+		return damaged("it counts %+v, and before it stand %+v", p.End.Counts, i.counts)
 	}
-	if e.Counts != i.counts {
-		return damaged("it counts %+v, and before it stand %+v", e.Counts, i.counts)
-	}
-	if e.SHA256 != hex.EncodeToString(i.sum.Sum(nil)) {
+	if p.End.SHA256 != p.sum {
 		return damaged("the SHA-256 of the lines before it is another: the file was changed after it was written")
 	}
 	return nil

@@ -92,12 +92,13 @@ func (r *remote) written(ctx context.Context, t *tenant, after int) (all []rows,
 	if err := found.Err(); err != nil {
 		return nil, err
 	}
-	logged, err := conn.Query(ctx, "SELECT * FROM log WHERE operation = 'create' ORDER BY id OFFSET $1", after)
+	// Which of the log's rows goes with whom makes no difference.
+	logged, err := conn.Query(ctx, "SELECT * FROM log WHERE operation = 'create' ORDER BY id DESC LIMIT $1", len(all))
 	if err != nil {
 		return nil, err
 	}
 	defer logged.Close()
-	for i := 0; i < len(all) && logged.Next(); i++ {
+	for i := len(all) - 1; i >= 0 && logged.Next(); i-- {
 		if all[i].log, err = logged.Values(); err != nil {
 			return nil, err
 		}

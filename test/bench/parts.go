@@ -208,7 +208,7 @@ func thousands(n int) string {
 
 // patches measures PATCH of one attribute of a user against the engine alone, writing as much.
 func (b *bench) patches(ctx context.Context) error {
-	all, err := b.engine.written(ctx, b.large, max(0, b.users-2000))
+	all, err := b.engine.written(ctx, b.large, max(0, b.users-recent))
 	if err != nil {
 		return err
 	}
