@@ -90,18 +90,40 @@ func (c withoutStatus) ObjectToTyped(object runtime.Object, opts ...typed.Valida
 	return c.TypeConverter.ObjectToTyped(&unstructured.Unstructured{Object: content}, opts...)
 }
 
-func simulate(t *testing.T, objects ...client.Object) *simulated {
+// simulatedScheme has the kinds that the tests ask for and no others: the fake client makes a REST mapper of all of them with each
+// write.
+func simulatedScheme(t *testing.T) *runtime.Scheme {
 	t.Helper()
-	// Not NewScheme: the fake client makes a REST mapper of all its kinds with each write.
-	scheme := runtime.NewScheme()
+	all, few := runtime.NewScheme(), runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme, rbacv1.AddToScheme, autoscalingv2.AddToScheme, policyv1.AddToScheme, batchv1.AddToScheme,
 		gatewayv1.Install, v1alpha1.AddToScheme,
 	} {
-		if err := add(scheme); err != nil {
+		if err := add(all); err != nil {
 			t.Fatal(err)
 		}
 	}
+	objects := append(controlled(), &corev1.Secret{}, &corev1.PersistentVolumeClaim{}, &corev1.Namespace{}, &gatewayv1.HTTPRoute{},
+		&v1alpha1.ProvisioningTenant{}, &v1alpha1.UserDefaults{})
+	for _, object := range objects {
+		kinds, _, err := all.ObjectKinds(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		listKind := kinds[0].GroupVersion().WithKind(kinds[0].Kind + "List")
+		list, err := all.New(listKind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		few.AddKnownTypeWithName(kinds[0], object)
+		few.AddKnownTypeWithName(listKind, list)
+	}
+	return few
+}
+
+func simulate(t *testing.T, objects ...client.Object) *simulated {
+	t.Helper()
+	scheme := simulatedScheme(t)
 	s := &simulated{T: t, move: batchv1.JobComplete, tokens: map[string][]string{}, taken: map[string]bool{}, ended: map[string]bool{}, now: clocktesting.NewFakePassiveClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))}
 	builder := fake.NewClientBuilder().WithScheme(scheme).WithReturnManagedFields().
 		WithStatusSubresource(&v1alpha1.ProvisioningTenant{}, &v1alpha1.UserDefaults{}, &appsv1.Deployment{}, &corev1.PersistentVolumeClaim{}, &networkingv1.Ingress{}, &batchv1.Job{}).
