@@ -85,7 +85,26 @@ func (c *connection) Close() error {
 }
 
 func (a *adminPort) ask(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
-	pod, err := a.pod(ctx)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, (&url.URL{Path: path, RawQuery: query.Encode()}).String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	return a.send(request, &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: headerTimeout})
+}
+
+// connectionError is why there is no answer, although a pod was found to ask.
+type connectionError struct {
+	pod string
+	error
+}
+
+func (e *connectionError) Error() string { return fmt.Sprintf("ask pod %s: %s", e.pod, e.error) }
+
+func (e *connectionError) Unwrap() error { return e.error }
+
+// send has a request answered by a pod that is ready. The request's URL is a path and a query.
+func (a *adminPort) send(request *http.Request, direct *http.Transport) (io.ReadCloser, error) {
+	pod, err := a.pod(request.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -93,20 +112,14 @@ func (a *adminPort) ask(ctx context.Context, path string, query url.Values) (io.
 	if err != nil {
 		return nil, err
 	}
-	address, err := a.Forward(ctx, config, pod, v1alpha1.AdminPort)
-	if err != nil {
+	if request.URL.Host, err = a.Forward(request.Context(), config, pod, v1alpha1.AdminPort); err != nil {
 		return nil, err
 	}
-	to := url.URL{Scheme: "http", Host: address, Path: path, RawQuery: query.Encode()}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil)
-	if err != nil {
-		return nil, err
-	}
+	request.URL.Scheme = "http"
 	request.Header.Set("Authorization", "Bearer "+a.token)
-	direct := &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: headerTimeout}
 	response, err := direct.RoundTrip(request)
 	if err != nil {
-		return nil, fmt.Errorf("ask pod %s: %w", pod.Name, err)
+		return nil, &connectionError{pod.Name, err}
 	}
 	if response.StatusCode != http.StatusOK {
 		defer response.Body.Close()

@@ -187,6 +187,9 @@ func TestACommandLineThatMakesNoSenseIsRefusedBeforeAnythingIsAsked(t *testing.T
 		"no entries": {"log a --limit 0", "error: --limit must be 1 or more, not 0\nSee 'kubectl tenantry log --help'.\n"},
 		"a format of log": {"log a -o wide",
 			"error: --output must be text, json or yaml, not \"wide\"\nSee 'kubectl tenantry log --help'.\n"},
+		"no file": {"import a", "error: name the file to import with -f, or - for standard input\nSee 'kubectl tenantry import --help'.\n"},
+		"two things from standard input": {"import a -f - --token-file -",
+			"error: standard input cannot be both the file to import and the token\nSee 'kubectl tenantry import --help'.\n"},
 		"the token of kubectl": {"list --token x", "error: unknown flag: --token\nSee 'kubectl tenantry list --help'.\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

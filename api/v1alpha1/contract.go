@@ -22,6 +22,8 @@ const (
 	LogPath = "/log"
 	// ExportPath on the admin port serves the whole directory to whoever has the Secret Token.
 	ExportPath = "/export"
+	// ImportPath on the admin port takes a whole directory from whoever has the Secret Token, while the tenant is paused.
+	ImportPath = "/import"
 
 	// DataPath is where the tenant's volume is mounted in the server's container.
 	DataPath = "/data"

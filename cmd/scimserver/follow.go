@@ -18,38 +18,62 @@ type followed struct {
 	settings.Source
 
 	inForce atomic.Pointer[settings.Snapshot]
+	// imported is the import whose schemas are followed. It belongs to the goroutine of follow.
+	imported string
 }
 
 // Current returns the snapshot that the directory follows, or nil before the first.
 func (f *followed) Current() *settings.Snapshot { return f.inForce.Load() }
 
-// follow hands each new snapshot's schemas and defaults to the directory until ctx ends. What makes no sense is left out
-// and said; in a cluster the operator has told its owner by condition.
-func (f *followed) follow(ctx context.Context, users *directory.Directory, log logr.Logger) {
+// follow hands each new snapshot's schemas and defaults to the directory until ctx ends, and the same again where look fires and an
+// import came, by this replica or another. What makes no sense is left out and said; in a cluster the operator has told its
+// owner by condition.
+func (f *followed) follow(ctx context.Context, users *directory.Directory, look <-chan time.Time, log logr.Logger) {
 	for {
 		changed := f.Changed()
 		var again <-chan time.Time
 		if current := f.Source.Current(); current != nil && !f.put(ctx, current, users, log) {
 			again = time.After(retryInterval)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-changed:
-		case <-again:
+		for waiting := true; waiting; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-changed:
+				waiting = false
+			case <-again:
+				waiting = false
+			case <-look:
+				waiting = !f.overtaken(ctx, users)
+			}
 		}
 	}
 }
 
+// overtaken tells whether an import came since the schemas were last held against what is stored. Where the storage cannot say, the
+// next look does.
+func (f *followed) overtaken(ctx context.Context, users *directory.Directory) bool {
+	last, err := users.Imported(ctx)
+	return err == nil && last != f.imported
+}
+
 // put brings a snapshot into force and tells whether all of it is. Where the storage cannot take its schemas, the rest
-// counts with those that were in force, if there were any: a token that was revoked must not wait.
+// counts with those that were in force, if there were any: a token that was revoked must not wait. Clients that were held back by a pause
+// do: an import may have brought values of other schemas.
 func (f *followed) put(ctx context.Context, current *settings.Snapshot, users *directory.Directory, log logr.Logger) bool {
 	before := users.Refused()
-	err := users.SetSchemas(ctx, current.Tenant.Spec.Schema.Extensions)
+	err := f.declare(ctx, current, users)
 	if err != nil {
 		log.Error(err, "the declared schemas are not in force; trying again", "in", retryInterval.String())
-		if f.inForce.Load() == nil {
+		last := f.inForce.Load()
+		if last == nil {
 			return false
+		}
+		if last.Paused() {
+			held := *current
+			held.Tenant = held.Tenant.DeepCopy()
+			held.Tenant.Spec.Paused = true
+			current = &held
 		}
 	}
 	for id, reason := range users.Refused() {
@@ -66,4 +90,16 @@ func (f *followed) put(ctx context.Context, current *settings.Snapshot, users *d
 	users.SetPurgeAfter(current.PurgeAfter())
 	f.inForce.Store(current)
 	return err == nil
+}
+
+// declare has the directory hold the declared schemas against what is stored, which an import may have brought.
+func (f *followed) declare(ctx context.Context, current *settings.Snapshot, users *directory.Directory) error {
+	last, err := users.Imported(ctx) // asked first: one that comes in between is found at the next look
+	if err == nil {
+		err = users.SetSchemas(ctx, current.Tenant.Spec.Schema.Extensions)
+	}
+	if err == nil {
+		f.imported = last
+	}
+	return err
 }

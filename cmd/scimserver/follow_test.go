@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/sqlite"
+	"github.com/tenantry/tenantry/scimserver/transfer"
 )
 
 // fakeSource is a settings.Source that a test publishes to.
@@ -76,7 +79,7 @@ func TestChangedSettingsAreFollowed(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
-		f.follow(ctx, users, logr.Discard())
+		f.follow(ctx, users, nil, logr.Discard())
 		close(ended)
 	}()
 	for _, name := range []string{"badge", "level"} {
@@ -130,5 +133,85 @@ func TestHowLongInactiveUsersAreKeptIsFollowedWithoutARestart(t *testing.T) {
 		if got, err := users.Purge(t.Context()); err != nil || got != step.want {
 			t.Errorf("%s: %d users are deleted, want %d (%v)", step.name, got, step.want, err)
 		}
+	}
+}
+
+// Every replica looks, so this one has not been told.
+func TestTheSchemasOfAnImportAreHeldAgainstWhatTheTenantDeclares(t *testing.T) {
+	from, err := sqlite.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = from.Close() })
+	before := directory.New(directory.Options{Store: from, Now: time.Now})
+	if err := before.SetSchemas(t.Context(), declaring(v1alpha1.SchemaAttribute{Name: "badge", Type: "integer"}).Tenant.Spec.Schema.Extensions); err != nil {
+		t.Fatal(err)
+	}
+	user := schema.Object{"userName": "anna", "urn:contoso:hr": schema.Object{"badge": json.Number("7")}}
+	if _, err := before.Create(t.Context(), directory.Caller{}, store.User, user); err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if _, err := transfer.Export(t.Context(), from, &file, transfer.Options{}); err != nil {
+		t.Fatal(err)
+	}
+
+	database, err := sqlite.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = database.Close() })
+	users := directory.New(directory.Options{Store: database, Now: time.Now})
+	source := &fakeSource{}
+	source.Publish(declaring(v1alpha1.SchemaAttribute{Name: "badge"}))
+	f := &followed{Source: source}
+	ctx, stop := context.WithCancel(t.Context())
+	look, ended := make(chan time.Time), make(chan struct{})
+	go func() {
+		f.follow(ctx, users, look, logr.Discard())
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-ended
+	})
+	look <- time.Time{} // nothing came yet
+	restorer := directory.New(directory.Options{Store: database, Now: time.Now})
+	if _, err := transfer.Import(t.Context(), users.Importing(directory.Caller{}), restorer, &file); err != nil {
+		t.Fatal(err)
+	}
+	look <- time.Time{}
+	look <- time.Time{} // when it is taken, the one before was dealt with
+	want := "attribute badge must stay of type integer; declare another attribute for type string: values are stored"
+	if got := users.Refused()["urn:contoso:hr"]; got != want {
+		t.Errorf("refused: %q, want %q", got, want)
+	}
+}
+
+func TestWhoWasHeldBackByAPauseWaitsForTheSchemas(t *testing.T) {
+	database, err := sqlite.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := directory.New(directory.Options{Store: database, Now: time.Now})
+	f := &followed{Source: &fakeSource{}}
+	paused := declaring(v1alpha1.SchemaAttribute{Name: "badge"})
+	paused.Tenant.Spec.Paused = true
+	if !f.put(t.Context(), paused, users, logr.Discard()) {
+		t.Fatal("good settings are not in force")
+	}
+	if err := database.Close(); err != nil {
+		t.Fatal(err)
+	}
+	next := declaring(v1alpha1.SchemaAttribute{Name: "badge"})
+	next.Tenant.Spec.DisplayName = "Contoso Ltd"
+	if f.put(t.Context(), next, users, logr.Discard()) {
+		t.Error("schemas are said to be in force that were not held against the storage")
+	}
+	if got := f.Current(); !got.Paused() || got.Tenant.Spec.DisplayName != "Contoso Ltd" {
+		t.Errorf("paused %t, %q: want the pause and the other new settings", got.Paused(), got.Tenant.Spec.DisplayName)
+	}
+	if next.Paused() {
+		t.Error("a published snapshot was changed")
 	}
 }

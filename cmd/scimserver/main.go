@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("scimserver", flag.ContinueOnError)
 	flags.Usage = usage(flags, "scimserver [flags]\n       scimserver export --help\n       scimserver import --help\n       scimserver move --help")
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` on which SCIM clients are served")
-	flags.StringVar(&o.adminListen, "admin-listen", "127.0.0.1:8081", "`address` of health, readiness, metrics, the provisioning log and export")
+	flags.StringVar(&o.adminListen, "admin-listen", "127.0.0.1:8081", "`address` of health, readiness, metrics, the provisioning log, export and import")
 	o.flags(flags)
 	flags.StringVar(&o.manifests, "manifests", "", "take the settings from the YAML files in this `folder` instead of the Kubernetes API")
 	flags.StringVar(&o.tenant, "tenant", "", "`name` of the ProvisioningTenant to serve; with --manifests it may be left out where there is only one")

@@ -39,7 +39,7 @@ const (
 	reportInterval = 5 * time.Second
 	// failureInterval is how long failed requests that are alike come together before they are one entry of the log.
 	failureInterval = time.Second
-	// followInterval is how often it is looked whether another replica wrote users under older defaults.
+	// followInterval is how often it is looked whether another replica wrote users under older defaults, and whether an import came.
 	followInterval = 15 * time.Second
 	// trimInterval is how often what the provisioning log need not keep is looked for.
 	trimInterval = 10 * time.Minute
@@ -90,7 +90,9 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return source.Run(ctx) })
 	group.Go(func() error {
-		followed.follow(ctx, users, log)
+		look := time.NewTicker(followInterval)
+		defer look.Stop()
+		followed.follow(ctx, users, look.C, log)
 		return nil
 	})
 	group.Go(func() error {

@@ -2,8 +2,6 @@ package clustertest
 
 import (
 	"bytes"
-	"context"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -11,11 +9,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/utils/clock"
@@ -94,8 +89,9 @@ func TestThePluginTellsWhatToPasteIntoEntraAndWhatIsWrong(t *testing.T) {
 		errOut != `There is no tenant in namespace "`+w.namespace+`"; -A lists those of all namespaces.`+"\n" {
 		t.Errorf("list of nothing: exit %d %q %q", code, out, errOut)
 	}
-	for _, verb := range []string{"url", "token", "describe", "rotate", "revoke", "check", "log", "export"} {
-		k.refused(`there is no tenant "contoso" in namespace "`+w.namespace+`"; 'kubectl tenantry list -A' shows those of all namespaces`, verb, "contoso")
+	for _, verb := range []string{"url", "token", "describe", "rotate", "revoke", "check", "log", "export", "import -f -"} {
+		k.refused(`there is no tenant "contoso" in namespace "`+w.namespace+`"; 'kubectl tenantry list -A' shows those of all namespaces`,
+			append(strings.Fields(verb), "contoso")...)
 	}
 
 	tenant := create(w, w.tenant())
@@ -258,45 +254,6 @@ func TestThePluginChecksWithTheCredentialThatTheOperatorIssued(t *testing.T) {
 			errOut != "error: tenant \"contoso\" fails 1 of 8 steps\n" {
 			t.Errorf("check with %s: exit %d\n%s%s", key, code, out, errOut)
 		}
-	}
-}
-
-// There is no kubelet to forward a port, so a server stands where the port would lead.
-func TestThePluginReadsTheProvisioningLogFromAReadyPod(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	k := newKubectl(w)
-	tenant := create(w, w.tenant())
-	w.until(tenant, ready)
-	none := `no server of tenant "contoso" is ready; 'kubectl tenantry describe contoso' says why`
-	k.refused(none, "log", "contoso")
-	labels := get(w, &appsv1.Deployment{}, "contoso-scim").Spec.Template.Labels
-	pod := create(w, &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "contoso-scim-1", Labels: labels},
-		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "scimserver", Image: "scimserver"}}},
-	})
-	k.refused(none, "log", "contoso")
-	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
-	if err := w.Status().Update(t.Context(), pod); err != nil {
-		t.Fatal(err)
-	}
-
-	secret := get(w, &corev1.Secret{}, "contoso-credentials")
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer "+string(secret.Data["token"]) {
-			w.WriteHeader(http.StatusUnauthorized)
-		}
-		fmt.Fprintf(w, "{\"sequence\":1,\"requestId\":%q}\n", r.URL)
-	}))
-	t.Cleanup(server.Close)
-	k.forward = func(_ context.Context, config *rest.Config, at client.ObjectKey, port int) (string, error) {
-		if config.Host != cluster.Config.Host || at != client.ObjectKeyFromObject(pod) || port != v1alpha1.AdminPort {
-			t.Errorf("port %d of pod %s is forwarded through %s", port, at, config.Host)
-		}
-		return server.Listener.Addr().String(), nil
-	}
-	if got := k.want("log", "contoso", "--limit", "5", "-o", "json"); got != `{"sequence":1,"requestId":"/log?limit=5"}`+"\n" {
-		t.Errorf("log is %s", got)
 	}
 }
 

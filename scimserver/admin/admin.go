@@ -1,6 +1,6 @@
 // Package admin is what a tenant's server tells those who run it, on a port of its own that is never exposed outside the
 // cluster: health, readiness and metrics for everyone there, the provisioning log for who has a credential of the
-// tenant, and the whole directory for who has its Secret Token.
+// tenant, and the whole directory, out and in, for who has its Secret Token.
 package admin
 
 import (
@@ -45,18 +45,22 @@ type server struct {
 	Options
 	followers chan struct{}
 	exporting chan struct{}
+	importing chan struct{}
 }
 
 // New returns the handler. It ends what it streams when the context of the request ends, so the HTTP server's base context
 // should end when the server is told to.
 func New(o Options) http.Handler {
-	s := &server{Options: o, followers: make(chan struct{}, maxFollowers), exporting: make(chan struct{}, 1)}
+	s := &server{
+		Options: o, followers: make(chan struct{}, maxFollowers), exporting: make(chan struct{}, 1), importing: make(chan struct{}, 1),
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+v1alpha1.HealthPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET "+v1alpha1.ReadyPath, s.ready)
 	mux.Handle("GET "+v1alpha1.MetricsPath, promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET "+v1alpha1.LogPath, s.log)
 	mux.HandleFunc("GET "+v1alpha1.ExportPath, s.export)
+	mux.HandleFunc("POST "+v1alpha1.ImportPath, s.restore)
 	return mux
 }
 
@@ -80,20 +84,19 @@ type refusal struct {
 
 func (e *refusal) Error() string { return e.detail }
 
-// authorize returns a *refusal where the caller may not do what takes one of these roles.
-func (s *server) authorize(r *http.Request, roles ...token.Role) error {
+// authorize returns who calls, and a *refusal where they may not do what takes one of these roles.
+func (s *server) authorize(r *http.Request, roles ...token.Role) (caller auth.Identity, err error) {
 	current := s.Settings()
 	if current == nil {
-		return &refusal{http.StatusServiceUnavailable, "the server has no settings yet"}
+		return caller, &refusal{http.StatusServiceUnavailable, "the server has no settings yet"}
 	}
-	caller, err := s.Auth.Authenticate(r, current)
-	if err != nil {
-		return &refusal{http.StatusUnauthorized, err.Error()}
+	if caller, err = s.Auth.Authenticate(r, current); err != nil {
+		return caller, &refusal{http.StatusUnauthorized, err.Error()}
 	}
 	if !slices.Contains(roles, caller.Role) {
-		return &refusal{http.StatusForbidden, "this takes the tenant's Secret Token"}
+		return caller, &refusal{http.StatusForbidden, "this takes the tenant's Secret Token"}
 	}
-	return nil
+	return caller, nil
 }
 
 // refuse sends an error as plain text: who asks here is a person or a script of theirs.

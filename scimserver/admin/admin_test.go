@@ -51,13 +51,33 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	// Deadlines of connections are by the machine's clock.
-	f := &fixture{T: t, clock: clocktesting.NewFakeClock(time.Now().UTC().Truncate(time.Second))}
+	return newFixtureOn(t, openSQLite(t))
+}
+
+func openSQLite(t *testing.T) store.Store {
+	t.Helper()
 	database, err := sqlite.Open(t.Context(), t.TempDir())
+	return opened(t, database, err)
+}
+
+// opened is a store that is closed when the test has ended.
+func opened(t *testing.T, database store.Store, err error) store.Store {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.store = database
+	t.Cleanup(func() {
+		if err := database.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return database
+}
+
+func newFixtureOn(t *testing.T, database store.Store) *fixture {
+	t.Helper()
+	// Deadlines of connections are by the machine's clock.
+	f := &fixture{T: t, store: database, clock: clocktesting.NewFakeClock(time.Now().UTC().Truncate(time.Second))}
 	f.directory = directory.New(directory.Options{Store: database, Now: f.clock.Now})
 	f.provisioner, _ = token.New(strings.NewReader(strings.Repeat("contoso's token ", 2)))
 	f.reader, _ = token.New(strings.NewReader(strings.Repeat("payroll's token ", 2)))
@@ -81,11 +101,16 @@ func newFixture(t *testing.T) *fixture {
 		stop()
 		server.Close()
 		http.DefaultClient.CloseIdleConnections()
-		if err := database.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 	return f
+}
+
+// pause sets spec.paused of the settings in force.
+func (f *fixture) pause(paused bool) {
+	next := *f.snapshot.Load()
+	next.Tenant = next.Tenant.DeepCopy()
+	next.Tenant.Spec.Paused = paused
+	f.snapshot.Store(&next)
 }
 
 func (f *fixture) user(name string) string {
@@ -145,10 +170,7 @@ func TestTheLogAndTheDirectoryAreShownToWhoHasACredentialForThem(t *testing.T) {
 			t.Errorf("%s repeats the token", c.path)
 		}
 	}
-	paused := *f.snapshot.Load()
-	paused.Tenant = paused.Tenant.DeepCopy()
-	paused.Tenant.Spec.Paused = true
-	f.snapshot.Store(&paused)
+	f.pause(true)
 	f.want("/readyz", "", 200) // the pod stays, and who runs it may still look
 	f.want("/log", f.reader, 200)
 	f.snapshot.Store(nil)

@@ -10,7 +10,7 @@ import (
 
 // export sends the whole directory as package transfer writes it. Its last line is missing where something went wrong.
 func (s *server) export(w http.ResponseWriter, r *http.Request) {
-	if err := s.authorize(r, token.RoleProvisioner); err != nil {
+	if _, err := s.authorize(r, token.RoleProvisioner); err != nil {
 		s.refuse(w, err)
 		return
 	}

@@ -24,7 +24,10 @@ const (
 
 // log sends entries of the provisioning log as JSON Lines, oldest first.
 func (s *server) log(w http.ResponseWriter, r *http.Request) {
-	permitted := func() error { return s.authorize(r, token.RoleProvisioner, token.RoleReader) }
+	permitted := func() error {
+		_, err := s.authorize(r, token.RoleProvisioner, token.RoleReader)
+		return err
+	}
 	if err := permitted(); err != nil {
 		s.refuse(w, err)
 		return

@@ -21,6 +21,7 @@ const (
 	OperationPatch    = "patch"
 	OperationDelete   = "delete"
 	OperationDefaults = "defaults"
+	OperationImport   = "import"
 
 	OutcomeSuccess = "success"
 )

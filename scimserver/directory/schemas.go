@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,8 +25,8 @@ type declarations struct {
 
 // SetSchemas puts the schemas that the tenant declares in the place of those before. Requests that have begun go on with
 // the ones they began with. A declaration that contradicts stored values is not followed: the definition before it stays
-// in force, and Status tells why. The error is the store's, and then nothing has changed. It must not be called
-// by several goroutines at a time.
+// in force, and Status tells why. With an error, the store's or that the schemas in it were changed meanwhile, nothing has
+// changed. It must not be called by several goroutines at a time.
 func (d *Directory) SetSchemas(ctx context.Context, declared []v1alpha1.SchemaExtension) error {
 	kept, err := d.store.Meta(ctx, store.MetaSchemas)
 	if err != nil {
@@ -44,7 +45,7 @@ func (d *Directory) SetSchemas(ctx context.Context, declared []v1alpha1.SchemaEx
 		return fmt.Errorf("encode the declared schemas: %w", err)
 	}
 	if string(encoded) != kept && (kept != "" || len(next.Declared) > 0) {
-		if err := d.store.Update(ctx, func(tx store.Tx) error { return tx.SetMeta(ctx, store.MetaSchemas, string(encoded)) }); err != nil {
+		if err := d.remember(ctx, kept, string(encoded)); err != nil {
 			return fmt.Errorf("remember which schemas are declared: %w", err)
 		}
 	}
@@ -52,6 +53,23 @@ func (d *Directory) SetSchemas(ctx context.Context, declared []v1alpha1.SchemaEx
 	current.refused = refused
 	d.types.Store(current)
 	return nil
+}
+
+// errOvertaken says that the schemas in the store are no longer those that the new ones follow from.
+var errOvertaken = errors.New("another replica or an import brought others meanwhile")
+
+// remember puts declarations in the place of those that they follow from. An import may have brought its own since they were read:
+// to overwrite them would be to forget what its values are.
+func (d *Directory) remember(ctx context.Context, before, after string) error {
+	return d.store.Update(ctx, func(tx store.Tx) error {
+		switch stands, err := tx.Meta(ctx, store.MetaSchemas); {
+		case err != nil:
+			return err
+		case stands != before && stands != after:
+			return errOvertaken
+		}
+		return tx.SetMeta(ctx, store.MetaSchemas, after)
+	})
 }
 
 // Recall puts the schemas in force that an export kept, the text of store.MetaSchemas, so that Restore knows them.

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"crypto/rand"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -30,21 +31,26 @@ func scimserver(t *testing.T, in []byte, args ...string) (out, complaint string,
 
 func (p *process) administer(path string) (int, string) {
 	p.t.Helper()
-	request, err := http.NewRequest(http.MethodGet, p.admin+path, nil)
+	status, answer, err := p.atAdminPort(http.MethodGet, path, nil)
 	if err != nil {
 		p.t.Fatal(err)
+	}
+	return status, answer
+}
+
+func (p *process) atAdminPort(method, path string, body io.Reader) (int, string, error) {
+	request, err := http.NewRequest(method, p.admin+path, body)
+	if err != nil {
+		return 0, "", err
 	}
 	request.Header.Set("Authorization", "Bearer "+p.token)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		p.t.Fatal(err)
+		return 0, "", err
 	}
 	defer response.Body.Close()
 	data, err := io.ReadAll(response.Body)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return response.StatusCode, string(data)
+	return response.StatusCode, string(data), err
 }
 
 func TestADirectoryMovesToAnotherFolder(t *testing.T) {
@@ -152,4 +158,72 @@ func TestTheLogOfAServerTellsWhatSucceededAndWhatFailed(t *testing.T) {
 	if strings.Contains(strings.ToLower(entries), "anna") || strings.Contains(entries, c.token) {
 		t.Errorf("the log holds a value:\n%s", entries)
 	}
+}
+
+// Bad day: kill -9 in the middle of an import. Before it, during it and after it the server runs.
+func TestAnImportIntoARunningServerIsThereWholeOrNotAtAll(t *testing.T) {
+	source := newTenant(t)
+	p := source.start()
+	anna := p.mustSend("POST", "/Users", `{"userName":"anna@contoso.test"}`, 201)["id"].(string)
+	for n := range 200 {
+		p.mustSend("POST", "/Users", fmt.Sprintf(`{"userName":"u%d@contoso.test"}`, n), 201)
+	}
+	p.mustSend("POST", "/Groups", `{"displayName":"All","members":[{"value":"`+anna+`"}]}`, 201)
+	_, file := p.administer("/export")
+	p.kill()
+	eachEngine(t, func(t *testing.T, c *tenant) {
+		t.Helper()
+		manifest := filepath.Join(c.manifests, "contoso.yaml")
+		running, err := os.ReadFile(manifest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		paused := strings.Replace(string(running), "spec:\n  displayName", "spec:\n  paused: true\n  displayName", 1)
+		if err := os.WriteFile(manifest, []byte(paused), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := c.start()
+		for _, share := range []int{1, 50, 99} {
+			body, in := io.Pipe()
+			ended := make(chan error, 1)
+			go func() {
+				_, answer, err := p.atAdminPort(http.MethodPost, "/import", body)
+				_ = body.CloseWithError(io.ErrClosedPipe)
+				if err == nil {
+					err = fmt.Errorf("it was answered: %s", answer)
+				}
+				ended <- err
+			}()
+			// What does not fit between here and there was taken.
+			if _, err := io.WriteString(in, file[:len(file)*share/100]); err != nil {
+				t.Fatal(err)
+			}
+			p.kill()
+			_ = in.CloseWithError(io.ErrClosedPipe)
+			<-ended
+			p = c.start()
+			if status, left := p.administer("/export?log=true"); status != 200 || strings.Count(left, "\n") != 2 {
+				t.Fatalf("after %d %% of the file: %d\n%s", share, status, left)
+			}
+		}
+		status, answer, err := p.atAdminPort(http.MethodPost, "/import", strings.NewReader(file))
+		if err != nil || status != 200 || answer != `{"users":201,"groups":1,"memberships":1,"entries":0}`+"\n" {
+			t.Fatalf("%d %s %v", status, answer, err)
+		}
+		if _, again := p.administer("/export"); again != file {
+			t.Error("the second export is another")
+		}
+		if strings.Contains(p.log.String(), "contoso.test") || strings.Contains(p.log.String(), c.token) {
+			t.Errorf("the server's log holds a value or the token:\n%s", p.log)
+		}
+		p.kill()
+		if err := os.WriteFile(manifest, running, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p = c.start()
+		if got := p.mustSend("GET", "/Users/"+anna, "", 200)["userName"]; got != "anna@contoso.test" {
+			t.Errorf("userName %v", got)
+		}
+		p.mustSend("POST", "/Users", `{"userName":"ANNA@contoso.test"}`, 409)
+	})
 }
