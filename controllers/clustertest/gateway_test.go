@@ -2,8 +2,6 @@ package clustertest
 
 import (
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -26,16 +24,10 @@ func onGateway(parents ...v1alpha1.GatewayReference) func(*v1alpha1.Provisioning
 	}
 }
 
-// httpRoutes is where the definition of HTTPRoute is, in the module that the operator has its types from.
+// httpRoutes is where the definition of HTTPRoute is.
 func httpRoutes(t *testing.T) envtest.CRDInstallOptions {
 	t.Helper()
-	directory, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api").Output()
-	if err != nil {
-		t.Fatalf("find the Gateway API: %v", err)
-	}
-	return envtest.CRDInstallOptions{Paths: []string{
-		filepath.Join(strings.TrimSpace(string(directory)), "config", "crd", "standard", "gateway.networking.k8s.io_httproutes.yaml"),
-	}}
+	return gatewayKinds(t, "httproutes")
 }
 
 // answer says of the tenant's HTTPRoute what a Gateway's controller would.
