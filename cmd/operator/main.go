@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -10,7 +11,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -104,6 +107,8 @@ func parse(args []string) (settings, error) {
 		return settings{}, fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0))
 	case s.ServerImage == "":
 		return settings{}, errors.New("name the image of the SCIM server with --server-image")
+	case s.EntraAuthority != "" && !isBaseURL(s.EntraAuthority):
+		return settings{}, errors.New("--entra-authority must be like https://login.example.com or https://login.example.com:8443")
 	case s.Concurrency < 1:
 		return settings{}, fmt.Errorf("--concurrency must be at least 1, not %d", s.Concurrency)
 	case s.MaxUpgrades < 1:
@@ -117,6 +122,16 @@ func parse(args []string) (settings, error) {
 		return settings{}, fmt.Errorf("--log-format must be json or text, not %q", s.logFormat)
 	}
 	return s, nil
+}
+
+// isBaseURL tells whether text is a URL with a host, and with a port, if it names one, that there can be.
+func isBaseURL(text string) bool {
+	at, err := url.Parse(text)
+	if err != nil || at.Scheme != "https" && at.Scheme != "http" || at.Hostname() == "" || at.User != nil || at.RawQuery != "" {
+		return false
+	}
+	port, err := strconv.ParseUint(cmp.Or(at.Port(), "443"), 10, 16)
+	return err == nil && port > 0
 }
 
 // parseNamespaces reads a list of namespaces. An empty one is refused: it may be a variable that somebody forgot to set, and

@@ -15,8 +15,16 @@ func TestFlagsThatMakeNoSenseAreRefusedWithWhatWould(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no image":                      {nil, "name the image of the SCIM server with --server-image"},
-		"an argument":                   {[]string{"--server-image=x", "y"}, `unexpected argument "y"; see --help`},
+		"no image":    {nil, "name the image of the SCIM server with --server-image"},
+		"an argument": {[]string{"--server-image=x", "y"}, `unexpected argument "y"; see --help`},
+		"a login authority without a scheme": {
+			[]string{"--server-image=x", "--entra-authority=login.test"},
+			`--entra-authority must be like https://login.example.com or https://login.example.com:8443`,
+		},
+		"a login authority at no port": {
+			[]string{"--server-image=x", "--entra-authority=https://login.test:65536"},
+			`--entra-authority must be like https://login.example.com or https://login.example.com:8443`,
+		},
 		"nothing at a time":             {[]string{"--server-image=x", "--concurrency=0"}, "--concurrency must be at least 1, not 0"},
 		"a log that nobody reads":       {[]string{"--server-image=x", "--log-format=xml"}, `--log-format must be json or text, not "xml"`},
 		"a Gateway without a namespace": {[]string{"--server-image=x", "--gateway=public"}, `invalid value "public" for flag -gateway: must be namespace/name`},

@@ -53,7 +53,7 @@ func full() Tenant {
 	t := plain()
 	t.IngressClass = "traefik"
 	t.Gateways = []v1alpha1.GatewayReference{{Namespace: "edge", Name: "public"}, {Namespace: "customers", Name: "own", SectionName: "https"}}
-	t.EntraAuthority = "https://login.example.com"
+	t.EntraAuthority = "https://login.example.com:8443"
 	t.UserDefaults = []string{"everybody", "finance"}
 	spec := &t.Resource.Spec
 	spec.DeletionPolicy = v1alpha1.DeletionPolicyDelete
@@ -319,6 +319,25 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 
 func issuer(name, kind, group string) *v1alpha1.ExposureTLS {
 	return &v1alpha1.ExposureTLS{IssuerRef: &v1alpha1.IssuerReference{Name: name, Kind: kind, Group: group}}
+}
+
+func TestTheServerIsLetOutToTheLoginAuthority(t *testing.T) {
+	for authority, want := range map[string]int{
+		"": 0, "https://login.example.com": 0, "https://login.example.com:443/": 0, "https://login.example.com:6443": 0,
+		"https://login.example.com:8443": 8443, "https://login.example.com:8443/base": 8443, "https://[2001:db8::1]:9443": 9443,
+		"http://login.example.com": 80, "http://login.example.com:443": 0, "http://127.0.0.1:34127": 34127,
+	} {
+		tenant := plain()
+		tenant.EntraAuthority = authority
+		// Two rules are for DNS and the Kubernetes API.
+		rules := NetworkPolicy(tenant).Spec.Egress[2:]
+		if want == 0 && len(rules) == 0 {
+			continue
+		}
+		if len(rules) != 1 || len(rules[0].To) != 0 || len(rules[0].Ports) != 1 || rules[0].Ports[0].Port.IntValue() != want {
+			t.Errorf("%q: egress %+v, want port %d", authority, rules, want)
+		}
+	}
 }
 
 func TestARoleWithoutUserDefaultsDoesNotAllowAllOfThem(t *testing.T) {

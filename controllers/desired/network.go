@@ -1,6 +1,9 @@
 package desired
 
 import (
+	"net/url"
+	"strconv"
+
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -98,7 +101,7 @@ func issuerAnnotations(issuer v1alpha1.IssuerReference) map[string]string {
 }
 
 // NetworkPolicy lets clients and metrics collectors in, and the server out to DNS, to the Kubernetes API, which listens on
-// 443 or 6443 outside the reach of pod and namespace selectors, and to its database, wherever that is.
+// 443 or 6443 outside the reach of pod and namespace selectors, to the login authority, and to its database, wherever these are.
 func NetworkPolicy(t Tenant) *networkingv1ac.NetworkPolicyApplyConfiguration {
 	port := func(protocol corev1.Protocol, number int) *networkingv1ac.NetworkPolicyPortApplyConfiguration {
 		return networkingv1ac.NetworkPolicyPort().WithProtocol(protocol).WithPort(intstr.FromInt(number))
@@ -120,8 +123,29 @@ func NetworkPolicy(t Tenant) *networkingv1ac.NetworkPolicyApplyConfiguration {
 	if database := t.Resource.Spec.Storage.PostgreSQL; database != nil {
 		spec.WithEgress(networkingv1ac.NetworkPolicyEgressRule().WithPorts(port(corev1.ProtocolTCP, int(database.Port))))
 	}
+	if number := authorityPort(t.EntraAuthority); number != 0 {
+		spec.WithEgress(networkingv1ac.NetworkPolicyEgressRule().WithPorts(port(corev1.ProtocolTCP, number)))
+	}
 	return networkingv1ac.NetworkPolicy(ServerName(t.Resource.Name), t.Resource.Namespace).
 		WithLabels(Labels(t.Resource.Name)).
 		WithOwnerReferences(owner(t.Resource)).
 		WithSpec(spec)
+}
+
+// authorityPort is the port of the login authority that stands in for Microsoft's; 0 where there is none, or a server reaches its port as it
+// reaches the Kubernetes API.
+func authorityPort(authority string) int {
+	at, err := url.Parse(authority)
+	if err != nil {
+		return 0
+	}
+	text := at.Port()
+	if text == "" && at.Scheme == "http" {
+		text = "80"
+	}
+	number, err := strconv.Atoi(text)
+	if err != nil || number == 443 || number == 6443 {
+		return 0
+	}
+	return number
 }
