@@ -89,7 +89,7 @@ func TestCheckAsksAsEntraDoesAndWritesNothing(t *testing.T) {
 	}
 	want := []string{
 		"GET /scim/v2/ServiceProviderConfig with no token",
-		"GET /scim/v2/Users?filter=userName+eq+%22GUID%22 with another token",
+		"GET /scim/v2/ServiceProviderConfig with another token",
 		"GET /scim/v2/Users?filter=userName+eq+%22GUID%22 with the token",
 		"GET /scim/v2/ServiceProviderConfig with the token",
 		"GET /scim/v2/Schemas with the token",
@@ -215,13 +215,13 @@ func TestCheckSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 					return false
 				}
 			}, fails: 1,
-			want: wellReached + "failed   wrong token            a token that is nobody's is answered 200: whoever finds the URL can read the directory\n" +
+			want: wellReached + "failed   wrong token            a token that is nobody's is answered 200: whoever finds the URL may be let in\n" +
 				"         → See that the URL leads to this tenant's server, and to nothing that answers in its place.\n" +
 				"passed   Test Connection        succeeds: a user that does not exist is not found\n",
 		},
 		"a web page": {
 			change: plain(200, "<html>"), fails: 2,
-			want: wellReached + "failed   wrong token            a token that is nobody's is answered 200: whoever finds the URL can read the directory\n" +
+			want: wellReached + "failed   wrong token            a token that is nobody's is answered 200: whoever finds the URL may be let in\n" +
 				"         → See that the URL leads to this tenant's server, and to nothing that answers in its place.\n" +
 				"failed   Test Connection        the answer is text/html and not application/scim+json\n" + notTenantry + skipped("Test Connection", 2),
 		},
@@ -371,5 +371,18 @@ func TestWhatKeepsACheckFromBeginning(t *testing.T) {
 		if code != ExitWrong || out != "" || errOut != "error: "+how.want+"\n" {
 			t.Errorf("%s: exit %d\n%s%s", name, code, out, errOut)
 		}
+	}
+}
+
+// Nobody provisions the tenant yet, so one rejected credential would say that Entra is not let in.
+func TestACheckWithAReadersTokenIsNotTakenForAClientThatIsRejected(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	c := newCluster(t, s.tenant, s.credentials())
+	if code, out, errOut := c.run(Options{}, "check", "contoso", "--ca-file", s.caFile, "--credential", "reader.payroll"); code != ExitFine {
+		t.Fatalf("exit %d\n%s%s", code, out, errOut)
+	}
+	if seen := s.scim.TakeActivity(); !seen.Empty() {
+		t.Errorf("the server saw %+v", seen)
 	}
 }

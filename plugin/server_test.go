@@ -49,6 +49,7 @@ type server struct {
 	secretToken string
 	reader      string
 	admin       http.Handler
+	scim        *protocol.Server
 	// before answers in the server's place where it returns true.
 	before func(http.ResponseWriter, *http.Request) bool
 }
@@ -71,9 +72,10 @@ func newServer(t *testing.T) *server {
 	}}
 	current := func() *settings.Snapshot { return &settings.Snapshot{Tenant: s.tenant, Verifiers: s.verifiers} }
 	callers := auth.New(auth.Options{Now: s.clock.Now, Random: rand.Reader, Keys: s.directory})
-	handler := protocol.New(protocol.Options{
+	s.scim = protocol.New(protocol.Options{
 		Directory: s.directory, Log: logr.Discard(), Metrics: prometheus.NewRegistry(), Now: s.clock.Now, Settings: current, Auth: callers,
-	}).Handler()
+	})
+	handler := s.scim.Handler()
 	s.admin = admin.New(admin.Options{
 		Settings: current, Directory: s.directory, Store: database, Auth: callers, Metrics: prometheus.NewRegistry(), Log: logr.Discard(), Clock: s.clock,
 	})

@@ -99,23 +99,24 @@ func (w *walk) reach(ctx context.Context) (string, error) {
 }
 
 // lookUp is what Entra asks to test a connection: for a user that cannot exist.
-func (w *walk) lookUp(ctx context.Context, secret string) (*answer, error) {
-	return w.asker.get(ctx, secret, "Users", "filter="+`userName+eq+%22`+uuid.NewString()+`%22`)
+func (w *walk) lookUp(ctx context.Context) (*answer, error) {
+	return w.asker.get(ctx, w.asker.secret, "Users", "filter="+`userName+eq+%22`+uuid.NewString()+`%22`)
 }
 
+// wrongToken asks for discovery: a token that is rejected for users counts as the client's that provisions, whom this one must not stand in for.
 func (w *walk) wrongToken(ctx context.Context) (string, error) {
 	nobodys, err := token.New(rand.Reader)
 	if err != nil {
 		return "", err
 	}
-	answered, err := w.lookUp(ctx, nobodys)
+	answered, err := w.asker.get(ctx, nobodys, "ServiceProviderConfig", "")
 	switch {
 	case err != nil:
 		return "", err
 	case answered.status == http.StatusUnauthorized:
 		return "is refused with 401", nil
 	case answered.status == http.StatusOK:
-		return "", &fault{"a token that is nobody's is answered 200: whoever finds the URL can read the directory",
+		return "", &fault{"a token that is nobody's is answered 200: whoever finds the URL may be let in",
 			"See that the URL leads to this tenant's server, and to nothing that answers in its place."}
 	default:
 		return "", w.unexpected(answered)
@@ -123,7 +124,7 @@ func (w *walk) wrongToken(ctx context.Context) (string, error) {
 }
 
 func (w *walk) testConnection(ctx context.Context) (string, error) {
-	found, err := w.list(w.lookUp(ctx, w.asker.secret))
+	found, err := w.list(w.lookUp(ctx))
 	if err != nil {
 		return "", err
 	}

@@ -80,6 +80,9 @@ func TestARejectedCredentialIsRememberedUntilOneIsLetIn(t *testing.T) {
 	}{
 		"no credential":             {func() answer { return f.sendWith("GET", "/Users", "", http.Header{}) }, false},
 		"a token of somebody else":  {func() answer { return f.sendWith("GET", "/Users", "", bearer(f.token+"x")) }, true},
+		"with a change":             {func() answer { return f.sendWith("PATCH", "/Groups/none", "{}", bearer(f.token+"x")) }, true},
+		"that looks around":         {func() answer { return f.sendWith("GET", "/ServiceProviderConfig", "", bearer(f.token+"x")) }, false},
+		"that looks elsewhere":      {func() answer { return f.sendWith("GET", "/Nowhere", "", bearer(f.token+"x")) }, false},
 		"a wrong client secret":     {func() answer { return f.ask("POST", "grant_type=client_credentials", basicOf("contoso", "x")) }, true},
 		"a grant that there is not": {func() answer { return f.ask("POST", "grant_type=password", basicOf("contoso", "x")) }, false},
 	} {

@@ -99,7 +99,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 		if limited := s.limits.admit(current, throttle.Stranger, s.now()); limited != nil {
 			return limited
 		}
-		s.activity.refused(s.now(), err)
+		if methods[r.Method].counts.Requests > 0 { // as a client that provisions asks
+			s.activity.refused(s.now(), err)
+		}
 		return unauthenticated(w, current.Tenant.Name, err, log)
 	}
 	s.activity.seen(s.now())
