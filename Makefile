@@ -77,6 +77,10 @@ plugin: ## kubectl tenantry, and its completion in the shell, in bin/: put both 
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/kubectl-tenantry
 	install -m 0755 cmd/kubectl-tenantry/kubectl_complete-tenantry bin/
 
+.PHONY: plugin-release
+plugin-release: ## Archives of it for each platform, and its manifest for krew, in bin/plugin; TENANTRY_VERSION is the release
+	hack/plugin.sh bin/plugin
+
 .PHONY: images
 images: ## Both container images for amd64 and arm64 with SBOMs, as OCI layouts in bin/, without a Docker daemon
 	hack/images.sh bin
