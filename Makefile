@@ -16,6 +16,7 @@ TESTFLAGS  ?=
 FUZZTIME   ?= 20s
 BENCHTIME  ?= 1s
 BENCHFLAGS ?=
+SCALEFLAGS ?=
 
 .PHONY: help
 help: ## Show this list
