@@ -6,7 +6,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -112,12 +111,11 @@ func (r *ProvisioningTenantReconciler) requireCertificate(ctx context.Context, s
 		(before.Reason == v1alpha1.ReasonIngressReady || before.Reason == v1alpha1.ReasonWaitingForIngressController) {
 		return nil
 	}
-	var secret corev1.Secret
-	err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: name}, &secret)
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("read Secret %q: %w", name, err)
+	_, has, err := r.lookForKey(ctx, s, name, corev1.TLSCertKey)
+	if err != nil {
+		return err
 	}
-	if apierrors.IsNotFound(err) || len(secret.Data[corev1.TLSCertKey]) == 0 {
+	if !has {
 		message := fmt.Sprintf("Secret %s in spec.exposure.tls does not exist or has no %s: create it.", name, corev1.TLSCertKey)
 		if tls.IssuerRef != nil {
 			message = fmt.Sprintf("The issuer %s has not made Secret %s yet. "+

@@ -221,8 +221,7 @@ func volumeClaim(ctx context.Context, from client.Reader, s *scope) (*corev1.Per
 	return &claim, nil
 }
 
-// requireConnection looks for the Secret with the connection URL until it was found once for this generation. It reads what
-// the Secret is, never what is in it: which keys it has stands in its managed fields.
+// requireConnection looks for the Secret with the connection URL until it was found once for this generation.
 func (r *ProvisioningTenantReconciler) requireConnection(ctx context.Context, s *scope) error {
 	before := meta.FindStatusCondition(s.tenant.Status.Conditions, v1alpha1.ConditionStorageReady)
 	if before != nil && before.ObservedGeneration == s.tenant.Generation &&
@@ -236,23 +235,32 @@ func (r *ProvisioningTenantReconciler) requireConnection(ctx context.Context, s 
 			Message: fmt.Sprintf(format, args...),
 		}
 	}
-	secret := apply.SecretMetadata()
-	err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: ref.Name}, secret)
-	switch {
-	case apierrors.IsNotFound(err):
-		return missing("Secret %s in spec.storage.postgresql.connectionSecretRef does not exist: "+
-			"create it with the connection URL under the key %s.", ref.Name, ref.Key)
-	case err != nil:
-		return fmt.Errorf("look for Secret %q: %w", ref.Name, err)
-	}
-	has, err := apply.HasData(secret, ref.Key)
+	exists, has, err := r.lookForKey(ctx, s, ref.Name, ref.Key)
 	switch {
 	case err != nil:
 		return err
+	case !exists:
+		return missing("Secret %s in spec.storage.postgresql.connectionSecretRef does not exist: "+
+			"create it with the connection URL under the key %s.", ref.Name, ref.Key)
 	case !has:
 		return missing("Secret %s in spec.storage.postgresql.connectionSecretRef has no key %s: put the connection URL there.", ref.Name, ref.Key)
 	}
 	return nil
+}
+
+// lookForKey tells whether there is a Secret of somebody else's, and whether it has a key. What is in it is not read: which keys it
+// has stands in its managed fields.
+func (r *ProvisioningTenantReconciler) lookForKey(ctx context.Context, s *scope, name, key string) (exists, has bool, err error) {
+	secret := apply.SecretMetadata()
+	err = r.Live.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: name}, secret)
+	if apierrors.IsNotFound(err) {
+		return false, false, nil
+	}
+	if err != nil {
+		return false, false, fmt.Errorf("look for Secret %q: %w", name, err)
+	}
+	has, err = apply.HasData(secret, key)
+	return true, has, err
 }
 
 // observeStorage judges the volume or the connection Secret, and tells how a move is going.
