@@ -184,9 +184,7 @@ func retainedFor(tenant string) func(metav1.Object) bool {
 	return func(claim metav1.Object) bool {
 		labels := claim.GetLabels()
 		return labels[v1alpha1.TenantLabel] == tenant && labels[desired.ManagedByLabel] == desired.ManagedBy ||
-			slices.ContainsFunc(claim.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
-				return entry.Manager == apply.FieldManager && entry.Operation == metav1.ManagedFieldsOperationApply
-			})
+			slices.ContainsFunc(claim.GetManagedFields(), apply.IsOwn)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -84,8 +85,8 @@ func NewScheme() (*runtime.Scheme, error) {
 	return scheme, nil
 }
 
-// CacheOptions keeps in memory only what the operator needs: of the kinds that it makes, the tenants' objects. Their
-// managed fields stay, because they tell whether an object is still as it was applied.
+// CacheOptions keeps in memory only what the operator needs: of the kinds that it makes, the tenants' objects. Of their
+// managed fields its own stay, because they tell whether an object is still as it was applied.
 func CacheOptions() (cache.Options, error) {
 	whole, err := tenantsObjects()
 	if err != nil {
@@ -110,8 +111,29 @@ func tenantsObjects() (cache.ByObject, error) {
 	}
 	return cache.ByObject{
 		Label:     labels.NewSelector().Add(*ofTenants),
-		Transform: func(object any) (any, error) { return object, nil },
+		Transform: keepOwnFields,
+		// Who reads them changes nothing in them, and each reconcile reads all of a tenant's.
+		UnsafeDisableDeepCopy: new(true),
 	}, nil
+}
+
+// keepOwnFields drops the managed fields of others from an object. One without any stays untouched: the cache may pass on what
+// others are reading already.
+func keepOwnFields(object any) (any, error) {
+	accessor, err := meta.Accessor(object)
+	if err != nil {
+		return object, nil //nolint:nilerr // what stands for an object whose deletion was missed has none
+	}
+	var own []metav1.ManagedFieldsEntry
+	for _, entry := range accessor.GetManagedFields() {
+		if apply.IsOwn(entry) {
+			own = append(own, entry)
+		}
+	}
+	if len(own) < len(accessor.GetManagedFields()) {
+		accessor.SetManagedFields(own)
+	}
+	return object, nil
 }
 
 // controlled are the kinds that a tenant always owns and the operator prunes.

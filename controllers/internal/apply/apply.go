@@ -19,6 +19,11 @@ import (
 // FieldManager is the one field manager of the operator.
 const FieldManager = "tenantry-operator"
 
+// IsOwn tells whether an entry of an object's managed fields is what this field manager applied.
+func IsOwn(entry metav1.ManagedFieldsEntry) bool {
+	return entry.Manager == FieldManager && entry.Operation == metav1.ManagedFieldsOperationApply
+}
+
 // configuration is what every apply configuration of client-go has.
 type configuration interface {
 	runtime.ApplyConfiguration

@@ -36,7 +36,7 @@ func SecretMetadata() *metav1.PartialObjectMetadata {
 func OwnsData(secret *metav1.PartialObjectMetadata, keys ...string) (bool, error) {
 	var owned []string
 	for _, entry := range secret.ManagedFields {
-		if entry.Manager != FieldManager || entry.Operation != metav1.ManagedFieldsOperationApply {
+		if !IsOwn(entry) {
 			continue
 		}
 		data, err := managedData(secret.Name, entry)
