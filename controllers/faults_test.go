@@ -8,11 +8,14 @@ import (
 
 	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -150,6 +153,41 @@ func TestASettledTenantCostsNoWriteAndNoReadPastTheCacheEvenForAnOperatorThatJus
 	}
 	if s.writes != 0 || s.liveReads != 0 {
 		t.Errorf("%d writes and %d live reads, want none", s.writes, s.liveReads)
+	}
+}
+
+func TestANewTenantCostsTwelveWritesAndAsksOnlyForItselfAndItsSecrets(t *testing.T) {
+	t.Parallel()
+	s := simulate(t, contoso())
+	s.settle()
+	if s.writes != 12 || s.liveReads != 3 {
+		t.Errorf("%d writes and %d live reads, want 12 and 3", s.writes, s.liveReads)
+	}
+}
+
+// bug class 14: a stranger's object that comes after all looks and before the write.
+func TestAnObjectThatAStrangerMakesAtTheSameMomentIsNotTouched(t *testing.T) {
+	t.Parallel()
+	s := simulate(t, contoso())
+	theirs := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "contoso-scim", Labels: map[string]string{"theirs": "yes"}}}
+	before := s.WithWatch
+	s.WithWatch = interceptor.NewClient(before, interceptor.Funcs{
+		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+			if _, isService := o.(*corev1ac.ServiceApplyConfiguration); isService && theirs.UID == "" {
+				theirs.UID = "uid-of-theirs"
+				s.must(before.Create(ctx, theirs))
+			}
+			return c.Apply(ctx, o, opts...)
+		},
+	})
+	s.settle()
+	var found corev1.Service
+	s.must(before.Get(t.Context(), client.ObjectKeyFromObject(theirs), &found))
+	if found.UID != theirs.UID || found.ResourceVersion != theirs.ResourceVersion {
+		t.Errorf("the stranger's Service was changed: %+v", found)
+	}
+	if ready := meta.FindStatusCondition(s.tenant().Status.Conditions, v1alpha1.ConditionReady); ready.Reason != v1alpha1.ReasonNameConflict {
+		t.Errorf("Ready is %+v, want reason NameConflict", ready)
 	}
 }
 

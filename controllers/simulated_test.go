@@ -3,6 +3,7 @@ package controllers
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -137,7 +138,7 @@ func simulate(t *testing.T, objects ...client.Object) *simulated {
 	}
 	s.WithWatch = builder.WithInterceptorFuncs(interceptor.Funcs{
 		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-			return s.write(func() error { return c.Apply(ctx, o, opts...) })
+			return s.write(func() error { return applyVersion(ctx, c, o, opts...) })
 		},
 		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
 			return s.write(func() error { return c.Delete(ctx, o, opts...) })
@@ -147,6 +148,18 @@ func simulate(t *testing.T, objects ...client.Object) *simulated {
 		},
 	}).Build()
 	return s
+}
+
+// applyVersion applies like the API server, which lets a version that no object has create one; the fake client refuses that.
+func applyVersion(ctx context.Context, c client.Client, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+	err := c.Apply(ctx, o, opts...)
+	if !apierrors.IsBadRequest(err) {
+		return err
+	}
+	if err := json.Unmarshal([]byte(`{"metadata":{"resourceVersion":""}}`), o); err != nil {
+		return err
+	}
+	return c.Apply(ctx, o, opts...)
 }
 
 func (s *simulated) write(do func() error) error {

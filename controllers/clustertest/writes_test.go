@@ -333,6 +333,8 @@ func TestAStrangersObjectIsToldOfAndNeverTouched(t *testing.T) {
 		"Secret with our label":         &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "contoso-credentials", Labels: map[string]string{v1alpha1.TenantLabel: "contoso"}}},
 		"ServiceAccount":                &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "contoso-scim"}},
 		"Role":                          &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "contoso-scim"}},
+		"RoleBinding":                   &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "contoso-scim"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "x"}},
+		"NetworkPolicy":                 &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Name: "contoso-scim"}},
 		"PersistentVolumeClaim":         &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "contoso-data"}, Spec: corev1.PersistentVolumeClaimSpec{AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}, Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}}}},
 		"Ingress":                       &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Name: "contoso-scim"}, Spec: networkingv1.IngressSpec{DefaultBackend: &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "x", Port: networkingv1.ServiceBackendPort{Number: 1}}}}},
 		"Ingress with our tenant label": &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Name: "contoso-scim", Labels: map[string]string{v1alpha1.TenantLabel: "contoso"}}, Spec: networkingv1.IngressSpec{DefaultBackend: &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "x", Port: networkingv1.ServiceBackendPort{Number: 1}}}}},

@@ -33,9 +33,20 @@ type configuration interface {
 	GetNamespace() *string
 }
 
+// versioned is a configuration of type C that can be bound to a version of the object.
+type versioned[C any] interface {
+	configuration
+	WithResourceVersion(version string) C
+}
+
+// noVersion is one that no object has: a configuration bound to it creates an object and changes none.
+const noVersion = "9223372036854775807"
+
 // Child is an object as it should be, and how to tell whether it is so already.
 type Child struct {
 	want configuration
+	// bind has the API server refuse want for any other version of the object.
+	bind func(version string)
 	live client.Object
 	// unchanged compares want with live, which was read from the cache.
 	unchanged func() (bool, error)
@@ -47,14 +58,18 @@ type Child struct {
 
 // New returns a child whose live object is cached whole, with its managed fields. extract is client-go's ExtractX for
 // the kind: what this field manager applied last, as it is now. A field that someone else forced is missing from it.
-func New[L client.Object, C configuration](want C, live L, extract func(L, string) (C, error)) Child {
-	return Child{want: want, live: live, unchanged: func() (bool, error) {
+func New[L client.Object, C versioned[C]](want C, live L, extract func(L, string) (C, error)) Child {
+	return Child{want: want, bind: binding(want), live: live, unchanged: func() (bool, error) {
 		have, err := extract(live, FieldManager)
 		if err != nil {
 			return false, fmt.Errorf("extract what was applied: %w", err)
 		}
 		return Same(have, want)
 	}}
+}
+
+func binding[C versioned[C]](want C) func(string) {
+	return func(version string) { want.WithResourceVersion(version) }
 }
 
 // Adopting returns the child such that it takes over an object without a controller for which adoptable is true.
@@ -114,30 +129,50 @@ func (o *Owner) Apply(ctx context.Context, child Child) (generation int64, err e
 	err = o.Client.Get(ctx, child.key(), child.live)
 	switch {
 	case apierrors.IsNotFound(err):
-		if err := o.MayWrite(ctx, child); err != nil {
+		if err := o.alive(ctx); err != nil {
 			return 0, err
 		}
+		generation, err := o.send(ctx, child, noVersion)
+		if !apierrors.IsConflict(err) {
+			return generation, err
+		}
+		// The name is taken: by a stranger's object, or by the owner's of which the cache has not heard or may not hear.
+		return o.applyLive(ctx, child)
 	case err != nil:
 		return 0, err
 	case child.live.GetDeletionTimestamp() != nil:
 		return 0, &GoingError{Kind: child.Kind(), Name: child.Name()}
 	case !o.Owns(child.live, child.adoptable):
 		// The cache may be old: what counts is the object as it is now.
-		if err := o.MayWrite(ctx, child); err != nil {
+		return o.applyLive(ctx, child)
+	}
+	unchanged, err := child.unchanged()
+	if err != nil || unchanged {
+		return 0, err
+	}
+	if child.mayChange != nil {
+		if err := child.mayChange(); err != nil {
 			return 0, err
-		}
-	default:
-		unchanged, err := child.unchanged()
-		if err != nil || unchanged {
-			return 0, err
-		}
-		if child.mayChange != nil {
-			if err := child.mayChange(); err != nil {
-				return 0, err
-			}
 		}
 	}
-	err = o.Client.Apply(ctx, child.want, client.FieldOwner(FieldManager), client.ForceOwnership)
+	return o.send(ctx, child, "")
+}
+
+// applyLive writes the child over the object as the API server has it, if it is the owner's, or in its free place.
+func (o *Owner) applyLive(ctx context.Context, child Child) (int64, error) {
+	version, err := o.mayWrite(ctx, child)
+	if err != nil {
+		return 0, err
+	}
+	return o.send(ctx, child, version)
+}
+
+// send applies the child if the object has that version; empty for whichever it has.
+func (o *Owner) send(ctx context.Context, child Child, version string) (int64, error) {
+	if version != "" {
+		child.bind(version)
+	}
+	err := o.Client.Apply(ctx, child.want, client.FieldOwner(FieldManager), client.ForceOwnership)
 	if o.Applied != nil {
 		o.Applied(child.Kind(), err)
 	}
@@ -147,19 +182,25 @@ func (o *Owner) Apply(ctx context.Context, child Child) (generation int64, err e
 	return writtenGeneration(child.want)
 }
 
-// MayWrite returns nil if the name is free or the object is the owner's, asking the API server and not the cache:
-// a forced apply would take a stranger's object over without a word.
+// MayWrite returns nil if the name is free or the object is the owner's, asking the API server and not the cache.
 func (o *Owner) MayWrite(ctx context.Context, child Child) error {
+	_, err := o.mayWrite(ctx, child)
+	return err
+}
+
+// mayWrite returns the one version of the object that may be written over: a forced apply would take a stranger's object over
+// without a word.
+func (o *Owner) mayWrite(ctx context.Context, child Child) (version string, err error) {
 	found := &metav1.PartialObjectMetadata{}
 	found.SetGroupVersionKind(child.gvk())
-	err := o.Live.Get(ctx, child.key(), found)
+	err = o.Live.Get(ctx, child.key(), found)
 	if apierrors.IsNotFound(err) {
-		return o.alive(ctx)
+		return noVersion, o.alive(ctx)
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
-	return o.Guard(found, child.adoptable)
+	return found.ResourceVersion, o.Guard(found, child.adoptable)
 }
 
 // Guard returns nil if the object is the owner's, a GoingError if it is on its way out, and a NotOursError otherwise.

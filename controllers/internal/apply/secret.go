@@ -16,7 +16,7 @@ import (
 // therefore change with the data.
 func Secret(want *corev1ac.SecretApplyConfiguration) Child {
 	live := SecretMetadata()
-	return Child{want: want, live: live, unchanged: func() (bool, error) {
+	return Child{want: want, bind: binding(want), live: live, unchanged: func() (bool, error) {
 		if !contains(live.Labels, want.Labels) || !contains(live.Annotations, want.Annotations) {
 			return false, nil
 		}
