@@ -4,13 +4,7 @@ import (
 	"context"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	policyv1 "k8s.io/api/policy/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
@@ -57,7 +51,7 @@ const (
 // ProvisioningTenantReconciler makes tenants what their specs say.
 type ProvisioningTenantReconciler struct {
 	client.Client
-	// Live reads past the cache: before the first write of an object, and to read a Secret, which the cache never holds.
+	// Live reads past the cache: whose an object is that the cache does not know, and what is in a Secret, which it never holds.
 	Live    client.Reader
 	Events  events.EventRecorder
 	Options Options
@@ -72,20 +66,10 @@ type ProvisioningTenantReconciler struct {
 
 // SetupWithManager says what makes a tenant be looked at again.
 func (r *ProvisioningTenantReconciler) SetupWithManager(mgr ctrl.Manager, changedOutside <-chan event.GenericEvent) (controller.Controller, error) {
-	return ctrl.NewControllerManagedBy(mgr).
+	tenants := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.ProvisioningTenant{}, builder.WithPredicates(changedByOthersThanItsServer())).
-		// Its objects, whatever happened to them.
-		Owns(&corev1.ServiceAccount{}).
-		Owns(&rbacv1.Role{}).
-		Owns(&rbacv1.RoleBinding{}).
-		Owns(&corev1.Secret{}, builder.OnlyMetadata).
-		Owns(&appsv1.Deployment{}).
-		Owns(&corev1.Service{}).
-		Owns(&networkingv1.Ingress{}).
-		Owns(&networkingv1.NetworkPolicy{}).
-		Owns(&autoscalingv2.HorizontalPodAutoscaler{}).
-		Owns(&policyv1.PodDisruptionBudget{}).
-		Owns(&batchv1.Job{}).
+		Watches(&v1alpha1.ProvisioningTenant{}, unseenFirst()).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(controllingTenant), builder.OnlyMetadata).
 		// A claim that is to be retained has no owner, so its label tells.
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(labelledTenant)).
 		// Which UserDefaults are accepted follows from their specs.
@@ -94,8 +78,11 @@ func (r *ProvisioningTenantReconciler) SetupWithManager(mgr ctrl.Manager, change
 		Watches(&v1alpha1.ProvisioningTenant{}, handler.EnqueueRequestsFromMapFunc(r.rivals), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		// The login authority answered, or HTTPRoutes came or went.
 		WatchesRawSource(source.Channel(changedOutside, &handler.EnqueueRequestForObject{})).
-		WithOptions(controllerOptions(r.Options)).
-		Build(r)
+		WithOptions(controllerOptions(r.Options))
+	for _, kind := range controlled() { // whatever happened to them
+		tenants.Watches(kind, handler.EnqueueRequestsFromMapFunc(controllingTenant))
+	}
+	return tenants.Build(r)
 }
 
 func controllerOptions(options Options) controller.Options {

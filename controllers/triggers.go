@@ -5,10 +5,15 @@ import (
 	"maps"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -32,6 +37,18 @@ func changedByOthersThanItsServer() predicate.Predicate {
 	}}
 }
 
+// unseenFirst brings forward the tenants that were made or changed while no operator ran. An operator that starts looks at all the
+// others too, for which nothing comes of it.
+func unseenFirst() handler.Funcs {
+	return handler.Funcs{CreateFunc: func(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) {
+		tenant, ok := e.Object.(*v1alpha1.ProvisioningTenant)
+		ordered, ok2 := queue.(priorityqueue.PriorityQueue[ctrl.Request])
+		if ok && ok2 && tenant.Status.ObservedGeneration != tenant.Generation {
+			ordered.AddWithOpts(priorityqueue.AddOpts{Priority: new(0)}, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(tenant)})
+		}
+	}}
+}
+
 // operatorsPart is the status without what the server writes, but for what becomes a condition.
 func operatorsPart(status v1alpha1.ProvisioningTenantStatus) v1alpha1.ProvisioningTenantStatus {
 	var part v1alpha1.DirectoryStatus
@@ -40,6 +57,15 @@ func operatorsPart(status v1alpha1.ProvisioningTenantStatus) v1alpha1.Provisioni
 	}
 	status.Directory, status.Activity = &part, nil
 	return status
+}
+
+// controllingTenant does what builder.Owns would, which asks the REST mapper with each event.
+func controllingTenant(_ context.Context, object client.Object) []ctrl.Request {
+	controller, tenant := metav1.GetControllerOf(object), schema.GroupKind{Group: v1alpha1.GroupName, Kind: "ProvisioningTenant"}
+	if controller == nil || schema.FromAPIVersionAndKind(controller.APIVersion, controller.Kind).GroupKind() != tenant {
+		return nil
+	}
+	return []ctrl.Request{{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: controller.Name}}}
 }
 
 func labelledTenant(_ context.Context, object client.Object) []ctrl.Request {
