@@ -96,11 +96,12 @@ func (r *ProvisioningTenantReconciler) children(ctx context.Context, s *scope, t
 		server(apply.New(desired.NetworkPolicy(t), &networkingv1.NetworkPolicy{}, networkingv1ac.ExtractNetworkPolicy)),
 	}
 	if t.Volume {
-		parts = append(parts, part{
-			apply.New(desired.DataClaim(t), &corev1.PersistentVolumeClaim{}, corev1ac.ExtractPersistentVolumeClaim).
-				Adopting(retainedFor(t.Resource.Name)),
-			v1alpha1.ConditionStorageReady, v1alpha1.ReasonInvalidStorage,
-		})
+		claim := apply.New(desired.DataClaim(t), &corev1.PersistentVolumeClaim{}, corev1ac.ExtractPersistentVolumeClaim).
+			Adopting(retainedFor(t.Resource.Name))
+		if t.Engine == v1alpha1.StoragePostgreSQL {
+			claim = claim.Existing() // it may be deleted any moment: the directory has left it
+		}
+		parts = append(parts, part{claim, v1alpha1.ConditionStorageReady, v1alpha1.ReasonInvalidStorage})
 	}
 	parts = append(parts,
 		server(apply.New(deployment, live, appsv1ac.ExtractDeployment).

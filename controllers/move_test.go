@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,10 +10,12 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
@@ -183,5 +186,33 @@ func TestATenantInADatabaseThatIsSettledCostsNothing(t *testing.T) {
 	s.writes, s.liveReads = 0, 0
 	if _, err := s.reconcile(); err != nil || s.writes != 0 || s.liveReads != 0 {
 		t.Errorf("%d writes, %d live reads, error %v", s.writes, s.liveReads, err)
+	}
+}
+
+// bug class 2: acting on an old cache. The old volume is deleted after the reconcile saw it and before it is applied.
+func TestAVolumeThatADirectoryHasLeftIsNotMadeAgainWhileItIsBeingDeleted(t *testing.T) {
+	t.Parallel()
+	s := simulate(t, contoso(), connectionSecret())
+	s.settle()
+	s.edit(inDatabase)
+	s.settle()
+	s.check()
+	before, deleted := s.WithWatch, false
+	s.WithWatch = interceptor.NewClient(before, interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+			err := c.Get(ctx, key, o, opts...)
+			if claim, isClaim := o.(*corev1.PersistentVolumeClaim); isClaim && err == nil && !deleted {
+				deleted = true
+				s.must(before.Delete(ctx, claim.DeepCopy()))
+			}
+			return err
+		},
+	})
+	if _, err := s.reconcile(); err != nil || !deleted {
+		t.Fatalf("deleted: %v, error %v", deleted, err)
+	}
+	err := before.Get(t.Context(), client.ObjectKey{Namespace: "customers", Name: "contoso-data"}, &corev1.PersistentVolumeClaim{})
+	if !apierrors.IsNotFound(err) {
+		t.Errorf("the volume claim came back: %v", err)
 	}
 }

@@ -52,6 +52,8 @@ type Child struct {
 	unchanged func() (bool, error)
 	// adoptable tells whether an object that nobody controls is the owner's all the same.
 	adoptable func(metav1.Object) bool
+	// existing tells that an object which is gone is not made again.
+	existing bool
 	// mayChange returns why live must stay as it is for now, or nil; nil itself where it never must.
 	mayChange func() error
 }
@@ -81,6 +83,12 @@ func (c Child) Adopting(adoptable func(metav1.Object) bool) Child {
 // Once returns the child such that an object that is there stays as it is, because it cannot be changed.
 func (c Child) Once() Child {
 	c.unchanged = func() (bool, error) { return true, nil }
+	return c
+}
+
+// Existing returns the child such that an object which is gone, whatever was seen of it before, is not made again.
+func (c Child) Existing() Child {
+	c.existing = true
 	return c
 }
 
@@ -128,6 +136,8 @@ func (o *Owner) Apply(ctx context.Context, child Child) (generation int64, err e
 	}()
 	err = o.Client.Get(ctx, child.key(), child.live)
 	switch {
+	case apierrors.IsNotFound(err) && child.existing:
+		return 0, nil
 	case apierrors.IsNotFound(err):
 		if err := o.alive(ctx); err != nil {
 			return 0, err
