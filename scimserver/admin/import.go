@@ -146,7 +146,7 @@ func (u *upload) refusal(err error) error {
 		return &refusal{http.StatusServiceUnavailable, "the database asks to begin again: send the file again; nothing was imported"}
 	case errors.Is(err, transfer.ErrNotEmpty):
 		return &refusal{http.StatusConflict, err.Error()}
-	case errors.Is(err, transfer.ErrDamaged), errors.Is(err, store.ErrConflict):
+	case errors.Is(err, transfer.ErrDamaged), errors.Is(err, transfer.ErrFormat), errors.Is(err, store.ErrConflict):
 		return &refusal{http.StatusUnprocessableEntity, err.Error()}
 	case errors.Is(err, store.ErrUnavailable):
 		return &refusal{http.StatusServiceUnavailable, err.Error()}

@@ -148,7 +148,9 @@ func TestAnImportIsRefusedAndLeavesNothing(t *testing.T) {
 				"import: line 3: this is no whole export: User "},
 			"half a file":  {f.provisioner, "/import", file[:strings.LastIndex(file, `{"end"`)], 422, "import: line 11: this is no whole export: the file was cut off here"},
 			"a user twice": {f.provisioner, "/import", strings.Replace(file, "u1@contoso", "u0@contoso", 1), 422, "import: line 3: User "},
-			"nothing":      {f.provisioner, "/import", "", 422, "import: line 1: this is no whole export: the file was cut off here"},
+			"another format": {f.provisioner, "/import", strings.Replace(file, `"format":1`, `"format":2`, 1), 422,
+				"import: line 1: this is an export of another format: it has format 2, and this program reads 1"},
+			"nothing": {f.provisioner, "/import", "", 422, "import: line 1: this is no whole export: the file was cut off here"},
 		} {
 			status, answer := f.imports(c.token, c.path, strings.NewReader(c.file))
 			if status != c.status || !strings.HasPrefix(answer, c.want) {

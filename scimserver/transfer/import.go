@@ -19,6 +19,8 @@ var (
 	ErrNotEmpty = errors.New("the directory is not empty: import only into a new one")
 	// ErrDamaged is what is wrong with a file that no export wrote, or not all of it.
 	ErrDamaged = errors.New("this is no whole export")
+	// ErrFormat says that the file is of another version.
+	ErrFormat = errors.New("this is an export of another format")
 )
 
 // Restorer knows what a directory's records owe to their documents; *directory.Directory is one.

@@ -120,7 +120,7 @@ func parse(data []byte) (line, error) {
 // header brings back the declared schemas, by which what follows is read.
 func (r *reader) header(h *header) error {
 	if h.Format != Format {
-		return fmt.Errorf("it has format %d, and this program reads %d", h.Format, Format)
+		return fmt.Errorf("%w: it has format %d, and this program reads %d", ErrFormat, h.Format, Format)
 	}
 	if err := r.restorer.Recall(h.Schemas); err != nil {
 		return damaged("%w", err)

@@ -240,7 +240,7 @@ func TestAFileThatIsNoWholeExportIsRefusedAndLeavesNothing(t *testing.T) {
 		"something else":               {"id,userName\n", "line 1: this is no whole export: it is not the JSON of an export"},
 		"no header":                    {without(0), "line 1: this is no whole export: the first line, and only that, says which format this is"},
 		"two headers":                  {lines[0] + whole, "line 2: this is no whole export: the first line, and only that"},
-		"a newer format":               {change(0, `1`, `2`), "line 1: it has format 2, and this program reads 1"},
+		"a newer format":               {change(0, `1`, `2`), "line 1: this is an export of another format: it has format 2, and this program reads 1"},
 		"cut off between lines":        {strings.Join(lines[:60], ""), "line 61: this is no whole export: the file was cut off here, its last line is missing"},
 		"cut off in a line":            {whole[:len(whole)/2], "this is no whole export: it is not the JSON of an export: unexpected EOF"},
 		"a user less":                  {without(7), "this is no whole export: "},

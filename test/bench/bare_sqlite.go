@@ -37,7 +37,8 @@ func (embedded) written(ctx context.Context, t *tenant, after int) (all []rows, 
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	found, err := db.QueryContext(ctx, "SELECT r.row, kind, id, key, external_id, active, version, created, modified, r.defaults, matched,"+
-		" deactivated, deactivated_version, document, overlay, keys FROM resources r JOIN documents d ON d.row = r.row WHERE r.row > ? AND kind = 1 ORDER BY r.row", after)
+		" deactivated, deactivated_version, document, overlay, keys"+
+		" FROM resources r JOIN documents d ON d.row = r.row WHERE r.row > ? AND kind = 1 ORDER BY r.row", after)
 	if err != nil {
 		return nil, err
 	}

@@ -69,10 +69,10 @@ var resourceTests = []testCase{
 		insert(t, s, record(store.Group, 3, schema.Object{"displayName": "bob"}))
 		again := record(store.User, 4, schema.Object{"userName": "BOB"})
 		err := s.Update(context.Background(), func(tx store.Tx) error { return tx.Insert(context.Background(), again) })
-		isConflict(t, "insert", err, store.User, 1)
+		isConflict(t, "insert", err, 1)
 		renamed := record(store.User, 2, schema.Object{"userName": "Bob"})
 		err = s.Update(context.Background(), func(tx store.Tx) error { return tx.Replace(context.Background(), renamed) })
-		isConflict(t, "replace", err, store.User, 1)
+		isConflict(t, "replace", err, 1)
 		equal(t, "users", 2, find(t, s, store.Query{Kind: store.User}).Total)
 		equal(t, "the one that kept its name", "eve", get(t, s, store.User, 2).Key)
 	}},
@@ -80,7 +80,7 @@ var resourceTests = []testCase{
 		insert(t, s, record(store.User, 1, schema.Object{"userName": "bob"}))
 		again := record(store.User, 1, schema.Object{"userName": "eve"})
 		err := s.Update(context.Background(), func(tx store.Tx) error { return tx.Insert(context.Background(), again) })
-		isConflict(t, "insert", err, store.User, 1)
+		isConflict(t, "insert", err, 1)
 	}},
 	{"an update can go on after a conflict", func(t *testing.T, s store.Store) {
 		insert(t, s, record(store.User, 1, schema.Object{"userName": "bob"}))
@@ -139,7 +139,7 @@ var resourceTests = []testCase{
 				return err
 			})
 			equal(t, name, c.before, before)
-			isConflict(t, name, err, store.User, c.existing)
+			isConflict(t, name, err, c.existing)
 		}
 		odd := user(3, "cy")
 		odd.ID = "three"
@@ -212,7 +212,8 @@ func isError(t testing.TB, what string, got, want error) {
 	}
 }
 
-func isConflict(t testing.TB, what string, err error, kind store.Kind, existing int) {
+// isConflict wants a user to have what was asked for.
+func isConflict(t testing.TB, what string, err error, existing int) {
 	t.Helper()
 	isError(t, what, err, store.ErrConflict)
 	var conflict *store.ConflictError
@@ -220,5 +221,5 @@ func isConflict(t testing.TB, what string, err error, kind store.Kind, existing 
 		t.Errorf("%s: %v is no *ConflictError", what, err)
 		return
 	}
-	equal(t, what, store.ConflictError{Kind: kind, Existing: id(existing)}, *conflict)
+	equal(t, what, store.ConflictError{Kind: store.User, Existing: id(existing)}, *conflict)
 }

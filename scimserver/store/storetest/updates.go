@@ -213,23 +213,19 @@ func untouched(t *testing.T, s store.Store) {
 
 var concurrencyTests = []testCase{
 	{"of parallel creates of one key exactly one succeeds", func(t *testing.T, s store.Store) {
-		var made, refused atomic.Int64
-		parallel(t, 16, func(n int) error {
-			err := s.Update(context.Background(), func(tx store.Tx) error {
-				return tx.Insert(context.Background(), record(store.User, n, schema.Object{"userName": "bob"}))
-			})
-			switch {
-			case err == nil:
-				made.Add(1)
-			case errors.Is(err, store.ErrConflict):
-				refused.Add(1)
-			default:
-				return err
-			}
-			return nil
+		oneIsMade(t, s, func(tx store.Tx, n int) error {
+			return tx.Insert(context.Background(), record(store.User, n, schema.Object{"userName": "bob"}))
 		})
-		equal(t, "made", int64(1), made.Load())
-		equal(t, "refused", int64(15), refused.Load())
+		equal(t, "users", 1, find(t, s, store.Query{Kind: store.User}).Total)
+	}},
+	{"of parallel inserts of many that share a key exactly one succeeds", func(t *testing.T, s store.Store) {
+		oneIsMade(t, s, func(tx store.Tx, n int) error {
+			_, err := tx.InsertAll(context.Background(), []*store.Record{
+				record(store.User, 100+n, schema.Object{}), record(store.User, n, schema.Object{"userName": "bob"}),
+			})
+			return err
+		})
+		equal(t, "users", 2, find(t, s, store.Query{Kind: store.User}).Total)
 	}},
 	{"parallel adds of single members lose none", func(t *testing.T, s store.Store) {
 		insert(t, s, record(store.Group, 1, schema.Object{}))
@@ -391,4 +387,24 @@ func walkMissesNobodyUnmarked(t *testing.T, s store.Store) {
 			}
 		}
 	}
+}
+
+// oneIsMade runs 16 updates at once, of which all but one must meet a conflict.
+func oneIsMade(t *testing.T, s store.Store, change func(tx store.Tx, n int) error) {
+	t.Helper()
+	var made, refused atomic.Int64
+	parallel(t, 16, func(n int) error {
+		err := s.Update(context.Background(), func(tx store.Tx) error { return change(tx, n) })
+		switch {
+		case err == nil:
+			made.Add(1)
+		case errors.Is(err, store.ErrConflict):
+			refused.Add(1)
+		default:
+			return err
+		}
+		return nil
+	})
+	equal(t, "made", int64(1), made.Load())
+	equal(t, "refused", int64(15), refused.Load())
 }
