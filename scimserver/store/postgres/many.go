@@ -61,8 +61,8 @@ func (t *transaction) alone(ctx context.Context, records []*store.Record) (bool,
 		return false, t.usable()
 	}
 	var taken bool
-	err := t.one(ctx, []any{&taken}, "SELECT EXISTS (SELECT FROM resources WHERE kind = $1 AND key = ANY($2))"+
-		" OR EXISTS (SELECT FROM resources WHERE kind = $1 AND id = ANY($3))", int64(records[0].Kind), keys, ids)
+	err := t.one(ctx, []any{&taken}, "SELECT EXISTS (SELECT 1 FROM resources WHERE kind = $1 AND key = ANY($2))"+
+		" OR EXISTS (SELECT 1 FROM resources WHERE kind = $1 AND id = ANY($3))", int64(records[0].Kind), keys, ids)
 	return !taken, err
 }
 
