@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -32,10 +33,7 @@ func (t *transaction) InsertAll(ctx context.Context, records []*store.Record) (b
 		columns []string
 		rows    [][]any
 	}{
-		{"resources", []string{
-			"kind", "id", "key", "external_id", "active", "version", "created", "modified", "deactivated", "deactivated_version",
-			"defaults", "matched",
-		}, resources},
+		{"resources", strings.Split(resourceColumns, ", "), resources},
 		{"documents", []string{"kind", "id", "document", "overlay", "paths", "keys"}, documents},
 		{"attributes", []string{"path", "key", "resource"}, attributes},
 	} {
@@ -80,11 +78,7 @@ func rowsOf(records []*store.Record) (resources, documents, attributes [][]any) 
 	var entries []entry
 	for _, r := range records {
 		id, _ := store.ParseID(r.ID)
-		since, sinceVersion := inactivity(r)
-		resources = append(resources, []any{
-			int64(r.Kind), id[:], []byte(r.Key), optional(r.ExternalID), r.Active, r.Version, r.Created.UnixMicro(), r.Modified.UnixMicro(),
-			since, sinceVersion, r.Defaults, r.Matched,
-		})
+		resources = append(resources, resourceRow(r, id[:]))
 		index := newIndex(r)
 		documents = append(documents, []any{int64(r.Kind), id[:], nonNil(r.Document), r.Overlay, index.paths, index.keys})
 		for i, path := range index.paths {

@@ -60,10 +60,20 @@ func (i *index) without(other index) index {
 	return rest
 }
 
+const resourceColumns = "kind, id, key, external_id, active, version, created, modified, deactivated, deactivated_version, defaults, matched"
+
+// resourceRow has the values of resourceColumns.
+func resourceRow(record *store.Record, id []byte) []any {
+	since, sinceVersion := inactivity(record)
+	return []any{
+		int64(record.Kind), id, []byte(record.Key), optional(record.ExternalID), record.Active, record.Version,
+		record.Created.UnixMicro(), record.Modified.UnixMicro(), since, sinceVersion, record.Defaults, record.Matched,
+	}
+}
+
 // One statement, so that it is one round trip and one outcome: where the key or the id is taken nothing is inserted, and the
 // transaction can go on.
-const insertResource = "WITH r AS (INSERT INTO resources" +
-	" (kind, id, key, external_id, active, version, created, modified, deactivated, deactivated_version, defaults, matched)" +
+const insertResource = "WITH r AS (INSERT INTO resources (" + resourceColumns + ")" +
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING kind, id)," +
 	" d AS (INSERT INTO documents (kind, id, document, overlay, paths, keys) SELECT r.kind, r.id, $13, $14, $15, $16 FROM r)," +
 	" a AS (INSERT INTO attributes (path, key, resource)" +
@@ -78,11 +88,8 @@ func (t *transaction) Insert(ctx context.Context, record *store.Record) error {
 	entries := newIndex(record)
 	t.wrote = true
 	var inserted int64
-	since, sinceVersion := inactivity(record)
 	err := t.one(ctx, []any{&inserted}, insertResource,
-		int64(record.Kind), id[:], []byte(record.Key), optional(record.ExternalID), record.Active, record.Version,
-		record.Created.UnixMicro(), record.Modified.UnixMicro(), since, sinceVersion, record.Defaults, record.Matched,
-		nonNil(record.Document), record.Overlay, entries.paths, entries.keys)
+		append(resourceRow(record, id[:]), nonNil(record.Document), record.Overlay, entries.paths, entries.keys)...)
 	if err != nil {
 		return fmt.Errorf("insert %s %s: %w", record.Kind, record.ID, err)
 	}
