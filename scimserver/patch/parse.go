@@ -144,7 +144,7 @@ func (p *parser) key(op Op, key string, value any) error {
 	case path.Sub != nil:
 		p.quirk(QuirkDottedKey)
 	}
-	if path.ReadOnly() {
+	if serverWrites(path) {
 		p.quirk(schema.QuirkServerAttribute)
 		return nil
 	}
@@ -171,7 +171,7 @@ func (p *parser) schemaValues(op Op, s *schema.Schema, value any) error {
 			if err != nil {
 				return err
 			}
-			if path.ReadOnly() {
+			if serverWrites(path) {
 				p.quirk(schema.QuirkServerAttribute)
 				continue
 			}
@@ -186,7 +186,7 @@ func (p *parser) schemaValues(op Op, s *schema.Schema, value any) error {
 	}
 	for _, a := range s.Attributes {
 		path := filter.Path{Path: schema.Path{Schema: s, Attribute: a}}
-		if path.ReadOnly() {
+		if serverWrites(path) {
 			continue
 		}
 		if err := p.append(Operation{Remove, path, nil}); err != nil {
@@ -214,7 +214,7 @@ func (p *parser) withPath(op Op, name string, value any) error {
 	if err != nil {
 		return err
 	}
-	if path.ReadOnly() {
+	if serverWrites(path) {
 		if path.Schema == nil && path.Attribute.Name == "schemas" { // derived from the values
 			p.quirk(schema.QuirkServerAttribute)
 			return nil
@@ -222,6 +222,12 @@ func (p *parser) withPath(op Op, name string, value any) error {
 		return schema.Errorf(schema.IsMutability, "%s is written by the server only", path.Path)
 	}
 	return p.emit(op, name, path, value)
+}
+
+// serverWrites tells whether no operation may name the path. A client may send $ref and type of a member with its id, but may not
+// write them by themselves: they follow from the id.
+func serverWrites(path filter.Path) bool {
+	return path.ReadOnly() || path.Rows() && path.Sub != nil && path.Sub.Name != "value"
 }
 
 func isInvalidPath(err error) bool {

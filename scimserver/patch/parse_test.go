@@ -239,6 +239,16 @@ func TestParseRefuses(t *testing.T) {
 			wantError(t, err, c.scimType, c.want)
 		})
 	}
+	for _, sub := range []string{"$ref", "type", "display"} {
+		for path, name := range map[string]string{"members." + sub: "", `members[value eq \"u\"].` + sub: " of one member"} {
+			for _, op := range []string{"add", "replace", "remove"} {
+				t.Run(op+" "+sub+name, func(t *testing.T) {
+					_, err := patch.Parse(schema.Group(), body(`{"op":"`+op+`","path":"`+path+`","value":"x"}`))
+					wantError(t, err, schema.IsMutability, "members."+sub+" is written by the server only")
+				})
+			}
+		}
+	}
 	for name, in := range map[string]string{"no Operations": `{}`, "Operations that are no array": `{"Operations":{}}`} {
 		t.Run(name, func(t *testing.T) {
 			_, err := patch.Parse(schema.User(), []byte(in))

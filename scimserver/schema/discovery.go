@@ -38,9 +38,6 @@ func serviceProviderConfig() []*Attribute {
 	number := func(name, description string) *Attribute {
 		return &Attribute{Name: name, Type: TypeInteger, Required: true, Description: description}
 	}
-	external := func(name, description string) *Attribute {
-		return &Attribute{Name: name, Type: TypeReference, CaseExact: true, ReferenceTypes: []string{"external"}, Description: description}
-	}
 	pagination := &Attribute{Name: "pagination", Type: TypeComplex, Description: "How lists are cut into pages.",
 		SubAttributes: []*Attribute{
 			{Name: "cursor", Type: TypeBoolean, Required: true, Description: "Whether pages can be asked for by cursor."},
@@ -52,7 +49,6 @@ func serviceProviderConfig() []*Attribute {
 			{Name: "cursorTimeout", Type: TypeInteger, Description: "For how many seconds a cursor is valid at least."},
 		}}
 	return []*Attribute{
-		external("documentationUri", "URL of the server's documentation."),
 		feature("patch", "Whether and how resources can be changed in part."),
 		feature("bulk", "Whether and how several operations can be sent in one request.",
 			number("maxOperations", "The greatest number of operations in one request."),
@@ -69,8 +65,8 @@ func serviceProviderConfig() []*Attribute {
 					CanonicalValues: []string{"oauth", "oauth2", "oauthbearertoken", "httpbasic", "httpdigest"}},
 				{Name: "name", Required: true, Description: "The common name of the scheme."},
 				{Name: "description", Required: true, Description: "What the scheme is."},
-				external("specUri", "URL of the scheme's specification."),
-				external("documentationUri", "URL of the scheme's documentation."),
+				{Name: "specUri", Type: TypeReference, CaseExact: true, ReferenceTypes: []string{"external"},
+					Description: "URL of the scheme's specification."},
 				{Name: "primary", Type: TypeBoolean, Description: "Whether this is the preferred scheme."},
 			}},
 	}

@@ -20,19 +20,18 @@ var differences = map[string]string{
 	"User groups.$ref":            "a reference is case-exact (section 2.3.7), and only groups have members",
 	"User x509Certificates.value": "binary data is case-exact (section 2.3.6)",
 
-	"Group externalId":      "a common attribute that the RFC does not repeat; Entra looks here for all that it maps",
-	"Group displayName":     "required by section 4.2; unique because Entra matches groups by it",
-	"Group members.value":   "an id is case-exact (section 3.1)",
-	"Group members.$ref":    "the server makes it of the id",
-	"Group members.type":    "the server knows what the id names",
-	"Group members.display": "section 2.4 gives it to every multi-valued attribute; only the server could write it",
+	"Group externalId":    "a common attribute that the RFC does not repeat; Entra looks here for all that it maps",
+	"Group displayName":   "required by section 4.2; unique because Entra matches groups by it",
+	"Group members.value": "an id is case-exact (section 3.1)",
+	"Group members.$ref":  "a reference is case-exact (section 2.3.7)",
 
-	"EnterpriseUser manager.value": "an id is case-exact (section 3.1)",
-	"EnterpriseUser manager.$ref":  "a client gives the id alone, and Entra resends a manager that comes back in another form",
+	"EnterpriseUser manager.value":       "an id is case-exact (section 3.1)",
+	"EnterpriseUser manager.$ref":        "never returned: Entra resends a manager that comes back in another form than it was sent",
+	"EnterpriseUser manager.displayName": "never returned, for the same reason",
 
-	"ServiceProviderConfig documentationUri":                       "a reference is case-exact (section 2.3.7)",
+	"ServiceProviderConfig documentationUri":                       "never returned: each operator's documentation is elsewhere",
 	"ServiceProviderConfig authenticationSchemes.specUri":          "a reference is case-exact (section 2.3.7)",
-	"ServiceProviderConfig authenticationSchemes.documentationUri": "a reference is case-exact (section 2.3.7)",
+	"ServiceProviderConfig authenticationSchemes.documentationUri": "never returned",
 
 	"ServiceProviderConfig pagination":                         "RFC 9865 section 4",
 	"ServiceProviderConfig pagination.cursor":                  "RFC 9865 section 4",

@@ -1,19 +1,32 @@
 package schema
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // Published returns the attributes that /Schemas lists. The core schemas also list externalId, which is a common
 // attribute, because Entra looks there for every attribute that it maps.
 func (s *Schema) Published() []*Attribute {
-	if s.ID != CoreUser && s.ID != CoreGroup {
-		return s.Attributes
+	attributes := s.Attributes
+	if s.ID == CoreUser || s.ID == CoreGroup {
+		common := slices.DeleteFunc(completed(common()), func(a *Attribute) bool { return a.Name != "externalId" })
+		attributes = append(common, attributes...)
 	}
-	for _, a := range completed(common()) {
-		if a.Name == "externalId" {
-			return append([]*Attribute{a}, s.Attributes...)
+	return listed(attributes)
+}
+
+// listed returns copies of the definitions without those that are Unlisted.
+func listed(attributes []*Attribute) []*Attribute {
+	out := make([]*Attribute, 0, len(attributes))
+	for _, a := range attributes {
+		if !a.Unlisted {
+			c := *a
+			c.SubAttributes = listed(a.SubAttributes)
+			out = append(out, &c)
 		}
 	}
-	return s.Attributes
+	return out
 }
 
 // MarshalJSON gives the definition as RFC 7643 section 7 wants it, with every characteristic spelled out.

@@ -163,9 +163,9 @@ func TestNormalizeGroup(t *testing.T) {
 			  "externalId":"o","displayName":"Buyers","meta":{"resourceType":"Group"}}`,
 			`{"displayName":"Buyers","externalId":"o"}`},
 		{"externalID is so spelt by MediusFlow (entra 7)", `{"displayName":"B","externalID":"o"}`, `{"displayName":"B","externalId":"o"}`},
-		{"members keep their ids only (bug 22)",
+		{"members lose the $ref that is null (bug 22), and the name that only the server could write",
 			`{"displayName":"B","members":[{"$ref":null,"value":"u1"},{"value":"u2","type":"User","displayName":"U"},"u3"]}`,
-			`{"displayName":"B","members":[{"value":"u1"},{"value":"u2"},{"value":"u3"}]}`},
+			`{"displayName":"B","members":[{"value":"u1"},{"value":"u2","type":"User"},{"value":"u3"}]}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, _, err := schema.Group().Normalize(decode(t, c.in))

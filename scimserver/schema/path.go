@@ -120,7 +120,7 @@ func (p Path) WithSub(name string) (Path, error) {
 	}
 	if p.Attribute.Type == TypeComplex {
 		return Path{}, Errorf(InvalidPath, "%s has the sub-attributes %s; another was named",
-			p, strings.Join(names(p.Attribute.SubAttributes), ", "))
+			p, strings.Join(names(listed(p.Attribute.SubAttributes)), ", "))
 	}
 	if p.Attribute.MultiValued && equalNames(name, "value") {
 		return p, nil

@@ -79,6 +79,9 @@ type Attribute struct {
 	SubAttributes   []*Attribute
 	// Undeclared is an attribute that was declared once and is no more: its values stay stored and indexed, out of sight.
 	Undeclared bool
+	// Unlisted is an attribute that is known, so that a client can send it and filter by it, but that no answer has. /Schemas does
+	// not list it.
+	Unlisted bool
 
 	rows bool // its values are rows of memberships: any number of them, and none in a resource's document
 }

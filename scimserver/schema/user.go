@@ -104,9 +104,8 @@ func enterpriseUser() *Schema {
 		{Name: "department", Description: "The name of the department."},
 		{Name: "manager", Type: TypeComplex, Description: "The user's manager.", SubAttributes: []*Attribute{
 			{Name: "value", CaseExact: true, Description: "The id of the manager."},
-			{Name: "$ref", Type: TypeReference, CaseExact: true, Mutability: ReadOnly, ReferenceTypes: []string{"User"},
-				Description: "The URI of the manager."},
-			{Name: "displayName", Mutability: ReadOnly, Description: "The display name of the manager."},
+			{Name: "$ref", Type: TypeReference, CaseExact: true, Mutability: ReadOnly, Unlisted: true},
+			{Name: "displayName", Mutability: ReadOnly, Unlisted: true},
 		}},
 	}}
 }
@@ -133,7 +132,7 @@ func tenantryUser() *Schema {
 	}}
 }
 
-// coreGroup is RFC 7643 section 4.2. Of a member only the id is stored; the rest follows from it.
+// coreGroup is RFC 7643 sections 4.2 and 8.7.1. Of a member only the id is stored; the rest follows from it.
 func coreGroup() *Schema {
 	return &Schema{ID: CoreGroup, Name: "Group", Description: "Group", Attributes: []*Attribute{
 		{Name: "displayName", Required: true, Uniqueness: UniquenessServer,
@@ -141,11 +140,11 @@ func coreGroup() *Schema {
 		{Name: "members", Type: TypeComplex, MultiValued: true, Description: "The members of the group.", rows: true,
 			SubAttributes: []*Attribute{
 				{Name: "value", CaseExact: true, Mutability: Immutable, Description: "The id of the member."},
-				{Name: "$ref", Type: TypeReference, CaseExact: true, Mutability: ReadOnly,
+				{Name: "$ref", Type: TypeReference, CaseExact: true, Mutability: Immutable,
 					ReferenceTypes: []string{"User", "Group"}, Description: "The URI of the member."},
-				{Name: "type", Mutability: ReadOnly, CanonicalValues: []string{"User", "Group"},
+				{Name: "type", Mutability: Immutable, CanonicalValues: []string{"User", "Group"},
 					Description: "What the member is."},
-				{Name: "display", Mutability: ReadOnly, Description: "The name of the member."},
+				{Name: "display", Mutability: ReadOnly, Unlisted: true},
 			}},
 	}}
 }
