@@ -14,7 +14,7 @@ import (
 // is refused, so that nobody takes an unfiltered answer for a filtered one (RFC 7644 section 4).
 func discovery(handle func(*request) error) map[string]endpoint {
 	return map[string]endpoint{http.MethodGet: reads(func(r *request) error {
-		if r.query.Get("filter") != "" {
+		if r.query.Has("filter") {
 			return &Error{Status: http.StatusForbidden, Detail: "discovery endpoints cannot be filtered (RFC 7644 section 4)"}
 		}
 		return handle(r)

@@ -1,6 +1,10 @@
 package protocol
 
-import "github.com/tenantry/tenantry/scimserver/schema"
+import (
+	"net/url"
+
+	"github.com/tenantry/tenantry/scimserver/schema"
+)
 
 // BulkOperation is what the plan of a bulk request says of one operation.
 type BulkOperation struct {
@@ -31,3 +35,6 @@ func PlanBulk(body []byte) (operations []BulkOperation, units [][]int, err error
 
 // SetBulkWork sets what the operations of a bulk request may be together, in place of MaxBulkWork.
 func (s *Server) SetBulkWork(work int) { s.bulkWork = work }
+
+// ParseQuery reads the query of a URL.
+func ParseQuery(raw string) (url.Values, error) { return parseQuery(raw) }

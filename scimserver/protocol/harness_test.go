@@ -178,6 +178,34 @@ func (f *fixture) sendWith(method, path, body string, header http.Header) answer
 	if body != "" && request.Header.Get("Content-Type") == "" {
 		request.Header.Set("Content-Type", "application/scim+json; charset=utf-8")
 	}
+	return f.do(request)
+}
+
+// raw sends a request with exactly this target below the base path, of which send would make a valid one.
+func (f *fixture) raw(method, target, body string) answer {
+	f.t.Helper()
+	return f.rawWith(method, v1alpha1.BasePath+target, body, http.Header{"Authorization": {"Bearer " + f.token}})
+}
+
+// rawWith sends a request with exactly this target and header.
+func (f *fixture) rawWith(method, target, body string, header http.Header) answer {
+	f.t.Helper()
+	for name, id := range f.ids {
+		target = strings.ReplaceAll(target, "{"+name+"}", id)
+	}
+	request, err := http.NewRequestWithContext(f.t.Context(), method, f.http.URL, strings.NewReader(body))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	request.URL.Opaque, request.Header = target, header.Clone()
+	if body != "" && request.Header.Get("Content-Type") == "" {
+		request.Header.Set("Content-Type", "application/scim+json")
+	}
+	return f.do(request)
+}
+
+func (f *fixture) do(request *http.Request) answer {
+	f.t.Helper()
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		f.t.Fatal(err)

@@ -18,7 +18,7 @@ func (s *Server) list(r *request, kind store.Kind) error { return s.query(r, []s
 // root answers a GET of the base: a query of all resources where it has a filter (RFC 7644 section 3.4.2.1), else what the
 // server can do, because administrators and some clients open the bare Tenant URL to see whether it is alive.
 func (s *Server) root(r *request) error {
-	if r.query.Get("filter") == "" {
+	if !r.query.Has("filter") {
 		return s.serviceProviderConfig(r)
 	}
 	return s.all(r)

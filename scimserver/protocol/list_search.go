@@ -3,7 +3,6 @@ package protocol
 import (
 	"encoding/json"
 	"net/url"
-	"strings"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -15,6 +14,11 @@ const searchSchema = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 // data, stay out of URLs. From here on it is the same as one by GET.
 func (s *Server) search(query func(*request) error) func(*request) error {
 	return func(r *request) error {
+		for _, name := range parameterNames {
+			if r.query.Has(name) {
+				return misunderstood(name, "belongs into the body of a search, not into its URL")
+			}
+		}
 		body, err := r.object()
 		if err != nil {
 			return err
@@ -36,38 +40,50 @@ func (s *Server) searchKind(r *request, kind store.Kind) error {
 
 // searchParameters reads a SearchRequest. Names are read in any case (RFC 7643 section 2.1), null is as good as absent, and
 // attributes that no query has are passed over.
-func searchParameters(body map[string]any) (url.Values, error) {
-	parameters := url.Values{}
+func searchParameters(body schema.Object) (url.Values, error) {
+	if schemas, _ := schema.Member(body, "schemas"); schemas != nil && !isOf(body, searchSchema) {
+		return nil, invalidValue("the schemas of a search must be [\"" + searchSchema + "\"]")
+	}
+	query := url.Values{}
 	for key, value := range body {
-		if value == nil {
+		name, err := parameterName(key)
+		if err != nil {
+			return nil, err
+		}
+		if name == "" || value == nil {
 			continue
 		}
-		switch name := strings.ToLower(key); name {
-		case "schemas":
-			if !isOf(body, searchSchema) {
-				return nil, invalidValue("the schemas of a search must be [\"" + searchSchema + "\"]")
+		values, must := searchValues(name, value)
+		if must != "" {
+			return nil, invalidValue(name + " must be " + must)
+		}
+		for _, one := range values {
+			if err := addParameter(query, name, one); err != nil {
+				return nil, err
 			}
-		case "attributes", "excludedattributes":
-			names, ok := texts(value)
-			if !ok {
-				return nil, invalidValue(searchNames[name] + " must be an array of attribute names")
-			}
-			parameters[searchNames[name]] = names
-		case "filter", "sortby", "sortorder", "cursor":
-			text, ok := value.(string)
-			if !ok {
-				return nil, invalidValue(searchNames[name] + " must be a string")
-			}
-			parameters.Set(searchNames[name], text)
-		case "startindex", "count":
-			number, ok := value.(json.Number)
-			if !ok {
-				return nil, invalidValue(searchNames[name] + " must be an integer")
-			}
-			parameters.Set(searchNames[name], number.String())
 		}
 	}
-	return parameters, nil
+	return query, nil
+}
+
+// searchValues returns the values of a parameter as a URL has them, and what the value must be where it is of another type.
+func searchValues(name string, value any) (values []string, must string) {
+	switch name {
+	case "attributes", "excludedAttributes":
+		if names, ok := texts(value); ok {
+			return names, ""
+		}
+		return nil, "an array of attribute names"
+	case "startIndex", "count":
+		if number, ok := value.(json.Number); ok {
+			return []string{number.String()}, ""
+		}
+		return nil, "an integer"
+	}
+	if text, ok := value.(string); ok {
+		return []string{text}, ""
+	}
+	return nil, "a string"
 }
 
 // searchQuirks are the accommodations that a SearchRequest needs.
@@ -99,10 +115,4 @@ func texts(value any) ([]string, bool) {
 		}
 	}
 	return out, true
-}
-
-// searchNames are the parameters of a query by their names in lower case.
-var searchNames = map[string]string{ //nolint:gochecknoglobals // a list that nothing writes
-	"attributes": "attributes", "excludedattributes": "excludedAttributes", "filter": "filter", "sortby": "sortBy",
-	"sortorder": "sortOrder", "cursor": "cursor", "startindex": "startIndex", "count": "count",
 }

@@ -23,7 +23,7 @@ import (
 type request struct {
 	http     *http.Request
 	out      http.ResponseWriter
-	query    url.Values // of the URL, or of the body of a search
+	query    url.Values // of the URL as parseQuery reads it, or of the body of a search
 	settings *settings.Snapshot
 	caller   directory.Caller
 	// user is the person who is calling, nil for a service.
@@ -145,11 +145,14 @@ func (s *Server) admitted(
 		return &Error{Status: http.StatusMethodNotAllowed, Detail: "this endpoint takes " + allowed(methods)}
 	}
 	answered := &request{
-		http: r, out: w, query: r.URL.Query(), settings: current, base: base(current, r), limits: s.limits,
+		http: r, out: w, settings: current, base: base(current, r), limits: s.limits,
 		caller: directory.Caller{Client: identity.Client, RequestID: id}, user: identity.User,
 	}
 	defer answered.done()
 	if err = authorize(w, current.Tenant.Name, identity, handle); err == nil {
+		answered.query, err = parseQuery(r.URL.RawQuery)
+	}
+	if err == nil {
 		err = handle.serve(answered)
 	}
 	if err != nil && handle.failed != nil {

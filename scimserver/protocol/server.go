@@ -75,7 +75,7 @@ func (s *Server) Handler() http.Handler {
 	}
 	route("/{$}", map[string]endpoint{http.MethodGet: reads(s.root)})
 	route("/.search", map[string]endpoint{http.MethodPost: reads(s.search(s.all))})
-	bulk := writes(s.bulk)
+	bulk := writes(unfiltered(s.bulk))
 	bulk.counts = cycle.Counts{Requests: 1}
 	route("/Bulk", map[string]endpoint{http.MethodPost: bulk})
 	route("/ServiceProviderConfig", discovery(s.serviceProviderConfig))
@@ -84,7 +84,7 @@ func (s *Server) Handler() http.Handler {
 	route("/Schemas", discovery(s.schemas))
 	route("/Schemas/{id}", discovery(s.schema))
 	change := func(kind store.Kind, operation string, handle func(*request, store.Kind) error) endpoint {
-		return s.recorded(kind, operation, s.on(kind, handle))
+		return s.recorded(kind, operation, unfiltered(s.on(kind, handle)))
 	}
 	for kind, endpointPath := range map[store.Kind]string{store.User: "/Users", store.Group: "/Groups"} {
 		route(endpointPath, map[string]endpoint{
@@ -93,14 +93,14 @@ func (s *Server) Handler() http.Handler {
 		})
 		route(endpointPath+"/.search", map[string]endpoint{http.MethodPost: looksUp(s.on(kind, s.searchKind))})
 		route(endpointPath+"/{id}", map[string]endpoint{
-			http.MethodGet:    looksUp(s.on(kind, s.get)),
+			http.MethodGet:    looksUp(unfiltered(s.on(kind, s.get))),
 			http.MethodPut:    change(kind, directory.OperationReplace, s.replace),
 			http.MethodPatch:  change(kind, directory.OperationPatch, s.patch),
 			http.MethodDelete: change(kind, directory.OperationDelete, s.delete),
 		})
 	}
 	route("/Me", map[string]endpoint{
-		http.MethodGet: self(s.on(store.User, s.me)), http.MethodPost: self(notOffered), http.MethodPut: self(notOffered),
+		http.MethodGet: self(unfiltered(s.on(store.User, s.me))), http.MethodPost: self(notOffered), http.MethodPut: self(notOffered),
 		http.MethodPatch: self(notOffered), http.MethodDelete: self(notOffered),
 	})
 	mux.Handle(v1alpha1.TokenPath, s.observed(v1alpha1.TokenPath, s.sellToken))
