@@ -134,7 +134,7 @@ func TestTheFirstMatchByPriorityAppliesAndNoOther(t *testing.T) {
 	w := newWorld(t)
 	w.set(
 		userDefaults("finance", v1alpha1.UserDefaultsSpec{Priority: 100, ConfigurationFilter: "finance", Roles: []string{"approver"}, Locale: "sv-SE"}),
-		userDefaults("managers", v1alpha1.UserDefaultsSpec{Priority: 50, Filter: `title co "manager" and department pr`, Companies: []string{"Contoso GmbH"}}),
+		userDefaults("managers", v1alpha1.UserDefaultsSpec{Priority: 50, Filter: `title co 'manager' and department pr`, Companies: []string{"Contoso GmbH"}}),
 		userDefaults("zz-fallback", v1alpha1.UserDefaultsSpec{Timezone: "Europe/Stockholm"}),
 	)
 	w.sees(w.create(`{"userName":"a","title":"Manager",`+medius+`:{"configurationFilter":"FINANCE"}}`),
@@ -273,6 +273,7 @@ func TestDefaultsThatMakeNoSenseAreRefusedWithTheReason(t *testing.T) {
 		"an unknown company":           {v1alpha1.UserDefaultsSpec{Companies: []string{"Nobody Inc"}}, `company "Nobody Inc" is not in spec.catalog.companies`},
 		"an unknown role":              {v1alpha1.UserDefaultsSpec{Roles: []string{"king"}}, `role "king" is not in spec.catalog.roles`},
 		"a filter that does not parse": {v1alpha1.UserDefaultsSpec{Filter: `department eq`}, `filter: `},
+		"quotes that do not match":     {v1alpha1.UserDefaultsSpec{Filter: `department eq Finance'`}, `values stand in double quotes`},
 		"an unknown attribute":         {v1alpha1.UserDefaultsSpec{Attributes: []v1alpha1.AttributeDefault{{Path: "colour", Value: "red"}}}, `attributes: `},
 		"an attribute of the server's": {v1alpha1.UserDefaultsSpec{Attributes: []v1alpha1.AttributeDefault{{Path: "id", Value: "1"}}}, `attributes: id`},
 		"an attribute with several":    {v1alpha1.UserDefaultsSpec{Attributes: []v1alpha1.AttributeDefault{{Path: "emails.value", Value: "x"}}}, `several values`},

@@ -47,6 +47,8 @@ type List struct {
 	Total int
 	// Next is the place behind the last of a walk's resources, nil where nothing is left.
 	Next *Place
+	// Lenience is what had to be made of the query's filter.
+	Lenience schema.Lenience
 }
 
 // List returns the resources of one kind that match. The error is a *schema.Error for the query, or the store's.
@@ -57,7 +59,7 @@ func (d *Directory) List(ctx context.Context, kind store.Kind, q Query) (List, e
 // Search is List over several kinds: first all that match of the first kind, then those of the next, each sorted among
 // themselves. An attribute that only other kinds have counts as one without a value.
 func (d *Directory) Search(ctx context.Context, kinds []store.Kind, q Query) (List, error) {
-	queries, err := d.queries(kinds, q)
+	queries, lenience, err := d.queries(kinds, q)
 	if err != nil {
 		return List{}, err
 	}
@@ -75,6 +77,7 @@ func (d *Directory) Search(ctx context.Context, kinds []store.Kind, q Query) (Li
 	if err != nil {
 		return List{}, err
 	}
+	list.Lenience = lenience
 	list.Resources = make([]Resource, len(records))
 	for i := range records {
 		if list.Resources[i], err = d.resource(&records[i]); err != nil {
@@ -85,15 +88,17 @@ func (d *Directory) Search(ctx context.Context, kinds []store.Kind, q Query) (Li
 }
 
 // queries are the questions to the store, one a kind, without a page.
-func (d *Directory) queries(kinds []store.Kind, q Query) ([]store.Query, error) {
-	queries := make([]store.Query, len(kinds))
+func (d *Directory) queries(kinds []store.Kind, q Query) (queries []store.Query, lenience schema.Lenience, err error) {
+	queries = make([]store.Query, len(kinds))
 	sorted := false
 	for i, kind := range kinds {
 		queries[i].Kind = kind
 		if q.Filter != "" {
-			if err := d.filter(&queries[i], kinds, q); err != nil {
-				return nil, err
+			made, err := d.filter(&queries[i], kinds, q)
+			if err != nil {
+				return nil, 0, err
 			}
+			lenience |= made
 		}
 		if q.SortBy == "" {
 			continue
@@ -102,22 +107,22 @@ func (d *Directory) queries(kinds []store.Kind, q Query) ([]store.Query, error) 
 		if err == nil {
 			queries[i].Sort, sorted = order, true
 		} else if i == len(kinds)-1 && !sorted {
-			return nil, err
+			return nil, 0, err
 		}
 	}
-	return queries, nil
+	return queries, lenience, nil
 }
 
-func (d *Directory) filter(query *store.Query, kinds []store.Kind, q Query) error {
+func (d *Directory) filter(query *store.Query, kinds []store.Kind, q Query) (schema.Lenience, error) {
 	var others []*schema.ResourceType
 	for _, kind := range kinds {
 		if kind != query.Kind {
 			others = append(others, d.Type(kind))
 		}
 	}
-	parsed, err := filter.ParseFor(d.Type(query.Kind), others, q.Filter)
+	parsed, lenience, err := filter.ParseFor(d.Type(query.Kind), others, q.Filter)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	query.Filter, query.Location = parsed, q.Location
 	query.Match = func(rec *store.Record) (bool, error) {
@@ -131,7 +136,7 @@ func (d *Directory) filter(query *store.Query, kinds []store.Kind, q Query) erro
 		}
 		return filter.Match(rec.Decided(parsed), made), nil
 	}
-	return nil
+	return lenience, nil
 }
 
 // order makes the sort of a list. The keys are those that store.Sort asks for.

@@ -20,6 +20,8 @@ var seeds = []string{
 	`id eq "u" and manager eq "m"`, `urn:ietf:params:scim:schemas:extension:medius:2.0:User:customFieldText1 eq "1"`,
 	`seats ge 4 and weight lt 1.5e3 or bought eq 2026-01-31T12:00:00Z`, `tags[value eq "x"]`, `title eq null`, `not(not(title pr))`,
 	`userName eq "a\"\\\u00e5\ud83d\ude00"`, `(((title pr`, `emails[`, `emails[type eq "x"].`, `userName eq "\`, "active eq \xff", `not`,
+	`userName eq 'O'Brien'`, `emails[type eq 'work' and value ew '@x'].value`, `roles[primary eq 'True'].value`, `title eq “a b” or title eq ‚c‘`,
+	`title eq '\'\u00e5"x'`, `title eq 'a" or title eq 'b'`, "title eq `a`", `title eq ''`, `title eq '\`, `not userName eq 'a'`,
 	`addresses[type eq "work"].streetAddress`, `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.manager`,
 }
 
@@ -68,12 +70,12 @@ func FuzzParsePath(f *testing.F) {
 	}
 	rt := users()
 	f.Fuzz(func(t *testing.T, s string) {
-		path, err := ParsePath(rt, s)
+		path, _, err := ParsePath(rt, s)
 		if err != nil {
 			checkError(t, err)
 			return
 		}
-		again, err := parsePath(rt, path.String(), unbounded, unbounded)
+		again, _, err := parsePath(rt, path.String(), unbounded, unbounded)
 		if err != nil || !reflect.DeepEqual(path, again) {
 			t.Fatalf("%q prints as %q, which reads as %#v, %v", s, path, again, err)
 		}

@@ -1,7 +1,6 @@
 package filter
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
 	"unicode/utf8"
@@ -10,10 +9,10 @@ import (
 )
 
 // Parse reads a filter: the whole grammar of RFC 7644 figure 1, operators in any case, and what clients send beyond it:
-// literals without quotes, booleans and numbers in quotes, a sub-attribute behind a value path
-// (emails[type eq "work"].value eq "x", read as emails[type eq "work" and value eq "x"]), and a complex attribute where
-// its "value" is meant (manager eq "x"). The error is an *schema.Error invalidFilter: it says at which byte, or names an
-// attribute that no schema has.
+// literals without quotes or in others than double ones, booleans and numbers in quotes, a sub-attribute behind a value
+// path (emails[type eq "work"].value eq "x", read as emails[type eq "work" and value eq "x"]), and a complex attribute
+// where its "value" is meant (manager eq "x"). The error is an *schema.Error invalidFilter: it says at which byte, or
+// names an attribute that no schema has.
 func Parse(rt *schema.ResourceType, s string) (Filter, error) {
 	if err := checkText(s); err != nil {
 		return nil, err
@@ -22,13 +21,15 @@ func Parse(rt *schema.ResourceType, s string) (Filter, error) {
 }
 
 // ParseFor is Parse for a query over several resource types. It reads the filter for one of them: an attribute that only
-// the others have counts as one without a value (RFC 7644 section 3.4.2.1).
-func ParseFor(rt *schema.ResourceType, others []*schema.ResourceType, s string) (Filter, error) {
+// the others have counts as one without a value (RFC 7644 section 3.4.2.1). The lenience is what had to be made of the
+// filter's values.
+func ParseFor(rt *schema.ResourceType, others []*schema.ResourceType, s string) (Filter, schema.Lenience, error) {
 	if err := checkText(s); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	p := parser{rt: rt, others: others, s: s, depth: MaxDepth, terms: MaxTerms}
-	return p.whole()
+	f, err := p.whole()
+	return f, p.lenience, err
 }
 
 func checkText(s string) error {
@@ -66,7 +67,8 @@ type parser struct {
 	depth  int // levels left
 	terms  int // comparisons left
 	// element is the attribute in whose brackets the parser is; names are its sub-attributes there.
-	element *schema.Path
+	element  *schema.Path
+	lenience schema.Lenience
 }
 
 func (p *parser) or() (Filter, error) {
@@ -120,7 +122,10 @@ func (p *parser) term() (Filter, error) {
 			f, err := p.group()
 			return Not{f}, err
 		}
-		p.pos = start
+		if _, ok := p.operator(); !ok {
+			return nil, invalid("not needs parentheses around what it negates, as in not (active eq true)")
+		}
+		p.pos = start // an attribute that is called not
 	}
 	return p.expression()
 }
@@ -267,14 +272,13 @@ func (p *parser) comparison(path schema.Path) (Filter, error) {
 	p.terms--
 	p.skipSpace()
 	start := p.pos
-	op := Op(strings.ToLower(p.word()))
-	switch op {
-	case "pr":
-		return Present{path}, nil
-	case Eq, Ne, Co, Sw, Ew, Gt, Ge, Lt, Le:
-	default:
+	op, ok := p.operator()
+	if !ok {
 		p.pos = start
 		return nil, p.expected("one of the operators eq, ne, co, sw, ew, gt, ge, lt, le, pr")
+	}
+	if op == present {
+		return Present{path}, nil
 	}
 	text, quoted, err := p.literal()
 	if err != nil {
@@ -298,67 +302,16 @@ func (p *parser) comparison(path schema.Path) (Filter, error) {
 	return Compare{path, op, value}, err
 }
 
-// valueFor gives a literal the kind of value that the attribute has.
-func valueFor(path schema.Path, op Op, text string) (Value, error) {
-	leaf := path.Leaf().Type
-	partial := op == Co || op == Sw || op == Ew
-	ordered := op == Gt || op == Ge || op == Lt || op == Le
-	switch {
-	case leaf == schema.TypeBoolean:
-		if b, ok := schema.ParseBoolean(text); ok && !partial && !ordered {
-			return Value{Kind: Boolean, Bool: b}, nil
-		}
-		return Value{}, invalid("%s can be compared with eq or ne, and with true or false", path)
-	case leaf == schema.TypeBinary && ordered:
-		return Value{}, invalid("%s can be compared with eq or ne", path)
-	case leaf == schema.TypeInteger || leaf == schema.TypeDecimal:
-		if schema.IsNumber(text) && !partial {
-			return Value{Kind: Number, Text: text}, nil
-		}
-		return Value{}, invalid("%s can be compared with eq, ne, gt, ge, lt or le, and with a number", path)
-	case leaf == schema.TypeDateTime && !partial:
-		if t, ok := schema.ParseDateTime(text); ok {
-			return Value{Kind: DateTime, Text: text, Time: t}, nil
-		}
-		return Value{}, invalid("%s can be compared with a dateTime such as 2026-01-31T12:00:00Z", path)
-	}
-	return Value{Kind: String, Text: text}, nil
-}
+// present is the operator of a presence test, which has no literal.
+const present Op = "pr"
 
-// literal reads a JSON string, or a bare word up to the next space or closing bracket.
-func (p *parser) literal() (text string, quoted bool, err error) {
-	p.skipSpace()
-	start := p.pos
-	if !p.next('"') {
-		for p.pos < len(p.s) && !isSpace(p.s[p.pos]) && p.s[p.pos] != ')' && p.s[p.pos] != ']' && p.s[p.pos] != '"' {
-			p.pos++
-		}
-		if p.pos == start {
-			return "", false, p.expected("a value")
-		}
-		return p.text(p.s[start:p.pos], false)
+// operator reads an operator in any case; ok is false for another word.
+func (p *parser) operator() (op Op, ok bool) {
+	switch op = Op(strings.ToLower(p.word())); op {
+	case Eq, Ne, Co, Sw, Ew, Gt, Ge, Lt, Le, present:
+		return op, true
 	}
-	for ; p.pos < len(p.s); p.pos++ {
-		switch p.s[p.pos] {
-		case '\\':
-			p.pos++
-		case '"':
-			p.pos++
-			if err := json.Unmarshal([]byte(p.s[start:p.pos]), &text); err != nil {
-				return "", true, invalid("the quoted value at byte %d is not a JSON string", start)
-			}
-			return p.text(text, true)
-		}
-	}
-	return "", true, invalid("the quoted value at byte %d has no closing quote", start)
-}
-
-// text refuses what no stored value can contain and no database takes.
-func (p *parser) text(text string, quoted bool) (string, bool, error) {
-	if strings.IndexByte(text, 0) >= 0 {
-		return "", quoted, invalid("the character U+0000 cannot be compared")
-	}
-	return text, quoted, nil
+	return op, false
 }
 
 // word reads up to the next space, parenthesis, bracket or quote.

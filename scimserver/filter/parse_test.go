@@ -161,6 +161,8 @@ func TestMembersOfAGroupAreFoundByTheirID(t *testing.T) {
 	}
 }
 
+const notNeedsParentheses = "not needs parentheses around what it negates, as in not (active eq true)"
+
 func TestParseRefuses(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"nothing", ``, "an attribute name was expected at byte 0 of the filter"},
@@ -195,6 +197,12 @@ func TestParseRefuses(t *testing.T) {
 		{"deep parentheses", strings.Repeat("(", filter.MaxDepth+1) + "title pr" + strings.Repeat(")", filter.MaxDepth+1), "the filter nests more than 32 levels"},
 		{"deep nots", strings.Repeat("not (", filter.MaxDepth+1) + "title pr" + strings.Repeat(")", filter.MaxDepth+1), "the filter nests more than 32 levels"},
 		{"many terms", strings.Repeat("title pr or ", filter.MaxTerms) + "title pr", "the filter has more than 256 comparisons"},
+		{"not without parentheses", `not userName eq "a"`, notNeedsParentheses},
+		{"not of a name alone, in any case", `title pr and NOT active`, notNeedsParentheses},
+		{"not of a value path", `not emails[type eq "work"]`, notNeedsParentheses},
+		{"not within a value path", `emails[not type eq "work"]`, notNeedsParentheses},
+		{"not of not", `not not (title pr)`, notNeedsParentheses},
+		{"not of nothing", `not`, notNeedsParentheses},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := filter.Parse(users(), c.in)
@@ -237,14 +245,14 @@ func TestParsePath(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			rt := users()
-			p, err := filter.ParsePath(rt, c.in)
+			p, _, err := filter.ParsePath(rt, c.in)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if p.String() != c.want {
 				t.Errorf("got  %s\nwant %s", p, c.want)
 			}
-			if again, err := filter.ParsePath(rt, p.String()); err != nil || !reflect.DeepEqual(again, p) {
+			if again, _, err := filter.ParsePath(rt, p.String()); err != nil || !reflect.DeepEqual(again, p) {
 				t.Errorf("%s reads back as %v, %v", p, again, err)
 			}
 		})
@@ -261,7 +269,7 @@ func TestParsePath(t *testing.T) {
 		{"a long path", strings.Repeat("x", filter.MaxLength+1), schema.InvalidPath, "the path must be UTF-8 and at most 8192 bytes"},
 	} {
 		t.Run("refuses "+c.name, func(t *testing.T) {
-			_, err := filter.ParsePath(users(), c.in)
+			_, _, err := filter.ParsePath(users(), c.in)
 			wantError(t, err, c.scimType, c.want)
 		})
 	}

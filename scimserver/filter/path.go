@@ -14,36 +14,36 @@ type Path struct {
 }
 
 // ParsePath reads the path of a PATCH operation: attr, attr.sub, attr[filter] or attr[filter].sub, each also behind a
-// schema's URN; names are read as by schema.ResourceType.Path. The error is an *schema.Error: invalidPath, or
-// invalidFilter for what stands in brackets.
-func ParsePath(rt *schema.ResourceType, s string) (Path, error) {
+// schema's URN; names are read as by schema.ResourceType.Path. The lenience is what had to be made of the values in
+// brackets. The error is an *schema.Error: invalidPath, or invalidFilter for what stands in brackets.
+func ParsePath(rt *schema.ResourceType, s string) (Path, schema.Lenience, error) {
 	if err := checkText(s); err != nil {
-		return Path{}, schema.Errorf(schema.InvalidPath, "the path must be UTF-8 and at most %d bytes", MaxLength)
+		return Path{}, 0, schema.Errorf(schema.InvalidPath, "the path must be UTF-8 and at most %d bytes", MaxLength)
 	}
 	return parsePath(rt, s, MaxDepth, MaxTerms)
 }
 
-func parsePath(rt *schema.ResourceType, s string, depth, terms int) (Path, error) {
+func parsePath(rt *schema.ResourceType, s string, depth, terms int) (Path, schema.Lenience, error) {
 	name, _, filtered := strings.Cut(s, "[")
 	attribute, err := rt.Path(strings.TrimSpace(name))
 	if err != nil || !filtered {
-		return Path{Path: attribute}, err
+		return Path{Path: attribute}, 0, err
 	}
 	p := parser{rt: rt, s: s, pos: len(name) + 1, depth: depth, terms: terms}
 	elements, err := p.elements(attribute)
 	if err != nil {
-		return Path{}, err
+		return Path{}, 0, err
 	}
 	path := Path{Path: attribute, Element: elements.Filter}
 	if p.next('.') {
 		if path.Path, err = attribute.WithSub(p.word()); err != nil {
-			return Path{}, err
+			return Path{}, 0, err
 		}
 	}
 	if p.skipSpace(); p.pos < len(s) {
-		return Path{}, schema.Errorf(schema.InvalidPath, "the path goes on at byte %d, where its end was expected", p.pos)
+		return Path{}, 0, schema.Errorf(schema.InvalidPath, "the path goes on at byte %d, where its end was expected", p.pos)
 	}
-	return path, nil
+	return path, p.lenience, nil
 }
 
 // String prints the path so that ParsePath reads the same back.

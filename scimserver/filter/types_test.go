@@ -29,7 +29,7 @@ func TestParseForSeveralResourceTypes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			for want, types := range map[string][2]*schema.ResourceType{"user: " + c.user: {user, group}, "group: " + c.group: {group, user}} {
 				kind := map[*schema.ResourceType]string{user: "user: ", group: "group: "}[types[0]]
-				f, err := filter.ParseFor(types[0], types[1:], c.in)
+				f, _, err := filter.ParseFor(types[0], types[1:], c.in)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -46,7 +46,7 @@ func TestParseForSeveralResourceTypes(t *testing.T) {
 		"another's attribute in foreign brackets": {`members[userName eq "x"]`, "members has the sub-attributes value, $ref, type; another was named"},
 	} {
 		t.Run("refuses "+name, func(t *testing.T) {
-			_, err := filter.ParseFor(group, []*schema.ResourceType{user}, c.in)
+			_, _, err := filter.ParseFor(group, []*schema.ResourceType{user}, c.in)
 			wantError(t, err, schema.InvalidFilter, c.want)
 		})
 	}

@@ -66,6 +66,12 @@ func (p *parser) quirk(name string) {
 	}
 }
 
+func (p *parser) lenient(lenience schema.Lenience) {
+	for _, quirk := range lenience.Quirks() {
+		p.quirk(quirk)
+	}
+}
+
 func (p *parser) ignore(name string) {
 	p.quirk(schema.QuirkUnknownAttribute)
 	if schema.IsName(name) {
@@ -128,7 +134,7 @@ func (p *parser) key(op Op, key string, value any) error {
 	if s := p.schema(key); s != nil {
 		return p.schemaValues(op, s, value)
 	}
-	path, err := filter.ParsePath(p.rt, key)
+	path, err := p.path(key)
 	if isInvalidPath(err) {
 		p.ignore(key)
 		return nil
@@ -163,7 +169,7 @@ func (p *parser) schema(urn string) *schema.Schema {
 func (p *parser) schemaValues(op Op, s *schema.Schema, value any) error {
 	if attributes, ok := value.(schema.Object); ok {
 		for _, key := range slices.Sorted(maps.Keys(attributes)) {
-			path, err := filter.ParsePath(p.rt, s.ID+":"+key)
+			path, err := p.path(s.ID + ":" + key)
 			if isInvalidPath(err) {
 				p.ignore(s.ID + ":" + key)
 				continue
@@ -203,7 +209,7 @@ func (p *parser) withPath(op Op, name string, value any) error {
 		}
 		return p.schemaValues(op, s, value)
 	}
-	path, err := filter.ParsePath(p.rt, name)
+	path, err := p.path(name)
 	if isInvalidPath(err) {
 		attribute, _, _ := strings.Cut(name, "[")
 		if strings.Contains(attribute, ":") && schema.IsName(attribute) && !p.rt.Knows(attribute) {
@@ -228,6 +234,12 @@ func (p *parser) withPath(op Op, name string, value any) error {
 // write them by themselves: they follow from the id.
 func serverWrites(path filter.Path) bool {
 	return path.ReadOnly() || path.Rows() && path.Sub != nil && path.Sub.Name != "value"
+}
+
+func (p *parser) path(name string) (filter.Path, error) {
+	path, lenience, err := filter.ParsePath(p.rt, name)
+	p.lenient(lenience)
+	return path, err
 }
 
 func isInvalidPath(err error) bool {
@@ -315,9 +327,7 @@ func (p *parser) normalize(path filter.Path, value any) (any, error) {
 		normalize = p.rt.NormalizeElement
 	}
 	value, lenience, err := normalize(path.Path, value)
-	for _, quirk := range lenience.Quirks() {
-		p.quirk(quirk)
-	}
+	p.lenient(lenience)
 	return value, err
 }
 

@@ -2,6 +2,8 @@ package protocol
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
 )
@@ -62,24 +64,41 @@ func isSubAttribute(name string) bool {
 	return name == "value" || name == "$ref"
 }
 
-// referencedInPath does the same for the path of a PATCH operation, such as members[value eq "bulkId:anna"].
+// referencedInPath does the same for the path of a PATCH operation, such as members[value eq "bulkId:anna"]. The value can
+// stand in any quotes that a filter is read with, and in none.
 func referencedInPath(path string, replace func(bulkID string) any) string {
-	const opening = `"` + bulkPrefix
 	var out strings.Builder
 	for {
-		before, rest, found := strings.Cut(path, opening)
-		name, after, closed := strings.Cut(rest, `"`)
-		if !found || !closed {
+		before, rest, found := strings.Cut(path, bulkPrefix)
+		opening, _ := utf8.DecodeLastRuneInString(before)
+		end := strings.IndexFunc(rest, closesReference(opening))
+		if !found || end < 0 {
 			out.WriteString(path)
 			return out.String()
 		}
 		out.WriteString(before)
-		if id, ok := replace(name).(string); ok {
-			out.WriteString(`"` + id + `"`)
+		if id, ok := replace(rest[:end]).(string); ok {
+			out.WriteString(id)
 		} else {
-			out.WriteString(opening + name + `"`)
+			out.WriteString(bulkPrefix + rest[:end])
 		}
-		path = after
+		path = rest[end:]
+	}
+}
+
+// closesReference tells what ends a reference behind a quote, or behind the blank before a value without quotes. Nothing
+// ends what begins within a text.
+func closesReference(opening rune) func(rune) bool {
+	return func(r rune) bool {
+		switch {
+		case opening == '"':
+			return r == '"'
+		case unicode.Is(unicode.Quotation_Mark, opening):
+			return unicode.Is(unicode.Quotation_Mark, r)
+		case unicode.IsSpace(opening):
+			return unicode.IsSpace(r) || r == ')' || r == ']'
+		}
+		return false
 	}
 }
 

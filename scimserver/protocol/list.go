@@ -78,6 +78,7 @@ func (s *Server) query(r *request, kinds []store.Kind) error {
 
 // page sends a ListResponse. The attributes that only one method of paging has are given as JSON.
 func (s *Server) page(r *request, list directory.List, paging string) error {
+	s.metrics.quirks(list.Lenience.Quirks())
 	// An empty list is [] and never null, which Entra cannot read.
 	out := fmt.Appendf(nil, `{"schemas":[%q],"totalResults":%d,%s"itemsPerPage":%d,"Resources":[`,
 		listSchema, list.Total, paging, len(list.Resources))

@@ -66,6 +66,15 @@ func TestEveryAccommodationIsCounted(t *testing.T) {
 		{"PATCH", "PATCH", "/Users/{anna}", patchOf(`{"op":"Replace","path":"active","value":"False"}`), "boolean-string op-case"},
 		{"PATCH of a value that is not there", "PATCH", "/Users/{anna}", patchOf(`{"op":"replace","path":"emails[type eq \"work\"].value","value":"x"}`), "missing-target"},
 		{"PATCH of no value that can be made", "PATCH", "/Users/{anna}", patchOf(`{"op":"replace","path":"emails[type ne \"work\"].value","value":"x"}`), ""},
+		{"PATCH of a value in single quotes", "PATCH", "/Users/{anna}", patchOf(`{"op":"remove","path":"emails[type eq 'work' or type eq 'home']"}`), "single-quotes"},
+		{"and in typographic ones, in a key", "PATCH", "/Users/{anna}", patchOf(`{"op":"add","value":{"emails[type eq “work”].value":"x"}}`), "filtered-key missing-target single-quotes"},
+		{"PATCH of a group", "PATCH", "/Groups/{staff}", patchOf(`{"op":"remove","path":"members[value eq 'x']"}`), "single-quotes"},
+		{"a list of users", "GET", "/Users?filter=userName eq 'anna'", "", "single-quotes"},
+		{"a list of both kinds, once", "GET", "?filter=userName eq 'anna' or displayName eq 'Staff'", "", "single-quotes"},
+		{"a list by cursor", "GET", "/Groups?filter=displayName eq 'Staff'&cursor=", "", "single-quotes"},
+		{"a search", "POST", "/Users/.search", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"filter":"userName eq 'anna'"}`, "single-quotes"},
+		{"a list with double quotes", "GET", "/Users?filter=userName eq \"an'na\" or title eq O'Brien", "", ""},
+		{"a list that is refused", "GET", "/Users?filter=userName eq 'anna", "", ""},
 		{"a bulk request to the letter", "POST", "/Bulk", bulkOf(post("x", "/Users", `{`+schemas+`"userName":"x"}`)), ""},
 		{"a bulk request without schemas", "POST", "/Bulk", `{"Operations":[]}`, "missing-schemas"},
 		{"a method in lower case", "POST", "/Bulk", bulkOf(`{"method":"delete","path":"/Users/none"},{"method":"Delete","path":"/Users/none"}`), "method-case"},
@@ -77,6 +86,7 @@ func TestEveryAccommodationIsCounted(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t)
 			f.create("anna", "/Users", `{`+schemas+`"userName":"anna"}`)
+			f.create("staff", "/Groups", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Staff"}`)
 			f.send(c.method, c.path, c.body)
 			if got := f.quirks(); got != c.want {
 				t.Errorf("counted %q, want %q", got, c.want)

@@ -29,6 +29,8 @@ const (
 	LenientNoSchema
 	// LenientForeignSchema: the "schemas" of a resource had one that the tenant does not have.
 	LenientForeignSchema
+	// LenientQuotes: a value of a filter was sent in other than double quotes.
+	LenientQuotes
 )
 
 // The names by which the accommodations are counted and documented.
@@ -63,13 +65,16 @@ const (
 	// QuirkForeignSchema: a resource says that it is of a schema that the tenant does not have, such as Microsoft's own of
 	// groups. Ignored.
 	QuirkForeignSchema = "foreign-schema"
+	// QuirkSingleQuotes: a value of a filter in single or typographic quotes, as in emails[type eq 'work']. Read as in
+	// double ones, and refused where the quotes do not match.
+	QuirkSingleQuotes = "single-quotes"
 )
 
 // Quirks are the names of the accommodations in the set, each once, in the order of the constants.
 func (l Lenience) Quirks() []string {
 	names := [...]string{
 		QuirkBooleanString, QuirkNumberString, QuirkBareValue, QuirkWrappedValue, QuirkSingleValue, QuirkEmptyString, QuirkNameCase,
-		QuirkUnknownAttribute, QuirkServerAttribute, QuirkPassword, QuirkMissingSchemas, QuirkForeignSchema,
+		QuirkUnknownAttribute, QuirkServerAttribute, QuirkPassword, QuirkMissingSchemas, QuirkForeignSchema, QuirkSingleQuotes,
 	}
 	var quirks []string
 	for i, name := range names {
