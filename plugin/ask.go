@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -47,25 +48,40 @@ type answer struct {
 	way string
 }
 
+// call is what is sent to something below the Tenant URL.
+type call struct {
+	method, path, query string
+	header              map[string]string
+	body                string
+}
+
 // get asks for something below the Tenant URL, without a token where secret is "".
 func (a *asker) get(ctx context.Context, secret, path, query string) (*answer, error) {
+	return a.send(ctx, secret, call{method: http.MethodGet, path: path, query: query})
+}
+
+// send sends a call, without a token where secret is "".
+func (a *asker) send(ctx context.Context, secret string, c call) (*answer, error) {
 	var way string
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) { way = info.Conn.RemoteAddr().String() },
 	})
-	to := a.base + "/" + path
-	if query != "" {
-		to += "?" + query
+	to := a.base + "/" + c.path
+	if c.query != "" {
+		to += "?" + c.query
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, to, nil)
+	sent, err := http.NewRequestWithContext(ctx, c.method, to, strings.NewReader(c.body))
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("User-Agent", "") // Entra sends none, and Go does unless told
-	if secret != "" {
-		request.Header.Set("Authorization", "Bearer "+secret)
+	for name, value := range c.header {
+		sent.Header.Set(name, value)
 	}
-	response, err := a.http.Do(request)
+	sent.Header.Set("User-Agent", "") // Entra sends none, and Go does unless told
+	if secret != "" {
+		sent.Header.Set("Authorization", "Bearer "+secret)
+	}
+	response, err := a.http.Do(sent)
 	if err != nil {
 		return nil, err
 	}
@@ -116,12 +132,17 @@ func (w *walk) decode(answered *answer, err error, into any) error {
 	if answered.status != http.StatusOK {
 		return w.unexpected(answered)
 	}
-	media, _, _ := mime.ParseMediaType(answered.header.Get("Content-Type"))
-	if media != "application/scim+json" {
-		return incompatible(fmt.Sprintf("the answer is %s and not application/scim+json", cmp.Or(clean(media), "of no type")))
+	if media := media(answered); media != scimType {
+		return incompatible("the answer is " + media + " and not " + scimType)
 	}
 	if json.Unmarshal(answered.body, into) != nil {
 		return incompatible("the answer is not the JSON expected")
 	}
 	return nil
+}
+
+// media is the type of an answer without its parameters.
+func media(answered *answer) string {
+	media, _, _ := mime.ParseMediaType(answered.header.Get("Content-Type"))
+	return cmp.Or(clean(media), "of no type")
 }

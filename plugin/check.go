@@ -24,7 +24,9 @@ func (s *session) check() *cobra.Command {
 		Use:   "check TENANT",
 		Short: "Ask a tenant's server what Entra's Test Connection asks, and whether it is well",
 		Long: `Ask a tenant's server from here, at its Tenant URL, what Entra's Test Connection
-asks, and what Entra relies on after that. Nothing is written.
+asks, and what Entra relies on after that. Some steps go the way of a write, since
+proxies and firewalls let much through that is only read. Nothing is written, so a
+reader's token is enough.
 
 Each step is a line, with what to do where it fails. Entra asks from the internet
 and takes certificates of public authorities only: what is well from here is well

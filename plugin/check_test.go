@@ -36,7 +36,23 @@ passed   Schemas                there are 8
 passed   ResourceTypes          there are 2
 passed   Users, a page of one   2 users
 passed   Groups, no members     0 groups
+passed   application/scim+json  is taken with POST
+passed   an error               comes as the server wrote it
+passed   PATCH                  reaches the server
+passed   PUT                    reaches the server
+passed   DELETE                 reaches the server
+passed   a group's members      1,000 of them reach the server
+passed   a large body           of just below 4 MiB reaches the server
+passed   a tag with gzip        W/"1" is understood
 `
+
+// emptyChecked is wellChecked of a directory without users.
+var emptyChecked = strings.NewReplacer("2 users", "0 users",
+	"passed   a tag with gzip        W/\"1\" is understood", "skipped  a tag with gzip        there is no user yet whose tag could be looked at",
+).Replace(wellChecked)
+
+// steps is how many there are.
+var steps = strings.Count(wellChecked, "\n")
 
 func TestCheckWalksThroughWhatEntraReliesOn(t *testing.T) {
 	t.Parallel()
@@ -96,6 +112,14 @@ func TestCheckAsksAsEntraDoesAndWritesNothing(t *testing.T) {
 		"GET /scim/v2/ResourceTypes with the token",
 		"GET /scim/v2/Users?startIndex=1&count=1 with the token",
 		"GET /scim/v2/Groups?excludedAttributes=members&startIndex=1&count=1 with the token",
+		"POST /scim/v2/Users/.search with the token",
+		"GET /scim/v2/Schemas/urn:uuid:GUID with the token",
+		"PATCH /scim/v2/ServiceProviderConfig with the token",
+		"PUT /scim/v2/ServiceProviderConfig with the token",
+		"DELETE /scim/v2/ServiceProviderConfig with the token",
+		"POST /scim/v2/Users/.search with the token",
+		"POST /scim/v2/Users/.search with the token",
+		"GET /scim/v2/Users?startIndex=1&count=1 with the token",
 	}
 	if diff := gocmp.Diff(want, asked); diff != "" {
 		t.Error(diff)
@@ -113,12 +137,12 @@ func TestCheckTellsPrograms(t *testing.T) {
 		t.Fatalf("exit %d, %v\n%s%s", code, err, out, errOut)
 	}
 	last := Step{Name: "Groups, no members", Outcome: StepSkipped, Found: "spec.provisioning.groups is Disabled"}
-	if !got.Passed || got.Namespace != "customers" || got.Name != "contoso" || got.URL != s.url || len(got.Steps) != 8 || got.Steps[7] != last {
+	if !got.Passed || got.Namespace != "customers" || got.Name != "contoso" || got.URL != s.url || len(got.Steps) != steps || got.Steps[7] != last {
 		t.Errorf("-o json has %+v", got)
 	}
 	s.tenant.Spec.Paused = true
 	code, out, errOut = c.run(Options{}, "check", "contoso", "--ca-file", s.caFile, "-o", "yaml")
-	if code != ExitWrong || errOut != "error: tenant \"contoso\" fails 1 of 8 steps\n" || !strings.Contains(out, "\npassed: false\n") ||
+	if code != ExitWrong || errOut != fmt.Sprintf("error: tenant \"contoso\" fails 1 of %d steps\n", steps) || !strings.Contains(out, "\npassed: false\n") ||
 		!strings.Contains(out, "- action: Set spec.paused to false.\n") {
 		t.Errorf("-o yaml: exit %d\n%s%s", code, out, errOut)
 	}
@@ -135,6 +159,7 @@ func TestCheckSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 		var lines strings.Builder
 		for _, name := range []string{
 			"wrong token", "Test Connection", "ServiceProviderConfig", "Schemas", "ResourceTypes", "Users, a page of one", "Groups, no members",
+			"application/scim+json", "an error", "PATCH", "PUT", "DELETE", "a group's members", "a large body", "a tag with gzip",
 		}[from:] {
 			fmt.Fprintf(&lines, "skipped  %-21s  because %s failed\n", name, because)
 		}
@@ -154,7 +179,7 @@ func TestCheckSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 	instead := func(path, body string) func(*server) {
 		return func(s *server) {
 			s.before = func(w http.ResponseWriter, r *http.Request) bool {
-				if !strings.HasPrefix(r.RequestURI, "/scim/v2/"+path) || r.Header.Get("Authorization") != "Bearer "+s.secretToken {
+				if r.Method != http.MethodGet || !strings.HasPrefix(r.RequestURI, "/scim/v2/"+path) || r.Header.Get("Authorization") != "Bearer "+s.secretToken {
 					return false
 				}
 				w.Header().Set("Content-Type", "application/scim+json; charset=utf-8")
@@ -239,24 +264,26 @@ func TestCheckSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 		"members that nobody asked for": {
 			change: instead("Groups", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":1,"startIndex":1,"itemsPerPage":1,`+
 				`"Resources":[{"id":"1","members":[]}]}`), fails: 1,
-			want: strings.Replace(strings.Replace(wellChecked, "2 users", "0 users", 1), "passed   Groups, no members     0 groups\n",
+			want: strings.Replace(emptyChecked, "passed   Groups, no members     0 groups\n",
 				"failed   Groups, no members     a group has members although they were not asked for\n"+notTenantry, 1),
 		},
 		"a page that is too large": {
 			change: instead("Users?start", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":2,"startIndex":1,"itemsPerPage":2,`+
 				`"Resources":[{"id":"1"},{"id":"2"}]}`), fails: 1,
-			want: strings.Replace(wellChecked, "passed   Users, a page of one   2 users\n",
-				"failed   Users, a page of one   a page of one from the first of 2 on has 2 resources, itemsPerPage 2 and startIndex 1\n"+notTenantry, 1),
+			want: strings.NewReplacer("passed   Users, a page of one   2 users\n",
+				"failed   Users, a page of one   a page of one from the first of 2 on has 2 resources, itemsPerPage 2 and startIndex 1\n"+notTenantry,
+				`passed   a tag with gzip        W/"1" is understood`, "skipped  a tag with gzip        because Users, a page of one failed",
+			).Replace(wellChecked),
 		},
 		"no PATCH": {
 			change: instead("ServiceProviderConfig", `{"patch":{"supported":false},"filter":{"supported":true}}`), fails: 1,
-			want: strings.Replace(strings.Replace(wellChecked, "2 users", "0 users", 1), "passed   ServiceProviderConfig  has PATCH and filters\n",
+			want: strings.Replace(emptyChecked, "passed   ServiceProviderConfig  has PATCH and filters\n",
 				"failed   ServiceProviderConfig  the server says that it has no PATCH or no filter, and Entra uses both\n"+notTenantry, 1),
 		},
 		"no groups": {
 			change: instead("ResourceTypes", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":1,"Resources":[{"id":"User"}]}`),
 			fails:  1,
-			want: strings.Replace(strings.Replace(wellChecked, "2 users", "0 users", 1), "passed   ResourceTypes          there are 2\n",
+			want: strings.Replace(emptyChecked, "passed   ResourceTypes          there are 2\n",
 				"failed   ResourceTypes          there is no Group\n"+notTenantry, 1),
 		},
 		"a certificate of an authority that is not trusted": {
@@ -331,7 +358,7 @@ func TestCheckSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 			}
 			in := Options{IOStreams: genericiooptions.IOStreams{In: strings.NewReader("another-token")}}
 			code, out, errOut := newCluster(t, s.tenant, s.credentials()).run(in, args...)
-			if code != ExitWrong || !strings.HasPrefix(masked(out), c.want) || errOut != fmt.Sprintf("error: tenant \"contoso\" fails %d of 8 steps\n", c.fails) {
+			if code != ExitWrong || !strings.HasPrefix(masked(out), c.want) || errOut != fmt.Sprintf("error: tenant \"contoso\" fails %d of %d steps\n", c.fails, steps) {
 				t.Errorf("exit %d\n%s%swant\n%s", code, masked(out), errOut, c.want)
 			}
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -40,6 +41,8 @@ type question struct {
 	ask  func(context.Context) (string, error)
 	// decides tells that there is nothing more to ask where this fails.
 	decides bool
+	// needs names the step whose failure this one would only repeat, "" where there is none.
+	needs string
 	// off says why nobody asks this of the tenant, "" where one does.
 	off string
 }
@@ -56,31 +59,38 @@ func (w *walk) questions() []question {
 		{name: "ServiceProviderConfig", ask: w.serviceProviderConfig},
 		{name: "Schemas", ask: w.lists("Schemas", schemas...)},
 		{name: "ResourceTypes", ask: w.lists("ResourceTypes", types...)},
-		{name: "Users, a page of one", ask: w.oneUser},
+		{name: pageStep, ask: w.oneUser},
 		{name: "Groups, no members", ask: w.oneGroup, off: groupsOff},
+		{name: scimType, ask: w.searches(noMore, "is taken with POST", takeMediaType)},
+		{name: errorStep, ask: w.anError},
+		{name: http.MethodPatch, ask: w.reaches(http.MethodPatch), needs: errorStep},
+		{name: http.MethodPut, ask: w.reaches(http.MethodPut), needs: errorStep},
+		{name: http.MethodDelete, ask: w.reaches(http.MethodDelete), needs: errorStep},
+		{name: "a group's members", ask: w.searches(manyMembers, "1,000 of them reach the server", takeValues), needs: scimType},
+		{name: "a large body", ask: w.searches(blanks, "of just below 4 MiB reaches the server", takeBody), needs: scimType},
+		{name: "a tag with gzip", ask: w.tag, needs: pageStep},
 	}
 }
 
 func (w *walk) run(ctx context.Context) Check {
 	result := Check{Namespace: w.tenant.Namespace, Name: w.tenant.Name, URL: w.asker.base, Passed: true, Steps: []Step{}}
-	failed := ""
+	decided, failed := "", map[string]bool{}
 	for _, q := range w.questions() {
 		step := Step{Name: q.name, Outcome: StepSkipped, Found: q.off}
 		switch {
-		case failed != "":
-			step.Found = "because " + failed + " failed"
+		case decided != "":
+			step.Found = "because " + decided + " failed"
+		case failed[q.needs]:
+			step.Found = "because " + q.needs + " failed"
 		case q.off == "":
-			step.Outcome = StepPassed
-			var err error
-			if step.Found, err = q.ask(ctx); err != nil {
-				wrong := w.fault(err)
-				step.Outcome, step.Found, step.Action = StepFailed, wrong.what, wrong.action
-				result.Passed = false
-				if q.decides {
-					failed = q.name
-				}
+			found, err := q.ask(ctx)
+			step = w.judge(q.name, found, err)
+			failed[q.name] = step.Outcome == StepFailed
+			if failed[q.name] && q.decides {
+				decided = q.name
 			}
 		}
+		result.Passed = result.Passed && step.Outcome != StepFailed
 		result.Steps = append(result.Steps, step)
 		if w.report != nil {
 			w.report(step)
@@ -88,6 +98,23 @@ func (w *walk) run(ctx context.Context) Check {
 	}
 	return result
 }
+
+// judge makes a step of what was found, or of what is wrong.
+func (w *walk) judge(name, found string, err error) Step {
+	if err == nil {
+		return Step{Name: name, Outcome: StepPassed, Found: found}
+	}
+	if nothing, ok := errors.AsType[notAsked](err); ok {
+		return Step{Name: name, Outcome: StepSkipped, Found: string(nothing)}
+	}
+	wrong := w.fault(err)
+	return Step{Name: name, Outcome: StepFailed, Found: wrong.what, Action: wrong.action}
+}
+
+// notAsked says why a step finds nothing to look at.
+type notAsked string
+
+func (n notAsked) Error() string { return string(n) }
 
 // reach finds out whether anything answers at all.
 func (w *walk) reach(ctx context.Context) (string, error) {
