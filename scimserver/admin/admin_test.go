@@ -241,18 +241,25 @@ func TestTheLogIsFilteredByEachParameter(t *testing.T) {
 
 func TestAQueryThatMakesNoSenseIsRefusedAndToldWhatWould(t *testing.T) {
 	f := newFixture(t)
+	const unreadable = "the query cannot be read: a percent sign is written %25, a semicolon %3B"
 	for query, want := range map[string]string{
-		"resource=x":                "an unknown parameter: there are after, client, follow, limit, operation, outcome, requestId, resourceId, resourceType, since, until",
-		"after=x":                   "after must be a sequence number",
-		"after=-1":                  "after must be a sequence number",
-		"after=9223372036854775808": "after must be a sequence number",
-		"limit=0":                   "limit must be a positive number",
-		"limit=many":                "limit must be a positive number",
-		"since=yesterday":           "since must be a time such as 2026-11-25T06:00:00Z",
-		"until=2026-11-25":          "until must be a time such as 2026-11-25T06:00:00Z",
-		"resourceType=Device":       "resourceType must be User or Group",
-		"client=a&client=b":         "client must be given once",
-		"follow=perhaps":            "follow must be true or false",
+		"resource=x":                           "an unknown parameter: there are after, client, follow, limit, operation, outcome, requestId, resourceId, resourceType, since, until",
+		"after=x":                              "after must be a sequence number",
+		"after=-1":                             "after must be a sequence number",
+		"after=9223372036854775808":            "after must be a sequence number",
+		"limit=0":                              "limit must be a positive number",
+		"limit=many":                           "limit must be a positive number",
+		"since=yesterday":                      "since must be a time such as 2026-11-25T06:00:00Z",
+		"until=2026-11-25":                     "until must be a time such as 2026-11-25T06:00:00Z",
+		"resourceType=Device":                  "resourceType must be User or Group",
+		"client=a&client=b":                    "client must be given once",
+		"resourceType=User&resourceType=Group": "resourceType must be User or Group",
+		"resourceId=":                          "resourceId must have a value; leave it out to see every entry",
+		"outcome":                              "outcome must have a value; leave it out to see every entry",
+		"follow=perhaps":                       "follow must be true or false",
+		"client=%zz":                           unreadable,
+		"limit=1;client=a":                     unreadable,
+		"%zz":                                  unreadable,
 	} {
 		if got := f.want("/log?"+query, f.reader, 400); got != want+"\n" {
 			t.Errorf("%s: %swant %s", query, got, want)
@@ -260,6 +267,8 @@ func TestAQueryThatMakesNoSenseIsRefusedAndToldWhatWould(t *testing.T) {
 	}
 	f.want("/export?logs=true", f.provisioner, 400)
 	f.want("/export?log=perhaps", f.provisioner, 400)
+	f.want("/export?log=%zz", f.provisioner, 400)
+	f.want("/export?log=true;", f.provisioner, 400)
 }
 
 // follow reads the lines of a follower as they come.

@@ -14,8 +14,13 @@ func (s *server) export(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, err)
 		return
 	}
+	parameters, err := readable(r.URL.RawQuery)
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
 	var options transfer.Options
-	for name, given := range r.URL.Query() {
+	for name, given := range parameters {
 		var err error
 		if options.Log, err = strconv.ParseBool(given[0]); err != nil || name != "log" || len(given) > 1 {
 			s.refuse(w, &refusal{http.StatusBadRequest, "the only parameter is log, true or false"})

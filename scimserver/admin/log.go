@@ -11,6 +11,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/transfer"
 )
 
@@ -32,7 +33,7 @@ func (s *server) log(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, err)
 		return
 	}
-	query, limit, err := parseQuery(r.URL.Query())
+	query, limit, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
 		s.refuse(w, err)
 		return
@@ -79,8 +80,21 @@ func (s *server) send(out *stream, r *http.Request, query directory.LogQuery, li
 	return nil
 }
 
+// readable parses the query of a URL, all of it: a parameter that was left out would show more than was asked for.
+func readable(rawQuery string) (url.Values, error) {
+	values, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		return nil, &refusal{http.StatusBadRequest, "the query cannot be read: a percent sign is written %25, a semicolon %3B"}
+	}
+	return values, nil
+}
+
 // parseQuery reads the parameters. An unknown one is refused: a mistyped filter would show more than was asked for.
-func parseQuery(values url.Values) (query directory.LogQuery, limit int, err error) {
+func parseQuery(rawQuery string) (query directory.LogQuery, limit int, err error) {
+	values, err := readable(rawQuery)
+	if err != nil {
+		return query, 0, err
+	}
 	limit = defaultLimit
 	if query.Follow, err = parameter(values, "follow", "true or false", strconv.ParseBool); err != nil {
 		return query, 0, err
@@ -88,7 +102,6 @@ func parseQuery(values url.Values) (query directory.LogQuery, limit int, err err
 	if query.Follow {
 		limit = 0 // none
 	}
-	text := func(value string) (string, error) { return value, nil }
 	for name := range values {
 		switch name {
 		case "follow":
@@ -110,20 +123,23 @@ func parseQuery(values url.Values) (query directory.LogQuery, limit int, err err
 		case "until":
 			query.Until, err = parameter(values, name, "a time such as 2026-11-25T06:00:00Z", instant)
 		case "resourceType":
-			var known bool
-			if query.Kind, known = transfer.ParseKind(values.Get(name)); !known {
-				err = &refusal{http.StatusBadRequest, "resourceType must be User or Group"}
-			}
+			query.Kind, err = parameter(values, name, "User or Group", func(value string) (store.Kind, error) {
+				kind, known := transfer.ParseKind(value)
+				if !known {
+					return 0, strconv.ErrSyntax
+				}
+				return kind, nil
+			})
 		case "resourceId":
-			query.ResourceID, err = parameter(values, name, "given once", text)
+			query.ResourceID, err = exact(values, name)
 		case "client":
-			query.Client, err = parameter(values, name, "given once", text)
+			query.Client, err = exact(values, name)
 		case "requestId":
-			query.RequestID, err = parameter(values, name, "given once", text)
+			query.RequestID, err = exact(values, name)
 		case "operation":
-			query.Operation, err = parameter(values, name, "given once", text)
+			query.Operation, err = exact(values, name)
 		case "outcome":
-			query.Outcome, err = parameter(values, name, "given once", text)
+			query.Outcome, err = exact(values, name)
 		default:
 			err = &refusal{http.StatusBadRequest, "an unknown parameter: there are " + strings.Join(parameters(), ", ")}
 		}
@@ -141,6 +157,15 @@ func parameters() []string {
 }
 
 func instant(value string) (time.Time, error) { return time.Parse(time.RFC3339, value) }
+
+// exact reads what an entry must have. A blank value would be no condition at all, and show everything.
+func exact(values url.Values, name string) (string, error) {
+	value, err := parameter(values, name, "given once", func(value string) (string, error) { return value, nil })
+	if err == nil && value == "" {
+		err = &refusal{http.StatusBadRequest, name + " must have a value; leave it out to see every entry"}
+	}
+	return value, err
+}
 
 // parameter reads one value, the zero value where there is none.
 func parameter[T any](values url.Values, name, must string, read func(string) (T, error)) (value T, err error) {

@@ -3,8 +3,6 @@ package protocol
 import (
 	"encoding/json"
 	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -17,8 +15,6 @@ import (
 )
 
 const (
-	// maxTokenRequest is the greatest size of a token request's body in bytes.
-	maxTokenRequest = 64 << 10
 	// assertionType is the client_assertion_type of a JSON Web Token (RFC 7523 section 2.2).
 	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 )
@@ -168,40 +164,6 @@ func basic(r *http.Request) (id, secret string, given bool, err error) {
 		return "", "", false, &oauthError{http.StatusUnauthorized, "invalid_client", "the client's credentials in the header are not form-encoded"}
 	}
 	return id, secret, true, nil
-}
-
-// readForm reads the parameters in the body; what the URL has is not looked at, for secrets do not belong there.
-func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/x-www-form-urlencoded" {
-		return nil, invalidRequest("the Content-Type must be application/x-www-form-urlencoded")
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxTokenRequest))
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, &oauthError{
-			http.StatusRequestEntityTooLarge, "invalid_request",
-			"the request's body is larger than " + strconv.Itoa(maxTokenRequest) + " bytes",
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	form, err := url.ParseQuery(string(body))
-	if err != nil {
-		return nil, invalidRequest("the request's body is not form-encoded")
-	}
-	for _, values := range form {
-		if len(values) > 1 {
-			return nil, invalidRequest("a parameter may be given once only (RFC 6749 section 3.2)")
-		}
-	}
-	// A parameter without a value counts as left out (section 3.2).
-	for name, values := range form {
-		if values[0] == "" {
-			form.Del(name)
-		}
-	}
-	return form, nil
 }
 
 // sendJSON sends an answer of OAuth's, which is no SCIM.

@@ -164,27 +164,34 @@ func TestATokenRequestThatIsNotGoodIsAnsweredInOAuthsWords(t *testing.T) {
 		status       int
 		code         string
 	}{
-		"GET":                          {"GET", "", nil, 405, "invalid_request"},
-		"another media type":           {"POST", good, http.Header{"Content-Type": {"application/json"}}, 400, "invalid_request"},
-		"no form":                      {"POST", "%zz", nil, 400, "invalid_request"},
-		"nothing":                      {"POST", "", nil, 400, "invalid_request"},
-		"a body without end":           {"POST", good + "&x=" + strings.Repeat("x", 64<<10), nil, 413, "invalid_request"},
-		"no grant type":                {"POST", formOf("client_id", "contoso", "client_secret", secret), nil, 400, "invalid_request"},
-		"an empty grant type":          {"POST", "grant_type=&" + formOf("client_id", "contoso", "client_secret", secret), nil, 400, "invalid_request"},
-		"another grant type":           {"POST", strings.Replace(good, "client_credentials", "authorization_code", 1), nil, 400, "unsupported_grant_type"},
-		"a parameter twice":            {"POST", good + "&client_id=contoso", nil, 400, "invalid_request"},
-		"no credentials":               {"POST", "grant_type=client_credentials", nil, 401, "invalid_client"},
-		"no secret":                    {"POST", formOf("grant_type", "client_credentials", "client_id", "contoso"), nil, 401, "invalid_client"},
-		"a wrong secret in the body":   {"POST", strings.Replace(good, secret, tokenOf(t, "wrong"), 1), nil, 401, "invalid_client"},
-		"a wrong secret in the header": {"POST", "grant_type=client_credentials", basicOf("contoso", "wrong"), 401, "invalid_client"},
-		"the Secret Token as a secret": {"POST", "grant_type=client_credentials", basicOf("contoso", f.token), 401, "invalid_client"},
-		"another client":               {"POST", "grant_type=client_credentials", basicOf("fabrikam", secret), 401, "invalid_client"},
-		"a header that is no encoding": {"POST", "grant_type=client_credentials", basicOf("contoso", "%zz"), 401, "invalid_client"},
-		"a bearer":                     {"POST", good, bearer(f.token), 401, "invalid_client"},
-		"header and body differ":       {"POST", good, basicOf("contoso", "another"), 400, "invalid_request"},
-		"secret and assertion":         {"POST", good + "&" + formOf("client_assertion", "a.b.c", "client_assertion_type", assertion), nil, 400, "invalid_request"},
-		"an assertion of another type": {"POST", formOf("grant_type", "client_credentials", "client_assertion", "x", "client_assertion_type", "saml2"), nil, 400, "invalid_request"},
-		"an assertion, not asked for":  {"POST", formOf("grant_type", "client_credentials", "client_assertion", "a.b.c", "client_assertion_type", assertion), nil, 401, "invalid_client"},
+		"GET":                           {"GET", "", nil, 405, "invalid_request"},
+		"another media type":            {"POST", good, http.Header{"Content-Type": {"application/json"}}, 400, "invalid_request"},
+		"no form":                       {"POST", "%zz", nil, 400, "invalid_request"},
+		"nothing":                       {"POST", "", nil, 400, "invalid_request"},
+		"a body without end":            {"POST", good + "&x=" + strings.Repeat("x", 64<<10), nil, 413, "invalid_request"},
+		"no grant type":                 {"POST", formOf("client_id", "contoso", "client_secret", secret), nil, 400, "invalid_request"},
+		"an empty grant type":           {"POST", "grant_type=&" + formOf("client_id", "contoso", "client_secret", secret), nil, 400, "invalid_request"},
+		"another grant type":            {"POST", strings.Replace(good, "client_credentials", "authorization_code", 1), nil, 400, "unsupported_grant_type"},
+		"a parameter twice":             {"POST", good + "&client_id=contoso", nil, 400, "invalid_request"},
+		"a parameter twice, once empty": {"POST", good + "&client_secret=", nil, 400, "invalid_request"},
+		"an unknown parameter twice":    {"POST", good + "&x=1&x=2", nil, 400, "invalid_request"},
+		"a broken secret":               {"POST", strings.Replace(good, secret, secret+"%", 1), nil, 400, "invalid_request"},
+		"a broken unknown parameter":    {"POST", good + "&x=%zz", nil, 400, "invalid_request"},
+		"a broken name":                 {"POST", good + "&%zz", nil, 400, "invalid_request"},
+		"a name behind a semicolon":    {"POST", "grant_type=client_credentials;client_id=contoso&client_secret=" + secret, nil, 400, "unsupported_grant_type"},
+		"text that is not UTF-8":        {"POST", good + "&scope=%ff", nil, 400, "invalid_request"},
+		"no credentials":                {"POST", "grant_type=client_credentials", nil, 401, "invalid_client"},
+		"no secret":                     {"POST", formOf("grant_type", "client_credentials", "client_id", "contoso"), nil, 401, "invalid_client"},
+		"a wrong secret in the body":    {"POST", strings.Replace(good, secret, tokenOf(t, "wrong"), 1), nil, 401, "invalid_client"},
+		"a wrong secret in the header":  {"POST", "grant_type=client_credentials", basicOf("contoso", "wrong"), 401, "invalid_client"},
+		"the Secret Token as a secret":  {"POST", "grant_type=client_credentials", basicOf("contoso", f.token), 401, "invalid_client"},
+		"another client":                {"POST", "grant_type=client_credentials", basicOf("fabrikam", secret), 401, "invalid_client"},
+		"a header that is no encoding":  {"POST", "grant_type=client_credentials", basicOf("contoso", "%zz"), 401, "invalid_client"},
+		"a bearer":                      {"POST", good, bearer(f.token), 401, "invalid_client"},
+		"header and body differ":        {"POST", good, basicOf("contoso", "another"), 400, "invalid_request"},
+		"secret and assertion":          {"POST", good + "&" + formOf("client_assertion", "a.b.c", "client_assertion_type", assertion), nil, 400, "invalid_request"},
+		"an assertion of another type":  {"POST", formOf("grant_type", "client_credentials", "client_assertion", "x", "client_assertion_type", "saml2"), nil, 400, "invalid_request"},
+		"an assertion, not asked for":   {"POST", formOf("grant_type", "client_credentials", "client_assertion", "a.b.c", "client_assertion_type", assertion), nil, 401, "invalid_client"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := f.ask(c.method, c.form, c.header)
@@ -197,6 +204,23 @@ func TestATokenRequestThatIsNotGoodIsAnsweredInOAuthsWords(t *testing.T) {
 			}
 		})
 	}
+}
+
+// RFC 6749 section 2.3.1: credentials must not stand in the URL, where logs keep them.
+func TestATokenRequestWithParametersInItsURLIsRefused(t *testing.T) {
+	f := newFixture(t)
+	secret := f.withClient()
+	good := formOf("grant_type", "client_credentials", "client_id", "contoso", "client_secret", secret)
+	header := func() http.Header { return http.Header{"Content-Type": {"application/x-www-form-urlencoded"}} }
+	for _, query := range []string{"grant_type=client_credentials", "client_id=contoso", "x=1&client%5Fsecret=" + secret, "client_secret=%zz", "client_assertion", "scope=x"} {
+		got := f.rawWith(http.MethodPost, v1alpha1.TokenPath+"?"+query, good, header())
+		f.wantOAuthError(got, http.StatusBadRequest, "invalid_request")
+		if strings.Contains(string(got.body), secret) {
+			t.Errorf("the answer repeats what was sent: %s", got.body)
+		}
+	}
+	f.sold(f.rawWith(http.MethodPost, v1alpha1.TokenPath+"?tenant=contoso&x=%zz;", good, header()))
+	f.sold(f.rawWith(http.MethodPost, v1alpha1.TokenPath, good+"&resource=a;b", header())) // a semicolon is an ordinary character
 }
 
 func TestATenantThatSellsNoTokensSaysSo(t *testing.T) {

@@ -1,0 +1,72 @@
+package protocol
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxTokenRequest is the greatest size of a token request's body in bytes.
+const maxTokenRequest = 64 << 10
+
+// formNames are the parameters of a token request (RFC 6749 sections 2.3.1 and 4.4.2, RFC 7523 section 2.2).
+var formNames = []string{ //nolint:gochecknoglobals // a list that nothing writes
+	"grant_type", "scope", "client_id", "client_secret", "client_assertion", "client_assertion_type",
+}
+
+// readForm reads the parameters of a token request. They stand in the body and must not stand in the URL, where logs would keep a
+// secret (RFC 6749 section 2.3.1). Other parameters of the URL are the platform's and are ignored.
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	for parameter := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		if name, _, _ := strings.Cut(parameter, "="); slices.Contains(formNames, decoded(name)) {
+			return nil, invalidRequest("the parameters of a token request stand in its body, not in its URL (RFC 6749 section 2.3.1)")
+		}
+	}
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/x-www-form-urlencoded" {
+		return nil, invalidRequest("the Content-Type must be application/x-www-form-urlencoded")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxTokenRequest))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return nil, &oauthError{
+			http.StatusRequestEntityTooLarge, "invalid_request",
+			"the request's body is larger than " + strconv.Itoa(maxTokenRequest) + " bytes",
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parseForm(string(body))
+}
+
+// parseForm reads parameters that are form-encoded. Each must be readable, and given once (RFC 6749 section 3.2), known or not. One
+// without a value counts as left out.
+func parseForm(body string) (url.Values, error) {
+	given := map[string]bool{}
+	form := url.Values{}
+	for parameter := range strings.SplitSeq(body, "&") {
+		if parameter == "" {
+			continue
+		}
+		encodedName, encodedValue, _ := strings.Cut(parameter, "=")
+		name, nameErr := url.QueryUnescape(encodedName)
+		value, valueErr := url.QueryUnescape(encodedValue)
+		switch {
+		case nameErr != nil || valueErr != nil || !utf8.ValidString(name+value):
+			return nil, invalidRequest("the request's body is not form-encoded UTF-8; a percent sign is written %25")
+		case given[name]:
+			return nil, invalidRequest("a parameter may be given once only (RFC 6749 section 3.2)")
+		}
+		given[name] = true
+		if value != "" {
+			form.Set(name, value)
+		}
+	}
+	return form, nil
+}
