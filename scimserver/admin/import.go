@@ -13,6 +13,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/headers"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/transfer"
 )
@@ -32,6 +33,8 @@ func (s *server) restore(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 	case r.URL.RawQuery != "":
 		err = &refusal{http.StatusBadRequest, "there are no parameters"}
+	case headers.HasCoding(r.Header):
+		err = &refusal{http.StatusUnsupportedMediaType, "the file must not be encoded: send it without Content-Encoding, decompressed"}
 	case !s.paused():
 		err = &refusal{http.StatusConflict, "the tenant is not paused: set spec.paused to true first, so that no client is answered meanwhile"}
 	}

@@ -385,3 +385,30 @@ func TestAConnectionThatIsCutLeavesNothing(t *testing.T) {
 		}
 	})
 }
+
+// A compressed file is refused before it is asked for: what is in it would be read as a damaged line.
+func TestAnImportWithAContentCodingIsRefused(t *testing.T) {
+	f := newFixture(t)
+	f.pause(true)
+	for _, coding := range []string{"gzip", "identity, zstd"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.url+"/import", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header = http.Header{"Authorization": {"Bearer " + f.provisioner}, "Content-Encoding": {coding}}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response.StatusCode != http.StatusUnsupportedMediaType || response.Header.Get("Accept-Encoding") != "identity" ||
+			string(body) != "the file must not be encoded: send it without Content-Encoding, decompressed\n" {
+			t.Errorf("%s: %d %v %s", coding, response.StatusCode, response.Header, body)
+		}
+		f.wantEmpty()
+	}
+}

@@ -1,11 +1,7 @@
 package protocol
 
 import (
-	"bytes"
-	"errors"
-	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"time"
 
@@ -14,12 +10,8 @@ import (
 )
 
 const (
-	// MaxBody is the greatest size of a request body in bytes: a group of 50,000 members fits.
-	MaxBody = 4 << 20
 	// MaxInFlight is how many requests are worked on at once. More would only wait for the same processors and disk.
 	MaxInFlight = 256
-	// smallBody is the size in bytes up to which a body is nothing to worry about.
-	smallBody = 64 << 10
 	// maxLargeBodies is how many bodies above smallBody are worked on at once: read and taken apart, one of MaxBody can
 	// take ten times its size in memory.
 	maxLargeBodies = 8
@@ -88,50 +80,4 @@ func (l *limits) enter() (leave func(), err error) {
 
 func busy(detail string) error {
 	return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryBusy, Detail: detail}
-}
-
-// read reads a request's body whole. A large one takes a place that is kept until the request is answered.
-func (r *request) read() ([]byte, error) {
-	body := http.MaxBytesReader(r.out, r.http.Body, MaxBody)
-	start, err := io.ReadAll(io.LimitReader(body, smallBody+1))
-	if err != nil {
-		return nil, unread(err)
-	}
-	if len(start) <= smallBody {
-		return start, nil
-	}
-	if !r.holdsLarge {
-		select {
-		case r.limits.large <- struct{}{}:
-			r.holdsLarge = true
-		default:
-			return nil, busy("the server is working on " + strconv.Itoa(maxLargeBodies) + " large requests already")
-		}
-	}
-	whole := bytes.NewBuffer(start)
-	if _, err := whole.ReadFrom(body); err != nil {
-		return nil, unread(err)
-	}
-	return whole.Bytes(), nil
-}
-
-// done gives back what the request holds.
-func (r *request) done() {
-	if r.holdsLarge {
-		<-r.limits.large
-	}
-}
-
-// unread is the answer where a body did not arrive whole.
-func unread(err error) error {
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return &Error{
-			Status: http.StatusRequestEntityTooLarge,
-			Detail: "the request's body is larger than " + strconv.Itoa(MaxBody) + " bytes",
-		}
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return &Error{Status: http.StatusRequestTimeout, Detail: "the request's body did not arrive in time"}
-	}
-	return &Error{Status: http.StatusBadRequest, ScimType: "invalidSyntax", Detail: "the request's body did not arrive whole"}
 }

@@ -1,13 +1,11 @@
 package protocol
 
 import (
-	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -32,17 +30,17 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if err != nil || media != "application/x-www-form-urlencoded" {
 		return nil, invalidRequest("the Content-Type must be application/x-www-form-urlencoded")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxTokenRequest))
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, &oauthError{
-			http.StatusRequestEntityTooLarge, "invalid_request",
-			"the request's body is larger than " + strconv.Itoa(maxTokenRequest) + " bytes",
+	var data []byte
+	body, refused := open(w, r, maxTokenRequest)
+	if refused == nil {
+		if data, err = io.ReadAll(body); err != nil {
+			refused = unread(err)
 		}
 	}
-	if err != nil {
-		return nil, err
+	if refused != nil {
+		return nil, &oauthError{refused.Status, "invalid_request", refused.Detail}
 	}
-	return parseForm(string(body))
+	return parseForm(string(data))
 }
 
 // parseForm reads parameters that are form-encoded. Each must be readable, and given once (RFC 6749 section 3.2), known or not. One

@@ -178,7 +178,7 @@ func TestATokenRequestThatIsNotGoodIsAnsweredInOAuthsWords(t *testing.T) {
 		"a broken secret":               {"POST", strings.Replace(good, secret, secret+"%", 1), nil, 400, "invalid_request"},
 		"a broken unknown parameter":    {"POST", good + "&x=%zz", nil, 400, "invalid_request"},
 		"a broken name":                 {"POST", good + "&%zz", nil, 400, "invalid_request"},
-		"a name behind a semicolon":    {"POST", "grant_type=client_credentials;client_id=contoso&client_secret=" + secret, nil, 400, "unsupported_grant_type"},
+		"a name behind a semicolon":     {"POST", "grant_type=client_credentials;client_id=contoso&client_secret=" + secret, nil, 400, "unsupported_grant_type"},
 		"text that is not UTF-8":        {"POST", good + "&scope=%ff", nil, 400, "invalid_request"},
 		"no credentials":                {"POST", "grant_type=client_credentials", nil, 401, "invalid_client"},
 		"no secret":                     {"POST", formOf("grant_type", "client_credentials", "client_id", "contoso"), nil, 401, "invalid_client"},

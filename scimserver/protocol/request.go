@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"mime"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -35,18 +34,6 @@ type request struct {
 }
 
 func (r *request) context() context.Context { return r.http.Context() }
-
-// body reads the request's body, checking its media type and size.
-func (r *request) body() ([]byte, error) {
-	if header := r.http.Header.Get("Content-Type"); header != "" {
-		// The type is parsed, not compared: Entra adds a charset (RFC 7644 section 3.1 asks for application/scim+json).
-		media, _, err := mime.ParseMediaType(header)
-		if err != nil || (media != mediaType && media != "application/json") {
-			return nil, &Error{Status: http.StatusUnsupportedMediaType, Detail: "the Content-Type must be " + mediaType + " or application/json"}
-		}
-	}
-	return r.read()
-}
 
 // instrument turns an endpoint table into a handler: authentication, and errors in SCIM's form.
 func (s *Server) instrument(route string, methods map[string]endpoint) http.Handler {

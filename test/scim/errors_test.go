@@ -59,6 +59,7 @@ func TestEveryErrorSaysWhatWouldBeRight(t *testing.T) {
 				{"a filter of discovery", "GET", `/Schemas?filter=id eq "` + private + `"`, "", nil},
 				{"a wrong media type", "POST", "/Users", user(""), http.Header{"Content-Type": {"text/plain"}}},
 				{"a media type that is none", "POST", "/Users", user(""), http.Header{"Content-Type": {"; " + private}}},
+				{"a compressed body", "POST", "/Users", user(""), http.Header{"Content-Encoding": {"gzip"}}},
 				{"a huge body", "POST", "/Users", user(`, "title": "` + strings.Repeat("x", 4<<20) + `"`), nil},
 
 				{"no body", "POST", "/Users", "", nil},

@@ -1,0 +1,23 @@
+// Package headers has what the headers of requests and answers mean on both of a server's ports, to clients and to administrators.
+package headers
+
+import (
+	"net/http"
+	"strings"
+)
+
+// Uncoded is the value of Accept-Encoding in an answer to a body that has a content coding (RFC 9110 section 12.5.3).
+const Uncoded = "identity"
+
+// HasCoding reports whether a request's body has a content coding, such as gzip, without whose decoding it means something else. The
+// server decodes none: it answers 415 with Accept-Encoding (RFC 9110 section 15.5.16).
+func HasCoding(request http.Header) bool {
+	for _, list := range request.Values("Content-Encoding") {
+		for coding := range strings.SplitSeq(list, ",") {
+			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, Uncoded) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,97 @@
+package protocol
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strconv"
+
+	"github.com/tenantry/tenantry/scimserver/headers"
+)
+
+const (
+	// MaxBody is the greatest size of a request body in bytes: a group of 50,000 members fits.
+	MaxBody = 4 << 20
+	// smallBody is the size in bytes up to which a body is nothing to worry about.
+	smallBody = 64 << 10
+)
+
+// body reads the request's body, checking its media type and size.
+func (r *request) body() ([]byte, error) {
+	if header := r.http.Header.Get("Content-Type"); header != "" {
+		// The type is parsed, not compared: Entra adds a charset (RFC 7644 section 3.1 asks for application/scim+json).
+		media, _, err := mime.ParseMediaType(header)
+		if err != nil || (media != mediaType && media != "application/json") {
+			return nil, &Error{Status: http.StatusUnsupportedMediaType, Detail: "the Content-Type must be " + mediaType + " or application/json"}
+		}
+	}
+	body, refused := open(r.out, r.http, MaxBody)
+	if refused != nil {
+		return nil, refused
+	}
+	return r.read(body)
+}
+
+// open returns a request's body, from which reading more than limit bytes fails. A body that is encoded, or larger by its
+// Content-Length, is refused here: nothing of it is read, and a client that expects a 100 (RFC 9110 section 10.1.1) sends none of it.
+func open(w http.ResponseWriter, r *http.Request, limit int64) (io.Reader, *Error) {
+	switch {
+	case headers.HasCoding(r.Header):
+		w.Header().Set("Accept-Encoding", headers.Uncoded)
+		return nil, &Error{
+			Status: http.StatusUnsupportedMediaType,
+			Detail: "the request's body must not be encoded: send it without Content-Encoding, or with identity",
+		}
+	case r.ContentLength > limit:
+		return nil, unread(&http.MaxBytesError{Limit: limit})
+	}
+	return http.MaxBytesReader(w, r.Body, limit), nil
+}
+
+// read reads a body whole. A large one takes a place that is kept until the request is answered.
+func (r *request) read(body io.Reader) ([]byte, error) {
+	start, err := io.ReadAll(io.LimitReader(body, smallBody+1))
+	if err != nil {
+		return nil, unread(err)
+	}
+	if len(start) <= smallBody {
+		return start, nil
+	}
+	if !r.holdsLarge {
+		select {
+		case r.limits.large <- struct{}{}:
+			r.holdsLarge = true
+		default:
+			return nil, busy("the server is working on " + strconv.Itoa(maxLargeBodies) + " large requests already")
+		}
+	}
+	whole := bytes.NewBuffer(start)
+	if _, err := whole.ReadFrom(body); err != nil {
+		return nil, unread(err)
+	}
+	return whole.Bytes(), nil
+}
+
+// done gives back what the request holds.
+func (r *request) done() {
+	if r.holdsLarge {
+		<-r.limits.large
+	}
+}
+
+// unread is the answer where a body did not arrive whole.
+func unread(err error) *Error {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return &Error{
+			Status: http.StatusRequestEntityTooLarge,
+			Detail: "the request's body is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes",
+		}
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &Error{Status: http.StatusRequestTimeout, Detail: "the request's body did not arrive in time"}
+	}
+	return &Error{Status: http.StatusBadRequest, ScimType: "invalidSyntax", Detail: "the request's body did not arrive whole"}
+}
