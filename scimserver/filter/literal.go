@@ -72,8 +72,12 @@ func (p *parser) jsonString() (string, error) {
 
 // unescaped is the text of a JSON string that was read at a byte of the filter.
 func unescaped(literal string, start int) (text string, err error) {
-	if json.Unmarshal([]byte(literal), &text) != nil {
+	data := []byte(literal)
+	if json.Unmarshal(data, &text) != nil {
 		return "", invalid("the quoted value at byte %d is not a JSON string", start)
+	}
+	if !schema.IsText(data) {
+		return "", invalid("the quoted value at byte %d has half a character: an escape from \\uD800 to \\uDFFF without its counterpart", start)
 	}
 	return text, nil
 }

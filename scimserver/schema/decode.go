@@ -6,7 +6,10 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -14,8 +17,8 @@ import (
 const MaxDepth = 16
 
 // Decode reads one JSON object. Numbers stay as they are written. The error is an *Error invalidSyntax: no JSON object,
-// something behind it, an object with a name twice, text that is not UTF-8, or nesting beyond MaxDepth. Names count without
-// regard to case, as those of attributes do (RFC 7643 section 2.1).
+// something behind it, an object with a name twice, text that is not UTF-8 or has half a character, or nesting beyond
+// MaxDepth. Names count without regard to case, as those of attributes do (RFC 7643 section 2.1).
 func Decode(data []byte) (Object, error) {
 	if !utf8.Valid(data) {
 		return nil, Errorf(InvalidSyntax, "the body must be UTF-8")
@@ -23,9 +26,12 @@ func Decode(data []byte) (Object, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, Errorf(InvalidSyntax, "the request has no body; it must be a JSON object")
 	}
-	depth, members := outline(data)
+	depth, members, whole := outline(data)
 	if depth > MaxDepth {
 		return nil, Errorf(InvalidSyntax, "the body nests more than %d levels", MaxDepth)
+	}
+	if !whole {
+		return nil, Errorf(InvalidSyntax, `a text of the body has half a character: each of \uD800 to \uDBFF must be followed by one of \uDC00 to \uDFFF`)
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -64,15 +70,26 @@ func Member(message Object, name string) (value any, ok bool) {
 	return nil, false
 }
 
+// IsText tells whether the strings of a JSON text are text: UTF-8, and without an escape that is half a character. Decoding
+// would put U+FFFD in the place of either, so that different texts become the same.
+func IsText(data []byte) bool {
+	_, _, whole := outline(data)
+	return whole && utf8.Valid(data)
+}
+
 // outline measures the nesting of a JSON text and counts the members of its objects: each has one colon outside of
-// strings. Decoding keeps only the last of two members with the same key, so that then some are missing.
-func outline(data []byte) (depth, members int) {
+// strings. Decoding keeps only the last of two members with the same key, so that then some are missing. whole is false
+// where a string has half a character.
+func outline(data []byte) (depth, members int, whole bool) {
 	level, inString := 0, false
+	whole = true
 	for i := 0; i < len(data); i++ {
 		c := data[i]
 		switch {
 		case inString && c == '\\':
-			i++
+			size, ok := escape(data[i:])
+			whole = whole && ok
+			i += size - 1
 		case c == '"':
 			inString = !inString
 		case inString:
@@ -85,7 +102,35 @@ func outline(data []byte) (depth, members int) {
 			members++
 		}
 	}
-	return depth, members
+	return depth, members, whole
+}
+
+// escape measures the escape at the beginning of data. What lies beyond 16 bits is written as two, a surrogate pair (RFC 8259
+// section 7); whole is false for one of a pair without the other.
+func escape(data []byte) (size int, whole bool) {
+	const single, unit, pair = len(`\n`), len(`\u0000`), 2 * len(`\u0000`)
+	first, ok := codeUnit(data)
+	if !ok {
+		return single, true
+	}
+	if !utf16.IsSurrogate(first) {
+		return unit, true
+	}
+	second, ok := codeUnit(data[unit:])
+	if !ok || utf16.DecodeRune(first, second) == unicode.ReplacementChar {
+		return unit, false
+	}
+	return pair, true
+}
+
+// codeUnit reads an escape of the form \u00e5 at the beginning of data.
+func codeUnit(data []byte) (r rune, ok bool) {
+	const size = len(`\u0000`)
+	if len(data) < size || data[0] != '\\' || data[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(data[2:size]), 16, 16)
+	return rune(n), err == nil
 }
 
 // countMembers counts the members of all objects in value, those of one object whose names differ only in case as one.

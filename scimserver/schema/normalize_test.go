@@ -276,6 +276,7 @@ func TestDecode(t *testing.T) {
 		{"numbers stay as they are written", `{"a":1.50,"b":12345678901234567890}`, `{"a":1.50,"b":12345678901234567890}`},
 		{"whitespace around is fine", " {\"a\":[true,null,\"x\",{}]}\r\n", `{"a":[true,null,"x",{}]}`},
 		{"colons, brackets and quotes in strings are text", `{"a":":{[\\\":","b:":"]}"}`, `{"a":":{[\\\":","b:":"]}"}`},
+		{"pairs of surrogates, other escapes and what looks like one are text", `{"\ud83d\uDE00":"\\ud800 \u00e5\ud83d\ude00\uD83D\uDE00\\\ud83d\ude00\ufffd\ue000\ud7ff"}`, `{"😀":"\\ud800 å😀😀\\😀` + "\ufffd\ue000\ud7ff" + `"}`},
 		{"the same key in different objects is fine", `{"a":{"b":1},"c":{"b":1}}`, `{"a":{"b":1},"c":{"b":1}}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -288,6 +289,7 @@ func TestDecode(t *testing.T) {
 	for n := range 100 {
 		many += fmt.Sprintf(`"k%d":0,`, n)
 	}
+	const half = `a text of the body has half a character: each of \uD800 to \uDBFF must be followed by one of \uDC00 to \uDFFF`
 	deep := strings.Repeat(`{"a":`, schema.MaxDepth) + `[]` + strings.Repeat(`}`, schema.MaxDepth)
 	for _, c := range []struct{ name, in, want string }{
 		{"nothing", ``, "the request has no body; it must be a JSON object"},
@@ -305,6 +307,20 @@ func TestDecode(t *testing.T) {
 		{"the same key twice that could be somebody's", `{"a":{"anna@contoso.test":1,"Anna@contoso.test":2}}`, "an object of the body has the same key twice; case does not count"},
 		{"deep nesting", deep, "the body nests more than 16 levels"},
 		{"text that is not UTF-8", "{\"a\":\"\xff\"}", "the body must be UTF-8"},
+		{"half a character", `{"a":"\ud800"}`, half},
+		{"the second half alone", `{"a":"x\uDC00"}`, half},
+		{"the halves in the wrong order", `{"a":"\udc00\ud800"}`, half},
+		{"a half before another escape", `{"a":"\ud83d\n"}`, half},
+		{"a half before another character", `{"a":"\ud83d\u0041"}`, half},
+		{"a half before text", `{"a":"\ud83dde00"}`, half},
+		{"a half twice", `{"a":"\ud83d\ud83d\ude00"}`, half},
+		{"a half behind a pair", `{"a":"\ud83d\ude00\ude00"}`, half},
+		{"a half before an escaped backslash", `{"a":"\ud83d\\ude00"}`, half},
+		{"half a character in a key", `{"a\ud800":1}`, half},
+		{"half a character further in", `{"a":[{"b":["x",{"c":"\udfff"}]}]}`, half},
+		{"halves in two texts", `{"a":["\ud83d","\ude00"]}`, half},
+		{"a half that is cut off", `{"a":"\ud83`, "the body is not valid JSON (near byte 11)"},
+		{"an escape that is none", `{"a":"\uzzzz"}`, "the body is not valid JSON (near byte 9)"},
 		{"a trailing comma", `{"a":1,}`, "the body is not valid JSON (near byte 8)"},
 		{"a key that is no string", `{1:2}`, "the body is not valid JSON (near byte 2)"},
 	} {

@@ -11,6 +11,7 @@ import (
 	"hash"
 	"io"
 
+	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -96,6 +97,9 @@ func (r *reader) parse(p *parsed, data []byte) (err error) {
 
 // parse reads a line that has exactly one of the fields.
 func parse(data []byte) (line, error) {
+	if !schema.IsText(data) {
+		return line{}, damaged("it has text that is not UTF-8, or half a character")
+	}
 	var l line
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
