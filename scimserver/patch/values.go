@@ -2,6 +2,7 @@ package patch
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -66,7 +67,8 @@ func (v *values) candidates(value any) []int {
 	return v.every
 }
 
-// added appends the operation's values, except that one which is there already takes over what the new one says.
+// added appends the operation's values, except that one which is there already takes over what the new one says beside
+// its value and type.
 func (d *document) added(op Operation, current []any) ([]any, error) {
 	given, _ := op.Value.([]any)
 	if err := d.spend(len(current) + len(given)); err != nil {
@@ -86,7 +88,7 @@ func (d *document) added(op Operation, current []any) ([]any, error) {
 			if err := d.spend(changeWork); err != nil {
 				return nil, err
 			}
-			element, err := d.merged(Operation{Add, op.Path, value}, after.elements[at])
+			element, err := d.merged(Operation{Add, op.Path, inSpellingOf(after.elements[at], value)}, after.elements[at])
 			if err != nil {
 				return nil, err
 			}
@@ -148,6 +150,23 @@ func isSame(p schema.Path, element, value any) bool {
 	}
 	p.Sub = p.Attribute.Sub("type")
 	return existing["type"] == nil || given["type"] == nil || equalValues(p, existing["type"], given["type"])
+}
+
+// inSpellingOf returns an operation's value with that by which it names the element as the element has it: a value that
+// exists is not changed by being added again (RFC 7644 section 3.5.2.1).
+func inSpellingOf(element, value any) any {
+	existing, ok := element.(schema.Object)
+	given, alsoOK := value.(schema.Object)
+	if !ok || !alsoOK || given["value"] == nil {
+		return element // all that the value says
+	}
+	given = maps.Clone(given)
+	for _, name := range [...]string{"value", "type"} {
+		if existing[name] != nil {
+			given[name] = existing[name]
+		}
+	}
+	return given
 }
 
 func equalValues(p schema.Path, a, b any) bool {

@@ -24,6 +24,8 @@ func TestPatchToTheLetterOverHTTP(t *testing.T) {
 		{"on success the answer is 204", user, `{"op":"add","path":"title","value":"T"}`, 204, "", changed, "u1 u2"},
 		{"with attributes asked for it is 200 with the resource", user + "?attributes=title", `{"op":"add","path":"title","value":"T"}`, 200, "", changed, "u1 u2"},
 		{"a value that is there already is a success that changes no timestamp", user, `{"op":"add","path":"userName","value":"u1@contoso.test"}`, 204, "", unchanged, "u1 u2"},
+		{"one of several as well, in another case", user, `{"op":"add","path":"roles","value":[{"value":"R1"}]}`, 204, "", unchanged, "u1 u2"},
+		{"and without path", user, `{"op":"add","value":{"roles":["R1"]}}`, 204, "", unchanged, "u1 u2"},
 		{"with attributes asked for as well", user + "?attributes=userName", `{"op":"add","path":"userName","value":"u1@contoso.test"}`, 200, "", unchanged, "u1 u2"},
 		{"if one operation fails all are undone and the answer is an error", user, `{"op":"add","path":"title","value":"T"},{"op":"remove","path":"id"}`, 400, "mutability", unchanged, "u1 u2"},
 		{"also where memberships were changed before", group, `{"op":"remove","path":"members"},{"op":"remove","path":"displayName"}`, 400, "mutability", unchanged, "u1 u2"},
@@ -45,7 +47,7 @@ func TestPatchToTheLetterOverHTTP(t *testing.T) {
 		t.Run(c.sentence, func(t *testing.T) {
 			f := newFixture(t)
 			for _, name := range []string{"u1", "u2", "u3"} {
-				f.create(name, "/Users", `{"userName":"`+name+`@contoso.test"}`)
+				f.create(name, "/Users", `{"userName":"`+name+`@contoso.test","roles":[{"value":"r1"}]}`)
 			}
 			f.create("buyers", "/Groups", `{"displayName":"Buyers","members":[{"value":"{u1}"},{"value":"{u2}"}]}`)
 			f.advance(time.Hour)
