@@ -28,7 +28,8 @@ func (b *Budget) Apply(rt *schema.ResourceType, current schema.Object, ops []Ope
 	if d.object == nil {
 		d.object = schema.Object{}
 	}
-	for _, op := range ops {
+	for i, op := range ops {
+		d.operation = i
 		if err := d.apply(op); err != nil {
 			return nil, nil, err
 		}
@@ -50,6 +51,9 @@ type document struct {
 	work   int // see MaxWork
 	budget *Budget
 	made   bool // whether a value was made that the path of an operation did not find
+
+	operation int // the number of the one that is being applied
+	labels    []*labels
 }
 
 func (d *document) apply(op Operation) error {
@@ -129,18 +133,27 @@ func isRequired(p schema.Path) *schema.Error {
 // merged returns an element, or a complex value, with the operation's value put in. Sub-attributes that it does not have
 // stay, except those that the server derived from the old value.
 func (d *document) merged(op Operation, before any) (any, error) {
-	changes, whole := op.Value.(schema.Object)
-	if op.Path.Sub != nil {
-		changes = schema.Object{op.Path.Sub.Name: op.Value}
-	} else if !whole { // an element that is a simple value
+	object, isObject := over(op, before)
+	if !isObject {
 		return op.Value, nil
 	}
-	object, _ := before.(schema.Object)
+	return d.element(op.Path, object)
+}
+
+// over is what merged makes before any rule is looked at; isObject is false for an element that is a simple value.
+func over(op Operation, before any) (object schema.Object, isObject bool) {
+	changes, isObject := op.Value.(schema.Object)
+	if op.Path.Sub != nil {
+		changes = schema.Object{op.Path.Sub.Name: op.Value}
+	} else if !isObject {
+		return nil, false
+	}
+	object, _ = before.(schema.Object)
 	if object = maps.Clone(object); object == nil {
 		object = make(schema.Object, len(changes))
 	}
 	maps.Copy(object, changes)
-	return d.element(op.Path, object)
+	return object, true
 }
 
 // element holds a changed element, or complex value, against the rules of a whole resource; nil if it says nothing.
@@ -167,8 +180,11 @@ func (d *document) elements(op Operation, before any) (any, error) {
 		after, err = d.added(op, current)
 	case op.Op == Replace:
 		after, _ = op.Value.([]any)
+		d.unlabel(op)
 	case op.Value != nil:
 		after, err = d.removed(op, current)
+	default:
+		d.unlabel(op)
 	}
 	if err != nil || len(after) == 0 {
 		return nil, err
@@ -205,23 +221,18 @@ func (d *document) selected(op Operation, current []any) ([]any, error) {
 		if changed == nil {
 			continue
 		}
-		if primary < 0 && isPrimary(changed) {
+		if primary < 0 && makesPrimary(op) {
 			primary = len(after)
 		}
 		after = append(after, changed)
 	}
-	if !matched && op.Op != Remove {
-		element, err := d.created(op)
-		if err != nil {
-			return nil, err
-		}
-		if element != nil {
-			primary = len(after)
-			after = append(after, element)
-		}
-	}
-	if primary >= 0 {
-		makePrimary(after, primary)
+	switch {
+	case primary >= 0:
+		d.makePrimary(op.Path, after, primary, d.operation)
+	case op.Op == Remove:
+		d.unlabel(op)
+	case !matched:
+		return d.created(op, after)
 	}
 	return after, nil
 }
@@ -243,16 +254,35 @@ func (d *document) changed(op Operation, element any) (any, error) {
 	return d.merged(op, element)
 }
 
-// created makes the element that the path's filter describes, with the operation's value.
-func (d *document) created(op Operation) (any, error) {
-	element := schema.Object{}
-	if op.Path.Element != nil {
-		if !describe(op.Path.Element, element) {
-			return nil, noTarget(op.Path)
-		}
-		d.made = true
+// created appends the element that the path's filter describes, with the operation's value and the labels that wait for
+// it, unless that is labels alone.
+func (d *document) created(op Operation, elements []any) ([]any, error) {
+	described := schema.Object{}
+	if op.Path.Element != nil && !describe(op.Path.Element, described) {
+		return nil, noTarget(op.Path)
 	}
-	return d.merged(op, element)
+	waiting, err := d.waiting(op.Path)
+	if err != nil {
+		return nil, err
+	}
+	if waiting != nil {
+		maps.Copy(described, waiting.element)
+	}
+	element, err := d.merged(op, described)
+	if err != nil {
+		return nil, err
+	}
+	if element == nil {
+		said, _ := over(op, described)
+		d.label(op, waiting, said)
+		return elements, nil
+	}
+	d.made = d.made || op.Path.Element != nil
+	elements = append(elements, element)
+	if since := d.taken(waiting, makesPrimary(op)); isPrimary(element) {
+		d.makePrimary(op.Path, elements, len(elements)-1, since)
+	}
+	return elements, nil
 }
 
 // describe puts what a conjunction of equalities says about an element into it. ok is false for any other filter.
@@ -281,23 +311,4 @@ func describe(f filter.Filter, element schema.Object) (ok bool) {
 
 func noTarget(path filter.Path) *schema.Error {
 	return schema.Errorf(schema.NoTarget, "no value of %s matches the filter of the path", path.Attribute.Name)
-}
-
-func isPrimary(element any) bool {
-	object, ok := element.(schema.Object)
-	return ok && object["primary"] == true
-}
-
-// makePrimary takes primary from all other elements if the i-th has it (RFC 7644 section 3.5.2).
-func makePrimary(elements []any, i int) {
-	if !isPrimary(elements[i]) {
-		return
-	}
-	for j, element := range elements {
-		if object, ok := element.(schema.Object); ok && j != i && isPrimary(object) {
-			demoted := maps.Clone(object)
-			demoted["primary"] = false
-			elements[j] = demoted
-		}
-	}
 }

@@ -24,6 +24,7 @@ func FuzzPatch(f *testing.F) {
 		`{"op":"remove","path":"urn:example:device:1.0:User"},{"op":"add","path":"ports","value":{"value":"p","names":["a"]}}`,
 		`{"op":"replace","path":"place","value":{"room":"1","floor":null}},{"op":"add","path":"tags[value eq \"x\"]","value":"y"}`,
 		`{"op":"replace","path":"name","value":{"givenName":"","familyName":"K"}},{"op":"remove","path":"emails[not (type eq \"home\")].type"}`,
+		`{"op":"add","path":"emails[type eq 'other'].primary","value":true},{"op":"add","path":"emails[type eq “other”].value","value":"o"}`,
 		`{"op":"replace","path":"emails","value":[]},{"op":"replace","path":"title","value":null}`, `{"op":"remove"}`, ``,
 	} {
 		f.Add(body(operations))
@@ -77,12 +78,12 @@ func checkError(t *testing.T, err error) {
 func TestRandomOperationsKeepTheResourceCanonical(t *testing.T) {
 	paths := []string{`userName`, `title`, `active`, `name`, `name.givenName`, `emails`, `emails.value`, `emails.type`, `emails.primary`,
 		`emails[type eq \"work\"]`, `emails[type eq \"work\"].value`, `emails[type eq \"other\"].value`, `emails[primary eq \"True\"].value`, `emails[primary eq true].primary`,
-		`emails[value co \"x\"].type`, `emails[not (type eq \"work\")]`, `emails[type eq \"home\"].primary`, `roles`, `roles[primary eq true]`, `addresses`,
+		`emails[value co \"x\"].type`, `emails[not (type eq \"work\")]`, `emails[type eq \"home\"].primary`, `emails[type eq 'other'].primary`, `emails[type eq \"other\"]`, `roles`, `roles[primary eq true]`, `addresses`,
 		`addresses[type eq \"work\"].locality`, `addresses[type eq \"home\"].region`, `manager`, `manager.value`, `manager[value eq \"m\"]`, `department`,
 		`seats`, `tags`, `tags[value eq \"x\"]`, `place`, `place.floor`, `place.room`, `ports`, `ports.names`, `ports[value eq \"p\"].names`, `ports[value eq \"q\"].names`,
 		`urn:example:device:1.0:User`, `urn:ietf:params:scim:schemas:core:2.0:User`}
 	values := []string{`"x"`, `"True"`, `true`, `""`, `null`, `[]`, `{}`, `4`, `["x","y"]`, `{"value":"x"}`, `[{"value":"x","type":"work"}]`, `[{"value":"y","primary":"True"},{"value":"A@x"}]`,
-		`{"value":"x","type":"work","primary":true}`, `{"givenName":"G","familyName":null}`, `{"room":"2"}`, `{"locality":"M","type":"work"}`, `[{"type":"work"}]`,
+		`{"value":"x","type":"work","primary":true}`, `{"primary":true}`, `{"givenName":"G","familyName":null}`, `{"room":"2"}`, `{"locality":"M","type":"work"}`, `[{"type":"work"}]`,
 		`{"emails":[{"value":"p"}],"name.givenName":"P","seats":"5"}`, `{"value":"p","names":["a","b"]}`, `[{"value":"p","names":"a"},{"value":"q"}]`}
 	rt := schema.User(device())
 	random := rand.New(rand.NewPCG(1, 2))

@@ -266,6 +266,9 @@ func (p *parser) emit(op Op, name string, path filter.Path, value any) error {
 			return p.emitComplex(op, path, object)
 		}
 	}
+	if labels := p.labelsOnly(path, value); labels != nil {
+		return p.emitLabels(op, path, labels)
+	}
 	normalized, err := p.normalize(path, value)
 	if err != nil {
 		return err

@@ -81,7 +81,12 @@ func (d *document) added(op Operation, current []any) ([]any, error) {
 			return nil, err
 		}
 		at := slices.IndexFunc(candidates, func(i int) bool { return isSame(op.Path.Path, after.elements[i], value) })
+		since := d.operation
 		if at < 0 {
+			var err error
+			if value, since, err = d.labelled(op.Path.Path, value); err != nil {
+				return nil, err
+			}
 			at = after.append(value)
 		} else {
 			at = candidates[at]
@@ -95,7 +100,7 @@ func (d *document) added(op Operation, current []any) ([]any, error) {
 			after.elements[at] = element
 		}
 		if isPrimary(value) {
-			makePrimary(after.elements, at)
+			d.makePrimary(op.Path, after.elements, at, since)
 		}
 	}
 	return after.elements, nil

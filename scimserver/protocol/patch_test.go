@@ -84,3 +84,28 @@ func TestSchemasFollowWhatAPatchAddsAndRemoves(t *testing.T) {
 	f.expect("PATCH", "/Users/{anna}?attributes=userName", patchOf(`{"op":"remove","path":"`+enterprise+`:employeeNumber"}`), 200,
 		`{"schemas":["`+core+`"],"id":"{anna}","userName":"anna"}`)
 }
+
+func TestLabelsAndValueOfANewElementComeInAnyOrder(t *testing.T) {
+	const primary, value = `{"op":"replace","path":"emails[type eq \"work\"].primary","value":true}`, `{"op":"replace","path":"emails[type eq \"work\"].value","value":"w@x"}`
+	for name, operations := range map[string]string{
+		"primary first": primary + "," + value, "value first": value + "," + primary,
+		"as keys": `{"op":"replace","value":{"emails[type eq \"work\"].primary":"True","emails[type eq \"work\"].value":"w@x"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.create("anna", "/Users", `{"userName":"anna","emails":[{"type":"home","value":"h@x","primary":true}]}`)
+			f.expect("PATCH", "/Users/{anna}?attributes=emails", patchOf(operations), 200,
+				`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"{anna}","emails":[{"type":"home","value":"h@x","primary":false},{"type":"work","value":"w@x","primary":true}]}`)
+		})
+	}
+	f := newFixture(t)
+	f.create("anna", "/Users", `{"userName":"anna","emails":[{"type":"home","value":"h@x","primary":true}]}`)
+	for name, operation := range map[string]string{
+		"labels of an element that never comes": primary,
+		"labels that the element has":           `{"op":"replace","path":"emails[type eq \"home\"]","value":{"primary":"True"}}`,
+	} {
+		if got := f.expect("PATCH", "/Users/{anna}", patchOf(operation), 204, ""); got.header.Get("ETag") != `W/"1"` {
+			t.Errorf("%s make the version %s", name, got.header.Get("ETag"))
+		}
+	}
+}
