@@ -67,9 +67,12 @@ func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, 
 	return d.resource(&rec)
 }
 
-// Replace puts a whole resource in the place of what the client sent before (RFC 7644 section 3.5.1). Errors are those
-// of Create, store.ErrNotFound and *PreconditionError.
-func (d *Directory) Replace(ctx context.Context, caller Caller, target Target, arrived schema.Object) (Resource, error) {
+// Replace puts a whole resource in the place of what the client sent before (RFC 7644 section 3.5.1). A value that a
+// UserDefaults gave and the client has never spoken of stays; spoken has the attributes that it speaks of now, as
+// schema.ResourceType.Named returns them. Errors are those of Create, store.ErrNotFound and *PreconditionError.
+func (d *Directory) Replace(
+	ctx context.Context, caller Caller, target Target, arrived schema.Object, spoken schema.Names,
+) (Resource, error) {
 	rt := d.Type(target.Kind)
 	members := takeMembers(target.Kind, arrived)
 	return d.change(ctx, caller, target, change{
@@ -79,9 +82,7 @@ func (d *Directory) Replace(ctx context.Context, caller Caller, target Target, a
 			if target.Kind == store.User {
 				complete(next)
 			}
-			if stamped, ok := current[schema.TenantryUser]; ok {
-				next[schema.TenantryUser] = stamped
-			}
+			next = heard(rt, current, next, spoken)
 			rt.Carry(current, next)
 			// RFC 7644 section 3.5.1: what was given once must be sent as it is.
 			return next, rt.CheckImmutable(current, next)
@@ -100,9 +101,13 @@ func (d *Directory) Patch(ctx context.Context, caller Caller, target Target, req
 	}
 	var quirks []string
 	if len(rest) > 0 {
+		spoken := patch.Named(rest)
 		c.document = func(current schema.Object, budget *patch.Budget) (next schema.Object, err error) {
-			next, quirks, err = budget.Apply(d.Type(target.Kind), current, rest)
-			return next, err
+			rt := d.Type(target.Kind)
+			if next, quirks, err = budget.Apply(rt, current, rest); err != nil {
+				return nil, err
+			}
+			return heard(rt, current, next, spoken), nil
 		}
 	}
 	patched, err := d.change(ctx, caller, target, c)

@@ -90,9 +90,7 @@ func condition(users *schema.ResourceType, spec v1alpha1.UserDefaultsSpec) (filt
 
 // defaultValues are the attributes that the defaults give, in canonical form.
 func defaultValues(users *schema.ResourceType, name string, spec v1alpha1.UserDefaultsSpec) (schema.Object, error) {
-	values := schema.Object{
-		schema.TenantryUser: schema.Object{"defaults": name, "companies": strings2any(spec.Companies)},
-	}
+	values := schema.Object{}
 	if len(spec.Roles) > 0 {
 		roles := make([]any, len(spec.Roles))
 		for i, role := range spec.Roles {
@@ -112,7 +110,10 @@ func defaultValues(users *schema.ResourceType, name string, spec v1alpha1.UserDe
 		if err != nil {
 			return nil, fmt.Errorf("attributes: %w", err)
 		}
-		place(values, path, value)
+		place(values, path.String(), value)
+	}
+	values[schema.TenantryUser] = schema.Object{
+		"defaults": name, "companies": strings2any(spec.Companies), defaulted: gives(name, values),
 	}
 	return values, nil
 }
@@ -147,7 +148,7 @@ func attributeDefault(users *schema.ResourceType, name, value string) (schema.Pa
 	case schema.TypeBoolean, schema.TypeString, schema.TypeDateTime, schema.TypeReference, schema.TypeBinary, schema.TypeComplex:
 	}
 	probe := schema.Object{"userName": "probe"} // which every user must have
-	place(probe, path, typed)
+	place(probe, path.String(), typed)
 	normal, _, err := users.Normalize(probe)
 	if err != nil {
 		return schema.Path{}, nil, err
@@ -159,33 +160,12 @@ func attributeDefault(users *schema.ResourceType, name, value string) (schema.Pa
 	return path, found[0], nil
 }
 
-// place puts a value where path says, making the objects on the way.
-func place(obj schema.Object, path schema.Path, value any) {
-	if path.Schema != nil && path.Schema.IsExtension() {
-		obj = within(obj, path.Schema.ID)
-	}
-	if path.Sub == nil {
-		obj[path.Attribute.Name] = value
-		return
-	}
-	within(obj, path.Attribute.Name)[path.Sub.Name] = value
-}
-
-func within(obj schema.Object, name string) schema.Object {
-	inner, ok := obj[name].(schema.Object)
-	if !ok {
-		inner = schema.Object{}
-		obj[name] = inner
-	}
-	return inner
-}
-
 // laid returns the client's document with the defaults laid under it: a value of the client's always wins. What the
 // server says of the defaults themselves is the defaults'. Neither argument is modified.
 func laid(defaults, document schema.Object) schema.Object {
 	out := under(defaults, document)
-	if own, ok := defaults[schema.TenantryUser]; ok {
-		out[schema.TenantryUser] = own
+	if own, ok := defaults[schema.TenantryUser].(schema.Object); ok {
+		out[schema.TenantryUser] = attributed(own, document)
 	}
 	return out
 }

@@ -124,8 +124,14 @@ func (w *world) sees(id, want string) {
 	}
 }
 
-func tenantry(name string, companies string) string {
-	return `"urn:ietf:params:scim:schemas:extension:tenantry:2.0:User":{"defaults":"` + name + `","companies":[` + companies + `]}`
+// tenantry is what a user says of defaults that gave it companies, and the values at paths.
+func tenantry(name, companies string, paths ...string) string {
+	list := make([]string, len(paths))
+	for i, path := range paths {
+		list[i] = `{"path":"` + path + `","defaults":"` + name + `"}`
+	}
+	return `"urn:ietf:params:scim:schemas:extension:tenantry:2.0:User":{"defaults":"` + name + `","companies":[` + companies + `],
+		"defaulted":[` + strings.Join(list, ",") + `]}`
 }
 
 const medius = `"urn:ietf:params:scim:schemas:extension:medius:2.0:User"`
@@ -138,10 +144,10 @@ func TestTheFirstMatchByPriorityAppliesAndNoOther(t *testing.T) {
 		userDefaults("zz-fallback", v1alpha1.UserDefaultsSpec{Timezone: "Europe/Stockholm"}),
 	)
 	w.sees(w.create(`{"userName":"a","title":"Manager",`+medius+`:{"configurationFilter":"FINANCE"}}`),
-		`{"title":"Manager",`+medius+`:{"configurationFilter":"FINANCE"},"roles":[{"value":"approver"}],"locale":"sv-SE",`+tenantry("finance", `"Contoso AB"`)+`}`)
+		`{"title":"Manager",`+medius+`:{"configurationFilter":"FINANCE"},"roles":[{"value":"approver"}],"locale":"sv-SE",`+tenantry("finance", `"Contoso AB"`, "locale", "roles")+`}`)
 	w.sees(w.create(`{"userName":"b","title":"Manager","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Sales"}}`),
 		`{"title":"Manager","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Sales"},`+tenantry("managers", `"Contoso GmbH"`)+`}`)
-	w.sees(w.create(`{"userName":"c"}`), `{"timezone":"Europe/Stockholm",`+tenantry("zz-fallback", `"Contoso AB"`)+`}`)
+	w.sees(w.create(`{"userName":"c"}`), `{"timezone":"Europe/Stockholm",`+tenantry("zz-fallback", `"Contoso AB"`, "timezone")+`}`)
 }
 
 func TestAValueThatTheClientSentAlwaysWins(t *testing.T) {
@@ -157,7 +163,8 @@ func TestAValueThatTheClientSentAlwaysWins(t *testing.T) {
 			}))
 			w.sees(w.create(`{"userName":"a","locale":"de-DE","roles":[{"value":"User","primary":true}],"title":"Boss","name":{"givenName":"A"}}`),
 				`{"locale":"de-DE","roles":[{"value":"User","primary":true}],"title":"Boss","name":{"givenName":"A","honorificPrefix":"Dr"},"preferredLanguage":"sv",
-				  "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"costCenter":"0"},`+tenantry("all", `"Contoso AB"`)+`}`)
+				  "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"costCenter":"0"},`+tenantry("all", `"Contoso AB"`,
+					"name.honorificPrefix", "preferredLanguage", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:costCenter")+`}`)
 		})
 	}
 }
@@ -168,12 +175,12 @@ func TestOnCreateStampsAndLeavesTheValuesToTheClient(t *testing.T) {
 	w.set(userDefaults("all", v1alpha1.UserDefaultsSpec{Apply: v1alpha1.ApplyOnCreate, Locale: "sv-SE"}))
 	after := w.create(`{"userName":"after"}`)
 	w.sees(before, `{}`)
-	w.sees(after, `{"locale":"sv-SE",`+tenantry("all", `"Contoso AB"`)+`}`)
+	w.sees(after, `{"locale":"sv-SE",`+tenantry("all", `"Contoso AB"`, "locale")+`}`)
 
 	changed := userDefaults("all", v1alpha1.UserDefaultsSpec{Apply: v1alpha1.ApplyOnCreate, Locale: "fi-FI", Companies: []string{"Contoso GmbH"}})
 	changed.Generation = 2
 	w.set(changed)
-	w.sees(after, `{"locale":"sv-SE",`+tenantry("all", `"Contoso AB"`)+`}`)
+	w.sees(after, `{"locale":"sv-SE",`+tenantry("all", `"Contoso AB"`, "locale")+`}`)
 	w.patch(after, `{"op":"Replace","path":"locale","value":""}`)
 	w.sees(after, `{`+tenantry("all", `"Contoso AB"`)+`}`)
 
@@ -196,17 +203,17 @@ func TestAlwaysFollowsTheResource(t *testing.T) {
 	ud := userDefaults("all", v1alpha1.UserDefaultsSpec{Apply: v1alpha1.ApplyAlways, Locale: "sv-SE"})
 	w.set(ud)
 	for _, id := range []string{ids[0], ids[99], ids[100], ids[249]} {
-		w.sees(id, `{"locale":"sv-SE",`+tenantry("all", `"Contoso AB"`)+`}`)
+		w.sees(id, `{"locale":"sv-SE",`+tenantry("all", `"Contoso AB"`, "locale")+`}`)
 	}
 	w.sees(own, `{"locale":"de-DE",`+tenantry("all", `"Contoso AB"`)+`}`)
 
 	w.patch(own, `{"op":"Remove","path":"locale"}`)
-	w.sees(own, `{"locale":"sv-SE",`+tenantry("all", `"Contoso AB"`)+`}`)
+	w.sees(own, `{"locale":"sv-SE",`+tenantry("all", `"Contoso AB"`, "locale")+`}`)
 
 	changed := ud.DeepCopy()
 	changed.Generation, changed.Spec.Locale = 2, "fi-FI"
 	w.set(changed)
-	w.sees(own, `{"locale":"fi-FI",`+tenantry("all", `"Contoso AB"`)+`}`)
+	w.sees(own, `{"locale":"fi-FI",`+tenantry("all", `"Contoso AB"`, "locale")+`}`)
 	found, err := w.List(t.Context(), store.User, directory.Query{Filter: `locale eq "fi-FI"`, Limit: 1})
 	if err != nil || found.Total != 251 {
 		t.Errorf("%d users are found by the new value, want 251 (%v)", found.Total, err)
@@ -256,7 +263,7 @@ func TestEveryChangeLeavesOneRowInTheProvisioningLogWithoutValues(t *testing.T) 
 		got = append(got, strings.Join([]string{e.Operation, e.ResourceID, e.Client, e.Defaults, strings.Join(e.Attributes, ",")}, " "))
 	}
 	want := []string{
-		"create " + id + " test all active,locale,title,urn:ietf:params:scim:schemas:extension:tenantry:2.0:User:companies,urn:ietf:params:scim:schemas:extension:tenantry:2.0:User:defaults,userName",
+		"create " + id + " test all active,locale,title,urn:ietf:params:scim:schemas:extension:tenantry:2.0:User:companies,urn:ietf:params:scim:schemas:extension:tenantry:2.0:User:defaulted,urn:ietf:params:scim:schemas:extension:tenantry:2.0:User:defaults,userName",
 		"patch " + id + " test all title,urn:ietf:params:scim:schemas:extension:medius:2.0:User:customFieldText1",
 		"delete " + id + " test  ",
 	}

@@ -44,7 +44,7 @@ func always(generation int64, locale string) *v1alpha1.UserDefaults {
 }
 
 func locale(language string) string {
-	return `{"locale":"` + language + `",` + tenantry("all", `"Contoso AB"`) + `}`
+	return `{"locale":"` + language + `",` + tenantry("all", `"Contoso AB"`, "locale") + `}`
 }
 
 func TestAUserWrittenUnderOlderDefaultsIsLookedAtAgain(t *testing.T) {
@@ -58,13 +58,13 @@ func TestAUserWrittenUnderOlderDefaultsIsLookedAtAgain(t *testing.T) {
 	created := behind.create(`{"userName":"created"}`)
 	behind.patch(old, `{"op":"Replace","path":"title","value":"Chief"}`)
 	behind.sees(created, locale("sv-SE"))
-	behind.sees(old, `{"title":"Chief","locale":"sv-SE",`+tenantry("all", `"Contoso AB"`)+`}`)
+	behind.sees(old, `{"title":"Chief","locale":"sv-SE",`+tenantry("all", `"Contoso AB"`, "locale")+`}`)
 
 	behind.looks()
 	behind.sees(created, locale("sv-SE"))
 	ahead.looks()
 	ahead.sees(created, locale("fi-FI"))
-	ahead.sees(old, `{"title":"Chief","locale":"fi-FI",`+tenantry("all", `"Contoso AB"`)+`}`)
+	ahead.sees(old, `{"title":"Chief","locale":"fi-FI",`+tenantry("all", `"Contoso AB"`, "locale")+`}`)
 
 	behind.looks() // still with the older ones, and not undoing the newer
 	behind.sees(created, locale("fi-FI"))
@@ -230,14 +230,14 @@ func TestOfTwoWalksOnlyTheOneThatBeganLastGoesOn(t *testing.T) {
 	first := behind.stepping(func(step int) {
 		if step == 2 { // the first step is through
 			behind.patch(ids[0], `{"op":"Replace","path":"title","value":"Chief"}`)
-			behind.sees(ids[0], `{"title":"Chief","locale":"sv-SE",`+tenantry("all", `"Contoso AB"`)+`}`)
+			behind.sees(ids[0], `{"title":"Chief","locale":"sv-SE",`+tenantry("all", `"Contoso AB"`, "locale")+`}`)
 			last.set(always(2, "fi-FI"))
 			walker = walks()
 		}
 	})
 	first.SetDefaults([]*directory.Defaults{compiled(t, always(2, "fi-FI"))})
 	first.looks()
-	first.sees(ids[0], `{"title":"Chief","locale":"fi-FI",`+tenantry("all", `"Contoso AB"`)+`}`)
+	first.sees(ids[0], `{"title":"Chief","locale":"fi-FI",`+tenantry("all", `"Contoso AB"`, "locale")+`}`)
 	if !first.followed([]*v1alpha1.UserDefaults{always(2, "fi-FI")}) || walker == "" || walks() != walker {
 		t.Errorf("%q walked, want %q alone, and that it counts for both", walks(), walker)
 	}
@@ -285,7 +285,7 @@ func TestAWalkThatGetsNoFurtherIsTakenOver(t *testing.T) {
 		if got, err := first.store.Meta(t.Context(), "defaults-walker"); err != nil || got != walker {
 			t.Fatalf("%q walks (%v), want %q", got, err, walker)
 		}
-		first.sees(ids[0], `{"title":"Chief","locale":"sv-SE",`+tenantry("all", `"Contoso AB"`)+`}`)
+		first.sees(ids[0], `{"title":"Chief","locale":"sv-SE",`+tenantry("all", `"Contoso AB"`, "locale")+`}`)
 	}
 	waits("another 0")
 	now = now.Add(29 * time.Second)
@@ -295,7 +295,7 @@ func TestAWalkThatGetsNoFurtherIsTakenOver(t *testing.T) {
 	waits("another 100")
 	now = now.Add(time.Second)
 	first.looks()
-	first.sees(ids[0], `{"title":"Chief","locale":"fi-FI",`+tenantry("all", `"Contoso AB"`)+`}`)
+	first.sees(ids[0], `{"title":"Chief","locale":"fi-FI",`+tenantry("all", `"Contoso AB"`, "locale")+`}`)
 	if !first.followed([]*v1alpha1.UserDefaults{always(2, "fi-FI")}) {
 		t.Error("the walk that was taken over does not count as made")
 	}

@@ -51,7 +51,10 @@ func (d *Directory) releaseReports(ctx context.Context, tx store.Tx, caller Call
 // release takes the manager from one user, as a new version.
 func (d *Directory) release(ctx context.Context, tx store.Tx, caller Caller, report *store.Record, now time.Time) error {
 	current := d.rules.Load()
-	changed, names, err := d.rewrite(report, current, withoutManager)
+	become := func(before schema.Object) (schema.Object, error) {
+		return heard(d.Type(store.User), before, withoutManager(before), schema.Names{schema.EnterpriseUser + ":manager": true}), nil
+	}
+	changed, names, err := d.rewrite(report, current, become)
 	if err != nil || !changed {
 		return err
 	}
@@ -93,7 +96,7 @@ func (d *Directory) leaveGroups(ctx context.Context, tx store.Tx, caller Caller,
 	return nil
 }
 
-func withoutManager(current schema.Object) (schema.Object, error) {
+func withoutManager(current schema.Object) schema.Object {
 	next := maps.Clone(current)
 	values, _ := current[schema.EnterpriseUser].(schema.Object)
 	values = maps.Clone(values)
@@ -102,5 +105,5 @@ func withoutManager(current schema.Object) (schema.Object, error) {
 	} else {
 		next[schema.EnterpriseUser] = values
 	}
-	return next, nil
+	return next
 }

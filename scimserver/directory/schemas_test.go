@@ -115,7 +115,7 @@ func TestWhatIsNoLongerDeclaredIsKeptOutOfSightAndComesBack(t *testing.T) {
 	// What happens to the users meanwhile touches what nobody sees as little as it can.
 	w.patch(anna, `{"op":"replace","value":{"title":"T","`+hrURN+`:badge":"B-9"}}`)
 	replaced, err := w.Replace(t.Context(), directory.Caller{}, directory.Target{Kind: store.User, ID: bob},
-		w.arrived(store.User, `{"userName":"bob","title":"U","`+hrURN+`":{"badge":"B-9"}}`))
+		w.arrived(store.User, `{"userName":"bob","title":"U","`+hrURN+`":{"badge":"B-9"}}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +273,7 @@ func TestDefaultsCanSpeakOfDeclaredAttributes(t *testing.T) {
 	w.SetDefaults([]*directory.Defaults{defaults})
 	anna := w.add(store.User, `{"userName":"anna","`+hrURN+`":{"badge":"F-1"}}`)
 	w.reads(store.User, anna, `{"userName":"anna","active":true,"`+hrURN+`":{"badge":"F-1","level":3},
-	 "`+schema.TenantryUser+`":{"defaults":"finance","companies":["Contoso AB"]}}`)
+	 `+tenantry("finance", `"Contoso AB"`, hrURN+":level")+`}`)
 }
 
 func TestSchemasChangeUnderRequests(t *testing.T) {

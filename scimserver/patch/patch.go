@@ -39,5 +39,17 @@ type Request struct {
 	Ignored []string
 }
 
+// Named returns the attributes that operations speak of, whether they change anything or not.
+func Named(ops []Operation) schema.Names {
+	names := schema.Names{}
+	for _, op := range ops {
+		if op.Path.Element != nil {
+			op.Value = nil // some of the whole attribute's elements
+		}
+		names.Add(op.Path.Path, op.Value)
+	}
+	return names
+}
+
 // Equal tells whether two objects hold the same values, so that a PATCH without effect can be seen.
 func Equal(a, b schema.Object) bool { return schema.Equal(a, b) }

@@ -138,7 +138,7 @@ func (j *bulkJob) perform(op *bulkOperation, unit []int) error {
 			written, err = s.directory.Create(r.context(), r.caller, op.kind, data)
 		}
 	case http.MethodPut:
-		written, err = j.replace(target, data)
+		written, err = s.put(r, target, data)
 	case http.MethodPatch:
 		written, err = j.patch(target, data)
 	default:
@@ -161,14 +161,6 @@ func tooMuchWork() error {
 		Status: http.StatusRequestEntityTooLarge,
 		Detail: "this operation and those before it are more work than one bulk request can ask for; send it and those after it in another",
 	}
-}
-
-func (j *bulkJob) replace(target directory.Target, data schema.Object) (directory.Resource, error) {
-	arrived, err := j.server.canonical(target.Kind, data)
-	if err != nil {
-		return directory.Resource{}, err
-	}
-	return j.server.directory.Replace(j.request.context(), j.request.caller, target, arrived)
 }
 
 func (j *bulkJob) patch(target directory.Target, data schema.Object) (directory.Resource, error) {
@@ -196,7 +188,7 @@ func (j *bulkJob) close(unit []int) {
 			break
 		}
 		data, _ := op.resolve(j.id)
-		written, err := j.replace(directory.Target{Kind: op.kind, ID: op.id, Budget: j.budget}, data)
+		written, err := s.put(r, directory.Target{Kind: op.kind, ID: op.id, Budget: j.budget}, data)
 		if op.err, op.current = err, written.Version; errors.Is(err, patch.ErrBudget) {
 			op.err = tooMuchWork()
 		}

@@ -21,7 +21,11 @@ func (s *Server) create(r *request, kind store.Kind) error {
 	if err != nil {
 		return err
 	}
-	arrived, err := s.arrived(r, kind)
+	body, err := r.object()
+	if err != nil {
+		return err
+	}
+	arrived, err := s.canonical(kind, body)
 	if err != nil {
 		return err
 	}
@@ -64,11 +68,11 @@ func (s *Server) replace(r *request, kind store.Kind) error {
 	if err != nil {
 		return err
 	}
-	arrived, err := s.arrived(r, kind)
+	body, err := r.object()
 	if err != nil {
 		return err
 	}
-	replaced, err := s.directory.Replace(r.context(), r.caller, target, arrived)
+	replaced, err := s.put(r, target, body)
 	if err != nil {
 		return err
 	}
@@ -129,13 +133,13 @@ func (r *request) object() (schema.Object, error) {
 	return schema.Decode(data)
 }
 
-// arrived is the resource in a request's body, in canonical form.
-func (s *Server) arrived(r *request, kind store.Kind) (schema.Object, error) {
-	body, err := r.object()
+// put carries out a PUT of a resource in the form that the client sent.
+func (s *Server) put(r *request, target directory.Target, body schema.Object) (directory.Resource, error) {
+	arrived, err := s.canonical(target.Kind, body)
 	if err != nil {
-		return nil, err
+		return directory.Resource{}, err
 	}
-	return s.canonical(kind, body)
+	return s.directory.Replace(r.context(), r.caller, target, arrived, s.directory.Type(target.Kind).Named(body))
 }
 
 // canonical reads a whole resource, and counts what had to be made of it.

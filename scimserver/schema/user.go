@@ -129,6 +129,13 @@ func tenantryUser() *Schema {
 			Description: "The name of the defaults that applied to the user."},
 		{Name: "companies", MultiValued: true, Mutability: ReadOnly,
 			Description: "The companies that the user belongs to."},
+		{Name: "defaulted", Type: TypeComplex, MultiValued: true, Mutability: ReadOnly,
+			Description: "The attributes whose values the defaults gave, as long as the client has not sent them. Absent where that is not known.",
+			SubAttributes: []*Attribute{
+				{Name: "path", Mutability: ReadOnly, Description: "The attribute, such as roles or name.honorificPrefix."},
+				{Name: "defaults", CaseExact: true, Mutability: ReadOnly,
+					Description: "The name of the defaults that gave the value. Absent where the client may have sent it."},
+			}},
 	}}
 }
 

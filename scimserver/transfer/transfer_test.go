@@ -171,6 +171,7 @@ func sameAnswers(t *testing.T, a, b store.Store) {
 	for _, text := range []string{
 		`userName sw "U1"`, `externalId eq "e7"`, `title eq "followed"`, `locale eq "sv-SE"`, `active eq false`, `nickName eq "N"`,
 		`urn:ietf:params:scim:schemas:extension:tenantry:2.0:User:defaults eq "followed"`,
+		`defaulted[path eq "locale" and defaults eq "stamped"]`,
 	} {
 		var answers [2]string
 		for i, s := range []store.Store{a, b} {
