@@ -207,7 +207,7 @@ func TestParseRefuses(t *testing.T) {
 		{"not of a name alone, in any case", `title pr and NOT active`, notNeedsParentheses},
 		{"not of a value path", `not emails[type eq "work"]`, notNeedsParentheses},
 		{"not within a value path", `emails[not type eq "work"]`, notNeedsParentheses},
-		{"not of not", `not not (title pr)`, notNeedsParentheses},
+		{"not of not", `not NOT (title pr)`, notNeedsParentheses},
 		{"not of nothing", `not`, notNeedsParentheses},
 	} {
 		t.Run(c.name, func(t *testing.T) {

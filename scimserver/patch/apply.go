@@ -2,6 +2,7 @@ package patch
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/schema"
@@ -279,8 +280,9 @@ func (d *document) created(op Operation, elements []any) ([]any, error) {
 	}
 	d.made = d.made || op.Path.Element != nil
 	elements = append(elements, element)
-	if since := d.taken(waiting, makesPrimary(op)); isPrimary(element) {
-		d.makePrimary(op.Path, elements, len(elements)-1, since)
+	d.labels = slices.DeleteFunc(d.labels, func(l *labels) bool { return l == waiting })
+	if primary := d.primarySince(op, waiting, element); primary != never {
+		d.makePrimary(op.Path, elements, len(elements)-1, primary)
 	}
 	return elements, nil
 }

@@ -19,8 +19,11 @@ import (
 type labels struct {
 	attribute *schema.Attribute
 	element   schema.Object
-	primary   int // the operation that made it primary
+	// primary is the last operation that made it the primary one, never if none did since another element became that.
+	primary int
 }
+
+const never = -1
 
 // waiting returns the first labels of the path's attribute that its filter selects, any without a filter; nil for none.
 func (d *document) waiting(path filter.Path) (*labels, error) {
@@ -40,47 +43,46 @@ func (l *labels) isSelected(path filter.Path) bool {
 
 // label keeps the labels that an operation would have made an element of, in the place of those that were waiting.
 func (d *document) label(op Operation, waiting *labels, element schema.Object) {
+	primary := d.primarySince(op, waiting, element)
 	if waiting == nil {
-		waiting = &labels{attribute: op.Path.Attribute, primary: d.operation}
+		waiting = &labels{attribute: op.Path.Attribute}
 		d.labels = append(d.labels, waiting)
 	}
-	if waiting.element = element; makesPrimary(op) {
-		waiting.primary = d.operation
-	}
+	waiting.element, waiting.primary = element, primary
 }
 
-// labelled returns a value that an operation adds, with the labels that wait for one of its type, and the operation that
-// made it primary, if it is.
-func (d *document) labelled(path schema.Path, value any) (element any, primary int, err error) {
+// primarySince tells which operation made an element, or what is said of one, the primary one; never for none. It has
+// taken primary from others even if the element is not primary any more.
+func (d *document) primarySince(op Operation, waiting *labels, element any) int {
+	switch {
+	case makesPrimary(op), waiting == nil && isPrimary(element):
+		return d.operation
+	case waiting == nil:
+		return never
+	}
+	return waiting.primary
+}
+
+// labelled returns a value that an operation adds, with the labels that were waiting for one of its type, and these.
+func (d *document) labelled(path schema.Path, value any) (element any, waiting *labels, err error) {
 	given, ok := value.(schema.Object)
 	if !ok || len(d.labels) == 0 {
-		return value, d.operation, nil
+		return value, nil, nil
 	}
 	if err := d.spend(len(d.labels)); err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	path.Sub = path.Attribute.Sub("type")
 	i := slices.IndexFunc(d.labels, func(l *labels) bool {
 		return l.attribute == path.Attribute && equalValues(path, l.element["type"], given["type"])
 	})
 	if i < 0 {
-		return value, d.operation, nil
+		return value, nil, nil
 	}
-	waiting := d.labels[i]
+	waiting = d.labels[i]
+	d.labels = slices.Delete(d.labels, i, i+1)
 	maps.Copy(waiting.element, given)
-	return waiting.element, d.taken(waiting, isPrimary(given)), nil
-}
-
-// taken removes labels whose element was made, and tells which operation made that primary, if it is.
-func (d *document) taken(waiting *labels, now bool) (primary int) {
-	if waiting == nil {
-		return d.operation
-	}
-	d.labels = slices.DeleteFunc(d.labels, func(l *labels) bool { return l == waiting })
-	if now {
-		return d.operation
-	}
-	return waiting.primary
+	return waiting.element, waiting, nil
 }
 
 // unlabel removes labels as a Remove removes elements.
@@ -96,11 +98,14 @@ func (d *document) unlabel(op Operation) {
 	})
 }
 
-// makePrimary takes primary from all elements but the i-th, which has it since an operation (RFC 7644 section 3.5.2), and
-// from the labels that were given it before.
+// makePrimary takes primary from all elements but the i-th, which an operation made the primary one (RFC 7644 section
+// 3.5.2), and from the labels that were given it before.
 func (d *document) makePrimary(path filter.Path, elements []any, i, since int) {
 	for _, l := range d.labels {
-		if l.attribute == path.Attribute && l.primary < since && isPrimary(l.element) {
+		if l.attribute != path.Attribute || l.primary >= since {
+			continue
+		}
+		if l.primary = never; isPrimary(l.element) {
 			l.element["primary"] = false
 		}
 	}

@@ -2,6 +2,8 @@ package patch_test
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tenantry/tenantry/scimserver/patch"
@@ -116,6 +118,54 @@ func TestLabelsThatMakeNothingAreNoMissingTarget(t *testing.T) {
 		}
 		if _, quirks, err := patch.Apply(schema.User(), schema.Object{"userName": "b"}, r.Operations); err != nil || len(quirks) != want {
 			t.Errorf("%s: %v, %v", operations, quirks, err)
+		}
+	}
+}
+
+// TestTheValueCanComeAnywhereAmongTheLabels compares each order in which two elements get values and labels with that in which
+// the values come first.
+func TestTheValueCanComeAnywhereAmongTheLabels(t *testing.T) {
+	label := func(kind string, primary bool) string {
+		return fmt.Sprintf(`{"op":"add","path":"emails[type eq \"%s\"].primary","value":%t}`, kind, primary)
+	}
+	value := func(kind string) string {
+		return fmt.Sprintf(`{"op":"add","path":"emails[type eq \"%s\"].value","value":"x"}`, kind)
+	}
+	elements := func(operations []string) map[string]any {
+		got, err := apply(t, schema.User(), schema.Object{"userName": "b"}, strings.Join(operations, ","))
+		if err != nil {
+			t.Fatal(err)
+		}
+		byType := map[string]any{}
+		emails, _ := got["emails"].([]any)
+		for _, element := range emails {
+			byType[element.(schema.Object)["type"].(string)] = element
+		}
+		return byType
+	}
+	labels := []string{label("work", true), label("work", false), label("home", true), label("home", false)}
+	const most = 3
+	for n := range len(labels) * len(labels) * len(labels) {
+		var said []string
+		for ; len(said) < most; n /= len(labels) {
+			said = append(said, labels[n%len(labels)])
+		}
+		want := elements(append([]string{value("work"), value("home")}, said...))
+		for i := range most + 1 {
+			for j := range most + 2 {
+				operations := slices.Insert(slices.Insert(slices.Clone(said), i, value("work")), j, value("home"))
+				if got := elements(operations); !schema.Equal(got, want) {
+					t.Errorf("%s\ngives %v\nwant  %v", strings.Join(operations, "\n"), got, want)
+				}
+			}
+		}
+		ofWork := slices.DeleteFunc(slices.Clone(said), func(operation string) bool { return strings.Contains(operation, "home") })
+		want = elements(append([]string{value("work")}, ofWork...))
+		for i := range most + 1 { // the other never comes
+			operations := slices.Insert(slices.Clone(said), i, value("work"))
+			if got := elements(operations); !schema.Equal(got, want) {
+				t.Errorf("%s\ngives %v\nwant  %v", strings.Join(operations, "\n"), got, want)
+			}
 		}
 	}
 }

@@ -80,11 +80,12 @@ func (d *document) added(op Operation, current []any) ([]any, error) {
 		if err := d.spend(len(candidates)); err != nil {
 			return nil, err
 		}
+		added := Operation{Add, op.Path, value}
+		var waiting *labels
 		at := slices.IndexFunc(candidates, func(i int) bool { return isSame(op.Path.Path, after.elements[i], value) })
-		since := d.operation
 		if at < 0 {
 			var err error
-			if value, since, err = d.labelled(op.Path.Path, value); err != nil {
+			if value, waiting, err = d.labelled(op.Path.Path, value); err != nil {
 				return nil, err
 			}
 			at = after.append(value)
@@ -99,8 +100,8 @@ func (d *document) added(op Operation, current []any) ([]any, error) {
 			}
 			after.elements[at] = element
 		}
-		if isPrimary(value) {
-			d.makePrimary(op.Path, after.elements, at, since)
+		if primary := d.primarySince(added, waiting, value); primary != never {
+			d.makePrimary(op.Path, after.elements, at, primary)
 		}
 	}
 	return after.elements, nil

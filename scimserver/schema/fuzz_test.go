@@ -1,14 +1,16 @@
 package schema_test
 
 import (
+	"bytes"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
 )
 
 // FuzzNormalize checks that whatever is accepted is canonical: normalizing, projecting and indexing it again changes
-// nothing, and every error is the client's.
+// nothing, no text has become another, and every error is the client's.
 func FuzzNormalize(f *testing.F) {
 	for _, seed := range []string{
 		anna,
@@ -21,6 +23,7 @@ func FuzzNormalize(f *testing.F) {
 		`{"userName":"a","urn:example:device:1.0:User":{"seats":-0,"weight":1.00,"bought":"1999-12-31T23:59:59.5-11:30","key":"-_8"}}`,
 		`{"userName":"  İ\u212a\ud83e\uddd1 \u202e","emails":[{"value":"a","primary":true},{"value":"b","primary":"true"}],"name":{"displayName":""}}`,
 		`{"userName":"a","emails":[{"value":null,"type":"work","primary":false}],"photos":[null,"",{"value":"x"}],"active":[{"value":"True"}]}`,
+		`{"userName":"\ud83d\ude00","\udc00":1}`, `{"userName":"\ud83d\\ude00"}`, `{"userName":"\uFFFD\ud7ff\ue000"}`,
 		`{"userName":1}`, `{"userName":"a"`, `[]`, `{"a":{"a":{"a":{}}}}`,
 	} {
 		f.Add([]byte(seed))
@@ -28,6 +31,9 @@ func FuzzNormalize(f *testing.F) {
 	rt := schema.User(device())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		in, err := schema.Decode(data)
+		if err == nil && strings.Contains(encode(t, in), "\ufffd") && !bytes.Contains(bytes.ToLower(data), []byte(`fffd`)) && !bytes.Contains(data, []byte("\ufffd")) {
+			t.Fatalf("%s: a text has become another", data)
+		}
 		if err == nil {
 			in, _, err = rt.Normalize(in)
 		}
