@@ -96,7 +96,7 @@ type Resource struct {
 	// Document is a JSON object of the client's attributes and the defaults'; those that the server makes (id, meta,
 	// schemas, members, groups) are not among them. It is ready to be sent and must not be modified.
 	Document []byte
-	// Members of a group, where they were asked for.
+	// Members of a group, nil where they were not asked for.
 	Members []store.Member
 	// Groups that a user or group is a direct member of, where they were asked for.
 	Groups []Membership

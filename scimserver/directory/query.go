@@ -50,6 +50,9 @@ func (d *Directory) relate(ctx context.Context, resources []Resource, want Relat
 			if r.Members, err = d.store.Members(ctx, r.ID); err != nil {
 				return fmt.Errorf("members of group %s: %w", r.ID, err)
 			}
+			if r.Members == nil {
+				r.Members = []store.Member{}
+			}
 		case want.Groups && r.Kind == store.User:
 			users = append(users, r.ID)
 		}

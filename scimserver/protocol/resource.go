@@ -179,10 +179,11 @@ func (s *Server) show(r *request, status int, found *directory.Resource) error {
 
 // made is what the server adds to a resource.
 type made struct {
-	Schemas []string  `json:"schemas"`
-	ID      string    `json:"id"`
-	Meta    meta      `json:"meta"`
-	Members []related `json:"members,omitempty"`
+	Schemas []string `json:"schemas"`
+	ID      string   `json:"id"`
+	Meta    meta     `json:"meta"`
+	// Members is [] for a group that has none: without the attribute, some clients take it that this server does not show members.
+	Members []related `json:"members,omitzero"`
 	Groups  []related `json:"groups,omitempty"`
 }
 
@@ -211,6 +212,9 @@ func (s *Server) render(r *request, found *directory.Resource) ([]byte, error) {
 			ResourceType: rt.Name, Created: found.Created.UTC(), LastModified: found.Modified.UTC(),
 			Location: s.location(r, found.Kind, found.ID), Version: directory.Version(found.Version),
 		},
+	}
+	if found.Members != nil {
+		own.Members = make([]related, 0, len(found.Members))
 	}
 	for _, m := range found.Members {
 		own.Members = append(own.Members, related{Value: m.ID, Type: m.Kind.String(), Ref: s.location(r, m.Kind, m.ID)})

@@ -139,7 +139,7 @@ func (p Projection) put(out Object, a *Attribute, value any) {
 				elements = append(elements, kept)
 			}
 		}
-		if len(elements) > 0 {
+		if len(elements) > 0 || len(v) == 0 {
 			out[a.Name] = elements
 		}
 	}

@@ -60,6 +60,21 @@ func TestProject(t *testing.T) {
 			}
 		})
 	}
+	for what, want := range map[string]string{"members": `{"members":[]}`, "members.value": `{"members":[]}`, "displayName": `{}`} {
+		t.Run("a group without members, of which is asked for "+what, func(t *testing.T) {
+			got, err := schema.Group().Project(schema.Object{"members": []any{}}, []string{what}, nil)
+			if err != nil || encode(t, got) != want {
+				t.Errorf("got %s, %v, want %s", encode(t, got), err, want)
+			}
+		})
+	}
+	t.Run("members of which nothing is chosen are no empty list", func(t *testing.T) {
+		group := schema.Object{"members": []any{schema.Object{"value": "x"}}}
+		got, err := schema.Group().Project(group, []string{"members.display"}, nil)
+		if err != nil || encode(t, got) != `{}` {
+			t.Errorf("got %s, %v", encode(t, got), err)
+		}
+	})
 	t.Run("a password that got in is never returned", func(t *testing.T) {
 		got, err := schema.User().Project(schema.Object{"id": "1", "password": "x"}, []string{"password"}, nil)
 		if err != nil || encode(t, got) != `{"id":"1"}` {

@@ -139,7 +139,7 @@ func (m *model) seenGroup(g *circle) map[string]any {
 	if g.externalID != "" {
 		out["externalId"] = g.externalID
 	}
-	var members []any
+	members := []any{}
 	for _, id := range slices.Sorted(maps.Keys(g.members)) { // ids are in the order of creation
 		member := map[string]any{"value": id, "type": "User", "$ref": tenantURL + "/Users/" + id}
 		if m.group(id) != nil {
@@ -147,9 +147,7 @@ func (m *model) seenGroup(g *circle) map[string]any {
 		}
 		members = append(members, member)
 	}
-	if members != nil {
-		out["members"] = members
-	}
+	out["members"] = members
 	return out
 }
 
