@@ -31,7 +31,7 @@ func (s *Server) me(r *request, kind store.Kind) error {
 		return err
 	}
 	r.out.Header().Set("Location", s.location(r, kind, found.ID))
-	return s.answer(r, http.StatusOK, found, want)
+	return s.show(r, http.StatusOK, &found)
 }
 
 // notOffered answers what RFC 7644 section 3.11 lets a server leave out: users are changed by who provisions them.

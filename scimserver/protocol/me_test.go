@@ -133,3 +133,15 @@ func TestAServiceIsNobodyAtMe(t *testing.T) {
 	}
 	f.wantError(f.sendWith("GET", "/Me", "", http.Header{}), http.StatusUnauthorized, "")
 }
+
+func TestMeListsEachGroupOnce(t *testing.T) {
+	f := newFixtureForUsers(t)
+	f.create("anna", "/Users", `{"userName":"anna.k@contoso.test"}`)
+	f.create("buyers", "/Groups", `{"displayName":"Buyers","members":[{"value":"{anna}"}]}`)
+	f.database.groups.Store(0)
+	got := f.sendWith("GET", "/Me", "", bearer(f.userToken(nil)))
+	if read := f.database.groups.Load(); read != 1 {
+		t.Errorf("the groups of users were read %d times, want once", read)
+	}
+	f.compare("/Me", got.body, string(f.expect("GET", "/Users/{anna}", "", 200, "").body))
+}
