@@ -33,6 +33,9 @@ func PlanBulk(body []byte) (operations []BulkOperation, units [][]int, err error
 	return operations, plan.units, nil
 }
 
+// PreferredReturn reads the preference return of a request's Prefer headers.
+func PreferredReturn(lines []string) string { return preferredReturn(lines) }
+
 // SetBulkWork sets what the operations of a bulk request may be together, in place of MaxBulkWork.
 func (s *Server) SetBulkWork(work int) { s.bulkWork = work }
 

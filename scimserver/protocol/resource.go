@@ -14,7 +14,10 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-const mediaType = "application/scim+json"
+const (
+	mediaType   = "application/scim+json"
+	contentType = mediaType + "; charset=utf-8"
+)
 
 func (s *Server) create(r *request, kind store.Kind) error {
 	want, err := s.wants(r, kind)
@@ -35,7 +38,7 @@ func (s *Server) create(r *request, kind store.Kind) error {
 	}
 	r.out.Header().Set("Location", s.location(r, kind, created.ID))
 	want.Groups = false // of a resource this young there are none
-	return s.answer(r, http.StatusCreated, created, want)
+	return s.wrote(r, created, want)
 }
 
 func (s *Server) get(r *request, kind store.Kind) error {
@@ -76,7 +79,7 @@ func (s *Server) replace(r *request, kind store.Kind) error {
 	if err != nil {
 		return err
 	}
-	return s.answer(r, http.StatusOK, replaced, want)
+	return s.wrote(r, replaced, want)
 }
 
 func (s *Server) patch(r *request, kind store.Kind) error {
@@ -102,14 +105,7 @@ func (s *Server) patch(r *request, kind store.Kind) error {
 		return err
 	}
 	s.metrics.quirks(patched.Quirks)
-	// RFC 7644 section 3.5.2: with attributes asked for, the answer has them. Otherwise there is nothing to say, and a
-	// group's members need not be read for one that was added.
-	if len(r.names("attributes")) > 0 || len(r.names("excludedAttributes")) > 0 {
-		return s.answer(r, http.StatusOK, patched, want)
-	}
-	r.out.Header().Set("ETag", directory.Version(patched.Version))
-	r.out.WriteHeader(http.StatusNoContent)
-	return nil
+	return s.wrote(r, patched, want)
 }
 
 func (s *Server) delete(r *request, kind store.Kind) error {
@@ -120,7 +116,7 @@ func (s *Server) delete(r *request, kind store.Kind) error {
 	if err := s.directory.Delete(r.context(), r.caller, target); err != nil {
 		return err
 	}
-	r.out.WriteHeader(http.StatusNoContent)
+	sendNothing(r.out, http.StatusNoContent)
 	return nil
 }
 
@@ -157,14 +153,6 @@ func (s *Server) wants(r *request, kind store.Kind) (directory.Related, error) {
 		Members: kind == store.Group && answer.Wants("members"),
 		Groups:  kind == store.User && answer.Wants("groups"),
 	}, err
-}
-
-// answer sends a resource as it was just written, with the memberships that the client wants.
-func (s *Server) answer(r *request, status int, written directory.Resource, want directory.Related) error {
-	if err := s.directory.Relate(r.context(), &written, want); err != nil {
-		return err
-	}
-	return s.show(r, status, &written)
 }
 
 func (s *Server) show(r *request, status int, found *directory.Resource) error {
@@ -271,8 +259,15 @@ func write(w http.ResponseWriter, status int, body any) {
 
 // send sends a body of JSON. Nothing can be done about a client that has gone away.
 func send(w http.ResponseWriter, status int, data []byte) {
-	w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
+	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 	w.WriteHeader(status)
 	_, _ = w.Write(data)
+}
+
+// sendNothing sends a success without a body. It has the media type of other answers all the same (RFC 9110 section 15.3.5): some clients
+// take an answer without it for one that is no SCIM, and so for a failure.
+func sendNothing(w http.ResponseWriter, status int) {
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
 }

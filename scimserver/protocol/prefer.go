@@ -1,0 +1,112 @@
+package protocol
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/tenantry/tenantry/scimserver/directory"
+)
+
+// Values of the preference return (RFC 7240 section 4.2).
+const (
+	returnMinimal        = "minimal"
+	returnRepresentation = "representation"
+)
+
+// wrote answers a POST, PUT or PATCH that has been carried out. The client may prefer to see the resource or not to (RFC 7240, RFC 7644
+// section 3.5.2); without a preference, POST and PUT show it and PATCH does not: a group's members need not be read for one that was added.
+func (s *Server) wrote(r *request, written directory.Resource, want directory.Related) error {
+	status, show := http.StatusOK, r.http.Method != http.MethodPatch
+	if r.http.Method == http.MethodPost {
+		status = http.StatusCreated
+	}
+	preferred := preferredReturn(r.http.Header.Values("Prefer"))
+	switch {
+	case preferred == returnRepresentation:
+		show = true
+	case len(r.names("attributes")) > 0 || len(r.names("excludedAttributes")) > 0:
+		show, preferred = true, "" // RFC 7644 section 3.5.2: the answer has what the client chose
+	case preferred == returnMinimal:
+		show = false
+	}
+	var body []byte
+	if show {
+		if err := s.directory.Relate(r.context(), &written, want); err != nil {
+			return err
+		}
+		var err error
+		if body, err = s.render(r, &written); err != nil {
+			return err
+		}
+	}
+	if preferred != "" {
+		r.out.Header().Set("Preference-Applied", "return="+preferred)
+	}
+	r.out.Header().Set("ETag", directory.Version(written.Version))
+	switch {
+	case show:
+		send(r.out, status, body)
+	case status == http.StatusCreated:
+		sendNothing(r.out, status)
+	default:
+		sendNothing(r.out, http.StatusNoContent)
+	}
+	return nil
+}
+
+// preferredReturn reads the preference return in the lines of the header Prefer (RFC 7240 section 2), "" where there is none or one with
+// another value. Of a preference that is repeated the first counts. Other preferences, and what is none, are passed over.
+func preferredReturn(lines []string) string {
+	for _, line := range lines {
+		for _, preference := range outsideQuotes(line, ',') {
+			name, value, _ := strings.Cut(outsideQuotes(preference, ';')[0], "=")
+			if !strings.EqualFold(strings.Trim(name, blanks), "return") {
+				continue
+			}
+			switch value = unquoted(strings.Trim(value, blanks)); {
+			case strings.EqualFold(value, returnMinimal):
+				return returnMinimal
+			case strings.EqualFold(value, returnRepresentation):
+				return returnRepresentation
+			}
+			return ""
+		}
+	}
+	return ""
+}
+
+// blanks may stand around the parts of a header (RFC 9110 section 5.6.3).
+const blanks = " \t"
+
+// outsideQuotes splits a header at each separator outside of quoted strings (RFC 9110 section 5.6.4).
+func outsideQuotes(header string, separator byte) (parts []string) {
+	start, quoted := 0, false
+	for i := 0; i < len(header); i++ {
+		switch c := header[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == separator && !quoted:
+			parts, start = append(parts, header[start:i]), i+1
+		}
+	}
+	return append(parts, header[start:])
+}
+
+// unquoted is the text of a token or of a quoted string; of a string that has no end, the text as it is, which is no token.
+func unquoted(word string) string {
+	inner, opened := strings.CutPrefix(word, `"`)
+	inner, closed := strings.CutSuffix(inner, `"`)
+	if !opened || !closed {
+		return word
+	}
+	var text strings.Builder
+	for i := 0; i < len(inner); i++ {
+		if inner[i] == '\\' && i+1 < len(inner) {
+			i++
+		}
+		text.WriteByte(inner[i])
+	}
+	return text.String()
+}
