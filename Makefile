@@ -45,17 +45,23 @@ generate: ## Write generated code, CRDs, RBAC, the API reference and what to do 
 
 .PHONY: test-unit
 test-unit: ## The tests that need no cluster binaries; starts a PostgreSQL
-	hack/postgres/run go test -race -timeout 20m $(TESTFLAGS) $$(go list -test -f '{{.ImportPath}} {{.Deps}}' $(PACKAGES) | \
-		grep '\.test ' | grep -v controller-runtime/pkg/envtest | sed 's/\.test .*//')
+	hack/postgres/run hack/test/run.sh "$$(go list -test -f '{{.ImportPath}} {{.Deps}}' $(PACKAGES) | \
+		grep '\.test ' | grep -v controller-runtime/pkg/envtest | sed 's/\.test .*//')" $(TESTFLAGS)
 
-.PHONY: test
 # The charts' tests run Helm and none of our code, so they do without the race detector. That of mutations panics where anybody
 # changes what a cache holds: the operator reads from its own without copies.
+cluster_test = assets=$$(hack/cluster/build.sh envtest | tail -n 1); \
+	KUBE_CACHE_MUTATION_DETECTOR=true KUBEBUILDER_ASSETS=$$assets hack/postgres/run
+
+.PHONY: test
 test: ## All tests; builds etcd and kube-apiserver first if need be, and starts a PostgreSQL
 	go -C hack/image test -race ./...
-	assets=$$(hack/cluster/build.sh envtest | tail -n 1); \
-	KUBEBUILDER_ASSETS=$$assets go -C test/chart test ./...; \
-	KUBE_CACHE_MUTATION_DETECTOR=true KUBEBUILDER_ASSETS=$$assets hack/postgres/run $(tool) gotestsum --format standard-quiet -- -race -timeout 20m $(TESTFLAGS) $(PACKAGES)
+	assets=$$(hack/cluster/build.sh envtest | tail -n 1); KUBEBUILDER_ASSETS=$$assets go -C test/chart test ./...
+	$(cluster_test) hack/test/run.sh "$(PACKAGES)" $(TESTFLAGS)
+
+.PHONY: test-race
+test-race: ## All Go tests, each under the race detector, for as long as that takes
+	$(cluster_test) $(tool) gotestsum --format standard-quiet -- -race -timeout 60m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZTIME (20s) each

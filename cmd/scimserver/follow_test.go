@@ -18,6 +18,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/sqlite"
 	"github.com/tenantry/tenantry/scimserver/transfer"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // fakeSource is a settings.Source that a test publishes to.
@@ -68,6 +69,7 @@ func TestSettingsCountOnlyOnceTheirSchemasAreInForce(t *testing.T) {
 }
 
 func TestChangedSettingsAreFollowed(t *testing.T) {
+	race.Meets(t)
 	database, err := sqlite.Open(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -138,6 +140,7 @@ func TestHowLongInactiveUsersAreKeptIsFollowedWithoutARestart(t *testing.T) {
 
 // Every replica looks, so this one has not been told.
 func TestTheSchemasOfAnImportAreHeldAgainstWhatTheTenantDeclares(t *testing.T) {
+	race.Meets(t)
 	from, err := sqlite.Open(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)

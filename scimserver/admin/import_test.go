@@ -20,6 +20,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store/postgres"
 	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
 	"github.com/tenantry/tenantry/scimserver/transfer"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // eachEngine runs a test with how to make a fixture whose directory is empty, in SQLite and in PostgreSQL.
@@ -262,6 +263,7 @@ func (u *underWay) finish() string {
 }
 
 func TestAnImportThatDoesNotReachItsEndLeavesNothing(t *testing.T) {
+	race.Meets(t)
 	source := newFixture(t)
 	source.people(20)
 	file := source.want("/export", source.provisioner, 200)
@@ -306,6 +308,7 @@ func (f *fixture) wantUntouched() {
 }
 
 func TestThereIsOneImportAtATime(t *testing.T) {
+	race.Meets(t)
 	source := newFixture(t)
 	source.people(3)
 	file := source.want("/export", source.provisioner, 200)
@@ -323,6 +326,7 @@ func TestThereIsOneImportAtATime(t *testing.T) {
 
 // A replica may answer a client for a moment after the tenant was paused.
 func TestAWriteDuringAnImportIsNotLost(t *testing.T) {
+	race.Meets(t)
 	source := newFixture(t)
 	source.people(20)
 	file := source.want("/export", source.provisioner, 200)

@@ -14,6 +14,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/sqlite"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 var catalog = v1alpha1.Catalog{Companies: []string{"Contoso AB", "Contoso GmbH"}, Roles: []string{"approver", "purchaser"}}
@@ -137,6 +138,7 @@ func tenantry(name, companies string, paths ...string) string {
 const medius = `"urn:ietf:params:scim:schemas:extension:medius:2.0:User"`
 
 func TestTheFirstMatchByPriorityAppliesAndNoOther(t *testing.T) {
+	race.Meets(t)
 	w := newWorld(t)
 	w.set(
 		userDefaults("finance", v1alpha1.UserDefaultsSpec{Priority: 100, ConfigurationFilter: "finance", Roles: []string{"approver"}, Locale: "sv-SE"}),
@@ -151,6 +153,7 @@ func TestTheFirstMatchByPriorityAppliesAndNoOther(t *testing.T) {
 }
 
 func TestAValueThatTheClientSentAlwaysWins(t *testing.T) {
+	race.Meets(t)
 	for _, mode := range []v1alpha1.ApplyMode{v1alpha1.ApplyOnCreate, v1alpha1.ApplyAlways} {
 		t.Run(string(mode), func(t *testing.T) {
 			w := newWorld(t)
@@ -170,6 +173,7 @@ func TestAValueThatTheClientSentAlwaysWins(t *testing.T) {
 }
 
 func TestOnCreateStampsAndLeavesTheValuesToTheClient(t *testing.T) {
+	race.Meets(t)
 	w := newWorld(t)
 	before := w.create(`{"userName":"before"}`)
 	w.set(userDefaults("all", v1alpha1.UserDefaultsSpec{Apply: v1alpha1.ApplyOnCreate, Locale: "sv-SE"}))
@@ -194,6 +198,7 @@ func TestOnCreateStampsAndLeavesTheValuesToTheClient(t *testing.T) {
 }
 
 func TestAlwaysFollowsTheResource(t *testing.T) {
+	race.Meets(t)
 	w := newWorld(t)
 	var ids []string
 	for name := range strings.FieldsSeq(strings.Repeat("x ", 250)) {
@@ -225,6 +230,7 @@ func TestAlwaysFollowsTheResource(t *testing.T) {
 }
 
 func TestFollowingTwiceWritesOnce(t *testing.T) {
+	race.Meets(t)
 	w := newWorld(t)
 	id := w.create(`{"userName":"a"}`)
 	ud := userDefaults("all", v1alpha1.UserDefaultsSpec{Apply: v1alpha1.ApplyAlways, Locale: "sv-SE"})
@@ -246,6 +252,7 @@ func TestFollowingTwiceWritesOnce(t *testing.T) {
 }
 
 func TestEveryChangeLeavesOneRowInTheProvisioningLogWithoutValues(t *testing.T) {
+	race.Meets(t)
 	w := newWorld(t)
 	w.set(userDefaults("all", v1alpha1.UserDefaultsSpec{Apply: v1alpha1.ApplyAlways, Locale: "sv-SE"}))
 	id := w.create(`{"userName":"anna@contoso.test","title":"Boss"}`)

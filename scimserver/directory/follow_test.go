@@ -13,6 +13,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // replica is another server over the same store.
@@ -48,6 +49,7 @@ func locale(language string) string {
 }
 
 func TestAUserWrittenUnderOlderDefaultsIsLookedAtAgain(t *testing.T) {
+	race.Meets(t)
 	behind := newWorld(t)
 	behind.set(always(1, "sv-SE"))
 	old := behind.create(`{"userName":"old"}`)
@@ -71,6 +73,7 @@ func TestAUserWrittenUnderOlderDefaultsIsLookedAtAgain(t *testing.T) {
 }
 
 func TestAWalkThatOlderDefaultsCameInBetweenIsMadeAgain(t *testing.T) {
+	race.Meets(t)
 	behind := newWorld(t)
 	behind.set(always(1, "sv-SE"))
 	ahead := behind.replica()
@@ -90,6 +93,7 @@ func TestAWalkThatOlderDefaultsCameInBetweenIsMadeAgain(t *testing.T) {
 }
 
 func TestAReplicaThatOnlyLooksWritesNothingWhereNothingIsAstray(t *testing.T) {
+	race.Meets(t)
 	w := newWorld(t)
 	w.set(always(1, "sv-SE"))
 	id := w.create(`{"userName":"a"}`)
@@ -111,6 +115,7 @@ func TestAReplicaThatOnlyLooksWritesNothingWhereNothingIsAstray(t *testing.T) {
 }
 
 func TestOlderDefaultsThatAreReadOnceMoreAreNotNewer(t *testing.T) {
+	race.Meets(t)
 	behind := newWorld(t)
 	behind.set(always(1, "sv-SE"))
 	id := behind.create(`{"userName":"a"}`)
@@ -142,6 +147,7 @@ func (w *world) stepping(before func(step int)) *world {
 }
 
 func TestTheStatusTellsHowFarAWalkIs(t *testing.T) {
+	race.Meets(t)
 	w := newWorld(t)
 	other := userDefaults("other", v1alpha1.UserDefaultsSpec{ConfigurationFilter: "other"})
 	w.set(other, always(1, "sv-SE"))
@@ -186,6 +192,7 @@ func TestTheStatusTellsHowFarAWalkIs(t *testing.T) {
 }
 
 func TestDefaultsThatDidNotChangeStayAppliedWhileOthersAreFollowed(t *testing.T) {
+	race.Meets(t)
 	w := newWorld(t)
 	other := userDefaults("other", v1alpha1.UserDefaultsSpec{ConfigurationFilter: "other"})
 	w.set(other, always(1, "sv-SE"))
@@ -203,6 +210,7 @@ func TestDefaultsThatDidNotChangeStayAppliedWhileOthersAreFollowed(t *testing.T)
 
 // UserDefaults that are deleted and made anew begin with generation 1 again.
 func TestDefaultsOfTheSameGenerationThatSaySomethingElseAreNotApplied(t *testing.T) {
+	race.Meets(t)
 	w := newWorld(t)
 	w.set(always(1, "sv-SE"))
 	w.SetDefaults([]*directory.Defaults{compiled(t, always(1, "fi-FI"))})
@@ -215,6 +223,7 @@ func TestDefaultsOfTheSameGenerationThatSaySomethingElseAreNotApplied(t *testing
 // Two replicas may hear of new defaults at once. One walk is enough, and whoever began first must not answer for marks that the
 // other has taken away.
 func TestOfTwoWalksOnlyTheOneThatBeganLastGoesOn(t *testing.T) {
+	race.Meets(t)
 	behind := newWorld(t)
 	behind.set(always(1, "sv-SE"))
 	ids := behind.crowd()
@@ -258,6 +267,7 @@ func TestOfTwoWalksOnlyTheOneThatBeganLastGoesOn(t *testing.T) {
 
 // A replica that was killed during its walk never gets to its end.
 func TestAWalkThatGetsNoFurtherIsTakenOver(t *testing.T) {
+	race.Meets(t)
 	behind := newWorld(t)
 	behind.set(always(1, "sv-SE"))
 	ids := behind.crowd()

@@ -11,6 +11,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/transfer"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // exported is the whole directory.
@@ -33,6 +34,7 @@ func (w *world) imports(file *bytes.Buffer) {
 }
 
 func TestImportedUsersAreHeldAgainstTheDefaultsOfTheirNewPlace(t *testing.T) {
+	race.Meets(t)
 	from, to := newWorld(t), newWorld(t)
 	from.set(always(1, "sv-SE"))
 	id := from.create(`{"userName":"anna"}`)

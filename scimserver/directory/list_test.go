@@ -14,6 +14,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/sqlite"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // counting counts the questions about memberships.
@@ -107,6 +108,7 @@ func TestAWalkOfNothingOnlyCounts(t *testing.T) {
 }
 
 func TestASecretIsTheSameForAllWhoAsk(t *testing.T) {
+	race.Meets(t)
 	d, _ := openCounting(t)
 	const clients = 8
 	secrets := make([][]byte, clients)

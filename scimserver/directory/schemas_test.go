@@ -13,6 +13,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 const hrURN = "urn:contoso:hr:1.0:User"
@@ -277,6 +278,7 @@ func TestDefaultsCanSpeakOfDeclaredAttributes(t *testing.T) {
 }
 
 func TestSchemasChangeUnderRequests(t *testing.T) {
+	race.Meets(t)
 	w := newWorld(t)
 	w.declare(hr(v1alpha1.SchemaAttribute{Name: "badge"}))
 	anna := w.add(store.User, `{"userName":"anna","`+hrURN+`":{"badge":"B-1"}}`)

@@ -7,9 +7,11 @@ import (
 	"testing"
 
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 func TestASecretIsMadeOnceForAllReplicas(t *testing.T) {
+	race.Meets(t)
 	w := newWorld(t)
 	if found, err := w.Secret(t.Context(), "key", nil); err != nil || found != nil {
 		t.Fatalf("looking for a secret found %v, %v", found, err)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // crowd is many clients of a tenant with three replicas, where the engine lets there be so many.
@@ -59,6 +61,7 @@ func operation(op, path, value string) string {
 }
 
 func TestParallelPatchesOfOneUserLoseNothing(t *testing.T) {
+	race.Meets(t)
 	c := newCrowd(t)
 	c.create("anna", "/Users", `{"userName":"anna"}`)
 	attributes := []string{"title", "nickName", "displayName", "name.givenName", "name.familyName", "userType", "preferredLanguage", "profileUrl"}
@@ -84,6 +87,7 @@ func TestParallelPatchesOfOneUserLoseNothing(t *testing.T) {
 }
 
 func TestMembersThatManyClientsAddOneByOneAreAllThere(t *testing.T) {
+	race.Meets(t)
 	const clients, each = 16, 125
 	c := newCrowd(t)
 	c.create("all", "/Groups", `{"displayName":"all"}`)
@@ -126,6 +130,7 @@ func TestMembersThatManyClientsAddOneByOneAreAllThere(t *testing.T) {
 }
 
 func TestOfParallelCreatesOfOneNameOneSucceeds(t *testing.T) {
+	race.Meets(t)
 	c := newCrowd(t)
 	for round := range 10 {
 		var mu sync.Mutex
@@ -148,6 +153,7 @@ func TestOfParallelCreatesOfOneNameOneSucceeds(t *testing.T) {
 }
 
 func TestAMemberThatIsAddedAndRemovedAtOnceIsThereOrNot(t *testing.T) {
+	race.Meets(t)
 	c := newCrowd(t)
 	c.create("anna", "/Users", `{"userName":"anna"}`)
 	c.create("all", "/Groups", `{"displayName":"all"}`)

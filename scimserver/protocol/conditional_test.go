@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // conditionally sends a request with preconditions, given as pairs of a header's name and value.
@@ -154,6 +156,7 @@ func TestAnUnknownIDIs404WhateverThePrecondition(t *testing.T) {
 }
 
 func TestOfParallelWritesOnOneVersionExactlyOneWins(t *testing.T) {
+	race.Meets(t)
 	f := newFixture(t)
 	f.create("anna", "/Users", `{"userName":"anna"}`)
 	var won, lost atomic.Int32

@@ -13,6 +13,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // follower is a replica that follows defaults, and looks again when it is told to.
@@ -36,6 +37,7 @@ func speaking(t *testing.T, generation int64, language string) []*directory.Defa
 
 // Replicas hear of new defaults one after the other, while each creates users by those that it knows.
 func TestReplicasThatFollowNewDefaultsTogetherLeaveNoUserBehind(t *testing.T) {
+	race.Meets(t)
 	const each = 120
 	f := newFixture(t)
 	ctx, stop := context.WithCancel(t.Context())

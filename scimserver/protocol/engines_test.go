@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -12,9 +11,6 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
 	"github.com/tenantry/tenantry/scimserver/store/sqlite"
 )
-
-// enginesVariable names the engines to test on, "sqlite" and "postgres", where it should not be both.
-const enginesVariable = "TENANTRY_TEST_ENGINES"
 
 // engine is the one that newFixture keeps its directory in just now.
 var engine = "sqlite"
@@ -25,14 +21,10 @@ func TestMain(m *testing.M) {
 	if flag.Lookup("test.fuzz").Value.String() != "" {
 		os.Exit(m.Run()) // a fuzz target has an engine of its own
 	}
-	engines := []string{"sqlite", "postgres"}
-	if chosen := os.Getenv(enginesVariable); chosen != "" {
-		engines = strings.Split(chosen, ",")
-	}
 	failed := 0
-	for _, engine = range engines {
+	for _, engine = range testenv.Engines() {
 		if _, err := testenv.URL(); err != nil && engine == "postgres" {
-			fmt.Printf("on postgres: %v\nOr leave it out with %s=sqlite\nFAIL\n", err, enginesVariable)
+			fmt.Printf("on postgres: %v\nOr leave it out with TENANTRY_TEST_ENGINES=sqlite\nFAIL\n", err)
 			os.Exit(1)
 		}
 		fmt.Printf("=== on %s\n", engine)

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // withUsers makes users u1…un and a group {buyers}, as Entra does: without members.
@@ -120,6 +122,7 @@ func TestAChangeWithoutEffectIsNoNewVersion(t *testing.T) {
 
 // Infisical#6471, and 128 of 160 lost in two measured peers: parallel read-modify-write of a member list.
 func TestParallelMemberPatchesLoseNothing(t *testing.T) {
+	race.Meets(t)
 	const users = 80
 	f := withUsers(t, users)
 	var wg sync.WaitGroup

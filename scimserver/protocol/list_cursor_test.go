@@ -11,6 +11,7 @@ import (
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/protocol"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // pages walks through a list by cursor.
@@ -127,6 +128,7 @@ func TestCursorsAreRefused(t *testing.T) {
 
 // TestACursorOfOneReplicaIsHonouredByTheOthers has all replicas make their first cursor at once, when none has the key yet.
 func TestACursorOfOneReplicaIsHonouredByTheOthers(t *testing.T) {
+	race.Meets(t)
 	f := people(t)
 	replicas := []string{f.http.URL + v1alpha1.BasePath, f.replica(), f.replica()}
 	first := make([]answer, len(replicas))

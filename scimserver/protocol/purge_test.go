@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // purge has inactive users deleted, wants so many to be, and returns the entries that this left in the provisioning log.
@@ -81,6 +82,7 @@ func TestAUserWhomEntraDeactivatedIsDeletedLaterAndOneWhomItRestoredIsNot(t *tes
 
 // Replicas do not wait for each other, and each user is deleted by one of them.
 func TestReplicasThatPurgeAtOnceDeleteEachUserOnce(t *testing.T) {
+	race.Meets(t)
 	f := newFixture(t)
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		f.create(name, "/Users", `{"active":false,"userName":"`+name+`"}`)

@@ -6,11 +6,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // TestALargeGroupIsNeverCutShort adds many members, most in one request and three hundred one by one from several clients as
 // Entra does (6.16), and wants all of them back after each (6.17).
 func TestALargeGroupIsNeverCutShort(t *testing.T) {
+	race.Meets(t)
 	t.Parallel()
 	const together, single, clients = 1100, 300, 8
 	onEachEngine(t, func(t *testing.T, s *server) {

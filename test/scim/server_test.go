@@ -2,8 +2,10 @@ package scim
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,19 +32,23 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"), goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"))
 }
 
-// engines are the stores that everything here is run on. Each opens an empty one, to be closed by who asked for it.
+// engines are the stores that everything here is run on. Each opens an empty one, which the caller closes.
 func engines() map[string]func(*testing.T) (store.Store, error) {
-	return map[string]func(*testing.T) (store.Store, error){
-		"SQLite": func(t *testing.T) (store.Store, error) {
+	chosen := map[string]func(*testing.T) (store.Store, error){
+		"sqlite": func(t *testing.T) (store.Store, error) {
 			t.Helper()
 			return sqlite.Open(t.Context(), t.TempDir())
 		},
-		"PostgreSQL": func(t *testing.T) (store.Store, error) {
+		"postgres": func(t *testing.T) (store.Store, error) {
 			t.Helper()
 			address := testenv.Schema(t)
 			return postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return address, nil }})
 		},
 	}
+	maps.DeleteFunc(chosen, func(name string, _ func(*testing.T) (store.Store, error)) bool {
+		return !slices.Contains(testenv.Engines(), name)
+	})
+	return chosen
 }
 
 // onEachEngine runs a test on every engine, in parallel.

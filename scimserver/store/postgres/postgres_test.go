@@ -30,6 +30,10 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, testenv.Schema(t)) })
 }
 
+func TestStoreTogether(t *testing.T) {
+	storetest.RunTogether(t, func(t *testing.T) store.Store { return open(t, testenv.Schema(t)) })
+}
+
 func TestAnUpdateIsTriedThirteenTimesInAboutTwoSeconds(t *testing.T) {
 	t.Parallel()
 	backoff, tries, waited := postgres.Again(), 1, time.Duration(0)

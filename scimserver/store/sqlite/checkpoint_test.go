@@ -7,9 +7,11 @@ import (
 	"testing"
 
 	"github.com/tenantry/tenantry/scimserver/store/storetest"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 func TestTheLogDoesNotGrowWithoutEndUnderLoad(t *testing.T) {
+	race.Meets(t)
 	folder := t.TempDir()
 	s := open(t, folder)
 	storetest.Fill(t, s, 2000)

@@ -21,6 +21,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/sqlite"
 	"github.com/tenantry/tenantry/scimserver/store/storetest"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // These tests run their own binary again as a child that can be killed or limited. The variable names what the child does.
@@ -244,6 +245,7 @@ func writeUntilTheDiskEnds(s *sqlite.Store) error {
 }
 
 func TestAFullDiskIsNoticedLosesNothingAndIsRecoveredFrom(t *testing.T) {
+	race.Meets(t)
 	folder := t.TempDir()
 	s := open(t, folder)
 	var wg sync.WaitGroup
@@ -270,6 +272,7 @@ func TestAFullDiskIsNoticedLosesNothingAndIsRecoveredFrom(t *testing.T) {
 }
 
 func TestAFullDatabaseAnswersEachOfManyWritersTruly(t *testing.T) {
+	race.Meets(t)
 	folder := t.TempDir()
 	s := open(t, folder)
 	for n := range 50 {

@@ -10,6 +10,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/sqlite"
 	"github.com/tenantry/tenantry/scimserver/store/storetest"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // hold keeps the writer busy until release is called, so that what is asked for meanwhile becomes one group.
@@ -39,6 +40,7 @@ func titled(n int, attribute string) *store.Record {
 }
 
 func TestTheUpdatesOfOneGroupAreKeptApart(t *testing.T) {
+	race.Meets(t)
 	s := open(t, t.TempDir())
 	release := hold(t, s)
 	failed := errors.New("failed")
@@ -86,6 +88,7 @@ func TestTheUpdatesOfOneGroupAreKeptApart(t *testing.T) {
 }
 
 func TestAnUpdateThatWaitsLeavesTheQueueWithItsCaller(t *testing.T) {
+	race.Meets(t)
 	s := open(t, t.TempDir())
 	release := hold(t, s)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -105,6 +108,7 @@ func TestAnUpdateThatWaitsLeavesTheQueueWithItsCaller(t *testing.T) {
 }
 
 func TestClosingFinishesWhatWasAskedFor(t *testing.T) {
+	race.Meets(t)
 	folder := t.TempDir()
 	s := open(t, folder)
 	release := hold(t, s)

@@ -13,6 +13,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/sqlite"
 	"github.com/tenantry/tenantry/scimserver/store/storetest"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 func TestMain(m *testing.M) {
@@ -42,6 +43,11 @@ func open(t testing.TB, folder string) *sqlite.Store {
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, t.TempDir()) })
+}
+
+func TestStoreTogether(t *testing.T) {
+	race.Meets(t)
+	storetest.RunTogether(t, func(t *testing.T) store.Store { return open(t, t.TempDir()) })
 }
 
 func TestFiltersFindTheSameInEveryWay(t *testing.T) {

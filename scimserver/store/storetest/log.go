@@ -70,6 +70,9 @@ var logTests = []testCase{
 			t.Errorf("sequences %d, want %d and a greater one", got, newest)
 		}
 	}},
+}
+
+var followTests = []testCase{
 	{"who follows the log while many write misses no entry", func(t *testing.T, s store.Store) {
 		const writers, each = 8, 25
 		done := make(chan map[string]bool)

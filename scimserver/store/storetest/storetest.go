@@ -18,11 +18,20 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-// Run runs the suite.
+// Run runs the suite, but for what RunTogether has.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	for _, group := range [][]testCase{
-		resourceTests, deactivatedTests, listTests, sortTests, filterTests, memberTests, logTests, viewTests, otherTests, updateTests, concurrencyTests,
-	} {
+	run(t, open, resourceTests, deactivatedTests, listTests, sortTests, filterTests, memberTests, logTests, viewTests, otherTests, updateTests)
+}
+
+// RunTogether runs the part of the suite in which goroutines use a store together, so that an engine can run it alone under the race
+// detector.
+func RunTogether(t *testing.T, open func(t *testing.T) store.Store) {
+	run(t, open, concurrencyTests, followTests)
+}
+
+func run(t *testing.T, open func(t *testing.T) store.Store, groups ...[]testCase) {
+	t.Helper()
+	for _, group := range groups {
 		for _, test := range group {
 			t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
 		}

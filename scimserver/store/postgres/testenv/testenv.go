@@ -16,6 +16,14 @@ import (
 // Variable names the environment variable with the connection URL of a PostgreSQL for tests.
 const Variable = "TENANTRY_TEST_POSTGRES_URL"
 
+// Engines returns the names of the engines to run a test on, "sqlite" and "postgres": both, or those that TENANTRY_TEST_ENGINES lists.
+func Engines() []string {
+	if chosen := os.Getenv("TENANTRY_TEST_ENGINES"); chosen != "" {
+		return strings.Split(chosen, ",")
+	}
+	return []string{"sqlite", "postgres"}
+}
+
 // URL returns the connection URL of a PostgreSQL for tests, or what to do to have one.
 func URL() (string, error) {
 	address := os.Getenv(Variable)
