@@ -23,6 +23,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/entra"
 	"github.com/tenantry/tenantry/controllers/internal/statuscheck"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // faults are all that can happen to a write.
@@ -30,6 +31,7 @@ var faults = []fault{conflict, serverError, forbidden, timeoutAfterSuccess, cras
 
 // bug class 1: a crash between two writes. bug class 18: conflicts taken for failures.
 func TestWhateverGoesWrongWithAnyOneWriteTheEndIsTheSame(t *testing.T) {
+	race.Meets(t) // six operators of one process side by side
 	t.Parallel()
 	all := func(t *v1alpha1.ProvisioningTenant) {
 		t.Spec.Authentication = v1alpha1.Authentication{OAuth: &v1alpha1.OAuth{}, Readers: []v1alpha1.Reader{{Name: "payroll"}}}

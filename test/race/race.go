@@ -1,9 +1,9 @@
 // Package race marks the tests that `make test` runs under the race detector.
 //
-// The detector makes some code many times slower: SQLite is C translated to Go, and a test of it takes thirteen times the
-// processor time. A test with a single goroutine cannot show a race. So a package whose tests use Meets runs all of them without
-// the detector, and then the marked ones under it. A package without a mark runs everything under it, and `make test-race` does
-// so everywhere. test/architecture fails where a test of a package with marks starts goroutines and has none.
+// The detector makes code many times slower: SQLite, which is C translated to Go, takes thirteen times the processor time. A test
+// with a single goroutine cannot show a race. So a package whose tests use Meets runs all of them without the detector, and then
+// the marked ones under it. A package without a mark runs everything under it, and `make test-race` does so everywhere.
+// test/architecture fails where a test of a package with marks starts goroutines and has none.
 package race
 
 import "testing"
