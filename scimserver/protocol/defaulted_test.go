@@ -14,6 +14,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 const tenantryURN = schema.TenantryUser
@@ -114,6 +115,7 @@ var putBodies = map[string]string{
 }
 
 func TestWhatTheDefaultsGaveSurvivesThePutsOfRealClients(t *testing.T) {
+	race.Meets(t)
 	for client, body := range putBodies {
 		t.Run(client, func(t *testing.T) {
 			f := newFixture(t)
@@ -144,6 +146,7 @@ func TestWhatTheDefaultsGaveSurvivesThePutsOfRealClients(t *testing.T) {
 // Each request is a PUT after which another one comes that says nothing of what defaults give: what the client has spoken
 // of once is the client's, and goes where a PUT leaves it out.
 func TestWhatAPutSpeaksOfIsTheClientsFromThenOn(t *testing.T) {
+	race.Meets(t)
 	const core = "urn:ietf:params:scim:schemas:core:2.0:User"
 	for name, c := range map[string]struct{ attributes, then, later string }{
 		"roles null":                     {`"roles":null`, givenBut("roles"), givenBut("roles")},
@@ -198,6 +201,7 @@ func TestWhatAPutSpeaksOfIsTheClientsFromThenOn(t *testing.T) {
 }
 
 func TestWhatAPatchSpeaksOfIsTheClientsFromThenOn(t *testing.T) {
+	race.Meets(t)
 	for name, c := range map[string]struct{ operations, then, later string }{
 		"another attribute":       {`{"op":"replace","path":"nickName","value":"A"}`, given, given},
 		"replace":                 {`{"op":"replace","path":"locale","value":"de-DE"}`, strings.Replace(given, "sv-SE <finance", "de-DE", 1), givenBut("locale")},
@@ -242,6 +246,7 @@ func TestWhatAPatchSpeaksOfIsTheClientsFromThenOn(t *testing.T) {
 }
 
 func TestWhatDefaultsGiveAfterAnotherIsSaidToBeTheirs(t *testing.T) {
+	race.Meets(t)
 	always := finance(v1alpha1.ApplyAlways)
 	always.Name, always.Spec.Roles = "always", []string{"purchaser"}
 	always.Spec.Attributes = []v1alpha1.AttributeDefault{{Path: "title", Value: "Employee"}}
@@ -314,6 +319,7 @@ func (f *fixture) age(name string) {
 }
 
 func TestWhereNotAllIsKnownOfAUserThereIsNoList(t *testing.T) {
+	race.Meets(t)
 	always := finance(v1alpha1.ApplyAlways)
 	always.Name, always.Spec.Attributes = "always", []v1alpha1.AttributeDefault{{Path: "title", Value: "Employee"}}
 	f := newFixture(t)
@@ -344,6 +350,7 @@ func TestWhereNotAllIsKnownOfAUserThereIsNoList(t *testing.T) {
 // Of a user that an older version stamped nobody knows who gave which value: all that defaults can give stay until the
 // client speaks of them. What defaults cannot give is the client's, as ever.
 func TestValuesOfUnknownOriginSurviveAPut(t *testing.T) {
+	race.Meets(t)
 	const arrived = `{"userName":"anna","externalId":"e1","title":"Boss","emails":[{"value":"a@x"}],"active":false,"name":{"givenName":"A"}}`
 	unknown := strings.ReplaceAll(given, "<finance", "<")
 	titled := strings.Replace(unknown, "honorificPrefix", "title Boss <\nhonorificPrefix", 1)
@@ -383,6 +390,7 @@ func TestValuesOfUnknownOriginSurviveAPut(t *testing.T) {
 }
 
 func TestAPutOfAUserWhomNoDefaultsWereStampedOnLeavesNothing(t *testing.T) {
+	race.Meets(t)
 	f := newFixture(t)
 	f.create("anna", "/Users", `{"userName":"anna","title":"Boss","roles":[{"value":"boss"}]}`)
 	f.setDefaults(finance(v1alpha1.ApplyOnCreate))
@@ -392,6 +400,7 @@ func TestAPutOfAUserWhomNoDefaultsWereStampedOnLeavesNothing(t *testing.T) {
 }
 
 func TestWhatTheDefaultsGaveSurvivesPutsInABulkRequest(t *testing.T) {
+	race.Meets(t)
 	f := newFixture(t)
 	f.setDefaults(finance(v1alpha1.ApplyOnCreate))
 	f.create("anna", "/Users", `{"userName":"anna"}`)
@@ -418,6 +427,7 @@ func TestWhatTheDefaultsGaveSurvivesPutsInABulkRequest(t *testing.T) {
 }
 
 func TestAManagerWhomTheDefaultsGaveAndWhoIsDeletedIsListedNoMore(t *testing.T) {
+	race.Meets(t)
 	f := newFixture(t)
 	f.create("boss", "/Users", `{"userName":"boss"}`)
 	ud := finance(v1alpha1.ApplyOnCreate)
@@ -444,6 +454,7 @@ func TestAManagerWhomTheDefaultsGaveAndWhoIsDeletedIsListedNoMore(t *testing.T) 
 }
 
 func TestADefaultOfAnAttributeThatIsNotDeclaredForAWhileComesBackWithIt(t *testing.T) {
+	race.Meets(t)
 	const urn = "urn:contoso:scim:schemas:hr:1.0:User"
 	hr := v1alpha1.SchemaExtension{ID: urn, Attributes: []v1alpha1.SchemaAttribute{{Name: "badge"}}}
 	f := newFixture(t)
