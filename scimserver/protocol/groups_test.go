@@ -149,3 +149,18 @@ func TestMembersAreRemovedByWhatTheyAre(t *testing.T) {
 		t.Errorf("members = %q, want the users alone", got)
 	}
 }
+
+// Clients that manage members by PUT leave the attribute out of a group that has none: SCIM-SDK for Java drops empty lists,
+// and authentik sends members only if there are any. The last member must not stay.
+func TestAPutWithoutMembersLeavesAGroupWithoutMembers(t *testing.T) {
+	for name, members := range map[string]string{"left out": "", "null": `,"members":null`, "empty": `,"members":[]`, "empty text": `,"members":""`} {
+		t.Run(name, func(t *testing.T) {
+			f := withUsers(t, 1)
+			f.expect("PATCH", "/Groups/{buyers}", patchOf(`{"op":"Add","path":"members","value":[{"value":"{u1}"}]}`), 204, "")
+			f.expect("PUT", "/Groups/{buyers}", `{"displayName":"Buyers"`+members+`}`, 200, "")
+			if got := f.members("buyers"); got != "" {
+				t.Errorf("members = %q, want none", got)
+			}
+		})
+	}
+}

@@ -36,9 +36,11 @@ func (n Names) addSchema(rt *ResourceType, s *Schema, value any) {
 	}
 }
 
-// Add adds the attribute at p, or only those of its sub-attributes that the value has.
+// Add adds the attribute at p, or only those of its sub-attributes that the value has. An attribute with a sub-attribute
+// value, of which the others only tell more (RFC 7643 section 2.4), has no parts that stand for themselves.
 func (n Names) Add(p Path, value any) {
-	if p.Attribute.MultiValued {
+	whole := p.Attribute.MultiValued || p.Attribute.Sub("value") != nil
+	if whole {
 		p.Sub = nil
 	}
 	if array, ok := value.([]any); ok && len(array) == 1 {
@@ -50,9 +52,14 @@ func (n Names) Add(p Path, value any) {
 		return
 	}
 	for key := range object {
-		if p.Sub = p.Attribute.Sub(key); p.Sub != nil {
-			n[p.String()] = true
+		sub := p.Attribute.Sub(key)
+		if sub == nil {
+			continue
 		}
+		if !whole {
+			p.Sub = sub
+		}
+		n[p.String()] = true
 	}
 }
 
