@@ -41,3 +41,6 @@ func (s *Server) SetBulkWork(work int) { s.bulkWork = work }
 
 // ParseQuery reads the query of a URL.
 func ParseQuery(raw string) (url.Values, error) { return parseQuery(raw) }
+
+// CleanPath cleans the escaped path of a URL.
+func CleanPath(escaped string) string { return cleanPath(escaped) }

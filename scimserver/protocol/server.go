@@ -4,7 +4,6 @@ package protocol
 
 import (
 	"net/http"
-	"path"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -86,13 +85,13 @@ func (s *Server) Handler() http.Handler {
 	change := func(kind store.Kind, operation string, handle func(*request, store.Kind) error) endpoint {
 		return s.recorded(kind, operation, unfiltered(s.on(kind, handle)))
 	}
-	for kind, endpointPath := range map[store.Kind]string{store.User: "/Users", store.Group: "/Groups"} {
-		route(endpointPath, map[string]endpoint{
+	for kind, path := range map[store.Kind]string{store.User: "/Users", store.Group: "/Groups"} {
+		route(path, map[string]endpoint{
 			http.MethodGet:  looksUp(s.on(kind, s.list)),
 			http.MethodPost: change(kind, directory.OperationCreate, s.create),
 		})
-		route(endpointPath+"/.search", map[string]endpoint{http.MethodPost: looksUp(s.on(kind, s.searchKind))})
-		route(endpointPath+"/{id}", map[string]endpoint{
+		route(path+"/.search", map[string]endpoint{http.MethodPost: looksUp(s.on(kind, s.searchKind))})
+		route(path+"/{id}", map[string]endpoint{
 			http.MethodGet:    looksUp(unfiltered(s.on(kind, s.get))),
 			http.MethodPut:    change(kind, directory.OperationReplace, s.replace),
 			http.MethodPatch:  change(kind, directory.OperationPatch, s.patch),
@@ -104,29 +103,9 @@ func (s *Server) Handler() http.Handler {
 		http.MethodPatch: self(notOffered), http.MethodDelete: self(notOffered),
 	})
 	mux.Handle(v1alpha1.TokenPath, s.observed(v1alpha1.TokenPath, s.sellToken))
-	mux.Handle("/", s.instrument("other", nil))
-	return normalised(mux)
-}
-
-// normalised cleans the path before it is routed: an administrator may paste the Tenant URL with a slash at its end, and
-// the mux would answer a doubled slash with a redirect, which Entra does not follow.
-func normalised(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if clean := path.Clean("/" + r.URL.Path); clean != r.URL.Path {
-			copied := r.Clone(r.Context())
-			copied.URL.Path, copied.URL.RawPath = clean, ""
-			r = copied
-		}
-		if r.URL.Path == v1alpha1.BasePath {
-			copied := r.Clone(r.Context())
-			copied.URL.Path, copied.URL.RawPath = v1alpha1.BasePath+"/", ""
-			r = copied
-		}
-		if r.RequestURI == "*" { // which the mux would answer by itself, with no SCIM error
-			r.RequestURI = r.URL.Path
-		}
-		next.ServeHTTP(w, r)
-	})
+	nowhere := s.instrument("other", nil)
+	mux.Handle("/", nowhere)
+	return normalised(mux, nowhere)
 }
 
 // on binds a handler to a resource type.
