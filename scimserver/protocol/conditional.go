@@ -50,7 +50,20 @@ func parseVersions(list string) directory.Versions {
 		if !opened || !closed || after != "" && !strings.ContainsAny(after[:1], between) {
 			return nil
 		}
-		found, rest = append(found, `"`+opaque+`"`), after
+		found, rest = append(found, `"`+unsuffixed(opaque)+`"`), after
 	}
 	return found
+}
+
+// unsuffixed takes off what a proxy that compresses adds to a tag: Apache and Caddy a hyphen and the coding, Jetty two hyphens. They pass
+// the tag on as it is when the client sends it back. A version of ours is a number, so that nothing else is meant.
+func unsuffixed(opaque string) string {
+	number, coding, _ := strings.Cut(opaque, "-")
+	switch strings.TrimPrefix(coding, "-") {
+	case "gzip", "br", "zstd", "deflate":
+		if number != "" && strings.Trim(number, "0123456789") == "" {
+			return number
+		}
+	}
+	return opaque
 }

@@ -1,7 +1,9 @@
 package protocol_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -62,6 +64,12 @@ func TestAWriteIsCarriedOutOnlyOnTheVersionItWasMeantFor(t *testing.T) {
 		{"a list with the present version", "If-Match", `W/"1", W/"2"`, true},
 		{"a list without spaces, with an empty element", "If-Match", `W/"7",,"2"`, true},
 		{"any version", "If-Match", `*`, true},
+		{"the present version, compressed by a proxy", "If-Match", `W/"2-gzip"`, true},
+		{"a list of compressed versions", "If-Match", `"1-br", W/"2--gzip"`, true},
+		{"an older version, compressed", "If-Match", `W/"1-gzip"`, false},
+		{"a version behind another suffix", "If-Match", `W/"2-x"`, false},
+		{"no other compressed version", "If-None-Match", `W/"1-gzip"`, true},
+		{"not the present version, compressed", "If-None-Match", `"2-zstd"`, false},
 		{"an older version", "If-Match", `W/"1"`, false},
 		{"a later version", "If-Match", `W/"3"`, false},
 		{"a list of others", "If-Match", `W/"1", "x,2"`, false},
@@ -106,6 +114,10 @@ func TestAReaderIsToldThatNothingChanged(t *testing.T) {
 		{"the present version", []string{"If-None-Match", `W/"2"`}, 304},
 		{"the present version in the second of two headers", []string{"If-None-Match", `W/"9"`, "If-None-Match", `"2"`}, 304},
 		{"any version", []string{"If-None-Match", "*"}, 304},
+		{"the present version, compressed", []string{"If-None-Match", `W/"2-gzip"`}, 304},
+		{"the present version as a strong tag, compressed", []string{"If-None-Match", `"2-br"`}, 304},
+		{"the present version, compressed, in a list", []string{"If-None-Match", `"1-br", "2-deflate"`}, 304},
+		{"an older version, compressed", []string{"If-None-Match", `W/"1-gzip"`}, 200},
 		{"an older version", []string{"If-None-Match", `W/"1"`}, 200},
 		{"If-Match that holds", []string{"If-Match", `W/"2"`}, 200},
 		{"If-Match that does not", []string{"If-Match", `W/"1"`}, 412},
@@ -176,5 +188,42 @@ func TestOfParallelWritesOnOneVersionExactlyOneWins(t *testing.T) {
 	wg.Wait()
 	if won.Load() != 1 || lost.Load() != 15 {
 		t.Errorf("%d won and %d lost, want 1 and 15", won.Load(), lost.Load())
+	}
+}
+
+// Proxies that compress an answer add the coding to its tag, and pass the tag on as it is when the client sends it back: Apache as
+// "2-gzip", Caddy too, Jetty as "2--gzip".
+func TestATagThatAProxySuffixedMatches(t *testing.T) {
+	f := newFixture(t)
+	f.create("anna", "/Users", `{"userName":"anna"}`)
+	f.create("buyers", "/Groups", `{"displayName":"Buyers"}`)
+	matches := func(tag string) (found []bool) {
+		t.Helper()
+		for _, path := range []string{"/Users/{anna}", "/Groups/{buyers}"} {
+			read := f.conditionally("GET", path, "", "If-None-Match", tag).status == http.StatusNotModified
+			write := f.conditionally("PATCH", path, patchOf(""), "If-Match", tag).status == http.StatusNoContent
+			quoted, err := json.Marshal(tag)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bulk := f.field(f.expect("POST", "/Bulk", `{"Operations":[{"method":"PATCH","path":"`+path+`","version":`+string(quoted)+`,"data":`+patchOf("")+`}]}`, 200, ""), "Operations")
+			found = append(found, read, write, bulk.([]any)[0].(map[string]any)["status"] == "200")
+		}
+		return found
+	}
+	for _, suffix := range []string{"", "-gzip", "-br", "-zstd", "-deflate", "--gzip", "--br", "--zstd", "--deflate"} {
+		for _, tag := range []string{`W/"1` + suffix + `"`, `"1` + suffix + `"`, `"7", W/"1` + suffix + `"`} {
+			if got := matches(tag); slices.Contains(got, false) {
+				t.Errorf("%s: matches %v, want all", tag, got)
+			}
+		}
+	}
+	for _, opaque := range []string{
+		"1-", "1--", "1-x", "1-gzi", "1-gzipx", "1-gzip-", "1-gzip-br", "1---gzip", "1gzip", "1-GZIP", "1;gzip", "1 -gzip", "-gzip", "--br", "x-gzip", "1x-gzip",
+		"01-gzip", "2-gzip", "11-gzip", "1-gzip,1",
+	} {
+		if got := matches(`W/"` + opaque + `"`); slices.Contains(got, true) {
+			t.Errorf("%s: matches %v, want none", opaque, got)
+		}
 	}
 }
