@@ -16,6 +16,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/headers"
 	"github.com/tenantry/tenantry/scimserver/protocol"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/transfer"
@@ -82,7 +83,7 @@ func alive() http.Handler {
 	for _, path := range []string{v1alpha1.HealthPath, v1alpha1.ReadyPath} {
 		mux.HandleFunc("GET "+path, func(http.ResponseWriter, *http.Request) {})
 	}
-	return mux
+	return headers.Protected(mux)
 }
 
 func (e *engine) move(ctx context.Context) (counts transfer.Counts, err error) {

@@ -62,7 +62,7 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("GET "+v1alpha1.LogPath, s.log)
 	mux.HandleFunc("GET "+v1alpha1.ExportPath, s.export)
 	mux.HandleFunc("POST "+v1alpha1.ImportPath, s.restore)
-	return mux
+	return headers.Protected(mux)
 }
 
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {

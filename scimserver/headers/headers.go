@@ -21,3 +21,13 @@ func HasCoding(request http.Header) bool {
 	}
 	return false
 }
+
+// Protected gives every answer of a handler two headers. A directory's data, its errors and tokens are for who asked alone, so that no
+// cache may store them (RFC 9111 section 5.2.2.5), and no browser may take them for something else than they say they are.
+func Protected(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
+}

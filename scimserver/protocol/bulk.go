@@ -238,7 +238,7 @@ func (j *bulkJob) result(op *bulkOperation) bulkResult {
 		if op.method != http.MethodPost && op.kind != 0 && op.named != "" && !strings.HasPrefix(op.named, bulkPrefix) {
 			result.Location = s.location(r, op.kind, op.named)
 		}
-		answer := s.describe(op.err, s.log.WithValues("requestID", r.caller.RequestID))
+		answer := s.describe(op.err, r.log)
 		result.Status, result.Response = strconv.Itoa(answer.Status), answer.body(r.caller.RequestID)
 		return result
 	}

@@ -34,8 +34,7 @@ func invalidRequest(description string) *oauthError {
 
 // sellToken is the tenant's token endpoint (RFC 6749 section 3.2). Its only grant is client_credentials.
 func (s *Server) sellToken(w http.ResponseWriter, r *http.Request, _ string, log logr.Logger) {
-	w.Header().Set("Cache-Control", "no-store") // RFC 6749 section 5.1
-	w.Header().Set("Pragma", "no-cache")
+	w.Header().Set("Pragma", "no-cache") // RFC 6749 section 5.1, beside Cache-Control, which every answer has
 	sold, err := s.sell(w, r, log)
 	if err != nil {
 		answer := s.refuseToken(w, err, log)

@@ -28,6 +28,7 @@ type request struct {
 	// user is the person who is calling, nil for a service.
 	user *auth.User
 	base string
+	log  logr.Logger
 
 	limits     *limits
 	holdsLarge bool // one of the places for large bodies
@@ -51,6 +52,17 @@ func giveRequestID(w http.ResponseWriter) string {
 	return id
 }
 
+// proxyRequestID is the id that a proxy before the server gave the request, by which the logs of both can be joined, "" for none. It comes
+// from whoever sends the request: it is one to 128 characters that do nothing in a log, and no e-mail address, or it is left out.
+func proxyRequestID(header http.Header) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:/=+-"
+	ids := header.Values("X-Request-Id")
+	if len(ids) != 1 || len(ids[0]) > 128 || strings.Trim(ids[0], letters) != "" {
+		return ""
+	}
+	return ids[0]
+}
+
 // observed gives a handler what every request has: an id, metrics, and the promise that no panic leaves it.
 func (s *Server) observed(route string, handle func(http.ResponseWriter, *http.Request, string, logr.Logger)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -58,6 +70,9 @@ func (s *Server) observed(route string, handle func(http.ResponseWriter, *http.R
 		out := &recorder{ResponseWriter: w, status: http.StatusOK}
 		id := giveRequestID(out)
 		log := s.log.WithValues("requestID", id, "method", r.Method, "route", route)
+		if theirs := proxyRequestID(r.Header); theirs != "" {
+			log = log.WithValues("proxyRequestID", theirs)
+		}
 		defer func() {
 			if caught := recover(); caught != nil {
 				// The value may hold a person's data; its type and the stack tell enough.
@@ -97,16 +112,17 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 	}
 	failed := true // as a panic is, too
 	defer func() { s.activity.answered(s.now(), identity.Role, methods[r.Method].counts, failed) }()
-	err = s.admitted(w, r, methods, id, current, identity)
+	err = s.admitted(&request{
+		http: r, out: w, settings: current, base: base(current, r), log: log, limits: s.limits,
+		caller: directory.Caller{Client: identity.Client, RequestID: id}, user: identity.User,
+	}, methods, identity)
 	failed = err != nil
 	return err
 }
 
 // admitted answers a request of a client that is known, unless it asks too much.
-func (s *Server) admitted(
-	w http.ResponseWriter, r *http.Request, methods map[string]endpoint, id string, current *settings.Snapshot, identity auth.Identity,
-) error {
-	if err := s.limits.admit(current, identity.Client, s.now()); err != nil {
+func (s *Server) admitted(r *request, methods map[string]endpoint, identity auth.Identity) error {
+	if err := s.limits.admit(r.settings, identity.Client, s.now()); err != nil {
 		return err
 	}
 	leave, err := s.limits.enter()
@@ -117,33 +133,29 @@ func (s *Server) admitted(
 	if methods == nil {
 		return &Error{Status: http.StatusNotFound, Detail: "there is no such endpoint; those of this server are listed in /ResourceTypes"}
 	}
-	method := r.Method
+	method := r.http.Method
 	switch method {
 	case http.MethodHead:
 		method = http.MethodGet
 	case http.MethodOptions:
-		w.Header().Set("Allow", allowed(methods))
-		w.WriteHeader(http.StatusNoContent)
+		r.out.Header().Set("Allow", allowed(methods))
+		r.out.WriteHeader(http.StatusNoContent)
 		return nil
 	}
 	handle, ok := methods[method]
 	if !ok {
-		w.Header().Set("Allow", allowed(methods))
+		r.out.Header().Set("Allow", allowed(methods))
 		return &Error{Status: http.StatusMethodNotAllowed, Detail: "this endpoint takes " + allowed(methods)}
 	}
-	answered := &request{
-		http: r, out: w, settings: current, base: base(current, r), limits: s.limits,
-		caller: directory.Caller{Client: identity.Client, RequestID: id}, user: identity.User,
-	}
-	defer answered.done()
-	if err = authorize(w, current.Tenant.Name, identity, handle); err == nil {
-		answered.query, err = parseQuery(r.URL.RawQuery)
+	defer r.done()
+	if err = authorize(r.out, r.settings.Tenant.Name, identity, handle); err == nil {
+		r.query, err = parseQuery(r.http.URL.RawQuery)
 	}
 	if err == nil {
-		err = handle.serve(answered)
+		err = handle.serve(r)
 	}
 	if err != nil && handle.failed != nil {
-		handle.failed(answered, err)
+		handle.failed(r, err)
 	}
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/cursor"
 	"github.com/tenantry/tenantry/scimserver/cycle"
 	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/headers"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
@@ -105,7 +106,7 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle(v1alpha1.TokenPath, s.observed(v1alpha1.TokenPath, s.sellToken))
 	nowhere := s.instrument("other", nil)
 	mux.Handle("/", nowhere)
-	return normalised(mux, nowhere)
+	return headers.Protected(normalised(mux, nowhere))
 }
 
 // on binds a handler to a resource type.
