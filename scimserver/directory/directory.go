@@ -102,6 +102,8 @@ type Resource struct {
 	Groups []Membership
 	// Quirks are the accommodations that a PATCH needed and only the resource showed the need of.
 	Quirks []string
+	// UnknownMembers is how many members of a group were left out of a write because they do not exist.
+	UnknownMembers int
 }
 
 // Membership is one group that a resource is a direct member of.

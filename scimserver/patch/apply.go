@@ -124,7 +124,7 @@ func (d *document) without(op Operation, before any) (any, error) {
 	if op.Path.Sub.Required && !op.Path.Attribute.IsUnassigned(object) {
 		return nil, isRequired(op.Path.Path)
 	}
-	return d.element(op.Path, object)
+	return d.element(op.Path, before, object)
 }
 
 func isRequired(p schema.Path) *schema.Error {
@@ -138,7 +138,7 @@ func (d *document) merged(op Operation, before any) (any, error) {
 	if !isObject {
 		return op.Value, nil
 	}
-	return d.element(op.Path, object)
+	return d.element(op.Path, before, object)
 }
 
 // over is what merged makes before any rule is looked at; isObject is false for an element that is a simple value.
@@ -157,8 +157,15 @@ func over(op Operation, before any) (object schema.Object, isObject bool) {
 	return object, true
 }
 
-// element holds a changed element, or complex value, against the rules of a whole resource; nil if it says nothing.
-func (d *document) element(path filter.Path, object schema.Object) (any, error) {
+// element holds a changed element, or complex value, against the rules of a whole resource; nil if it says nothing. An
+// address that had nothing but labels says no less with others.
+func (d *document) element(path filter.Path, before any, object schema.Object) (any, error) {
+	if path.Attribute.IsUnassigned(object) {
+		was, _ := before.(schema.Object)
+		if len(was) == 0 || len(object) == 0 || !path.Attribute.IsUnassigned(was) || path.Attribute.Sub("value") != nil {
+			return nil, nil
+		}
+	}
 	p := path.Path
 	p.Sub = nil
 	element, _, err := d.rt.NormalizeElement(p, object)
@@ -269,14 +276,13 @@ func (d *document) created(op Operation, elements []any) ([]any, error) {
 	if waiting != nil {
 		maps.Copy(described, waiting.element)
 	}
+	if said, isObject := over(op, described); isObject && op.Path.Attribute.IsUnassigned(said) {
+		d.label(op, waiting, said)
+		return elements, nil
+	}
 	element, err := d.merged(op, described)
 	if err != nil {
 		return nil, err
-	}
-	if element == nil {
-		said, _ := over(op, described)
-		d.label(op, waiting, said)
-		return elements, nil
 	}
 	d.made = d.made || op.Path.Element != nil
 	elements = append(elements, element)

@@ -18,6 +18,8 @@ type MemberOp struct {
 	// Filter selects the members to remove where the client chose them by more than their ids; nil otherwise. Its paths
 	// are those of filter.MatchElement.
 	Filter filter.Filter
+	// Replaces is set where the members take the place of others, so that one of them at least has to exist.
+	Replaces bool
 	// MustMatch is set where a removal that finds nobody is the error noTarget, because others were to take their place.
 	MustMatch bool
 }
@@ -57,7 +59,7 @@ func scansMembers(op Operation) bool {
 func memberOps(op Operation) []MemberOp {
 	ids := memberIDs(op.Value)
 	if op.Path.Element == nil {
-		return []MemberOp{{Op: op.Op, IDs: ids, All: op.Op == Remove && op.Value == nil}}
+		return []MemberOp{{Op: op.Op, IDs: ids, All: op.Op == Remove && op.Value == nil, Replaces: op.Op == Replace}}
 	}
 	selected := MemberOp{Op: Remove, IDs: selectedIDs(op.Path.Element)}
 	if selected.IDs == nil {
@@ -69,7 +71,7 @@ func memberOps(op Operation) []MemberOp {
 	case Replace: // members[value eq "a"] becomes another member
 		selected.IDs = slices.DeleteFunc(selected.IDs, func(id string) bool { return slices.Contains(ids, id) })
 		selected.MustMatch = selected.Filter != nil && !describe(op.Path.Element, schema.Object{})
-		return []MemberOp{selected, {Op: Add, IDs: ids}}
+		return []MemberOp{selected, {Op: Add, IDs: ids, Replaces: true}}
 	}
 	return []MemberOp{{Op: Add, IDs: ids}}
 }

@@ -22,9 +22,13 @@ func TestSplitMembers(t *testing.T) {
 		{"Postman removes all members (entra 1.10)", `{"op":"remove","path":"members"}`, []string{"remove all"}, ""},
 		{"all members removed, with a null value", `{"op":"Remove","path":"members","value":null}`, []string{"remove all"}, ""},
 		{"an empty list removes nobody: emptying a group by mistake is worse (bug 6)", `{"op":"Remove","path":"members","value":[]}`, nil, ""},
-		{"nor do empty ids", `{"op":"Remove","path":"members","value":[{"$ref":null,"value":""}]},{"op":"Remove","path":"members","value":""},{"op":"Remove","path":"members","value":[{"display":"x"}]}`, nil, ""},
-		{"nor does what says no more than a type", `{"op":"Remove","path":"members","value":[{"type":"User"}]}`, []string{"remove []"}, ""},
 		{"what follows from the id has no key of its own", `{"op":"replace","value":{"members.type":"User","members.$ref":"x","members[value eq \"u1\"].$ref":"x"}}`, nil, ""},
+		{"nor does an empty text", `{"op":"Remove","path":"members","value":""}`, nil, ""},
+		{"nothing is added by nothing", `{"op":"add","path":"members.value","value":null},{"op":"add","path":"members.value","value":""},{"op":"add","path":"members","value":[]}`, nil, ""},
+		{"members by their URL", `{"op":"add","path":"members","value":[{"$ref":"https://h/scim/v2/Users/u1"},{"$ref":"../Groups/g1"}]},{"op":"remove","path":"members","value":{"$ref":"Users/u1"}}`, []string{"add [u1 g1]", "remove [u1]"}, ""},
+		{"a member chosen by its URL", `{"op":"remove","path":"members[$ref eq \"https://h/scim/v2/Users/u1\"]"},{"op":"replace","path":"members[$ref eq \"../Users/u1\"]","value":{"$ref":"../Users/u2"}}`,
+			[]string{"remove [u1]", "remove [u1]", "add [u2]"}, ""},
+		{"members chosen by a URL or an id", `{"op":"remove","path":"members[$ref eq \"/Users/u1\" or value eq \"u2\"]"}`, []string{"remove [u1 u2]"}, ""},
 		{"Postman adds a bare string (entra 1.10)", `{"op":"add","path":"members","value":"string id 1"}`, []string{"add [string id 1]"}, ""},
 		{"one object without an array", `{"op":"Remove","path":"members","value":{"value":"u1"}}`, []string{"remove [u1]"}, ""},
 		{"bare strings in an array", `{"op":"Add","path":"members","value":["u1","u2"]}`, []string{"add [u1 u2]"}, ""},
@@ -64,6 +68,23 @@ func TestSplitMembers(t *testing.T) {
 			if s := show(t, patch.Request{Operations: rest}); s != c.rest {
 				t.Errorf("the rest is %q, want %q", s, c.rest)
 			}
+		})
+	}
+	for _, c := range []struct{ in, scimType, want string }{
+		{`{"op":"Remove","path":"members","value":[{"type":"User"}]}`, schema.InvalidValue, "members[0].value is required: the id of a user or group, or its URL as $ref"},
+		{`{"op":"Remove","path":"members","value":[{"value":"u1"},{"$ref":null,"value":""}]}`, schema.InvalidValue, "members[1].value is required: the id of a user or group, or its URL as $ref"},
+		{`{"op":"remove","path":"members","value":[["u1"]]}`, schema.InvalidValue, "members[0] is an array; an element of members is an object or its value"},
+		{`{"op":"replace","path":"members","value":{"members":[{"value":"u1"}]}}`, schema.InvalidValue, "members[0].value is required: the id of a user or group, or its URL as $ref"},
+		{`{"op":"replace","value":{"members":[{"value":"u1"},null]}}`, schema.InvalidValue, "members[1].value is required: the id of a user or group, or its URL as $ref"},
+		{`{"op":"replace","path":"members[value eq \"u1\"]","value":{"display":"x"}}`, schema.InvalidValue, "members.value is required: the id of a user or group, or its URL as $ref"},
+		{`{"op":"remove","path":"members[$ref co \"u1\"]"}`, schema.InvalidFilter, "a value of members is chosen by its value, by type, or by $ref eq and its URL"},
+		{`{"op":"remove","path":"members[$ref eq \"u1\"]"}`, schema.InvalidFilter, "a value of members is chosen by its value, by type, or by $ref eq and its URL"},
+		{`{"op":"remove","path":"members[value eq \"u1\" and display eq \"x\"]"}`, schema.InvalidFilter, "a value of members is chosen by its value, by type, or by $ref eq and its URL"},
+		{`{"op":"remove","path":"members[not (display pr)]"}`, schema.InvalidFilter, "a value of members is chosen by its value, by type, or by $ref eq and its URL"},
+	} {
+		t.Run("refuses "+c.in, func(t *testing.T) {
+			_, err := patch.Parse(schema.Group(), body(c.in))
+			wantError(t, err, c.scimType, c.want)
 		})
 	}
 	t.Run("a user has none", func(t *testing.T) {

@@ -250,6 +250,10 @@ func isInvalidPath(err error) bool {
 // emit appends the operation in plain form.
 func (p *parser) emit(op Op, name string, path filter.Path, value any) error {
 	p.nameQuirks(name, path)
+	var err error
+	if path.Element, err = byID(path); err != nil {
+		return err
+	}
 	if path.Attribute.Mutability == schema.WriteOnly {
 		p.quirk(schema.QuirkPassword)
 		return nil
@@ -258,11 +262,13 @@ func (p *parser) emit(op Op, name string, path filter.Path, value any) error {
 		return p.emitRemove(path, value)
 	}
 	if path.Element == nil && path.Sub == nil && path.Attribute.Type == schema.TypeComplex && !path.Attribute.MultiValued {
-		if array, ok := value.([]any); ok && len(array) == 1 {
-			p.quirk(schema.QuirkWrappedValue)
-			value = array[0]
+		object, ok := value.(schema.Object)
+		if array, isArray := value.([]any); isArray && len(array) == 1 {
+			if object, ok = array[0].(schema.Object); ok {
+				p.quirk(schema.QuirkWrappedValue)
+			}
 		}
-		if object, ok := value.(schema.Object); ok {
+		if ok {
 			return p.emitComplex(op, path, object)
 		}
 	}
@@ -276,7 +282,7 @@ func (p *parser) emit(op Op, name string, path filter.Path, value any) error {
 	if normalized != nil {
 		return p.append(Operation{op, path, normalized})
 	}
-	if op == Add && path.Sub == nil && path.Attribute.MultiValued {
+	if op == Add && path.Attribute.MultiValued && (path.Sub == nil || path.Element == nil) {
 		return nil // no values are added
 	}
 	return p.append(Operation{Remove, path, nil})
@@ -313,6 +319,9 @@ func (p *parser) emitComplex(op Op, path filter.Path, object schema.Object) erro
 		sub := path
 		sub.Sub = path.Attribute.Sub(key)
 		if sub.Sub == nil || sub.ReadOnly() {
+			continue
+		}
+		if set, _ := normalized.(schema.Object); set[sub.Sub.Name] != nil { // under another name
 			continue
 		}
 		if value, err := p.normalize(sub, object[key]); err == nil && value == nil {
@@ -355,6 +364,10 @@ func (p *parser) nameQuirks(name string, path filter.Path) {
 	if path.Sub != nil && path.Element == nil {
 		canonical += "." + path.Sub.Name
 	}
+	if sent, found := cutSuffixFold(name, schema.ManagerID); found && path.ByID() {
+		p.quirk(schema.QuirkManagerID)
+		name = sent + "value"
+	}
 	if !strings.HasSuffix(name, canonical) {
 		p.quirk(schema.QuirkNameCase)
 	}
@@ -369,6 +382,14 @@ func (p *parser) nameQuirks(name string, path filter.Path) {
 	default:
 		p.quirk(QuirkUnqualifiedExtension)
 	}
+}
+
+func cutSuffixFold(s, suffix string) (before string, found bool) {
+	at := len(s) - len(suffix)
+	if at < 0 || !strings.EqualFold(s[at:], suffix) {
+		return s, false
+	}
+	return s[:at], true
 }
 
 func syntax(detail string) *schema.Error { return schema.Errorf(schema.InvalidSyntax, "%s", detail) }

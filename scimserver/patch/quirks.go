@@ -25,4 +25,7 @@ const (
 	// QuirkMissingTarget: an add or replace at a value path that matches no value. Where the filter says how it looks, as in
 	// emails[type eq "work"].value, the value is made, and not the error noTarget. Both dialects of Entra.
 	QuirkMissingTarget = "missing-target"
+	// QuirkUnknownMember: members of a group that do not exist, among them the group itself. They are left out; where none of
+	// those is left that were to replace others, the request is refused.
+	QuirkUnknownMember = "unknown-member"
 )

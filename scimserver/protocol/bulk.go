@@ -103,12 +103,17 @@ func (j *bulkJob) run(unit []int) (failed int) {
 	return failed
 }
 
-// id returns what a reference by bulkId stands for: the id of the resource, or nil while there is none.
-func (j *bulkJob) id(bulkID string) any {
-	if to, known := j.creates[bulkID]; known && j.operations[to].id != "" {
-		return j.operations[to].id
+// id returns what a reference by bulkId stands for: the id or URL of the resource, or nil while there is none.
+func (j *bulkJob) id(bulkID string, isURL bool) any {
+	to, known := j.creates[bulkID]
+	if !known || j.operations[to].id == "" {
+		return nil
 	}
-	return nil
+	op := &j.operations[to]
+	if isURL {
+		return j.server.location(j.request, op.kind, op.id)
+	}
+	return op.id
 }
 
 // perform carries out one operation of a unit. In a circle it leaves out what it refers to and is not there yet.
@@ -151,6 +156,7 @@ func (j *bulkJob) perform(op *bulkOperation, unit []int) error {
 	case err != nil:
 		return err
 	}
+	s.noted(r, &written)
 	op.id, op.current = written.ID, written.Version
 	return nil
 }
@@ -173,9 +179,7 @@ func (j *bulkJob) patch(target directory.Target, data schema.Object) (directory.
 		return directory.Resource{}, err
 	}
 	j.server.metrics.quirks(parsed.Quirks)
-	patched, err := j.server.directory.Patch(j.request.context(), j.request.caller, target, parsed)
-	j.server.metrics.quirks(patched.Quirks)
-	return patched, err
+	return j.server.directory.Patch(j.request.context(), j.request.caller, target, parsed)
 }
 
 // close gives resources that refer to each other, and were all created without, their references. Where that cannot be
@@ -189,6 +193,9 @@ func (j *bulkJob) close(unit []int) {
 		}
 		data, _ := op.resolve(j.id)
 		written, err := s.put(r, directory.Target{Kind: op.kind, ID: op.id, Budget: j.budget}, data)
+		if err == nil {
+			s.noted(r, &written)
+		}
 		if op.err, op.current = err, written.Version; errors.Is(err, patch.ErrBudget) {
 			op.err = tooMuchWork()
 		}

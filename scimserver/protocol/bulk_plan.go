@@ -111,7 +111,7 @@ func (p *bulkPlan) order(list []any) [][]int {
 		if op.err != nil {
 			continue
 		}
-		op.resolve(func(bulkID string) any {
+		op.resolve(func(bulkID string, _ bool) any {
 			to, known := p.creates[bulkID]
 			if !known {
 				op.err = schema.Errorf(schema.InvalidValue, "no POST of this request has the bulkId that the operation refers to")
@@ -177,10 +177,10 @@ func text(message schema.Object, name string) string {
 }
 
 // resolve returns the operation's data and what its path names, with the references by bulkId replaced.
-func (op *bulkOperation) resolve(replace func(bulkID string) any) (data schema.Object, named string) {
+func (op *bulkOperation) resolve(replace replacement) (data schema.Object, named string) {
 	named = op.named
 	if name, is := strings.CutPrefix(op.named, bulkPrefix); is {
-		named, _ = replace(name).(string)
+		named, _ = replace(name, false).(string)
 	}
 	if op.data == nil {
 		return nil, named

@@ -12,22 +12,29 @@ import (
 // 3.7.2).
 const bulkPrefix = "bulkId:"
 
+// replacement returns what takes the place of a reference by bulkId: an id, or the URL of a resource.
+type replacement func(bulkID string, isURL bool) any
+
 // referenced returns value with each reference by bulkId replaced by what replace returns for it; nil leaves out the
 // reference together with the object that holds it. References stand where ids of resources do: as value or $ref, or
 // bare as manager or members. Elsewhere a text that looks like one is a text. value itself stays as it is.
-func referenced(key string, value any, replace func(bulkID string) any) any {
+func referenced(key string, value any, replace replacement) any {
 	switch v := value.(type) {
 	case string:
+		isURL := attributeName(key) == "$ref"
+		if isURL {
+			v = v[strings.LastIndexByte(v, '/')+1:]
+		}
 		name, is := strings.CutPrefix(v, bulkPrefix)
 		if !is || !holdsReference(key) {
-			return v
+			return value
 		}
-		return replace(name)
+		return replace(name, isURL)
 	case []any:
 		list := make([]any, 0, len(v))
 		for _, element := range v {
-			if element = referenced(key, element, replace); element != nil {
-				list = append(list, element)
+			if became := referenced(key, element, replace); became != nil || element == nil {
+				list = append(list, became)
 			}
 		}
 		return list
@@ -66,7 +73,7 @@ func isSubAttribute(name string) bool {
 
 // referencedInPath does the same for the path of a PATCH operation, such as members[value eq "bulkId:anna"]. The value can
 // stand in any quotes that a filter is read with, and in none.
-func referencedInPath(path string, replace func(bulkID string) any) string {
+func referencedInPath(path string, replace replacement) string {
 	var out strings.Builder
 	for {
 		before, rest, found := strings.Cut(path, bulkPrefix)
@@ -77,7 +84,7 @@ func referencedInPath(path string, replace func(bulkID string) any) string {
 			return out.String()
 		}
 		out.WriteString(before)
-		if id, ok := replace(rest[:end]).(string); ok {
+		if id, ok := replace(rest[:end], false).(string); ok {
 			out.WriteString(id)
 		} else {
 			out.WriteString(bulkPrefix + rest[:end])

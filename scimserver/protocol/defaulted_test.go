@@ -173,7 +173,7 @@ func TestWhatAPutSpeaksOfIsTheClientsFromThenOn(t *testing.T) {
 		"one behind the extension's URN": {`"` + enterpriseURN + `:costCenter":null`, givenBut("costCenter"), givenBut("costCenter")},
 		"one of the extension, bare":     {`"costCenter":null`, givenBut("costCenter"), givenBut("costCenter")},
 		"what the server writes":         {`"` + tenantryURN + `":null`, given, given},
-		"what nobody knows":              {`"shoeSize":null,"name":{"shoeSize":1}`, given, given},
+		"what nobody knows":              {`"shoeSize":1,"name":{"shoeSize":null}`, given, given},
 		"all of it":                      {`"roles":null,"locale":null,"name":null,"` + enterpriseURN + `":null`, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -27,7 +27,7 @@ func PlanBulk(body []byte) (operations []BulkOperation, units [][]int, err error
 	for i := range plan.operations {
 		op := &plan.operations[i]
 		operations = append(operations, BulkOperation{op.refers, op.err, func(id string) (schema.Object, string) {
-			return op.resolve(func(string) any { return id })
+			return op.resolve(func(string, bool) any { return id })
 		}})
 	}
 	return operations, plan.units, nil

@@ -36,6 +36,7 @@ func (s *Server) create(r *request, kind store.Kind) error {
 	if err != nil {
 		return err
 	}
+	s.noted(r, &created)
 	r.out.Header().Set("Location", s.location(r, kind, created.ID))
 	want.Groups = false // of a resource this young there are none
 	return s.wrote(r, created, want)
@@ -79,6 +80,7 @@ func (s *Server) replace(r *request, kind store.Kind) error {
 	if err != nil {
 		return err
 	}
+	s.noted(r, &replaced)
 	return s.wrote(r, replaced, want)
 }
 
@@ -104,7 +106,7 @@ func (s *Server) patch(r *request, kind store.Kind) error {
 	if err != nil {
 		return err
 	}
-	s.metrics.quirks(patched.Quirks)
+	s.noted(r, &patched)
 	return s.wrote(r, patched, want)
 }
 
@@ -143,6 +145,18 @@ func (s *Server) canonical(kind store.Kind, body schema.Object) (schema.Object, 
 	resource, lenience, err := s.directory.Type(kind).Normalize(body)
 	s.metrics.quirks(lenience.Quirks())
 	return resource, err
+}
+
+// noted counts what had to be made of a write, and logs how many members it named that do not exist. It names none of them:
+// what stands in the place of an id may be a person's name.
+func (s *Server) noted(r *request, written *directory.Resource) {
+	s.metrics.quirks(written.Quirks)
+	if written.UnknownMembers == 0 {
+		return
+	}
+	s.metrics.quirks([]string{patch.QuirkUnknownMember})
+	s.log.Info("members of a group were left out because they do not exist",
+		"requestID", r.caller.RequestID, "group", written.ID, "members", written.UnknownMembers)
 }
 
 // wants tells which memberships the answer needs, so that excludedAttributes=members reads none. It comes before anything

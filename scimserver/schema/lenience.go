@@ -1,7 +1,7 @@
 package schema
 
 // Lenience is a set of accommodations that were made to read a client's values.
-type Lenience uint16
+type Lenience uint32
 
 // The accommodations.
 const (
@@ -31,6 +31,10 @@ const (
 	LenientForeignSchema
 	// LenientQuotes: a value of a filter was sent in other than double quotes.
 	LenientQuotes
+	// LenientReference: a member or the manager was named by a URL as $ref, without the id.
+	LenientReference
+	// LenientManagerID: the manager's id came as managerId.
+	LenientManagerID
 )
 
 // The names by which the accommodations are counted and documented.
@@ -68,6 +72,10 @@ const (
 	// QuirkSingleQuotes: a value of a filter in single or typographic quotes, as in emails[type eq 'work']. Read as in
 	// double ones, and refused where the quotes do not match.
 	QuirkSingleQuotes = "single-quotes"
+	// QuirkReference: a member or the manager as {"$ref": "https://…/Users/ID"} without "value". The id is read out of the URL.
+	QuirkReference = "reference"
+	// QuirkManagerID: "managerId" in the manager. Read as its "value". SCIM 1.1, and so OneLogin's template.
+	QuirkManagerID = "manager-id"
 )
 
 // Quirks are the names of the accommodations in the set, each once, in the order of the constants.
@@ -75,6 +83,7 @@ func (l Lenience) Quirks() []string {
 	names := [...]string{
 		QuirkBooleanString, QuirkNumberString, QuirkBareValue, QuirkWrappedValue, QuirkSingleValue, QuirkEmptyString, QuirkNameCase,
 		QuirkUnknownAttribute, QuirkServerAttribute, QuirkPassword, QuirkMissingSchemas, QuirkForeignSchema, QuirkSingleQuotes,
+		QuirkReference, QuirkManagerID,
 	}
 	var quirks []string
 	for i, name := range names {

@@ -89,7 +89,8 @@ func (rt *ResourceType) Schemas(document []byte) []string {
 type normalizer struct {
 	rt       *ResourceType
 	out      Object
-	dotted   []Path // of which sub-attributes came one by one
+	dotted   []Path       // of which sub-attributes came one by one
+	emptied  []*Attribute // of which the value came by itself, and was none
 	lenience Lenience
 }
 
@@ -194,8 +195,14 @@ func (n *normalizer) assign(p Path, value any) error {
 		return nil
 	}
 	value, err := n.value(p, value)
-	if err != nil || value == nil {
+	if err != nil {
 		return err
+	}
+	if value == nil {
+		if p.Sub != nil && p.Sub.Name == "value" {
+			n.emptied = append(n.emptied, p.Attribute)
+		}
+		return nil
 	}
 	parent := n.out
 	if p.extension() {
@@ -237,11 +244,10 @@ func (n *normalizer) assignDotted(p Path, parent Object, value any) error {
 // checkDotted holds what came together of dotted names against the rules of a whole value.
 func (n *normalizer) checkDotted() error {
 	for _, p := range n.dotted {
-		value, err := n.value(p, p.Get(n.out))
-		if err != nil {
-			return err
-		}
-		if value != nil {
+		if !n.isLeftEmpty(p) {
+			if _, err := n.value(p, p.Get(n.out)); err != nil {
+				return err
+			}
 			continue
 		}
 		parent := n.out
@@ -253,6 +259,16 @@ func (n *normalizer) checkDotted() error {
 		}
 	}
 	return nil
+}
+
+// isLeftEmpty tells whether only the labels are there of an element whose value came as none.
+func (n *normalizer) isLeftEmpty(p Path) bool {
+	elements, _ := p.Get(n.out).([]any)
+	if len(elements) != 1 || !slices.Contains(n.emptied, p.Attribute) {
+		return false
+	}
+	element, ok := elements[0].(Object)
+	return ok && p.Attribute.IsUnassigned(element)
 }
 
 func (n *normalizer) assignTo(p Path, parent Object, key string, value any) error {

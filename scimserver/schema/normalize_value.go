@@ -33,9 +33,11 @@ func (n *normalizer) value(p Path, value any) (any, error) {
 	case []any:
 		elements = v
 	default:
-		if value != "" {
-			n.lenience |= LenientSingle
+		if value == "" {
+			n.lenience |= LenientEmpty
+			return nil, nil
 		}
+		n.lenience |= LenientSingle
 		elements = []any{value}
 	}
 	if err := p.CheckCount(len(elements)); err != nil {
@@ -43,8 +45,8 @@ func (n *normalizer) value(p Path, value any) (any, error) {
 	}
 	out := make([]any, 0, len(elements))
 	primaries := 0
-	for _, element := range elements {
-		element, err := n.single(p, element)
+	for i, element := range elements {
+		element, err := n.element(place{p, i}, element)
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +67,7 @@ func (n *normalizer) value(p Path, value any) (any, error) {
 	return out, nil
 }
 
-// single reads one value: that of a single-valued attribute, or one element of a multi-valued one.
+// single reads the value of a single-valued attribute, or one element that a path names by itself.
 func (n *normalizer) single(p Path, value any) (any, error) {
 	if array, ok := value.([]any); ok {
 		switch len(array) {
@@ -77,94 +79,61 @@ func (n *normalizer) single(p Path, value any) (any, error) {
 		default:
 			return nil, Errorf(InvalidValue, "%s accepts one value; several were sent", p)
 		}
+		if _, ok := value.([]any); ok {
+			return nil, Errorf(InvalidValue, "%s accepts one value; an array in an array was sent", p)
+		}
 	}
 	if value == nil {
 		return nil, nil
 	}
+	return n.one(place{p, alone}, value)
+}
+
+// element reads one element of an array of values.
+func (n *normalizer) element(at place, value any) (any, error) {
+	switch value.(type) {
+	case nil:
+		if at.Attribute.rows {
+			return nil, at.unusable()
+		}
+		return nil, nil
+	case []any:
+		accepted := "one value"
+		if at.Leaf().Type == TypeComplex {
+			accepted = "an object or its value"
+		}
+		return nil, Errorf(InvalidValue, "%s is an array; an element of %s is %s", at, at.Path, accepted)
+	}
+	return n.one(at, value)
+}
+
+// one reads what is neither null nor an array.
+func (n *normalizer) one(at place, value any) (any, error) {
 	if value == "" {
+		if at.index != alone && at.Attribute.rows {
+			return nil, at.unusable()
+		}
 		n.lenience |= LenientEmpty
 		return nil, nil
 	}
 	object, isObject := value.(Object)
-	if p.Leaf().Type == TypeComplex {
+	if at.Leaf().Type == TypeComplex {
 		if !isObject {
-			if p.Attribute.Sub("value") == nil {
-				return nil, Errorf(InvalidValue, "%s accepts an object", p)
+			if at.Attribute.Sub("value") == nil {
+				return nil, Errorf(InvalidValue, "%s accepts an object", at.Path)
 			}
 			n.lenience |= LenientBare
 			object = Object{"value": value}
 		}
-		return n.complex(p, object)
+		return n.complex(at, object)
 	}
 	if isObject {
 		n.lenience |= LenientWrapped
 		if value, isObject = wrapped(object); !isObject {
-			return nil, wrongType(p)
+			return nil, wrongType(at.Path)
 		}
 	}
-	return n.simple(p, value)
-}
-
-func (n *normalizer) complex(p Path, in Object) (any, error) {
-	out := make(Object, len(in))
-	found := 0
-	for _, sub := range p.Attribute.SubAttributes {
-		if value, ok := in[sub.Name]; ok {
-			found++
-			if err := n.assignSub(p, sub, out, value); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if found < len(in) {
-		for _, key := range slices.Sorted(maps.Keys(in)) {
-			sub := p.Attribute.Sub(key)
-			switch {
-			case sub == nil:
-				n.lenience |= LenientUnknown
-			case sub.Name != key:
-				n.lenience |= LenientName
-				if err := n.assignSub(p, sub, out, in[key]); err != nil {
-					return nil, err
-				}
-			}
-		}
-	}
-	if p.Attribute.IsUnassigned(out) {
-		return nil, nil
-	}
-	for _, sub := range p.Attribute.SubAttributes {
-		if sub.Required && sub.Mutability != ReadOnly && out[sub.Name] == nil {
-			p.Sub = sub
-			return nil, Errorf(InvalidValue, "%s is required", p)
-		}
-	}
-	return out, nil
-}
-
-func (n *normalizer) assignSub(p Path, sub *Attribute, out Object, value any) error {
-	p.Sub = sub
-	if p.ReadOnly() {
-		n.lenience |= LenientReadOnly
-		return nil
-	}
-	value, err := n.value(p, value)
-	if err != nil || value == nil {
-		return err
-	}
-	return n.assignTo(p, out, sub.Name, value)
-}
-
-// IsUnassigned tells whether an element of a says nothing: it is empty, or, where elements have the sub-attributes of
-// RFC 7643 section 2.4, holds no more than the labels type and primary of a value that is gone.
-func (a *Attribute) IsUnassigned(element Object) bool {
-	labelled := a.MultiValued && find(a.SubAttributes, "primary") != nil
-	for name := range element {
-		if !labelled || name != "type" && name != "primary" {
-			return false
-		}
-	}
-	return true
+	return n.simple(at.Path, value)
 }
 
 // wrapped takes a simple value out of an object such as {"$ref": null, "value": "x"}.

@@ -132,7 +132,7 @@ func TestIndexKeys(t *testing.T) {
 	rt := schema.User(device())
 	obj, _, err := rt.Normalize(decode(t, `{"userName":"Anna@X","externalId":"Ext","active":"True","title":"Boss",
 		"name":{"givenName":"Anna","middleName":"Maria"},"locale":"sv-SE","password":"hidden",
-		"emails":[{"value":"A@x"},{"value":"a@X"},{"value":"b@x"},{"type":"work"}],
+		"emails":[{"value":"A@x"},{"value":"a@X"},{"value":"b@x"},{"type":"work","value":""}],
 		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":"M1","department":"Sales"},
 		"urn:ietf:params:scim:schemas:extension:medius:2.0:User":{"customFieldText5":"Five"},
 		"urn:example:device:1.0:User":{"weight":1.50,"bought":"2026-01-31T12:00:00+01:00","tags":["x"]}}`))

@@ -84,15 +84,29 @@ type Attribute struct {
 	Unlisted bool
 
 	rows bool // its values are rows of memberships: any number of them, and none in a resource's document
+	byID bool // its value is the id of a resource, which its $ref leads to; of both only the value is kept
 }
 
-// Sub returns the sub-attribute of that name, in any case, or nil. Clients also call "display" displayName.
+// Sub returns the sub-attribute of that name, in any case, or nil. Clients also call "display" displayName, and the
+// manager's "value" managerId, as SCIM 1.1 does.
 func (a *Attribute) Sub(name string) *Attribute {
 	sub := find(a.SubAttributes, name)
-	if sub == nil && equalNames(name, "displayName") {
+	switch {
+	case sub != nil:
+		return sub
+	case equalNames(name, "displayName"):
 		return find(a.SubAttributes, "display")
+	case a.isManagerID(name):
+		return find(a.SubAttributes, "value")
 	}
-	return sub
+	return nil
+}
+
+// ManagerID is what SCIM 1.1 calls the value of the manager.
+const ManagerID = "managerId"
+
+func (a *Attribute) isManagerID(name string) bool {
+	return a.byID && a.Name == "manager" && equalNames(name, ManagerID)
 }
 
 // MaxValues is the greatest number of values of a multi-valued attribute. A group's members have no such bound.

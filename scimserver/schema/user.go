@@ -102,9 +102,9 @@ func enterpriseUser() *Schema {
 		{Name: "organization", Description: "The name of the organisation."},
 		{Name: "division", Description: "The name of the division."},
 		{Name: "department", Description: "The name of the department."},
-		{Name: "manager", Type: TypeComplex, Description: "The user's manager.", SubAttributes: []*Attribute{
+		{Name: "manager", Type: TypeComplex, Description: "The user's manager.", byID: true, SubAttributes: []*Attribute{
 			{Name: "value", CaseExact: true, Description: "The id of the manager."},
-			{Name: "$ref", Type: TypeReference, CaseExact: true, Mutability: ReadOnly, Unlisted: true},
+			{Name: "$ref", Type: TypeReference, CaseExact: true, Mutability: ReadOnly, ReferenceTypes: []string{"User"}, Unlisted: true},
 			{Name: "displayName", Mutability: ReadOnly, Unlisted: true},
 		}},
 	}}
@@ -144,7 +144,7 @@ func coreGroup() *Schema {
 	return &Schema{ID: CoreGroup, Name: "Group", Description: "Group", Attributes: []*Attribute{
 		{Name: "displayName", Required: true, Uniqueness: UniquenessServer,
 			Description: "The name of the group; unique in the tenant."},
-		{Name: "members", Type: TypeComplex, MultiValued: true, Description: "The members of the group.", rows: true,
+		{Name: "members", Type: TypeComplex, MultiValued: true, Description: "The members of the group.", rows: true, byID: true,
 			SubAttributes: []*Attribute{
 				{Name: "value", CaseExact: true, Mutability: Immutable, Description: "The id of the member."},
 				{Name: "$ref", Type: TypeReference, CaseExact: true, Mutability: Immutable,

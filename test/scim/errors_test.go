@@ -128,6 +128,18 @@ func TestEveryErrorSaysWhatWouldBeRight(t *testing.T) {
 				{"an unknown attribute of a group", "PATCH", "/Groups/{group}", patchBody(`{"op": "Add", "path": "userName", "value": "` + private + `"}`), nil},
 				{"a member that is a number", "PATCH", "/Groups/{group}", patchBody(`{"op": "Add", "path": "members", "value": [{"value": 1}]}`), nil},
 
+				{"an e-mail without its value", "POST", "/Users", user(`, "emails": [{"value": "a"}, {"vaule": "` + private + `"}]`), nil},
+				{"an array in an array", "POST", "/Users", user(`, "emails": [["` + private + `"]]`), nil},
+				{"an array in an array for one value", "PATCH", "/Users/{anna}", patchBody(`{"op": "Add", "path": "manager", "value": [["` + private + `"]]}`), nil},
+				{"an address that is not understood", "PATCH", "/Users/{anna}", patchBody(`{"op": "Add", "path": "addresses", "value": [{"street": "` + private + `"}]}`), nil},
+				{"a name that is not understood", "PUT", "/Users/{anna}", user(`, "name": {"first": "` + private + `"}`), nil},
+				{"a manager without an id", "POST", "/Users", user(`, "manager": {"displayName": "` + private + `"}`), nil},
+				{"a manager by the URL of a group", "POST", "/Users", user(`, "manager": {"$ref": "../Groups/` + private + `"}`), nil},
+				{"a member without an id", "PATCH", "/Groups/{group}", patchBody(`{"op": "Remove", "path": "members", "value": [{"display": "` + private + `"}]}`), nil},
+				{"a member by a URL that is none", "PATCH", "/Groups/{group}", patchBody(`{"op": "Add", "path": "members", "value": [{"$ref": "` + private + `"}]}`), nil},
+				{"a member chosen by its name", "PATCH", "/Groups/{group}", patchBody(`{"op": "Remove", "path": "members[display eq \"` + private + `\"]"}`), nil},
+				{"members replaced by nobody", "PATCH", "/Groups/{group}", patchBody(`{"op": "Replace", "path": "members", "value": [{"value": "` + private + `"}]}`), nil},
+
 				{"an unknown attribute in a filter", "GET", `/Users?filter=userNmae eq "` + private + `"`, "", nil},
 				{"an unknown operator", "GET", `/Users?filter=userName is "` + private + `"`, "", nil},
 				{"a filter without a value", "GET", "/Users?filter=userName eq", "", nil},
