@@ -85,11 +85,13 @@ func (d *Directory) Replace(
 ) (Resource, error) {
 	rt := d.Type(target.Kind)
 	members := takeMembers(target.Kind, arrived)
-	return d.change(ctx, caller, target, change{
+	var quirks []string
+	replaced, err := d.change(ctx, caller, target, change{
 		operation: OperationReplace,
 		document: func(current schema.Object, _ *patch.Budget) (schema.Object, error) {
 			next := under(schema.Object{}, arrived)
 			if target.Kind == store.User {
+				quirks = keepInactive(current, next)
 				complete(next)
 			}
 			next = heard(rt, current, next, spoken)
@@ -99,6 +101,20 @@ func (d *Directory) Replace(
 		},
 		members: []patch.MemberOp{{Op: patch.Replace, IDs: members, Replaces: true}},
 	})
+	if err == nil {
+		replaced.Quirks = quirks
+	}
+	return replaced, err
+}
+
+// keepInactive leaves a user inactive whom a PUT does not say to be active: RFC 7644 section 3.5.1 lets a server keep its
+// value, and who may sign in is said by true or false, and by nothing else.
+func keepInactive(current, next schema.Object) (quirks []string) {
+	if _, given := next["active"].(bool); given || current["active"] != false {
+		return nil
+	}
+	next["active"] = false
+	return []string{patch.QuirkActiveCleared}
 }
 
 // Patch applies a PATCH request (RFC 7644 section 3.5.2), all of it or nothing. A request without effect leaves version

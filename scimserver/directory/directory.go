@@ -100,7 +100,7 @@ type Resource struct {
 	Members []store.Member
 	// Groups that a user or group is a direct member of, where they were asked for.
 	Groups []Membership
-	// Quirks are the accommodations that a PATCH needed and only the resource showed the need of.
+	// Quirks are the accommodations that a PUT or PATCH needed and only the resource showed the need of.
 	Quirks []string
 	// UnknownMembers is how many members of a group were left out of a write because they do not exist.
 	UnknownMembers int

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
@@ -20,8 +21,15 @@ func (d *Directory) Restore(rec *store.Record) error {
 	}
 	rec.Key = schema.Fold(key)
 	rec.ExternalID, _ = document["externalId"].(string)
-	active, given := document["active"].(bool)
-	rec.Active = rec.Kind != store.User || active || !given
+	rec.Active = true
+	if rec.Kind == store.User {
+		// Each export has it, so nobody has to guess whether somebody may sign in.
+		active, given := document["active"].(bool)
+		if !given {
+			return errors.New("document: it has no active that is true or false")
+		}
+		rec.Active = active
+	}
 	seen, err := overlaid(rec, document)
 	if err != nil {
 		return err

@@ -344,6 +344,10 @@ func (p *parser) normalize(path filter.Path, value any) (any, error) {
 }
 
 func (p *parser) append(op Operation) error {
+	if op.Op == Remove && isActive(op.Path.Path) {
+		p.quirk(QuirkActiveCleared)
+		return nil
+	}
 	if len(p.operations) == MaxOperations {
 		return schema.Errorf(schema.TooMany, "a PATCH request can have at most %d operations", MaxOperations)
 	}

@@ -25,6 +25,9 @@ const (
 	// QuirkMissingTarget: an add or replace at a value path that matches no value. Where the filter says how it looks, as in
 	// emails[type eq "work"].value, the value is made, and not the error noTarget. Both dialects of Entra.
 	QuirkMissingTarget = "missing-target"
+	// QuirkActiveCleared: active is removed or becomes null, or a PUT of an inactive user lacks it. Nothing is changed: who
+	// may sign in is said by true or false, and by nothing else.
+	QuirkActiveCleared = "active-cleared"
 	// QuirkUnknownMember: members of a group that do not exist, among them the group itself. They are left out; where none of
 	// those is left that were to replace others, the request is refused.
 	QuirkUnknownMember = "unknown-member"

@@ -5,6 +5,10 @@ import (
 	"github.com/tenantry/tenantry/scimserver/schema"
 )
 
+func isActive(p schema.Path) bool {
+	return p.Schema != nil && p.Schema.ID == schema.CoreUser && p.Attribute.Name == "active"
+}
+
 // byID returns the filter of a value path. Of a member and of the manager only the id is stored, and of a member the type: a
 // comparison with a $ref becomes one with the id that it leads to, and what nothing stored can decide is refused, because
 // nothing would ever be found by it.
