@@ -3,6 +3,9 @@ package protocol_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -27,7 +30,7 @@ func finance(mode v1alpha1.ApplyMode) *v1alpha1.UserDefaults {
 	}}
 }
 
-// setDefaults replaces the tenant's defaults, and holds every user against them.
+// setDefaults replaces the tenant's defaults. Users that arrive or change from now on receive them.
 func (f *fixture) setDefaults(all ...*v1alpha1.UserDefaults) {
 	f.t.Helper()
 	var checked []*directory.Defaults
@@ -39,6 +42,12 @@ func (f *fixture) setDefaults(all ...*v1alpha1.UserDefaults) {
 		checked = append(checked, d)
 	}
 	f.directory.SetDefaults(checked)
+}
+
+// followDefaults replaces the tenant's defaults, and holds every user against them.
+func (f *fixture) followDefaults(all ...*v1alpha1.UserDefaults) {
+	f.t.Helper()
+	f.setDefaults(all...)
 	ctx, stop := context.WithCancel(f.t.Context())
 	defer stop()
 	again, ended := make(chan time.Time), make(chan error, 1)
@@ -115,7 +124,6 @@ var putBodies = map[string]string{
 }
 
 func TestWhatTheDefaultsGaveSurvivesThePutsOfRealClients(t *testing.T) {
-	race.Meets(t)
 	for client, body := range putBodies {
 		t.Run(client, func(t *testing.T) {
 			f := newFixture(t)
@@ -146,7 +154,6 @@ func TestWhatTheDefaultsGaveSurvivesThePutsOfRealClients(t *testing.T) {
 // Each request is a PUT after which another one comes that says nothing of what defaults give: what the client has spoken
 // of once is the client's, and goes where a PUT leaves it out.
 func TestWhatAPutSpeaksOfIsTheClientsFromThenOn(t *testing.T) {
-	race.Meets(t)
 	const core = "urn:ietf:params:scim:schemas:core:2.0:User"
 	for name, c := range map[string]struct{ attributes, then, later string }{
 		"roles null":                     {`"roles":null`, givenBut("roles"), givenBut("roles")},
@@ -201,7 +208,6 @@ func TestWhatAPutSpeaksOfIsTheClientsFromThenOn(t *testing.T) {
 }
 
 func TestWhatAPatchSpeaksOfIsTheClientsFromThenOn(t *testing.T) {
-	race.Meets(t)
 	for name, c := range map[string]struct{ operations, then, later string }{
 		"another attribute":       {`{"op":"replace","path":"nickName","value":"A"}`, given, given},
 		"replace":                 {`{"op":"replace","path":"locale","value":"de-DE"}`, strings.Replace(given, "sv-SE <finance", "de-DE", 1), givenBut("locale")},
@@ -259,28 +265,28 @@ func TestWhatDefaultsGiveAfterAnotherIsSaidToBeTheirs(t *testing.T) {
 		}
 	}
 	seen := func() answer { return f.expect("GET", "/Users/{anna}", "", 200, "") }
-	f.setDefaults(finance(v1alpha1.ApplyOnCreate))
+	f.followDefaults(finance(v1alpha1.ApplyOnCreate))
 	f.create("anna", "/Users", `{"userName":"anna"}`)
 
-	f.setDefaults(always)
+	f.followDefaults(always)
 	wants("stamped by one and followed by another", seen(), both)
 	wants("after a PUT", f.expect("PUT", "/Users/{anna}", `{"userName":"anna"}`, 200, ""), both)
 	wants("after a PUT that takes the roles away", f.expect("PUT", "/Users/{anna}", `{"userName":"anna","roles":[],"title":"Boss"}`, 200, ""),
 		"roles purchaser <always\nlocale sv-SE <finance\ntitle Boss\nhonorificPrefix Dr <finance\ncostCenter 100 <finance")
 	wants("after a PUT without a title", f.expect("PUT", "/Users/{anna}", `{"userName":"anna"}`, 200, ""),
 		"roles purchaser <always\nlocale sv-SE <finance\ntitle Employee <always\nhonorificPrefix Dr <finance\ncostCenter 100 <finance")
-	f.setDefaults(finance(v1alpha1.ApplyOnCreate))
+	f.followDefaults(finance(v1alpha1.ApplyOnCreate))
 	wants("stamped alone again", seen(), givenBut("roles"))
-	f.setDefaults()
+	f.followDefaults()
 	wants("without any defaults", f.expect("PUT", "/Users/{anna}", `{"userName":"anna"}`, 200, ""), givenBut("roles"))
 
 	// One resource that changes from the one mode to the other.
-	f.setDefaults(finance(v1alpha1.ApplyAlways))
+	f.followDefaults(finance(v1alpha1.ApplyAlways))
 	f.create("ben", "/Users", `{"userName":"ben","name":{"honorificPrefix":"Prof"}}`)
 	wants("followed from the start", f.expect("PUT", "/Users/{ben}", `{"userName":"ben"}`, 200, ""), given)
-	f.setDefaults(finance(v1alpha1.ApplyOnCreate))
+	f.followDefaults(finance(v1alpha1.ApplyOnCreate))
 	wants("no longer followed", f.expect("PUT", "/Users/{ben}", `{"userName":"ben"}`, 200, ""), "")
-	f.setDefaults(finance(v1alpha1.ApplyAlways))
+	f.followDefaults(finance(v1alpha1.ApplyAlways))
 	wants("followed again", f.expect("GET", "/Users/{ben}", "", 200, ""), given)
 	wants("found by it", f.expect("GET", `/Users?filter=defaulted.path eq "locale" and userName eq "ben"`, "", 200, ""), "")
 }
@@ -326,10 +332,10 @@ func TestWhereNotAllIsKnownOfAUserThereIsNoList(t *testing.T) {
 	listed := func(id string) bool {
 		return f.field(f.expect("GET", "/Users/{"+id+"}", "", 200, ""), tenantryURN, "defaulted") != nil
 	}
-	f.setDefaults(finance(v1alpha1.ApplyOnCreate))
+	f.followDefaults(finance(v1alpha1.ApplyOnCreate))
 	f.create("stamped", "/Users", `{"userName":"stamped"}`)
 	f.age("stamped")
-	f.setDefaults(always)
+	f.followDefaults(always)
 	f.create("followed", "/Users", `{"userName":"followed"}`)
 	f.age("followed")
 	for _, id := range []string{"stamped", "followed"} {
@@ -350,7 +356,6 @@ func TestWhereNotAllIsKnownOfAUserThereIsNoList(t *testing.T) {
 // Of a user that an older version stamped nobody knows who gave which value: all that defaults can give stay until the
 // client speaks of them. What defaults cannot give is the client's, as ever.
 func TestValuesOfUnknownOriginSurviveAPut(t *testing.T) {
-	race.Meets(t)
 	const arrived = `{"userName":"anna","externalId":"e1","title":"Boss","emails":[{"value":"a@x"}],"active":false,"name":{"givenName":"A"}}`
 	unknown := strings.ReplaceAll(given, "<finance", "<")
 	titled := strings.Replace(unknown, "honorificPrefix", "title Boss <\nhonorificPrefix", 1)
@@ -390,7 +395,6 @@ func TestValuesOfUnknownOriginSurviveAPut(t *testing.T) {
 }
 
 func TestAPutOfAUserWhomNoDefaultsWereStampedOnLeavesNothing(t *testing.T) {
-	race.Meets(t)
 	f := newFixture(t)
 	f.create("anna", "/Users", `{"userName":"anna","title":"Boss","roles":[{"value":"boss"}]}`)
 	f.setDefaults(finance(v1alpha1.ApplyOnCreate))
@@ -400,7 +404,6 @@ func TestAPutOfAUserWhomNoDefaultsWereStampedOnLeavesNothing(t *testing.T) {
 }
 
 func TestWhatTheDefaultsGaveSurvivesPutsInABulkRequest(t *testing.T) {
-	race.Meets(t)
 	f := newFixture(t)
 	f.setDefaults(finance(v1alpha1.ApplyOnCreate))
 	f.create("anna", "/Users", `{"userName":"anna"}`)
@@ -427,7 +430,6 @@ func TestWhatTheDefaultsGaveSurvivesPutsInABulkRequest(t *testing.T) {
 }
 
 func TestAManagerWhomTheDefaultsGaveAndWhoIsDeletedIsListedNoMore(t *testing.T) {
-	race.Meets(t)
 	f := newFixture(t)
 	f.create("boss", "/Users", `{"userName":"boss"}`)
 	ud := finance(v1alpha1.ApplyOnCreate)
@@ -454,7 +456,6 @@ func TestAManagerWhomTheDefaultsGaveAndWhoIsDeletedIsListedNoMore(t *testing.T) 
 }
 
 func TestADefaultOfAnAttributeThatIsNotDeclaredForAWhileComesBackWithIt(t *testing.T) {
-	race.Meets(t)
 	const urn = "urn:contoso:scim:schemas:hr:1.0:User"
 	hr := v1alpha1.SchemaExtension{ID: urn, Attributes: []v1alpha1.SchemaAttribute{{Name: "badge"}}}
 	f := newFixture(t)
@@ -473,4 +474,125 @@ func TestADefaultOfAnAttributeThatIsNotDeclaredForAWhileComesBackWithIt(t *testi
 	if a = f.expect("PUT", "/Users/{anna}", `{"userName":"anna","`+urn+`":null}`, 200, ""); f.values(a) != given || f.field(a, urn) != nil {
 		t.Errorf("after a PUT that takes it away: %s", a.body)
 	}
+}
+
+func TestUsersAreFoundByWhoSetTheirValues(t *testing.T) {
+	f := newFixture(t)
+	f.create("before", "/Users", `{"userName":"before"}`)
+	f.setDefaults(finance(v1alpha1.ApplyOnCreate))
+	f.create("given", "/Users", `{"userName":"given"}`)
+	f.create("some", "/Users", `{"userName":"some","locale":"de-DE","roles":[{"value":"boss"}]}`)
+	f.create("own", "/Users", `{"userName":"own","locale":"de-DE","roles":[{"value":"boss"}],"costCenter":"7","name":{"honorificPrefix":"Dr"}}`)
+	for filter, want := range map[string]string{
+		`defaulted pr`:                                               "given some",
+		`not (defaulted pr)`:                                         "before own",
+		`defaulted.path eq "LOCALE"`:                                 "given",
+		`defaulted.path sw "name."`:                                  "given some",
+		tenantryURN + `:defaulted.path pr`:                           "given some",
+		`defaulted.defaults eq "finance"`:                            "given some",
+		`defaulted.defaults eq "Finance"`:                            "",
+		`defaulted[path eq "locale"]`:                                "given",
+		`not (defaulted.path eq "locale")`:                           "before some own",
+		`defaulted[not (path eq "locale")]`:                          "given some",
+		`defaults eq "finance" and not (defaulted[path eq "roles"])`: "some own",
+	} {
+		list, _ := f.field(f.expect("GET", "/Users?filter="+filter, "", 200, ""), "Resources").([]any)
+		var found []string
+		for _, user := range list {
+			found = append(found, user.(map[string]any)["userName"].(string))
+		}
+		if got := strings.Join(found, " "); got != want {
+			t.Errorf("%s finds %q, want %q", filter, got, want)
+		}
+	}
+	f.expect("GET", "/Users/{some}?attributes=defaulted.path", "", 200, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","`+enterpriseURN+`","`+tenantryURN+`"],"id":"{some}",
+		"`+tenantryURN+`":{"defaulted":[{"path":"name.honorificPrefix"},{"path":"`+enterpriseURN+`:costCenter"}]}}`)
+}
+
+// TestWhoSetAValueIsKnownAfterAnySequenceOfWrites holds users against a model of two sentences: what a request names has
+// that value, and is the client's; what a PUT does not name stays if the defaults gave it, and goes if not.
+func TestWhoSetAValueIsKnownAfterAnySequenceOfWrites(t *testing.T) {
+	paths := []string{"roles", "locale", "title", "name.honorificPrefix", "costCenter"}
+	f := newFixture(t)
+	f.setDefaults(finance(v1alpha1.ApplyOnCreate))
+	for seed := range uint64(25) {
+		random := rand.New(rand.NewPCG(seed, 7644))
+		// some returns attributes by name with new values, null for some.
+		some := func() map[string]any {
+			named := map[string]any{}
+			for _, path := range paths {
+				if random.IntN(4) > 0 {
+					continue
+				}
+				named[path] = nil
+				if text := fmt.Sprint("v", random.IntN(3)); random.IntN(3) > 0 {
+					named[path] = text
+				}
+			}
+			return named
+		}
+		// sent is what a client sends of these.
+		sent := func(named map[string]any) map[string]any {
+			body := maps.Clone(named)
+			if text, ok := body["roles"].(string); ok {
+				body["roles"] = []any{map[string]any{"value": text}}
+			}
+			return body
+		}
+		type held struct{ value, by string }
+		model := map[string]held{}
+		for path, value := range map[string]string{"roles": "approver", "locale": "sv-SE", "name.honorificPrefix": "Dr", "costCenter": "100"} {
+			model[path] = held{value, " <finance"}
+		}
+		hear := func(named map[string]any) {
+			for path, value := range named {
+				delete(model, path)
+				if value != nil {
+					model[path] = held{value: value.(string)}
+				}
+			}
+		}
+		userName := fmt.Sprint("u", seed)
+		body := some()
+		for path, value := range body { // null when the user arrives is no mention
+			if value != nil {
+				model[path] = held{value: value.(string)}
+			}
+		}
+		request := sent(body)
+		request["userName"] = userName
+		f.create(userName, "/Users", encoded(t, request))
+		for step := range 8 {
+			named := some()
+			if random.IntN(2) == 0 {
+				maps.DeleteFunc(model, func(_ string, h held) bool { return h.by == "" })
+				hear(named)
+				request := sent(named)
+				request["userName"] = userName
+				f.expect("PUT", "/Users/{"+userName+"}", encoded(t, request), 200, "")
+			} else {
+				hear(named)
+				operation := map[string]any{"op": "replace", "value": sent(named)}
+				f.expect("PATCH", "/Users/{"+userName+"}", encoded(t, map[string]any{"Operations": []any{operation}}), 204, "")
+			}
+			var want []string
+			for _, path := range paths {
+				if h, ok := model[path]; ok {
+					want = append(want, path[strings.LastIndexByte(path, '.')+1:]+" "+h.value+h.by)
+				}
+			}
+			if got := f.values(f.expect("GET", "/Users/{"+userName+"}", "", 200, "")); got != strings.Join(want, "\n") {
+				t.Fatalf("seed %d, step %d:\n%s\nwant\n%s", seed, step, got, strings.Join(want, "\n"))
+			}
+		}
+	}
+}
+
+func encoded(t *testing.T, body any) string {
+	t.Helper()
+	data, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }
