@@ -8,6 +8,9 @@ const (
 	// TokenPath is where the OAuth 2.0 token endpoint of a tenant is, beside its SCIM endpoints.
 	TokenPath = "/oauth2/token" //nolint:gosec // a path, not a credential
 
+	// OAuthMetadataPath is where the metadata of that endpoint is (RFC 8414 section 3): its issuer is the Tenant URL's scheme and host.
+	OAuthMetadataPath = "/.well-known/oauth-authorization-server"
+
 	// ServerPort is the TCP port on which the SCIM server serves clients.
 	ServerPort = 8080
 	// AdminPort is the TCP port on which it serves those who run it.

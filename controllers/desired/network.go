@@ -39,8 +39,8 @@ func Service(t Tenant) *corev1ac.ServiceApplyConfiguration {
 			))
 }
 
-// Ingress routes the host to the Service. It routes the SCIM endpoints and, where the tenant has one, the token endpoint
-// only, so that whatever else the server listens on stays inside the cluster.
+// Ingress routes the host to the Service. It routes the SCIM endpoints and, where the tenant has one, the token endpoint and its
+// metadata only, so that whatever else the server listens on stays inside the cluster.
 func Ingress(t Tenant) *networkingv1ac.IngressApplyConfiguration {
 	exposure := t.Resource.Spec.Exposure
 	path := func(path string, pathType networkingv1.PathType) *networkingv1ac.HTTPIngressPathApplyConfiguration {
@@ -51,7 +51,9 @@ func Ingress(t Tenant) *networkingv1ac.IngressApplyConfiguration {
 	}
 	rule := networkingv1ac.HTTPIngressRuleValue().WithPaths(path(v1alpha1.BasePath, networkingv1.PathTypePrefix))
 	if sellsTokens(t.Resource) {
-		rule.WithPaths(path(v1alpha1.TokenPath, networkingv1.PathTypeExact))
+		rule.WithPaths(
+			path(v1alpha1.TokenPath, networkingv1.PathTypeExact),
+			path(v1alpha1.OAuthMetadataPath, networkingv1.PathTypeExact))
 	}
 	spec := networkingv1ac.IngressSpec().
 		WithRules(networkingv1ac.IngressRule().WithHost(t.Host).WithHTTP(rule))

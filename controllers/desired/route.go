@@ -17,7 +17,9 @@ func HTTPRoute(t Tenant) *gatewayv1ac.HTTPRouteApplyConfiguration {
 		WithBackendRefs(gatewayv1ac.HTTPBackendRef().
 			WithGroup("").WithKind("Service").WithName(gatewayv1.ObjectName(ServerName(t.Resource.Name))).WithPort(servicePort).WithWeight(1))
 	if sellsTokens(t.Resource) {
-		rule.WithMatches(match(v1alpha1.TokenPath, gatewayv1.PathMatchExact))
+		rule.WithMatches(
+			match(v1alpha1.TokenPath, gatewayv1.PathMatchExact),
+			match(v1alpha1.OAuthMetadataPath, gatewayv1.PathMatchExact))
 	}
 	spec := gatewayv1ac.HTTPRouteSpec().WithHostnames(gatewayv1.Hostname(t.Host)).WithRules(rule)
 	for _, gateway := range t.Gateways {

@@ -11,6 +11,9 @@ import (
 	"github.com/tenantry/tenantry/scimserver/settings"
 )
 
+// AssertionAlgorithm is the one by which client assertions are signed (RFC 7518 section 3.1).
+const AssertionAlgorithm = jose.RS256
+
 var (
 	errNoSecrets  = refusal("this tenant has no client with a secret: set spec.authentication.oauth")
 	errClient     = refusal("client ID or client secret are not those of this tenant")
@@ -48,7 +51,7 @@ func (a *Authenticator) SellToAssertion(ctx context.Context, assertion string, c
 	if len(assertion) > maxToken {
 		return AccessToken{}, errNoJWT
 	}
-	presented, err := jwt.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.RS256})
+	presented, err := jwt.ParseSigned(assertion, []jose.SignatureAlgorithm{AssertionAlgorithm})
 	if err != nil {
 		return AccessToken{}, errNoJWT
 	}

@@ -15,6 +15,8 @@ import (
 )
 
 const (
+	// grantType is the only one (RFC 6749 section 4.4).
+	grantType = "client_credentials"
 	// assertionType is the client_assertion_type of a JSON Web Token (RFC 7523 section 2.2).
 	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 )
@@ -41,30 +43,35 @@ func (s *Server) sellToken(w http.ResponseWriter, r *http.Request, _ string, log
 		if answer.status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", "Basic realm="+strconv.Quote(s.settings().Tenant.Name))
 		}
-		sendJSON(w, answer.status, map[string]string{"error": answer.code, "error_description": answer.description})
+		sendOAuthError(w, answer)
 		return
 	}
 	s.activity.seen(s.now())
 	sendJSON(w, http.StatusOK, map[string]any{
-		"access_token": sold.Value, "token_type": "Bearer", "expires_in": int64(sold.Lifetime.Seconds()),
+		"access_token": sold.Value, "token_type": "Bearer", "expires_in": int64(sold.Lifetime.Seconds()), "scope": accessTokenScope,
 	})
+}
+
+func sendOAuthError(w http.ResponseWriter, answer *oauthError) {
+	sendJSON(w, answer.status, map[string]string{"error": answer.code, "error_description": answer.description})
 }
 
 // refuseToken finds the answer to a request that buys nothing. Whoever sends one uses up the allowance of those without a valid
 // credential: guessing secrets here is no faster than guessing tokens.
 func (s *Server) refuseToken(w http.ResponseWriter, err error, log logr.Logger) *oauthError {
-	var answer *oauthError
-	if !errors.As(err, &answer) {
-		return s.oauthErrorFor(w, err, log)
+	if _, refused := errors.AsType[*oauthError](err); refused {
+		if limited := s.limits.admit(s.settings(), throttle.Stranger, s.now()); limited != nil {
+			err = limited
+		}
 	}
-	if limited := s.limits.admit(s.settings(), throttle.Stranger, s.now()); limited != nil {
-		return s.oauthErrorFor(w, limited, log)
-	}
-	return answer
+	return s.oauthErrorFor(w, err, log)
 }
 
 // oauthErrorFor says in OAuth's words what SCIM's would be. What is no fault of the client is to be tried again.
 func (s *Server) oauthErrorFor(w http.ResponseWriter, err error, log logr.Logger) *oauthError {
+	if refused, ok := errors.AsType[*oauthError](err); ok {
+		return refused
+	}
 	answer := s.describe(err, log)
 	if answer.RetryAfter != "" {
 		w.Header().Set("Retry-After", answer.RetryAfter)
@@ -80,12 +87,9 @@ func (s *Server) sell(w http.ResponseWriter, r *http.Request, log logr.Logger) (
 	current := s.settings()
 	switch {
 	case current == nil:
-		return auth.AccessToken{}, &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: "the server has no settings yet"}
+		return auth.AccessToken{}, noSettings()
 	case !auth.Sells(current):
-		return auth.AccessToken{}, &oauthError{
-			http.StatusNotFound, "invalid_request",
-			"this tenant has no token endpoint: set spec.authentication.oauth or spec.authentication.workloadIdentity",
-		}
+		return auth.AccessToken{}, noTokenEndpoint()
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
 		return auth.AccessToken{}, &oauthError{http.StatusMethodNotAllowed, "invalid_request", "the token endpoint takes POST"}
@@ -95,11 +99,11 @@ func (s *Server) sell(w http.ResponseWriter, r *http.Request, log logr.Logger) (
 		return auth.AccessToken{}, err
 	}
 	switch form.Get("grant_type") {
-	case "client_credentials":
+	case grantType:
 	case "":
-		return auth.AccessToken{}, invalidRequest("grant_type is missing: it must be client_credentials")
+		return auth.AccessToken{}, invalidRequest("grant_type is missing: it must be " + grantType)
 	default:
-		return auth.AccessToken{}, &oauthError{http.StatusBadRequest, "unsupported_grant_type", "grant_type must be client_credentials"}
+		return auth.AccessToken{}, &oauthError{http.StatusBadRequest, "unsupported_grant_type", "grant_type must be " + grantType}
 	}
 	sold, err := s.sellTo(r, form, current)
 	s.activity.refused(s.now(), err)
@@ -116,8 +120,15 @@ func (s *Server) sell(w http.ResponseWriter, r *http.Request, log logr.Logger) (
 	return sold, err
 }
 
-// sellTo finds out how the client proves who it is, and sells it a token. A scope is not looked at: there is one, and
-// an answer without a scope says that what was asked for was given (RFC 6749 section 5.1).
+func noTokenEndpoint() error {
+	return &oauthError{
+		http.StatusNotFound, "invalid_request",
+		"this tenant has no token endpoint: set spec.authentication.oauth or spec.authentication.workloadIdentity",
+	}
+}
+
+// sellTo finds out how the client proves who it is, and sells it a token. A scope is not looked at: there is one, whatever the
+// administrator of a client wrote into its form, and the answer tells it (RFC 6749 section 3.3).
 func (s *Server) sellTo(r *http.Request, form url.Values, current *settings.Snapshot) (auth.AccessToken, error) {
 	id, secret, inHeader, err := basic(r)
 	if err != nil {

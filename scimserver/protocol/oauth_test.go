@@ -67,7 +67,7 @@ func (f *fixture) sold(a answer) string {
 		f.t.Fatalf("%d %s (%v)", a.status, a.body, err)
 	}
 	value, _ := body["access_token"].(string)
-	if value == "" || body["token_type"] != "Bearer" || body["expires_in"] != 3600.0 || len(body) != 3 {
+	if value == "" || body["token_type"] != "Bearer" || body["expires_in"] != 3600.0 || body["scope"] != "scim" || len(body) != 4 {
 		f.t.Errorf("the answer is %s", a.body)
 	}
 	if a.header.Get("Cache-Control") != "no-store" || a.header.Get("Content-Type") != "application/json" {

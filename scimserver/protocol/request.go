@@ -94,7 +94,7 @@ func (s *Server) observed(route string, handle func(http.ResponseWriter, *http.R
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[string]endpoint, id string, log logr.Logger) error {
 	current := s.settings()
 	if current == nil {
-		return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: "the server has no settings yet"}
+		return noSettings()
 	}
 	identity, err := s.auth.Authenticate(r, current)
 	if err != nil {
@@ -118,6 +118,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 	}, methods, identity)
 	failed = err != nil
 	return err
+}
+
+func noSettings() error {
+	return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: "the server has no settings yet"}
 }
 
 // admitted answers a request of a client that is known, unless it asks too much.

@@ -67,7 +67,7 @@ func New(o Options) *Server {
 	}
 }
 
-// Handler serves everything below the base path, and the token endpoint.
+// Handler serves everything below the base path, the token endpoint and its metadata.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	route := func(pattern string, methods map[string]endpoint) {
@@ -104,6 +104,7 @@ func (s *Server) Handler() http.Handler {
 		http.MethodPatch: self(notOffered), http.MethodDelete: self(notOffered),
 	})
 	mux.Handle(v1alpha1.TokenPath, s.observed(v1alpha1.TokenPath, s.sellToken))
+	mux.Handle(v1alpha1.OAuthMetadataPath, s.observed(v1alpha1.OAuthMetadataPath, s.oauthMetadata))
 	nowhere := s.instrument("other", nil)
 	mux.Handle("/", nowhere)
 	return headers.Protected(normalised(mux, nowhere))
