@@ -163,7 +163,7 @@ func comesBack(t *testing.T, what string, attributes []any, objects ...any) {
 				values = append(values, value)
 			}
 		}
-		if subs, complex := a["subAttributes"].([]any); complex && len(values) > 0 {
+		if subs, whole := a["subAttributes"].([]any); whole && len(values) > 0 {
 			comesBack(t, what+" "+name, subs, values...)
 		}
 	}
