@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
 // TestAGroupWithoutMembersSaysSo: a client that repairs memberships passes over a group that comes back without the attribute, because
@@ -98,6 +100,21 @@ func TestAFilterStillTellsAGroupWithoutMembers(t *testing.T) {
 		got := f.expect("GET", "/Groups?filter="+filter+"&attributes=displayName", "", 200, "")
 		if name := f.first(got)["displayName"]; name != want {
 			t.Errorf("%s finds %v, want %s", filter, name, want)
+		}
+	}
+}
+
+// With an attribute that comes on request only, each answer is taken apart.
+func TestAGroupWithoutMembersSaysSoWhereAttributesAreHidden(t *testing.T) {
+	f := newFixture(t)
+	f.declare(v1alpha1.SchemaExtension{
+		ID: "urn:contoso:hr:1.0:Group", ResourceType: v1alpha1.ExtendedGroup,
+		Attributes: []v1alpha1.SchemaAttribute{{Name: "notes", Returned: "request"}},
+	})
+	f.create("buyers", "/Groups", `{"displayName":"Buyers","urn:contoso:hr:1.0:Group":{"notes":"x"}}`)
+	for _, path := range []string{"/Groups/{buyers}", "/Groups"} {
+		if group := f.first(f.expect("GET", path, "", 200, "")); !cmp.Equal(group["members"], []any{}) || group["urn:contoso:hr:1.0:Group"] != nil {
+			t.Errorf("%s: %v", path, group)
 		}
 	}
 }
