@@ -12,7 +12,7 @@ import (
 )
 
 // FuzzPatch checks that a PATCH request that is accepted leaves a resource that is canonical, is reproducible, and never
-// touches the resource that it started from; and that every error is the client's.
+// touches the resource that it started from; that it names all that it changes; and that every error is the client's.
 func FuzzPatch(f *testing.F) {
 	for _, operations := range []string{
 		`{"op":"Replace","path":"emails[type eq \"work\"].value","value":"x"},{"op":"Replace","path":"active","value":"False"}`,
@@ -64,7 +64,29 @@ func check(t *testing.T, rt *schema.ResourceType, request []byte) (applied bool)
 	if again, _, err := patch.Apply(rt, current, r.Operations); err != nil || !patch.Equal(got, again) {
 		t.Fatalf("%s\nagain: %s\nfirst: %s, %v", request, encode(t, again), encode(t, got), err)
 	}
+	names, was, is := patch.Named(r.Operations), keys(rt, current), keys(rt, got)
+	for path := range was {
+		if was[path] != is[path] && !names.Has(path) {
+			t.Fatalf("%s\nchanges %s and names only %v", request, path, names)
+		}
+	}
 	return true
+}
+
+// keys returns what is indexed of a resource, by path. Each path of the resource type is there.
+func keys(rt *schema.ResourceType, resource schema.Object) map[string]string {
+	found := map[string]string{}
+	for _, s := range append([]*schema.Schema{rt.Schema}, rt.Extensions...) {
+		for _, a := range s.Attributes {
+			for _, sub := range append([]*schema.Attribute{nil}, a.SubAttributes...) {
+				found[schema.Path{Schema: s, Attribute: a, Sub: sub}.String()] = ""
+			}
+		}
+	}
+	for _, key := range rt.IndexKeys(resource) {
+		found[key.Path] += key.Key + "\n"
+	}
+	return found
 }
 
 func checkError(t *testing.T, err error) {

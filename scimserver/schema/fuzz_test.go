@@ -10,7 +10,7 @@ import (
 )
 
 // FuzzNormalize checks that whatever is accepted is canonical: normalizing, projecting and indexing it again changes
-// nothing, no text has become another, and every error is the client's.
+// nothing, no text has become another, all of it is named, and every error is the client's.
 func FuzzNormalize(f *testing.F) {
 	for _, seed := range []string{
 		anna,
@@ -34,6 +34,7 @@ func FuzzNormalize(f *testing.F) {
 		if err == nil && strings.Contains(encode(t, in), "\ufffd") && !bytes.Contains(bytes.ToLower(data), []byte(`fffd`)) && !bytes.Contains(data, []byte("\ufffd")) {
 			t.Fatalf("%s: a text has become another", data)
 		}
+		sent := in
 		if err == nil {
 			in, _, err = rt.Normalize(in)
 		}
@@ -43,6 +44,7 @@ func FuzzNormalize(f *testing.F) {
 			}
 			return
 		}
+		wantNamed(t, rt, sent, in)
 		again, _, err := rt.Normalize(in)
 		if err != nil || !schema.Equal(in, again) {
 			t.Fatalf("%s\nbecame %s, %v", encode(t, in), encode(t, again), err)

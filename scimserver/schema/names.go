@@ -39,28 +39,20 @@ func (n Names) addSchema(rt *ResourceType, s *Schema, value any) {
 // Add adds the attribute at p, or only those of its sub-attributes that the value has. An attribute with a sub-attribute
 // value, of which the others only tell more (RFC 7643 section 2.4), has no parts that stand for themselves.
 func (n Names) Add(p Path, value any) {
-	whole := p.Attribute.MultiValued || p.Attribute.Sub("value") != nil
-	if whole {
-		p.Sub = nil
-	}
 	if array, ok := value.([]any); ok && len(array) == 1 {
 		value = array[0]
 	}
-	object, ok := value.(Object)
-	if !ok || p.Leaf().Type != TypeComplex || p.Attribute.MultiValued {
-		n[p.String()] = true
+	if p.Attribute.MultiValued || p.Attribute.Sub("value") != nil {
+		p.Sub = nil
+	} else if object, ok := value.(Object); ok && p.Leaf().Type == TypeComplex {
+		for key := range object {
+			if p.Sub = p.Attribute.Sub(key); p.Sub != nil {
+				n[p.String()] = true
+			}
+		}
 		return
 	}
-	for key := range object {
-		sub := p.Attribute.Sub(key)
-		if sub == nil {
-			continue
-		}
-		if !whole {
-			p.Sub = sub
-		}
-		n[p.String()] = true
-	}
+	n[p.String()] = true
 }
 
 // Has tells whether the request speaks of the attribute or sub-attribute of that canonical name, or of all that it is a

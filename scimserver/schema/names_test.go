@@ -45,7 +45,8 @@ func TestNamedTellsWhatAResourceSpeaksOf(t *testing.T) {
 		"of an extension, by its bare name":    {`{"department":null}`, []string{enterprise + ":department"}},
 		"a bare value of a complex attribute":  {`{"` + enterprise + `":{"manager":"m"}}`, []string{enterprise + ":manager"}},
 		"a manager by reference":               {`{"` + enterprise + `":{"manager":{"$ref":"../Users/m"}}}`, []string{enterprise + ":manager"}},
-		"a manager without anything":           {`{"` + enterprise + `":{"manager":{}}}`, nil},
+		"a manager by another name":            {`{"` + enterprise + `":{"manager":{"managerId":"m"}}}`, []string{enterprise + ":manager"}},
+		"a manager without anything":           {`{"` + enterprise + `":{"manager":{}}}`, []string{enterprise + ":manager"}},
 		"a whole extension that is null":       {`{"` + medius + `":null}`, all(schema.User().Extension(medius))},
 		"a whole extension that is empty text": {`{"` + medius + `":""}`, all(schema.User().Extension(medius))},
 		"a whole extension without attributes": {`{"` + medius + `":{}}`, nil},
@@ -72,6 +73,17 @@ func TestNamesHavePartsOfWhatTheySpeakOf(t *testing.T) {
 	} {
 		if got := n.Has(path); got != want {
 			t.Errorf("Has(%s) = %t, want %t", path, got, want)
+		}
+	}
+}
+
+// Each part of a resource that Normalize understands is spoken of, or a PUT would take it for a value of the defaults.
+func wantNamed(t *testing.T, rt *schema.ResourceType, in, canonical schema.Object) {
+	t.Helper()
+	names := rt.Named(in)
+	for _, key := range rt.IndexKeys(canonical) {
+		if !names.Has(key.Path) {
+			t.Errorf("%s has a value in %s\nand is not named in %s", key.Path, encode(t, canonical), encode(t, in))
 		}
 	}
 }

@@ -146,6 +146,7 @@ func TestNormalizeUser(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			wantNamed(t, schema.User(device()), in, got)
 			if want := encode(t, decode(t, c.want)); encode(t, got) != want {
 				t.Errorf("got  %s\nwant %s", encode(t, got), want)
 			}
