@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -45,8 +44,6 @@ const (
 	trimInterval = 10 * time.Minute
 	// purgeInterval is how often users that are inactive for too long are looked for.
 	purgeInterval = 10 * time.Minute
-	// drainTimeout is how long requests that have begun may take after SIGTERM. The pod's grace period is longer.
-	drainTimeout = 20 * time.Second
 )
 
 // serve runs the server until ctx ends.
@@ -220,30 +217,4 @@ func report(ctx context.Context, source *kubernetes.Source, users *directory.Dir
 	if err != nil && ctx.Err() == nil {
 		log.Error(err, "report the tenant's status; trying again", "in", reportInterval.String())
 	}
-}
-
-// serveUntil serves until ctx ends, and then lets requests that have begun finish. The context of each request is made of base.
-func serveUntil(ctx, base context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{
-		BaseContext:       func(net.Listener) context.Context { return base },
-		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      60 * time.Second,
-		IdleTimeout:       120 * time.Second,
-		MaxHeaderBytes:    32 << 10,
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
-	case <-ctx.Done():
-	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	if err := server.Shutdown(drain); err != nil {
-		return fmt.Errorf("finish the requests that had begun: %w", err)
-	}
-	return nil
 }

@@ -78,5 +78,5 @@ func TestEveryAnswerIsForWhoAskedAlone(t *testing.T) {
 	}
 	out := httptest.NewRecorder()
 	protocol.Unavailable("the directory is being moved").ServeHTTP(out, httptest.NewRequest(http.MethodGet, base+"/Users", http.NoBody))
-	wantProtected(t, "while there is no server", out.Result().Header) //nolint:bodyclose // a recorder's
+	wantProtected(t, "while there is no server", out.Result().Header)
 }
