@@ -4,6 +4,7 @@
 #
 #   hack/cluster/build.sh envtest    etcd, kube-apiserver, kube-controller-manager, kubectl (for KUBEBUILDER_ASSETS)
 #   hack/cluster/build.sh node       all that hack/cluster/up runs, image builder included
+#   hack/cluster/build.sh traefik    Traefik alone, and the image builder
 #
 # Progress goes to standard error. The modules of what is built later are downloaded while the compiler is busy.
 set -euo pipefail
@@ -15,7 +16,8 @@ components() {
 	case $1 in
 	envtest) echo 'etcd kubernetes' ;;
 	node) echo 'etcd kubernetes containerd image traefik pause' ;;
-	*) fail "unknown target $1: envtest or node" ;;
+	traefik) echo 'image traefik' ;;
+	*) fail "unknown target $1: envtest, node or traefik" ;;
 	esac
 }
 declare -A cpu_seconds=([etcd]=100 [kubernetes]=720 [containerd]=70 [traefik]=60 [image]=10 [pause]=2)
