@@ -12,7 +12,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-// ErrUniqueness says that another resource has the userName or displayName (RFC 7644 section 3.12, scimType uniqueness).
+// ErrUniqueness says that another resource has the userName or displayName, and must not have it too (RFC 7644 section 3.12, scimType uniqueness).
 var ErrUniqueness = errors.New("already taken")
 
 // Create adds a resource, of which arrived has what the client sent, as schema.ResourceType.Normalize returns it; arrived is
@@ -278,9 +278,13 @@ func (d *Directory) rewrite(
 
 // sorted turns the store's conflict into the words of SCIM.
 func (d *Directory) sorted(kind store.Kind, err error) error {
-	if errors.Is(err, store.ErrConflict) {
-		return fmt.Errorf("%s is %w by another %s; it is compared without regard to case",
-			uniqueAttribute(kind), ErrUniqueness, kind)
+	switch {
+	case !errors.Is(err, store.ErrConflict):
+		return err
+	case kind == store.Group:
+		return fmt.Errorf("displayName is %w by another Group; groups can share one only where each has an externalId of its own."+
+			" It is compared without regard to case, width and normalization form", ErrUniqueness)
+	default:
+		return fmt.Errorf("userName is %w by another User; it is compared without regard to case, width and normalization form", ErrUniqueness)
 	}
-	return err
 }

@@ -152,7 +152,7 @@ func overlaid(rec *store.Record, document schema.Object) (schema.Object, error) 
 	return laid(overlay, document), nil
 }
 
-// uniqueAttribute is the attribute that no two resources of a kind may share, apart from case: what Entra matches on.
+// uniqueAttribute is the attribute that names a resource of a kind, whose key store.Record.Key is: what Entra matches on.
 func uniqueAttribute(kind store.Kind) string {
 	if kind == store.Group {
 		return "displayName"
@@ -168,7 +168,7 @@ func (d *Directory) fill(rec *store.Record, document schema.Object, rules *rules
 	if key == "" {
 		return nil, schema.Errorf(schema.InvalidValue, "%s is required and must not be empty", uniqueAttribute(rec.Kind))
 	}
-	rec.Key = schema.Fold(key)
+	rec.Key = schema.FoldName(key)
 	rec.ExternalID, _ = document["externalId"].(string)
 	for name, value := range map[string]string{uniqueAttribute(rec.Kind): rec.Key, "externalId": rec.ExternalID} {
 		if len(value) > store.MaxKey {

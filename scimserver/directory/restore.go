@@ -8,8 +8,8 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-// Restore fills in what a record that comes from an export owes to its document: the unique key, the narrow columns and
-// the index. The error says what is wrong with the document, without its values.
+// Restore fills in what a record that comes from an export owes to its document: the key as an earlier version made it, for
+// store.Tx.Rekey to bring up to date, the narrow columns and the index. The error says what is wrong with the document, without its values.
 func (d *Directory) Restore(rec *store.Record) error {
 	document, err := schema.Decode(rec.Document)
 	if err != nil {
@@ -19,7 +19,7 @@ func (d *Directory) Restore(rec *store.Record) error {
 	if key == "" {
 		return fmt.Errorf("document: it has no %s", uniqueAttribute(rec.Kind))
 	}
-	rec.Key = schema.Fold(key)
+	rec.Key = schema.Fold(key) // and not FoldName: what was exported may have two names that are one by now
 	rec.ExternalID, _ = document["externalId"].(string)
 	rec.Active = true
 	if rec.Kind == store.User {

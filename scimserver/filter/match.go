@@ -12,8 +12,8 @@ import (
 //
 // A comparison with a multi-valued attribute holds when it holds for any of the values (RFC 7644 section 3.4.2.2). Ne
 // also holds when there is no value at all: what is unassigned is not equal. To say that none of several values is
-// equal, write not (emails.value eq "x"); Not is the plain complement of its term. Text is compared as schema.Fold gives
-// it unless the attribute is caseExact, and ordered by code point; dateTimes are compared as points in time.
+// equal, write not (emails.value eq "x"); Not is the plain complement of its term. Text is compared as
+// schema.Attribute.Fold gives it, and ordered by code point; dateTimes are compared as points in time.
 func Match(f Filter, obj schema.Object) bool {
 	switch f := f.(type) {
 	case And:
@@ -131,15 +131,14 @@ func (c Compare) holds(value any) bool {
 		return c.Op.accepts(t.Compare(c.Value.Time))
 	}
 	operand := c.Value.Text
-	if !c.Path.Leaf().CaseExact {
-		switch c.Op {
-		case Eq:
-			return strings.EqualFold(text, operand)
-		case Ne:
-			return !strings.EqualFold(text, operand)
-		}
-		text, operand = schema.Fold(text), schema.Fold(operand)
+	leaf := c.Path.Leaf()
+	switch c.Op {
+	case Eq:
+		return leaf.Same(text, operand)
+	case Ne:
+		return !leaf.Same(text, operand)
 	}
+	text, operand = leaf.Fold(text), leaf.Fold(operand)
 	switch c.Op {
 	case Co:
 		return strings.Contains(text, operand)

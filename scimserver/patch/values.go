@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
 )
@@ -49,10 +48,7 @@ func (v *values) key(element any) (key any, ok bool) {
 	}
 	switch value := value.(type) {
 	case string:
-		if p.Leaf().CaseExact {
-			return value, true
-		}
-		return schema.Fold(value), true
+		return p.Leaf().Fold(value), true
 	case bool, json.Number:
 		return value, true
 	}
@@ -178,8 +174,8 @@ func inSpellingOf(element, value any) any {
 func equalValues(p schema.Path, a, b any) bool {
 	x, isText := a.(string)
 	y, alsoText := b.(string)
-	if isText && alsoText && !p.Leaf().CaseExact {
-		return strings.EqualFold(x, y)
+	if isText && alsoText {
+		return p.Leaf().Same(x, y)
 	}
 	return schema.Equal(a, b)
 }

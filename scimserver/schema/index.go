@@ -61,21 +61,18 @@ func eachElement(value any, do func(any)) {
 	do(value)
 }
 
-// Key returns the index key of one value at p: folded unless the attribute is caseExact, a boolean as "true" or
+// Key returns the index key of one value at p: a text as Attribute.Fold gives it, a boolean as "true" or
 // "false", a number and a dateTime in one form for equal values, cut to MaxKey bytes at a character's end. Equal values
 // have equal keys. ok is false for what has no key.
 func (p Path) Key(value any) (key string, ok bool) {
 	switch v := value.(type) {
 	case string:
 		leaf := p.Leaf()
-		switch {
-		case leaf.Type == TypeDateTime:
+		if leaf.Type == TypeDateTime {
 			t, ok := ParseDateTime(v)
 			return t.Format("2006-01-02T15:04:05.000000000Z"), ok
-		case leaf.CaseExact:
-			return truncate(v), true
 		}
-		return truncate(Fold(v)), true
+		return truncate(leaf.Fold(v)), true
 	case bool:
 		if v {
 			return "true", true

@@ -3,6 +3,8 @@
 // found. It does no I/O and holds no state: a ResourceType is built once and only read afterwards.
 package schema
 
+import "strings"
+
 // URNs of the schemas that every tenant has (RFC 7643 section 8.7 and the two extensions of this product).
 const (
 	CoreUser       = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -85,6 +87,31 @@ type Attribute struct {
 
 	rows bool // its values are rows of memberships: any number of them, and none in a resource's document
 	byID bool // its value is the id of a resource, which its $ref leads to; of both only the value is kept
+	name bool // its values are names that resources are known by, and are compared by FoldName
+}
+
+// Fold returns the form of a text under which values of the attribute are compared: equal ones have the same.
+func (a *Attribute) Fold(s string) string {
+	switch {
+	case a.CaseExact:
+		return s
+	case a.name:
+		return FoldName(s)
+	default:
+		return Fold(s)
+	}
+}
+
+// Same tells whether two texts are equal as values of the attribute.
+func (a *Attribute) Same(s, t string) bool {
+	switch {
+	case s == t:
+		return true
+	case a.CaseExact:
+		return false
+	default:
+		return strings.EqualFold(s, t) || a.name && FoldName(s) == FoldName(t)
+	}
 }
 
 // Sub returns the sub-attribute of that name, in any case, or nil. Clients also call "display" displayName, and the

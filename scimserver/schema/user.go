@@ -23,7 +23,7 @@ func common() []*Attribute {
 // coreUser is the whole of RFC 7643 sections 4.1 and 8.7.1, and name.displayName, which Entra's Medius mapping uses.
 func coreUser() *Schema {
 	return &Schema{ID: CoreUser, Name: "User", Description: "User Account", Attributes: []*Attribute{
-		{Name: "userName", Required: true, Uniqueness: UniquenessServer,
+		{Name: "userName", Required: true, Uniqueness: UniquenessServer, name: true,
 			Description: "Name by which the user signs in; unique in the tenant."},
 		{Name: "name", Type: TypeComplex, Description: "Components of the user's name.", SubAttributes: []*Attribute{
 			{Name: "formatted", Description: "The full name, formatted for display."},
@@ -70,7 +70,7 @@ func coreUser() *Schema {
 				{Name: "value", CaseExact: true, Mutability: ReadOnly, Description: "The id of the group."},
 				{Name: "$ref", Type: TypeReference, CaseExact: true, Mutability: ReadOnly,
 					ReferenceTypes: []string{"Group"}, Description: "The URI of the group."},
-				{Name: "display", Mutability: ReadOnly, Description: "The name of the group."},
+				{Name: "display", Mutability: ReadOnly, name: true, Description: "The name of the group."},
 				{Name: "type", Mutability: ReadOnly, CanonicalValues: []string{"direct", "indirect"},
 					Description: "Whether the user is a member itself or through another group."},
 			}},
@@ -142,8 +142,8 @@ func tenantryUser() *Schema {
 // coreGroup is RFC 7643 sections 4.2 and 8.7.1. Of a member only the id is stored; the rest follows from it.
 func coreGroup() *Schema {
 	return &Schema{ID: CoreGroup, Name: "Group", Description: "Group", Attributes: []*Attribute{
-		{Name: "displayName", Required: true, Uniqueness: UniquenessServer,
-			Description: "The name of the group; unique in the tenant."},
+		{Name: "displayName", Required: true, name: true,
+			Description: "The name of the group; unique in the tenant among groups that do not each have an externalId of their own."},
 		{Name: "members", Type: TypeComplex, MultiValued: true, Description: "The members of the group.", rows: true, byID: true,
 			SubAttributes: []*Attribute{
 				{Name: "value", CaseExact: true, Mutability: Immutable, Description: "The id of the member."},

@@ -40,8 +40,11 @@ const MaxKey = 2048
 type Record struct {
 	Kind Kind
 	ID   string // a UUIDv7 in its canonical, lower-case form; lists are in the order of ids
-	Key  string // unique within its kind: the folded userName of a user, the folded displayName of a group
 
+	// Key is schema.FoldName of a user's userName or a group's displayName. No two users have one key, and two groups only where
+	// both have an ExternalID and these differ. Resources that had names of one key before an engine held to this keep them, and
+	// each may be replaced as long as its key stays: they are ambiguous (see Reader.Ambiguous).
+	Key        string
 	ExternalID string
 	Active     bool
 	Version    int64     // 1 when created, one more with every change
@@ -177,6 +180,8 @@ type Entry struct {
 type Stats struct {
 	Users, ActiveUsers, Groups, Memberships int64
 
+	Ambiguous int64 // users and groups that Reader.Ambiguous lists
+
 	Defaults map[string]int64 // users by the UserDefaults whose values they carry (Record.Defaults)
 	Matched  map[string]int64 // users by the first UserDefaults that matches them (Record.Matched)
 }
@@ -212,6 +217,10 @@ type Reader interface {
 
 	Stats(ctx context.Context) (Stats, error)
 
+	// Ambiguous lists the resources of a kind, at most limit, that share their Key with another although only one should have it
+	// (see Record.Key), in the order of their ids.
+	Ambiguous(ctx context.Context, kind Kind, limit int) ([]string, error)
+
 	// Deactivated lists users, at most limit, whose Record.Deactivated is before the given time, the longest inactive first.
 	Deactivated(ctx context.Context, before time.Time, limit int) ([]string, error)
 
@@ -227,7 +236,8 @@ type Reader interface {
 type Tx interface {
 	Reader
 
-	// Insert adds a resource. A Key or an id that is taken is a *ConflictError, and nothing is changed.
+	// Insert adds a resource. A Key that another must not have too, or an id that is taken, is a *ConflictError, and nothing is
+	// changed. Of two Updates at the same time one meets the other's, however many servers there are.
 	Insert(ctx context.Context, record *Record) error
 
 	// InsertAll is Insert of many of one kind, which an engine may do at once, and returns how many there were before the one
@@ -235,8 +245,14 @@ type Tx interface {
 	InsertAll(ctx context.Context, records []*Record) (before int, err error)
 
 	// Replace overwrites a whole resource but its memberships. The caller gives the new version. ErrNotFound if
-	// it is not there, *ConflictError if another resource has its Key.
+	// it is not there, *ConflictError if by its new Key or ExternalID another must not have its Key. Who had it before is in nobody's way.
 	Replace(ctx context.Context, record *Record) error
+
+	// Rekey is one step of a walk over the resources of a kind, in the order of their ids, that gives each the Key which
+	// schema.FoldName makes of the one that it has: an earlier version, or an import, gave it schema.Fold of the name. Versions and
+	// times stay. Who then shares a Key with another keeps it. At most limit keys that are not ASCII are looked at, from the first
+	// id greater than after; the step after that begins at next, "" after the last. A Key that would be longer than MaxKey stays.
+	Rekey(ctx context.Context, kind Kind, after string, limit int) (next string, err error)
 
 	// Touch sets version and modification time alone, as when a group's members change. ErrNotFound if it is not there.
 	Touch(ctx context.Context, kind Kind, id string, version int64, modified time.Time) error

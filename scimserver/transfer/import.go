@@ -121,7 +121,8 @@ func (i *importer) run(from *reader) error {
 	if i.section != ended {
 		return fmt.Errorf("line %d: %w: the file was cut off here, its last line is missing", from.number, ErrDamaged)
 	}
-	return nil
+	// Only now, because two names of the file may be one: an earlier version took them for two.
+	return store.Rekey(i.ctx, func(_ context.Context, change func(store.Tx) error) error { return change(i.tx) })
 }
 
 func (i *importer) write(lines []parsed) error {

@@ -2,8 +2,10 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 
 	"github.com/jackc/pgx/v5"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver of goose
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
@@ -49,5 +51,20 @@ func (s *Store) Explain(ctx context.Context, statement Statement) (plan []byte, 
 // Analyze has the database look at how the values are distributed, as it does by itself when much has changed.
 func (s *Store) Analyze(ctx context.Context) error {
 	_, err := s.pool.Exec(ctx, "ANALYZE resources, documents, members, attributes, log")
+	return err
+}
+
+// MigrateTo makes the tables as version n has them.
+func MigrateTo(ctx context.Context, url string, n int64) error {
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	provider, err := migrationsOf(db)
+	if err != nil {
+		return err
+	}
+	_, err = provider.UpTo(ctx, n)
 	return err
 }

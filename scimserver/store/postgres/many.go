@@ -58,6 +58,9 @@ func (t *transaction) alone(ctx context.Context, records []*store.Record) (bool,
 	if len(records) < 2 || repeated(ids) || repeated(keys) {
 		return false, t.usable()
 	}
+	if records[0].Kind == store.Group {
+		t.lockNames()
+	}
 	var taken bool
 	err := t.one(ctx, []any{&taken}, "SELECT EXISTS (SELECT 1 FROM resources WHERE kind = $1 AND key = ANY($2))"+
 		" OR EXISTS (SELECT 1 FROM resources WHERE kind = $1 AND id = ANY($3))", int64(records[0].Kind), keys, ids)

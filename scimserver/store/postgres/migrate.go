@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"io/fs"
@@ -12,6 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/tenantry/tenantry/scimserver/store"
 )
 
 // Migrations only go forward, and only add: replicas of the version before go on working beside them. What the version before
@@ -43,16 +46,24 @@ func (s *Store) migrate(ctx context.Context) error {
 	}
 	db := stdlib.OpenDBFromPool(s.pool)
 	defer func() { _ = db.Close() }() // which leaves the pool alone
+	provider, err := migrationsOf(db)
+	if err != nil {
+		return err
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return err
+	}
+	return store.Rekey(ctx, func(ctx context.Context, change func(store.Tx) error) error {
+		return s.retry(ctx, func(ctx context.Context) error { return s.attempt(ctx, change) })
+	})
+}
+
+func migrationsOf(db *sql.DB) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return err
-	}
-	_, err = provider.Up(ctx)
-	return err
+	return goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true))
 }
 
 // prepareSchema makes the schema and the table of the lock. IF NOT EXISTS does not keep two from making the same at once, so

@@ -2,10 +2,15 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/tenantry/tenantry/scimserver/filter"
+	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/postgres"
 	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
@@ -62,4 +67,92 @@ func TestWhatAnOlderReplicaWritesMakesNobodyInactiveForLonger(t *testing.T) {
 	storetest.OlderServerWrites(t, s, func(statement string) {
 		must(conn.Exec(t.Context(), statement))(t)
 	})
+}
+
+// olderTables makes a schema whose tables are those of version 2, filled by a replica of that time.
+func olderTables(t *testing.T) (url string, conn *pgx.Conn) {
+	t.Helper()
+	url = testenv.Schema(t)
+	conn = must(pgx.Connect(t.Context(), url))(t)
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	must(conn.Exec(t.Context(), "CREATE SCHEMA "+conn.Config().RuntimeParams["search_path"]))(t)
+	must(0, postgres.MigrateTo(t.Context(), url, 2))(t)
+	must(conn.Exec(t.Context(), "BEGIN"))(t)
+	for _, r := range storetest.Older() {
+		must(0, writeOlder(t.Context(), conn, r))(t)
+	}
+	must(conn.Exec(t.Context(), "COMMIT"))(t)
+	return url, conn
+}
+
+// writeOlder inserts as a replica of the version before does.
+func writeOlder(ctx context.Context, conn *pgx.Conn, r *store.Record) error {
+	uuid, _ := store.ParseID(r.ID)
+	var external []byte
+	if r.ExternalID != "" {
+		external = []byte(r.ExternalID)
+	}
+	_, err := conn.Exec(ctx, "WITH r AS (INSERT INTO resources (kind, id, key, external_id, active, version, created, modified, defaults, matched)"+
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', '') ON CONFLICT DO NOTHING RETURNING kind, id)"+
+		" INSERT INTO documents (kind, id, document, paths, keys) SELECT r.kind, r.id, $9, '{}', '{}' FROM r",
+		int64(r.Kind), uuid[:], []byte(r.Key), external, r.Active, r.Version, r.Created.UnixMicro(), r.Modified.UnixMicro(), r.Document)
+	return err
+}
+
+func TestReplicasThatStartAtOnceBringKeysOfAnOlderOneUpToDate(t *testing.T) {
+	url, _ := olderTables(t)
+	stores := replicasOn(t, url)
+	storetest.OlderIsUpToDate(t, stores[0])
+}
+
+// A Deployment rolls: replicas of the version before go on writing keys as they always did, and nothing as apart.
+func TestWhatAnOlderReplicaWritesMeanwhileIsBroughtUpToDateByTheNextStart(t *testing.T) {
+	url, conn := olderTables(t)
+	open(t, url)
+	must(conn.Exec(t.Context(), "BEGIN"))(t)
+	for _, r := range storetest.Older() {
+		uuid, _ := store.ParseID(r.ID)
+		must(conn.Exec(t.Context(), "UPDATE resources SET key = $3 WHERE kind = $1 AND id = $2", int64(r.Kind), uuid[:], []byte(r.Key)))(t)
+	}
+	must(conn.Exec(t.Context(), "COMMIT"))(t)
+	storetest.OlderIsUpToDate(t, open(t, url))
+}
+
+// A replica that starts brings keys up to date while others, older and newer, add users of the same names: however they meet, no
+// name is new for two.
+func TestKeysAreBroughtUpToDateWhileOthersWrite(t *testing.T) {
+	url, conn := olderTables(t)
+	running := open(t, url)
+	ctx := t.Context()
+	for round := range 5 {
+		older, newer := make([]*store.Record, 20), make([]*store.Record, 20)
+		for i := range older {
+			n := 5000 + round*100 + i
+			older[i], newer[i] = storetest.BenchUser(n), storetest.BenchUser(n+50)
+			older[i].Key, older[i].Index = fmt.Sprintf("e\u0301va %d", n), nil
+			newer[i].Key = schema.FoldName(older[i].Key)
+			must(0, writeOlder(ctx, conn, older[i]))(t)
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() { open(t, url) })
+		taken := make([]bool, len(newer))
+		for i, r := range newer {
+			wg.Go(func() {
+				err := running.Update(ctx, func(tx store.Tx) error { return tx.Insert(ctx, r) })
+				taken[i] = errors.Is(err, store.ErrConflict)
+				if err != nil && !taken[i] {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		for i, r := range newer {
+			found := must(running.Find(ctx, store.Query{Kind: store.User, Limit: 9, Filter: filter.Compare{
+				Path: must(schema.User().Path("userName"))(t), Op: filter.Eq, Value: filter.Value{Text: r.Key},
+			}}))(t)
+			if want := map[bool]int{true: 1, false: 2}[taken[i]]; found.Total != want {
+				t.Errorf("round %d: %d users of one name, want %d", round, found.Total, want)
+			}
+		}
+	}
 }

@@ -170,6 +170,11 @@ func (s *Store) Deactivated(ctx context.Context, before time.Time, limit int) ([
 	return reading(ctx, s, func() ([]string, error) { return s.reader.Deactivated(ctx, before, limit) })
 }
 
+// Ambiguous implements store.Reader.
+func (s *Store) Ambiguous(ctx context.Context, kind store.Kind, limit int) ([]string, error) {
+	return reading(ctx, s, func() ([]string, error) { return s.reader.Ambiguous(ctx, kind, limit) })
+}
+
 // Meta implements store.Reader.
 func (s *Store) Meta(ctx context.Context, key string) (string, error) {
 	return reading(ctx, s, func() (string, error) { return s.reader.Meta(ctx, key) })

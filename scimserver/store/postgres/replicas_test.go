@@ -20,7 +20,11 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // replicas opens three stores at once on one new schema.
 func replicas(t *testing.T) []*postgres.Store {
 	t.Helper()
-	url := testenv.Schema(t)
+	return replicasOn(t, testenv.Schema(t))
+}
+
+func replicasOn(t *testing.T, url string) []*postgres.Store {
+	t.Helper()
 	stores := make([]*postgres.Store, 3)
 	var wg sync.WaitGroup
 	for i := range stores {

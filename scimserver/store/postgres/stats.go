@@ -64,13 +64,14 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 func (r *reader) Stats(ctx context.Context) (store.Stats, error) {
 	stats := store.Stats{Defaults: map[string]int64{}, Matched: map[string]int64{}}
 	const query = "SELECT kind, active, defaults, matched, count(*) FROM resources GROUP BY kind, active, defaults, matched" +
-		" UNION ALL SELECT 0, false, '', '', count(*) FROM members"
+		" UNION ALL SELECT 0, false, '', '', count(*) FROM members" +
+		" UNION ALL SELECT -1, false, '', '', (" + countAmbiguous + ")"
 	var kind, n int64
 	var active bool
 	var defaults, matched string
 	err := r.each(ctx, []any{&kind, &active, &defaults, &matched, &n}, func() (bool, error) {
-		switch store.Kind(kind) {
-		case store.User:
+		switch kind {
+		case int64(store.User):
 			stats.Users += n
 			if active {
 				stats.ActiveUsers += n
@@ -81,10 +82,12 @@ func (r *reader) Stats(ctx context.Context) (store.Stats, error) {
 			if matched != "" {
 				stats.Matched[matched] += n
 			}
-		case store.Group:
+		case int64(store.Group):
 			stats.Groups += n
-		default:
+		case 0:
 			stats.Memberships = n
+		default:
+			stats.Ambiguous = n
 		}
 		return true, nil
 	}, query)

@@ -13,9 +13,9 @@ import (
 
 // stored is what has to be known of a resource in order to change it.
 type stored struct {
-	id    []byte
-	key   string
-	index index
+	id            []byte
+	key, external string
+	index         index
 }
 
 // index is a resource's rows in attributes.
@@ -71,10 +71,15 @@ func resourceRow(record *store.Record, id []byte) []any {
 	}
 }
 
-// One statement, so that it is one round trip and one outcome: where the key or the id is taken nothing is inserted, and the
+// One statement, so that it is one round trip and one outcome: where the key or the id is taken, nothing is inserted, and the
 // transaction can go on.
-const insertResource = "WITH r AS (INSERT INTO resources (" + resourceColumns + ")" +
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING kind, id)," +
+const insertResource = "WITH r AS (INSERT INTO resources (" + resourceColumns + ", apart)" +
+	" SELECT $1::smallint, $2::bytea, $3::bytea, $4::bytea, $5::boolean, $6::bigint, $7::bigint, $8::bigint, $9::bigint, $10::bigint," +
+	" $11::text, $12::text," +
+	" CASE WHEN $1 = 2 AND EXISTS (SELECT 1 FROM resources o WHERE o.kind = $1 AND o.key = $3) THEN $2 ELSE '' END" +
+	" WHERE NOT EXISTS (SELECT 1 FROM resources o, (SELECT $1::smallint AS kind, $4::bytea AS external_id) r" +
+	" WHERE o.kind = r.kind AND o.key = $3 AND " + clash + ")" +
+	" ON CONFLICT DO NOTHING RETURNING kind, id)," +
 	" d AS (INSERT INTO documents (kind, id, document, overlay, paths, keys) SELECT r.kind, r.id, $13, $14, $15, $16 FROM r)," +
 	" a AS (INSERT INTO attributes (path, key, resource)" +
 	" SELECT i.path, i.key, r.id FROM r, unnest($15::bigint[], $16::bytea[]) AS i (path, key))" +
@@ -87,6 +92,9 @@ func (t *transaction) Insert(ctx context.Context, record *store.Record) error {
 	}
 	entries := newIndex(record)
 	t.wrote = true
+	if record.Kind == store.Group {
+		t.lockName(record.Key)
+	}
 	var inserted int64
 	err := t.one(ctx, []any{&inserted}, insertResource,
 		append(resourceRow(record, id[:]), nonNil(record.Document), record.Overlay, entries.paths, entries.keys)...)
@@ -103,8 +111,9 @@ func (t *transaction) Insert(ctx context.Context, record *store.Record) error {
 func (t *transaction) taken(ctx context.Context, record *store.Record) error {
 	id, _ := store.ParseID(record.ID)
 	var existing []byte
-	const query = "SELECT id FROM resources WHERE kind = $1 AND (key = $2 OR id = $3) ORDER BY key <> $2 LIMIT 1"
-	err := t.one(ctx, []any{&existing}, query, int64(record.Kind), []byte(record.Key), id[:])
+	const query = "SELECT o.id FROM resources o, (SELECT $1::smallint AS kind, $4::bytea AS external_id) r" +
+		" WHERE o.kind = r.kind AND (o.key = $2 AND " + clash + " OR o.id = $3) ORDER BY o.key <> $2, o.id LIMIT 1"
+	err := t.one(ctx, []any{&existing}, query, int64(record.Kind), []byte(record.Key), id[:], optional(record.ExternalID))
 	switch {
 	case err == nil:
 		return &store.ConflictError{Kind: record.Kind, Existing: formatID(existing)}
@@ -118,6 +127,7 @@ func (t *transaction) taken(ctx context.Context, record *store.Record) error {
 const (
 	updateResource = "UPDATE resources SET key = $3, external_id = $4, active = $5, version = $6, created = $7, modified = $8," +
 		" deactivated = $9, deactivated_version = $10, defaults = $11, matched = $12 WHERE kind = $1 AND id = $2"
+	updateApart    = "UPDATE resources SET key = $3, apart = $4 WHERE kind = $1 AND id = $2"
 	updateDocument = "UPDATE documents SET document = $3, overlay = $4, paths = $5, keys = $6 WHERE kind = $1 AND id = $2"
 	insertEntries  = "INSERT INTO attributes (path, key, resource)" +
 		" SELECT i.path, i.key, $1 FROM unnest($2::bigint[], $3::bytea[]) AS i (path, key)"
@@ -130,15 +140,14 @@ func (t *transaction) Replace(ctx context.Context, record *store.Record) error {
 	if err != nil {
 		return err
 	}
-	if old.key != record.Key {
-		// A violated index would end the transaction, so it is asked first. Who comes between is a conflict to try again.
-		var existing []byte
-		const query = "SELECT id FROM resources WHERE kind = $1 AND key = $2"
-		switch err := t.one(ctx, []any{&existing}, query, int64(record.Kind), []byte(record.Key)); {
-		case err == nil:
-			return &store.ConflictError{Kind: record.Kind, Existing: formatID(existing)}
-		case !errors.Is(err, store.ErrNotFound):
+	// A violated index would end the transaction, so it is asked first. Who comes between is a conflict to try again.
+	if old.key != record.Key || old.external != record.ExternalID {
+		shared, err := t.rename(ctx, old, record)
+		if err != nil {
 			return err
+		}
+		if old.key != record.Key {
+			t.queue(updateApart, int64(record.Kind), old.id, []byte(record.Key), apart(shared, old.id))
 		}
 	}
 	entries := newIndex(record)
@@ -152,7 +161,7 @@ func (t *transaction) Replace(ctx context.Context, record *store.Record) error {
 	if come := entries.without(old.index); len(come.keys) > 0 {
 		t.queue(insertEntries, old.id, come.paths, come.keys)
 	}
-	t.held[resource{record.Kind, record.ID}] = &stored{id: old.id, key: record.Key, index: entries}
+	t.held[resource{record.Kind, record.ID}] = &stored{id: old.id, key: record.Key, external: record.ExternalID, index: entries}
 	return nil
 }
 
@@ -286,7 +295,7 @@ func (t *transaction) Get(ctx context.Context, kind store.Kind, id string) (stor
 	if !found {
 		return store.Record{}, store.ErrNotFound
 	}
-	s.key = record.Key
+	s.key, s.external = record.Key, record.ExternalID
 	t.held[resource{kind, id}] = s
 	return record, nil
 }
@@ -301,14 +310,14 @@ func (t *transaction) stored(ctx context.Context, kind store.Kind, id, lock stri
 		return s, t.usable()
 	}
 	s := &stored{id: uuid[:]}
-	var key []byte
-	err := t.one(ctx, []any{&key, &s.index.paths, &s.index.keys},
-		"SELECT r.key, d.paths, d.keys FROM resources r JOIN documents d ON d.kind = r.kind AND d.id = r.id"+
+	var key, external []byte
+	err := t.one(ctx, []any{&key, &external, &s.index.paths, &s.index.keys},
+		"SELECT r.key, r.external_id, d.paths, d.keys FROM resources r JOIN documents d ON d.kind = r.kind AND d.id = r.id"+
 			" WHERE r.kind = $1 AND r.id = $2"+lock, int64(kind), uuid[:])
 	if err != nil {
 		return nil, err
 	}
-	s.key = string(key)
+	s.key, s.external = string(key), string(external)
 	t.held[resource{kind, id}] = s
 	return s, nil
 }

@@ -20,7 +20,7 @@ func InColumn(kind store.Kind, path string) bool {
 	return path == "externalId" || path == keyAttribute(kind)
 }
 
-// keyAttribute is the attribute whose folded value is the resource's key.
+// keyAttribute is the attribute whose folded name is the resource's key.
 func keyAttribute(kind store.Kind) string {
 	if kind == store.Group {
 		return "displayName"
@@ -35,7 +35,7 @@ func (c *compiler) compare(f filter.Compare) Plan {
 	case "externalId":
 		return c.column("external_id", f, []byte(f.Value.Text))
 	case keyAttribute(c.kind):
-		return c.column("key", f, []byte(schema.Fold(f.Value.Text)))
+		return c.column("key", f, []byte(f.Path.Leaf().Fold(f.Value.Text)))
 	case "meta.created", "meta.lastModified":
 		return c.time(path, f)
 	case "meta.resourceType":
@@ -153,11 +153,11 @@ func (c *compiler) column(name string, f filter.Compare, value []byte) Plan {
 	switch {
 	case ok:
 		where := Fragment{SQL: fmt.Sprintf("(r.%s IS NOT NULL AND %s)", name, condition.SQL), Args: condition.Args}
-		if name == "key" && f.Op == filter.Eq {
-			cost = unique
-		}
 		source := c.resources(condition, cost)
-		source.Ordered = f.Op == filter.Eq
+		source.Ordered = f.Op == filter.Eq && name != "key"
+		if name == "key" && f.Op == filter.Eq {
+			source.cost = few
+		}
 		return exactly(where, source)
 	case f.Op == filter.Ne && !c.element:
 		return exactly(Fragment{SQL: fmt.Sprintf("(r.%[1]s IS NULL OR r.%[1]s <> ?)", name), Args: []any{value}})

@@ -37,7 +37,7 @@ func (c *compiler) membership(f filter.Filter) Plan {
 	}
 	source := Source{
 		Fragment: Fragment{SQL: "SELECT m." + c.own() + " AS id FROM members m WHERE " + row.SQL, Args: row.Args},
-		Repeats:  row.cost != equal, cost: row.cost,
+		Repeats:  !row.once, cost: row.cost,
 	}
 	if c.kind == store.User { // groups have members that are groups
 		source.SQL += " AND m.kind = ?"
@@ -66,6 +66,7 @@ type rowCondition struct {
 	Fragment
 	indexed bool // an index finds the rows that meet it, at this cost
 	cost    cost
+	once    bool // and of each resource at most one
 }
 
 func (c *compiler) row(f filter.Filter) rowCondition {
@@ -120,7 +121,7 @@ func (c *compiler) rowCompare(f filter.Compare) rowCondition {
 	}
 	switch f.Path.Sub.Name {
 	case "value":
-		return rowCondition{Fragment: c.identifier(c.other(), f), indexed: f.Op == filter.Eq, cost: equal}
+		return rowCondition{Fragment: c.identifier(c.other(), f), indexed: f.Op == filter.Eq, cost: equal, once: true}
 	case "display":
 		return c.display(f)
 	case "type":
@@ -140,7 +141,7 @@ func (c *compiler) rowCompare(f filter.Compare) rowCondition {
 
 // display compares with the names of the groups: finding these once is cheaper than asking for each row.
 func (c *compiler) display(f filter.Compare) rowCondition {
-	name := schema.Fold(f.Value.Text)
+	name := f.Path.Leaf().Fold(f.Value.Text)
 	_, cost, indexed := c.bytesCondition("g.key", f.Op, []byte(name))
 	condition := c.bytesOf("g.key", f.Op, name)
 	return rowCondition{

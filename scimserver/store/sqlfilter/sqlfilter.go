@@ -58,6 +58,7 @@ type cost int
 
 const (
 	unique cost = iota // at most one row
+	few                // one row, or the few that share a name
 	equal              // rows with one value
 	span               // rows within a range of values
 	scan               // all rows of one attribute

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -80,4 +81,24 @@ func (s *Store) Entries(ctx context.Context) (entries []Entry, err error) {
 		entries = append(entries, e)
 	}
 	return entries, rows.Err()
+}
+
+// OpenOlder makes a directory as version n of its tables has it, executes statements on it and closes it again.
+func OpenOlder(ctx context.Context, folder string, n int64, write func(execute func(statement string, args ...any) error) error) (err error) {
+	db, err := connect(filepath.Join(folder, fileName), writerCache, 1)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	provider, err := migrationsOf(db)
+	if err != nil {
+		return err
+	}
+	if _, err := provider.UpTo(ctx, n); err != nil {
+		return err
+	}
+	return write(func(statement string, args ...any) error {
+		_, err := db.ExecContext(ctx, statement, args...)
+		return err
+	})
 }

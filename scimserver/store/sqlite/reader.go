@@ -239,7 +239,8 @@ func (r *reader) memberships(ctx context.Context, members []string) ([]membershi
 func (r *reader) Stats(ctx context.Context) (store.Stats, error) {
 	stats := store.Stats{Defaults: map[string]int64{}, Matched: map[string]int64{}}
 	const query = "SELECT kind, active, defaults, matched, count(*) FROM resources NOT INDEXED GROUP BY kind, active, defaults, matched" +
-		" UNION ALL SELECT 0, 0, '', '', count(*) FROM members"
+		" UNION ALL SELECT 0, 0, '', '', count(*) FROM members" +
+		" UNION ALL SELECT -1, 0, '', '', (" + countAmbiguous + ")"
 	rows, err := r.query(ctx, query)
 	if err != nil {
 		return store.Stats{}, fmt.Errorf("count resources: %w", r.translate(err))
@@ -252,8 +253,8 @@ func (r *reader) Stats(ctx context.Context) (store.Stats, error) {
 		if err := rows.Scan(&kind, &active, &defaults, &matched, &n); err != nil {
 			return store.Stats{}, r.translate(err)
 		}
-		switch store.Kind(kind) {
-		case store.User:
+		switch kind {
+		case int64(store.User):
 			stats.Users += n
 			if active {
 				stats.ActiveUsers += n
@@ -264,10 +265,12 @@ func (r *reader) Stats(ctx context.Context) (store.Stats, error) {
 			if matched != "" {
 				stats.Matched[matched] += n
 			}
-		case store.Group:
+		case int64(store.Group):
 			stats.Groups += n
-		default:
+		case 0:
 			stats.Memberships = n
+		default:
+			stats.Ambiguous = n
 		}
 	}
 	return stats, r.translate(rows.Err())

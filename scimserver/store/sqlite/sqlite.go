@@ -107,7 +107,7 @@ func (s *Store) open(ctx context.Context, folder string) (err error) {
 	s.reader = reader{
 		statements: newStatements(s.read), outline: s.writer.outline, few: few, wide: make(chan struct{}, readers-1),
 	}
-	return nil
+	return store.Rekey(ctx, s.Update)
 }
 
 func connect(file string, cache, connections int, pragmas ...string) (*sql.DB, error) {
@@ -151,12 +151,16 @@ func checkVersion(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-func migrate(ctx context.Context, db *sql.DB) error {
+func migrationsOf(db *sql.DB) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+	return goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	provider, err := migrationsOf(db)
 	if err != nil {
 		return err
 	}

@@ -64,6 +64,14 @@ func (t *transaction) usable() error {
 	return t.broken
 }
 
+const (
+	insertColumns = "INSERT INTO resources" +
+		" (kind, id, key, external_id, active, version, created, modified, deactivated, deactivated_version, defaults, matched, apart)" +
+		" SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+	insertUser  = insertColumns + apartUser + unlessTakenUser
+	insertGroup = insertColumns + apartGroup + unlessTakenGroup
+)
+
 func (t *transaction) Insert(ctx context.Context, record *store.Record) error {
 	id, ok := store.ParseID(record.ID)
 	if !ok {
@@ -74,13 +82,21 @@ func (t *transaction) Insert(ctx context.Context, record *store.Record) error {
 		return err
 	}
 	since, sinceVersion := inactivity(record)
-	_, err = t.write(ctx, "INSERT INTO resources"+
-		" (kind, id, key, external_id, active, version, created, modified, deactivated, deactivated_version, defaults, matched)"+
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		int64(record.Kind), id[:], []byte(record.Key), optional(record.ExternalID), record.Active, record.Version,
+	query := insertUser
+	if record.Kind == store.Group {
+		query = insertGroup
+	}
+	inserted, err := t.write(ctx, query, int64(record.Kind), id[:], []byte(record.Key), optional(record.ExternalID), record.Active, record.Version,
 		record.Created.UnixMicro(), record.Modified.UnixMicro(), since, sinceVersion, record.Defaults, record.Matched)
 	if err != nil {
-		return t.conflict(ctx, record, err)
+		return t.conflict(record, err)
+	}
+	if inserted == 0 {
+		taker, err := t.taker(ctx, record, []byte{}, nil)
+		if err != nil {
+			return err
+		}
+		return &store.ConflictError{Kind: record.Kind, Existing: formatID(taker)}
 	}
 	_, err = t.write(ctx, "INSERT INTO documents (row, document, overlay, keys) VALUES (last_insert_rowid(), ?, ?, ?)",
 		nonNil(record.Document), record.Overlay, keys.marshal())
@@ -105,6 +121,10 @@ func (t *transaction) Replace(ctx context.Context, record *store.Record) error {
 	if err != nil {
 		return err
 	}
+	apart, err := t.rename(ctx, &old, record)
+	if err != nil {
+		return err
+	}
 	keys, err := t.encode(ctx, record)
 	if err != nil {
 		return err
@@ -117,13 +137,13 @@ func (t *transaction) Replace(ctx context.Context, record *store.Record) error {
 		record.Defaults, record.Matched,
 	}
 	if old.key != record.Key {
-		set, args = set+", key = ?", append(args, []byte(record.Key))
+		set, args = set+", key = ?, apart = ?", append(args, []byte(record.Key), apart)
 	}
 	if old.external != record.ExternalID {
 		set, args = set+", external_id = ?", append(args, optional(record.ExternalID))
 	}
 	if _, err := t.write(ctx, "UPDATE resources SET "+set+" WHERE row = ?", append(args, old.row)...); err != nil {
-		return t.conflict(ctx, record, err)
+		return err
 	}
 	_, err = t.write(ctx, "UPDATE documents SET document = ?, overlay = ?, keys = ? WHERE row = ?",
 		nonNil(record.Document), record.Overlay, keys.marshal(), old.row)
@@ -289,21 +309,12 @@ func (t *transaction) stored(ctx context.Context, kind store.Kind, id string) (s
 	return s, nil
 }
 
-// conflict says who has what an insert or a replace wanted for itself.
-func (t *transaction) conflict(ctx context.Context, record *store.Record, err error) error {
-	if !isUnique(err) {
-		return t.translate(err)
-	}
-	var id []byte
-	const query = "SELECT id FROM resources WHERE kind = ? AND key = ?"
-	switch err := t.row(ctx, []any{&id}, query, int64(record.Kind), []byte(record.Key)); {
-	case err == nil:
-		return &store.ConflictError{Kind: record.Kind, Existing: formatID(id)}
-	case errors.Is(translate(err), store.ErrNotFound):
+// conflict is the error of an insert whose id is taken: its key was asked for.
+func (t *transaction) conflict(record *store.Record, err error) error {
+	if isUnique(err) {
 		return &store.ConflictError{Kind: record.Kind, Existing: record.ID}
-	default:
-		return t.translate(err)
 	}
+	return t.translate(err)
 }
 
 // inactivity is what is kept of since when a resource is inactive: NULL where that is its last change.

@@ -215,11 +215,5 @@ func isError(t testing.TB, what string, got, want error) {
 // isConflict wants a user to have what was asked for.
 func isConflict(t testing.TB, what string, err error, existing int) {
 	t.Helper()
-	isError(t, what, err, store.ErrConflict)
-	var conflict *store.ConflictError
-	if !errors.As(err, &conflict) {
-		t.Errorf("%s: %v is no *ConflictError", what, err)
-		return
-	}
-	equal(t, what, store.ConflictError{Kind: store.User, Existing: id(existing)}, *conflict)
+	isTaken(t, what, err, store.User, existing)
 }

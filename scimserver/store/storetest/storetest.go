@@ -20,13 +20,13 @@ import (
 
 // Run runs the suite, but for what RunTogether has.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	run(t, open, resourceTests, deactivatedTests, listTests, sortTests, filterTests, memberTests, logTests, viewTests, otherTests, updateTests)
+	run(t, open, resourceTests, nameTests, deactivatedTests, listTests, sortTests, filterTests, memberTests, logTests, viewTests, otherTests, updateTests)
 }
 
 // RunTogether runs the part of the suite in which goroutines use a store together, so that an engine can run it alone under the race
 // detector.
 func RunTogether(t *testing.T, open func(t *testing.T) store.Store) {
-	run(t, open, concurrencyTests, followTests)
+	run(t, open, concurrencyTests, followTests, nameRaceTests)
 }
 
 func run(t *testing.T, open func(t *testing.T) store.Store, groups ...[]testCase) {
@@ -79,7 +79,7 @@ func record(kind store.Kind, n int, obj schema.Object) *store.Record {
 		panic(err)
 	}
 	r := &store.Record{
-		Kind: kind, ID: id(n), Key: schema.Fold(obj[attribute].(string)), Active: true,
+		Kind: kind, ID: id(n), Key: schema.FoldName(obj[attribute].(string)), Active: true,
 		Version: 1, Created: dawn, Modified: dawn, Document: document, Index: typeOf(kind).IndexKeys(obj),
 	}
 	r.ExternalID, _ = obj["externalId"].(string)

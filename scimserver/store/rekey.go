@@ -1,0 +1,25 @@
+package store
+
+import "context"
+
+// RekeyStep is the limit of a step of Rekey that suits every engine.
+const RekeyStep = 1000
+
+// Rekey walks with Tx.Rekey over the whole directory, each step in what update makes of it. What was brought up to date is only read, so it
+// may run again at any time; it must, where an earlier version wrote meanwhile.
+func Rekey(ctx context.Context, update func(ctx context.Context, change func(Tx) error) error) error {
+	for _, kind := range []Kind{User, Group} {
+		for after := Start; after != ""; {
+			var next string
+			err := update(ctx, func(tx Tx) (err error) {
+				next, err = tx.Rekey(ctx, kind, after, RekeyStep)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			after = next
+		}
+	}
+	return nil
+}
