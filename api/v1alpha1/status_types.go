@@ -111,6 +111,13 @@ type DirectoryStatus struct {
 	// +optional
 	Memberships int64 `json:"memberships"`
 
+	// ambiguousNames is how many users and groups have the userName, or the displayName, of another of their kind although that is
+	// refused today: names that an earlier version took for different. All are served; a new one of that name is refused. The
+	// server's log names them by id. Rename or delete all but one of each name.
+	//
+	// +optional
+	AmbiguousNames int64 `json:"ambiguousNames"`
+
 	// defaultsPending is how many users are still to be held against the UserDefaults, after these have changed. It is near the
 	// truth where users come and go meanwhile, and 0 where there is nothing to do.
 	//

@@ -44,6 +44,8 @@ const (
 	trimInterval = 10 * time.Minute
 	// purgeInterval is how often users that are inactive for too long are looked for.
 	purgeInterval = 10 * time.Minute
+	// namesInterval is how often it is looked whether several users or groups have one name.
+	namesInterval = time.Minute
 )
 
 // serve runs the server until ctx ends.
@@ -125,6 +127,11 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 				log.Error(err, "some users stay although they are inactive for too long; trying again", "in", purgeInterval.String())
 			}
 		}, purgeInterval)
+		return nil
+	})
+	ambiguous := &namesLog{names: users, log: log}
+	group.Go(func() error {
+		wait.UntilWithContext(ctx, ambiguous.step, namesInterval)
 		return nil
 	})
 	group.Go(func() error {

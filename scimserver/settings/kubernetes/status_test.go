@@ -44,7 +44,7 @@ func TestStatusIsReportedWhenItChangedAndOnlyTheServersParts(t *testing.T) {
 	report(standing, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	expect()
 
-	first := `{"status":{"directory":{"users":4,"activeUsers":0,"groups":0,"memberships":0,"defaultsPending":0,"defaults":null,"refusedSchemas":null},"activity":{"lastRequestTime":"2023-11-14T22:13:20Z","credentialsRejectedSince":null,"lastCycle":null}}}`
+	first := `{"status":{"directory":{"users":4,"activeUsers":0,"groups":0,"memberships":0,"ambiguousNames":0,"defaultsPending":0,"defaults":null,"refusedSchemas":null},"activity":{"lastRequestTime":"2023-11-14T22:13:20Z","credentialsRejectedSince":null,"lastCycle":null}}}`
 	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	expect(first)

@@ -188,6 +188,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: activeUsers
       type:
         scalar: numeric
+    - name: ambiguousNames
+      type:
+        scalar: numeric
     - name: defaults
       type:
         list:

@@ -15,6 +15,10 @@ type DirectoryStatusApplyConfiguration struct {
 	Groups *int64 `json:"groups,omitempty"`
 	// memberships, counted once for each group and member.
 	Memberships *int64 `json:"memberships,omitempty"`
+	// ambiguousNames is how many users and groups have the userName, or the displayName, of another of their kind although that is
+	// refused today: names that an earlier version took for different. All are served; a new one of that name is refused. The
+	// server's log names them by id. Rename or delete all but one of each name.
+	AmbiguousNames *int64 `json:"ambiguousNames,omitempty"`
 	// defaultsPending is how many users are still to be held against the UserDefaults, after these have changed. It is near the
 	// truth where users come and go meanwhile, and 0 where there is nothing to do.
 	DefaultsPending *int64 `json:"defaultsPending,omitempty"`
@@ -60,6 +64,14 @@ func (b *DirectoryStatusApplyConfiguration) WithGroups(value int64) *DirectorySt
 // If called multiple times, the Memberships field is set to the value of the last call.
 func (b *DirectoryStatusApplyConfiguration) WithMemberships(value int64) *DirectoryStatusApplyConfiguration {
 	b.Memberships = &value
+	return b
+}
+
+// WithAmbiguousNames sets the AmbiguousNames field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AmbiguousNames field is set to the value of the last call.
+func (b *DirectoryStatusApplyConfiguration) WithAmbiguousNames(value int64) *DirectoryStatusApplyConfiguration {
+	b.AmbiguousNames = &value
 	return b
 }
 
