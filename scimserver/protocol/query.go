@@ -48,7 +48,7 @@ func decoded(name string) string {
 }
 
 // parameterName returns the RFC's spelling of a parameter's name, which counts in any case, and "" for one that the RFC does not have.
-// A name with a known one among other characters is an error: amp;filter, ?filter, filter%3D and filter[userName] are meant as a filter.
+// A name with a known one among other characters is an error: amp;filter, ?filter, $filter, filter%3D and filter[userName] mean a filter.
 func parameterName(name string) (string, error) {
 	name = strings.TrimSpace(name)
 	words := strings.FieldsFunc(name, func(c rune) bool {

@@ -59,6 +59,7 @@ var misunderstood = map[string]string{
 	`filter%3DuserName+eq+"a"`:                      "filter",
 	`?filter=userName+eq+"a"`:                       "filter",
 	`count=1&amp;filter=userName+eq+"a"`:            "filter",
+	`$filter=userName+eq+'a'`:                       "filter",
 	`filter[userName]=a`:                            "filter",
 	"attributes=userName,%zz":                       "attributes",
 	"attributes=userName&attributes=%":              "attributes",
