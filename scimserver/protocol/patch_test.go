@@ -29,7 +29,7 @@ func TestPatchToTheLetterOverHTTP(t *testing.T) {
 		{"with attributes asked for as well", user + "?attributes=userName", `{"op":"add","path":"userName","value":"u1@contoso.test"}`, 200, "", unchanged, "u1 u2"},
 		{"if one operation fails all are undone and the answer is an error", user, `{"op":"add","path":"title","value":"T"},{"op":"remove","path":"id"}`, 400, "mutability", unchanged, "u1 u2"},
 		{"also where memberships were changed before", group, `{"op":"remove","path":"members"},{"op":"remove","path":"displayName"}`, 400, "mutability", unchanged, "u1 u2"},
-		{"also where they would be afterwards", group, `{"op":"replace","path":"displayName","value":"B"},{"op":"add","path":"members","value":[{"value":1}]}`, 400, "invalidValue", unchanged, "u1 u2"},
+		{"also where they would be afterwards", group, `{"op":"replace","path":"displayName","value":"B"},{"op":"add","path":"members","value":[{"value":true}]}`, 400, "invalidValue", unchanged, "u1 u2"},
 
 		{"members: a new value is added", group, `{"op":"add","path":"members","value":[{"value":"{u3}"}]}`, 204, "", changed, "u1 u2 u3"},
 		{"members: one that is there already changes nothing", group, `{"op":"add","path":"members","value":[{"value":"{u1}"}]}`, 204, "", unchanged, "u1 u2"},

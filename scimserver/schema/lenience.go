@@ -35,6 +35,8 @@ const (
 	LenientReference
 	// LenientManagerID: the manager's id came as managerId.
 	LenientManagerID
+	// LenientNumberForText: a number was sent for a string.
+	LenientNumberForText
 )
 
 // The names by which the accommodations are counted and documented.
@@ -76,6 +78,8 @@ const (
 	QuirkReference = "reference"
 	// QuirkManagerID: "managerId" in the manager. Read as its "value". SCIM 1.1, and so OneLogin's template.
 	QuirkManagerID = "manager-id"
+	// QuirkNumberForText: a number such as an employeeNumber for a string. Taken as its text, as it is written in JSON.
+	QuirkNumberForText = "number-for-text"
 )
 
 // Quirks are the names of the accommodations in the set, each once, in the order of the constants.
@@ -83,7 +87,7 @@ func (l Lenience) Quirks() []string {
 	names := [...]string{
 		QuirkBooleanString, QuirkNumberString, QuirkBareValue, QuirkWrappedValue, QuirkSingleValue, QuirkEmptyString, QuirkNameCase,
 		QuirkUnknownAttribute, QuirkServerAttribute, QuirkPassword, QuirkMissingSchemas, QuirkForeignSchema, QuirkSingleQuotes,
-		QuirkReference, QuirkManagerID,
+		QuirkReference, QuirkManagerID, QuirkNumberForText,
 	}
 	var quirks []string
 	for i, name := range names {

@@ -179,6 +179,17 @@ func (n *normalizer) simple(p Path, value any) (any, error) {
 		if isText && isBinary(text) {
 			return text, nil
 		}
+	case TypeString:
+		if number, ok := value.(json.Number); ok {
+			n.lenience |= LenientNumberForText
+			return number.String(), nil
+		}
+		if isText && !p.takes(text) {
+			return nil, p.notVisible()
+		}
+		if isText {
+			return text, nil
+		}
 	default:
 		if isText {
 			return text, nil
