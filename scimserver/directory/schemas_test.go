@@ -110,7 +110,7 @@ func TestWhatIsNoLongerDeclaredIsKeptOutOfSightAndComesBack(t *testing.T) {
 	if _, err := w.List(t.Context(), store.User, directory.Query{Filter: hrURN + `:badge eq "b-1"`}); err == nil {
 		t.Error("a filter over an attribute that is not declared is taken")
 	}
-	if w.Type(store.User).Extension(hrURN) != nil {
+	if w.Type(store.User).SchemaOf(hrURN) != nil {
 		t.Error("a schema without attributes is offered")
 	}
 	// What happens to the users meanwhile touches what nobody sees as little as it can.

@@ -249,6 +249,9 @@ func (p *parser) attribute(name string) (schema.Path, error) {
 		return p.inside(*p.element, name)
 	}
 	path, err := p.rt.Path(name)
+	if err == nil && p.rt.IsOlder(name) {
+		p.lenience |= schema.LenientOlderURN
+	}
 	return path, asFilterError(err)
 }
 

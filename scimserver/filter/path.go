@@ -26,10 +26,14 @@ func ParsePath(rt *schema.ResourceType, s string) (Path, schema.Lenience, error)
 func parsePath(rt *schema.ResourceType, s string, depth, terms int) (Path, schema.Lenience, error) {
 	name, _, filtered := strings.Cut(s, "[")
 	attribute, err := rt.Path(strings.TrimSpace(name))
-	if err != nil || !filtered {
-		return Path{Path: attribute}, 0, err
+	var lenience schema.Lenience
+	if rt.IsOlder(name) {
+		lenience = schema.LenientOlderURN
 	}
-	p := parser{rt: rt, s: s, pos: len(name) + 1, depth: depth, terms: terms}
+	if err != nil || !filtered {
+		return Path{Path: attribute}, lenience, err
+	}
+	p := parser{rt: rt, s: s, pos: len(name) + 1, depth: depth, terms: terms, lenience: lenience}
 	elements, err := p.elements(attribute)
 	if err != nil {
 		return Path{}, 0, err

@@ -159,10 +159,11 @@ func (p *parser) key(op Op, key string, value any) error {
 
 // schema returns the schema whose URN stands alone as a key or path.
 func (p *parser) schema(urn string) *schema.Schema {
-	if strings.EqualFold(urn, p.rt.Schema.ID) {
-		return p.rt.Schema
+	s := p.rt.SchemaOf(urn)
+	if s != nil && p.rt.IsOlder(urn) {
+		p.quirk(schema.QuirkOlderURN)
 	}
-	return p.rt.Extension(urn)
+	return s
 }
 
 // schemaValues takes an object of one schema's attributes apart. Unassigning it unassigns them.
@@ -380,6 +381,10 @@ func (p *parser) nameQuirks(name string, path filter.Path) {
 		return
 	}
 	switch {
+	case p.rt.IsOlder(urn) && p.rt.SchemaOf(strings.TrimRight(urn, ".")) == path.Schema:
+		if strings.HasSuffix(urn, ".") {
+			p.quirk(QuirkURNDot)
+		}
 	case strings.EqualFold(urn, path.Schema.ID):
 	case strings.EqualFold(strings.TrimRight(urn, "."), path.Schema.ID):
 		p.quirk(QuirkURNDot)

@@ -60,7 +60,7 @@ func TestDefinitionsAreThoseOfTheRFCOrHaveAReason(t *testing.T) {
 	}
 	ours := map[string]string{}
 	for _, s := range append([]*schema.Schema{
-		schema.User().Schema, schema.Group().Schema, schema.User().Extension(schema.EnterpriseUser),
+		schema.User().Schema, schema.Group().Schema, schema.User().SchemaOf(schema.EnterpriseUser),
 	}, schema.Discovery()...) {
 		for _, line := range describe(strings.ReplaceAll(s.Name, "Service Provider Configuration", "ServiceProviderConfig")+" ", s.Published()) {
 			ours[key(line)] = line

@@ -37,6 +37,8 @@ const (
 	LenientManagerID
 	// LenientNumberForText: a number was sent for a string.
 	LenientNumberForText
+	// LenientOlderURN: a schema was named by the URN of SCIM 1.1 or of a draft.
+	LenientOlderURN
 )
 
 // The names by which the accommodations are counted and documented.
@@ -80,6 +82,9 @@ const (
 	QuirkManagerID = "manager-id"
 	// QuirkNumberForText: a number such as an employeeNumber for a string. Taken as its text, as it is written in JSON.
 	QuirkNumberForText = "number-for-text"
+	// QuirkOlderURN: "urn:scim:schemas:extension:enterprise:1.0" and the like, of SCIM 1.1 and of drafts of SCIM 2.0, in place of
+	// the core or the enterprise schema's URN. Read as that. OneLogin's template.
+	QuirkOlderURN = "older-urn"
 )
 
 // Quirks are the names of the accommodations in the set, each once, in the order of the constants.
@@ -87,7 +92,7 @@ func (l Lenience) Quirks() []string {
 	names := [...]string{
 		QuirkBooleanString, QuirkNumberString, QuirkBareValue, QuirkWrappedValue, QuirkSingleValue, QuirkEmptyString, QuirkNameCase,
 		QuirkUnknownAttribute, QuirkServerAttribute, QuirkPassword, QuirkMissingSchemas, QuirkForeignSchema, QuirkSingleQuotes,
-		QuirkReference, QuirkManagerID, QuirkNumberForText,
+		QuirkReference, QuirkManagerID, QuirkNumberForText, QuirkOlderURN,
 	}
 	var quirks []string
 	for i, name := range names {

@@ -11,7 +11,7 @@ type Names map[string]bool
 func (rt *ResourceType) Named(in Object) Names {
 	n := Names{}
 	for key, value := range in {
-		if s := rt.lookupSchema(key); s != nil {
+		if s := rt.SchemaOf(key); s != nil {
 			n.addSchema(rt, s, value)
 		} else if p, err := rt.Path(key); err == nil {
 			n.Add(p, value)

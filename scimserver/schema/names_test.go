@@ -47,8 +47,8 @@ func TestNamedTellsWhatAResourceSpeaksOf(t *testing.T) {
 		"a manager by reference":               {`{"` + enterprise + `":{"manager":{"$ref":"../Users/m"}}}`, []string{enterprise + ":manager"}},
 		"a manager by another name":            {`{"` + enterprise + `":{"manager":{"managerId":"m"}}}`, []string{enterprise + ":manager"}},
 		"a manager without anything":           {`{"` + enterprise + `":{"manager":{}}}`, []string{enterprise + ":manager"}},
-		"a whole extension that is null":       {`{"` + medius + `":null}`, all(schema.User().Extension(medius))},
-		"a whole extension that is empty text": {`{"` + medius + `":""}`, all(schema.User().Extension(medius))},
+		"a whole extension that is null":       {`{"` + medius + `":null}`, all(schema.User().SchemaOf(medius))},
+		"a whole extension that is empty text": {`{"` + medius + `":""}`, all(schema.User().SchemaOf(medius))},
 		"a whole extension without attributes": {`{"` + medius + `":{}}`, nil},
 		"what no schema knows":                 {`{"shoeSize":null,"name":{"x":null},"` + medius + `":{"y":null},"urn:x:y":null,"name.z":null}`, nil},
 	} {

@@ -32,9 +32,12 @@ func (n *normalizer) compareSchemas(in Object) {
 	named := make([]*Schema, 0, len(urns))
 	for _, urn := range urns {
 		text, _ := urn.(string)
-		s := n.rt.lookupSchema(text)
-		if s == nil {
+		s := n.rt.SchemaOf(text)
+		switch {
+		case s == nil:
 			n.lenience |= LenientForeignSchema
+		case n.rt.IsOlder(text):
+			n.lenience |= LenientOlderURN
 		}
 		named = append(named, s)
 	}
@@ -124,8 +127,12 @@ func (n *normalizer) resource(in Object) error {
 			continue
 		}
 		var err error
-		if s := n.rt.lookupSchema(key); s != nil {
-			n.lenience |= LenientName
+		if s := n.rt.SchemaOf(key); s != nil {
+			if n.rt.IsOlder(key) {
+				n.lenience |= LenientOlderURN
+			} else {
+				n.lenience |= LenientName
+			}
 			err = n.schema(s, in[key])
 		} else {
 			err = n.named(key, in[key])
@@ -179,6 +186,9 @@ func (n *normalizer) named(name string, value any) error {
 		return err
 	}
 	n.lenience |= LenientName
+	if n.rt.IsOlder(name) {
+		n.lenience |= LenientOlderURN
+	}
 	return n.assign(p, value)
 }
 

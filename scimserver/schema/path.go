@@ -146,25 +146,24 @@ func (rt *ResourceType) cutURN(name string) (s *Schema, rest string, err error) 
 	if strings.IndexByte(name, ':') < 0 {
 		return nil, name, nil
 	}
-	s, rest = longestURN(name, rt.Schema, nil, "")
+	longest := 0
+	consider := func(urn string, of *Schema) {
+		n := len(urn)
+		if n > longest && len(name) > n && (name[n] == ':' || name[n] == '.') && strings.EqualFold(name[:n], urn) {
+			longest, s, rest = n, of, name[n+1:]
+		}
+	}
+	consider(rt.Schema.ID, rt.Schema)
 	for _, e := range rt.Extensions {
-		s, rest = longestURN(name, e, s, rest)
+		consider(e.ID, e)
+	}
+	for _, u := range rt.older {
+		consider(u.id, u.schema)
 	}
 	if s == nil {
 		return nil, "", unknownName(name)
 	}
 	return s, rest, nil
-}
-
-func longestURN(name string, candidate, best *Schema, rest string) (*Schema, string) {
-	n := len(candidate.ID)
-	if len(name) <= n || best != nil && len(best.ID) >= n {
-		return best, rest
-	}
-	if separator := name[n]; separator != ':' && separator != '.' || !strings.EqualFold(name[:n], candidate.ID) {
-		return best, rest
-	}
-	return candidate, name[n+1:]
 }
 
 func names(attributes []*Attribute) []string {

@@ -47,7 +47,7 @@ func (rt *ResourceType) selection(names []string) (selection, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s := rt.lookupSchema(name); s != nil {
+		if s := rt.SchemaOf(name); s != nil {
 			for _, a := range s.Attributes {
 				chosen[a] = true
 			}

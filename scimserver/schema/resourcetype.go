@@ -36,6 +36,7 @@ func newResourceType(rt *ResourceType) *ResourceType {
 	for _, s := range declared {
 		rt.addExtension(s)
 	}
+	rt.addOlderURNs()
 
 	rt.common = completed(common())
 	for _, a := range rt.common {
@@ -57,7 +58,7 @@ func newResourceType(rt *ResourceType) *ResourceType {
 
 // addExtension adds a schema, or its attributes to the one that is there under its URN.
 func (rt *ResourceType) addExtension(declared *Schema) {
-	s := rt.lookupSchema(declared.ID)
+	s := rt.SchemaOf(declared.ID)
 	known := s != nil
 	if !known {
 		s = &Schema{ID: declared.ID, Name: declared.Name, Description: declared.Description}

@@ -188,6 +188,7 @@ type ResourceType struct {
 
 	common  []*Attribute
 	schemas map[string]*Schema // by URN and by folded URN
+	older   []urn              // the older URNs of schemas
 	names   map[string]Path    // by name and by folded name: what a bare name means
 	keys    map[string]bool    // the keys that a canonical object can have
 	indexed []indexedPath
@@ -198,16 +199,8 @@ type ResourceType struct {
 	immutable []Path // outside of multi-valued attributes
 }
 
-// Extension returns the extension schema with that URN, in any case, or nil.
-func (rt *ResourceType) Extension(urn string) *Schema {
-	s := rt.lookupSchema(urn)
-	if s == rt.Schema {
-		return nil
-	}
-	return s
-}
-
-func (rt *ResourceType) lookupSchema(urn string) *Schema {
+// SchemaOf returns the schema with that URN, in any case, or nil.
+func (rt *ResourceType) SchemaOf(urn string) *Schema {
 	if s, ok := rt.schemas[urn]; ok {
 		return s
 	}

@@ -44,7 +44,7 @@ func TestUndeclaredAttributesAreIndexedAndNothingElse(t *testing.T) {
 			t.Errorf("%s can be named", name)
 		}
 	}
-	if rt.Extension("urn:contoso:it") != nil {
+	if rt.SchemaOf("urn:contoso:it") != nil {
 		t.Error("a schema without attributes is offered")
 	}
 	if err := rt.CheckRequired(stored); err != nil {
