@@ -26,6 +26,8 @@ func FuzzPatch(f *testing.F) {
 		`{"op":"replace","path":"name","value":{"givenName":"","familyName":"K"}},{"op":"remove","path":"emails[not (type eq \"home\")].type"}`,
 		`{"op":"add","path":"emails[type eq 'other'].primary","value":true},{"op":"add","path":"emails[type eq “other”].value","value":"o"}`,
 		`{"op":"replace","path":"emails","value":[]},{"op":"replace","path":"title","value":null}`, `{"op":"remove"}`, ``,
+		`{"op":"add","path":"addresses","value":[{"type":"home"}]},{"op":"add","path":"addresses[type eq \"home\"].primary","value":true},{"op":"remove","path":"addresses","value":[{"type":"work"}]}`,
+		`{"op":"remove","path":"active"},{"op":"add","path":"manager","value":{"$ref":"../Users/n"}},{"op":"remove","path":"manager[$ref eq \"Users/n\"]"},{"op":"replace","path":"title","value":1}`,
 	} {
 		f.Add(body(operations))
 	}

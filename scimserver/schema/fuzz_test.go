@@ -24,6 +24,8 @@ func FuzzNormalize(f *testing.F) {
 		`{"userName":"  İ\u212a\ud83e\uddd1 \u202e","emails":[{"value":"a","primary":true},{"value":"b","primary":"true"}],"name":{"displayName":""}}`,
 		`{"userName":"a","emails":[{"value":null,"type":"work","primary":false}],"photos":[null,"",{"value":"x"}],"active":[{"value":"True"}]}`,
 		`{"userName":"\ud83d\ude00","\udc00":1}`, `{"userName":"\ud83d\\ude00"}`, `{"userName":"\uFFFD\ud7ff\ue000"}`,
+		`{"userName":7.50,"addresses":[{"type":"work","primary":"true"},{"locality":1}],"emails":[{"display":"d"}],"emails.type":"x"}`,
+		`{"userName":"a","urn:scim:schemas:extension:enterprise:1.0":{"manager":{"managerId":"","$ref":"../Users/%6d","displayName":"M"}},"urn:scim:schemas:core:1.0.title":"\u2800"}`,
 		`{"userName":1}`, `{"userName":"a"`, `[]`, `{"a":{"a":{"a":{}}}}`,
 	} {
 		f.Add([]byte(seed))
