@@ -73,6 +73,7 @@ func TestApply(t *testing.T) {
 			`{"userName":"b"}`},
 		{"remove with values takes these only, display and primary aside", `{"userName":"b","phoneNumbers":[{"value":"1","type":"work"},{"value":"1","type":"home"},{"value":"2"}]}`,
 			`{"op":"Remove","path":"phoneNumbers","value":[{"value":"1","type":"work","display":"x","primary":"True"},{"value":"2"}]}`, `{"userName":"b","phoneNumbers":[{"value":"1","type":"home"}]}`},
+		{"remove of the value that is given takes only this", `{"userName":"b","emails":[{"value":"x","type":"work"},{"value":"y"}]}`, `{"op":"remove","path":"emails.value","value":"X"}`, `{"userName":"b","emails":[{"value":"y"}]}`},
 		{"remove with a value that is not there changes nothing", `{"userName":"b","roles":[{"value":"1"}]}`, `{"op":"Remove","path":"roles","value":[{"value":"2"}]}`, `{"userName":"b","roles":[{"value":"1"}]}`},
 		{"remove of an address by all that is given", `{"userName":"b","addresses":[{"type":"work","locality":"L"},{"type":"work","locality":"M"}]}`, `{"op":"remove","path":"addresses","value":[{"type":"work","locality":"l"}]}`,
 			`{"userName":"b","addresses":[{"type":"work","locality":"M"}]}`},

@@ -24,6 +24,8 @@ func TestSplitMembers(t *testing.T) {
 		{"an empty list removes nobody: emptying a group by mistake is worse (bug 6)", `{"op":"Remove","path":"members","value":[]}`, nil, ""},
 		{"what follows from the id has no key of its own", `{"op":"replace","value":{"members.type":"User","members.$ref":"x","members[value eq \"u1\"].$ref":"x"}}`, nil, ""},
 		{"nor does an empty text", `{"op":"Remove","path":"members","value":""}`, nil, ""},
+		{"members removed by their ids alone", `{"op":"remove","path":"members.value","value":"u1"},{"op":"remove","path":"members.value","value":["u2",{"value":"u3"}]}`, []string{"remove [u1]", "remove [u2 u3]"}, ""},
+		{"nothing is removed by nothing", `{"op":"remove","path":"members.value","value":""},{"op":"remove","path":"members.value","value":[]}`, nil, ""},
 		{"nothing is added by nothing", `{"op":"add","path":"members.value","value":null},{"op":"add","path":"members.value","value":""},{"op":"add","path":"members","value":[]}`, nil, ""},
 		{"members by their URL", `{"op":"add","path":"members","value":[{"$ref":"https://h/scim/v2/Users/u1"},{"$ref":"../Groups/g1"}]},{"op":"remove","path":"members","value":{"$ref":"Users/u1"}}`, []string{"add [u1 g1]", "remove [u1]"}, ""},
 		{"a member chosen by its URL", `{"op":"remove","path":"members[$ref eq \"https://h/scim/v2/Users/u1\"]"},{"op":"replace","path":"members[$ref eq \"../Users/u1\"]","value":{"$ref":"../Users/u2"}}`,

@@ -294,6 +294,9 @@ func (p *parser) emitRemove(path filter.Path, value any) error {
 		return p.append(Operation{Remove, path, nil})
 	}
 	p.quirk(QuirkRemoveWithValue)
+	if path.Attribute.MultiValued && path.Element == nil && path.Sub != nil && path.Sub.Name == "value" {
+		path.Sub = nil // members.value with an id removes that member, not the ids of all
+	}
 	if !path.Attribute.MultiValued || path.Sub != nil || path.Element != nil {
 		return p.append(Operation{Remove, path, nil})
 	}

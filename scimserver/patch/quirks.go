@@ -19,8 +19,8 @@ const (
 	QuirkUnqualifiedExtension = "unqualified-extension"
 	// QuirkURNDot: a dot instead of the colon behind a URN. Read as a colon. Entra before 2018.
 	QuirkURNDot = "urn-dot"
-	// QuirkRemoveWithValue: a remove with a value. Of a multi-valued attribute only these values are removed, as Entra
-	// means it; otherwise the value is ignored.
+	// QuirkRemoveWithValue: a remove with a value. Of a multi-valued attribute, or of its "value", only these values are
+	// removed, as Entra means it; otherwise the value is ignored.
 	QuirkRemoveWithValue = "remove-with-value"
 	// QuirkMissingTarget: an add or replace at a value path that matches no value. Where the filter says how it looks, as in
 	// emails[type eq "work"].value, the value is made, and not the error noTarget. Both dialects of Entra.

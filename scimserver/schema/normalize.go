@@ -200,6 +200,14 @@ func (n *normalizer) assign(p Path, value any) error {
 		return nil
 	case p.Schema == nil && p.Attribute.Name == "schemas": // which every resource has
 		return nil
+	case p.Attribute.byID && p.Sub != nil && p.Sub.Name == "$ref" && !isEmpty(value):
+		whole := p
+		whole.Sub = nil
+		id, err := n.refID(place{whole, alone}, value)
+		if err != nil {
+			return err
+		}
+		p.Sub, value = p.Attribute.Sub("value"), id
 	case p.ReadOnly():
 		n.lenience |= LenientReadOnly
 		return nil

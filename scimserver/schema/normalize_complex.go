@@ -28,7 +28,7 @@ func (at place) String() string {
 
 func (n *normalizer) complex(at place, in Object) (any, error) {
 	out := make(Object, len(in))
-	found := 0
+	found, unknown := 0, false
 	for _, sub := range at.Attribute.SubAttributes {
 		if value, ok := in[sub.Name]; ok {
 			found++
@@ -43,6 +43,7 @@ func (n *normalizer) complex(at place, in Object) (any, error) {
 			switch {
 			case sub == nil:
 				n.lenience |= LenientUnknown
+				unknown = unknown || !isEmpty(in[key])
 			case sub.Name == key:
 			case at.Attribute.isManagerID(key):
 				if out[sub.Name] != nil {
@@ -65,7 +66,9 @@ func (n *normalizer) complex(at place, in Object) (any, error) {
 			return nil, err
 		}
 	}
-	if at.Attribute.IsUnassigned(out) {
+	value := at.Attribute.Sub("value")
+	lost := unknown && at.Attribute.MultiValued && value != nil && out[value.Name] == nil // under a key that was meant for it
+	if at.Attribute.IsUnassigned(out) || lost {
 		cleared, labelled := at.Attribute.cleared(in)
 		switch {
 		case cleared && !at.Attribute.rows:
@@ -102,20 +105,29 @@ func (n *normalizer) assignSub(p Path, sub *Attribute, out Object, value any) er
 
 // reference reads the id of a resource out of its $ref where no value names it.
 func (n *normalizer) reference(at place, in, out Object) error {
-	value, given := Member(in, "$ref")
-	if isEmpty(value) || out["value"] != nil {
+	ref, given := Member(in, "$ref")
+	if isEmpty(ref) || out["value"] != nil {
 		if given && at.Attribute.Sub("$ref").Mutability == ReadOnly {
 			n.lenience |= LenientReadOnly
 		}
 		return nil
 	}
-	text, _ := value.(string)
+	id, err := n.refID(at, ref)
+	if err != nil {
+		return err
+	}
+	return n.assignSub(at.Path, at.Attribute.Sub("value"), out, id)
+}
+
+// refID returns the id that a $ref leads to.
+func (n *normalizer) refID(at place, ref any) (id string, err error) {
+	text, _ := ref.(string)
 	id, ok := at.Attribute.IDOf(text)
 	if !ok {
-		return Errorf(InvalidValue, "%s.$ref accepts the URL of %s, such as /Users/ID", at, at.Attribute.resources())
+		return "", Errorf(InvalidValue, "%s.$ref accepts the URL of %s, such as /Users/ID", at, at.Attribute.resources())
 	}
 	n.lenience |= LenientReference
-	return n.assignSub(at.Path, at.Attribute.Sub("value"), out, id)
+	return id, nil
 }
 
 // ByID tells whether the values are resources, named by their ids.

@@ -14,6 +14,7 @@ func TestAValueInWhichNothingIsUsableIsRefused(t *testing.T) {
 		{"an element of nothing", `"emails":[{}]`, "emails[0].value is required: without it the element says nothing"},
 		{"among good ones, by its position", `"emails":[{"value":"x"},{"vaule":"y"},{"value":"z"}]`, "emails[1].value is required: without it the element says nothing"},
 		{"a misspelt value beside labels", `"roles":[{"vaule":"Admin","type":"x","primary":true}]`, "roles[0].value is required: without it the element says nothing"},
+		{"a misspelt value beside a name", `"roles":[{"value":"r"},{"vaule":"Admin","display":"Administrator"}]`, "roles[1].value is required: without it the element says nothing"},
 		{"labels alone", `"emails":[{"type":"work"}]`, "emails[0].value is required: without it the element says nothing"},
 		{"labels alone, one an empty text", `"emails":[{"type":"work","display":""}]`, "emails[0].value is required: without it the element says nothing"},
 		{"dotted labels alone", `"emails.type":"work"`, "emails[0].value is required: without it the element says nothing"},
@@ -45,6 +46,7 @@ func TestAValueInWhichNothingIsUsableIsRefused(t *testing.T) {
 func TestWhatTheClientItselfSaysIsEmptyIsUnassigned(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"elements of nulls and empty texts", `"emails":[null,"",{"value":"","type":"work"},{"type":null,"display":""},{"Value":[]}]`, ``},
+		{"but not a name for display", `"emails":[{"display":"d"},{"display":"e","colour":null}]`, `"emails":[{"display":"d"},{"display":"e"}],`},
 		{"among good ones", `"roles":[{"value":"r"},{"value":"","primary":true},null]`, `"roles":[{"value":"r"}],`},
 		{"an address whose parts are empty", `"addresses":[{"type":"work","formatted":"","locality":null}]`, ``},
 		{"a name of nothing", `"name":{}`, ``},
@@ -99,6 +101,13 @@ func TestAReferenceByURLIsUnderstood(t *testing.T) {
 		normalized(t, schema.Group(), `{"displayName":"B","members":[{"$ref":"../Users/u1","value":"u2"},{"$ref":7,"value":"u3"}]}`,
 			`{"displayName":"B","members":[{"value":"u2"},{"value":"u3"}]}`)
 		normalized(t, schema.User(), `{"userName":"a","manager":{"value":"m","managerId":"n","$ref":"../Users/o"}}`, `{`+enterprise+`:{"manager":{"value":"m"}},"userName":"a"}`)
+	})
+	t.Run("by a dotted name", func(t *testing.T) {
+		normalized(t, schema.User(), `{"userName":"a","manager.$ref":"../Users/m"}`, `{`+enterprise+`:{"manager":{"value":"m"}},"userName":"a"}`, schema.QuirkReference)
+		normalized(t, schema.Group(), `{"displayName":"B","members.$ref":"../Users/u"}`, `{"displayName":"B","members":[{"value":"u"}]}`, schema.QuirkReference)
+		normalized(t, schema.User(), `{"userName":"a","manager.$ref":null}`, `{"userName":"a"}`)
+		_, _, err := schema.Group().Normalize(decode(t, `{"displayName":"B","members.$ref":"u"}`))
+		wantError(t, err, schema.InvalidValue, "members.$ref accepts the URL of a user or group, such as /Users/ID")
 	})
 	t.Run("SCIM 1.1's managerId", func(t *testing.T) {
 		normalized(t, schema.User(), `{"userName":"a",`+enterprise+`:{"manager":{"managerId":"m","displayName":"M"}}}`,
