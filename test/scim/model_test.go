@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/width"
 )
 
 const (
@@ -178,15 +181,20 @@ func (m *model) group(id string) *circle {
 // taken tells whether somebody other than id has the name.
 func (m *model) taken(id, userName string) bool {
 	return slices.ContainsFunc(m.users, func(p *person) bool {
-		return p.id != id && strings.EqualFold(p.attributes["userName"], userName)
+		return p.id != id && asName(p.attributes["userName"]) == asName(userName)
 	})
 }
 
-func (m *model) takenGroup(id, displayName string) bool {
+// takenGroup tells whether another group than id has the name, and not both have an external id of their own.
+func (m *model) takenGroup(id, displayName, external string) bool {
 	return slices.ContainsFunc(m.groups, func(g *circle) bool {
-		return g.id != id && strings.EqualFold(g.displayName, displayName)
+		apart := g.externalID != "" && external != "" && g.externalID != external
+		return g.id != id && asName(g.displayName) == asName(displayName) && !apart
 	})
 }
+
+// asName is the same for two spellings of one name.
+func asName(s string) string { return norm.NFC.String(strings.ToLower(width.Fold.String(s))) }
 
 // forget removes an id from all groups, which is a change of each.
 func (m *model) forget(id string) {
@@ -210,8 +218,11 @@ type condition struct {
 func compare(path, op, value string) condition {
 	value0 := func(p *person) (string, bool) { v, ok := p.attributes[path]; return v, ok }
 	fold := strings.ToLower
-	if path == "externalId" {
+	switch path {
+	case "externalId":
 		fold = func(s string) string { return s }
+	case "userName":
+		fold = asName
 	}
 	test := map[string]func(a, b string) bool{
 		"eq": func(a, b string) bool { return a == b }, "co": strings.Contains, "sw": strings.HasPrefix, "ew": strings.HasSuffix,
@@ -251,7 +262,7 @@ func (m *model) inAnyGroup() condition {
 
 func (m *model) inGroupCalled(op, name string) condition {
 	called := func(g *circle) bool {
-		return compare("displayName", op, name).holds(&person{attributes: map[string]string{"displayName": g.displayName}})
+		return compare("userName", op, name).holds(&person{attributes: map[string]string{"userName": g.displayName}}) // names both
 	}
 	return condition{`groups[type eq "direct" and display ` + op + " " + quoted(name) + "]", func(p *person) bool {
 		return slices.ContainsFunc(m.groups, func(g *circle) bool { return g.members[p.id] && called(g) })

@@ -40,10 +40,10 @@ func (c *client) join(g *circle, ids []string) {
 }
 
 func (c *client) createGroup() {
-	g := &circle{displayName: pick(c.random, c.word(), c.userName()), externalID: pick(c.random, "", c.word()), members: map[string]bool{}, version: 1}
+	g := &circle{displayName: pick(c.random, c.word(), c.userName()), externalID: pick(c.random, "", c.word(), "e-1", "e-2"), members: map[string]bool{}, version: 1}
 	ids := c.ids()
 	body := map[string]any{"displayName": g.displayName, "externalId": g.externalID, "members": values(ids)}
-	if c.model.takenGroup("", g.displayName) {
+	if c.model.takenGroup("", g.displayName, g.externalID) {
 		c.send("POST", "/Groups", body, 409)
 		return
 	}
@@ -68,17 +68,19 @@ func (c *client) renameGroup() {
 	if g == nil {
 		return
 	}
-	name := pick(c.random, c.word(), c.userName(), g.displayName)
-	operation := pick(c.random,
-		map[string]any{"op": "Replace", "path": "displayName", "value": name},
-		map[string]any{"op": "replace", "value": map[string]any{"displayName": name}})
+	name, external := pick(c.random, c.word(), c.userName(), g.displayName), g.externalID
+	operation := map[string]any{"op": "Replace", "path": "displayName", "value": name}
+	if c.random.IntN(2) == 0 {
+		external = pick(c.random, external, "", c.word(), "e-1", "e-2")
+		operation = map[string]any{"op": "replace", "value": map[string]any{"displayName": name, "externalId": external}}
+	}
 	body := map[string]any{"Operations": []any{operation}}
-	if c.model.takenGroup(g.id, name) {
+	if c.model.takenGroup(g.id, name, external) {
 		c.send("PATCH", "/Groups/"+g.id, body, 409)
 	} else {
 		c.send("PATCH", "/Groups/"+g.id, body, 204)
-		if g.displayName != name {
-			g.displayName = name
+		if g.displayName != name || g.externalID != external {
+			g.displayName, g.externalID = name, external
 			g.version++
 		}
 	}
@@ -92,7 +94,7 @@ func (c *client) patchMembers() {
 	}
 	before := maps.Clone(g.members)
 	operations := []any{}
-	changed := false
+	changed, refused := false, false // refused is what would leave nobody of those that were sent
 	for range c.random.IntN(3) + 1 {
 		was := maps.Clone(g.members)
 		ids := c.ids()
@@ -112,6 +114,7 @@ func (c *client) patchMembers() {
 			}
 		case 4:
 			operations = append(operations, map[string]any{"op": "Replace", "path": "members", "value": values(ids)})
+			refused = refused || len(ids) > 0 && !slices.ContainsFunc(ids, func(id string) bool { return c.model.exists(id) && id != g.id })
 			clear(g.members)
 			c.join(g, ids)
 		case 5:
@@ -121,6 +124,12 @@ func (c *client) patchMembers() {
 			}
 		}
 		changed = changed || !maps.Equal(was, g.members)
+	}
+	if refused {
+		c.send("PATCH", "/Groups/"+g.id, map[string]any{"Operations": operations}, 400)
+		g.members = before
+		c.compareGroup(g)
+		return
 	}
 	c.send("PATCH", "/Groups/"+g.id, map[string]any{"Operations": operations}, 204)
 	switch {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strings"
 )
 
 // condition is a random filter of users.
@@ -53,10 +52,10 @@ func (c *client) lookUp() {
 
 func (c *client) lookUpGroup() {
 	ids := append(c.ids(), "nobody")
-	name := c.word()
+	name := c.userName()
 	var want []string
 	for _, g := range c.model.groups {
-		if g.members[ids[0]] || strings.EqualFold(g.displayName, name) {
+		if g.members[ids[0]] || asName(g.displayName) == asName(name) {
 			want = append(want, g.id)
 		}
 	}

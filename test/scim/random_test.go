@@ -70,7 +70,7 @@ func (c *client) word() string {
 }
 
 func (c *client) userName() string {
-	return pick(c.random, c.word(), fmt.Sprintf("user%d@contoso.test", c.random.IntN(40)), fmt.Sprintf("USER%d@Contoso.test", c.random.IntN(40)))
+	return pick(c.random, c.word(), pick(c.random, "A\u030asa", "Ａnna", "ＡＮＮＡ　Ｋ", "zoë", "Zoe\u0308", "ＺＯＥ\u0308"), fmt.Sprintf("user%d@contoso.test", c.random.IntN(40)), fmt.Sprintf("USER%d@Contoso.test", c.random.IntN(40)))
 }
 
 func (c *client) send(method, target string, body any, statuses ...int) answer {
