@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
 const (
@@ -67,9 +69,29 @@ func (c *column) walk(ctx context.Context) {
 	c.filters(ctx, c.name("anna+1;b")+"@wingtip.test")
 	c.groups(ctx, id(made))
 	c.tooLarge(ctx)
+	c.oauth(ctx)
 	c.expect(ctx, "DELETE the user", http.StatusNoContent, http.MethodDelete, path, "")
 	c.creates(ctx, "POST a user for check", "checked")
 	c.check(ctx)
+}
+
+// oauth asks for what is beside the SCIM endpoints. The tenant has no token endpoint, which the server says in OAuth's form.
+func (c *column) oauth(ctx context.Context) {
+	for _, path := range []string{v1alpha1.TokenPath, v1alpha1.OAuthMetadataPath} {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.running.url+path, http.NoBody)
+		if err != nil {
+			c.note("GET "+path, false, "%s", brief(err))
+			continue
+		}
+		response, err := c.client.Do(request)
+		if err != nil {
+			c.note("GET "+path, false, "%s", brief(err))
+			continue
+		}
+		got := answer{status: response.StatusCode, header: response.Header}
+		_ = response.Body.Close()
+		c.note("GET "+path, got.status == http.StatusNotFound && got.header.Get("Content-Type") == "application/json", "%s", got)
+	}
 }
 
 // filters asks for one user in each way in which clients write a filter. No way may return anybody else.
