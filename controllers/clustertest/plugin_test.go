@@ -251,7 +251,7 @@ func TestThePluginChecksWithTheCredentialThatTheOperatorIssued(t *testing.T) {
 	for key, want := range map[string]string{"token": "409 Conflict", "reader.payroll": "418 I'm a teapot"} {
 		code, out, errOut := k.run("check", "contoso", "--url", server.URL, "--credential", key)
 		if code != plugin.ExitWrong || !strings.Contains(out, "passed   wrong token            is refused with 401\nfailed   Test Connection        "+want+"\n") ||
-			errOut != "error: tenant \"contoso\" fails 1 of 8 steps\n" {
+			errOut != "error: tenant \"contoso\" fails 1 of 16 steps\n" {
 			t.Errorf("check with %s: exit %d\n%s%s", key, code, out, errOut)
 		}
 	}

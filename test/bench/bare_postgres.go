@@ -81,7 +81,7 @@ func (r *remote) written(ctx context.Context, t *tenant, after int) (all []rows,
 		if err != nil {
 			return nil, err
 		}
-		u := rows{resource: values[:12:12], document: values[12:]}
+		u := rows{resource: values[:13:13], document: values[13:]}
 		paths, _ := u.document[4].([]any)
 		keys, _ := u.document[5].([]any)
 		for i := range paths {
@@ -155,7 +155,7 @@ func (b *barePostgres) close() (err error) {
 
 func (b *barePostgres) insert(u rows) error {
 	return b.write(func(batch *pgx.Batch) {
-		batch.Queue("INSERT INTO resources VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", u.resource...)
+		batch.Queue("INSERT INTO resources VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)", u.resource...)
 		batch.Queue("INSERT INTO documents VALUES ($1, $2, $3, $4, $5, $6)", u.document...)
 		batch.Queue("INSERT INTO attributes SELECT path, key, $3 FROM unnest($1::bigint[], $2::bytea[]) AS i (path, key)",
 			u.document[4], u.document[5], u.resource[1])

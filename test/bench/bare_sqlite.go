@@ -37,19 +37,20 @@ func (embedded) written(ctx context.Context, t *tenant, after int) (all []rows, 
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	found, err := db.QueryContext(ctx, "SELECT r.row, kind, id, key, external_id, active, version, created, modified, r.defaults, matched,"+
-		" deactivated, deactivated_version, document, overlay, keys"+
+		" deactivated, deactivated_version, apart, document, overlay, keys"+
 		" FROM resources r JOIN documents d ON d.row = r.row WHERE r.row > ? AND kind = 1 ORDER BY r.row", after)
 	if err != nil {
 		return nil, err
 	}
 	defer found.Close()
 	for found.Next() {
-		v := scanner(16)
+		v := scanner(17)
 		if err := found.Scan(v.pointers...); err != nil {
 			return nil, err
 		}
-		u := rows{resource: v.values[:13:13], document: []any{v.values[0], v.values[13], v.values[14], v.values[15]}}
-		keys, ok := v.values[15].([]byte)
+		u := rows{resource: v.values[:14:14], document: []any{v.values[0], v.values[14], v.values[15], v.values[16]}}
+		u.resource[13] = []byte{} // which the driver reads as NULL
+		keys, ok := v.values[16].([]byte)
 		if !ok {
 			return nil, errors.New("a document has no keys")
 		}
