@@ -18,11 +18,31 @@ mapfile -t marked < <(with 'race.Meets(t)')
 mapfile -t both < <(with 'testenv.Engines()')
 mapfile -t others < <(comm -23 <(printf '%s\n' "${all[@]}") <(printf '%s\n' "${marked[@]}"))
 
-if ((${#others[@]} > 0)); then run -race "$@" "${others[@]}"; fi
-if ((${#marked[@]} > 0)); then
+# The passes run side by side, because those on PostgreSQL and on the API server mostly wait. Each prints when it has ended.
+logs=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$logs"' EXIT
+
+under_the_detector() { ((${#others[@]} == 0)) || run -race "$@" "${others[@]}"; }
+
+on_sqlite() {
+	local tests
+	((${#marked[@]} > 0)) || return 0
 	tests=$(for folder in "${marked[@]}"; do cat "$folder"/*_test.go; done |
 		awk '/^func Test/ {split($2, name, "(")} /race\.Meets\(t\)/ {print name[1]}' | sort -u | paste -sd '|')
 	TENANTRY_TEST_ENGINES=sqlite run "$@" "${marked[@]}"
 	TENANTRY_TEST_ENGINES=sqlite run -race -run "^($tests)\$" "$@" "${marked[@]}"
-fi
-if ((${#both[@]} > 0)); then TENANTRY_TEST_ENGINES=postgres run -race "$@" "${both[@]}"; fi
+}
+
+on_postgres() { ((${#both[@]} == 0)) || TENANTRY_TEST_ENGINES=postgres run -race "$@" "${both[@]}"; }
+
+passes=(under_the_detector on_sqlite on_postgres)
+for pass in "${passes[@]}"; do
+	(set -e; "$pass" "$@") >"$logs/$pass" 2>&1 &
+	echo $! >"$logs/$pass.pid"
+done
+failed=0
+for pass in "${passes[@]}"; do
+	wait "$(cat "$logs/$pass.pid")" || failed=1
+	cat "$logs/$pass"
+done
+exit $failed
