@@ -2,6 +2,7 @@ package filter
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
 )
@@ -62,4 +63,40 @@ func (p Path) String() string {
 		s += "." + p.Sub.Name
 	}
 	return s
+}
+
+// SplitPaths reads a list of attributes that commas separate, without blanks around them. A comma in the brackets of a value path
+// separates nothing, as in emails[value eq "a,b"]; what stands there in quotes neither opens nor closes brackets.
+func SplitPaths(list string) (paths []string) {
+	p := parser{s: list}
+	start, depth, before := 0, 0, ' '
+	take := func() {
+		if path := strings.TrimSpace(list[start:p.pos]); path != "" {
+			paths = append(paths, path)
+		}
+	}
+	for p.pos < len(list) {
+		r, size := runeAt(list, p.pos)
+		if depth > 0 && (r == '"' || closers(r) != "" && unicode.IsSpace(before)) {
+			at := p.pos
+			if _, _, err := p.literal(); err == nil {
+				before = r
+				continue
+			}
+			p.pos = at // a quote without its counterpart is a character like others
+		}
+		switch {
+		case r == '[':
+			depth++
+		case r == ']':
+			depth--
+		case r == ',' && depth <= 0:
+			take()
+			start = p.pos + size
+		}
+		before = r
+		p.pos += size
+	}
+	take()
+	return paths
 }

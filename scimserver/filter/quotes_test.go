@@ -1,6 +1,7 @@
 package filter_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,5 +115,28 @@ func TestQuotesThatDoNotMatchAreRefused(t *testing.T) {
 				t.Errorf("got %v, %v", p, err)
 			}
 		})
+	}
+}
+
+func TestListsOfPathsAreSplitOutsideOfBrackets(t *testing.T) {
+	for in, want := range map[string][]string{
+		"":                                     nil,
+		" , ,":                                 nil,
+		"userName, name.givenName":             {"userName", "name.givenName"},
+		`emails[value eq "a,b"].type,id`:       {`emails[value eq "a,b"].type`, "id"},
+		`emails[value eq "["],id`:              {`emails[value eq "["]`, "id"},
+		`emails[value eq "]"],id`:              {`emails[value eq "]"]`, "id"},
+		`emails[value eq "\"],"],id`:           {`emails[value eq "\"],"]`, "id"},
+		`emails[value eq '],['],id`:            {`emails[value eq '],[']`, "id"},
+		`emails[value eq “],[”],id`:            {`emails[value eq “],[”]`, "id"},
+		`emails[value eq O'Brien],id,x'`:       {`emails[value eq O'Brien]`, "id", "x'"},
+		`emails[value eq "a],id`:               {`emails[value eq "a]`, "id"},
+		`emails[type eq "a" or (value pr)],id`: {`emails[type eq "a" or (value pr)]`, "id"},
+		`emails[type eq "a",id`:                {`emails[type eq "a",id`},
+		`"a,b"`:                                {`"a`, `b"`},
+	} {
+		if got := filter.SplitPaths(in); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", in, got, want)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package protocol
 import (
 	"encoding/json"
 	"net/url"
+	"strings"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -46,6 +47,9 @@ func searchParameters(body schema.Object) (url.Values, error) {
 	}
 	query := url.Values{}
 	for key, value := range body {
+		if strings.EqualFold(key, searchSchema) { // as the values of an extension stand below its URN
+			return nil, invalidValue("the parameters of a search stand in its body itself, not below the URN of its schema")
+		}
 		name, err := parameterName(key)
 		if err != nil {
 			return nil, err

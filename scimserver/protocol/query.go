@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tenantry/tenantry/scimserver/filter"
 )
 
 // parameterNames are the parameters of RFC 7644 section 3.4.2 and RFC 9865, in the order in which errors name them.
@@ -68,14 +70,30 @@ func parameterName(name string) (string, error) {
 
 // addParameter adds the value of a parameter, which the parameter may have one of unless it lists attributes.
 func addParameter(query url.Values, name, value string) error {
+	list := name == "attributes" || name == "excludedAttributes"
 	switch {
 	case name == "filter" && strings.TrimSpace(value) == "":
 		return misunderstood(name, "must not be blank; leave it out to list everything")
-	case query.Has(name) && name != "attributes" && name != "excludedAttributes":
+	case query.Has(name) && !list:
 		return misunderstood(name, "must be given once")
+	case (list || name == "sortBy") && slices.ContainsFunc(filter.SplitPaths(value), isNoAttribute):
+		return misunderstood(name, "must be names of attributes such as userName or name.familyName, with & before the next parameter")
 	}
 	query.Add(name, value)
 	return nil
+}
+
+// isNoAttribute tells whether a text has a character that the name of no attribute has, whatever stands in brackets (emails[type eq
+// "work"].value). Such a character begins a parameter that would be lost, as in userName?filter=… or userName;count=5. A name that no schema
+// has may be in a list.
+func isNoAttribute(text string) bool {
+	name, brackets, _ := strings.Cut(text, "[")
+	if closing := strings.LastIndexByte(brackets, ']'); closing >= 0 { // half a bracket is refused by schema.ResourceType.Projection
+		name += brackets[closing+1:]
+	}
+	return name == "" || strings.ContainsFunc(strings.TrimSpace(name), func(c rune) bool {
+		return !unicode.IsLetter(c) && !unicode.IsMark(c) && !unicode.IsDigit(c) && !strings.ContainsRune("-_$.:/+#*!~@]", c)
+	})
 }
 
 // unfiltered makes a handler refuse a filter, because it would not apply it: nobody shall take an answer for a filtered one.

@@ -45,37 +45,61 @@ func TestAQueryIsUnderstood(t *testing.T) {
 
 // misunderstood are queries that have a known parameter in a form that cannot be read, with what the error must name.
 var misunderstood = map[string]string{
-	`filter=userName+eq+"a%zz"`:                     "filter",
-	`filter=userName+eq+"100%"`:                     "filter",
-	`filter=userName+eq+"a%2"`:                      "filter",
-	`filter=userName+eq+"%ff"`:                      "filter",
-	"filter=userName+eq+\"\xe5\"":                   "filter",
-	"filter":                                        "filter",
-	"filter=":                                       "filter",
-	"Filter=%20%09+":                                "filter",
-	`filter=userName+eq+"a"&filter=userName+eq+"a"`: "filter",
-	`filter=userName+eq+"a"&FILTER=userName+eq+"b"`: "filter",
-	`filter%zz=userName+eq+"a"`:                     "filter",
-	`filter%3DuserName+eq+"a"`:                      "filter",
-	`?filter=userName+eq+"a"`:                       "filter",
-	`count=1&amp;filter=userName+eq+"a"`:            "filter",
-	`$filter=userName+eq+'a'`:                       "filter",
-	`filter[userName]=a`:                            "filter",
-	"attributes=userName,%zz":                       "attributes",
-	"attributes=userName&attributes=%":              "attributes",
-	"excludedAttributes=%e5":                        "excludedAttributes",
-	"excludedAttributes%=members":                   "excludedAttributes",
-	"sortBy=%zz":                                    "sortBy",
-	"sortBy=userName&sortby=title":                  "sortBy",
-	"sortOrder=%d":                                  "sortOrder",
-	"sortOrder=ascending&SortOrder=descending":      "sortOrder",
-	"startIndex=%3":                                 "startIndex",
-	"startIndex=1&startindex=1":                     "startIndex",
-	"count=%":                                       "count",
-	"count=1&count=1":                               "count",
-	"cursor=%zz":                                    "cursor",
-	"cursor&cursor=":                                "cursor",
-	"x=1&amp;count=1":                               "count",
+	`filter=userName+eq+"a%zz"`:                               "filter",
+	`filter=userName+eq+"100%"`:                               "filter",
+	`filter=userName+eq+"a%2"`:                                "filter",
+	`filter=userName+eq+"%ff"`:                                "filter",
+	"filter=userName+eq+\"\xe5\"":                             "filter",
+	"filter":                                                  "filter",
+	"filter=":                                                 "filter",
+	"Filter=%20%09+":                                          "filter",
+	`filter=userName+eq+"a"&filter=userName+eq+"a"`:           "filter",
+	`filter=userName+eq+"a"&FILTER=userName+eq+"b"`:           "filter",
+	`filter%zz=userName+eq+"a"`:                               "filter",
+	`filter%3DuserName+eq+"a"`:                                "filter",
+	`?filter=userName+eq+"a"`:                                 "filter",
+	`count=1&amp;filter=userName+eq+"a"`:                      "filter",
+	`$filter=userName+eq+'a'`:                                 "filter",
+	`filter[userName]=a`:                                      "filter",
+	"attributes=userName,%zz":                                 "attributes",
+	"attributes=userName&attributes=%":                        "attributes",
+	"excludedAttributes=%e5":                                  "excludedAttributes",
+	"excludedAttributes%=members":                             "excludedAttributes",
+	`attributes=userName?filter=userName%20eq%20%22nobody%22`: "attributes",
+	`attributes=userName;title`:                               "attributes",
+	`attributes=userName;filter=userName+eq+"nobody"`:         "attributes",
+	`attributes=id%26filter=userName+eq+"nobody"`:             "attributes",
+	`attributes=id%2526filter%253Dx`:                          "attributes",
+	"attributes=userName%0D%0Afilter=x":                       "attributes",
+	"attributes=userName%00":                                  "attributes",
+	"attributes=userName&attributes=userName%0Atitle":         "attributes",
+	"attributes=userName+title":                               "attributes",
+	`attributes="userName"`:                                   "attributes",
+	`attributes=["userName","title"]`:                         "attributes",
+	"attributes='userName','title'":                           "attributes",
+	"attributes=“userName”":                                   "attributes",
+	"attributes=userName=x,title":                             "attributes",
+	`attributes=userName,filter=userName+eq+"nobody"`:         "attributes",
+	`attributes=emails[type+eq+"work"]?filter=x`:              "attributes",
+	`attributes=emails[value+eq+"]?"],id?filter=x`:            "attributes",
+	`attributes={userName}`:                                   "attributes",
+	"excludedAttributes=groups?filter=x":                      "excludedAttributes",
+	"excludedAttributes=groups|filter=x":                      "excludedAttributes",
+	`excludedAttributes=groups\u0026filter`:                   "excludedAttributes",
+	"sortBy=userName?filter=x":                                "sortBy",
+	"sortBy=userName;sortOrder=descending":                    "sortBy",
+	"sortBy=userName+desc":                                    "sortBy",
+	"sortBy=%zz":                                              "sortBy",
+	"sortBy=userName&sortby=title":                            "sortBy",
+	"sortOrder=%d":                                            "sortOrder",
+	"sortOrder=ascending&SortOrder=descending":                "sortOrder",
+	"startIndex=%3":                                           "startIndex",
+	"startIndex=1&startindex=1":                               "startIndex",
+	"count=%":                                                 "count",
+	"count=1&count=1":                                         "count",
+	"cursor=%zz":                                              "cursor",
+	"cursor&cursor=":                                          "cursor",
+	"x=1&amp;count=1":                                         "count",
 }
 
 func scimTypeOf(parameter string) string {
@@ -109,7 +133,6 @@ func TestASemicolonInAQueryIsAnOrdinaryCharacter(t *testing.T) {
 		`filter=userName+eq+"other";x=1`:                            "400",
 		`filter=userName+eq+"other"&x=1;filter=userName+eq+"a;b"`:   "other",
 		`x=%zz&unknown=1&unknown=2;3`:                               "a;b other",
-		`attributes=userName;title&filter=userName+eq+"a;b"`:        "",
 		`attributes=userName&attributes=title&filter=id+pr&count=1`: "a;b",
 	} {
 		got := f.raw(http.MethodGet, "/Users?"+query, "")
@@ -118,6 +141,22 @@ func TestASemicolonInAQueryIsAnOrdinaryCharacter(t *testing.T) {
 		} else if names := f.names(got); names != want {
 			t.Errorf("%s: got %q, want %q", query, names, want)
 		}
+	}
+}
+
+// A name that no schema has chooses nothing, and harms nobody.
+func TestEveryListOfNamesIsUnderstood(t *testing.T) {
+	f := people(t)
+	const answer = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"{Bea}"`
+	for list, want := range map[string]string{
+		`emails[value eq "["],userName`:                                      answer + `,"userName":"Bea","emails":[{"type":"work","value":"m@contoso.test"}]}`,
+		`emails[value eq "a\"],b"].type , userName`:                          answer + `,"userName":"Bea","emails":[{"type":"work"}]}`,
+		`emails[value eq '],'].type,userName`:                                answer + `,"userName":"Bea","emails":[{"type":"work"}]}`,
+		`emails[value eq O'Brien],userName`:                                  answer + `,"userName":"Bea","emails":[{"type":"work","value":"m@contoso.test"}]}`,
+		`shoeSize,emails[type eq "work"],x-y_z.$ref,,urn:a:b:1.0:c#d/e`:      answer + `,"emails":[{"type":"work","value":"m@contoso.test"}]}`,
+		`urn:ietf:params:scim:schemas:core:2.0:User:userName,größe,@odata.x`: answer + `,"userName":"Bea"}`,
+	} {
+		f.expect(http.MethodGet, "/Users/{Bea}?attributes="+url.QueryEscape(list), "", http.StatusOK, want)
 	}
 }
 
@@ -200,6 +239,11 @@ func TestASearchThatIsNotUnderstoodIsRefused(t *testing.T) {
 			`{"attributes":5}`:                          "attributes",
 			`{"attributes":["userName",5]}`:             "attributes",
 			`{"excludedAttributes":[["a"]]}`:            "excludedAttributes",
+			`{"attributes":["userName?filter=x"]}`:      "attributes",
+			`{"attributes":["id","a&filter=x"]}`:        "attributes",
+			`{"attributes":"userName;title"}`:           "attributes",
+			`{"excludedAttributes":["a\r\nfilter=x"]}`:  "excludedAttributes",
+			`{"sortBy":"userName?filter=x"}`:            "sortBy",
 			`{"excludedAttributes":{"name":"members"}}`: "excludedAttributes",
 		} {
 			got := f.send(http.MethodPost, path, body)
@@ -207,6 +251,9 @@ func TestASearchThatIsNotUnderstoodIsRefused(t *testing.T) {
 			if detail := f.field(got, "detail").(string); !strings.HasPrefix(detail, name+" ") {
 				t.Errorf("%s %s: the detail does not begin with the name of the parameter: %s", path, body, detail)
 			}
+		}
+		for _, urn := range []string{"urn:ietf:params:scim:api:messages:2.0:SearchRequest", "URN:ietf:params:scim:api:messages:2.0:searchrequest"} {
+			f.wantError(f.send(http.MethodPost, path, `{"`+urn+`":{"filter":"userName eq \"nobody\""}}`), http.StatusBadRequest, "invalidValue")
 		}
 		// The parameters of a search stand in its body. One in the URL would be passed over.
 		for query, name := range map[string]string{

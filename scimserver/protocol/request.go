@@ -14,6 +14,7 @@ import (
 
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/throttle"
 )
@@ -198,26 +199,11 @@ func (r *recorder) Write(data []byte) (int, error) {
 // Unwrap lets http.MaxBytesReader and ResponseController reach the connection.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// names reads a comma-separated query parameter such as attributes. A comma between brackets is part of a filter, as in
-// emails[value eq "a,b"].
+// names reads a parameter that lists attributes, whose form addParameter has checked.
 func (r *request) names(name string) []string {
 	var out []string
 	for _, value := range r.query[name] {
-		depth := 0
-		parts := strings.FieldsFunc(value, func(c rune) bool {
-			switch c {
-			case '[':
-				depth++
-			case ']':
-				depth--
-			}
-			return c == ',' && depth <= 0
-		})
-		for _, part := range parts {
-			if part = strings.TrimSpace(part); part != "" {
-				out = append(out, part)
-			}
-		}
+		out = append(out, filter.SplitPaths(value)...)
 	}
 	return out
 }
