@@ -79,39 +79,6 @@ func (p *parser) ignore(name string) {
 	}
 }
 
-func (p *parser) operation(operation any) error {
-	message, ok := operation.(schema.Object)
-	if !ok {
-		return syntax("each of the Operations is an object")
-	}
-	given, _ := schema.Member(message, "op")
-	name, _ := given.(string)
-	op := Op(strings.ToLower(name))
-	switch op {
-	case Add, Remove, Replace:
-	default:
-		return syntax("each operation has an op: add, remove or replace")
-	}
-	if string(op) != name {
-		p.quirk(QuirkOpCase)
-	}
-	value, hasValue := schema.Member(message, "value")
-	given, _ = schema.Member(message, "path")
-	switch path := given.(type) {
-	case nil:
-		return p.withoutPath(op, value)
-	case string:
-		if path == "" {
-			return p.withoutPath(op, value)
-		}
-		if op != Remove && !hasValue {
-			return schema.Errorf(schema.InvalidValue, "an operation %s needs a value", op)
-		}
-		return p.withPath(op, path, value)
-	}
-	return syntax("the path of an operation is a string")
-}
-
 // withoutPath makes operations of the attributes in a value. What a whole resource could not have is passed over here as
 // it is there.
 func (p *parser) withoutPath(op Op, value any) error {

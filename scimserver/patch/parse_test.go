@@ -209,6 +209,22 @@ func TestParseNamesWhatItIgnored(t *testing.T) {
 	}
 }
 
+func TestAKeyTooManyIsIgnoredBesidePathAndValue(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"op":"replace","path":"title","value":"x","name":"Postman's","id":7}`: `replace title = "x"`,
+		`{"OP":"remove","Path":"title","VALUE":null}`:                           "remove title",
+		`{"op":"replace","path":"title","value":false,"x":1}`:                   "",
+		`{"op":"add","value":{"title":"x"}}`:                                    `add title = "x"`,
+	} {
+		r, err := patch.Parse(schema.User(), body(in))
+		if want == "" {
+			wantError(t, err, schema.InvalidValue, "title accepts a string")
+		} else if err != nil || show(t, r) != want {
+			t.Errorf("%s: %s, %v", in, show(t, r), err)
+		}
+	}
+}
+
 func TestParseTakesAnySchemas(t *testing.T) {
 	for name, in := range map[string]string{
 		"none":    `{"Operations":[]}`,
@@ -222,16 +238,24 @@ func TestParseTakesAnySchemas(t *testing.T) {
 	}
 }
 
+const unknownKey = "an operation has op, path and value; this one lacks a value or path and has "
+
 func TestParseRefuses(t *testing.T) {
 	for _, c := range []struct{ name, in, scimType, want string }{
 		{"an unknown op", `{"op":"move","path":"title"}`, schema.InvalidSyntax, "each operation has an op: add, remove or replace"},
 		{"no op", `{"path":"title"}`, schema.InvalidSyntax, "each operation has an op: add, remove or replace"},
 		{"an operation that is no object", `"remove"`, schema.InvalidSyntax, "each of the Operations is an object"},
+		{"a misspelt value of a removal", `{"op":"remove","path":"emails","values":[{"value":"a"}]}`, schema.InvalidSyntax, unknownKey + `"values"`},
+		{"a misspelt value beside one that is null", `{"op":"remove","path":"title","value":null,"Valeu":"x"}`, schema.InvalidSyntax, unknownKey + `"Valeu"`},
+		{"a misspelt value of an add", `{"op":"add","path":"title","val":"x"}`, schema.InvalidSyntax, unknownKey + `"val"`},
+		{"a misspelt path", `{"op":"replace","paht":"emails","value":{"title":"x"}}`, schema.InvalidSyntax, unknownKey + `"paht"`},
+		{"a misspelt path beside an empty one", `{"op":"replace","path":"","target":"x","value":{"title":"x"}}`, schema.InvalidSyntax, unknownKey + `"target"`},
+		{"a key that is no name", `{"op":"remove","path":"emails"," value":"a@x"}`, schema.InvalidSyntax, unknownKey + "another key"},
 		{"a path that is no string", `{"op":"remove","path":["title"]}`, schema.InvalidSyntax, "the path of an operation is a string"},
 		{"a remove without path (RFC)", `{"op":"remove"}`, schema.NoTarget, "an operation remove needs a path"},
 		{"an add without value", `{"op":"add","path":"title"}`, schema.InvalidValue, "an operation add needs a value"},
 		{"an add without path and object", `{"op":"add","value":"x"}`, schema.InvalidValue, "an operation add without path needs an object of attributes as its value"},
-		{"a misspelt path", `{"op":"replace","path":"dispalyName","value":"x"}`, schema.InvalidPath, `this resource has no attribute "dispalyName"; /Schemas lists those that it has`},
+		{"a misspelt name as path", `{"op":"replace","path":"dispalyName","value":"x"}`, schema.InvalidPath, `this resource has no attribute "dispalyName"; /Schemas lists those that it has`},
 		{"a misspelt sub-attribute", `{"op":"replace","path":"name.first","value":"x"}`, schema.InvalidPath,
 			"name has the sub-attributes formatted, familyName, givenName, middleName, honorificPrefix, honorificSuffix, displayName; another was named"},
 		{"a path that is none", `{"op":"replace","path":"name givenName","value":"x"}`, schema.InvalidPath,

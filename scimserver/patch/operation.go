@@ -1,0 +1,64 @@
+package patch
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tenantry/tenantry/scimserver/schema"
+)
+
+func (p *parser) operation(operation any) error {
+	message, ok := operation.(schema.Object)
+	if !ok {
+		return syntax("each of the Operations is an object")
+	}
+	given, _ := schema.Member(message, "op")
+	name, _ := given.(string)
+	op := Op(strings.ToLower(name))
+	switch op {
+	case Add, Remove, Replace:
+	default:
+		return syntax("each operation has an op: add, remove or replace")
+	}
+	if string(op) != name {
+		p.quirk(QuirkOpCase)
+	}
+	value, hasValue := schema.Member(message, "value")
+	given, _ = schema.Member(message, "path")
+	if value == nil || given == nil || given == "" {
+		if err := checkKeys(message); err != nil {
+			return err
+		}
+	}
+	switch path := given.(type) {
+	case nil:
+		return p.withoutPath(op, value)
+	case string:
+		if path == "" {
+			return p.withoutPath(op, value)
+		}
+		if op != Remove && !hasValue {
+			return schema.Errorf(schema.InvalidValue, "an operation %s needs a value", op)
+		}
+		return p.withPath(op, path, value)
+	}
+	return syntax("the path of an operation is a string")
+}
+
+// checkKeys refuses an unknown key of an operation that has not both path and value. The key was meant for what is missing, and
+// without it the operation can do more than its client wants: remove at members with "values" would empty the group.
+func checkKeys(message schema.Object) error {
+	for _, key := range slices.Sorted(maps.Keys(message)) {
+		switch strings.ToLower(key) {
+		case "op", "path", "value":
+			continue
+		}
+		if key = strconv.Quote(key); !schema.IsName(key[1 : len(key)-1]) { // which could be personal data
+			key = "another key"
+		}
+		return schema.Errorf(schema.InvalidSyntax, "an operation has op, path and value; this one lacks a value or path and has %s", key)
+	}
+	return nil
+}
