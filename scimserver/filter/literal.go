@@ -82,8 +82,8 @@ func unescaped(literal string, start int) (text string, err error) {
 	return text, nil
 }
 
-// bare reads a word without quotes. One with a quote at its beginning or end is refused: as a text with a quote it would
-// equal nothing that is stored, and a removal of what equals it would remove nothing and succeed.
+// bare reads a word without quotes, and refuses what was meant as a quote or a separator, as in &quot;ID&quot; and ID; and {ID}: as
+// a part of the text it would equal nothing that is stored, and a removal of what equals it would remove nothing and succeed.
 func (p *parser) bare() (string, error) {
 	start := p.pos
 	for p.pos < len(p.s) && !isSpace(p.s[p.pos]) && p.s[p.pos] != ')' && p.s[p.pos] != ']' && p.s[p.pos] != '"' {
@@ -95,11 +95,23 @@ func (p *parser) bare() (string, error) {
 	}
 	first, _ := utf8.DecodeRuneInString(word)
 	last, _ := utf8.DecodeLastRuneInString(word)
-	if isQuote(first) || isQuote(last) {
+	if isQuote(first) || isQuote(last) || likeQuote(first) || likeQuote(last) {
 		return "", mismatched(start)
+	}
+	if strings.ContainsFunc(word, outsideWords) {
+		return "", invalid("the value at byte %d has a character that needs quotes; %s", start, inDoubleQuotes)
 	}
 	return word, nil
 }
+
+// outsideWords tells whether a character cannot be of a value without quotes. Those that can are what ids, e-mail addresses, dates, numbers,
+// URNs, base64 and names such as O'Brien are made of.
+func outsideWords(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-@+:/#='’", r)
+}
+
+// likeQuote tells whether a letter looks like an apostrophe: U+02BC and its neighbours, U+02EE.
+func likeQuote(r rune) bool { return 'ʹ' <= r && r <= 'ʿ' || r == 'ˮ' }
 
 // inOtherQuotes reads what clients put between single or typographic quotes (schema.QuirkSingleQuotes). The text ends at
 // the first quote of the opening one's kind before a space, a closing bracket or the end, so that 'O'Brien' is one, and has

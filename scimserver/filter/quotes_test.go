@@ -70,6 +70,7 @@ func TestValuesInOtherQuotes(t *testing.T) {
 func TestQuotesThatDoNotMatchAreRefused(t *testing.T) {
 	const (
 		mismatched = `the quotes of the value at byte 9 do not match; values stand in double quotes, as in type eq "work"`
+		unquoted   = `the value at byte 9 has a character that needs quotes; values stand in double quotes, as in type eq "work"`
 		misplaced  = `a quote within the value at byte 9 is not escaped; values stand in double quotes, as in type eq "work"`
 	)
 	for _, c := range []struct{ name, in, want string }{
@@ -93,6 +94,25 @@ func TestQuotesThatDoNotMatchAreRefused(t *testing.T) {
 		{"full-width quotes", "title eq ＇a＇", mismatched},
 		{"corner brackets", "title eq 「a」", mismatched},
 		{"escaped quotes", `title eq \'a\'`, mismatched},
+		{"modifier letters", "title eq ʼaʼ", mismatched},
+		{"a modifier letter at the end", "title eq aʺ", mismatched},
+		{"quotes as in HTML", "title eq &quot;a&quot;", unquoted},
+		{"quotes as in XML", "title eq &apos;a&#39;", unquoted},
+		{"primes", "title eq ′a′", unquoted},
+		{"braces of a template", "title eq {a}", unquoted},
+		{"and of another one", "title eq ${a}", unquoted},
+		{"a semicolon behind", "title eq a;", unquoted},
+		{"a comma behind", "title eq a,", unquoted},
+		{"asterisks", "title eq *a*", unquoted},
+		{"angle brackets", "title eq <a>", unquoted},
+		{"a bracket that opens", "title eq [a", unquoted},
+		{"percent signs", "title eq %22a%22", unquoted},
+		{"a question mark", "title eq a?b", unquoted},
+		{"a backslash", `title eq a\b`, unquoted},
+		{"a character that nobody sees", "title eq a\u200b", unquoted},
+		{"a no-break space", "title eq \u00a0a", unquoted},
+		{"a control", "title eq a\x01", unquoted},
+		{"an ellipsis", "title eq a…", unquoted},
 		{"a lone quote", `title eq '`, mismatched},
 		{"a lone backtick", "title eq `", mismatched},
 		{"a wrong escape", `title eq '\x'`, "the quoted value at byte 9 is not a JSON string"},
@@ -109,12 +129,25 @@ func TestQuotesThatDoNotMatchAreRefused(t *testing.T) {
 			wantError(t, err, schema.InvalidFilter, c.want)
 		})
 	}
-	for _, in := range []string{`emails[type eq 'work].value`, `emails[type eq work'].value`, `emails[type eq 'work"]`, "emails[type eq `work`].value", `emails[type eq “work"].value`} {
+	for _, in := range []string{`emails[type eq 'work].value`, `emails[type eq work'].value`, `emails[type eq 'work"]`, "emails[type eq `work`].value", `emails[type eq work;].value`, `emails[type eq &quot;work&quot;]`, `emails[type eq {work}].value`, `emails[type eq “work"].value`} {
 		t.Run("in a path "+in, func(t *testing.T) {
 			if p, _, err := filter.ParsePath(users(), in); err == nil || !strings.Contains(err.Error(), "values stand in double quotes") {
 				t.Errorf("got %v, %v", p, err)
 			}
 		})
+	}
+}
+
+// TestWordsWithoutQuotes has what clients send without them.
+func TestWordsWithoutQuotes(t *testing.T) {
+	for _, word := range []string{
+		"3f1c0a52-8d4e-4c7b-9a51-1f2e3d4c5b6a", "user_gmail.com#EXT#@contoso.onmicrosoft.com", "anna+test@contoso.test", "@contoso.test", "2026-01-31T12:00:00+02:00",
+		"O'Brien", "O’Brien", "urn:contoso:hr/1.0:User", "AbC+/==", "-1.5e3", "+46701234567", "zoë", "zoe\u0308", "अनिता", "マネージャー", "_x", "true", "und1",
+	} {
+		f, err := filter.Parse(users(), "(title eq "+word+") or emails[value sw "+word+"]")
+		if err != nil || f.String() != `title eq "`+word+`" or emails[value sw "`+word+`"]` {
+			t.Errorf("%s: %v, %v", word, f, err)
+		}
 	}
 }
 

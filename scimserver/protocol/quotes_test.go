@@ -86,7 +86,7 @@ func TestQuotesThatDoNotMatchChangeNothing(t *testing.T) {
 	f := newFixture(t)
 	f.create("u1", "/Users", `{"userName":"u1","emails":[{"type":"work","value":"w@x"}]}`)
 	f.create("buyers", "/Groups", `{"displayName":"Buyers","members":[{"value":"{u1}"}]}`)
-	for _, form := range []string{`'%`, `%'`, `'%\"`, `‘%'`, `“%`, `%”`, "`%`", `´%´`, `''%''`, `\\'%\\'`} {
+	for _, form := range []string{`'%`, `%'`, `'%\"`, `‘%'`, `“%`, `%”`, "`%`", `´%´`, `''%''`, `\\'%\\'`, `&quot;%&quot;`, `<%>`, `%;`, `%,`, `*%*`, `′%′`, `ʼ%ʼ`} {
 		t.Run(form, func(t *testing.T) {
 			member, work := strings.ReplaceAll(form, "%", "{u1}"), strings.ReplaceAll(form, "%", "work")
 			for _, c := range []struct{ path, operations string }{
@@ -103,7 +103,7 @@ func TestQuotesThatDoNotMatchChangeNothing(t *testing.T) {
 			filter := `userName eq ` + strings.ReplaceAll(form, "%", "u1")
 			f.wantError(f.send(http.MethodPost, "/Users/.search", `{`+searchRequest+`,"filter":"`+filter+`"}`), http.StatusBadRequest, "invalidFilter")
 			plain := strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(filter)
-			f.wantError(f.send(http.MethodGet, "/Users?filter="+plain, ""), http.StatusBadRequest, "invalidFilter")
+			f.wantError(f.send(http.MethodGet, "/Users?filter="+url.QueryEscape(plain), ""), http.StatusBadRequest, "invalidFilter")
 		})
 	}
 	if got := f.quirks(); strings.Contains(got, "single-quotes") {
