@@ -188,11 +188,11 @@ func (d *document) elements(op Operation, before any) (any, error) {
 		after, err = d.added(op, current)
 	case op.Op == Replace:
 		after, _ = op.Value.([]any)
-		d.unlabel(op)
+		err = d.unlabel(op)
 	case op.Value != nil:
 		after, err = d.removed(op, current)
 	default:
-		d.unlabel(op)
+		err = d.unlabel(op)
 	}
 	if err != nil || len(after) == 0 {
 		return nil, err
@@ -238,7 +238,7 @@ func (d *document) selected(op Operation, current []any) ([]any, error) {
 	case primary >= 0:
 		d.makePrimary(op.Path, after, primary, d.operation)
 	case op.Op == Remove:
-		d.unlabel(op)
+		return after, d.unlabel(op)
 	case !matched:
 		return d.created(op, after)
 	}

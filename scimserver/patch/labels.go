@@ -85,8 +85,11 @@ func (d *document) labelled(path schema.Path, value any) (element any, waiting *
 	return waiting.element, waiting, nil
 }
 
-// unlabel removes labels as a Remove removes elements.
-func (d *document) unlabel(op Operation) {
+// unlabel removes labels as a Remove removes elements. The error is that of spend.
+func (d *document) unlabel(op Operation) error {
+	if err := d.spend(len(d.labels) * (1 + comparisons(op.Path.Element))); err != nil {
+		return err
+	}
 	d.labels = slices.DeleteFunc(d.labels, func(l *labels) bool {
 		if !l.isSelected(op.Path) {
 			return false
@@ -96,6 +99,7 @@ func (d *document) unlabel(op Operation) {
 		}
 		return op.Path.Sub == nil || len(l.element) == 0
 	})
+	return nil
 }
 
 // makePrimary takes primary from all elements but the i-th, which an operation made the primary one (RFC 7644 section

@@ -66,6 +66,13 @@ func TestTheWorkOfARequestIsBounded(t *testing.T) {
 			}
 			return strings.Join(all, ",")
 		}(), true},
+		{"800 labels of elements that never come, and 800 removals that look at each", schema.Object{"userName": "b"}, func() string {
+			var all []string
+			for i := range 800 {
+				all = append(all, fmt.Sprintf(`{"op":"add","path":"emails[type eq \"%d\"].primary","value":true}`, i))
+			}
+			return strings.Join(all, ",") + "," + times(800, `{"op":"remove","path":"emails[type eq \"x\"]"}`)
+		}(), true},
 		{"120 operations that each change 1,000 values", thousand, times(120, `{"op":"replace","path":"emails.type","value":"home"}`), true},
 		{"120 operations with a filter of nine comparisons", thousand, times(120, `{"op":"remove","path":"`+manyTerms+`"}`), true},
 		{"1,000 values that differ in type only, three times", schema.Object{"userName": "b"}, func() string {
