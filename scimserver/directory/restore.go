@@ -21,9 +21,6 @@ func (d *Directory) Restore(rec *store.Record) error {
 	}
 	rec.Key = schema.Fold(key) // and not FoldName: what was exported may have two names that are one by now
 	rec.ExternalID, _ = document["externalId"].(string)
-	if err := d.Type(rec.Kind).CheckVisible(document); err != nil {
-		return fmt.Errorf("document: %w", err)
-	}
 	rec.Active = true
 	if rec.Kind == store.User {
 		// Each export has it, so nobody has to guess whether somebody may sign in.

@@ -155,8 +155,7 @@ func (s *Server) noted(r *request, written *directory.Resource) {
 		return
 	}
 	s.metrics.quirks([]string{patch.QuirkUnknownMember})
-	s.log.Info("members of a group were left out because they do not exist",
-		"requestID", r.caller.RequestID, "group", written.ID, "members", written.UnknownMembers)
+	r.log.Info("members of a group were left out because they do not exist", "group", written.ID, "members", written.UnknownMembers)
 }
 
 // wants tells which memberships the answer needs, so that excludedAttributes=members reads none. It comes before anything

@@ -18,20 +18,6 @@ func isInvisible(r rune) bool {
 		unicode.White_Space, unicode.Cc, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// CheckVisible returns an *Error invalidValue when a required text of a canonical object has no character that people can
-// see. Normalize refuses such.
-func (rt *ResourceType) CheckVisible(obj Object) error {
-	for _, s := range append([]*Schema{rt.Schema}, rt.Extensions...) {
-		for _, a := range s.Attributes {
-			p := Path{Schema: s, Attribute: a}
-			if text, ok := p.Get(obj).(string); ok && !p.takes(text) {
-				return p.notVisible()
-			}
-		}
-	}
-	return nil
-}
-
 // takes tells whether a text can be the value of an attribute that is required.
 func (p Path) takes(text string) bool {
 	leaf := p.Leaf()

@@ -42,17 +42,6 @@ func TestARequiredTextHasAVisibleCharacter(t *testing.T) {
 	wantError(t, err, schema.InvalidValue, "displayName needs a visible character")
 	const blanks = `{"userName":" a ","displayName":" ","externalId":"\u200b","name":{"givenName":" "},"emails":[{"value":" "}],"urn:example:badge:1.0:User":{"colour":" ","number":"7"}}`
 	normalized(t, schema.User(device(), badge), blanks, blanks)
-
-	for in, want := range map[string]string{
-		`{"userName":" "}`: "userName needs a visible character", `{"userName":"a","urn:example:badge:1.0:User":{"number":" "}}`: "urn:example:badge:1.0:User:number needs a visible character",
-		`{"userName":"a","displayName":" "}`: "", `{}`: "",
-	} {
-		if err := schema.User(badge).CheckVisible(decode(t, in)); want != "" {
-			wantError(t, err, schema.InvalidValue, want)
-		} else if err != nil {
-			t.Errorf("%s: %v", in, err)
-		}
-	}
 }
 
 func TestANumberIsTakenForItsText(t *testing.T) {

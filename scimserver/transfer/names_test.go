@@ -93,6 +93,26 @@ func TestNamesThatSeveralHaveAreMovedAndImported(t *testing.T) {
 	}
 }
 
+// An earlier version took a name of blanks, and its export is the backup of those who have one.
+func TestANameThatNobodyCanSeeIsMovedAndImportedAsItIsStored(t *testing.T) {
+	from := open(t, t.TempDir())
+	_, err := of(from).Create(t.Context(), directory.Caller{}, store.User, schema.Object{"userName": "\u200b"})
+	must(t, err)
+	_, err = of(from).Create(t.Context(), directory.Caller{}, store.Group, schema.Object{"displayName": "\u3000"})
+	must(t, err)
+	whole := exported(t, from, transfer.Options{})
+	imported, moved := open(t, t.TempDir()), openPostgres(t)
+	_, err = transfer.Import(t.Context(), imported, of(imported), bytes.NewReader(whole))
+	must(t, err)
+	_, err = transfer.Move(t.Context(), from, moved, of(moved))
+	must(t, err)
+	for name, to := range map[string]store.Store{"an import": imported, "a move": moved} {
+		if again := exported(t, to, transfer.Options{}); !bytes.Equal(whole, again) {
+			t.Errorf("%s: the export is another:\n%s\nwant\n%s", name, again, whole)
+		}
+	}
+}
+
 // renaming is a store whose second user comes with the name of the first.
 type renaming struct{ store.Store }
 

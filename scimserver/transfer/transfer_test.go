@@ -253,8 +253,6 @@ func TestAFileThatIsNoWholeExportIsRefusedAndLeavesNothing(t *testing.T) {
 		"a userName twice":             {lines[0] + lines[1] + strings.Replace(lines[1], first, "ffffffff"+first[8:], 1), "line 3: User ffffffff" + first[8:] + ": taken by User " + first},
 		"an id that is none":           {change(1, first, "anna"), "line 2: this is no whole export: the id is not a UUID in canonical form"},
 		"a user without a name":        {change(1, `"userName"`, `"profileUrl"`), "line 2: this is no whole export: User " + first + ": document: it has no userName"},
-		"a userName of blanks":         {change(1, `"userName":"`, `"userName":" \u200b","x":"`), "line 2: this is no whole export: User " + first + ": document: userName needs a visible character"},
-		"a displayName of blanks":      {change(group, `"displayName":"`, `"displayName":"\u00a0","x":"`), ": document: displayName needs a visible character"},
 		"an active that is a text":     {change(1, `"active":`, `"active":"perhaps","x":`), "line 2: this is no whole export: User " + first + ": document: it has no active that is true or false"},
 		"an active that is null":       {change(1, `"active":`, `"active":null,"x":`), "line 2: this is no whole export: User " + first + ": document: it has no active that is true or false"},
 		"a user without active":        {change(1, `"active":`, `"x":`), "line 2: this is no whole export: User " + first + ": document: it has no active that is true or false"},
