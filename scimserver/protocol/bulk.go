@@ -156,7 +156,9 @@ func (j *bulkJob) perform(op *bulkOperation, unit []int) error {
 	case err != nil:
 		return err
 	}
-	s.noted(r, &written)
+	if len(unit) == 1 { // a circle is noted when it is closed
+		s.noted(r, &written)
+	}
 	op.id, op.current = written.ID, written.Version
 	return nil
 }

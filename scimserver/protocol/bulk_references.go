@@ -77,18 +77,22 @@ func referencedInPath(path string, replace replacement) string {
 	var out strings.Builder
 	for {
 		before, rest, found := strings.Cut(path, bulkPrefix)
-		opening, _ := utf8.DecodeLastRuneInString(before)
-		end := strings.IndexFunc(rest, closesReference(opening))
-		if !found || end < 0 {
-			out.WriteString(path)
+		out.WriteString(before)
+		if !found {
 			return out.String()
 		}
-		out.WriteString(before)
-		if id, ok := replace(rest[:end], false).(string); ok {
-			out.WriteString(id)
-		} else {
-			out.WriteString(bulkPrefix + rest[:end])
+		opening, _ := utf8.DecodeLastRuneInString(before)
+		if unicode.IsSpace(opening) && strings.Count(out.String(), `"`)%2 != 0 { // within a text
+			opening = utf8.RuneError
 		}
+		end := max(0, strings.IndexFunc(rest, closesReference(opening)))
+		written := bulkPrefix + rest[:end]
+		if end > 0 {
+			if id, ok := replace(rest[:end], false).(string); ok {
+				written = id
+			}
+		}
+		out.WriteString(written)
 		path = rest[end:]
 	}
 }

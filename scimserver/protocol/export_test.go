@@ -44,3 +44,8 @@ func ParseQuery(raw string) (url.Values, error) { return parseQuery(raw) }
 
 // CleanPath cleans the escaped path of a URL.
 func CleanPath(escaped string) string { return cleanPath(escaped) }
+
+// ReferencedInPath replaces references by bulkId in the path of an operation.
+func ReferencedInPath(path string, id func(bulkID string) any) string {
+	return referencedInPath(path, func(bulkID string, _ bool) any { return id(bulkID) })
+}

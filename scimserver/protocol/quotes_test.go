@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/tenantry/tenantry/scimserver/protocol"
 )
 
 // quoted are the ways in which a text is written into a filter that must be understood.
@@ -79,6 +81,34 @@ func TestABulkReferenceInAnyQuotesIsThatResource(t *testing.T) {
 				t.Errorf("the group has %q", got)
 			}
 		})
+	}
+}
+
+func TestAReferenceInAPathIsAWholeValue(t *testing.T) {
+	for path, want := range map[string]string{
+		`members[value eq "bulkId:u1"]`:                          `members[value eq "ID"]`,
+		`members[value eq "bulkId:u2"]`:                          `members[value eq "bulkId:u2"]`,
+		`members[value eq bulkId:u1]`:                            `members[value eq ID]`,
+		`members[value eq "nobulkId:x" or value eq "bulkId:u1"]`: `members[value eq "nobulkId:x" or value eq "ID"]`,
+		`members[value eq "bulkId:u1" or value eq bulkId:u1]`:    `members[value eq "ID" or value eq ID]`,
+		`emails[display eq "see bulkId:u1"].value`:               `emails[display eq "see bulkId:u1"].value`,
+		`emails[display eq "bulkId:"].value`:                     `emails[display eq "bulkId:"].value`,
+		`bulkId:`:                                                `bulkId:`,
+		`emails[display eq "a bulkId:u1" and type eq bulkId:u1]`: `emails[display eq "a bulkId:u1" and type eq ID]`,
+	} {
+		got := protocol.ReferencedInPath(path, func(bulkID string) any {
+			switch bulkID {
+			case "u1":
+				return "ID"
+			case "u2":
+				return nil
+			}
+			t.Errorf("%s: %q is no reference", path, bulkID)
+			return nil
+		})
+		if got != want {
+			t.Errorf("%s becomes %s, want %s", path, got, want)
+		}
 	}
 }
 

@@ -131,6 +131,14 @@ func TestAGroupIsCreatedWithoutMembersThatDoNotExist(t *testing.T) {
 	}
 }
 
+// A bulk request creates groups of a circle without their references first, and gives them these afterwards.
+func TestAMemberOfACircleThatDoesNotExistIsToldOnce(t *testing.T) {
+	f := withUsers(t, 1)
+	f.bulk(bulkOf(post("a", "/Groups", `{"displayName":"A","members":[{"value":"bulkId:b"},{"value":"`+nobody+`"}]}`)+","+
+		post("b", "/Groups", `{"displayName":"B","members":[{"value":"bulkId:a"}]}`)), "201 201")
+	f.wantUnknown("a", 1)
+}
+
 func TestAReferenceByURLNamesAResource(t *testing.T) {
 	f := withUsers(t, 3)
 	f.create("all", "/Groups", `{"displayName":"All","members":[{"$ref":"`+tenantURL+`/Users/{u1}"},{"$ref":"../Groups/{buyers}"}]}`)
