@@ -143,7 +143,7 @@ type SchemaAttribute struct {
 	// +kubebuilder:default=default
 	Returned AttributeReturned `json:"returned,omitempty"`
 
-	// uniqueness is none: only userName and a group's displayName are unique.
+	// uniqueness is none: only userName is unique.
 	//
 	// +optional
 	// +kubebuilder:default=none

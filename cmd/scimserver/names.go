@@ -8,17 +8,16 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-// namesNamed is how many users, and groups, of names that others have too are named in one line.
-const namesNamed = 100
+// ambiguousIDs is how many ids of users, and of groups, one line of the log has.
+const ambiguousIDs = 100
 
-// names are those that several resources have; a directory.Directory knows them.
+// names finds resources that share a name; a directory.Directory does.
 type names interface {
 	// Ambiguous counts the resources that have the name of another, and lists the ids of some, at most limit of a kind.
 	Ambiguous(ctx context.Context, limit int) (n int64, ids map[store.Kind][]string, err error)
 }
 
-// namesLog says once that users or groups have one name, and once more when there are more or fewer of them. A name itself is
-// personal data, so it says ids.
+// namesLog logs that users or groups share a name, once, and again when their number changes. A name is personal data, so it logs ids.
 type namesLog struct {
 	names
 
@@ -26,9 +25,9 @@ type namesLog struct {
 	told int64
 }
 
-// step looks; it is to be called again and again. Where the storage cannot say, the next look does.
+// step looks once. It is called at an interval, so an error of the storage is left to the next call.
 func (l *namesLog) step(ctx context.Context) {
-	n, ids, err := l.Ambiguous(ctx, namesNamed)
+	n, ids, err := l.Ambiguous(ctx, ambiguousIDs)
 	if err != nil || n == l.told {
 		return
 	}

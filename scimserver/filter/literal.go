@@ -77,7 +77,7 @@ func unescaped(literal string, start int) (text string, err error) {
 		return "", invalid("the quoted value at byte %d is not a JSON string", start)
 	}
 	if !schema.IsText(data) {
-		return "", invalid("the quoted value at byte %d has half a character: an escape from \\uD800 to \\uDFFF without its counterpart", start)
+		return "", invalid("the quoted value at byte %d has an unpaired surrogate: an escape from \\uD800 to \\uDFFF without its counterpart", start)
 	}
 	return text, nil
 }

@@ -163,7 +163,7 @@ func TestMembersOfAGroupAreFoundByTheirID(t *testing.T) {
 
 const notNeedsParentheses = "not needs parentheses around what it negates, as in not (active eq true)"
 
-const half = `the quoted value at byte 12 has half a character: an escape from \uD800 to \uDFFF without its counterpart`
+const half = `the quoted value at byte 12 has an unpaired surrogate: an escape from \uD800 to \uDFFF without its counterpart`
 
 func TestParseRefuses(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
@@ -194,10 +194,10 @@ func TestParseRefuses(t *testing.T) {
 		{"a word for a dateTime", `meta.created gt yesterday`, "meta.created can be compared with a dateTime such as 2026-01-31T12:00:00Z"},
 		{"an order of null", `title gt null`, "null can be compared with eq and ne only"},
 		{"the character that no database takes", `userName eq "\u0000"`, "the character U+0000 cannot be compared"},
-		{"half a character", `userName eq "a\ud800"`, half},
+		{"an unpaired surrogate", `userName eq "a\ud800"`, half},
 		{"halves in the wrong order", `userName eq "\udc00\ud800"`, half},
-		{"half a character in other quotes", `userName eq '\ud83d\n'`, half},
-		{"half a character before a quote in other quotes", `userName eq '\ud83d\'\ude00'`, half},
+		{"an unpaired surrogate in other quotes", `userName eq '\ud83d\n'`, half},
+		{"an unpaired surrogate before a quote in other quotes", `userName eq '\ud83d\'\ude00'`, half},
 		{"text that is not UTF-8", "userName eq \"\xff\"", "the filter must be UTF-8"},
 		{"a long filter", `userName eq "` + strings.Repeat("x", filter.MaxLength) + `"`, "the filter is longer than 8192 bytes"},
 		{"deep parentheses", strings.Repeat("(", filter.MaxDepth+1) + "title pr" + strings.Repeat(")", filter.MaxDepth+1), "the filter nests more than 32 levels"},

@@ -1,4 +1,4 @@
-// Package headers has what the headers of requests and answers mean on both of a server's ports, to clients and to administrators.
+// Package headers reads and writes the HTTP headers that both of a server's ports treat alike: content codings, caching and sniffing.
 package headers
 
 import (
@@ -22,8 +22,8 @@ func HasCoding(request http.Header) bool {
 	return false
 }
 
-// Protected gives every answer of a handler two headers. A directory's data, its errors and tokens are for who asked alone, so that no
-// cache may store them (RFC 9111 section 5.2.2.5), and no browser may take them for something else than they say they are.
+// Protected gives every answer of a handler two headers. A directory's data, its errors and tokens are for one client, so no
+// cache may store them (RFC 9111 section 5.2.2.5), and no browser may take them for another media type.
 func Protected(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")

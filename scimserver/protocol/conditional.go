@@ -55,7 +55,7 @@ func parseVersions(list string) directory.Versions {
 	return found
 }
 
-// unsuffixed takes off what a proxy that compresses adds to a tag: Apache and Caddy a hyphen and the coding, Jetty two hyphens. They pass
+// unsuffixed takes off what a proxy that compresses adds to a tag: Apache a hyphen and the coding, Jetty two hyphens. They pass
 // the tag on as it is when the client sends it back. A version of ours is a number, so that nothing else is meant.
 func unsuffixed(opaque string) string {
 	number, coding, _ := strings.Cut(opaque, "-")

@@ -17,7 +17,7 @@ import (
 const MaxDepth = 16
 
 // Decode reads one JSON object. Numbers stay as they are written. The error is an *Error invalidSyntax: no JSON object,
-// something behind it, an object with a name twice, text that is not UTF-8 or has half a character, or nesting beyond
+// something behind it, an object with a name twice, text that is not UTF-8 or has an unpaired surrogate, or nesting beyond
 // MaxDepth. Names count without regard to case, as those of attributes do (RFC 7643 section 2.1).
 func Decode(data []byte) (Object, error) {
 	if !utf8.Valid(data) {
@@ -31,7 +31,7 @@ func Decode(data []byte) (Object, error) {
 		return nil, Errorf(InvalidSyntax, "the body nests more than %d levels", MaxDepth)
 	}
 	if !whole {
-		return nil, Errorf(InvalidSyntax, `a text of the body has half a character: each of \uD800 to \uDBFF must be followed by one of \uDC00 to \uDFFF`)
+		return nil, Errorf(InvalidSyntax, `a text of the body has an unpaired surrogate: each of \uD800 to \uDBFF must be followed by one of \uDC00 to \uDFFF`)
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -70,7 +70,7 @@ func Member(message Object, name string) (value any, ok bool) {
 	return nil, false
 }
 
-// IsText tells whether the strings of a JSON text are text: UTF-8, and without an escape that is half a character. Decoding
+// IsText tells whether the strings of a JSON text are text: UTF-8, and without an escape that is an unpaired surrogate. Decoding
 // would put U+FFFD in the place of either, so that different texts become the same.
 func IsText(data []byte) bool {
 	_, _, whole := outline(data)
@@ -79,7 +79,7 @@ func IsText(data []byte) bool {
 
 // outline measures the nesting of a JSON text and counts the members of its objects: each has one colon outside of
 // strings. Decoding keeps only the last of two members with the same key, so that then some are missing. whole is false
-// where a string has half a character.
+// where a string has an unpaired surrogate.
 func outline(data []byte) (depth, members int, whole bool) {
 	level, inString := 0, false
 	whole = true

@@ -290,7 +290,7 @@ func TestDecode(t *testing.T) {
 	for n := range 100 {
 		many += fmt.Sprintf(`"k%d":0,`, n)
 	}
-	const half = `a text of the body has half a character: each of \uD800 to \uDBFF must be followed by one of \uDC00 to \uDFFF`
+	const half = `a text of the body has an unpaired surrogate: each of \uD800 to \uDBFF must be followed by one of \uDC00 to \uDFFF`
 	deep := strings.Repeat(`{"a":`, schema.MaxDepth) + `[]` + strings.Repeat(`}`, schema.MaxDepth)
 	for _, c := range []struct{ name, in, want string }{
 		{"nothing", ``, "the request has no body; it must be a JSON object"},
@@ -308,7 +308,7 @@ func TestDecode(t *testing.T) {
 		{"the same key twice that could be somebody's", `{"a":{"anna@contoso.test":1,"Anna@contoso.test":2}}`, "an object of the body has the same key twice; case does not count"},
 		{"deep nesting", deep, "the body nests more than 16 levels"},
 		{"text that is not UTF-8", "{\"a\":\"\xff\"}", "the body must be UTF-8"},
-		{"half a character", `{"a":"\ud800"}`, half},
+		{"an unpaired surrogate", `{"a":"\ud800"}`, half},
 		{"the second half alone", `{"a":"x\uDC00"}`, half},
 		{"the halves in the wrong order", `{"a":"\udc00\ud800"}`, half},
 		{"a half before another escape", `{"a":"\ud83d\n"}`, half},
@@ -317,8 +317,8 @@ func TestDecode(t *testing.T) {
 		{"a half twice", `{"a":"\ud83d\ud83d\ude00"}`, half},
 		{"a half behind a pair", `{"a":"\ud83d\ude00\ude00"}`, half},
 		{"a half before an escaped backslash", `{"a":"\ud83d\\ude00"}`, half},
-		{"half a character in a key", `{"a\ud800":1}`, half},
-		{"half a character further in", `{"a":[{"b":["x",{"c":"\udfff"}]}]}`, half},
+		{"an unpaired surrogate in a key", `{"a\ud800":1}`, half},
+		{"an unpaired surrogate further in", `{"a":[{"b":["x",{"c":"\udfff"}]}]}`, half},
 		{"halves in two texts", `{"a":["\ud83d","\ude00"]}`, half},
 		{"a half that is cut off", `{"a":"\ud83`, "the body is not valid JSON (near byte 11)"},
 		{"an escape that is none", `{"a":"\uzzzz"}`, "the body is not valid JSON (near byte 9)"},

@@ -81,8 +81,8 @@ type Attribute struct {
 	SubAttributes   []*Attribute
 	// Undeclared is an attribute that was declared once and is no more: its values stay stored and indexed, out of sight.
 	Undeclared bool
-	// Unlisted is an attribute that is known, so that a client can send it and filter by it, but that no answer has. /Schemas does
-	// not list it.
+	// Unlisted is an attribute that no answer has and /Schemas does not list. It is known, so that a client that sends it, or names it
+	// in a filter, is not refused; a filter by it finds nobody.
 	Unlisted bool
 
 	rows bool // its values are rows of memberships: any number of them, and none in a resource's document

@@ -5,8 +5,8 @@ import "context"
 // RekeyStep is the limit of a step of Rekey that suits every engine.
 const RekeyStep = 1000
 
-// Rekey walks with Tx.Rekey over the whole directory, each step in what update makes of it. What was brought up to date is only read, so it
-// may run again at any time; it must, where an earlier version wrote meanwhile.
+// Rekey walks with Tx.Rekey over the whole directory, each step in an update of its own. It writes
+// only keys that are not up to date, so it may run again at any time. It must run again after an earlier version wrote.
 func Rekey(ctx context.Context, update func(ctx context.Context, change func(Tx) error) error) error {
 	for _, kind := range []Kind{User, Group} {
 		for after := Start; after != ""; {

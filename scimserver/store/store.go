@@ -245,12 +245,13 @@ type Tx interface {
 	InsertAll(ctx context.Context, records []*Record) (before int, err error)
 
 	// Replace overwrites a whole resource but its memberships. The caller gives the new version. ErrNotFound if
-	// it is not there, *ConflictError if by its new Key or ExternalID another must not have its Key. Who had it before is in nobody's way.
+	// it is not there, *ConflictError if its new Key or ExternalID clashes with another resource. A
+	// clash that was there before is none.
 	Replace(ctx context.Context, record *Record) error
 
 	// Rekey is one step of a walk over the resources of a kind, in the order of their ids, that gives each the Key which
 	// schema.FoldName makes of the one that it has: an earlier version, or an import, gave it schema.Fold of the name. Versions and
-	// times stay. Who then shares a Key with another keeps it. At most limit keys that are not ASCII are looked at, from the first
+	// times stay. Resources that share a Key afterwards all keep it. At most limit keys that are not ASCII are looked at, from the first
 	// id greater than after; the step after that begins at next, "" after the last. A Key that would be longer than MaxKey stays.
 	Rekey(ctx context.Context, kind Kind, after string, limit int) (next string, err error)
 

@@ -98,7 +98,7 @@ func (r *reader) parse(p *parsed, data []byte) (err error) {
 // parse reads a line that has exactly one of the fields.
 func parse(data []byte) (line, error) {
 	if !schema.IsText(data) {
-		return line{}, damaged("it has text that is not UTF-8, or half a character")
+		return line{}, damaged("it has text that is not UTF-8, or an unpaired surrogate")
 	}
 	var l line
 	decoder := json.NewDecoder(bytes.NewReader(data))

@@ -8,15 +8,12 @@ import (
 
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/sqlfilter"
 )
 
-// The column apart keeps resources with one key apart (see its migration). Users whose key nobody has are all written with an empty one, so
-// the unique index lets one of them through. Which groups may stand beside each other no index can tell: whoever gives a group
-// a name, or another external id, locks what the name falls to before it looks who has it, until its transaction ends. A resource with
-// an apart of its own has been there since before it was looked for, so nobody misses it.
-
-// clash is the condition on two resources, r and o, of one kind and key that only one of them should have it.
-const clash = "(r.kind = 1 OR r.external_id IS NULL OR o.external_id IS NULL OR r.external_id = o.external_id)"
+// The column apart keeps resources with one key apart (see its migration). A user that no other has the key of is written with an empty
+// one, so the unique index lets one of several through. No index can tell which groups may share a key. A transaction that gives a
+// group a name, or another external id, therefore locks a row that the name chooses (name_locks), and only then looks for others.
 
 // nameLocks is how many rows name_locks has.
 const nameLocks = 64
@@ -41,7 +38,7 @@ func (t *transaction) rename(ctx context.Context, old *stored, record *store.Rec
 	}
 	if !same || group && old.external != record.ExternalID {
 		query := "SELECT o.id FROM resources o, (SELECT $1::smallint AS kind, $2::bytea AS external_id) r" +
-			" WHERE o.kind = r.kind AND o.key = $3 AND o.id <> $4 AND " + clash
+			" WHERE o.kind = r.kind AND o.key = $3 AND o.id <> $4 AND " + sqlfilter.Clash
 		args := []any{int64(record.Kind), optional(record.ExternalID), []byte(record.Key), old.id}
 		if same {
 			query += " AND o.external_id IS NOT NULL AND o.external_id <> $5"
@@ -152,7 +149,7 @@ const countAmbiguous = "SELECT coalesce(sum(CASE WHEN k.kind = 1 OR k.without > 
 
 func (r *reader) Ambiguous(ctx context.Context, kind store.Kind, limit int) (ids []string, err error) {
 	const query = "SELECT r.id FROM " + several + " s JOIN resources r ON r.kind = s.kind AND r.key = s.key WHERE s.kind = $1" +
-		" AND EXISTS (SELECT 1 FROM resources o WHERE o.kind = r.kind AND o.key = r.key AND o.id <> r.id AND " + clash + ") ORDER BY r.id LIMIT $2"
+		" AND EXISTS (SELECT 1 FROM resources o WHERE o.kind = r.kind AND o.key = r.key AND o.id <> r.id AND " + sqlfilter.Clash + ") ORDER BY r.id LIMIT $2"
 	var id []byte
 	err = r.each(ctx, []any{&id}, func() (bool, error) {
 		ids = append(ids, formatID(id))

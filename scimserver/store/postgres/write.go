@@ -78,7 +78,7 @@ const insertResource = "WITH r AS (INSERT INTO resources (" + resourceColumns + 
 	" $11::text, $12::text," +
 	" CASE WHEN $1 = 2 AND EXISTS (SELECT 1 FROM resources o WHERE o.kind = $1 AND o.key = $3) THEN $2 ELSE '' END" +
 	" WHERE NOT EXISTS (SELECT 1 FROM resources o, (SELECT $1::smallint AS kind, $4::bytea AS external_id) r" +
-	" WHERE o.kind = r.kind AND o.key = $3 AND " + clash + ")" +
+	" WHERE o.kind = r.kind AND o.key = $3 AND " + sqlfilter.Clash + ")" +
 	" ON CONFLICT DO NOTHING RETURNING kind, id)," +
 	" d AS (INSERT INTO documents (kind, id, document, overlay, paths, keys) SELECT r.kind, r.id, $13, $14, $15, $16 FROM r)," +
 	" a AS (INSERT INTO attributes (path, key, resource)" +
@@ -112,7 +112,7 @@ func (t *transaction) taken(ctx context.Context, record *store.Record) error {
 	id, _ := store.ParseID(record.ID)
 	var existing []byte
 	const query = "SELECT o.id FROM resources o, (SELECT $1::smallint AS kind, $4::bytea AS external_id) r" +
-		" WHERE o.kind = r.kind AND (o.key = $2 AND " + clash + " OR o.id = $3) ORDER BY o.key <> $2, o.id LIMIT 1"
+		" WHERE o.kind = r.kind AND (o.key = $2 AND " + sqlfilter.Clash + " OR o.id = $3) ORDER BY o.key <> $2, o.id LIMIT 1"
 	err := t.one(ctx, []any{&existing}, query, int64(record.Kind), []byte(record.Key), id[:], optional(record.ExternalID))
 	switch {
 	case err == nil:

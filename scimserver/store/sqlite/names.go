@@ -8,13 +8,11 @@ import (
 
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/sqlfilter"
 )
 
-// The column apart keeps resources with one key apart (see its migration). What may stand beside each other is asked before it is
-// written: the one writer has no others to wait for.
-
-// clash is the condition on two resources, r and o, of one kind and key that only one of them should have it.
-const clash = "(r.kind = 1 OR r.external_id IS NULL OR o.external_id IS NULL OR r.external_id = o.external_id)"
+// The column apart keeps resources with one key apart (see its migration). The writer looks for resources that clash before it writes:
+// there is one writer, so none can come between.
 
 // unlessTaken are the conditions of Insert, with the parameters of its columns.
 const (
@@ -28,7 +26,7 @@ const (
 // taker returns who has the key of a record and clashes with it, other than the resource id, and than those with which it clashed under
 // its external id before. It is nil where nobody does.
 func (t *transaction) taker(ctx context.Context, record *store.Record, id []byte, before *string) (taker []byte, err error) {
-	query := "SELECT o.id FROM resources o, (SELECT ?1 AS kind, ?2 AS external_id) r WHERE o.kind = r.kind AND o.key = ?3 AND o.id <> ?4 AND " + clash
+	query := "SELECT o.id FROM resources o, (SELECT ?1 AS kind, ?2 AS external_id) r WHERE o.kind = r.kind AND o.key = ?3 AND o.id <> ?4 AND " + sqlfilter.Clash
 	args := []any{int64(record.Kind), optional(record.ExternalID), []byte(record.Key), id}
 	if before != nil {
 		query += " AND o.external_id IS NOT NULL AND ?5 IS NOT NULL AND o.external_id <> ?5"
@@ -136,7 +134,7 @@ const countAmbiguous = "SELECT coalesce(sum(CASE WHEN kind = 1 OR without > 0 TH
 
 func (r *reader) Ambiguous(ctx context.Context, kind store.Kind, limit int) ([]string, error) {
 	const query = "SELECT r.id FROM " + shared + " s JOIN resources r ON r.kind = s.kind AND r.key = s.key WHERE s.kind = ?" +
-		" AND EXISTS (SELECT 1 FROM resources o WHERE o.kind = r.kind AND o.key = r.key AND o.id <> r.id AND " + clash + ") ORDER BY r.id LIMIT ?"
+		" AND EXISTS (SELECT 1 FROM resources o WHERE o.kind = r.kind AND o.key = r.key AND o.id <> r.id AND " + sqlfilter.Clash + ") ORDER BY r.id LIMIT ?"
 	rows, err := r.query(ctx, query, int64(kind), int64(limit))
 	if err != nil {
 		return nil, fmt.Errorf("look for names that several have: %w", r.translate(err))

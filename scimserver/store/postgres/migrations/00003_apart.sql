@@ -1,9 +1,11 @@
 -- +goose Up
--- What keeps a resource apart from others with its key: empty for the one that has the key alone or had it first, its own id for
--- one that was let in beside. A replica of the version before writes nothing here, so it goes on to refuse what has the key of another.
+-- apart keeps a resource apart from others with its key. It is empty for the resource that has the key alone or had it first, and the
+-- resource's own id for one that was let in beside. An older server writes nothing here, so it refuses a key that an ordinary
+-- resource has.
 ALTER TABLE resources ADD COLUMN apart bytea NOT NULL DEFAULT '';
 
--- Whoever gives a group a name locks the row that the name falls to, so that of two who do so at once one sees the other.
+-- A transaction that gives a group a name locks the row that the name chooses. Of two that give groups one name at once, the second
+-- sees what the first has committed.
 CREATE TABLE name_locks (
     slot smallint NOT NULL PRIMARY KEY
 );

@@ -31,7 +31,7 @@ type SchemaAttributeApplyConfiguration struct {
 	// returned is default; always, also where a client asks for other attributes; or request, only where a client asks
 	// for this one.
 	Returned *apiv1alpha1.AttributeReturned `json:"returned,omitempty"`
-	// uniqueness is none: only userName and a group's displayName are unique.
+	// uniqueness is none: only userName is unique.
 	Uniqueness *apiv1alpha1.AttributeUniqueness `json:"uniqueness,omitempty"`
 	// referenceTypes say what a reference points to: User, Group, external or uri.
 	ReferenceTypes []string `json:"referenceTypes,omitempty"`
