@@ -88,16 +88,16 @@ func (d *Directory) Replace(
 	var quirks []string
 	replaced, err := d.change(ctx, caller, target, change{
 		operation: OperationReplace,
-		document: func(current schema.Object, _ *patch.Budget) (schema.Object, error) {
+		document: func(current stored, _ *patch.Budget) (schema.Object, error) {
 			next := under(schema.Object{}, arrived)
 			if target.Kind == store.User {
-				quirks = keepInactive(current, next)
+				quirks = keepInactive(current.document, next)
 				complete(next)
+				next = current.heard(rt, next, spoken)
 			}
-			next = heard(rt, current, next, spoken)
-			rt.Carry(current, next)
+			rt.Carry(current.document, next)
 			// RFC 7644 section 3.5.1: what was given once must be sent as it is.
-			return next, rt.CheckImmutable(current, next)
+			return next, rt.CheckImmutable(current.document, next)
 		},
 		members: []patch.MemberOp{{Op: patch.Replace, IDs: members, Replaces: true}},
 	})
@@ -117,8 +117,9 @@ func keepInactive(current, next schema.Object) (quirks []string) {
 	return []string{patch.QuirkActiveCleared}
 }
 
-// Patch applies a PATCH request (RFC 7644 section 3.5.2), all of it or nothing. A request without effect leaves version
-// and modification time alone. Errors are those of Replace.
+// Patch applies a PATCH request (RFC 7644 section 3.5.2), all of it or nothing, to what a client sees: values that follow a
+// UserDefaults are the client's once it speaks of them. A request without effect leaves version and modification time alone.
+// Errors are those of Replace.
 func (d *Directory) Patch(ctx context.Context, caller Caller, target Target, request patch.Request) (Resource, error) {
 	c := change{operation: OperationPatch}
 	rest := request.Operations
@@ -128,12 +129,12 @@ func (d *Directory) Patch(ctx context.Context, caller Caller, target Target, req
 	var quirks []string
 	if len(rest) > 0 {
 		spoken := patch.Named(rest)
-		c.document = func(current schema.Object, budget *patch.Budget) (next schema.Object, err error) {
+		c.document = func(current stored, budget *patch.Budget) (next schema.Object, err error) {
 			rt := d.Type(target.Kind)
-			if next, quirks, err = budget.Apply(rt, current, rest); err != nil {
-				return nil, err
+			if next, quirks, err = budget.Apply(rt, current.lent(spoken), rest); err != nil || target.Kind == store.Group {
+				return next, err
 			}
-			return heard(rt, current, next, spoken), nil
+			return current.heard(rt, next, spoken), nil
 		}
 	}
 	patched, err := d.change(ctx, caller, target, c)
@@ -181,7 +182,7 @@ func (d *Directory) remove(ctx context.Context, tx store.Tx, caller Caller, rec 
 type change struct {
 	operation string
 	// document returns what the client's values become, without modifying current; nil leaves them.
-	document func(current schema.Object, budget *patch.Budget) (schema.Object, error)
+	document func(current stored, budget *patch.Budget) (schema.Object, error)
 	// members are the changes of a group's members, in order.
 	members []patch.MemberOp
 }
@@ -207,7 +208,7 @@ func (d *Directory) change(ctx context.Context, caller Caller, target Target, c 
 			if err := budget.Spend(len(old.Document)); err != nil {
 				return err
 			}
-			become := func(before schema.Object) (schema.Object, error) { return c.document(before, budget) }
+			become := func(before stored) (schema.Object, error) { return c.document(before, budget) }
 			if rewritten, names, err = d.rewrite(&rec, current, become); err != nil {
 				return err
 			}
@@ -252,23 +253,24 @@ func (d *Directory) change(ctx context.Context, caller Caller, target Target, c 
 // rewrite gives rec the values that become returns, and what the rules lay under them. It tells whether that changed
 // anything, and the names of what a client sees changed.
 func (d *Directory) rewrite(
-	rec *store.Record, current *rules, become func(schema.Object) (schema.Object, error),
+	rec *store.Record, current *rules, become func(stored) (schema.Object, error),
 ) (changed bool, names []string, err error) {
 	old, err := schema.Decode(rec.Document)
 	if err != nil {
 		return false, nil, fmt.Errorf("stored %s %s: %w", rec.Kind, rec.ID, err)
 	}
-	next, err := become(old)
+	overlay, err := overlayOf(rec)
+	if err != nil {
+		return false, nil, err
+	}
+	next, err := become(stored{document: old, overlay: overlay, rules: current})
 	if err != nil {
 		return false, nil, err
 	}
 	if patch.Equal(old, next) {
 		return false, nil, nil
 	}
-	before, err := overlaid(rec, old)
-	if err != nil {
-		return false, nil, err
-	}
+	before := laid(overlay, old)
 	after, err := d.fill(rec, under(schema.Object{}, next), current, false)
 	if err != nil {
 		return false, nil, err

@@ -57,15 +57,19 @@ func heard(users *schema.ResourceType, current, next schema.Object, spoken schem
 }
 
 // attributed returns what defaults that are laid under a document say of themselves: own with a list of the values that
-// the document has not, and of those that were stamped on it before.
+// the document has not, and of those that were stamped on it before, and with the list of what the client cleared.
 func attributed(own, document schema.Object) schema.Object {
+	own = maps.Clone(own)
+	stamp, stamped := document[schema.TenantryUser].(schema.Object)
+	if list, ok := stamp[cleared]; ok {
+		own[cleared] = list
+	}
 	gives, known := own[defaulted].([]any)
 	if !known {
 		return own // laid under it before lists were kept
 	}
-	own = maps.Clone(own)
 	list := []any{}
-	if stamp, stamped := document[schema.TenantryUser].(schema.Object); stamped {
+	if stamped {
 		before, known := stamp[defaulted].([]any)
 		if !known {
 			delete(own, defaulted) // of the document's values nobody knows
@@ -73,8 +77,9 @@ func attributed(own, document schema.Object) schema.Object {
 		}
 		list = append(list, before...)
 	}
+	gone := clearedPaths(document)
 	for _, element := range gives {
-		if valueAt(document, pathOf(element)) == nil {
+		if path := pathOf(element); valueAt(document, path) == nil && !slices.Contains(gone, path) {
 			list = append(list, element)
 		}
 	}

@@ -160,10 +160,18 @@ func attributeDefault(users *schema.ResourceType, name, value string) (schema.Pa
 	return path, found[0], nil
 }
 
-// laid returns the client's document with the defaults laid under it: a value of the client's always wins. What the
-// server says of the defaults themselves is the defaults'. Neither argument is modified.
+// laid returns the client's document with the defaults laid under it: a value of the client's always wins, and so does none
+// where the client cleared the attribute. What the server says of the defaults themselves is the defaults'. Neither argument
+// is modified.
 func laid(defaults, document schema.Object) schema.Object {
-	out := under(defaults, document)
+	if defaults == nil {
+		return document
+	}
+	values := defaults
+	if gone := clearedPaths(document); len(gone) > 0 {
+		values = part(defaults, func(path string) bool { return !slices.Contains(gone, path) })
+	}
+	out := under(values, document)
 	if own, ok := defaults[schema.TenantryUser].(schema.Object); ok {
 		out[schema.TenantryUser] = attributed(own, document)
 	}
@@ -192,14 +200,18 @@ func under(defaults, document schema.Object) schema.Object {
 type rules struct {
 	ordered []*Defaults
 	digest  string
+	paths   []string // canonical names of the attributes that any of them gives
 }
 
 func newRules(ordered []*Defaults) *rules {
 	digest := sha256.New()
+	var all []string
 	for _, d := range ordered {
 		digest.Write([]byte(d.digest))
+		all = append(all, paths(d.values)...)
 	}
-	return &rules{ordered: slices.Clone(ordered), digest: hex.EncodeToString(digest.Sum(nil))}
+	slices.Sort(all)
+	return &rules{ordered: slices.Clone(ordered), digest: hex.EncodeToString(digest.Sum(nil)), paths: slices.Compact(all)}
 }
 
 // same tells whether other rules do the same to every user; settings are read again and again. No rules are not the same as any.

@@ -135,6 +135,11 @@ func tenantry(name, companies string, paths ...string) string {
 		"defaulted":[` + strings.Join(list, ",") + `]}`
 }
 
+// withCleared adds to what tenantry returns that the client has cleared the attribute at path.
+func withCleared(tenantry, path string) string {
+	return strings.TrimSuffix(tenantry, "}") + `,"cleared":["` + path + `"]}`
+}
+
 const medius = `"urn:ietf:params:scim:schemas:extension:medius:2.0:User"`
 
 func TestTheFirstMatchByPriorityAppliesAndNoOther(t *testing.T) {
@@ -186,7 +191,7 @@ func TestOnCreateStampsAndLeavesTheValuesToTheClient(t *testing.T) {
 	w.set(changed)
 	w.sees(after, `{"locale":"sv-SE",`+tenantry("all", `"Contoso AB"`, "locale")+`}`)
 	w.patch(after, `{"op":"Replace","path":"locale","value":""}`)
-	w.sees(after, `{`+tenantry("all", `"Contoso AB"`)+`}`)
+	w.sees(after, `{`+withCleared(tenantry("all", `"Contoso AB"`), "locale")+`}`)
 
 	status, err := w.Status(t.Context())
 	if err != nil {
@@ -213,20 +218,23 @@ func TestAlwaysFollowsTheResource(t *testing.T) {
 	w.sees(own, `{"locale":"de-DE",`+tenantry("all", `"Contoso AB"`)+`}`)
 
 	w.patch(own, `{"op":"Remove","path":"locale"}`)
-	w.sees(own, `{"locale":"sv-SE",`+tenantry("all", `"Contoso AB"`, "locale")+`}`)
+	w.sees(own, `{`+withCleared(tenantry("all", `"Contoso AB"`), "locale")+`}`)
 
 	changed := ud.DeepCopy()
 	changed.Generation, changed.Spec.Locale = 2, "fi-FI"
 	w.set(changed)
-	w.sees(own, `{"locale":"fi-FI",`+tenantry("all", `"Contoso AB"`, "locale")+`}`)
+	w.sees(ids[0], `{"locale":"fi-FI",`+tenantry("all", `"Contoso AB"`, "locale")+`}`)
+	w.sees(own, `{`+withCleared(tenantry("all", `"Contoso AB"`), "locale")+`}`)
 	found, err := w.List(t.Context(), store.User, directory.Query{Filter: `locale eq "fi-FI"`, Limit: 1})
-	if err != nil || found.Total != 251 {
-		t.Errorf("%d users are found by the new value, want 251 (%v)", found.Total, err)
+	if err != nil || found.Total != 250 {
+		t.Errorf("%d users are found by the new value, want 250 (%v)", found.Total, err)
 	}
 
 	w.set()
 	w.sees(ids[0], `{}`)
-	w.sees(own, `{}`)
+	w.sees(own, `{"urn:ietf:params:scim:schemas:extension:tenantry:2.0:User":{"defaulted":[],"cleared":["locale"]}}`)
+	w.patch(own, `{"op":"Replace","path":"locale","value":"de-DE"}`)
+	w.sees(own, `{"locale":"de-DE"}`)
 }
 
 func TestFollowingTwiceWritesOnce(t *testing.T) {

@@ -142,14 +142,23 @@ func effective(rec *store.Record) (schema.Object, error) {
 
 // overlaid lays the values that follow a UserDefaults under a record's document, which it does not modify.
 func overlaid(rec *store.Record, document schema.Object) (schema.Object, error) {
+	overlay, err := overlayOf(rec)
+	if err != nil {
+		return nil, err
+	}
+	return laid(overlay, document), nil
+}
+
+// overlayOf returns the values that follow a UserDefaults, nil for none.
+func overlayOf(rec *store.Record) (schema.Object, error) {
 	if len(rec.Overlay) == 0 {
-		return document, nil
+		return nil, nil
 	}
 	overlay, err := schema.Decode(rec.Overlay)
 	if err != nil {
 		return nil, fmt.Errorf("stored defaults of %s %s: %w", rec.Kind, rec.ID, err)
 	}
-	return laid(overlay, document), nil
+	return overlay, nil
 }
 
 // uniqueAttribute is the attribute that names a resource of a kind, whose key store.Record.Key is: what Entra matches on.

@@ -51,8 +51,10 @@ func (d *Directory) releaseReports(ctx context.Context, tx store.Tx, caller Call
 // release takes the manager from one user, as a new version.
 func (d *Directory) release(ctx context.Context, tx store.Tx, caller Caller, report *store.Record, now time.Time) error {
 	current := d.rules.Load()
-	become := func(before schema.Object) (schema.Object, error) {
-		return heard(d.Type(store.User), before, withoutManager(before), schema.Names{schema.EnterpriseUser + ":manager": true}), nil
+	become := func(before stored) (schema.Object, error) {
+		// The client has not cleared the manager, so one that the defaults give shows.
+		spoken := schema.Names{schema.EnterpriseUser + ":manager": true}
+		return heard(d.Type(store.User), before.document, withoutManager(before.document), spoken), nil
 	}
 	changed, names, err := d.rewrite(report, current, become)
 	if err != nil || !changed {

@@ -51,11 +51,15 @@ func TestEveryAttributeThatIsAdvertisedComesBack(t *testing.T) {
 
 	anna := f.object("/Users/{anna}")
 	core := append(attributes(coreUserURN), meta...)
-	comesBack(t, "User", core, without(anna, append(extensions, "urn:ietf:params:scim:schemas:extension:tenantry:2.0:User")))
-	for _, urn := range append(extensions, "urn:ietf:params:scim:schemas:extension:tenantry:2.0:User") {
+	comesBack(t, "User", core, without(anna, append(extensions, tenantryURN)))
+	for _, urn := range extensions {
 		values, _ := anna[urn].(map[string]any)
 		comesBack(t, urn, attributes(urn), values)
 	}
+	f.create("ben", "/Users", `{"userName":"ben"}`)
+	f.create("clara", "/Users", `{"userName":"clara"}`)
+	f.expect("PATCH", "/Users/{clara}", `{"Operations":[{"op":"remove","path":"locale"}]}`, 204, "")
+	comesBack(t, tenantryURN, attributes(tenantryURN), f.object("/Users/{ben}")[tenantryURN], f.object("/Users/{clara}")[tenantryURN])
 	comesBack(t, "Group", append(attributes(coreGroupURN), meta...), without(f.object("/Groups/{buyers}"), nil))
 	comesBack(t, "ServiceProviderConfig", attributes(coreURN("ServiceProviderConfig")),
 		without(f.object("/ServiceProviderConfig"), []string{"meta"}))

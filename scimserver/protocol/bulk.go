@@ -194,7 +194,13 @@ func (j *bulkJob) close(unit []int) {
 			break
 		}
 		data, _ := op.resolve(j.id)
-		written, err := s.put(r, directory.Target{Kind: op.kind, ID: op.id, Budget: j.budget}, data)
+		arrived, err := s.canonical(op.kind, data)
+		var written directory.Resource
+		if err == nil {
+			// It is still the resource's arrival, at which null is as good as no mention: what arrived names the values alone.
+			target := directory.Target{Kind: op.kind, ID: op.id, Budget: j.budget}
+			written, err = s.directory.Replace(r.context(), r.caller, target, arrived, s.directory.Type(op.kind).Named(arrived))
+		}
 		if err == nil {
 			s.noted(r, &written)
 		}

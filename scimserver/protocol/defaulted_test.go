@@ -3,9 +3,6 @@ package protocol_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"maps"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -272,9 +269,9 @@ func TestWhatDefaultsGiveAfterAnotherIsSaidToBeTheirs(t *testing.T) {
 	wants("stamped by one and followed by another", seen(), both)
 	wants("after a PUT", f.expect("PUT", "/Users/{anna}", `{"userName":"anna"}`, 200, ""), both)
 	wants("after a PUT that takes the roles away", f.expect("PUT", "/Users/{anna}", `{"userName":"anna","roles":[],"title":"Boss"}`, 200, ""),
-		"roles purchaser <always\nlocale sv-SE <finance\ntitle Boss\nhonorificPrefix Dr <finance\ncostCenter 100 <finance")
+		"locale sv-SE <finance\ntitle Boss\nhonorificPrefix Dr <finance\ncostCenter 100 <finance")
 	wants("after a PUT without a title", f.expect("PUT", "/Users/{anna}", `{"userName":"anna"}`, 200, ""),
-		"roles purchaser <always\nlocale sv-SE <finance\ntitle Employee <always\nhonorificPrefix Dr <finance\ncostCenter 100 <finance")
+		"locale sv-SE <finance\ntitle Employee <always\nhonorificPrefix Dr <finance\ncostCenter 100 <finance")
 	f.followDefaults(finance(v1alpha1.ApplyOnCreate))
 	wants("stamped alone again", seen(), givenBut("roles"))
 	f.followDefaults()
@@ -289,109 +286,6 @@ func TestWhatDefaultsGiveAfterAnotherIsSaidToBeTheirs(t *testing.T) {
 	f.followDefaults(finance(v1alpha1.ApplyAlways))
 	wants("followed again", f.expect("GET", "/Users/{ben}", "", 200, ""), given)
 	wants("found by it", f.expect("GET", `/Users?filter=defaulted.path eq "locale" and userName eq "ben"`, "", 200, ""), "")
-}
-
-// age takes from a user's document, and from what is laid under it, the lists that versions before this did not keep.
-func (f *fixture) age(name string) {
-	f.t.Helper()
-	ctx := f.t.Context()
-	unlisted := func(data []byte) []byte {
-		if len(data) == 0 {
-			return data
-		}
-		values, err := schema.Decode(data)
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		if stamp, ok := values[tenantryURN].(schema.Object); ok {
-			delete(stamp, "defaulted")
-		}
-		if data, err = json.Marshal(values); err != nil {
-			f.t.Fatal(err)
-		}
-		return data
-	}
-	err := f.database.Update(ctx, func(tx store.Tx) error {
-		rec, err := tx.Get(ctx, store.User, f.ids[name])
-		if err != nil {
-			return err
-		}
-		rec.Document, rec.Overlay = unlisted(rec.Document), unlisted(rec.Overlay)
-		return tx.Replace(ctx, &rec)
-	})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-func TestWhereNotAllIsKnownOfAUserThereIsNoList(t *testing.T) {
-	race.Meets(t)
-	always := finance(v1alpha1.ApplyAlways)
-	always.Name, always.Spec.Attributes = "always", []v1alpha1.AttributeDefault{{Path: "title", Value: "Employee"}}
-	f := newFixture(t)
-	listed := func(id string) bool {
-		return f.field(f.expect("GET", "/Users/{"+id+"}", "", 200, ""), tenantryURN, "defaulted") != nil
-	}
-	f.followDefaults(finance(v1alpha1.ApplyOnCreate))
-	f.create("stamped", "/Users", `{"userName":"stamped"}`)
-	f.age("stamped")
-	f.followDefaults(always)
-	f.create("followed", "/Users", `{"userName":"followed"}`)
-	f.age("followed")
-	for _, id := range []string{"stamped", "followed"} {
-		if listed(id) {
-			t.Errorf("a user %s by an older version has a list", id)
-		}
-		f.expect("PATCH", "/Users/{"+id+"}", `{"Operations":[{"op":"add","path":"nickName","value":"N"}]}`, 204, "")
-		if !listed(id) {
-			t.Errorf("a user %s by an older version has no list after the client's next write", id)
-		}
-	}
-	want := strings.Replace(strings.ReplaceAll(given, "<finance", "<"), "honorificPrefix", "title Employee <always\nhonorificPrefix", 1)
-	if got := f.values(f.expect("PUT", "/Users/{stamped}", `{"userName":"stamped"}`, 200, "")); got != want {
-		t.Errorf("stamped before, and followed now:\n%s\nwant\n%s", got, want)
-	}
-}
-
-// Of a user that an older version stamped nobody knows who gave which value: all that defaults can give stay until the
-// client speaks of them. What defaults cannot give is the client's, as ever.
-func TestValuesOfUnknownOriginSurviveAPut(t *testing.T) {
-	const arrived = `{"userName":"anna","externalId":"e1","title":"Boss","emails":[{"value":"a@x"}],"active":false,"name":{"givenName":"A"}}`
-	unknown := strings.ReplaceAll(given, "<finance", "<")
-	titled := strings.Replace(unknown, "honorificPrefix", "title Boss <\nhonorificPrefix", 1)
-	for name, c := range map[string]struct{ method, body, then, later string }{
-		"a PUT that says nothing of them": {"PUT", `{"userName":"anna","active":false}`, titled, titled},
-		"a PUT that says something":       {"PUT", `{"userName":"anna","active":false,"roles":null,"title":"Boss"}`, strings.Replace(strings.Replace(titled, "Boss <", "Boss", 1), "roles approver <\n", "", 1), strings.Replace(unknown, "roles approver <\n", "", 1)},
-		"a PATCH that says nothing":       {"PATCH", `{"Operations":[{"op":"replace","path":"nickName","value":"N"}]}`, titled, titled},
-		"a PATCH that says something":     {"PATCH", `{"Operations":[{"op":"replace","path":"title","value":"Boss"},{"op":"add","path":"costCenter","value":"7"}]}`, strings.Replace(strings.Replace(titled, "100 <", "7", 1), "Boss <", "Boss", 1), strings.Replace(unknown, "\ncostCenter 100 <", "", 1)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := newFixture(t)
-			f.setDefaults(finance(v1alpha1.ApplyOnCreate))
-			f.create("anna", "/Users", arrived)
-			f.age("anna")
-			f.setDefaults() // since then they are deleted
-			before := f.expect("GET", "/Users/{anna}", "", 200, "")
-			if list := f.field(before, tenantryURN, "defaulted"); list != nil {
-				t.Fatalf("an old user has the list %v", list)
-			}
-			status := map[string]int{"PUT": 200, "PATCH": 204}[c.method]
-			f.expect(c.method, "/Users/{anna}", c.body, status, "")
-			then := f.expect("GET", "/Users/{anna}", "", 200, "")
-			if got := f.values(then, "name.givenName"); got != c.then {
-				t.Errorf("then:\n%s\nwant\n%s", got, c.then)
-			}
-			for range 2 {
-				later := f.expect("PUT", "/Users/{anna}", `{"userName":"anna","active":false}`, 200, "")
-				if got := f.values(later, "name.givenName"); got != c.later {
-					t.Errorf("later:\n%s\nwant\n%s", got, c.later)
-				}
-				if f.field(later, "emails") != nil || f.field(later, "externalId") != nil {
-					t.Errorf("what no defaults give is still there: %s", later.body)
-				}
-			}
-		})
-	}
 }
 
 func TestAPutOfAUserWhomNoDefaultsWereStampedOnLeavesNothing(t *testing.T) {
@@ -507,92 +401,4 @@ func TestUsersAreFoundByWhoSetTheirValues(t *testing.T) {
 	}
 	f.expect("GET", "/Users/{some}?attributes=defaulted.path", "", 200, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","`+enterpriseURN+`","`+tenantryURN+`"],"id":"{some}",
 		"`+tenantryURN+`":{"defaulted":[{"path":"name.honorificPrefix"},{"path":"`+enterpriseURN+`:costCenter"}]}}`)
-}
-
-// TestWhoSetAValueIsKnownAfterAnySequenceOfWrites holds users against a model of two sentences: what a request names has
-// that value, and is the client's; what a PUT does not name stays if the defaults gave it, and goes if not.
-func TestWhoSetAValueIsKnownAfterAnySequenceOfWrites(t *testing.T) {
-	paths := []string{"roles", "locale", "title", "name.honorificPrefix", "costCenter"}
-	f := newFixture(t)
-	f.setDefaults(finance(v1alpha1.ApplyOnCreate))
-	for seed := range uint64(25) {
-		random := rand.New(rand.NewPCG(seed, 7644))
-		// some returns attributes by name with new values, null for some.
-		some := func() map[string]any {
-			named := map[string]any{}
-			for _, path := range paths {
-				if random.IntN(4) > 0 {
-					continue
-				}
-				named[path] = nil
-				if text := fmt.Sprint("v", random.IntN(3)); random.IntN(3) > 0 {
-					named[path] = text
-				}
-			}
-			return named
-		}
-		// sent is what a client sends of these.
-		sent := func(named map[string]any) map[string]any {
-			body := maps.Clone(named)
-			if text, ok := body["roles"].(string); ok {
-				body["roles"] = []any{map[string]any{"value": text}}
-			}
-			return body
-		}
-		type held struct{ value, by string }
-		model := map[string]held{}
-		for path, value := range map[string]string{"roles": "approver", "locale": "sv-SE", "name.honorificPrefix": "Dr", "costCenter": "100"} {
-			model[path] = held{value, " <finance"}
-		}
-		hear := func(named map[string]any) {
-			for path, value := range named {
-				delete(model, path)
-				if value != nil {
-					model[path] = held{value: value.(string)}
-				}
-			}
-		}
-		userName := fmt.Sprint("u", seed)
-		body := some()
-		for path, value := range body { // null when the user arrives is no mention
-			if value != nil {
-				model[path] = held{value: value.(string)}
-			}
-		}
-		request := sent(body)
-		request["userName"] = userName
-		f.create(userName, "/Users", encoded(t, request))
-		for step := range 8 {
-			named := some()
-			if random.IntN(2) == 0 {
-				maps.DeleteFunc(model, func(_ string, h held) bool { return h.by == "" })
-				hear(named)
-				request := sent(named)
-				request["userName"] = userName
-				f.expect("PUT", "/Users/{"+userName+"}", encoded(t, request), 200, "")
-			} else {
-				hear(named)
-				operation := map[string]any{"op": "replace", "value": sent(named)}
-				f.expect("PATCH", "/Users/{"+userName+"}", encoded(t, map[string]any{"Operations": []any{operation}}), 204, "")
-			}
-			var want []string
-			for _, path := range paths {
-				if h, ok := model[path]; ok {
-					want = append(want, path[strings.LastIndexByte(path, '.')+1:]+" "+h.value+h.by)
-				}
-			}
-			if got := f.values(f.expect("GET", "/Users/{"+userName+"}", "", 200, "")); got != strings.Join(want, "\n") {
-				t.Fatalf("seed %d, step %d:\n%s\nwant\n%s", seed, step, got, strings.Join(want, "\n"))
-			}
-		}
-	}
-}
-
-func encoded(t *testing.T, body any) string {
-	t.Helper()
-	data, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
 }

@@ -136,6 +136,8 @@ func tenantryUser() *Schema {
 				{Name: "defaults", CaseExact: true, Mutability: ReadOnly,
 					Description: "The name of the defaults that gave the value. Absent where the client may have sent it."},
 			}},
+		{Name: "cleared", MultiValued: true, Mutability: ReadOnly,
+			Description: "The attributes that the client has taken the value away of, so that no defaults give them one."},
 	}}
 }
 
