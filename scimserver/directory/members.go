@@ -110,14 +110,21 @@ func replaceMembers(ctx context.Context, tx store.Tx, group string, members []st
 	return removed + added, err
 }
 
-// removeMatching removes the members that a filter selects by more than their ids.
+// removeMatching removes the members that a filter selects by more than their ids, or those of them that are named besides.
 func removeMatching(ctx context.Context, tx store.Tx, group string, op patch.MemberOp, budget *patch.Budget) (int, error) {
 	current, err := allMembers(ctx, tx, group, budget)
 	if err != nil {
 		return 0, err
 	}
+	named := make(map[string]bool, len(op.IDs))
+	for _, id := range op.IDs {
+		named[id] = true
+	}
 	var gone []string
 	for _, m := range current {
+		if len(named) > 0 && !named[m.ID] {
+			continue
+		}
 		if filter.MatchElement(op.Filter, schema.Object{"value": m.ID, "type": m.Kind.String()}) {
 			gone = append(gone, m.ID)
 		}

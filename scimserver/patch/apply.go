@@ -208,13 +208,17 @@ func (d *document) elements(op Operation, before any) (any, error) {
 
 // selected applies an operation to the elements that the path selects.
 func (d *document) selected(op Operation, current []any) ([]any, error) {
-	if err := d.spend(len(current) * (1 + comparisons(op.Path.Element))); err != nil {
+	var named []any // of a Remove, which alone has several
+	if op.Op == Remove {
+		named, _ = op.Value.([]any)
+	}
+	if err := d.spend(len(current) * (1 + comparisons(op.Path.Element) + len(named))); err != nil {
 		return nil, err
 	}
 	after := make([]any, 0, len(current)+1)
 	primary, matched := -1, false
 	for _, element := range current {
-		if op.Path.Element != nil && !filter.MatchElement(op.Path.Element, element) {
+		if op.Path.Element != nil && !filter.MatchElement(op.Path.Element, element) || named != nil && !isAmong(op.Path.Path, element, named) {
 			after = append(after, element)
 			continue
 		}
@@ -237,6 +241,7 @@ func (d *document) selected(op Operation, current []any) ([]any, error) {
 	switch {
 	case primary >= 0:
 		d.makePrimary(op.Path, after, primary, d.operation)
+	case named != nil:
 	case op.Op == Remove:
 		return after, d.unlabel(op)
 	case !matched:

@@ -13,7 +13,7 @@ type MemberOp struct {
 	Op Op
 	// All is set for a Remove of every member.
 	All bool
-	// IDs of the members, as they were sent, each once.
+	// IDs of the members, as they were sent, each once; of a Remove with a Filter, none where the filter alone selects them.
 	IDs []string
 	// Filter selects the members to remove where the client chose them by more than their ids; nil otherwise. Its paths
 	// are those of filter.MatchElement.
@@ -67,6 +67,11 @@ func memberOps(op Operation) []MemberOp {
 	}
 	switch op.Op {
 	case Remove:
+		if op.Value != nil && selected.Filter != nil {
+			selected.IDs = ids
+		} else if op.Value != nil {
+			selected.IDs = slices.DeleteFunc(selected.IDs, func(id string) bool { return !slices.Contains(ids, id) })
+		}
 		return []MemberOp{selected}
 	case Replace: // members[value eq "a"] becomes another member
 		selected.IDs = slices.DeleteFunc(selected.IDs, func(id string) bool { return slices.Contains(ids, id) })

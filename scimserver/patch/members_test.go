@@ -44,6 +44,10 @@ func TestSplitMembers(t *testing.T) {
 		{"members.value", `{"op":"add","path":"members.value","value":"u1"},{"op":"remove","path":"members.value"}`, []string{"add [u1]", "remove all"}, ""},
 		{"one member becomes another", `{"op":"replace","path":"members[value eq \"u1\"].value","value":"u2"}`, []string{"remove [u1]", "add [u2]"}, ""},
 		{"members removed by more than their ids", `{"op":"remove","path":"members[type eq \"Group\"]"}`, []string{`remove those with type eq "Group"`}, ""},
+		{"members removed that a filter selects and the value names", `{"op":"remove","path":"members[type eq \"User\"]","value":[{"value":"u1"},{"value":"u2"}]}`, []string{`remove [u1 u2] with type eq "User"`}, ""},
+		{"and by their ids alone", `{"op":"remove","path":"members[type eq \"User\"].value","value":"u1"}`, []string{`remove [u1] with type eq "User"`}, ""},
+		{"members removed that are named twice", `{"op":"remove","path":"members[value eq \"u1\" or value eq \"u2\"]","value":[{"value":"u2"},{"value":"u3"}]}`, []string{"remove [u2]"}, ""},
+		{"and differently", `{"op":"remove","path":"members[value eq \"u1\"]","value":[{"value":"u2"}]}`, []string{"remove []"}, ""},
 		{"several operations keep their order", `{"op":"Remove","path":"members","value":[{"value":"u1"}]},{"op":"Replace","path":"displayName","value":"B"},{"op":"Add","path":"members","value":[{"value":"u1"}]}`,
 			[]string{"remove [u1]", "add [u1]"}, `replace displayName = "B"`},
 	} {
@@ -58,6 +62,8 @@ func TestSplitMembers(t *testing.T) {
 				switch {
 				case m.All:
 					got = append(got, fmt.Sprintf("%s all", m.Op))
+				case m.Filter != nil && m.IDs != nil:
+					got = append(got, fmt.Sprintf("%s %s with %s", m.Op, m.IDs, strings.ReplaceAll(m.Filter.String(), "members.", "")))
 				case m.Filter != nil:
 					got = append(got, fmt.Sprintf("%s those with %s", m.Op, strings.ReplaceAll(m.Filter.String(), "members.", "")))
 				default:

@@ -261,17 +261,27 @@ func (p *parser) emitRemove(path filter.Path, value any) error {
 		return p.append(Operation{Remove, path, nil})
 	}
 	p.quirk(QuirkRemoveWithValue)
-	if path.Attribute.MultiValued && path.Element == nil && path.Sub != nil && path.Sub.Name == "value" {
-		path.Sub = nil // members.value with an id removes that member, not the ids of all
+	named := path
+	if path.Attribute.MultiValued && path.Sub != nil && path.Sub.Name == "value" {
+		named.Sub = nil // members.value with an id removes that member, not the ids of all
 	}
-	if !path.Attribute.MultiValued || path.Sub != nil || path.Element != nil {
+	if named.Sub != nil || !path.Attribute.MultiValued && path.Element == nil {
 		return p.append(Operation{Remove, path, nil})
 	}
-	values, err := p.normalize(path, value)
-	if err != nil || values == nil {
-		return err // of no values none are removed: anything else could empty a group by mistake
+	whole := named
+	whole.Element = nil
+	values, err := p.normalize(whole, value)
+	switch {
+	case err != nil:
+		return err
+	case values != nil && !path.Attribute.MultiValued:
+		return p.append(Operation{Remove, named, []any{values}})
+	case values != nil:
+		return p.append(Operation{Remove, named, values})
+	case path.Element != nil:
+		return p.append(Operation{Remove, path, nil}) // what the filter selects
 	}
-	return p.append(Operation{Remove, path, values})
+	return nil // of no values none are removed: anything else could empty a group by mistake
 }
 
 // emitComplex leaves the sub-attributes alone that the object does not have, and unassigns those that it has without a

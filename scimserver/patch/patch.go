@@ -25,8 +25,8 @@ type Operation struct {
 	Op   Op
 	Path filter.Path
 	// Value in canonical form: []any for a whole multi-valued attribute, an Object for a complex one or for one element,
-	// else a simple value. An Add or Replace has one: what unassigns an attribute is a Remove. A Remove of a whole
-	// multi-valued attribute can have one, and then removes only these values.
+	// else a simple value. An Add or Replace has one: what unassigns an attribute is a Remove. A Remove of whole
+	// elements can have one, []any, and then removes only these values, and of them those that the path's filter selects.
 	Value any
 }
 

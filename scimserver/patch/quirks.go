@@ -20,7 +20,7 @@ const (
 	// QuirkURNDot: a dot instead of the colon behind a URN. Read as a colon. Entra before 2018.
 	QuirkURNDot = "urn-dot"
 	// QuirkRemoveWithValue: a remove with a value. Of a multi-valued attribute, or of its "value", only these values are
-	// removed, as Entra means it; otherwise the value is ignored.
+	// removed, as Entra means it, and behind a filter those of them that it selects; otherwise the value is ignored.
 	QuirkRemoveWithValue = "remove-with-value"
 	// QuirkMissingTarget: an add or replace at a value path that matches no value. Where the filter says how it looks, as in
 	// emails[type eq "work"].value, the value is made, and not the error noTarget. Both dialects of Entra.

@@ -154,6 +154,10 @@ func isSame(p schema.Path, element, value any) bool {
 	return existing["type"] == nil || given["type"] == nil || equalValues(p, existing["type"], given["type"])
 }
 
+func isAmong(p schema.Path, element any, values []any) bool {
+	return slices.ContainsFunc(values, func(value any) bool { return isSame(p, element, value) })
+}
+
 // inSpellingOf returns an operation's value with that by which it names the element as the element has it: a value that
 // exists is not changed by being added again (RFC 7644 section 3.5.2.1).
 func inSpellingOf(element, value any) any {

@@ -37,3 +37,37 @@ func TestAnOperationThatLosesSomethingIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestARemovalTakesWhatPathAndValueName has removals that say by a filter and by a value what they take away: both must hold.
+func TestARemovalTakesWhatPathAndValueName(t *testing.T) {
+	const both = `[{"type":"work","value":"w@x"},{"type":"home","value":"h@x"}]`
+	for _, c := range []struct{ operation, members, emails string }{
+		{`{"op":"remove","path":"members[type eq \"User\"]","value":[{"value":"{u1}"}]}`, "u2 buyers", ""},
+		{`{"op":"remove","path":"members[type eq \"Group\"]","value":[{"value":"{u1}"}]}`, "u1 u2 buyers", ""},
+		{`{"op":"remove","path":"members[type eq \"User\"].value","value":"{u2}"}`, "u1 buyers", ""},
+		{`{"op":"remove","path":"members[value eq \"{u1}\"]","value":[{"value":"{u1}"}]}`, "u2 buyers", ""},
+		{`{"op":"remove","path":"members[value eq \"{u1}\"]","value":[{"value":"{u2}"}]}`, "u1 u2 buyers", ""},
+		{`{"op":"remove","path":"members[not (type eq \"Group\")]","value":["{u1}","{u2}","{u3}"]}`, "buyers", ""},
+		{`{"op":"Remove","path":"members","value":[{"$ref":null,"value":"{u1}"}]}`, "u2 buyers", ""},
+		{`{"op":"remove","path":"members[type eq \"User\"]"}`, "buyers", ""},
+		{`{"op":"remove","path":"emails[type eq \"work\"]","value":[{"value":"zz"}]}`, "", both},
+		{`{"op":"remove","path":"emails[type eq \"work\"]","value":[{"value":"h@x"}]}`, "", both},
+		{`{"op":"remove","path":"emails[type eq \"work\"].value","value":"h@x"}`, "", both},
+		{`{"op":"remove","path":"emails[type eq \"work\"]","value":[{"value":"W@x"}]}`, "", `[{"type":"home","value":"h@x"}]`},
+		{`{"op":"remove","path":"emails[type eq \"work\"]","value":""}`, "", `[{"type":"home","value":"h@x"}]`},
+	} {
+		t.Run(c.operation, func(t *testing.T) {
+			f := twoEach(t)
+			if c.emails == "" {
+				f.expect(http.MethodPatch, "/Groups/{team}", patchOf(c.operation), http.StatusNoContent, "")
+				if got := f.members("team"); got != c.members {
+					t.Errorf("members = %q, want %q", got, c.members)
+				}
+				return
+			}
+			f.expect(http.MethodPatch, "/Users/{anna}", patchOf(c.operation), http.StatusNoContent, "")
+			f.expect(http.MethodGet, "/Users/{anna}?attributes=emails", "", http.StatusOK,
+				`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"{anna}","emails":`+c.emails+`}`)
+		})
+	}
+}
