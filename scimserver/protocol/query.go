@@ -18,7 +18,7 @@ var parameterNames = []string{ //nolint:gochecknoglobals // a list that nothing 
 
 // parseQuery reads the query of a URL strictly. A parameter that cannot be understood is an *Error that names it: a server that left it
 // out would lose a filter and return everybody. The result has the names as the RFC spells them. Parameters of other names are left
-// out, whatever they hold. Only & separates parameters (a semicolon is part of a value), and + is a blank.
+// out. Only & separates parameters (a semicolon is part of a value), and + is a blank.
 func parseQuery(raw string) (url.Values, error) {
 	query := url.Values{}
 	for parameter := range strings.SplitSeq(raw, "&") {
@@ -28,6 +28,9 @@ func parseQuery(raw string) (url.Values, error) {
 		case err != nil:
 			return nil, err
 		case name == "":
+			if err := separatedOtherwise(encodedValue); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		value, err := url.QueryUnescape(encodedValue)
@@ -39,6 +42,23 @@ func parseQuery(raw string) (url.Values, error) {
 		}
 	}
 	return query, nil
+}
+
+// separatedOtherwise is the error for a known parameter in the value of an unknown one, behind ; or a second ?, as in x=1;filter=… A
+// proxy may make two parameters of it, and a client that wrote it means two.
+func separatedOtherwise(encodedValue string) error {
+	for _, part := range strings.Split(strings.ReplaceAll(encodedValue, ";", "?"), "?")[1:] {
+		name, _, assigned := strings.Cut(part, "=")
+		known, err := parameterName(decoded(name))
+		switch {
+		case !assigned:
+		case err != nil:
+			return err
+		case known != "":
+			return misunderstood(known, "must stand behind & where it is not the first parameter")
+		}
+	}
+	return nil
 }
 
 // decoded returns a parameter's name without its escapes, as it came where one of them is none.

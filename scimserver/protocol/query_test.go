@@ -34,7 +34,8 @@ func TestAQueryIsUnderstood(t *testing.T) {
 		"startIndex=&count=&sortOrder=down": {"startIndex": {""}, "count": {""}, "sortOrder": {"down"}},
 		"x=%zz&%zz=x&%&;&y;z=%ff&x=1&x=2":   {},
 		"filters=%zz&my-filter=a&count2=b":  {},
-		"x=1;filter=a&next=a%26filter=b":    {},
+		"x=1;y=2&next=a%26filter=b":         {},
+		"x=1;filter&y=/Users?page=2":        {},
 	} {
 		got, err := protocol.ParseQuery(raw)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
@@ -131,7 +132,7 @@ func TestASemicolonInAQueryIsAnOrdinaryCharacter(t *testing.T) {
 		`Filter=userName+eq+"other"`:                                "other",
 		`x=a;b&%zz&y=%zz&filter=userName+eq+"a;b"`:                  "a;b",
 		`filter=userName+eq+"other";x=1`:                            "400",
-		`filter=userName+eq+"other"&x=1;filter=userName+eq+"a;b"`:   "other",
+		`filter=userName+eq+"other"&x=1;filter=userName+eq+"a;b"`:   "400",
 		`x=%zz&unknown=1&unknown=2;3`:                               "a;b other",
 		`attributes=userName&attributes=title&filter=id+pr&count=1`: "a;b",
 	} {
