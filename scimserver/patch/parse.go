@@ -117,6 +117,7 @@ func (p *parser) key(op Op, key string, value any) error {
 	case path.Sub != nil:
 		p.quirk(QuirkDottedKey)
 	}
+	path, value = referenced(path, value)
 	if serverWrites(path) {
 		p.quirk(schema.QuirkServerAttribute)
 		return nil
@@ -145,11 +146,12 @@ func (p *parser) schemaValues(op Op, s *schema.Schema, value any) error {
 			if err != nil {
 				return err
 			}
+			path, value := referenced(path, attributes[key])
 			if serverWrites(path) {
 				p.quirk(schema.QuirkServerAttribute)
 				continue
 			}
-			if err := p.emit(op, s.ID+":"+key, path, attributes[key]); err != nil {
+			if err := p.emit(op, s.ID+":"+key, path, value); err != nil {
 				return err
 			}
 		}
@@ -188,6 +190,7 @@ func (p *parser) withPath(op Op, name string, value any) error {
 	if err != nil {
 		return err
 	}
+	path, value = referenced(path, value)
 	if serverWrites(path) {
 		if path.Schema == nil && path.Attribute.Name == "schemas" { // derived from the values
 			p.quirk(schema.QuirkServerAttribute)

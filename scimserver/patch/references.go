@@ -9,6 +9,17 @@ func isActive(p schema.Path) bool {
 	return p.Schema != nil && p.Schema.ID == schema.CoreUser && p.Attribute.Name == "active"
 }
 
+// referenced returns the path and the value of a whole reference in place of those of its $ref: manager.$ref with a URL says what
+// manager says with it. A member's $ref chooses none of many, and stays what the server writes.
+func referenced(path filter.Path, value any) (filter.Path, any) {
+	url, isText := value.(string)
+	if !isText || url == "" || path.Sub == nil || path.Sub.Name != "$ref" || !path.ByID() || path.Rows() {
+		return path, value
+	}
+	path.Sub = nil
+	return path, schema.Object{"$ref": url}
+}
+
 // byID returns the filter of a value path. Of a member and of the manager only the id is stored, and of a member the type: a
 // comparison with a $ref becomes one with the id that it leads to, and what nothing stored can decide is refused, because
 // nothing would ever be found by it.

@@ -39,6 +39,9 @@ func TestAManagerIsTakenInEveryFormThatEntraSendsAndComesBackInOne(t *testing.T)
 		"without the URN":               `{"op":"Add","path":"manager","value":{"value":"{boss}"}}`,
 		"its value by path":             `{"op":"replace","path":"` + managerPath + `.value","value":"{boss}"}`,
 		"a qualified key without path":  `{"op":"replace","value":{"` + managerPath + `":"{boss}"}}`,
+		"its $ref by path":              `{"op":"replace","path":"` + managerPath + `.$ref","value":"../Users/{boss}"}`,
+		"its $ref as a key":             `{"op":"replace","value":{"` + managerPath + `.$ref":"https://x/scim/v2/Users/{boss}"}}`,
+		"its $ref in the extension":     `{"op":"add","value":{"` + enterpriseURN + `":{"manager.$ref":"../Users/{boss}"}}}`,
 		"nested under the schema's URN": `{"op":"add","value":{"` + enterpriseURN + `":{"manager":{"value":"{boss}","displayName":"Boss"}}}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
