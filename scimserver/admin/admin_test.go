@@ -33,6 +33,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/sqlite"
 	"github.com/tenantry/tenantry/scimserver/transfer"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -301,6 +302,7 @@ func (f *fixture) wantNext(next func() (string, error), want string) {
 }
 
 func TestAFollowerSeesWhatIsThereAndThenEachCommit(t *testing.T) {
+	race.Meets(t)
 	f := newFixture(t)
 	f.user("anna")
 	next, _ := f.follow("/log?follow=true&operation=create")
@@ -315,6 +317,7 @@ func TestAFollowerSeesWhatIsThereAndThenEachCommit(t *testing.T) {
 }
 
 func TestAFollowerSeesWhatAnotherReplicaWroteAtTheNextLook(t *testing.T) {
+	race.Meets(t)
 	f := newFixture(t)
 	next, _ := f.follow("/log?follow=true")
 	// Past the directory, so that nobody is told.
@@ -329,6 +332,7 @@ func TestAFollowerSeesWhatAnotherReplicaWroteAtTheNextLook(t *testing.T) {
 }
 
 func TestAFollowerWithALimitEndsByItself(t *testing.T) {
+	race.Meets(t)
 	f := newFixture(t)
 	next, _ := f.follow("/log?follow=true&limit=2")
 	f.user("anna")
@@ -341,6 +345,7 @@ func TestAFollowerWithALimitEndsByItself(t *testing.T) {
 }
 
 func TestAFollowerIsCutOffWhenItsCredentialIsRevoked(t *testing.T) {
+	race.Meets(t)
 	f := newFixture(t)
 	next, _ := f.follow("/log?follow=true")
 	changed := *f.snapshot.Load()
@@ -353,6 +358,7 @@ func TestAFollowerIsCutOffWhenItsCredentialIsRevoked(t *testing.T) {
 }
 
 func TestFollowersEndWhenTheServerIsToldTo(t *testing.T) {
+	race.Meets(t)
 	f := newFixture(t)
 	next, _ := f.follow("/log?follow=true")
 	f.stop()
@@ -362,6 +368,7 @@ func TestFollowersEndWhenTheServerIsToldTo(t *testing.T) {
 }
 
 func TestThereAreNoMoreThanEightFollowersAndOneThatLeavesMakesRoom(t *testing.T) {
+	race.Meets(t)
 	f := newFixture(t)
 	var last *http.Response
 	for range 8 {
