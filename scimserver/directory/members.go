@@ -27,6 +27,9 @@ func changeMembers(
 				return false, 0, schema.Errorf(schema.InvalidValue, "none of the members that were sent exists here; nothing was changed")
 			}
 		}
+		if op.Op == patch.Remove && !namesIDs(op) {
+			return false, 0, schema.Errorf(schema.InvalidValue, "members are removed by the id of a user or group, or by its URL; another text was sent")
+		}
 		n := 0
 		switch {
 		case op.Op == patch.Add:
@@ -49,6 +52,28 @@ func changeMembers(
 		changed = changed || n > 0
 	}
 	return changed, unknown, nil
+}
+
+// namesIDs tells whether all by which a removal names members are ids. Other text names nobody, but was meant to: who should leave the
+// group would keep what it gives.
+func namesIDs(op patch.MemberOp) bool {
+	all := true
+	check := func(id string) {
+		_, ok := store.ParseID(id)
+		all = all && ok
+	}
+	for _, id := range op.IDs {
+		check(id)
+	}
+	if op.Filter != nil {
+		filter.Rewrite(op.Filter, func(term filter.Filter) filter.Filter {
+			if c, ok := term.(filter.Compare); ok && c.Op == filter.Eq && c.Path.Sub.Name == "value" {
+				check(c.Value.Text)
+			}
+			return term
+		})
+	}
+	return all
 }
 
 // named are the members that a client named.

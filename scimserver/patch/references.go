@@ -21,7 +21,7 @@ func referenced(path filter.Path, value any) (filter.Path, any) {
 }
 
 // byID returns the filter of a value path. Of a member and of the manager only the id is stored, and of a member the type: a
-// comparison with a $ref becomes one with the id that it leads to, and what nothing stored can decide is refused, because
+// comparison with a $ref becomes one with the id that it leads to, an id of a member is read as in a value, and what nothing stored can decide is refused, because
 // nothing would ever be found by it.
 func byID(path filter.Path) (filter.Filter, error) {
 	if path.Element == nil || !path.ByID() {
@@ -36,6 +36,10 @@ func byID(path filter.Path) (filter.Filter, error) {
 					t.Path.Sub, t.Value.Text = path.Attribute.Sub("value"), id
 					return t
 				}
+			}
+			if path.Rows() && t.Path.Sub.Name == "value" && t.Op == filter.Eq {
+				t.Value.Text, _ = path.Attribute.MemberID(t.Value.Text)
+				return t
 			}
 			if !isStored(t.Path) {
 				err = undecidable(path)

@@ -2,6 +2,7 @@ package protocol_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -22,6 +23,16 @@ func TestAnOperationThatLosesSomethingIsRefused(t *testing.T) {
 		{"by the name of the attribute", "/Groups/{team}", `{"op":"remove","path":"members","members":[{"value":"{u1}"}]}`, "invalidSyntax"},
 		{"a removal by a misspelt path", "/Groups/{team}", `{"op":"replace","paths":"displayName","value":{"members":[]}}`, "invalidSyntax"},
 		{"a removal of e-mails by a misspelt value", "/Users/{anna}", `{"op":"remove","path":"emails","val":[{"value":"w@x"}]}`, "invalidSyntax"},
+		{"a removal of two ids in one text", "/Groups/{team}", `{"op":"remove","path":"members","value":"{u1},{u2}"}`, "invalidValue"},
+		{"of JSON in a text", "/Groups/{team}", `{"op":"remove","path":"members","value":"[{\"value\":\"{u1}\"}]"}`, "invalidValue"},
+		{"of one in quotes", "/Groups/{team}", `{"op":"remove","path":"members","value":[{"value":"\"{u1}\""}]}`, "invalidValue"},
+		{"of a name, beside an id", "/Groups/{team}", `{"op":"remove","path":"members","value":[{"value":"{u1}"},{"value":"anna"}]}`, "invalidValue"},
+		{"of an id without dashes", "/Groups/{team}", `{"op":"remove","path":"members","value":["0192f0c1000070008000000000000000"]}`, "invalidValue"},
+		{"of the URL of an application", "/Groups/{team}", `{"op":"remove","path":"members","value":["https://x/Apps/{u1}"]}`, "invalidValue"},
+		{"at members.value", "/Groups/{team}", `{"op":"remove","path":"members.value","value":"anna"}`, "invalidValue"},
+		{"by a filter", "/Groups/{team}", `{"op":"remove","path":"members[value eq \"anna\"]"}`, "invalidValue"},
+		{"by one of more terms", "/Groups/{team}", `{"op":"remove","path":"members[type eq \"User\" and value eq \"anna\"]"}`, "invalidValue"},
+		{"of all but one", "/Groups/{team}", `{"op":"remove","path":"members[not (value eq \"anna\")]"}`, "invalidValue"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := twoEach(t)
@@ -68,6 +79,39 @@ func TestARemovalTakesWhatPathAndValueName(t *testing.T) {
 			f.expect(http.MethodPatch, "/Users/{anna}", patchOf(c.operation), http.StatusNoContent, "")
 			f.expect(http.MethodGet, "/Users/{anna}?attributes=emails", "", http.StatusOK,
 				`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"{anna}","emails":`+c.emails+`}`)
+		})
+	}
+}
+
+// TestAMemberIsNamedByAnySpellingOfItsID has ids as clients write them. The removal of one must not be lost.
+func TestAMemberIsNamedByAnySpellingOfItsID(t *testing.T) {
+	for name, spell := range map[string]func(id string) string{
+		"in upper case": strings.ToUpper, "with blanks": func(id string) string { return "  " + id + "\u00a0" },
+		"by URL": func(id string) string { return tenantURL + "/Users/" + id }, "by a relative one": func(id string) string { return "Users/" + id },
+		"by one in upper case with blanks": func(id string) string { return " ../users/" + strings.ToUpper(id) + "/ " },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for operation, want := range map[string]string{
+				`{"op":"remove","path":"members","value":[{"value":"ID"}]}`:              "u2 buyers",
+				`{"op":"remove","path":"members","value":"ID"}`:                          "u2 buyers",
+				`{"op":"remove","path":"members.value","value":"ID"}`:                    "u2 buyers",
+				`{"op":"remove","path":"members[value eq \"ID\"]"}`:                      "u2 buyers",
+				`{"op":"remove","path":"members[type eq \"User\" and value eq \"ID\"]"}`: "u2 buyers",
+				`{"op":"replace","path":"members","value":[{"value":"ID"}]}`:             "u1",
+				`{"op":"add","path":"members","value":[{"value":"ID"}]}`:                 "u1 u2 buyers",
+			} {
+				f := twoEach(t)
+				f.expect(http.MethodPatch, "/Groups/{team}", patchOf(strings.ReplaceAll(operation, "ID", spell(f.ids["u1"]))), http.StatusNoContent, "")
+				if got := f.members("team"); got != want {
+					t.Errorf("%s: members = %q, want %q", operation, got, want)
+				}
+				f.wantUnknown("team", 0)
+			}
+			f := twoEach(t)
+			f.expect(http.MethodPut, "/Groups/{team}", `{"displayName":"Team","members":[{"value":"`+spell(f.ids["u1"])+`"}]}`, http.StatusOK, "")
+			if got := f.members("team"); got != "u1" {
+				t.Errorf("after PUT, members = %q", got)
+			}
 		})
 	}
 }

@@ -31,7 +31,7 @@ const (
 	LenientForeignSchema
 	// LenientQuotes: a value of a filter was sent in other than double quotes.
 	LenientQuotes
-	// LenientReference: a member or the manager was named by a URL as $ref, without the id.
+	// LenientReference: a member or the manager was named by a URL as $ref, without the id, or a member by one as its id.
 	LenientReference
 	// LenientManagerID: the manager's id came as managerId.
 	LenientManagerID
@@ -76,7 +76,8 @@ const (
 	// QuirkSingleQuotes: a value of a filter in single or typographic quotes, as in emails[type eq 'work']. Read as in
 	// double ones, and refused where the quotes do not match.
 	QuirkSingleQuotes = "single-quotes"
-	// QuirkReference: a member or the manager as {"$ref": "https://…/Users/ID"} without "value". The id is read out of the URL.
+	// QuirkReference: a member or the manager as {"$ref": "https://…/Users/ID"} without "value", or a member by such a URL as
+	// "value". The id is read out of the URL.
 	QuirkReference = "reference"
 	// QuirkManagerID: "managerId" in the manager. Read as its "value". SCIM 1.1, and so OneLogin's template.
 	QuirkManagerID = "manager-id"

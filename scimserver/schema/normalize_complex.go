@@ -150,6 +150,25 @@ func (a *Attribute) IDOf(ref string) (id string, ok bool) {
 	return id, known && err == nil && id != "" && id != "." && id != ".." && utf8.ValidString(id) && strings.IndexByte(id, 0) < 0
 }
 
+// MemberID returns the id in what a client sends as the id of a member: with blanks around it, in upper case, or the URL that
+// belongs into $ref. Text of any other form comes back as it is; it is nobody's id.
+func (a *Attribute) MemberID(text string) (id string, lenience Lenience) {
+	trimmed := strings.TrimSpace(text)
+	if id, ok := a.IDOf(trimmed); ok {
+		return strings.ToLower(id), LenientReference
+	}
+	if lower := strings.ToLower(trimmed); isUUID(lower) {
+		return lower, 0
+	}
+	return text, 0
+}
+
+// isUUID tells whether a text has the form of a UUID in lower case.
+func isUUID(text string) bool {
+	return len(text) == 36 && text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-' &&
+		strings.Trim(text, "0123456789abcdef-") == "" && strings.Count(text, "-") == 4
+}
+
 // resources are what an attribute that names resources by their ids accepts, in words.
 func (a *Attribute) resources() string {
 	return "a " + strings.ToLower(strings.Join(a.Sub("$ref").ReferenceTypes, " or "))

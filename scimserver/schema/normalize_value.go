@@ -161,6 +161,11 @@ func (n *normalizer) simple(p Path, value any) (any, error) {
 	if isText && strings.IndexByte(text, 0) >= 0 {
 		return nil, Errorf(InvalidValue, "%s accepts text without the character U+0000", p)
 	}
+	if isText && p.Attribute.rows && p.Leaf().Name == "value" {
+		id, lenience := p.Attribute.MemberID(text)
+		n.lenience |= lenience
+		return id, nil
+	}
 	switch t := p.Leaf().Type; t {
 	case TypeBoolean:
 		if b, ok := ParseBoolean(value); ok {
