@@ -66,7 +66,7 @@ func (b *bearer) given(s *session, command *cobra.Command) (string, error) {
 	}
 }
 
-// bears tells whether the credential of this key is a token, and not what buys one.
+// bears reports whether the credential of this key is a token, and not a client secret for which one is issued.
 func bears(key string) bool {
 	return key == v1alpha1.CredentialsTokenKey || strings.HasPrefix(key, v1alpha1.CredentialsReaderPrefix)
 }

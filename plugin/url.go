@@ -19,7 +19,7 @@ func (s *session) url() *cobra.Command {
 It is published once the server and the route to it are ready for the first time.`,
 		Example: `  kubectl tenantry url contoso
 
-  # Where an OAuth client buys access tokens
+  # Where an OAuth client gets access tokens
   kubectl tenantry url contoso --token-url`,
 		Args:              oneTenant,
 		ValidArgsFunction: s.completeTenants,

@@ -77,7 +77,7 @@ type Verifier struct {
 	ID string `json:"id"`
 	// Role of the bearer.
 	Role Role `json:"role"`
-	// ClientID makes this the verifier of the secret of an OAuth client with this client_id, which buys access tokens at the
+	// ClientID makes this the verifier of the secret of an OAuth client with this client_id, which gets access tokens at the
 	// token endpoint and is no bearer token itself.
 	ClientID string `json:"clientID,omitempty"`
 	// SHA256 of the token in lower-case hexadecimal.
@@ -106,7 +106,7 @@ func NewReader(s, name string, issuedAt time.Time) Verifier {
 }
 
 // NewClient returns the verifier of the secret of an OAuth client. Its ID changes with the secret, so that access tokens end
-// with the secret that bought them.
+// with the secret that they were issued for.
 func NewClient(s, clientID string, issuedAt time.Time) Verifier {
 	v := NewVerifier(s, RoleProvisioner, issuedAt)
 	v.ID, v.ClientID = "client-"+Fingerprint(s), clientID

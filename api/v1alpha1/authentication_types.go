@@ -12,14 +12,14 @@ type Authentication struct {
 	// +kubebuilder:default={}
 	SecretToken *SecretToken `json:"secretToken,omitempty"`
 
-	// oauth gives the tenant an OAuth 2.0 client, whose client ID and client secret buy access tokens at the tenant's
-	// token endpoint (grant type client_credentials, RFC 6749 section 4.4). Both are in the credentials Secret, which is
-	// made again for them where it was deleted. Taken away, the client secret and what it bought end at once.
+	// oauth gives the tenant an OAuth 2.0 client, which gets access tokens for its client ID and client secret at the
+	// tenant's token endpoint (grant type client_credentials, RFC 6749 section 4.4). Both are in the credentials Secret, which is
+	// made again for them where it was deleted. Taken away, the client secret and the access tokens that were issued for it end at once.
 	//
 	// +optional
 	OAuth *OAuth `json:"oauth,omitempty"`
 
-	// workloadIdentity lets Microsoft Entra ID buy access tokens at the tenant's token endpoint with a token that Entra has
+	// workloadIdentity lets Microsoft Entra ID get access tokens at the tenant's token endpoint with a token that Entra has
 	// signed itself, so that no secret is shared (workload identity federation, RFC 7523 section 2.2).
 	//
 	// +optional
@@ -78,13 +78,13 @@ type Rotation struct {
 	Overlap *metav1.Duration `json:"overlap,omitempty"`
 }
 
-// OAuth is the OAuth 2.0 client of a tenant. What is said of rotation counts for its client secret; access tokens that the
-// secret before has bought end with it.
+// OAuth is the OAuth 2.0 client of a tenant. What is said of rotation counts for its client secret; access tokens that
+// were issued for the secret before end with it.
 type OAuth struct {
 	Rotation `json:",inline"`
 
 	// accessTokenLifetime is how long an access token is valid, from 60 to 360 minutes, which is what Microsoft Entra ID
-	// accepts. A token ends earlier when its client's secret does. It counts for tokens that were bought by workload
+	// accepts. A token ends earlier when its client's secret does. It counts for tokens that are issued by workload
 	// identity too. Default: 1h.
 	//
 	// +optional
@@ -92,7 +92,7 @@ type OAuth struct {
 	AccessTokenLifetime *metav1.Duration `json:"accessTokenLifetime,omitempty"`
 }
 
-// WorkloadIdentity says which tokens of the Entra tenant buy access tokens. Issuer, tenant ID and signature follow from
+// WorkloadIdentity says for which tokens of the Entra tenant access tokens are issued. Issuer, tenant ID and signature follow from
 // spec.entra.
 type WorkloadIdentity struct {
 	// audiences are the values of the token's claim aud of which one must be there, exactly as the Microsoft Entra admin

@@ -47,7 +47,7 @@ Try it from another terminal:
 // others tells about the token endpoint and the credentials beside the Secret Token.
 func others(current *settings.Snapshot, data string) string {
 	var text strings.Builder
-	if auth.Sells(current) {
+	if auth.IssuesTokens(current) {
 		fmt.Fprintf(&text, "  Token URL     %s\n", current.TokenURL())
 	}
 	for _, credential := range manifests.Credentials(current.Tenant)[1:] {

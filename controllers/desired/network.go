@@ -50,7 +50,7 @@ func Ingress(t Tenant) *networkingv1ac.IngressApplyConfiguration {
 				WithPort(networkingv1ac.ServiceBackendPort().WithName(portHTTP))))
 	}
 	rule := networkingv1ac.HTTPIngressRuleValue().WithPaths(path(v1alpha1.BasePath, networkingv1.PathTypePrefix))
-	if sellsTokens(t.Resource) {
+	if issuesTokens(t.Resource) {
 		rule.WithPaths(
 			path(v1alpha1.TokenPath, networkingv1.PathTypeExact),
 			path(v1alpha1.OAuthMetadataPath, networkingv1.PathTypeExact))

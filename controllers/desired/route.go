@@ -16,7 +16,7 @@ func HTTPRoute(t Tenant) *gatewayv1ac.HTTPRouteApplyConfiguration {
 		WithMatches(match(v1alpha1.BasePath, gatewayv1.PathMatchPathPrefix)).
 		WithBackendRefs(gatewayv1ac.HTTPBackendRef().
 			WithGroup("").WithKind("Service").WithName(gatewayv1.ObjectName(ServerName(t.Resource.Name))).WithPort(servicePort).WithWeight(1))
-	if sellsTokens(t.Resource) {
+	if issuesTokens(t.Resource) {
 		rule.WithMatches(
 			match(v1alpha1.TokenPath, gatewayv1.PathMatchExact),
 			match(v1alpha1.OAuthMetadataPath, gatewayv1.PathMatchExact))

@@ -16,15 +16,15 @@ func TenantURL(tenant *v1alpha1.ProvisioningTenant, host string) string {
 	return "https://" + host + v1alpha1.BasePath
 }
 
-// TokenURL is the tenant's token endpoint on the host of its Tenant URL; empty where it has no URL or sells no access tokens.
+// TokenURL is the tenant's token endpoint on the host of its Tenant URL; empty where it has no URL or issues no access tokens.
 func TokenURL(tenant *v1alpha1.ProvisioningTenant, tenantURL string) string {
-	if tenantURL == "" || !sellsTokens(tenant) {
+	if tenantURL == "" || !issuesTokens(tenant) {
 		return ""
 	}
 	return strings.TrimSuffix(tenantURL, v1alpha1.BasePath) + v1alpha1.TokenPath
 }
 
-// sellsTokens tells whether the tenant's token endpoint is open.
-func sellsTokens(tenant *v1alpha1.ProvisioningTenant) bool {
+// issuesTokens tells whether the tenant's token endpoint is open.
+func issuesTokens(tenant *v1alpha1.ProvisioningTenant) bool {
 	return tenant.Spec.Authentication.OAuth != nil || tenant.Spec.Authentication.WorkloadIdentity != nil
 }

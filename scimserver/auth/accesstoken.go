@@ -27,7 +27,7 @@ const (
 // errEnded is the error for an access token that was good once, or of another tenant.
 var errEnded = refusal("the access token is not valid, or not any more: get another from the tenant's token endpoint")
 
-// AccessToken is what the token endpoint sells.
+// AccessToken is what the token endpoint issues.
 type AccessToken struct {
 	// Value is the token as the client presents it.
 	Value string
@@ -79,7 +79,7 @@ func audience(current *settings.Snapshot) string {
 	return current.Tenant.Namespace + "/" + current.Tenant.Name
 }
 
-// accessToken returns who bears an access token of this tenant. The client that bought it must still be there.
+// accessToken returns who bears an access token of this tenant. The client that it was issued to must still be there.
 func (a *Authenticator) accessToken(ctx context.Context, presented *jwt.JSONWebToken, current *settings.Snapshot) (Identity, error) {
 	key, err := a.signingKey(ctx, nil)
 	if err != nil {
@@ -101,7 +101,7 @@ func (a *Authenticator) accessToken(ctx context.Context, presented *jwt.JSONWebT
 	return Identity{Client: claims.Subject, Role: role}, nil
 }
 
-// roleOf returns what the client that bought a token may do now, or that it is no client any more.
+// roleOf returns what the client that a token was issued to may do now, or that it is no client any more.
 func (a *Authenticator) roleOf(claims accessClaims, current *settings.Snapshot) (token.Role, bool) {
 	authentication := current.Tenant.Spec.Authentication
 	if subject, ok := strings.CutPrefix(claims.Subject, workloadPrefix); ok {

@@ -19,22 +19,22 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-func (f *fixture) buy() string {
+func (f *fixture) accessToken() string {
 	f.t.Helper()
-	sold, err := f.SellToSecret(f.t.Context(), "contoso", f.secret, f.settings)
+	issued, err := f.IssueForSecret(f.t.Context(), "contoso", f.secret, f.settings)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return sold.Value
+	return issued.Value
 }
 
-func (f *fixture) buyByAssertion() string {
+func (f *fixture) tokenByAssertion() string {
 	f.t.Helper()
-	sold, err := f.SellToAssertion(f.t.Context(), f.issuer.Sign(f.assertion()), f.settings)
+	issued, err := f.IssueForAssertion(f.t.Context(), f.issuer.Sign(f.assertion()), f.settings)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return sold.Value
+	return issued.Value
 }
 
 func (f *fixture) wantRefused(what, credential string) {
@@ -47,35 +47,35 @@ func (f *fixture) wantRefused(what, credential string) {
 
 func TestAnAccessTokenIsValidForItsLifetimeOnEveryServerAndAfterARestart(t *testing.T) {
 	f := newFixture(t)
-	bought := f.buy()
+	accessToken := f.accessToken()
 	want := auth.Identity{Client: "client-" + token.Fingerprint(f.secret), Role: token.RoleProvisioner}
 	for what, server := range map[string]*auth.Authenticator{"the same server": f.Authenticator, "another, or after a restart": f.server()} {
-		if got, err := f.bearerAt(server, bought); err != nil || got != want {
+		if got, err := f.bearerAt(server, accessToken); err != nil || got != want {
 			t.Errorf("%s: %+v, %v", what, got, err)
 		}
 	}
 	f.advance(time.Hour)
-	if _, err := f.bearer(bought); err != nil {
+	if _, err := f.bearer(accessToken); err != nil {
 		t.Errorf("at the end of its lifetime: %v", err)
 	}
 	f.advance(time.Second)
-	f.wantRefused("after its lifetime", bought)
+	f.wantRefused("after its lifetime", accessToken)
 }
 
 func TestTheLifetimeIsTheTenants(t *testing.T) {
 	f := newFixture(t)
-	sold, err := f.SellToSecret(t.Context(), "contoso", f.secret, f.settings)
-	if err != nil || sold.Lifetime != time.Hour {
-		t.Errorf("by default %s, %v", sold.Lifetime, err)
+	issued, err := f.IssueForSecret(t.Context(), "contoso", f.secret, f.settings)
+	if err != nil || issued.Lifetime != time.Hour {
+		t.Errorf("by default %s, %v", issued.Lifetime, err)
 	}
 	f.change(func(s *settings.Snapshot) {
 		s.Tenant.Spec.Authentication.OAuth.AccessTokenLifetime = &metav1.Duration{Duration: 6 * time.Hour}
 	})
-	if sold, err = f.SellToSecret(t.Context(), "contoso", f.secret, f.settings); err != nil || sold.Lifetime != 6*time.Hour {
-		t.Errorf("as set %s, %v", sold.Lifetime, err)
+	if issued, err = f.IssueForSecret(t.Context(), "contoso", f.secret, f.settings); err != nil || issued.Lifetime != 6*time.Hour {
+		t.Errorf("as set %s, %v", issued.Lifetime, err)
 	}
 	f.advance(5 * time.Hour)
-	if _, err := f.bearer(sold.Value); err != nil {
+	if _, err := f.bearer(issued.Value); err != nil {
 		t.Error(err)
 	}
 }
@@ -94,12 +94,12 @@ func TestAnAccessTokenEndsAtOnceWithWhatBoughtIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
-			bought := f.buy()
-			if _, err := f.bearer(bought); err != nil {
+			accessToken := f.accessToken()
+			if _, err := f.bearer(accessToken); err != nil {
 				t.Fatal(err)
 			}
 			f.change(change)
-			f.wantRefused(name, bought)
+			f.wantRefused(name, accessToken)
 		})
 	}
 	for name, change := range map[string]func(*settings.Snapshot){
@@ -112,12 +112,12 @@ func TestAnAccessTokenEndsAtOnceWithWhatBoughtIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
-			bought := f.buyByAssertion()
-			if got, err := f.bearer(bought); err != nil || got != (auth.Identity{Client: "workload-" + subject, Role: token.RoleProvisioner}) {
+			accessToken := f.tokenByAssertion()
+			if got, err := f.bearer(accessToken); err != nil || got != (auth.Identity{Client: "workload-" + subject, Role: token.RoleProvisioner}) {
 				t.Fatalf("%+v, %v", got, err)
 			}
 			f.change(change)
-			f.wantRefused(name, bought)
+			f.wantRefused(name, accessToken)
 		})
 	}
 }
@@ -127,7 +127,7 @@ func expired(v token.Verifier) token.Verifier {
 	return v
 }
 
-func TestOnlyTheClientsOwnSecretBuysAnAccessToken(t *testing.T) {
+func TestOnlyTheClientsOwnSecretIsWorthAnAccessToken(t *testing.T) {
 	f := newFixture(t)
 	bearer, old := newToken(t), newToken(t)
 	f.change(func(s *settings.Snapshot) {
@@ -145,19 +145,19 @@ func TestOnlyTheClientsOwnSecretBuysAnAccessToken(t *testing.T) {
 		"the ID of no verifier": {"", bearer},
 	} {
 		var refused *auth.Refusal
-		if sold, err := f.SellToSecret(t.Context(), c.id, c.secret, f.settings); !errors.As(err, &refused) || sold.Value != "" {
-			t.Errorf("%s: %+v, %v", name, sold, err)
+		if issued, err := f.IssueForSecret(t.Context(), c.id, c.secret, f.settings); !errors.As(err, &refused) || issued.Value != "" {
+			t.Errorf("%s: %+v, %v", name, issued, err)
 		}
 	}
 	f.change(func(s *settings.Snapshot) { s.Tenant.Spec.Authentication.OAuth = nil })
-	if _, err := f.SellToSecret(t.Context(), "contoso", f.secret, f.settings); err == nil {
-		t.Error("a tenant without OAuth sold a token")
+	if _, err := f.IssueForSecret(t.Context(), "contoso", f.secret, f.settings); err == nil {
+		t.Error("a tenant without OAuth issued a token")
 	}
 }
 
 func TestAForgedAccessTokenIsRefused(t *testing.T) {
 	f := newFixture(t)
-	bought := f.buy()
+	accessToken := f.accessToken()
 	ours := authtest.Claims{
 		"iss": v1alpha1.GroupName, "aud": string(f.settings.Tenant.UID), "sub": "client-" + token.Fingerprint(f.secret),
 		"iat": start.Unix(), "exp": start.Add(time.Hour).Unix(),
@@ -170,7 +170,7 @@ func TestAForgedAccessTokenIsRefused(t *testing.T) {
 	if _, err := f.bearer(sign(ours)); err != nil {
 		t.Fatalf("the claims are not those of our own tokens: %v; this test would prove nothing", err)
 	}
-	parts := strings.Split(bought, ".")
+	parts := strings.Split(accessToken, ".")
 	none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"at+jwt"}`))
 	for name, forged := range map[string]string{
 		"signed with another key":     authtest.Sign(t, jose.HS256, make([]byte, 32), "", ours),
@@ -187,7 +187,7 @@ func TestAForgedAccessTokenIsRefused(t *testing.T) {
 		"of nobody":                   sign(ours.With(authtest.Claims{"sub": ""})),
 		"of a reader":                 sign(ours.With(authtest.Claims{"sub": "reader-payroll"})),
 		"of an unknown workload":      sign(ours.With(authtest.Claims{"sub": "workload-x", "tid": authtest.TenantID})),
-		"larger than a header":        bought + strings.Repeat("A", 16<<10),
+		"larger than a header":        accessToken + strings.Repeat("A", 16<<10),
 		"two dots":                    "..", "dots and no JSON": "a.b.c",
 	} {
 		f.wantRefused(name, forged)
@@ -197,18 +197,18 @@ func TestAForgedAccessTokenIsRefused(t *testing.T) {
 func TestServersThatStartTogetherSignWithOneKey(t *testing.T) {
 	f := newFixture(t)
 	var buyers sync.WaitGroup
-	bought := make([]string, 8)
-	for i := range bought {
+	accessToken := make([]string, 8)
+	for i := range accessToken {
 		buyers.Go(func() {
-			sold, err := f.server().SellToSecret(t.Context(), "contoso", f.secret, f.settings)
+			issued, err := f.server().IssueForSecret(t.Context(), "contoso", f.secret, f.settings)
 			if err != nil {
 				t.Error(err)
 			}
-			bought[i] = sold.Value
+			accessToken[i] = issued.Value
 		})
 	}
 	buyers.Wait()
-	for _, value := range bought {
+	for _, value := range accessToken {
 		if _, err := f.bearer(value); err != nil {
 			t.Error(err)
 		}
@@ -220,15 +220,15 @@ func TestServersThatStartTogetherSignWithOneKey(t *testing.T) {
 
 func TestAStoreThatIsAwayIsNoFaultOfTheToken(t *testing.T) {
 	f := newFixture(t)
-	bought := f.buy()
+	accessToken := f.accessToken()
 	f.keys.failure = store.ErrUnavailable
-	if _, err := f.bearer(bought); err != nil {
+	if _, err := f.bearer(accessToken); err != nil {
 		t.Errorf("a server that knows the key asks the store again: %v", err)
 	}
-	if _, err := f.bearerAt(f.server(), bought); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := f.bearerAt(f.server(), accessToken); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("got %v, want that the store is unavailable", err)
 	}
-	if _, err := f.server().SellToSecret(t.Context(), "contoso", f.secret, f.settings); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := f.server().IssueForSecret(t.Context(), "contoso", f.secret, f.settings); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("got %v, want that the store is unavailable", err)
 	}
 }
@@ -236,7 +236,7 @@ func TestAStoreThatIsAwayIsNoFaultOfTheToken(t *testing.T) {
 func TestADamagedKeyIsSaidAndNotShown(t *testing.T) {
 	f := newFixture(t)
 	f.keys.kept[auth.SigningKey] = []byte("short")
-	if _, err := f.SellToSecret(t.Context(), "contoso", f.secret, f.settings); err == nil || strings.Contains(err.Error(), "short") {
+	if _, err := f.IssueForSecret(t.Context(), "contoso", f.secret, f.settings); err == nil || strings.Contains(err.Error(), "short") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-// Package auth tells who is calling: by a secret token, by an access token that this tenant's token endpoint sold, or by a
+// Package auth tells who is calling: by a secret token, by an access token that this tenant's token endpoint issued, or by a
 // token that Microsoft Entra ID signed.
 package auth
 
@@ -77,7 +77,7 @@ type Options struct {
 	LoginAuthority string
 }
 
-// Authenticator checks the credentials of requests and sells access tokens. Its methods may be called from any number
+// Authenticator checks the credentials of requests and issues access tokens. Its methods may be called from any number
 // of goroutines.
 type Authenticator struct {
 	now       func() time.Time

@@ -22,15 +22,15 @@ var (
 	errSubject    = refusal("the client assertion is for a subject that spec.authentication.workloadIdentity.subjects does not name")
 )
 
-// Sells tells whether the tenant has a token endpoint.
-func Sells(current *settings.Snapshot) bool {
+// IssuesTokens reports whether the tenant has an OAuth token endpoint (RFC 6749 section 3.2).
+func IssuesTokens(current *settings.Snapshot) bool {
 	authentication := current.Tenant.Spec.Authentication
 	return authentication.OAuth != nil || authentication.WorkloadIdentity != nil
 }
 
-// SellToSecret returns an access token to a client with its secret (RFC 6749 section 4.4). The error is a *Refusal or
+// IssueForSecret returns an access token to a client with its secret (RFC 6749 section 4.4). The error is a *Refusal or
 // the store's.
-func (a *Authenticator) SellToSecret(ctx context.Context, clientID, secret string, current *settings.Snapshot) (AccessToken, error) {
+func (a *Authenticator) IssueForSecret(ctx context.Context, clientID, secret string, current *settings.Snapshot) (AccessToken, error) {
 	if current.Tenant.Spec.Authentication.OAuth == nil {
 		return AccessToken{}, errNoSecrets
 	}
@@ -41,9 +41,9 @@ func (a *Authenticator) SellToSecret(ctx context.Context, clientID, secret strin
 	return a.issue(ctx, client.ID, "", current)
 }
 
-// SellToAssertion returns an access token to whom Entra vouches for (RFC 7523 section 2.2). The error is a *Refusal,
+// IssueForAssertion returns an access token to whom Entra vouches for (RFC 7523 section 2.2). The error is a *Refusal,
 // ErrAuthorityUnavailable or the store's.
-func (a *Authenticator) SellToAssertion(ctx context.Context, assertion string, current *settings.Snapshot) (AccessToken, error) {
+func (a *Authenticator) IssueForAssertion(ctx context.Context, assertion string, current *settings.Snapshot) (AccessToken, error) {
 	trusted := current.Tenant.Spec.Authentication.WorkloadIdentity
 	if trusted == nil {
 		return AccessToken{}, errNoWorkload

@@ -64,8 +64,8 @@ func clockCases(f *fixture) map[string]authtest.Claims {
 func TestAnAssertionIsTakenForWhatItProves(t *testing.T) {
 	f := newFixture(t)
 	for name, changes := range clockCases(f) {
-		sold, err := f.SellToAssertion(t.Context(), f.issuer.Sign(f.assertion().With(changes)), f.settings)
-		if err != nil || sold.Lifetime != time.Hour {
+		issued, err := f.IssueForAssertion(t.Context(), f.issuer.Sign(f.assertion().With(changes)), f.settings)
+		if err != nil || issued.Lifetime != time.Hour {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -75,13 +75,13 @@ func TestAnAssertionIsTakenForWhatItProves(t *testing.T) {
 	refused["the subject as object ID only"] = authtest.Claims{"sub": "x", "oid": subject}
 	for name, changes := range refused {
 		var refusal *auth.Refusal
-		if sold, err := f.SellToAssertion(t.Context(), f.issuer.Sign(f.assertion().With(changes)), f.settings); !errors.As(err, &refusal) || sold.Value != "" {
-			t.Errorf("%s: %+v, %v", name, sold, err)
+		if issued, err := f.IssueForAssertion(t.Context(), f.issuer.Sign(f.assertion().With(changes)), f.settings); !errors.As(err, &refusal) || issued.Value != "" {
+			t.Errorf("%s: %+v, %v", name, issued, err)
 		}
 	}
 	f.change(func(s *settings.Snapshot) { s.Tenant.Spec.Authentication.WorkloadIdentity = nil })
-	if _, err := f.SellToAssertion(t.Context(), f.issuer.Sign(f.assertion()), f.settings); err == nil {
-		t.Error("a tenant without workload identity sold a token")
+	if _, err := f.IssueForAssertion(t.Context(), f.issuer.Sign(f.assertion()), f.settings); err == nil {
+		t.Error("a tenant without workload identity issued a token")
 	}
 }
 
@@ -151,8 +151,8 @@ func TestOnlyTheAuthoritysOwnSignatureCounts(t *testing.T) {
 	for name, value := range forged(t, f, f.assertion()) {
 		f.advance(time.Minute) // So that the limit on fetches is not what refuses it.
 		var refusal *auth.Refusal
-		if sold, err := f.SellToAssertion(t.Context(), value, f.settings); !errors.As(err, &refusal) || sold.Value != "" {
-			t.Errorf("assertion, %s: %+v, %v", name, sold, err)
+		if issued, err := f.IssueForAssertion(t.Context(), value, f.settings); !errors.As(err, &refusal) || issued.Value != "" {
+			t.Errorf("assertion, %s: %+v, %v", name, issued, err)
 		}
 	}
 	for what, claims := range map[string]authtest.Claims{"Entra's token": f.service(), "a user's token": f.user()} {
@@ -161,7 +161,7 @@ func TestOnlyTheAuthoritysOwnSignatureCounts(t *testing.T) {
 			f.wantRefused(what+", "+name, value)
 		}
 	}
-	if _, err := f.SellToAssertion(t.Context(), f.issuer.Sign(f.assertion()), f.settings); err != nil {
+	if _, err := f.IssueForAssertion(t.Context(), f.issuer.Sign(f.assertion()), f.settings); err != nil {
 		t.Errorf("after all that the good one is refused: %v", err)
 	}
 }
@@ -227,28 +227,28 @@ func TestAUsersTokenTellsWhoTheyAre(t *testing.T) {
 func TestKeysAreFetchedOnceAndAgainWhenEntraRotatesThem(t *testing.T) {
 	f := newFixture(t)
 	for range 5 {
-		f.buyByAssertion()
+		f.tokenByAssertion()
 	}
 	if got := f.issuer.Fetches(); got != 1 {
 		t.Errorf("the keys were fetched %d times for 5 assertions", got)
 	}
 	old := f.issuer.Sign(f.assertion())
 	f.issuer.Rotate("key-2", authtest.SecondKey(t))
-	f.buyByAssertion()
+	f.tokenByAssertion()
 	if got := f.issuer.Fetches(); got != 2 {
 		t.Errorf("the keys were fetched %d times, want once more for a key ID that is new", got)
 	}
 	var refusal *auth.Refusal
-	if _, err := f.SellToAssertion(t.Context(), old, f.settings); !errors.As(err, &refusal) {
+	if _, err := f.IssueForAssertion(t.Context(), old, f.settings); !errors.As(err, &refusal) {
 		t.Errorf("a key that was withdrawn still counts: %v", err)
 	}
 }
 
 func TestMadeUpKeyIDsDoNotMakeTheServerKnockWithoutEnd(t *testing.T) {
 	f := newFixture(t)
-	f.buyByAssertion()
+	f.tokenByAssertion()
 	for range 50 {
-		_, err := f.SellToAssertion(t.Context(), authtest.Sign(t, jose.RS256, authtest.SecondKey(t), rand.Text(), f.assertion()), f.settings)
+		_, err := f.IssueForAssertion(t.Context(), authtest.Sign(t, jose.RS256, authtest.SecondKey(t), rand.Text(), f.assertion()), f.settings)
 		if _, ok := errors.AsType[*auth.Refusal](err); !ok {
 			t.Fatalf("got %v, want a refusal", err)
 		}
@@ -256,13 +256,13 @@ func TestMadeUpKeyIDsDoNotMakeTheServerKnockWithoutEnd(t *testing.T) {
 	if got := f.issuer.Fetches(); got > 3 {
 		t.Errorf("the keys were fetched %d times", got)
 	}
-	f.buyByAssertion()
+	f.tokenByAssertion()
 }
 
 func TestATokenOfAnotherTenantDoesNotMakeTheServerFetchKeys(t *testing.T) {
 	f := newFixture(t)
 	for _, changes := range claimCases(f) {
-		_, _ = f.SellToAssertion(t.Context(), f.issuer.Sign(f.assertion().With(changes)), f.settings)
+		_, _ = f.IssueForAssertion(t.Context(), f.issuer.Sign(f.assertion().With(changes)), f.settings)
 	}
 	if got := f.issuer.Fetches(); got != 0 {
 		t.Errorf("the keys were fetched %d times", got)
@@ -288,7 +288,7 @@ func TestAnAuthorityThatCannotTellIsUnavailableAndNotARefusal(t *testing.T) {
 			f := newFixture(t)
 			f.issuer.Answer(answer)
 			for range 5 {
-				if _, err := f.SellToAssertion(t.Context(), f.issuer.Sign(f.assertion()), f.settings); !errors.Is(err, auth.ErrAuthorityUnavailable) {
+				if _, err := f.IssueForAssertion(t.Context(), f.issuer.Sign(f.assertion()), f.settings); !errors.Is(err, auth.ErrAuthorityUnavailable) {
 					t.Fatalf("got %v", err)
 				}
 			}
@@ -300,7 +300,7 @@ func TestAnAuthorityThatCannotTellIsUnavailableAndNotARefusal(t *testing.T) {
 			}
 			f.issuer.Answer(nil)
 			f.advance(time.Minute)
-			f.buyByAssertion()
+			f.tokenByAssertion()
 		})
 	}
 }
@@ -311,7 +311,7 @@ func TestAClosedNetworkIsUnavailable(t *testing.T) {
 		Now: f.clock, Random: rand.Reader, Keys: f.keys, LoginAuthority: f.issuer.URL(),
 		Transport: transport(func(*http.Request) (*http.Response, error) { return nil, errors.New("no route to host") }),
 	})
-	if _, err := f.SellToAssertion(t.Context(), f.issuer.Sign(f.assertion()), f.settings); !errors.Is(err, auth.ErrAuthorityUnavailable) {
+	if _, err := f.IssueForAssertion(t.Context(), f.issuer.Sign(f.assertion()), f.settings); !errors.Is(err, auth.ErrAuthorityUnavailable) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -331,19 +331,19 @@ func TestNobodyWaitsLongForASlowAuthority(t *testing.T) {
 			return nil, errors.New("gave up")
 		}),
 	})
-	if _, err := f.SellToAssertion(t.Context(), f.issuer.Sign(f.assertion()), f.settings); !errors.Is(err, auth.ErrAuthorityUnavailable) || !bounded {
+	if _, err := f.IssueForAssertion(t.Context(), f.issuer.Sign(f.assertion()), f.settings); !errors.Is(err, auth.ErrAuthorityUnavailable) || !bounded {
 		t.Errorf("got %v, bounded %v", err, bounded)
 	}
 }
 
 func TestKeysGoOnCountingForADayWhileTheAuthorityIsAway(t *testing.T) {
 	f := newFixture(t)
-	f.buyByAssertion()
+	f.tokenByAssertion()
 	f.issuer.Answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	f.advance(23 * time.Hour)
-	f.buyByAssertion()
+	f.tokenByAssertion()
 	f.advance(2 * time.Hour)
-	if _, err := f.SellToAssertion(t.Context(), f.issuer.Sign(f.assertion()), f.settings); !errors.Is(err, auth.ErrAuthorityUnavailable) {
+	if _, err := f.IssueForAssertion(t.Context(), f.issuer.Sign(f.assertion()), f.settings); !errors.Is(err, auth.ErrAuthorityUnavailable) {
 		t.Errorf("after a day: %v", err)
 	}
 }
@@ -367,7 +367,7 @@ func TestMicrosoftsCloudsHaveTheirIssuers(t *testing.T) {
 			}),
 		})
 		for _, issuer := range []string{want.v2, want.v1} {
-			if _, err := f.SellToAssertion(t.Context(), f.issuer.Sign(f.assertion().With(authtest.Claims{"iss": issuer})), f.settings); err != nil {
+			if _, err := f.IssueForAssertion(t.Context(), f.issuer.Sign(f.assertion().With(authtest.Claims{"iss": issuer})), f.settings); err != nil {
 				t.Errorf("%s, %s: %v", cloud, issuer, err)
 			}
 		}
@@ -379,7 +379,7 @@ func TestMicrosoftsCloudsHaveTheirIssuers(t *testing.T) {
 
 func TestNeitherTokensNorClaimsAreInErrors(t *testing.T) {
 	f := newFixture(t)
-	bought := f.buy()
+	accessToken := f.accessToken()
 	said := func(err error) string {
 		if err == nil {
 			return ""
@@ -390,7 +390,7 @@ func TestNeitherTokensNorClaimsAreInErrors(t *testing.T) {
 	for _, claims := range []authtest.Claims{f.assertion(), f.service(), f.user()} {
 		for _, changes := range claimCases(f) {
 			signed := f.issuer.Sign(claims.With(changes).With(authtest.Claims{"name": "Canary Karlsson"}))
-			_, err := f.SellToAssertion(t.Context(), signed, f.settings)
+			_, err := f.IssueForAssertion(t.Context(), signed, f.settings)
 			all.WriteString(said(err))
 			_, err = f.bearer(signed)
 			all.WriteString(said(err))
@@ -400,14 +400,14 @@ func TestNeitherTokensNorClaimsAreInErrors(t *testing.T) {
 			all.WriteString(said(err))
 		}
 	}
-	_, err := f.bearer(bought[:len(bought)-1])
+	_, err := f.bearer(accessToken[:len(accessToken)-1])
 	all.WriteString(said(err))
-	_, err = f.SellToSecret(t.Context(), "canary", f.secret+"x", f.settings)
+	_, err = f.IssueForSecret(t.Context(), "canary", f.secret+"x", f.settings)
 	all.WriteString(said(err))
 	if all.Len() == 0 {
 		t.Fatal("there were no errors; this test would prove nothing")
 	}
-	for _, secret := range []string{"Canary", "canary", "anna", objectID, subject, f.secret, bought[:20], "api://", "AAAAAsubject"} {
+	for _, secret := range []string{"Canary", "canary", "anna", objectID, subject, f.secret, accessToken[:20], "api://", "AAAAAsubject"} {
 		if strings.Contains(all.String(), secret) {
 			t.Errorf("an error contains %q", secret)
 		}

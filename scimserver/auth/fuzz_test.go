@@ -33,7 +33,7 @@ func FuzzTokens(f *testing.F) {
 		request := &http.Request{Header: http.Header{"Authorization": {"Bearer " + presented}}}
 		_, err := tenant.Authenticate(request, tenant.settings)
 		wantRefusal(t, presented, err)
-		_, err = tenant.SellToAssertion(context.Background(), presented, tenant.settings)
+		_, err = tenant.IssueForAssertion(context.Background(), presented, tenant.settings)
 		wantRefusal(t, presented, err)
 	})
 }

@@ -42,7 +42,7 @@ func TestWhatTheProvisioningClientAsksIsCountedAndNothingElse(t *testing.T) {
 		{"a reader's look-up", "GET", "/Users", "", bearer(reader), cycle.Counts{}},
 		{"a reader's write", "POST", "/Users", anna, bearer(reader), cycle.Counts{}},
 		{"a person", "GET", "/Me", "", bearer(f.userToken(nil)), cycle.Counts{}},
-		{"an access token's look-up", "GET", "/Users", "", bearer(f.sold(f.ask("POST", "grant_type=client_credentials", basicOf("contoso", secret)))), cycle.Counts{Requests: 1}},
+		{"an access token's look-up", "GET", "/Users", "", bearer(f.issued(f.ask("POST", "grant_type=client_credentials", basicOf("contoso", secret)))), cycle.Counts{Requests: 1}},
 	} {
 		f.advance(time.Second)
 		got := f.sendWith(c.method, c.path, c.body, c.header)

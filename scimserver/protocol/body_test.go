@@ -70,7 +70,7 @@ func TestABodyWithAContentCodingIsRefused(t *testing.T) {
 		if got.status != http.StatusCreated {
 			t.Errorf("%q: %d %s", codings, got.status, got.body)
 		}
-		f.sold(f.ask("POST", form, http.Header{"Content-Encoding": codings}))
+		f.issued(f.ask("POST", form, http.Header{"Content-Encoding": codings}))
 	}
 }
 
@@ -175,7 +175,7 @@ func TestABodyInChunksIsReadUpToTheLimit(t *testing.T) {
 	form := func() http.Header { return http.Header{"Content-Type": {"application/x-www-form-urlencoded"}} }
 	good := formOf("grant_type", "client_credentials", "client_id", "contoso", "client_secret", secret)
 	f.wantOAuthError(chunked("POST", v1alpha1.TokenPath, good+"&x="+large[:64<<10], form()), http.StatusRequestEntityTooLarge, "invalid_request")
-	f.sold(chunked("POST", v1alpha1.TokenPath, good, form()))
+	f.issued(chunked("POST", v1alpha1.TokenPath, good, form()))
 }
 
 func TestATokenRequestThatEndsTooSoonIsTheClientsMistake(t *testing.T) {

@@ -19,7 +19,7 @@ func TestTheHandbookIsRightAboutTheIPSIEDraft(t *testing.T) {
 				a.WorkloadIdentity = &v1alpha1.WorkloadIdentity{Audiences: []string{"api://contoso"}, Subjects: []string{workload}}
 			})
 			got := f.ask("POST", f.assertionForm(nil), nil)
-			if got := f.sendWith("POST", "/Users", `{"userName":"anna"}`, bearer(f.sold(got))); got.status != http.StatusCreated {
+			if got := f.sendWith("POST", "/Users", `{"userName":"anna"}`, bearer(f.issued(got))); got.status != http.StatusCreated {
 				t.Errorf("%d %s", got.status, got.body)
 			}
 			if methods := f.field(f.metadata("GET"), "token_endpoint_auth_methods_supported").([]any); !slices.Contains(methods, any("private_key_jwt")) {

@@ -34,10 +34,10 @@ func invalidRequest(description string) *oauthError {
 	return &oauthError{http.StatusBadRequest, "invalid_request", description}
 }
 
-// sellToken is the tenant's token endpoint (RFC 6749 section 3.2). Its only grant is client_credentials.
-func (s *Server) sellToken(w http.ResponseWriter, r *http.Request, _ string, log logr.Logger) {
+// tokenEndpoint is the tenant's token endpoint (RFC 6749 section 3.2). Its only grant is client_credentials.
+func (s *Server) tokenEndpoint(w http.ResponseWriter, r *http.Request, _ string, log logr.Logger) {
 	w.Header().Set("Pragma", "no-cache") // RFC 6749 section 5.1, beside Cache-Control, which every answer has
-	sold, err := s.sell(w, r, log)
+	issued, err := s.issue(w, r, log)
 	if err != nil {
 		answer := s.refuseToken(w, err, log)
 		if answer.status == http.StatusUnauthorized {
@@ -48,7 +48,7 @@ func (s *Server) sellToken(w http.ResponseWriter, r *http.Request, _ string, log
 	}
 	s.activity.seen(s.now())
 	sendJSON(w, http.StatusOK, map[string]any{
-		"access_token": sold.Value, "token_type": "Bearer", "expires_in": int64(sold.Lifetime.Seconds()), "scope": accessTokenScope,
+		"access_token": issued.Value, "token_type": "Bearer", "expires_in": int64(issued.Lifetime.Seconds()), "scope": accessTokenScope,
 	})
 }
 
@@ -56,8 +56,8 @@ func sendOAuthError(w http.ResponseWriter, answer *oauthError) {
 	sendJSON(w, answer.status, map[string]string{"error": answer.code, "error_description": answer.description})
 }
 
-// refuseToken finds the answer to a request that buys nothing. Whoever sends one uses up the allowance of those without a valid
-// credential: guessing secrets here is no faster than guessing tokens.
+// refuseToken finds the answer to a request that is issued no token. It counts against the allowance of clients without a valid
+// credential, so guessing secrets here is no faster than guessing tokens.
 func (s *Server) refuseToken(w http.ResponseWriter, err error, log logr.Logger) *oauthError {
 	if _, refused := errors.AsType[*oauthError](err); refused {
 		if limited := s.limits.admit(s.settings(), throttle.Stranger, s.now()); limited != nil {
@@ -83,12 +83,12 @@ func (s *Server) oauthErrorFor(w http.ResponseWriter, err error, log logr.Logger
 	return &oauthError{answer.Status, code, answer.Detail}
 }
 
-func (s *Server) sell(w http.ResponseWriter, r *http.Request, log logr.Logger) (auth.AccessToken, error) {
+func (s *Server) issue(w http.ResponseWriter, r *http.Request, log logr.Logger) (auth.AccessToken, error) {
 	current := s.settings()
 	switch {
 	case current == nil:
 		return auth.AccessToken{}, noSettings()
-	case !auth.Sells(current):
+	case !auth.IssuesTokens(current):
 		return auth.AccessToken{}, noTokenEndpoint()
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
@@ -105,7 +105,7 @@ func (s *Server) sell(w http.ResponseWriter, r *http.Request, log logr.Logger) (
 	default:
 		return auth.AccessToken{}, &oauthError{http.StatusBadRequest, "unsupported_grant_type", "grant_type must be " + grantType}
 	}
-	sold, err := s.sellTo(r, form, current)
+	issued, err := s.issueTo(r, form, current)
 	s.activity.refused(s.now(), err)
 	var refused *auth.Refusal
 	switch {
@@ -117,7 +117,7 @@ func (s *Server) sell(w http.ResponseWriter, r *http.Request, log logr.Logger) (
 	case err == nil && current.Paused():
 		return auth.AccessToken{}, paused()
 	}
-	return sold, err
+	return issued, err
 }
 
 func noTokenEndpoint() error {
@@ -127,9 +127,9 @@ func noTokenEndpoint() error {
 	}
 }
 
-// sellTo finds out how the client proves who it is, and sells it a token. A scope is not looked at: there is one, whatever the
+// issueTo finds out how the client proves who it is, and issues a token to it. A scope is not looked at: there is one, whatever the
 // administrator of a client wrote into its form, and the answer tells it (RFC 6749 section 3.3).
-func (s *Server) sellTo(r *http.Request, form url.Values, current *settings.Snapshot) (auth.AccessToken, error) {
+func (s *Server) issueTo(r *http.Request, form url.Values, current *settings.Snapshot) (auth.AccessToken, error) {
 	id, secret, inHeader, err := basic(r)
 	if err != nil {
 		return auth.AccessToken{}, err
@@ -143,7 +143,7 @@ func (s *Server) sellTo(r *http.Request, form url.Values, current *settings.Snap
 			return auth.AccessToken{}, invalidRequest("client_assertion_type must be " + assertionType)
 		}
 		// RFC 7523 section 3: the client is the assertion's subject. A client_id beside it says nothing that is proven.
-		return s.auth.SellToAssertion(r.Context(), form.Get("client_assertion"), current)
+		return s.auth.IssueForAssertion(r.Context(), form.Get("client_assertion"), current)
 	case inHeader && (inForm || form.Has("client_id")):
 		// Entra can be told to send both. RFC 6749 section 2.3 forbids it, but where they say the same nothing is unclear.
 		if form.Get("client_id") != id || inForm && form.Get("client_secret") != secret {
@@ -156,7 +156,7 @@ func (s *Server) sellTo(r *http.Request, form url.Values, current *settings.Snap
 	case !inHeader:
 		id, secret = form.Get("client_id"), form.Get("client_secret")
 	}
-	return s.auth.SellToSecret(r.Context(), id, secret, current)
+	return s.auth.IssueForSecret(r.Context(), id, secret, current)
 }
 
 // basic reads the client's credentials from the header, where they are form-encoded (RFC 6749 section 2.3.1).

@@ -47,7 +47,7 @@ func (s *Server) describeTokenEndpoint(w http.ResponseWriter, r *http.Request) (
 	if err := s.limits.admit(current, throttle.Stranger, s.now()); err != nil {
 		return nil, err
 	}
-	if !auth.Sells(current) {
+	if !auth.IssuesTokens(current) {
 		return nil, noTokenEndpoint()
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {

@@ -128,7 +128,7 @@ func TestReadersOfMetadataShareTheAllowanceOfThoseWithoutACredential(t *testing.
 		t.Errorf("headers %v", held.header)
 	}
 	f.wantLater(f.sendWith("GET", "/Users", "", bearer(f.token+"x")), http.StatusTooManyRequests, 1)
-	f.sold(f.ask("POST", "grant_type=client_credentials", basicOf("contoso", secret))) // locks nobody out
+	f.issued(f.ask("POST", "grant_type=client_credentials", basicOf("contoso", secret))) // locks nobody out
 }
 
 // TestATokenHasTheOneScope: Entra's administrators can write any scope into its form, so none is refused; RFC 6749 section 3.3 asks
@@ -138,7 +138,7 @@ func TestATokenHasTheOneScope(t *testing.T) {
 	secret := f.withClient()
 	for _, scope := range []string{"scim", "", "openid scim profile", "api://1f0c9e6a-6f43-4c43-9f0a-6a3b0d6f9a51/.default", "SCIM", "read write", `"`} {
 		got := f.ask("POST", formOf("grant_type", "client_credentials", "client_id", "contoso", "client_secret", secret, "scope", scope), nil)
-		f.sold(got)
+		f.issued(got)
 		if told := f.field(got, "scope"); told != "scim" {
 			t.Errorf("for the scope %q the client is told %v", scope, told)
 		}

@@ -59,8 +59,8 @@ func basicOf(id, secret string) http.Header {
 	return http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))}}
 }
 
-// sold checks an answer of RFC 6749 section 5.1 and returns the access token.
-func (f *fixture) sold(a answer) string {
+// issued checks an answer of RFC 6749 section 5.1 and returns the access token.
+func (f *fixture) issued(a answer) string {
 	f.t.Helper()
 	var body map[string]any
 	if err := json.Unmarshal(a.body, &body); err != nil || a.status != http.StatusOK {
@@ -76,7 +76,7 @@ func (f *fixture) sold(a answer) string {
 	return value
 }
 
-func TestAClientBuysATokenWhereverItSendsItsCredentials(t *testing.T) {
+func TestAClientIsIssuedATokenWhereverItSendsItsCredentials(t *testing.T) {
 	f := newFixture(t)
 	secret := f.withClient()
 	inBody := formOf("grant_type", "client_credentials", "client_id", "contoso", "client_secret", secret, "scope", "anything")
@@ -93,20 +93,20 @@ func TestAClientBuysATokenWhereverItSendsItsCredentials(t *testing.T) {
 		"with what nobody asked for": {inBody + "&resource=x&client_assertion=", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bought := f.sold(f.ask("POST", c.form, c.header))
-			if got := f.sendWith("GET", "/Users", "", bearer(bought)); got.status != 200 {
+			accessToken := f.issued(f.ask("POST", c.form, c.header))
+			if got := f.sendWith("GET", "/Users", "", bearer(accessToken)); got.status != 200 {
 				t.Errorf("the token opens nothing: %d\n%s", got.status, got.body)
 			}
 		})
 	}
-	bought := f.sold(f.ask("POST", inBody, nil))
-	if got := f.sendWith("POST", "/Users", anna, bearer(bought)); got.status != http.StatusCreated {
+	accessToken := f.issued(f.ask("POST", inBody, nil))
+	if got := f.sendWith("POST", "/Users", anna, bearer(accessToken)); got.status != http.StatusCreated {
 		t.Errorf("the token does not provision: %d\n%s", got.status, got.body)
 	}
 	changed := *f.snapshot
 	changed.Verifiers.Verifiers = changed.Verifiers.Verifiers[:1]
 	f.snapshot = &changed
-	f.wantError(f.sendWith("GET", "/Users", "", bearer(bought)), http.StatusUnauthorized, "")
+	f.wantError(f.sendWith("GET", "/Users", "", bearer(accessToken)), http.StatusUnauthorized, "")
 }
 
 // describable are the characters that RFC 6749 section 5.2 allows in an error_description.
@@ -146,7 +146,7 @@ func TestWhoGuessesSecretsSharesTheAllowanceOfWhoGuessesTokens(t *testing.T) {
 		t.Errorf("the headers are %v", held.header)
 	}
 	f.wantLater(f.sendWith("GET", "/Users", "", wrong), http.StatusTooManyRequests, 1)
-	f.sold(f.ask("POST", "grant_type=client_credentials", basicOf("contoso", secret))) // locks nobody out
+	f.issued(f.ask("POST", "grant_type=client_credentials", basicOf("contoso", secret))) // locks nobody out
 	f.expect("GET", "/Users", "", 200, "")
 	f.advance(time.Second)
 	f.wantOAuthError(guess(), http.StatusUnauthorized, "invalid_client")
@@ -219,11 +219,11 @@ func TestATokenRequestWithParametersInItsURLIsRefused(t *testing.T) {
 			t.Errorf("the answer repeats what was sent: %s", got.body)
 		}
 	}
-	f.sold(f.rawWith(http.MethodPost, v1alpha1.TokenPath+"?tenant=contoso&x=%zz;", good, header()))
-	f.sold(f.rawWith(http.MethodPost, v1alpha1.TokenPath, good+"&resource=a;b", header())) // a semicolon is an ordinary character
+	f.issued(f.rawWith(http.MethodPost, v1alpha1.TokenPath+"?tenant=contoso&x=%zz;", good, header()))
+	f.issued(f.rawWith(http.MethodPost, v1alpha1.TokenPath, good+"&resource=a;b", header())) // a semicolon is an ordinary character
 }
 
-func TestATenantThatSellsNoTokensSaysSo(t *testing.T) {
+func TestATenantThatIssuesNoTokensSaysSo(t *testing.T) {
 	f := newFixture(t)
 	got := f.ask("POST", "grant_type=client_credentials", basicOf("contoso", "x"))
 	if got.status != 404 || !strings.Contains(string(got.body), "spec.authentication.oauth") {
@@ -245,13 +245,13 @@ func (f *fixture) assertionForm(changes authtest.Claims) string {
 		}).With(changes)))
 }
 
-func TestEntraBuysATokenWithAnAssertionThatItSigned(t *testing.T) {
+func TestEntraIsIssuedATokenWithAnAssertionThatItSigned(t *testing.T) {
 	f := newFixture(t)
 	f.allow(func(a *v1alpha1.Authentication) {
 		a.WorkloadIdentity = &v1alpha1.WorkloadIdentity{Audiences: []string{"api://contoso"}, Subjects: []string{workload}}
 	})
-	bought := f.sold(f.ask("POST", f.assertionForm(nil), nil))
-	if got := f.sendWith("POST", "/Users", anna, bearer(bought)); got.status != http.StatusCreated {
+	accessToken := f.issued(f.ask("POST", f.assertionForm(nil), nil))
+	if got := f.sendWith("POST", "/Users", anna, bearer(accessToken)); got.status != http.StatusCreated {
 		t.Errorf("the token does not provision: %d\n%s", got.status, got.body)
 	}
 	entries, err := f.database.Log(context.Background(), 0, 10)
@@ -259,8 +259,8 @@ func TestEntraBuysATokenWithAnAssertionThatItSigned(t *testing.T) {
 		t.Errorf("the provisioning log has %+v (%v)", entries, err)
 	}
 	again := f.assertionForm(nil)
-	f.sold(f.ask("POST", again, nil))
-	f.sold(f.ask("POST", again, nil)) // decision 0017: an assertion counts as long as it says
+	f.issued(f.ask("POST", again, nil))
+	f.issued(f.ask("POST", again, nil)) // decision 0017: an assertion counts as long as it says
 	now := f.clock()
 	for name, claims := range map[string]authtest.Claims{
 		"another subject":  {"sub": "another"},
@@ -313,7 +313,7 @@ func TestWhileTheLoginAuthorityIsAwayEntraIsToldToComeBack(t *testing.T) {
 	}
 	f.issuer.Answer(nil)
 	f.advance(time.Minute)
-	f.sold(f.ask("POST", f.assertionForm(nil), nil))
+	f.issued(f.ask("POST", f.assertionForm(nil), nil))
 }
 
 func TestServiceProviderConfigTellsTheWaysInThatTheTenantOffers(t *testing.T) {
@@ -346,14 +346,14 @@ func TestNoTokenOrClaimReachesTheLog(t *testing.T) {
 		a.WorkloadIdentity = &v1alpha1.WorkloadIdentity{Audiences: []string{"api://contoso"}, Subjects: []string{workload}}
 		a.UserToken = &v1alpha1.UserToken{Audiences: []string{"api://app"}}
 	})
-	bought := f.sold(f.ask("POST", "grant_type=client_credentials", basicOf("contoso", secret)))
+	accessToken := f.issued(f.ask("POST", "grant_type=client_credentials", basicOf("contoso", secret)))
 	f.ask("POST", "grant_type=client_credentials", basicOf("canary-client", secret+"x"))
 	f.ask("POST", f.assertionForm(authtest.Claims{"sub": "canary-subject"}), nil)
 	f.ask("POST", f.assertionForm(authtest.Claims{"tid": "canary-tenant"}), nil)
 	person := f.userToken(authtest.Claims{"preferred_username": "canary@contoso.test", "oid": "canary-oid"})
 	f.sendWith("GET", "/Me", "", bearer(person))
 	f.sendWith("GET", "/Users", "", bearer(person))
-	f.sendWith("GET", "/Users", "", bearer(bought+"x"))
+	f.sendWith("GET", "/Users", "", bearer(accessToken+"x"))
 	f.issuer.Answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	f.issuer.Rotate("canary-key", authtest.SecondKey(t))
 	f.ask("POST", f.assertionForm(nil), nil)
@@ -363,7 +363,7 @@ func TestNoTokenOrClaimReachesTheLog(t *testing.T) {
 	if !strings.Contains(said, "request refused") || !strings.Contains(said, "no access token was issued") || !strings.Contains(said, "a token cannot be checked") {
 		t.Fatalf("what should be logged is not; this test would prove nothing\n%s", said)
 	}
-	for _, value := range []string{"canary", secret, bought[:24], person[:24], "eyJ"} {
+	for _, value := range []string{"canary", secret, accessToken[:24], person[:24], "eyJ"} {
 		if strings.Contains(said, value) {
 			t.Errorf("the log has %q", value)
 		}

@@ -60,13 +60,13 @@ func TestAPausedTenantAsksEveryClientToTryAgainLater(t *testing.T) {
 	}
 }
 
-func TestAPausedTenantSellsNoAccessTokens(t *testing.T) {
+func TestAPausedTenantIssuesNoAccessTokens(t *testing.T) {
 	f := newFixture(t)
 	secret := f.withClient()
 	form := func(secret string) string {
 		return formOf("grant_type", "client_credentials", "client_id", "contoso", "client_secret", secret)
 	}
-	bought := f.sold(f.ask("POST", form(secret), nil))
+	accessToken := f.issued(f.ask("POST", form(secret), nil))
 	f.pause(true)
 	got := f.ask("POST", form(secret), nil)
 	f.wantOAuthError(got, http.StatusServiceUnavailable, "temporarily_unavailable")
@@ -74,10 +74,10 @@ func TestAPausedTenantSellsNoAccessTokens(t *testing.T) {
 		t.Errorf("Retry-After %q: %s", later, got.body)
 	}
 	f.wantOAuthError(f.ask("POST", form(secret+"x"), nil), http.StatusUnauthorized, "invalid_client")
-	f.wantLater(f.sendWith("GET", "/Users", "", bearer(bought)), http.StatusServiceUnavailable, 600)
+	f.wantLater(f.sendWith("GET", "/Users", "", bearer(accessToken)), http.StatusServiceUnavailable, 600)
 	f.pause(false)
-	f.sold(f.ask("POST", form(secret), nil))
-	if got := f.sendWith("GET", "/Users", "", bearer(bought)); got.status != http.StatusOK {
+	f.issued(f.ask("POST", form(secret), nil))
+	if got := f.sendWith("GET", "/Users", "", bearer(accessToken)); got.status != http.StatusOK {
 		t.Errorf("an access token of before the pause: %d", got.status)
 	}
 }

@@ -103,7 +103,7 @@ func (s *Server) Handler() http.Handler {
 		http.MethodGet: self(unfiltered(s.on(store.User, s.me))), http.MethodPost: self(notOffered), http.MethodPut: self(notOffered),
 		http.MethodPatch: self(notOffered), http.MethodDelete: self(notOffered),
 	})
-	mux.Handle(v1alpha1.TokenPath, s.observed(v1alpha1.TokenPath, s.sellToken))
+	mux.Handle(v1alpha1.TokenPath, s.observed(v1alpha1.TokenPath, s.tokenEndpoint))
 	mux.Handle(v1alpha1.OAuthMetadataPath, s.observed(v1alpha1.OAuthMetadataPath, s.oauthMetadata))
 	nowhere := s.instrument("other", nil)
 	mux.Handle("/", nowhere)

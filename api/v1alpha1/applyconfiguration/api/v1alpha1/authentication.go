@@ -11,11 +11,11 @@ type AuthenticationApplyConfiguration struct {
 	// secretToken is the Secret Token that an administrator pastes into Microsoft Entra ID. It is generated when the tenant
 	// is made, and stays valid until it is rotated.
 	SecretToken *SecretTokenApplyConfiguration `json:"secretToken,omitempty"`
-	// oauth gives the tenant an OAuth 2.0 client, whose client ID and client secret buy access tokens at the tenant's
-	// token endpoint (grant type client_credentials, RFC 6749 section 4.4). Both are in the credentials Secret, which is
-	// made again for them where it was deleted. Taken away, the client secret and what it bought end at once.
+	// oauth gives the tenant an OAuth 2.0 client, which gets access tokens for its client ID and client secret at the
+	// tenant's token endpoint (grant type client_credentials, RFC 6749 section 4.4). Both are in the credentials Secret, which is
+	// made again for them where it was deleted. Taken away, the client secret and the access tokens that were issued for it end at once.
 	OAuth *OAuthApplyConfiguration `json:"oauth,omitempty"`
-	// workloadIdentity lets Microsoft Entra ID buy access tokens at the tenant's token endpoint with a token that Entra has
+	// workloadIdentity lets Microsoft Entra ID get access tokens at the tenant's token endpoint with a token that Entra has
 	// signed itself, so that no secret is shared (workload identity federation, RFC 7523 section 2.2).
 	WorkloadIdentity *WorkloadIdentityApplyConfiguration `json:"workloadIdentity,omitempty"`
 	// entraToken accepts the token that Microsoft Entra ID sends where its Secret Token is left blank. Microsoft means it

@@ -9,12 +9,12 @@ import (
 // OAuthApplyConfiguration represents a declarative configuration of the OAuth type for use
 // with apply.
 //
-// OAuth is the OAuth 2.0 client of a tenant. What is said of rotation counts for its client secret; access tokens that the
-// secret before has bought end with it.
+// OAuth is the OAuth 2.0 client of a tenant. What is said of rotation counts for its client secret; access tokens that
+// were issued for the secret before end with it.
 type OAuthApplyConfiguration struct {
 	RotationApplyConfiguration `json:""`
 	// accessTokenLifetime is how long an access token is valid, from 60 to 360 minutes, which is what Microsoft Entra ID
-	// accepts. A token ends earlier when its client's secret does. It counts for tokens that were bought by workload
+	// accepts. A token ends earlier when its client's secret does. It counts for tokens that are issued by workload
 	// identity too. Default: 1h.
 	AccessTokenLifetime *v1.Duration `json:"accessTokenLifetime,omitempty"`
 }

@@ -5,7 +5,7 @@ package v1alpha1
 // WorkloadIdentityApplyConfiguration represents a declarative configuration of the WorkloadIdentity type for use
 // with apply.
 //
-// WorkloadIdentity says which tokens of the Entra tenant buy access tokens. Issuer, tenant ID and signature follow from
+// WorkloadIdentity says for which tokens of the Entra tenant access tokens are issued. Issuer, tenant ID and signature follow from
 // spec.entra.
 type WorkloadIdentityApplyConfiguration struct {
 	// audiences are the values of the token's claim aud of which one must be there, exactly as the Microsoft Entra admin
