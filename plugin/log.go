@@ -82,7 +82,7 @@ and no entry is lost or shown twice.`,
 	flags.String("resource-id", "", "show what is about the user or group with this `id` only")
 	flags.String("client", "", "show what the client with this `name` did only, such as token-5c1fa7de81c3")
 	flags.String("request-id", "", "show the request with this `id` only, which the client was told in X-Request-Id")
-	flags.String("operation", "", "show this `operation` only: create, replace, patch, delete or defaults")
+	flags.String("operation", "", "show this `operation` only: create, replace, patch, delete, import, defaults or unassign")
 	flags.String("outcome", "", "show what ended with this `outcome` only: success, or what failed, such as uniqueness or invalidValue")
 	for flag, values := range map[string][]string{
 		"resource-type": {"User", "Group"}, "operation": {"create", "replace", "patch", "delete", "defaults"},

@@ -176,6 +176,8 @@ func parameter[T any](values url.Values, name, must string, read func(string) (T
 		if value, err = read(given[0]); err == nil {
 			return value, nil
 		}
+	default:
+		must = "given once"
 	}
 	return value, &refusal{http.StatusBadRequest, name + " must be " + must}
 }
