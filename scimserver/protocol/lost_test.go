@@ -115,3 +115,45 @@ func TestAMemberIsNamedByAnySpellingOfItsID(t *testing.T) {
 		})
 	}
 }
+
+// TestAKeyThatLosesItsValueIsRefused has keys of a whole resource of which only the attribute is known. A PUT would remove the value that
+// the user has.
+func TestAKeyThatLosesItsValueIsRefused(t *testing.T) {
+	for _, key := range []string{
+		`emails[type eq \"work\"].value`, `emails[type eq \"work\"]`, `EMAILS[type eq 'work'].value`, `urn:ietf:params:scim:schemas:core:2.0:User:emails[0].value`,
+		`emails.vaule`, `name.first`, `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.id`, `title.en`,
+	} {
+		t.Run(key, func(t *testing.T) {
+			f := twoEach(t)
+			body := `{"userName":"anna","` + key + `":"n@x"}`
+			f.wantError(f.send(http.MethodPut, "/Users/{anna}", body), http.StatusBadRequest, "invalidValue")
+			f.wantError(f.send(http.MethodPost, "/Users", strings.Replace(body, "anna", "bea", 1)), http.StatusBadRequest, "invalidValue")
+			f.bulk(bulkOf(`{"method":"PUT","path":"/Users/{anna}","data":`+body+`}`), "400")
+			f.expect(http.MethodGet, "/Users/{anna}?attributes=emails", "", http.StatusOK,
+				`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"{anna}","emails":[{"type":"work","value":"w@x"},{"type":"home","value":"h@x"}]}`)
+			f.expect(http.MethodPut, "/Users/{anna}", strings.Replace(body, `"n@x"`, "null", 1), http.StatusOK, "")
+		})
+	}
+	f := newFixture(t)
+	f.create("g", "/Groups", `{"displayName":"G"}`)
+	f.wantError(f.send(http.MethodPut, "/Groups/{g}", `{"displayName":"G","members[type eq \"User\"].value":"x"}`), http.StatusBadRequest, "invalidValue")
+	f.create("u", "/Users", `{"userName":"u","shoe.size":7,"shoes[0]":8,"meta.x":1,"password.x":"y","groups[0].value":"z"}`)
+}
+
+func TestEnterpriseAttributesAreReadUnderEveryURN(t *testing.T) {
+	for _, urn := range []string{
+		"urn:scim:schemas:extension:enterprise:1.0:User", "urn:ietf:params:scim:schemas:extension:enterprise:1.0:User", "urn:ietf:params:scim:schemas:extension:enterprise:1.0",
+		"urn:ietf:params:scim:schemas:extension:enterprise:2.0", "URN:IETF:params:scim:schemas:extension:Enterprise:2.0",
+	} {
+		for _, value := range []string{`"` + urn + `":{"department":"D"}`, `"` + urn + `:department":"D"`} {
+			f := newFixture(t)
+			f.create("u", "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","`+urn+`"],"userName":"u",`+value+`}`)
+			if got := f.quirks(); got != "older-urn" && got != "name-case older-urn" {
+				t.Errorf("%s: counted %q", value, got)
+			}
+			f.expect(http.MethodPatch, "/Users/{u}", patchOf(`{"op":"add","path":"`+urn+`:division","value":"V"}`), http.StatusNoContent, "")
+			f.expect(http.MethodGet, `/Users/{u}?attributes=`+urn, "", http.StatusOK, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],
+				"id":"{u}","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"D","division":"V"}}`)
+		}
+	}
+}

@@ -83,7 +83,7 @@ const (
 	QuirkManagerID = "manager-id"
 	// QuirkNumberForText: a number such as an employeeNumber for a string. Taken as its text, as it is written in JSON.
 	QuirkNumberForText = "number-for-text"
-	// QuirkOlderURN: "urn:scim:schemas:extension:enterprise:1.0" and the like, of SCIM 1.1 and of drafts of SCIM 2.0, in place of
+	// QuirkOlderURN: "urn:scim:schemas:extension:enterprise:1.0" and the like, of SCIM 1.1, of drafts of SCIM 2.0 and of mixtures, in place of
 	// the core or the enterprise schema's URN. Read as that. OneLogin's template.
 	QuirkOlderURN = "older-urn"
 )

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Normalize turns a client's whole resource into a canonical object; in stays as it is. Names are read in any case,
@@ -177,19 +178,28 @@ func (n *normalizer) schema(s *Schema, value any) error {
 }
 
 func (n *normalizer) named(name string, value any) error {
-	if !n.rt.Knows(name) {
-		n.lenience |= LenientUnknown
-		return nil
-	}
 	p, err := n.rt.Path(name)
 	if err != nil {
-		return err
+		if lost, ok := n.rt.AttributeOf(name); ok && !isEmpty(value) && !lost.ReadOnly() && lost.Attribute.Mutability != WriteOnly {
+			return notWhole(lost)
+		}
+		n.lenience |= LenientUnknown
+		return nil
 	}
 	n.lenience |= LenientName
 	if n.rt.IsOlder(name) {
 		n.lenience |= LenientOlderURN
 	}
 	return n.assign(p, value)
+}
+
+// notWhole is the error for a name of which only the attribute is known: it has an unknown sub-attribute behind it, or a filter, which
+// selects nothing in a whole resource. Without it a value would be lost, and a PUT would remove the one that there was.
+func notWhole(p Path) *Error {
+	if p.Attribute.Type != TypeComplex {
+		return Errorf(InvalidValue, "%s accepts its value under its name alone", p)
+	}
+	return Errorf(InvalidValue, "%s accepts its values under its name, or each behind one of the names %s", p, strings.Join(names(listed(p.Attribute.SubAttributes)), ", "))
 }
 
 // assign puts a value at its canonical place, unless it has one already or is not the client's to give.

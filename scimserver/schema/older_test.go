@@ -17,7 +17,11 @@ func TestOlderURNsAreUnderstood(t *testing.T) {
 		"of a draft":          `{"userName":"a","urn:scim:schemas:extension:enterprise:2.0:User":{"department":"D","manager":"m"}}`,
 		"of Microsoft's":      `{"userName":"a","urn:scim:schemas:extension:enterprise:2.0.department":"D","urn:scim:schemas:extension:enterprise:2.0:manager":"m"}`,
 		"of the core alone":   `{"schemas":["urn:scim:schemas:core:2.0:User"],"userName":"a","department":"D","manager":"m"}`,
-		"around the core":     `{"urn:scim:schemas:core:1.0":{"userName":"a"},"department":"D","manager":"m"}`,
+		"of OneLogin's, ends as those of SCIM 2.0": `{"userName":"a","urn:scim:schemas:extension:enterprise:1.0:User":{"department":"D","manager":"m"}}`,
+		"of SCIM 1.1 in those of SCIM 2.0":         `{"userName":"a","urn:ietf:params:scim:schemas:extension:enterprise:1.0:User":{"department":"D"},"urn:ietf:params:scim:schemas:extension:enterprise:1.0:User:manager":"m"}`,
+		"without its end":                          `{"userName":"a","urn:ietf:params:scim:schemas:extension:enterprise:2.0":{"department":"D","manager":"m"}}`,
+		"and in qualified keys":                    `{"urn:ietf:params:scim:schemas:core:2.0:userName":"a","urn:ietf:params:scim:schemas:extension:enterprise:2.0:department":"D","manager":"m"}`,
+		"around the core":                          `{"urn:scim:schemas:core:1.0":{"userName":"a"},"department":"D","manager":"m"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			normalized(t, schema.User(), in, want, schema.QuirkOlderURN)
@@ -39,6 +43,11 @@ func TestOlderURNsAreUnderstood(t *testing.T) {
 		}
 		if !schema.User().IsOlder(name) || schema.User().IsOlder(want) {
 			t.Errorf("%s is older than %s", name, want)
+		}
+	}
+	for _, name := range []string{schema.EnterpriseUser, schema.EnterpriseUser + ":department", schema.CoreUser, schema.CoreUser + ".userName"} {
+		if schema.User().IsOlder(name) {
+			t.Errorf("%s counts as an older name", name)
 		}
 	}
 	if schema.Group().Knows(onelogin+":department") || schema.User().IsOlder(onelogin+"1:x") {

@@ -112,6 +112,17 @@ func (rt *ResourceType) Knows(name string) bool {
 	return err == nil
 }
 
+// AttributeOf returns the attribute with which a name begins, whatever stands behind a dot or a bracket.
+func (rt *ResourceType) AttributeOf(name string) (Path, bool) {
+	name, _, _ = strings.Cut(name, "[")
+	s, rest, err := rt.cutURN(strings.TrimSpace(name))
+	if err != nil {
+		return Path{}, false
+	}
+	attribute, _, _ := strings.Cut(rest, ".")
+	return rt.lookup(s, attribute)
+}
+
 // WithSub returns the path to a sub-attribute of the attribute at p. "value" of an attribute whose elements are simple
 // values is the attribute itself. The error is an *Error invalidPath.
 func (p Path) WithSub(name string) (Path, error) {
