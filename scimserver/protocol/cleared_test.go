@@ -208,15 +208,15 @@ func TestAUserThatArrivesWithNullFollowsTheDefaults(t *testing.T) {
 	f.create("anna", "/Users", `{"userName":"anna","roles":null,"locale":"","name":{"honorificPrefix":null},`+inFinance+`}`)
 	f.sees("alone", "anna", followed, "")
 	// Users who are each other's manager are created without, and then put as they were sent.
-	manages := func(id, other string) string {
+	manages := func(id, department, other string) string {
 		return `{"method":"POST","bulkId":"` + id + `","path":"/Users","data":{"userName":"` + id + `","roles":[],"locale":null,
-			"` + enterpriseURN + `":{"department":"Finance","manager":{"value":"bulkId:` + other + `"}}}}`
+			"` + enterpriseURN + `":{"department":"` + department + `","manager":{"value":"bulkId:` + other + `"}}}}`
 	}
-	f.expect("POST", "/Bulk", `{"Operations":[`+manages("ben", "clara")+`,`+manages("clara", "ben")+`]}`, 200, "")
-	for _, name := range []string{"ben", "clara"} {
+	f.expect("POST", "/Bulk", `{"Operations":[`+manages("ben", "Finance", "clara")+`,`+manages("clara", "Sales", "ben")+`]}`, 200, "")
+	for name, want := range map[string]string{"ben": followed, "clara": "roles viewer <everybody"} {
 		list := f.field(f.expect("GET", `/Users?filter=userName eq "`+name+`"`, "", 200, ""), "Resources").([]any)
 		f.ids[name] = list[0].(map[string]any)["id"].(string)
-		f.sees("in a circle", name, followed, "")
+		f.sees("in a circle", name, want, "")
 	}
 }
 

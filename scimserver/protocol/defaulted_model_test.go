@@ -5,24 +5,119 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
-// TestWhoSetAValueIsKnownAfterAnySequenceOfWrites holds users against a model of two sentences: what a request names has
-// that value, and is the client's; what a PUT does not name stays if the defaults gave it, and goes if not.
+// modelled is a model of who set a user's values, in four sentences. A request changes what the client sees. What it names has that
+// value, and is the client's. What a PUT does not name stays if it was stamped, and goes if it was the client's. A value that follows
+// defaults shows where there is no other, unless the client said that there be none.
+type modelled struct {
+	held     map[string]held
+	cleared  map[string]bool
+	follows  bool
+	overlay  map[string]string
+	possible map[string]bool // what any defaults give
+}
+
+type held struct{ value, by string }
+
+var modelPaths = []string{"roles", "locale", "title", "name.honorificPrefix", "costCenter"}
+
+// arrive is what becomes of a user who arrives with values: null is no mention.
+func arrive(named map[string]any, follows bool, stamp, overlay map[string]string) *modelled {
+	m := &modelled{map[string]held{}, map[string]bool{}, follows, overlay, map[string]bool{}}
+	for path, value := range stamp { // it gives all that the other gives
+		m.possible[path] = true
+		if !follows {
+			m.held[path] = held{value, " <finance"}
+		}
+	}
+	for path, value := range named {
+		if value != nil {
+			m.held[path] = held{value: value.(string)}
+		}
+	}
+	return m
+}
+
+// shows is what a client sees of an attribute.
+func (m *modelled) shows(path string) (held, bool) {
+	if h, ok := m.held[path]; ok {
+		return h, true
+	}
+	value, ok := m.overlay[path]
+	if !ok || !m.follows || m.cleared[path] {
+		return held{}, false
+	}
+	return held{value, " <finance-follows"}, true
+}
+
+func (m *modelled) hear(named map[string]any) {
+	for path, value := range named {
+		delete(m.held, path)
+		delete(m.cleared, path)
+		if value != nil {
+			m.held[path] = held{value: value.(string)}
+		} else if m.possible[path] {
+			m.cleared[path] = true
+		}
+	}
+}
+
+func (m *modelled) put(named map[string]any) {
+	maps.DeleteFunc(m.held, func(_ string, h held) bool { return h.by == "" })
+	m.hear(named)
+}
+
+// changeRole adds or removes one role among those that the client sees.
+func (m *modelled) changeRole(op, role string) {
+	seen, _ := m.shows("roles")
+	roles := slices.DeleteFunc(strings.Split(seen.value, "+"), func(r string) bool { return r == "" || r == role && op == "remove" })
+	if op == "add" && !slices.Contains(roles, role) {
+		roles = append(roles, role)
+	}
+	if len(roles) == 0 {
+		m.hear(map[string]any{"roles": nil})
+	} else {
+		m.hear(map[string]any{"roles": strings.Join(roles, "+")})
+	}
+}
+
+// wants is what fixture.values and fixture.cleared are to return.
+func (m *modelled) wants() (values, cleared string) {
+	var lines, names []string
+	for _, path := range modelPaths {
+		if h, ok := m.shows(path); ok {
+			lines = append(lines, path[strings.LastIndexByte(path, '.')+1:]+" "+h.value+h.by)
+		}
+	}
+	for _, path := range []string{"locale", "name.honorificPrefix", "roles", "costCenter"} { // as they are sorted with their URNs
+		if m.cleared[path] {
+			names = append(names, path)
+		}
+	}
+	return strings.Join(lines, "\n"), strings.Join(names, " ")
+}
+
 func TestWhoSetAValueIsKnownAfterAnySequenceOfWrites(t *testing.T) {
-	paths := []string{"roles", "locale", "title", "name.honorificPrefix", "costCenter"}
+	stamp := map[string]string{"roles": "approver", "locale": "sv-SE", "name.honorificPrefix": "Dr", "costCenter": "100"}
+	overlay := map[string]string{"roles": "v0+v1", "locale": "v0", "costCenter": "v1"}
+	follows := finance(v1alpha1.ApplyAlways)
+	follows.Name = "finance-follows"
+	follows.Spec.Filter, follows.Spec.Roles, follows.Spec.Locale = `department eq "Finance"`, []string{"v0", "v1"}, "v0"
+	follows.Spec.Attributes = []v1alpha1.AttributeDefault{{Path: enterpriseURN + ":costCenter", Value: "v1"}}
 	f := newFixture(t)
-	f.setDefaults(finance(v1alpha1.ApplyOnCreate))
-	for seed := range uint64(25) {
+	f.setDefaults(follows, finance(v1alpha1.ApplyOnCreate))
+	for seed := range uint64(40) {
 		random := rand.New(rand.NewPCG(seed, 7644))
 		// some returns attributes by name with new values, null for some.
 		some := func() map[string]any {
 			named := map[string]any{}
-			for _, path := range paths {
+			for _, path := range modelPaths {
 				if random.IntN(4) > 0 {
 					continue
 				}
@@ -33,58 +128,56 @@ func TestWhoSetAValueIsKnownAfterAnySequenceOfWrites(t *testing.T) {
 			}
 			return named
 		}
-		// sent is what a client sends of these.
-		sent := func(named map[string]any) map[string]any {
+		// sent is what a client sends of these, and beside them.
+		sent := func(named, beside map[string]any) map[string]any {
 			body := maps.Clone(named)
 			if text, ok := body["roles"].(string); ok {
 				body["roles"] = []any{map[string]any{"value": text}}
 			}
+			maps.Copy(body, beside)
 			return body
 		}
-		type held struct{ value, by string }
-		model := map[string]held{}
-		for path, value := range map[string]string{"roles": "approver", "locale": "sv-SE", "name.honorificPrefix": "Dr", "costCenter": "100"} {
-			model[path] = held{value, " <finance"}
-		}
-		hear := func(named map[string]any) {
-			for path, value := range named {
-				delete(model, path)
-				if value != nil {
-					model[path] = held{value: value.(string)}
-				}
-			}
-		}
-		userName := fmt.Sprint("u", seed)
-		body := some()
-		for path, value := range body { // null when the user arrives is no mention
-			if value != nil {
-				model[path] = held{value: value.(string)}
-			}
-		}
-		request := sent(body)
-		request["userName"] = userName
-		f.create(userName, "/Users", encoded(t, request))
+		department := func() string { return []string{"Finance", "Sales"}[random.IntN(2)] }
+		userName, in, named := fmt.Sprint("u", seed), department(), some()
+		model := arrive(named, in == "Finance", stamp, overlay)
+		f.create(userName, "/Users", encoded(t, sent(named, map[string]any{"userName": userName, "department": in})))
 		for step := range 8 {
-			named := some()
-			if random.IntN(2) == 0 {
-				maps.DeleteFunc(model, func(_ string, h held) bool { return h.by == "" })
-				hear(named)
-				request := sent(named)
-				request["userName"] = userName
-				f.expect("PUT", "/Users/{"+userName+"}", encoded(t, request), 200, "")
-			} else {
-				hear(named)
-				operation := map[string]any{"op": "replace", "value": sent(named)}
-				f.expect("PATCH", "/Users/{"+userName+"}", encoded(t, map[string]any{"Operations": []any{operation}}), 204, "")
-			}
-			var want []string
-			for _, path := range paths {
-				if h, ok := model[path]; ok {
-					want = append(want, path[strings.LastIndexByte(path, '.')+1:]+" "+h.value+h.by)
+			method, body := "PATCH", map[string]any{}
+			named, in = some(), department()
+			switch random.IntN(3) {
+			case 0:
+				method, body = "PUT", sent(named, map[string]any{"userName": userName, "department": in})
+				model.put(named)
+				model.follows = in == "Finance"
+			case 1:
+				body["Operations"] = []any{map[string]any{"op": "replace", "value": sent(named, map[string]any{"department": in})}}
+				model.hear(named)
+				model.follows = in == "Finance"
+			default:
+				var operations []any
+				for range 1 + random.IntN(2) {
+					role := fmt.Sprint("v", random.IntN(3))
+					if random.IntN(2) == 0 {
+						operations = append(operations, map[string]any{"op": "add", "path": "roles", "value": []any{map[string]any{"value": role}}})
+						model.changeRole("add", role)
+					} else {
+						operations = append(operations, map[string]any{"op": "remove", "path": `roles[value eq "` + role + `"]`})
+						model.changeRole("remove", role)
+					}
 				}
+				body["Operations"] = operations
 			}
-			if got := f.values(f.expect("GET", "/Users/{"+userName+"}", "", 200, "")); got != strings.Join(want, "\n") {
-				t.Fatalf("seed %d, step %d:\n%s\nwant\n%s", seed, step, got, strings.Join(want, "\n"))
+			done := f.send(method, "/Users/{"+userName+"}", encoded(t, body))
+			again := f.send(method, "/Users/{"+userName+"}", encoded(t, body))
+			if done.status/100 != 2 || done.header.Get("ETag") != again.header.Get("ETag") {
+				t.Fatalf("seed %d, step %d: %s %s = %d, version %s, and once more %d, %s", seed, step, method, encoded(t, body),
+					done.status, done.header.Get("ETag"), again.status, again.header.Get("ETag"))
+			}
+			values, cleared := model.wants()
+			seen := f.expect("GET", "/Users/{"+userName+"}", "", 200, "")
+			if got := f.values(seen); got != values || f.cleared(seen) != cleared {
+				t.Fatalf("seed %d, step %d, %s %s:\n%s\nwant\n%s\ncleared are %q, want %q",
+					seed, step, method, encoded(t, body), got, values, f.cleared(seen), cleared)
 			}
 		}
 	}
