@@ -48,7 +48,7 @@ func (s stored) lent(spoken schema.Names) schema.Object {
 // heard returns next, which a client's request puts in the place of the user's document, with what the client has not spoken of
 // (see the function heard) and with what the client has cleared: it spoke of it, in this request or before, and it has no value.
 func (s stored) heard(users *schema.ResourceType, next schema.Object, spoken schema.Names) schema.Object {
-	next = heard(users, s.document, next, spoken)
+	next = heard(users, s.document, next, spoken) // with a stamp of its own, where there is one
 	before := clearedPaths(s.document)
 	list := slices.Clone(before)
 	for _, path := range append(paths(s.overlay), s.rules.paths...) {
@@ -62,10 +62,11 @@ func (s stored) heard(users *schema.ResourceType, next schema.Object, spoken sch
 	}
 	slices.Sort(list)
 	stamp, stamped := next[schema.TenantryUser].(schema.Object)
-	if stamp = maps.Clone(stamp); !stamped {
+	if !stamped {
 		stamp = schema.Object{defaulted: []any{}}
+		next[schema.TenantryUser] = stamp
 	}
-	if next[schema.TenantryUser] = stamp; len(list) > 0 {
+	if len(list) > 0 {
 		stamp[cleared] = strings2any(list)
 	} else if delete(stamp, cleared); stamp["defaults"] == nil {
 		delete(next, schema.TenantryUser) // there was none before the client cleared anything

@@ -267,6 +267,20 @@ func TestWhatAClientClearedStaysClearedWhateverBecomesOfTheDefaults(t *testing.T
 		"meta":{"resourceType":"User","created":"`+started+`","lastModified":"`+started+`","location":"`+tenantURL+`/Users/{clara}","version":"W/\"2\""}}`)
 }
 
+// Until every user was held against new defaults, clients see values of the old ones, and can take them away.
+func TestWhatIsStillSeenOfFormerDefaultsCanBeCleared(t *testing.T) {
+	f := newFixture(t)
+	f.setDefaults(department())
+	f.create("anna", "/Users", `{"userName":"anna",`+inFinance+`}`)
+	f.setDefaults()
+	f.sees("of the former", "anna", followed, "")
+	f.expect("PATCH", "/Users/{anna}", `{"Operations":[{"op":"remove","path":"roles"}]}`, 204, "")
+	f.sees("without any", "anna", "", "roles")
+	f.setDefaults(department())
+	f.expect("PATCH", "/Users/{anna}", `{"Operations":[{"op":"add","path":"nickName","value":"A"}]}`, 204, "")
+	f.sees("with them again", "anna", givenBut("roles"), "roles")
+}
+
 // A user that an older version followed, or stamped, has no list of who gave what; to clear makes none up.
 func TestWhatIsClearedOfAUserOfAnOlderVersion(t *testing.T) {
 	for name, c := range map[string]struct{ arrived, then string }{
