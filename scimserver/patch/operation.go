@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/schema"
 )
 
@@ -59,6 +60,27 @@ func checkKeys(message schema.Object) error {
 			key = "another key"
 		}
 		return schema.Errorf(schema.InvalidSyntax, "an operation has op, path and value; this one lacks a value or path and has %s", key)
+	}
+	return nil
+}
+
+// once refuses a value that names an attribute twice, in different spellings: of two values for active nobody can tell which was meant.
+func (p *parser) once(path filter.Path, value any) error {
+	names := []string{path.String()}
+	if object, ok := value.(schema.Object); ok && path.Element == nil && path.Sub == nil && !path.Attribute.MultiValued {
+		for key := range object {
+			if sub := path.Attribute.Sub(key); sub != nil {
+				names = append(names, path.String()+"."+sub.Name)
+			}
+		}
+	}
+	for _, name := range names {
+		if p.given[name] {
+			return schema.Errorf(schema.InvalidValue, "%s is given more than once, with different spellings of its name", path.Path)
+		}
+	}
+	for _, name := range names {
+		p.given[name] = true
 	}
 	return nil
 }

@@ -58,6 +58,7 @@ type parser struct {
 	scans      int // of all members of a group
 	quirks     []string
 	ignored    []string
+	given      map[string]bool // the paths that the value of the operation without path has named, see once
 }
 
 func (p *parser) quirk(name string) {
@@ -89,6 +90,7 @@ func (p *parser) withoutPath(op Op, value any) error {
 	if !ok {
 		return schema.Errorf(schema.InvalidValue, "an operation %s without path needs an object of attributes as its value", op)
 	}
+	p.given = map[string]bool{}
 	for _, key := range slices.Sorted(maps.Keys(attributes)) {
 		if err := p.key(op, key, attributes[key]); err != nil {
 			return err
@@ -122,6 +124,9 @@ func (p *parser) key(op Op, key string, value any) error {
 		p.quirk(schema.QuirkServerAttribute)
 		return nil
 	}
+	if err := p.once(path, value); err != nil {
+		return err
+	}
 	return p.emit(op, key, path, value)
 }
 
@@ -151,6 +156,9 @@ func (p *parser) schemaValues(op Op, s *schema.Schema, value any) error {
 				p.quirk(schema.QuirkServerAttribute)
 				continue
 			}
+			if err := p.once(path, attributes[key]); err != nil {
+				return err
+			}
 			if err := p.emit(op, s.ID+":"+key, path, value); err != nil {
 				return err
 			}
@@ -177,6 +185,7 @@ func (p *parser) withPath(op Op, name string, value any) error {
 		if op == Remove {
 			value = nil
 		}
+		p.given = map[string]bool{}
 		return p.schemaValues(op, s, value)
 	}
 	path, err := p.path(name)

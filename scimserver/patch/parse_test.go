@@ -211,10 +211,12 @@ func TestParseNamesWhatItIgnored(t *testing.T) {
 
 func TestAKeyTooManyIsIgnoredBesidePathAndValue(t *testing.T) {
 	for in, want := range map[string]string{
-		`{"op":"replace","path":"title","value":"x","name":"Postman's","id":7}`: `replace title = "x"`,
-		`{"OP":"remove","Path":"title","VALUE":null}`:                           "remove title",
-		`{"op":"replace","path":"title","value":false,"x":1}`:                   "",
-		`{"op":"add","value":{"title":"x"}}`:                                    `add title = "x"`,
+		`{"op":"replace","path":"title","value":"x","name":"Postman's","id":7}`:                                            `replace title = "x"`,
+		`{"OP":"remove","Path":"title","VALUE":null}`:                                                                      "remove title",
+		`{"op":"replace","path":"title","value":false,"x":1}`:                                                              "",
+		`{"op":"add","value":{"title":"x"}}`:                                                                               `add title = "x"`,
+		`{"op":"add","value":{"name":{"givenName":"A"},"name.familyName":"B"}}`:                                            "add name = {\"givenName\":\"A\"}\nadd name.familyName = \"B\"",
+		`{"op":"add","value":{"title":"x"}},{"op":"add","value":{"urn:ietf:params:scim:schemas:core:2.0:User:title":"x"}}`: "add title = \"x\"\nadd title = \"x\"",
 	} {
 		r, err := patch.Parse(schema.User(), body(in))
 		if want == "" {
@@ -251,6 +253,12 @@ func TestParseRefuses(t *testing.T) {
 		{"a misspelt path", `{"op":"replace","paht":"emails","value":{"title":"x"}}`, schema.InvalidSyntax, unknownKey + `"paht"`},
 		{"a misspelt path beside an empty one", `{"op":"replace","path":"","target":"x","value":{"title":"x"}}`, schema.InvalidSyntax, unknownKey + `"target"`},
 		{"a key that is no name", `{"op":"remove","path":"emails"," value":"a@x"}`, schema.InvalidSyntax, unknownKey + "another key"},
+		{"active in two spellings", `{"op":"replace","value":{"active":false,"urn:ietf:params:scim:schemas:core:2.0:User:active":true}}`, schema.InvalidValue, "active is given more than once, with different spellings of its name"},
+		{"one below its URN and by itself", `{"op":"add","value":{"` + schema.EnterpriseUser + `":{"department":"D"},"` + enterprise + `department":"E"}}`, schema.InvalidValue, enterprise + "department is given more than once, with different spellings of its name"},
+		{"one without and with the URN", `{"op":"add","value":{"department":"D","` + enterprise + `department":"E"}}`, schema.InvalidValue, enterprise + "department is given more than once, with different spellings of its name"},
+		{"one by an older URN", `{"op":"add","path":"` + schema.EnterpriseUser + `","value":{"manager":"D","manager.managerId":"E","manager.value":"F"}}`, schema.InvalidValue, enterprise + "manager.value is given more than once, with different spellings of its name"},
+		{"a sub-attribute nested and dotted", `{"op":"add","value":{"name":{"givenName":"A"},"name.givenName":"B"}}`, schema.InvalidValue, "name.givenName is given more than once, with different spellings of its name"},
+		{"an element by two filters that are the same", `{"op":"add","value":{"emails[type eq \"work\"].value":"a","emails[type eq 'work'].value":"b"}}`, schema.InvalidValue, "emails.value is given more than once, with different spellings of its name"},
 		{"a path that is no string", `{"op":"remove","path":["title"]}`, schema.InvalidSyntax, "the path of an operation is a string"},
 		{"a remove without path (RFC)", `{"op":"remove"}`, schema.NoTarget, "an operation remove needs a path"},
 		{"an add without value", `{"op":"add","path":"title"}`, schema.InvalidValue, "an operation add needs a value"},
