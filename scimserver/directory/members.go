@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/patch"
@@ -26,6 +27,9 @@ func changeMembers(
 			if unknown += named.unknown; op.Replaces && len(named.existing) == 0 && named.unknown > 0 {
 				return false, 0, schema.Errorf(schema.InvalidValue, "none of the members that were sent exists here; nothing was changed")
 			}
+		}
+		if op.Op == patch.Add && op.Filter != nil && slices.ContainsFunc(named.existing, notMatching(op.Filter)) {
+			return false, 0, schema.Errorf(schema.InvalidValue, "members accepts what the filter of the path selects; another kind of member was sent")
 		}
 		if op.Op == patch.Remove && !namesIDs(op) {
 			return false, 0, schema.Errorf(schema.InvalidValue, "members are removed by the id of a user or group, or by its URL; another text was sent")
@@ -150,11 +154,18 @@ func removeMatching(ctx context.Context, tx store.Tx, group string, op patch.Mem
 		if len(named) > 0 && !named[m.ID] {
 			continue
 		}
-		if filter.MatchElement(op.Filter, schema.Object{"value": m.ID, "type": m.Kind.String()}) {
+		if !notMatching(op.Filter)(m) {
 			gone = append(gone, m.ID)
 		}
 	}
 	return tx.RemoveMembers(ctx, group, gone)
+}
+
+// notMatching tells of a member whether a filter leaves it aside.
+func notMatching(f filter.Filter) func(store.Member) bool {
+	return func(m store.Member) bool {
+		return !filter.MatchElement(f, schema.Object{"value": m.ID, "type": m.Kind.String()})
+	}
 }
 
 // takeMembers removes the members from a group that arrived and returns their ids: they are kept as rows.

@@ -16,7 +16,8 @@ type MemberOp struct {
 	// IDs of the members, as they were sent, each once; of a Remove with a Filter, none where the filter alone selects them.
 	IDs []string
 	// Filter selects the members to remove where the client chose them by more than their ids; nil otherwise. Its paths
-	// are those of filter.MatchElement.
+	// are those of filter.MatchElement. Of an Add, it is what those have to match who take the place of members that a path
+	// selects by more than their ids.
 	Filter filter.Filter
 	// Replaces is set where the members take the place of others, so that one of them at least has to exist.
 	Replaces bool
@@ -76,9 +77,22 @@ func memberOps(op Operation) []MemberOp {
 	case Replace: // members[value eq "a"] becomes another member
 		selected.IDs = slices.DeleteFunc(selected.IDs, func(id string) bool { return slices.Contains(ids, id) })
 		selected.MustMatch = selected.Filter != nil && !describe(op.Path.Element, schema.Object{})
-		return []MemberOp{selected, {Op: Add, IDs: ids, Replaces: true}}
+		return []MemberOp{selected, {Op: Add, IDs: ids, Replaces: true, Filter: withoutIDs(selected.Filter)}}
 	}
 	return []MemberOp{{Op: Add, IDs: ids}}
+}
+
+// withoutIDs is what a filter asks of members beside their ids, which change when one takes the place of another.
+func withoutIDs(f filter.Filter) filter.Filter {
+	if f == nil || !describe(f, schema.Object{}) {
+		return f
+	}
+	return filter.Rewrite(f, func(term filter.Filter) filter.Filter {
+		if c, ok := term.(filter.Compare); ok && c.Path.Sub.Name == "value" {
+			return filter.Constant(true)
+		}
+		return term
+	})
 }
 
 // memberIDs takes the ids out of a canonical value: of members, of one element, or of members.value.

@@ -33,6 +33,7 @@ func TestAnOperationThatLosesSomethingIsRefused(t *testing.T) {
 		{"by a filter", "/Groups/{team}", `{"op":"remove","path":"members[value eq \"anna\"]"}`, "invalidValue"},
 		{"by one of more terms", "/Groups/{team}", `{"op":"remove","path":"members[type eq \"User\" and value eq \"anna\"]"}`, "invalidValue"},
 		{"of all but one", "/Groups/{team}", `{"op":"remove","path":"members[not (value eq \"anna\")]"}`, "invalidValue"},
+		{"a user in the place of groups", "/Groups/{team}", `{"op":"replace","path":"members[type eq \"Group\"].value","value":"{u3}"}`, "invalidValue"},
 		{"a value of two spellings of active", "/Users/{anna}", `{"op":"replace","value":{"active":false,"urn:ietf:params:scim:schemas:core:2.0:User:active":true}}`, "invalidValue"},
 		{"and of members", "/Groups/{team}", `{"op":"replace","value":{"members":[{"value":"{u1}"}],"urn:ietf:params:scim:schemas:core:2.0:Group:members":[]}}`, "invalidValue"},
 	} {
