@@ -28,7 +28,7 @@ func eachEngine(t *testing.T, test func(t *testing.T, empty func() *fixture)) {
 	t.Run("SQLite", func(t *testing.T) { test(t, func() *fixture { return newFixture(t) }) })
 	t.Run("PostgreSQL", func(t *testing.T) {
 		test(t, func() *fixture {
-			url := testenv.Schema(t)
+			url := testenv.HastySchema(t)
 			database, err := postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return url, nil }})
 			return newFixtureOn(t, opened(t, database, err))
 		})

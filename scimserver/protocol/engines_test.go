@@ -51,7 +51,7 @@ func openStore(t testing.TB) (database store.Store, replica func() store.Store) 
 		return database
 	}
 	if engine == "postgres" {
-		url := testenv.Schema(t)
+		url := testenv.HastySchema(t)
 		replica = func() store.Store {
 			t.Helper()
 			database, err := postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return url, nil }})

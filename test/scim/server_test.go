@@ -41,7 +41,7 @@ func engines() map[string]func(*testing.T) (store.Store, error) {
 		},
 		"postgres": func(t *testing.T) (store.Store, error) {
 			t.Helper()
-			address := testenv.Schema(t)
+			address := testenv.HastySchema(t)
 			return postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return address, nil }})
 		},
 	}

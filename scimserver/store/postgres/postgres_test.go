@@ -27,7 +27,7 @@ func open(t testing.TB, url string) *postgres.Store {
 }
 
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Store { return open(t, testenv.Schema(t)) })
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, testenv.HastySchema(t)) })
 }
 
 func TestStoreTogether(t *testing.T) {
@@ -48,7 +48,7 @@ func TestAnUpdateIsTriedThirteenTimesInAboutTwoSeconds(t *testing.T) {
 
 func TestFiltersFindTheSameInEveryWay(t *testing.T) {
 	for _, few := range []int{0, 12} {
-		s := open(t, testenv.Schema(t))
+		s := open(t, testenv.HastySchema(t))
 		s.SetFew(few)
 		for seed := range uint64(2) {
 			storetest.FindEqualsMatch(t, s, 100+seed, 150)

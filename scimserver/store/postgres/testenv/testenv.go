@@ -50,8 +50,14 @@ func Schema(t testing.TB) string {
 	query := parsed.Query()
 	query.Set("search_path", schema)
 	parsed.RawQuery = query.Encode()
-	t.Cleanup(func() { Execute(t, `DROP SCHEMA IF EXISTS "`+schema+`" CASCADE`) })
+	t.Cleanup(func() { Execute(t, `SET synchronous_commit = off; DROP SCHEMA IF EXISTS "`+schema+`" CASCADE`) })
 	return parsed.String()
+}
+
+// HastySchema is Schema for tests that say nothing of what outlives the database: its commits do not wait for the disk.
+func HastySchema(t testing.TB) string {
+	t.Helper()
+	return Schema(t) + "&synchronous_commit=off"
 }
 
 // Execute runs one statement as the owner of the database.
