@@ -21,8 +21,8 @@ func referenced(path filter.Path, value any) (filter.Path, any) {
 }
 
 // byID returns the filter of a value path. Of a member and of the manager only the id is stored, and of a member the type: a
-// comparison with a $ref becomes one with the id that it leads to, an id of a member is read as in a value, and what nothing stored can decide is refused, because
-// nothing would ever be found by it.
+// comparison with a $ref becomes one with the id that it leads to, an id of a member is read as in a value, and what nothing stored
+// can decide is refused, because nothing would ever be found by it.
 func byID(path filter.Path) (filter.Filter, error) {
 	if path.Element == nil || !path.ByID() {
 		return path.Element, nil

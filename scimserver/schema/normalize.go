@@ -199,7 +199,8 @@ func notWhole(p Path) *Error {
 	if p.Attribute.Type != TypeComplex {
 		return Errorf(InvalidValue, "%s accepts its value under its name alone", p)
 	}
-	return Errorf(InvalidValue, "%s accepts its values under its name, or each behind one of the names %s", p, strings.Join(names(listed(p.Attribute.SubAttributes)), ", "))
+	return Errorf(InvalidValue, "%s accepts its values under its name, or each behind one of the names %s",
+		p, strings.Join(names(listed(p.Attribute.SubAttributes)), ", "))
 }
 
 // assign puts a value at its canonical place, unless it has one already or is not the client's to give.
