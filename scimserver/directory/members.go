@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/patch"
@@ -31,8 +32,8 @@ func changeMembers(
 		if op.Op == patch.Add && op.Filter != nil && slices.ContainsFunc(named.existing, notMatching(op.Filter)) {
 			return false, 0, schema.Errorf(schema.InvalidValue, "members accepts what the filter of the path selects; another kind of member was sent")
 		}
-		if op.Op == patch.Remove && !namesIDs(op) {
-			return false, 0, schema.Errorf(schema.InvalidValue, "members are removed by the id of a user or group, or by its URL; another text was sent")
+		if op.Op == patch.Remove && slices.ContainsFunc(op.IDs, holdsID) {
+			return false, 0, schema.Errorf(schema.InvalidValue, "members are removed by one id each; a text with an id and more was sent")
 		}
 		n := 0
 		switch {
@@ -58,26 +59,16 @@ func changeMembers(
 	return changed, unknown, nil
 }
 
-// namesIDs tells whether all by which a removal names members are ids. Other text names nobody, but was meant to: who should leave the
-// group would keep what it gives.
-func namesIDs(op patch.MemberOp) bool {
-	all := true
-	check := func(id string) {
-		_, ok := store.ParseID(id)
-		all = all && ok
+// holdsID tells whether a text is no id and has one in it, such as "ID1,ID2" or an element written as JSON. A removal by it would remove
+// nobody, and somebody was meant.
+func holdsID(text string) bool {
+	const length = len("00000000-0000-7000-8000-000000000000")
+	for i := 0; i+length <= len(text) && len(text) > length; i++ {
+		if _, ok := store.ParseID(strings.ToLower(text[i : i+length])); ok {
+			return true
+		}
 	}
-	for _, id := range op.IDs {
-		check(id)
-	}
-	if op.Filter != nil {
-		filter.Rewrite(op.Filter, func(term filter.Filter) filter.Filter {
-			if c, ok := term.(filter.Compare); ok && c.Op == filter.Eq && c.Path.Sub.Name == "value" {
-				check(c.Value.Text)
-			}
-			return term
-		})
-	}
-	return all
+	return false
 }
 
 // named are the members that a client named.
