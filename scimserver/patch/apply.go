@@ -181,6 +181,10 @@ func (d *document) elements(op Operation, before any) (any, error) {
 	}
 	var after []any
 	var err error
+	if op.Op == Add && op.Path.Element == nil && op.Path.Sub != nil && op.Path.Sub.Name == "value" {
+		// One more value: to put it into all that are there would take those away (RFC 7644 section 3.5.2.1).
+		op.Path.Sub, op.Value = nil, []any{schema.Object{"value": op.Value}}
+	}
 	switch {
 	case op.Path.Element != nil || op.Path.Sub != nil:
 		after, err = d.selected(op, current)

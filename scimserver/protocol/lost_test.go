@@ -170,3 +170,17 @@ func TestARemovalOfNobodySucceeds(t *testing.T) {
 		t.Errorf("members = %q", got)
 	}
 }
+
+// An add never takes away what is there (RFC 7644 section 3.5.2.1), also where its path names the value of elements and none of them.
+func TestAnAddAtTheValueOfElementsAddsOne(t *testing.T) {
+	f := twoEach(t)
+	add := patchOf(`{"op":"add","path":"emails.value","value":"n@x"}`)
+	for range 2 {
+		f.expect(http.MethodPatch, "/Users/{anna}", add, http.StatusNoContent, "")
+	}
+	f.expect(http.MethodGet, "/Users/{anna}?attributes=emails", "", http.StatusOK,
+		`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"{anna}","emails":[{"type":"work","value":"w@x"},{"type":"home","value":"h@x"},{"value":"n@x"}]}`)
+	f.expect(http.MethodPatch, "/Users/{anna}", patchOf(`{"op":"replace","path":"emails.value","value":"all@x"}`), http.StatusNoContent, "")
+	f.expect(http.MethodGet, "/Users/{anna}?attributes=emails.value", "", http.StatusOK,
+		`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"{anna}","emails":[{"value":"all@x"},{"value":"all@x"},{"value":"all@x"}]}`)
+}
