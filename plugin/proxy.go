@@ -30,7 +30,7 @@ const (
 	errorStep = "an error"
 )
 
-// What to do where something before the server refuses. The Core Rule Set is named because most firewalls use it or rules like it, and
+// Advice where something before the server refuses. The Core Rule Set is named because most firewalls use it or rules like it, and
 // the number of a rule is what their logs show.
 const (
 	takeMediaType = "Let application/scim+json through with POST, PUT and PATCH. The Core Rule Set refuses it by rule 920420: " +

@@ -65,7 +65,7 @@ func TestValuesInOtherQuotes(t *testing.T) {
 	})
 }
 
-// What is neither a JSON string nor clearly one in other quotes is refused: taken as text, it would be a filter that finds
+// A value that is neither a JSON string nor clearly one in other quotes is refused: taken as text, it would be a filter that finds
 // nothing, and a removal that removes nothing.
 func TestQuotesThatDoNotMatchAreRefused(t *testing.T) {
 	const (

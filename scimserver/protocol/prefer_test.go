@@ -186,7 +186,7 @@ func TestAPreferenceIsNotAppliedToWhatFails(t *testing.T) {
 				t.Errorf("%s %s with %s = %d %v %s", c.method, c.path, prefer, got.status, got.header, got.body)
 			}
 		}
-		// What is read, removed or done in bulk has one form of answer.
+		// The answers to a read, a removal and a bulk request have one form.
 		f.create("bea", "/Users", `{"userName":"bea"}`)
 		for _, c := range []struct{ method, path, body string }{
 			{"GET", "/Users/{bea}", ""}, {"GET", "/Users", ""}, {"DELETE", "/Users/{bea}", ""},

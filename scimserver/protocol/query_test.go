@@ -280,7 +280,7 @@ func TestASearchThatIsNotUnderstoodIsRefused(t *testing.T) {
 	}
 	reader, _ := token.New(strings.NewReader(strings.Repeat("a reader's token", 2)))
 	f.snapshot.Verifiers.Verifiers = append(f.snapshot.Verifiers.Verifiers, token.NewVerifier(reader, token.RoleReader, f.now))
-	// Who may not call an endpoint learns that first.
+	// A credential that may not call the endpoint is told that first.
 	f.wantError(f.sendWith(http.MethodPost, "/Users?attributes=%zz", "{}", bearer(reader)), http.StatusForbidden, "")
 }
 
@@ -315,7 +315,7 @@ func FuzzParseQuery(f *testing.F) {
 		if known != len(got) || got.Has("filter") && strings.TrimSpace(got.Get("filter")) == "" {
 			t.Fatalf("%q: %v", raw, got)
 		}
-		// What was understood is understood alike when it is written anew.
+		// A query that was understood is understood alike when it is written anew.
 		again, err := protocol.ParseQuery(got.Encode())
 		if diff := cmp.Diff(got, again); err != nil || diff != "" {
 			t.Fatalf("%q: %v\n%s", raw, err, diff)

@@ -23,7 +23,7 @@ func TestNamesThatArePrecisEqualAreOne(t *testing.T) {
 		{"straße", "STRAẞE"},
 		{"ſam", "sam"},
 		{"o\u0323\u0308", "o\u0308\u0323"},
-		// What PRECIS refuses is compared in the same way.
+		// Names that PRECIS refuses are compared in the same way.
 		{"José O’Brien", "JOSE\u0301 O’BRIEN"},
 		{"Jose\u0301 Smith", "José\u3000Smith"},
 		{"שלוםx e\u0301", "שלוםx é"},

@@ -135,18 +135,5 @@ const countAmbiguous = "SELECT coalesce(sum(CASE WHEN kind = 1 OR without > 0 TH
 func (r *reader) Ambiguous(ctx context.Context, kind store.Kind, limit int) ([]string, error) {
 	const query = "SELECT r.id FROM " + shared + " s JOIN resources r ON r.kind = s.kind AND r.key = s.key WHERE s.kind = ?" +
 		" AND EXISTS (SELECT 1 FROM resources o WHERE o.kind = r.kind AND o.key = r.key AND o.id <> r.id AND " + sqlfilter.Clash + ") ORDER BY r.id LIMIT ?"
-	rows, err := r.query(ctx, query, int64(kind), int64(limit))
-	if err != nil {
-		return nil, fmt.Errorf("look for names that several have: %w", r.translate(err))
-	}
-	defer rows.Close()
-	var ids []string
-	var id sql.RawBytes
-	for rows.Next() {
-		if err := rows.Scan(&id); err != nil {
-			return nil, r.translate(err)
-		}
-		ids = append(ids, formatID(id))
-	}
-	return ids, r.translate(rows.Err())
+	return r.ids(ctx, "look for names that several have", query, int64(kind), int64(limit))
 }

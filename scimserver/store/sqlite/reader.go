@@ -279,9 +279,14 @@ func (r *reader) Stats(ctx context.Context) (store.Stats, error) {
 func (r *reader) Deactivated(ctx context.Context, before time.Time, limit int) ([]string, error) {
 	const query = "SELECT id FROM (SELECT r.id, " + deactivated + " AS since FROM resources r WHERE r.kind = ? AND NOT r.active)" +
 		" WHERE since < ? ORDER BY since, id LIMIT ?"
-	rows, err := r.query(ctx, query, int64(store.User), before.UnixMicro(), int64(limit))
+	return r.ids(ctx, "find inactive users", query, int64(store.User), before.UnixMicro(), int64(limit))
+}
+
+// ids returns the ids that a query finds. what says in an error what they were looked for.
+func (r *reader) ids(ctx context.Context, what, query string, args ...any) ([]string, error) {
+	rows, err := r.query(ctx, query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("find inactive users: %w", r.translate(err))
+		return nil, fmt.Errorf("%s: %w", what, r.translate(err))
 	}
 	defer rows.Close()
 	var ids []string
