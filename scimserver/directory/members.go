@@ -32,8 +32,14 @@ func changeMembers(
 		if op.Op == patch.Add && op.Filter != nil && slices.ContainsFunc(named.existing, notMatching(op.Filter)) {
 			return false, 0, schema.Errorf(schema.InvalidValue, "members accepts what the filter of the path selects; another kind of member was sent")
 		}
-		if op.Op == patch.Remove && slices.ContainsFunc(op.IDs, holdsID) {
-			return false, 0, schema.Errorf(schema.InvalidValue, "members are removed by one id each; a text with an id and more was sent")
+		if op.Op == patch.Remove {
+			held, err := lookUp(ctx, tx, group, idsWithin(op.IDs))
+			if err != nil {
+				return false, 0, err
+			}
+			if len(held.existing) > 0 {
+				return false, 0, schema.Errorf(schema.InvalidValue, "members are removed by one id each; a text with an id and more was sent")
+			}
 		}
 		n := 0
 		switch {
@@ -59,16 +65,19 @@ func changeMembers(
 	return changed, unknown, nil
 }
 
-// holdsID tells whether a text is no id and has one in it, such as "ID1,ID2" or an element written as JSON. A removal by it would remove
-// nobody, and somebody was meant.
-func holdsID(text string) bool {
+// idsWithin returns the ids in texts that have one and are none, such as "ID1,ID2" or an element written as JSON. Where one of them is that
+// of a resource, a removal by the text would remove nobody, though somebody was meant.
+func idsWithin(texts []string) (ids []string) {
 	const length = len("00000000-0000-7000-8000-000000000000")
-	for i := 0; i+length <= len(text) && len(text) > length; i++ {
-		if _, ok := store.ParseID(strings.ToLower(text[i : i+length])); ok {
-			return true
+	for _, text := range texts {
+		for i := 0; i+length <= len(text) && len(text) > length; i++ {
+			id := strings.ToLower(text[i : i+length])
+			if _, ok := store.ParseID(id); ok {
+				ids = append(ids, id)
+			}
 		}
 	}
-	return false
+	return ids
 }
 
 // named are the members that a client named.

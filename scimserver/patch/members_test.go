@@ -47,7 +47,9 @@ func TestSplitMembers(t *testing.T) {
 		{"members removed that a filter selects and the value names", `{"op":"remove","path":"members[type eq \"User\"]","value":[{"value":"u1"},{"value":"u2"}]}`, []string{`remove [u1 u2] with type eq "User"`}, ""},
 		{"and by their ids alone", `{"op":"remove","path":"members[type eq \"User\"].value","value":"u1"}`, []string{`remove [u1] with type eq "User"`}, ""},
 		{"members removed that are named twice", `{"op":"remove","path":"members[value eq \"u1\" or value eq \"u2\"]","value":[{"value":"u2"},{"value":"u3"}]}`, []string{"remove [u2]"}, ""},
-		{"and differently", `{"op":"remove","path":"members[value eq \"u1\"]","value":[{"value":"u2"}]}`, []string{"remove []"}, ""},
+		{"members by URLs and ids in upper case", `{"op":"remove","path":"members[$ref eq \"https://h/Users/0192F0C1-0000-7000-8000-00000000000A\"]"},{"op":"remove","path":"members[value ne \"0192F0C1-0000-7000-8000-00000000000A\"]"}`,
+			[]string{"remove [0192f0c1-0000-7000-8000-00000000000a]", `remove those with value ne "0192f0c1-0000-7000-8000-00000000000a"`}, ""},
+		{"and by a value of nobody", `{"op":"remove","path":"members[value eq \"u1\"]","value":[{}]}`, []string{"remove [u1]"}, ""},
 		{"several operations keep their order", `{"op":"Remove","path":"members","value":[{"value":"u1"}]},{"op":"Replace","path":"displayName","value":"B"},{"op":"Add","path":"members","value":[{"value":"u1"}]}`,
 			[]string{"remove [u1]", "add [u1]"}, `replace displayName = "B"`},
 	} {

@@ -28,7 +28,8 @@ func (p *parser) operation(operation any) error {
 	}
 	value, hasValue := schema.Member(message, "value")
 	given, _ = schema.Member(message, "path")
-	if value == nil || given == nil || given == "" {
+	exact, _ := given.(string) // a removal by a filter can take no more than that selects
+	if given == nil || given == "" || value == nil && !(op == Remove && strings.Contains(exact, "[")) {
 		if err := checkKeys(message); err != nil {
 			return err
 		}
@@ -54,6 +55,9 @@ func checkKeys(message schema.Object) error {
 	for _, key := range slices.Sorted(maps.Keys(message)) {
 		switch strings.ToLower(key) {
 		case "op", "path", "value":
+			continue
+		}
+		if message[key] == nil { // which was meant for nothing
 			continue
 		}
 		if key = strconv.Quote(key); !schema.IsName(key[1 : len(key)-1]) { // which could be personal data

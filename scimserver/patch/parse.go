@@ -273,6 +273,9 @@ func (p *parser) emitRemove(path filter.Path, value any) error {
 		return p.append(Operation{Remove, path, nil})
 	}
 	p.quirk(QuirkRemoveWithValue)
+	if path.Element != nil && path.Sub != nil && !path.Rows() {
+		return p.append(Operation{Remove, path, nil}) // which says by itself what is removed
+	}
 	named := path
 	if path.Attribute.MultiValued && path.Sub != nil && path.Sub.Name == "value" {
 		named.Sub = nil // members.value with an id removes that member, not the ids of all
@@ -283,9 +286,17 @@ func (p *parser) emitRemove(path filter.Path, value any) error {
 	whole := named
 	whole.Element = nil
 	values, err := p.normalize(whole, value)
+	var ids []string // of members, where the path names them by these alone
+	if path.Rows() {
+		ids = selectedIDs(path.Element)
+	}
 	switch {
+	case err != nil && ids != nil: // a value of nobody, where the path names everybody
+		return p.append(Operation{Remove, path, nil})
 	case err != nil:
 		return err
+	case ids != nil && !slices.ContainsFunc(memberIDs(values), func(id string) bool { return slices.Contains(ids, id) }):
+		return schema.Errorf(schema.InvalidValue, "the path of a removal and its value name different members")
 	case values != nil && !path.Attribute.MultiValued:
 		return p.append(Operation{Remove, named, []any{values}})
 	case values != nil:

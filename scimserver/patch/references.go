@@ -31,14 +31,16 @@ func byID(path filter.Path) (filter.Filter, error) {
 	f := filter.Rewrite(path.Element, func(term filter.Filter) filter.Filter {
 		switch t := term.(type) {
 		case filter.Compare:
-			if t.Path.Sub.Name == "$ref" && t.Op == filter.Eq {
+			equal := t.Op == filter.Eq || t.Op == filter.Ne
+			if t.Path.Sub.Name == "$ref" && equal {
 				if id, ok := path.Attribute.IDOf(t.Value.Text); ok {
 					t.Path.Sub, t.Value.Text = path.Attribute.Sub("value"), id
-					return t
 				}
 			}
-			if path.Rows() && t.Path.Sub.Name == "value" && t.Op == filter.Eq {
-				t.Value.Text, _ = path.Attribute.MemberID(t.Value.Text)
+			if t.Path.Sub.Name == "value" && equal {
+				if path.Rows() {
+					t.Value.Text, _ = path.Attribute.MemberID(t.Value.Text)
+				}
 				return t
 			}
 			if !isStored(t.Path) {
