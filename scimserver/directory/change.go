@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -128,11 +129,18 @@ func (d *Directory) Patch(ctx context.Context, caller Caller, target Target, req
 	}
 	var quirks []string
 	if len(rest) > 0 {
-		spoken := patch.Named(rest)
+		named := patch.Named(rest)
 		c.document = func(current stored, budget *patch.Budget) (next schema.Object, err error) {
-			rt := d.Type(target.Kind)
+			rt, spoken := d.Type(target.Kind), named
 			if next, quirks, err = budget.Apply(rt, current.lent(spoken), rest); err != nil || target.Kind == store.Group {
 				return next, err
+			}
+			if idle := current.idle(next, rest); len(idle) > 0 {
+				spoken = maps.Clone(named)
+				maps.DeleteFunc(spoken, func(path string, _ bool) bool { return slices.Contains(idle, path) })
+				if next, quirks, err = budget.Apply(rt, current.lent(spoken), rest); err != nil {
+					return nil, err
+				}
 			}
 			return current.heard(rt, next, spoken), nil
 		}

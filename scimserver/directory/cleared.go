@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/tenantry/tenantry/scimserver/patch"
 	"github.com/tenantry/tenantry/scimserver/schema"
 )
 
@@ -43,6 +44,20 @@ func (s stored) lent(spoken schema.Names) schema.Object {
 		return s.document
 	}
 	return under(values, s.document)
+}
+
+// idle returns the attributes whose values follow a UserDefaults and of which a PATCH, that made next of what was lent, only removed what
+// was not there. It has not taken charge of them: else they would stay when the user follows other defaults.
+func (s stored) idle(next schema.Object, ops []patch.Operation) (names []string) {
+	isRemoval := func(op patch.Operation) bool { return op.Op == patch.Remove }
+	removed := patch.Named(slices.DeleteFunc(slices.Clone(ops), func(op patch.Operation) bool { return !isRemoval(op) }))
+	given := patch.Named(slices.DeleteFunc(slices.Clone(ops), isRemoval))
+	for _, path := range paths(s.overlay) {
+		if removed[path] && !given.Has(path) && valueAt(s.document, path) == nil && schema.Equal(valueAt(next, path), valueAt(s.overlay, path)) {
+			names = append(names, path)
+		}
+	}
+	return names
 }
 
 // heard returns next, which a client's request puts in the place of the user's document, with what the client has not spoken of

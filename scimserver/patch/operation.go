@@ -28,8 +28,9 @@ func (p *parser) operation(operation any) error {
 	}
 	value, hasValue := schema.Member(message, "value")
 	given, _ = schema.Member(message, "path")
-	exact, _ := given.(string) // a removal by a filter can take no more than that selects
-	if given == nil || given == "" || value == nil && !(op == Remove && strings.Contains(exact, "[")) {
+	path, _ := given.(string)
+	bounded := op == Remove && strings.Contains(path, "[") // by a filter: it takes no more than that selects
+	if path == "" || value == nil && !bounded {
 		if err := checkKeys(message); err != nil {
 			return err
 		}
