@@ -73,9 +73,13 @@ func (m *modelled) put(named map[string]any) {
 	m.hear(named)
 }
 
-// changeRole adds or removes one role among those that the client sees.
+// changeRole adds or removes one role among those that the client sees. To remove one that is not among those which only follow
+// defaults takes charge of nothing.
 func (m *modelled) changeRole(op, role string) {
-	seen, _ := m.shows("roles")
+	seen, shown := m.shows("roles")
+	if _, held := m.held["roles"]; op == "remove" && shown && !held && !slices.Contains(strings.Split(seen.value, "+"), role) {
+		return
+	}
 	roles := slices.DeleteFunc(strings.Split(seen.value, "+"), func(r string) bool { return r == "" || r == role && op == "remove" })
 	if op == "add" && !slices.Contains(roles, role) {
 		roles = append(roles, role)
