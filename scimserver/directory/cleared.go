@@ -49,6 +49,9 @@ func (s stored) lent(spoken schema.Names) schema.Object {
 // idle returns the attributes whose values follow a UserDefaults and of which a PATCH, that made next of what was lent, only removed what
 // was not there. It has not taken charge of them: else they would stay when the user follows other defaults.
 func (s stored) idle(next schema.Object, ops []patch.Operation) (names []string) {
+	if len(s.overlay) == 0 { // as for almost every PATCH
+		return nil
+	}
 	isRemoval := func(op patch.Operation) bool { return op.Op == patch.Remove }
 	removed := patch.Named(slices.DeleteFunc(slices.Clone(ops), func(op patch.Operation) bool { return !isRemoval(op) }))
 	given := patch.Named(slices.DeleteFunc(slices.Clone(ops), isRemoval))
