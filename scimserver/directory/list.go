@@ -80,6 +80,9 @@ func (d *Directory) Search(ctx context.Context, kinds []store.Kind, q Query) (Li
 	list.Lenience = lenience
 	list.Resources = make([]Resource, len(records))
 	for i := range records {
+		if err := ctx.Err(); err != nil {
+			return List{}, err
+		}
 		if list.Resources[i], err = d.resource(&records[i]); err != nil {
 			return List{}, err
 		}

@@ -41,11 +41,20 @@ type counting struct {
 	store.Store
 
 	members, groups atomic.Int32
+	found           func() // called after each Find, unless nil
 }
 
 func (c *counting) Members(ctx context.Context, group string) ([]store.Member, error) {
 	c.members.Add(1)
 	return c.Store.Members(ctx, group)
+}
+
+func (c *counting) Find(ctx context.Context, query store.Query) (store.Page, error) {
+	page, err := c.Store.Find(ctx, query)
+	if c.found != nil {
+		c.found()
+	}
+	return page, err
 }
 
 func (c *counting) Groups(ctx context.Context, members []string) (map[string][]*store.Record, error) {

@@ -50,11 +50,11 @@ func (s *Server) query(r *request, kinds []store.Kind) error {
 		Filter: parameters.Get("filter"), SortBy: parameters.Get("sortBy"), Descending: descending, Location: s.below(r),
 	}
 	for _, kind := range kinds {
-		want, err := s.wants(r, kind)
+		shown, err := s.view(r, kind)
 		if err != nil {
 			return err
 		}
-		q.Want.Members, q.Want.Groups = q.Want.Members || want.Members, q.Want.Groups || want.Groups
+		q.Want.Members, q.Want.Groups = q.Want.Members || shown.wants.Members, q.Want.Groups || shown.wants.Groups
 	}
 	if parameters.Has("cursor") {
 		return s.queryByCursor(r, kinds, q)
@@ -83,7 +83,14 @@ func (s *Server) page(r *request, list directory.List, paging string) error {
 	out := fmt.Appendf(nil, `{"schemas":[%q],"totalResults":%d,%s"itemsPerPage":%d,"Resources":[`,
 		listSchema, list.Total, paging, len(list.Resources))
 	for i := range list.Resources {
-		rendered, err := s.render(r, &list.Resources[i])
+		if err := r.context().Err(); err != nil {
+			return err
+		}
+		shown, err := s.view(r, list.Resources[i].Kind)
+		if err != nil {
+			return err
+		}
+		rendered, err := s.render(r, shown, &list.Resources[i])
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -74,6 +75,9 @@ func searchParameters(body schema.Object) (url.Values, error) {
 func searchValues(name string, value any) (values []string, must string) {
 	switch name {
 	case "attributes", "excludedAttributes":
+		if array, _ := value.([]any); len(array) > MaxChosen {
+			return nil, fmt.Sprintf("an array of at most %d attribute names", MaxChosen)
+		}
 		if names, ok := texts(value); ok {
 			return names, ""
 		}

@@ -22,16 +22,16 @@ func (s *Server) me(r *request, kind store.Kind) error {
 			Detail: "this credential is a service's, and /Me is about a user: send a token that Microsoft Entra ID issued to a user",
 		}
 	}
-	want, err := s.wants(r, kind)
+	shown, err := s.view(r, kind)
 	if err != nil {
 		return err
 	}
-	found, err := s.whoIs(r.context(), r.user, want)
+	found, err := s.whoIs(r.context(), r.user, shown.wants)
 	if err != nil {
 		return err
 	}
 	r.out.Header().Set("Location", s.location(r, kind, found.ID))
-	return s.show(r, http.StatusOK, &found)
+	return s.show(r, shown, &found)
 }
 
 // notOffered answers what RFC 7644 section 3.11 lets a server leave out: users are changed by who provisions them.

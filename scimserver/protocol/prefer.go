@@ -15,7 +15,7 @@ const (
 
 // wrote answers a POST, PUT or PATCH that has been carried out. The client may prefer to see the resource or not to (RFC 7240, RFC 7644
 // section 3.5.2); without a preference, POST and PUT show it and PATCH does not: a group's members need not be read for one that was added.
-func (s *Server) wrote(r *request, written directory.Resource, want directory.Related) error {
+func (s *Server) wrote(r *request, written directory.Resource, shown *view, want directory.Related) error {
 	status, show := http.StatusOK, r.http.Method != http.MethodPatch
 	if r.http.Method == http.MethodPost {
 		status = http.StatusCreated
@@ -24,7 +24,7 @@ func (s *Server) wrote(r *request, written directory.Resource, want directory.Re
 	switch {
 	case preferred == returnRepresentation:
 		show = true
-	case len(r.names("attributes")) > 0 || len(r.names("excludedAttributes")) > 0:
+	case shown.chosen:
 		show, preferred = true, "" // RFC 7644 section 3.5.2: the answer has what the client chose
 	case preferred == returnMinimal:
 		show = false
@@ -35,7 +35,7 @@ func (s *Server) wrote(r *request, written directory.Resource, want directory.Re
 			return err
 		}
 		var err error
-		if body, err = s.render(r, &written); err != nil {
+		if body, err = s.render(r, shown, &written); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -88,7 +89,8 @@ func parameterName(name string) (string, error) {
 	return "", nil
 }
 
-// addParameter adds the value of a parameter, which the parameter may have one of unless it lists attributes.
+// addParameter adds the value of a parameter, which the parameter may have one of unless it lists attributes. Of such a list, each name
+// is a value of its own.
 func addParameter(query url.Values, name, value string) error {
 	list := name == "attributes" || name == "excludedAttributes"
 	switch {
@@ -96,11 +98,33 @@ func addParameter(query url.Values, name, value string) error {
 		return misunderstood(name, "must not be blank; leave it out to list everything")
 	case query.Has(name) && !list:
 		return misunderstood(name, "must be given once")
-	case (list || name == "sortBy") && slices.ContainsFunc(filter.SplitPaths(value), isNoAttribute):
+	case !list && name != "sortBy":
+		query.Add(name, value)
+		return nil
+	}
+	length := len(value)
+	for _, chosen := range query[name] {
+		length += len(chosen)
+	}
+	if length > MaxChoice {
+		return tooManyNames(name)
+	}
+	names := filter.SplitPaths(value)
+	if slices.ContainsFunc(names, isNoAttribute) {
 		return misunderstood(name, "must be names of attributes such as userName or name.familyName, with & before the next parameter")
 	}
-	query.Add(name, value)
+	if !list {
+		names = []string{value}
+	}
+	if query[name] = append(query[name], names...); len(query[name]) > MaxChosen {
+		return tooManyNames(name)
+	}
 	return nil
+}
+
+func tooManyNames(name string) *Error {
+	return misunderstood(name, fmt.Sprintf("must be at most %d names of attributes with at most %d bytes in all; the URN of a schema names all of its attributes",
+		MaxChosen, MaxChoice))
 }
 
 // isNoAttribute tells whether a text has a character that the name of no attribute has, whatever stands in brackets (emails[type eq

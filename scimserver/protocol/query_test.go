@@ -29,7 +29,7 @@ func TestAQueryIsUnderstood(t *testing.T) {
 		"FILTER=a&StartIndex=2&SORTBY=c":    {"filter": {"a"}, "startIndex": {"2"}, "sortBy": {"c"}},
 		"%66ilter=a":                        {"filter": {"a"}},
 		"+filter+=a":                        {"filter": {"a"}},
-		"attributes=a&Attributes=b,c":       {"attributes": {"a", "b,c"}},
+		"attributes=a&Attributes=b,c":       {"attributes": {"a", "b", "c"}},
 		"excludedattributes=a&cursor":       {"excludedAttributes": {"a"}, "cursor": {""}},
 		"startIndex=&count=&sortOrder=down": {"startIndex": {""}, "count": {""}, "sortOrder": {"down"}},
 		"x=%zz&%zz=x&%&;&y;z=%ff&x=1&x=2":   {},

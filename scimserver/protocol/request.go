@@ -14,8 +14,8 @@ import (
 
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
-	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/settings"
+	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/throttle"
 )
 
@@ -30,6 +30,9 @@ type request struct {
 	user *auth.User
 	base string
 	log  logr.Logger
+
+	// views are what the answer shows of each kind, nil for one of which it is not known yet; see Server.view.
+	views [store.Group + 1]*view
 
 	limits     *limits
 	holdsLarge bool // one of the places for large bodies
@@ -198,12 +201,3 @@ func (r *recorder) Write(data []byte) (int, error) {
 
 // Unwrap lets http.MaxBytesReader and ResponseController reach the connection.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
-
-// names reads a parameter that lists attributes, whose form addParameter has checked.
-func (r *request) names(name string) []string {
-	var out []string
-	for _, value := range r.query[name] {
-		out = append(out, filter.SplitPaths(value)...)
-	}
-	return out
-}

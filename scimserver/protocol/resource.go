@@ -3,10 +3,8 @@ package protocol
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/patch"
@@ -20,7 +18,7 @@ const (
 )
 
 func (s *Server) create(r *request, kind store.Kind) error {
-	want, err := s.wants(r, kind)
+	shown, err := s.view(r, kind)
 	if err != nil {
 		return err
 	}
@@ -38,8 +36,9 @@ func (s *Server) create(r *request, kind store.Kind) error {
 	}
 	s.noted(r, &created)
 	r.out.Header().Set("Location", s.location(r, kind, created.ID))
+	want := shown.wants
 	want.Groups = false // of a resource this young there are none
-	return s.wrote(r, created, want)
+	return s.wrote(r, created, shown, want)
 }
 
 func (s *Server) get(r *request, kind store.Kind) error {
@@ -47,11 +46,11 @@ func (s *Server) get(r *request, kind store.Kind) error {
 	if err != nil {
 		return err
 	}
-	want, err := s.wants(r, kind)
+	shown, err := s.view(r, kind)
 	if err != nil {
 		return err
 	}
-	found, err := s.directory.Get(r.context(), target, want)
+	found, err := s.directory.Get(r.context(), target, shown.wants)
 	if unmet := (*directory.PreconditionError)(nil); errors.As(err, &unmet) && unmet.Unchanged {
 		r.out.Header().Set("ETag", unmet.Version)
 		r.out.WriteHeader(http.StatusNotModified)
@@ -60,7 +59,7 @@ func (s *Server) get(r *request, kind store.Kind) error {
 	if err != nil {
 		return err
 	}
-	return s.show(r, http.StatusOK, &found)
+	return s.show(r, shown, &found)
 }
 
 func (s *Server) replace(r *request, kind store.Kind) error {
@@ -68,7 +67,7 @@ func (s *Server) replace(r *request, kind store.Kind) error {
 	if err != nil {
 		return err
 	}
-	want, err := s.wants(r, kind)
+	shown, err := s.view(r, kind)
 	if err != nil {
 		return err
 	}
@@ -81,7 +80,7 @@ func (s *Server) replace(r *request, kind store.Kind) error {
 		return err
 	}
 	s.noted(r, &replaced)
-	return s.wrote(r, replaced, want)
+	return s.wrote(r, replaced, shown, shown.wants)
 }
 
 func (s *Server) patch(r *request, kind store.Kind) error {
@@ -89,7 +88,7 @@ func (s *Server) patch(r *request, kind store.Kind) error {
 	if err != nil {
 		return err
 	}
-	want, err := s.wants(r, kind)
+	shown, err := s.view(r, kind)
 	if err != nil {
 		return err
 	}
@@ -107,7 +106,7 @@ func (s *Server) patch(r *request, kind store.Kind) error {
 		return err
 	}
 	s.noted(r, &patched)
-	return s.wrote(r, patched, want)
+	return s.wrote(r, patched, shown, shown.wants)
 }
 
 func (s *Server) delete(r *request, kind store.Kind) error {
@@ -156,100 +155,6 @@ func (s *Server) noted(r *request, written *directory.Resource) {
 	}
 	s.metrics.quirks([]string{patch.QuirkUnknownMember})
 	r.log.Info("members of a group were left out because they do not exist", "group", written.ID, "members", written.UnknownMembers)
-}
-
-// wants tells which memberships the answer needs, so that excludedAttributes=members reads none. It comes before anything
-// is written: a client that is refused for what it wants to see must not find it done.
-func (s *Server) wants(r *request, kind store.Kind) (directory.Related, error) {
-	answer, err := s.directory.Type(kind).Projection(r.names("attributes"), r.names("excludedAttributes"))
-	return directory.Related{
-		Members: kind == store.Group && answer.Wants("members"),
-		Groups:  kind == store.User && answer.Wants("groups"),
-	}, err
-}
-
-func (s *Server) show(r *request, status int, found *directory.Resource) error {
-	rendered, err := s.render(r, found)
-	if err != nil {
-		return err
-	}
-	r.out.Header().Set("ETag", directory.Version(found.Version))
-	send(r.out, status, rendered)
-	return nil
-}
-
-// made is what the server adds to a resource.
-type made struct {
-	Schemas []string `json:"schemas"`
-	ID      string   `json:"id"`
-	Meta    meta     `json:"meta"`
-	// Members is [] for a group that has none: without the attribute, some clients take it that this server does not show members.
-	Members []related `json:"members,omitzero"`
-	Groups  []related `json:"groups,omitempty"`
-}
-
-type meta struct {
-	ResourceType string    `json:"resourceType"`
-	Created      time.Time `json:"created"`
-	LastModified time.Time `json:"lastModified"`
-	Location     string    `json:"location"`
-	Version      string    `json:"version"`
-}
-
-// related is a member of a group, or a group of a user.
-type related struct {
-	Value   string `json:"value"`
-	Display string `json:"display,omitempty"`
-	Type    string `json:"type"`
-	Ref     string `json:"$ref"`
-}
-
-// render is the JSON of a resource, with what the server makes and without what the client does not want.
-func (s *Server) render(r *request, found *directory.Resource) ([]byte, error) {
-	rt := s.directory.Type(found.Kind)
-	own := made{
-		Schemas: rt.Schemas(found.Document), ID: found.ID,
-		Meta: meta{
-			ResourceType: rt.Name, Created: found.Created.UTC(), LastModified: found.Modified.UTC(),
-			Location: s.location(r, found.Kind, found.ID), Version: directory.Version(found.Version),
-		},
-	}
-	if found.Members != nil {
-		own.Members = make([]related, 0, len(found.Members))
-	}
-	for _, m := range found.Members {
-		own.Members = append(own.Members, related{Value: m.ID, Type: m.Kind.String(), Ref: s.location(r, m.Kind, m.ID)})
-	}
-	for _, g := range found.Groups {
-		own.Groups = append(own.Groups, related{
-			Value: g.Group, Display: g.Display, Type: "direct", Ref: s.location(r, store.Group, g.Group),
-		})
-	}
-	encoded, err := json.Marshal(own)
-	if err != nil {
-		return nil, fmt.Errorf("encode %s %s: %w", found.Kind, found.ID, err)
-	}
-	whole := joined(encoded, found.Document)
-	attributes, excluded := r.names("attributes"), r.names("excludedAttributes")
-	if len(attributes) == 0 && len(excluded) == 0 && !rt.HidesByDefault() {
-		// Most of it is sent as it is stored, without being read.
-		return whole, nil
-	}
-	obj, err := schema.Decode(whole)
-	if err != nil {
-		return nil, fmt.Errorf("stored %s %s: %w", found.Kind, found.ID, err)
-	}
-	if obj, err = rt.Project(obj, attributes, excluded); err != nil {
-		return nil, err
-	}
-	return json.Marshal(obj)
-}
-
-// joined is the JSON object with the members of two, neither of which is empty.
-func joined(a, b []byte) []byte {
-	out := make([]byte, 0, len(a)+len(b))
-	out = append(out, a[:len(a)-1]...)
-	return append(append(out, ','), b[1:]...)
 }
 
 func (s *Server) location(r *request, kind store.Kind, id string) string {

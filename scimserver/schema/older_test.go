@@ -54,10 +54,10 @@ func TestOlderURNsAreUnderstood(t *testing.T) {
 		t.Error("too much is understood")
 	}
 	obj := decode(t, want)
-	if got, err := schema.User().Project(obj, []string{onelogin + ":department"}, nil); err != nil || encode(t, got) != `{`+enterprise+`:{"department":"D"}}` {
+	if got, err := project(schema.User(), obj, []string{onelogin + ":department"}, nil); err != nil || encode(t, got) != `{`+enterprise+`:{"department":"D"}}` {
 		t.Errorf("projected to %s, %v", encode(t, got), err)
 	}
-	if got, err := schema.User().Project(obj, nil, []string{onelogin}); err != nil || encode(t, got) != `{"userName":"a"}` {
+	if got, err := project(schema.User(), obj, nil, []string{onelogin}); err != nil || encode(t, got) != `{"userName":"a"}` {
 		t.Errorf("projected to %s, %v", encode(t, got), err)
 	}
 }

@@ -28,15 +28,6 @@ func (rt *ResourceType) Projection(attributes, excluded []string) (Projection, e
 	return p, err
 }
 
-// Project applies Projection once. The object may be obj itself when nothing has to be left out.
-func (rt *ResourceType) Project(obj Object, attributes, excluded []string) (Object, error) {
-	p, err := rt.Projection(attributes, excluded)
-	if err != nil {
-		return nil, err
-	}
-	return p.Apply(obj), nil
-}
-
 func (rt *ResourceType) selection(names []string) (selection, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -86,6 +77,72 @@ func (p Projection) Wants(name string) bool {
 	return path.Sub == nil || p.keepsSub(path.Attribute, path.Sub)
 }
 
+// Extent is how much of something a response has.
+type Extent uint8
+
+// A response can have a part of something, which then has to be looked for, all of it, or nothing.
+const (
+	Part Extent = iota
+	Whole
+	Nothing
+)
+
+// Of tells how much the response has of the named attribute.
+func (p Projection) Of(name string) Extent {
+	path, err := p.rt.Path(name)
+	if err != nil {
+		return Nothing
+	}
+	return p.extent(path.Attribute)
+}
+
+// OfDocument tells how much the response has of what is stored as a document: every attribute but id, schemas and meta, which a server
+// makes, and those that are rows of memberships. A document need only be read where the answer is Part.
+func (p Projection) OfDocument() Extent {
+	if p.included == nil && p.excluded == nil && !p.rt.HidesByDefault() {
+		return Whole
+	}
+	whole, nothing := true, true
+	look := func(attributes []*Attribute) {
+		for _, a := range attributes {
+			if a.rows || a.Returned == ReturnedNever && a.Mutability == WriteOnly { // which is never stored
+				continue
+			}
+			of := p.extent(a)
+			whole, nothing = whole && of == Whole, nothing && of == Nothing
+		}
+	}
+	for _, a := range p.rt.common {
+		if a.Name != "id" && a.Name != "schemas" && a.Name != "meta" {
+			look([]*Attribute{a})
+		}
+	}
+	look(p.rt.Schema.Attributes)
+	for _, s := range p.rt.Extensions {
+		look(s.Attributes)
+	}
+	switch {
+	case whole:
+		return Whole
+	case nothing:
+		return Nothing
+	default:
+		return Part
+	}
+}
+
+func (p Projection) extent(a *Attribute) Extent {
+	if !p.keeps(a) {
+		return Nothing
+	}
+	for _, sub := range a.SubAttributes {
+		if !p.keepsSub(a, sub) {
+			return Part
+		}
+	}
+	return Whole
+}
+
 // Apply returns the chosen part of obj, which may be obj itself and shares its values.
 func (p Projection) Apply(obj Object) Object {
 	if p.included == nil && p.excluded == nil && !p.rt.hasHidden(obj) {
@@ -118,11 +175,7 @@ func (p Projection) attributes(values Object, s *Schema) Object {
 
 // put puts what is chosen of an attribute's value into out.
 func (p Projection) put(out Object, a *Attribute, value any) {
-	whole := true
-	for _, sub := range a.SubAttributes {
-		whole = whole && p.keepsSub(a, sub)
-	}
-	if whole {
+	if p.extent(a) == Whole {
 		out[a.Name] = value
 		return
 	}

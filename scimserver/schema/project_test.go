@@ -1,6 +1,8 @@
 package schema_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
@@ -48,7 +50,7 @@ func TestProject(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			obj := decode(t, anna)
-			got, err := schema.User(device()).Project(obj, c.attributes, c.excluded)
+			got, err := project(schema.User(device()), obj, c.attributes, c.excluded)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +64,7 @@ func TestProject(t *testing.T) {
 	}
 	for what, want := range map[string]string{"members": `{"members":[]}`, "members.value": `{"members":[]}`, "displayName": `{}`} {
 		t.Run("a group without members, of which is asked for "+what, func(t *testing.T) {
-			got, err := schema.Group().Project(schema.Object{"members": []any{}}, []string{what}, nil)
+			got, err := project(schema.Group(), schema.Object{"members": []any{}}, []string{what}, nil)
 			if err != nil || encode(t, got) != want {
 				t.Errorf("got %s, %v, want %s", encode(t, got), err, want)
 			}
@@ -70,21 +72,74 @@ func TestProject(t *testing.T) {
 	}
 	t.Run("members of which nothing is chosen are no empty list", func(t *testing.T) {
 		group := schema.Object{"members": []any{schema.Object{"value": "x"}}}
-		got, err := schema.Group().Project(group, []string{"members.display"}, nil)
+		got, err := project(schema.Group(), group, []string{"members.display"}, nil)
 		if err != nil || encode(t, got) != `{}` {
 			t.Errorf("got %s, %v", encode(t, got), err)
 		}
 	})
 	t.Run("a password that got in is never returned", func(t *testing.T) {
-		got, err := schema.User().Project(schema.Object{"id": "1", "password": "x"}, []string{"password"}, nil)
+		got, err := project(schema.User(), schema.Object{"id": "1", "password": "x"}, []string{"password"}, nil)
 		if err != nil || encode(t, got) != `{"id":"1"}` {
 			t.Errorf("got %v, %v", got, err)
 		}
 	})
 	t.Run("refuses a bracket without its counterpart", func(t *testing.T) {
-		_, err := schema.User().Project(schema.Object{}, []string{"emails[type"}, nil)
+		_, err := project(schema.User(), schema.Object{}, []string{"emails[type"}, nil)
 		wantError(t, err, schema.InvalidPath, "a chosen attribute has a bracket without its counterpart")
 	})
+}
+
+// project applies a projection once.
+func project(rt *schema.ResourceType, obj schema.Object, attributes, excluded []string) (schema.Object, error) {
+	p, err := rt.Projection(attributes, excluded)
+	if err != nil {
+		return nil, err
+	}
+	return p.Apply(obj), nil
+}
+
+func TestHowMuchAResponseHas(t *testing.T) {
+	users, groups := schema.User(), schema.Group()
+	secret := schema.User(&schema.Schema{ID: "urn:contoso:hr", Attributes: []*schema.Attribute{{Name: "salary", Returned: schema.ReturnedRequest}}})
+	for _, c := range []struct {
+		name                 string
+		rt                   *schema.ResourceType
+		attributes, excluded string
+		document, meta, rows schema.Extent
+	}{
+		{"everything", users, "", "", schema.Whole, schema.Whole, schema.Whole},
+		{"without groups", users, "", "groups", schema.Whole, schema.Whole, schema.Nothing},
+		{"without members", groups, "", "members,meta", schema.Whole, schema.Nothing, schema.Nothing},
+		{"without a member's type", groups, "", "members.type,meta.created", schema.Whole, schema.Part, schema.Part},
+		{"groups alone", users, "groups", "", schema.Nothing, schema.Nothing, schema.Whole},
+		{"ids alone", groups, "id", "", schema.Nothing, schema.Nothing, schema.Nothing},
+		{"members' ids alone", groups, "members.value", "", schema.Nothing, schema.Nothing, schema.Part},
+		{"what is no attribute", users, "shoeSize", "", schema.Nothing, schema.Nothing, schema.Nothing},
+		{"one attribute", users, "userName", "", schema.Part, schema.Nothing, schema.Nothing},
+		{"externalId, which is stored", groups, "externalId", "", schema.Part, schema.Nothing, schema.Nothing},
+		{"a part of an attribute", users, "name.familyName,meta", "", schema.Part, schema.Whole, schema.Nothing},
+		{"without an attribute", users, "", "title", schema.Part, schema.Whole, schema.Whole},
+		{"without an extension's attribute", users, "", schema.MediusUser + ":customFieldText1", schema.Part, schema.Whole, schema.Whole},
+		{"everything but what is to be asked for", secret, "", "", schema.Part, schema.Whole, schema.Whole},
+		{"all of two schemas", groups, schema.CoreGroup + ",externalId", "", schema.Whole, schema.Nothing, schema.Whole},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			names := func(list string) []string {
+				return slices.DeleteFunc(strings.Split(list, ","), func(name string) bool { return name == "" })
+			}
+			p, err := c.rt.Projection(names(c.attributes), names(c.excluded))
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows := "groups"
+			if c.rt == groups {
+				rows = "members"
+			}
+			if document, meta, of := p.OfDocument(), p.Of("meta"), p.Of(rows); document != c.document || meta != c.meta || of != c.rows {
+				t.Errorf("got %d of the document, %d of meta and %d of %s, want %d, %d and %d", document, meta, of, rows, c.document, c.meta, c.rows)
+			}
+		})
+	}
 }
 
 func TestWants(t *testing.T) {
