@@ -16,6 +16,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/scimserver/settings"
+	"github.com/tenantry/tenantry/scimserver/share"
 )
 
 const (
@@ -54,6 +55,21 @@ type Identity struct {
 	Role token.Role
 	// User is the person who is calling, where the role is RoleUser.
 	User *User
+}
+
+// AsClient returns the caller as one of the clients that have a share of what the server has: a credential, or a person, of whom the
+// tokens of all have one ID in the log.
+func (i Identity) AsClient() share.Client {
+	switch {
+	case i.User != nil:
+		return share.Client{Class: share.Person, ID: i.User.ObjectID}
+	case i.Role == token.RoleProvisioner:
+		return share.Client{Class: share.Provisioner, ID: i.Client}
+	case i.Role == token.RoleReader:
+		return share.Client{Class: share.Reader, ID: i.Client}
+	default:
+		return share.Client{}
+	}
 }
 
 // Keys keeps the key that signs access tokens; a directory.Directory does.
