@@ -10,8 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
-	"github.com/go-logr/logr"
 )
 
 func main() {
@@ -75,13 +73,7 @@ func run(ctx context.Context, args []string) error {
 	case o.logFormat != "json" && o.logFormat != "text":
 		return fmt.Errorf("--log-format must be json or text, not %q", o.logFormat)
 	}
-	return serve(ctx, o, logger(o))
-}
-
-func logger(o options) logr.Logger {
-	handlerOptions := &slog.HandlerOptions{Level: o.logLevel}
-	if o.logFormat == "text" {
-		return logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, handlerOptions))
-	}
-	return logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, handlerOptions))
+	log := logger(os.Stderr, o)
+	followStandardLog(log)
+	return serve(ctx, o, log)
 }
