@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -129,20 +128,16 @@ func (d *Directory) Patch(ctx context.Context, caller Caller, target Target, req
 	}
 	var quirks []string
 	if len(rest) > 0 {
-		named := patch.Named(rest)
-		c.document = func(current stored, budget *patch.Budget) (next schema.Object, err error) {
-			rt, spoken := d.Type(target.Kind), named
-			if next, quirks, err = budget.Apply(rt, current.lent(spoken), rest); err != nil || target.Kind == store.Group {
+		c.document = func(current stored, budget *patch.Budget) (schema.Object, error) {
+			rt := d.Type(target.Kind)
+			apply := func(document schema.Object) (next schema.Object, err error) {
+				next, quirks, err = budget.Apply(rt, document, rest)
 				return next, err
 			}
-			if idle := current.idle(next, rest); len(idle) > 0 {
-				spoken = maps.Clone(named)
-				maps.DeleteFunc(spoken, func(path string, _ bool) bool { return slices.Contains(idle, path) })
-				if next, quirks, err = budget.Apply(rt, current.lent(spoken), rest); err != nil {
-					return nil, err
-				}
+			if target.Kind == store.Group {
+				return apply(current.document)
 			}
-			return current.heard(rt, next, spoken), nil
+			return current.patched(rt, rest, apply)
 		}
 	}
 	patched, err := d.change(ctx, caller, target, c)

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/tenantry/tenantry/scimserver/patch"
 	"github.com/tenantry/tenantry/scimserver/schema"
 )
 
@@ -33,34 +32,6 @@ type stored struct {
 	document schema.Object // the client's values and those stamped on them
 	overlay  schema.Object // the values that follow a UserDefaults, nil for none
 	rules    *rules        // the defaults under which it will be written
-}
-
-// lent returns the document with those of the overlay's values laid under it that a request speaks of. A PATCH changes what the
-// client sees: to add a role keeps those that the defaults give, and to remove one of these leaves the others.
-func (s stored) lent(spoken schema.Names) schema.Object {
-	gone := clearedPaths(s.document)
-	values := part(s.overlay, func(path string) bool { return spoken.Has(path) && !slices.Contains(gone, path) })
-	if len(values) == 0 {
-		return s.document
-	}
-	return under(values, s.document)
-}
-
-// idle returns the attributes whose values follow a UserDefaults and of which a PATCH, that made next of what was lent, only removed what
-// was not there. It has not taken charge of them: else they would stay when the user follows other defaults.
-func (s stored) idle(next schema.Object, ops []patch.Operation) (names []string) {
-	if len(s.overlay) == 0 { // as for almost every PATCH
-		return nil
-	}
-	isRemoval := func(op patch.Operation) bool { return op.Op == patch.Remove }
-	removed := patch.Named(slices.DeleteFunc(slices.Clone(ops), func(op patch.Operation) bool { return !isRemoval(op) }))
-	given := patch.Named(slices.DeleteFunc(slices.Clone(ops), isRemoval))
-	for _, path := range paths(s.overlay) {
-		if removed[path] && !given.Has(path) && valueAt(s.document, path) == nil && schema.Equal(valueAt(next, path), valueAt(s.overlay, path)) {
-			names = append(names, path)
-		}
-	}
-	return names
 }
 
 // heard returns next, which a client's request puts in the place of the user's document, with what the client has not spoken of

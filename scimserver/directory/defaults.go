@@ -240,6 +240,14 @@ func (r *rules) first(document schema.Object) *Defaults {
 	return nil
 }
 
+// followed returns the values that follow a UserDefaults for a user with this document, nil for none.
+func (r *rules) followed(document schema.Object) schema.Object {
+	if match := r.first(document); match != nil && match.always {
+		return match.values
+	}
+	return nil
+}
+
 // apply sets which defaults match and are carried, stamps document where the user is arriving, and returns the values
 // that follow a UserDefaults, nil for none.
 func (r *rules) apply(rec *store.Record, document schema.Object, arriving bool) (overlay schema.Object) {

@@ -12,27 +12,48 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
-// modelled is a model of who set a user's values, in four sentences. A request changes what the client sees. What it names has that
-// value, and is the client's. What a PUT does not name stays if it was stamped, and goes if it was the client's. A value that follows
-// defaults shows where there is no other, unless the client said that there be none.
+// modelled is a model of who set a user's values, in four sentences. A request changes what the client sees, of the defaults that the
+// user has after it. What it names has that value, and is the client's. What a PUT does not name stays if it was stamped, and goes if it
+// was the client's. A value that follows defaults shows where there is no other, unless the client said that there be none.
 type modelled struct {
-	held     map[string]held
-	cleared  map[string]bool
-	follows  bool
-	overlay  map[string]string
-	possible map[string]bool // what any defaults give
+	held    map[string]held
+	cleared map[string]bool
+	in      string // the department
 }
 
 type held struct{ value, by string }
 
-var modelPaths = []string{"roles", "locale", "title", "name.honorificPrefix", "costCenter"}
+var (
+	modelPaths = []string{"roles", "locale", "title", "name.honorificPrefix", "costCenter"}
+	// modelStamp is stamped on who arrives in Other, and gives all that any defaults give.
+	modelStamp = map[string]string{"roles": "approver", "locale": "sv-SE", "name.honorificPrefix": "Dr", "costCenter": "100"}
+	// modelFollowed is what users of a department follow.
+	modelFollowed = map[string]map[string]string{
+		"Finance": {"roles": "v0+v1", "locale": "v0", "costCenter": "v1"},
+		"Sales":   {"roles": "v1+v3", "name.honorificPrefix": "v2", "costCenter": "v0"},
+	}
+)
+
+// modelDefaults are the resources of modelFollowed and modelStamp.
+func modelDefaults() []*v1alpha1.UserDefaults {
+	all := []*v1alpha1.UserDefaults{finance(v1alpha1.ApplyAlways), finance(v1alpha1.ApplyAlways), finance(v1alpha1.ApplyOnCreate)}
+	for i, in := range []string{"Finance", "Sales"} {
+		gives, spec := modelFollowed[in], &all[i].Spec
+		all[i].Name, spec.Filter = in, `department eq "`+in+`"`
+		spec.Roles, spec.Locale = strings.Split(gives["roles"], "+"), gives["locale"]
+		spec.Attributes = []v1alpha1.AttributeDefault{{Path: enterpriseURN + ":costCenter", Value: gives["costCenter"]}}
+		if prefix := gives["name.honorificPrefix"]; prefix != "" {
+			spec.Attributes = append(spec.Attributes, v1alpha1.AttributeDefault{Path: "name.honorificPrefix", Value: prefix})
+		}
+	}
+	return all
+}
 
 // arrive is what becomes of a user who arrives with values: null is no mention.
-func arrive(named map[string]any, follows bool, stamp, overlay map[string]string) *modelled {
-	m := &modelled{map[string]held{}, map[string]bool{}, follows, overlay, map[string]bool{}}
-	for path, value := range stamp { // it gives all that the other gives
-		m.possible[path] = true
-		if !follows {
+func arrive(named map[string]any, in string) *modelled {
+	m := &modelled{map[string]held{}, map[string]bool{}, in}
+	if modelFollowed[in] == nil {
+		for path, value := range modelStamp {
 			m.held[path] = held{value, " <finance"}
 		}
 	}
@@ -49,11 +70,11 @@ func (m *modelled) shows(path string) (held, bool) {
 	if h, ok := m.held[path]; ok {
 		return h, true
 	}
-	value, ok := m.overlay[path]
-	if !ok || !m.follows || m.cleared[path] {
+	value, ok := modelFollowed[m.in][path]
+	if !ok || m.cleared[path] {
 		return held{}, false
 	}
-	return held{value, " <finance-follows"}, true
+	return held{value, " <" + m.in}, true
 }
 
 func (m *modelled) hear(named map[string]any) {
@@ -62,7 +83,7 @@ func (m *modelled) hear(named map[string]any) {
 		delete(m.cleared, path)
 		if value != nil {
 			m.held[path] = held{value: value.(string)}
-		} else if m.possible[path] {
+		} else if modelStamp[path] != "" {
 			m.cleared[path] = true
 		}
 	}
@@ -108,14 +129,8 @@ func (m *modelled) wants() (values, cleared string) {
 }
 
 func TestWhoSetAValueIsKnownAfterAnySequenceOfWrites(t *testing.T) {
-	stamp := map[string]string{"roles": "approver", "locale": "sv-SE", "name.honorificPrefix": "Dr", "costCenter": "100"}
-	overlay := map[string]string{"roles": "v0+v1", "locale": "v0", "costCenter": "v1"}
-	follows := finance(v1alpha1.ApplyAlways)
-	follows.Name = "finance-follows"
-	follows.Spec.Filter, follows.Spec.Roles, follows.Spec.Locale = `department eq "Finance"`, []string{"v0", "v1"}, "v0"
-	follows.Spec.Attributes = []v1alpha1.AttributeDefault{{Path: enterpriseURN + ":costCenter", Value: "v1"}}
 	f := newFixture(t)
-	f.setDefaults(follows, finance(v1alpha1.ApplyOnCreate))
+	f.setDefaults(modelDefaults()...)
 	for seed := range uint64(40) {
 		random := rand.New(rand.NewPCG(seed, 7644))
 		// some returns attributes by name with new values, null for some.
@@ -141,26 +156,25 @@ func TestWhoSetAValueIsKnownAfterAnySequenceOfWrites(t *testing.T) {
 			maps.Copy(body, beside)
 			return body
 		}
-		department := func() string { return []string{"Finance", "Sales"}[random.IntN(2)] }
+		department := func() string { return []string{"Finance", "Sales", "Other"}[random.IntN(3)] }
 		userName, in, named := fmt.Sprint("u", seed), department(), some()
-		model := arrive(named, in == "Finance", stamp, overlay)
+		model := arrive(named, in)
 		f.create(userName, "/Users", encoded(t, sent(named, map[string]any{"userName": userName, "department": in})))
 		for step := range 8 {
 			method, body := "PATCH", map[string]any{}
 			named, in = some(), department()
+			model.in = in
 			switch random.IntN(3) {
 			case 0:
 				method, body = "PUT", sent(named, map[string]any{"userName": userName, "department": in})
 				model.put(named)
-				model.follows = in == "Finance"
 			case 1:
 				body["Operations"] = []any{map[string]any{"op": "replace", "value": sent(named, map[string]any{"department": in})}}
 				model.hear(named)
-				model.follows = in == "Finance"
 			default:
 				var operations []any
-				for range 1 + random.IntN(2) {
-					role := fmt.Sprint("v", random.IntN(3))
+				for range 1 + random.IntN(3) {
+					role := fmt.Sprint("v", random.IntN(4))
 					if random.IntN(2) == 0 {
 						operations = append(operations, map[string]any{"op": "add", "path": "roles", "value": []any{map[string]any{"value": role}}})
 						model.changeRole("add", role)
@@ -169,7 +183,8 @@ func TestWhoSetAValueIsKnownAfterAnySequenceOfWrites(t *testing.T) {
 						model.changeRole("remove", role)
 					}
 				}
-				body["Operations"] = operations
+				move := map[string]any{"op": "replace", "path": "department", "value": in}
+				body["Operations"] = slices.Insert(operations, random.IntN(len(operations)+1), any(move))
 			}
 			done := f.send(method, "/Users/{"+userName+"}", encoded(t, body))
 			again := f.send(method, "/Users/{"+userName+"}", encoded(t, body))

@@ -1,0 +1,78 @@
+package directory
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/tenantry/tenantry/scimserver/patch"
+	"github.com/tenantry/tenantry/scimserver/schema"
+)
+
+// maxLendings bounds how often a PATCH is applied anew because the user then follows other defaults. Two do, unless these are chosen by
+// the very values that they give.
+const maxLendings = 3
+
+// patched returns the user's document after a PATCH, which apply applies to a document and which speaks of the attributes in named.
+//
+// A PATCH changes what the client sees: to add a role keeps those that the defaults give, and to remove one of these leaves the others.
+// So it is applied to the document with the values of the defaults laid under it: those that the user follows once the PATCH is made. It
+// may move the user to another department, and what the defaults of the former gave must not become the client's then.
+func (s stored) patched(
+	users *schema.ResourceType, ops []patch.Operation, apply func(schema.Object) (schema.Object, error),
+) (next schema.Object, err error) {
+	named, overlay := patch.Named(ops), s.overlay
+	for range maxLendings {
+		spoken := named
+		if next, err = apply(s.lent(overlay, spoken)); err != nil {
+			return nil, err
+		}
+		if idle := s.idle(overlay, next, ops); len(idle) > 0 {
+			spoken = maps.Clone(named)
+			maps.DeleteFunc(spoken, func(path string, _ bool) bool { return slices.Contains(idle, path) })
+			if next, err = apply(s.lent(overlay, spoken)); err != nil {
+				return nil, err
+			}
+		}
+		next = s.heard(users, next, spoken)
+		lendable := func(path string) bool { return named.Has(path) }
+		if !slices.ContainsFunc(s.rules.paths, lendable) && !slices.ContainsFunc(paths(overlay), lendable) {
+			return next, nil // as for almost every PATCH
+		}
+		follows := s.rules.followed(next)
+		if schema.Equal(follows, overlay) {
+			return next, nil
+		}
+		overlay = follows
+	}
+	return next, nil
+}
+
+// lent returns the document with those of the overlay's values laid under it that a request speaks of.
+func (s stored) lent(overlay schema.Object, spoken schema.Names) schema.Object {
+	if len(overlay) == 0 {
+		return s.document
+	}
+	gone := clearedPaths(s.document)
+	values := part(overlay, func(path string) bool { return spoken.Has(path) && !slices.Contains(gone, path) })
+	if len(values) == 0 {
+		return s.document
+	}
+	return under(values, s.document)
+}
+
+// idle returns the attributes whose values follow a UserDefaults and of which a PATCH, that made next of what was lent, only removed what
+// was not there. It has not taken charge of them: else they would stay when the user follows other defaults.
+func (s stored) idle(overlay, next schema.Object, ops []patch.Operation) (names []string) {
+	if len(overlay) == 0 {
+		return nil
+	}
+	isRemoval := func(op patch.Operation) bool { return op.Op == patch.Remove }
+	removed := patch.Named(slices.DeleteFunc(slices.Clone(ops), func(op patch.Operation) bool { return !isRemoval(op) }))
+	given := patch.Named(slices.DeleteFunc(slices.Clone(ops), isRemoval))
+	for _, path := range paths(overlay) {
+		if removed[path] && !given.Has(path) && valueAt(s.document, path) == nil && schema.Equal(valueAt(next, path), valueAt(overlay, path)) {
+			names = append(names, path)
+		}
+	}
+	return names
+}
