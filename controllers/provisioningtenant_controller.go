@@ -15,12 +15,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
 	"github.com/tenantry/tenantry/controllers/internal/entra"
+	"github.com/tenantry/tenantry/internal/panicked"
 )
 
 // The operator's own rights. Those on userdefaults, secrets and provisioningtenants/status are also what it grants to the
@@ -82,7 +84,7 @@ func (r *ProvisioningTenantReconciler) SetupWithManager(mgr ctrl.Manager, change
 	for _, kind := range controlled() { // whatever happened to them
 		tenants.Watches(kind, handler.EnqueueRequestsFromMapFunc(controllingTenant))
 	}
-	return tenants.Build(r)
+	return tenants.Build(discreet{r})
 }
 
 func controllerOptions(options Options) controller.Options {
@@ -90,6 +92,15 @@ func controllerOptions(options Options) controller.Options {
 		MaxConcurrentReconciles: options.Concurrency,
 		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstRetry, lastRetry),
 	}
+}
+
+// discreet is a reconciler of which controller-runtime, which recovers panics, logs no value that it panicked with.
+type discreet struct{ reconcile.Reconciler }
+
+// Reconcile implements reconcile.Reconciler.
+func (d discreet) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	defer panicked.Conceal()
+	return d.Reconciler.Reconcile(ctx, request)
 }
 
 // Reconcile brings one tenant closer to its spec. There is no finalizer: garbage collection deletes what a tenant owns.

@@ -34,7 +34,7 @@ func (r *UserDefaultsReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		// The catalog of its tenant, and what the tenant's server reports.
 		Watches(&v1alpha1.ProvisioningTenant{}, handler.EnqueueRequestsFromMapFunc(r.ofTenant), builder.WithPredicates(concernsDefaults())).
 		WithOptions(controllerOptions(r.Options)).
-		Complete(r)
+		Complete(discreet{r})
 }
 
 // concernsDefaults lets through what can change the status of a tenant's UserDefaults.

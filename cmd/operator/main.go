@@ -20,6 +20,7 @@ import (
 	"github.com/go-logr/logr"
 	_ "golang.org/x/crypto/x509roots/fallback" // the image has no certificates of its own
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
@@ -33,6 +34,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers"
+	"github.com/tenantry/tenantry/internal/panicked"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/filter"
 )
@@ -47,7 +49,7 @@ const (
 )
 
 func main() {
-	if err := run(ctrl.SetupSignalHandler(), os.Args[1:]); err != nil {
+	if err := panicked.Guard(func() error { return run(ctrl.SetupSignalHandler(), os.Args[1:]) }); err != nil {
 		if !errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintln(os.Stderr, "operator:", err)
 		}
@@ -159,6 +161,7 @@ func run(ctx context.Context, args []string) error {
 	log := logger(s)
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
+	runtime.PanicHandlers = []func(context.Context, any){panicked.Handler(log)}
 
 	scheme, err := controllers.NewScheme()
 	if err != nil {

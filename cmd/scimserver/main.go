@@ -10,12 +10,16 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"k8s.io/apimachinery/pkg/util/runtime"
+
+	"github.com/tenantry/tenantry/internal/panicked"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	if err := panicked.Guard(func() error { return run(ctx, os.Args[1:]) }); err != nil {
 		if !errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintln(os.Stderr, "scimserver:", err)
 		}
@@ -75,5 +79,6 @@ func run(ctx context.Context, args []string) error {
 	}
 	log := logger(os.Stderr, o)
 	followStandardLog(log)
+	runtime.PanicHandlers = []func(context.Context, any){panicked.Handler(log)}
 	return serve(ctx, o, log)
 }

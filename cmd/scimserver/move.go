@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -50,7 +49,7 @@ func move(ctx context.Context, args []string, report io.Writer) error {
 	}
 	ctx, done := context.WithCancel(ctx)
 	defer done()
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := newGroup(ctx)
 	for _, answer := range []struct {
 		address string
 		with    http.Handler

@@ -14,7 +14,6 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
@@ -86,7 +85,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		Directory: users, Settings: followed.Current, Auth: callers, Log: log, Metrics: registry, Now: time.Now,
 	})
 
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := newGroup(ctx)
 	group.Go(func() error { return source.Run(ctx) })
 	group.Go(func() error {
 		look := time.NewTicker(followInterval)

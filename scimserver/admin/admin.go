@@ -16,6 +16,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/internal/panicked"
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/headers"
@@ -62,7 +63,24 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("GET "+v1alpha1.LogPath, s.log)
 	mux.HandleFunc("GET "+v1alpha1.ExportPath, s.export)
 	mux.HandleFunc("POST "+v1alpha1.ImportPath, s.restore)
-	return headers.Protected(mux)
+	return headers.Protected(s.guarded(mux))
+}
+
+// guarded logs a panic of a handler and ends its connection. The server of net/http would log what was panicked with.
+func (s *server) guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch value := recover(); value {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(value)
+			default:
+				s.Log.Error(panicked.With(value), "an administrator's request panicked")
+				panic(http.ErrAbortHandler)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {

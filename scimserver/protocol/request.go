@@ -3,15 +3,14 @@ package protocol
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"slices"
 	"strings"
 
 	"github.com/go-logr/logr"
 
+	"github.com/tenantry/tenantry/internal/panicked"
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/settings"
@@ -79,8 +78,7 @@ func (s *Server) observed(route string, handle func(http.ResponseWriter, *http.R
 		}
 		defer func() {
 			if caught := recover(); caught != nil {
-				// The value may hold a person's data; its type and the stack tell enough.
-				log.Error(nil, "a request panicked", "panic", fmt.Sprintf("%T", caught), "stack", string(debug.Stack()))
+				log.Error(panicked.With(caught), "a request panicked")
 				if !out.written {
 					writeError(out, &Error{
 						Status: http.StatusInternalServerError,

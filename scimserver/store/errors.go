@@ -31,14 +31,3 @@ func (e *ConflictError) Error() string {
 }
 
 func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
-
-// PanicError is what Update returns when its function panicked. The store itself goes on.
-type PanicError struct {
-	Value any
-	Stack []byte
-}
-
-// Error leaves the stack out: it is for the process log, not for a client.
-func (e *PanicError) Error() string {
-	return fmt.Sprintf("the update function panicked: %v", e.Value)
-}

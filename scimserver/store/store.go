@@ -292,7 +292,7 @@ type Store interface {
 
 	// Update runs change in a transaction of its own: all of it is durable when Update returns nil, and none of
 	// it happened when Update returns an error. The function may run more than once, on another goroutine,
-	// and must have no effect outside tx. What it returns is what Update returns. If ctx ends before the function has
+	// and must have no effect outside tx. What it returns is what Update returns, and a *panicked.Error where it panics. If ctx ends before the function has
 	// started, it never starts and Update returns ctx's error; once started, Update waits and tells the outcome.
 	Update(ctx context.Context, change func(tx Tx) error) error
 

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tenantry/tenantry/internal/panicked"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -103,14 +103,11 @@ func (i *importer) run(from *reader) error {
 	for lines := from.read(); len(lines) > 0; {
 		var next []parsed
 		var reading errgroup.Group
-		reading.Go(func() (err error) {
-			defer func() {
-				if v := recover(); v != nil { // as the store does where the function of an update panics
-					err = &store.PanicError{Value: v, Stack: debug.Stack()}
-				}
-			}()
-			next = from.read()
-			return nil
+		reading.Go(func() error {
+			return panicked.Guard(func() error { // as the store does where the function of an update panics
+				next = from.read()
+				return nil
+			})
 		})
 		err := i.write(lines)
 		if err := cmp.Or(err, reading.Wait()); err != nil {

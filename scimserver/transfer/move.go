@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/tenantry/tenantry/internal/panicked"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -107,7 +108,10 @@ func (r *restartable) Read(p []byte) (int, error) {
 		r.pipe, r.ended = reader, make(chan struct{})
 		go func() {
 			defer close(r.ended)
-			_, err := Export(r.ctx, r.from, writer, Options{Log: true})
+			err := panicked.Guard(func() error {
+				_, err := Export(r.ctx, r.from, writer, Options{Log: true})
+				return err
+			})
 			_ = writer.CloseWithError(err) // which is nil for io.EOF, and never fails
 		}()
 	}

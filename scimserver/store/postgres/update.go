@@ -3,12 +3,12 @@ package postgres
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/tenantry/tenantry/internal/panicked"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -85,10 +85,9 @@ func (s *Store) attempt(ctx context.Context, change func(tx store.Tx) error) err
 			t.rollback(ctx)
 		}
 	}()
-	err = call(change, t)
-	var panicked *store.PanicError
-	switch {
-	case errors.As(err, &panicked):
+	err = panicked.Guard(func() error { return change(t) })
+	switch _, ended := errors.AsType[*panicked.Error](err); {
+	case ended:
 		return err
 	case t.broke != nil:
 		return t.broke
@@ -105,16 +104,6 @@ func (s *Store) attempt(ctx context.Context, change func(tx store.Tx) error) err
 		s.refused.Store(false)
 	}
 	return err
-}
-
-// call makes an error of a panic.
-func call(change func(store.Tx) error, tx store.Tx) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &store.PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
-	return change(tx)
 }
 
 // outcomeTimeout is how long an update waits for the database to come back in order to tell whether it happened.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/tenantry/tenantry/internal/panicked"
 	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -71,8 +72,8 @@ func TestTheUpdatesOfOneGroupAreKeptApart(t *testing.T) {
 	for _, result := range results {
 		errs = append(errs, <-result)
 	}
-	var panicked *store.PanicError
-	if errs[0] != nil || !errors.Is(errs[1], failed) || errs[2] != nil || !errors.As(errs[3], &panicked) ||
+	var ended *panicked.Error
+	if errs[0] != nil || !errors.Is(errs[1], failed) || errs[2] != nil || !errors.As(errs[3], &ended) ||
 		!errors.Is(errs[4], store.ErrConflict) || errs[5] != nil {
 		t.Errorf("%v", errs)
 	}

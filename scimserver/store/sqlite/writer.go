@@ -4,11 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"runtime/debug"
 	"sync/atomic"
 
 	driver "modernc.org/sqlite"
 
+	"github.com/tenantry/tenantry/internal/panicked"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -183,7 +183,7 @@ func call(change func(store.Tx) error, tx store.Tx) (err error) {
 	returned := false
 	defer func() {
 		if v := recover(); v != nil {
-			err = &store.PanicError{Value: v, Stack: debug.Stack()}
+			err = panicked.With(v)
 		} else if !returned {
 			panic("an update function called runtime.Goexit, which would end the writer; so does t.FailNow")
 		}
