@@ -127,6 +127,7 @@ func (d *Directory) filter(query *store.Query, kinds []store.Kind, q Query) (sch
 	if err != nil {
 		return 0, err
 	}
+	parsed = filter.Distinct(parsed)
 	query.Filter, query.Location = parsed, q.Location
 	query.Match = func(rec *store.Record) (bool, error) {
 		attributes, err := effective(rec)

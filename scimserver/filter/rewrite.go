@@ -21,6 +21,41 @@ func rewriteAll(terms []Filter, term func(Filter) Filter) []Filter {
 	return out
 }
 
+// Distinct returns a filter that means the same as f and has no term twice within one "and", "or" or value path.
+func Distinct(f Filter) Filter {
+	switch f := f.(type) {
+	case And:
+		return joined(distinct(f.Terms), func(terms []Filter) Filter { return And{terms} })
+	case Or:
+		return joined(distinct(f.Terms), func(terms []Filter) Filter { return Or{terms} })
+	case Not:
+		return Not{Distinct(f.Term)}
+	case Elements:
+		return Elements{f.Path, Distinct(f.Filter)}
+	}
+	return f
+}
+
+func joined(terms []Filter, join func([]Filter) Filter) Filter {
+	if len(terms) == 1 {
+		return terms[0]
+	}
+	return join(terms)
+}
+
+func distinct(terms []Filter) []Filter {
+	out := make([]Filter, 0, len(terms))
+	known := make(map[string]bool, len(terms))
+	for _, term := range terms {
+		term = Distinct(term)
+		if text := term.String(); !known[text] {
+			known[text] = true
+			out = append(out, term)
+		}
+	}
+	return out
+}
+
 // Constant is a filter that says the same of everything. It has no notation.
 func Constant(holds bool) Filter {
 	if holds {

@@ -2,6 +2,7 @@ package sqlfilter
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -67,7 +68,7 @@ func (c *compiler) present(p schema.Path) Plan {
 	if !p.Indexed() {
 		return anything()
 	}
-	return c.among(p, Fragment{SQL: "TRUE"}, scan)
+	return c.set(&entries{path: p, conditions: []Fragment{{SQL: "TRUE"}}, exact: true, cost: scan})
 }
 
 func (c *compiler) id(f filter.Compare) Plan {
@@ -244,15 +245,43 @@ func (c *compiler) attribute(f filter.Compare) Plan {
 	if !ok {
 		return anything()
 	}
-	plan := c.among(f.Path, condition, cost)
+	met := &entries{path: f.Path, conditions: []Fragment{condition}, cost: cost}
 	if op == filter.Co || op == filter.Ew {
 		cut := Fragment{SQL: fmt.Sprintf("length(a.key) >= %d", shortest)}
-		plan = c.among(f.Path, join(" OR ", []Fragment{condition, cut}), cost)
-		c.cut = append(c.cut, c.entries("1", f.Path, cut))
+		met.conditions = append(met.conditions, cut)
+		c.cut = distinct(append(c.cut, c.entries("1", f.Path, cut)))
 		whole = whole && !c.mistrust
 	}
-	plan.Exact = whole
-	return plan
+	met.exact = whole
+	return c.set(met)
+}
+
+// entries are those of one attribute that meet one of the conditions.
+type entries struct {
+	path       schema.Path
+	conditions []Fragment
+	exact      bool // nothing else meets them
+	cost       cost
+}
+
+// or adds the conditions of others of the same attribute.
+func (e *entries) or(others *entries) {
+	for _, condition := range others.conditions {
+		if !slices.ContainsFunc(e.conditions, condition.equals) {
+			e.conditions = append(e.conditions, condition)
+		}
+	}
+	e.exact = e.exact && others.exact
+	e.cost = max(e.cost, others.cost)
+}
+
+// set is the plan for what has one of these entries, while there may be more sets.
+func (c *compiler) set(met *entries) Plan {
+	if c.sets == maxSets {
+		return Plan{Where: anything().Where, entries: met}
+	}
+	c.sets++
+	return c.among(met)
 }
 
 // equals looks the resource's own entry up, at any number of resources with the same value.
@@ -266,12 +295,14 @@ func (c *compiler) equals(path schema.Path, key string) Plan {
 }
 
 // among is for conditions that many entries meet: finding these once is cheaper than asking for each resource.
-func (c *compiler) among(path schema.Path, condition Fragment, cost cost) Plan {
-	entries := c.entries("a.resource AS id", path, condition)
-	return exactly(
-		Fragment{SQL: "r.id IN (" + entries.SQL + ")", Args: entries.Args},
-		Source{Fragment: entries, Repeats: path.Attribute.MultiValued || path.Leaf().MultiValued, cost: cost},
+func (c *compiler) among(met *entries) Plan {
+	found := c.entries("a.resource AS id", met.path, join(" OR ", met.conditions))
+	plan := exactly(
+		Fragment{SQL: "r.id IN (" + found.SQL + ")", Args: found.Args},
+		Source{Fragment: found, Repeats: met.path.Attribute.MultiValued || met.path.Leaf().MultiValued, cost: met.cost},
 	)
+	plan.Exact, plan.entries = met.exact, met
+	return plan
 }
 
 func (c *compiler) entries(column string, path schema.Path, where Fragment) Fragment {

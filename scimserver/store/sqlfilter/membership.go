@@ -29,15 +29,20 @@ func (c *compiler) membership(f filter.Filter) Plan {
 	row := c.row(f)
 	exists := Fragment{SQL: "EXISTS (SELECT 1 FROM members m WHERE m." + c.own() + " = r.id AND " + row.SQL + ")", Args: row.Args}
 	if compare, ok := f.(filter.Compare); ok && compare.Op == filter.Ne { // which also holds where there is no value
+		c.walks = true
 		none := Fragment{SQL: "NOT EXISTS (SELECT 1 FROM members m WHERE m." + c.own() + " = r.id)"}
 		return exactly(join(" OR ", []Fragment{exists, none}))
 	}
-	if !row.indexed {
+	c.walks = c.walks || !row.once
+	if row.index.SQL == "" {
 		return exactly(exists)
 	}
 	source := Source{
-		Fragment: Fragment{SQL: "SELECT m." + c.own() + " AS id FROM members m WHERE " + row.SQL, Args: row.Args},
+		Fragment: Fragment{SQL: "SELECT m." + c.own() + " AS id FROM members m WHERE " + row.index.SQL, Args: row.index.Args},
 		Repeats:  !row.once, cost: row.cost,
+	}
+	if !row.index.equals(row.Fragment) {
+		source.Rest = exists
 	}
 	if c.kind == store.User { // groups have members that are groups
 		source.SQL += " AND m.kind = ?"
@@ -64,9 +69,9 @@ func (c *compiler) other() string {
 // rowCondition is a condition on one row of "members AS m" that is never NULL.
 type rowCondition struct {
 	Fragment
-	indexed bool // an index finds the rows that meet it, at this cost
-	cost    cost
-	once    bool // and of each resource at most one
+	index Fragment // the part of it by which an index finds rows, at this cost; empty for none
+	cost  cost
+	once  bool // the index finds at most one row of each resource
 }
 
 func (c *compiler) row(f filter.Filter) rowCondition {
@@ -75,15 +80,24 @@ func (c *compiler) row(f filter.Filter) rowCondition {
 		return c.row(f.Filter)
 	case filter.And:
 		var all rowCondition
-		terms := make([]Fragment, len(f.Terms))
-		for i, term := range f.Terms {
+		var terms []Fragment
+		for _, term := range f.Terms {
 			row := c.row(term)
-			terms[i] = row.Fragment
-			if row.indexed && (!all.indexed || row.cost < all.cost) {
+			if row.SQL != constant(true).SQL {
+				terms = append(terms, row.Fragment)
+			}
+			if row.index.SQL != "" && (all.index.SQL == "" || row.cost < all.cost) {
 				all = row
 			}
 		}
-		all.Fragment = join(" AND ", terms)
+		switch terms = distinct(terms); len(terms) {
+		case 0:
+			all.Fragment = constant(true)
+		case 1:
+			all.Fragment = terms[0]
+		default:
+			all.Fragment = join(" AND ", terms)
+		}
 		return all
 	case filter.Or:
 		terms := make([]Fragment, len(f.Terms))
@@ -121,7 +135,11 @@ func (c *compiler) rowCompare(f filter.Compare) rowCondition {
 	}
 	switch f.Path.Sub.Name {
 	case "value":
-		return rowCondition{Fragment: c.identifier(c.other(), f), indexed: f.Op == filter.Eq, cost: equal, once: true}
+		same := c.identifier(c.other(), f)
+		if f.Op != filter.Eq {
+			return rowCondition{Fragment: same}
+		}
+		return rowCondition{Fragment: same, index: same, cost: equal, once: true}
 	case "display":
 		return c.display(f)
 	case "type":
@@ -144,13 +162,20 @@ func (c *compiler) display(f filter.Compare) rowCondition {
 	name := f.Path.Leaf().Fold(f.Value.Text)
 	_, cost, indexed := c.bytesCondition("g.key", f.Op, []byte(name))
 	condition := c.bytesOf("g.key", f.Op, name)
-	return rowCondition{
-		Fragment: Fragment{
-			SQL:  "m.group_id IN (SELECT g.id FROM resources g WHERE g.kind = ? AND " + condition.SQL + ")",
-			Args: append([]any{int64(store.Group)}, condition.Args...),
-		},
-		indexed: indexed, cost: cost,
+	args := append([]any{int64(store.Group)}, condition.Args...)
+	in := Fragment{SQL: "m.group_id IN (SELECT g.id FROM resources g WHERE g.kind = ? AND " + condition.SQL + ")", Args: args}
+	if c.sets == maxSets {
+		each := "EXISTS (SELECT 1 FROM resources g WHERE g.kind = ? AND g.id = m.group_id AND " + condition.SQL + ")"
+		return rowCondition{Fragment: Fragment{SQL: each, Args: args}}
 	}
+	c.sets++
+	switch {
+	case !indexed:
+		return rowCondition{Fragment: in}
+	case cost > equal:
+		cost = scan // the groups within a range can be all of them
+	}
+	return rowCondition{Fragment: in, index: in, cost: cost}
 }
 
 // ofKinds is for what depends on the kind of a member.

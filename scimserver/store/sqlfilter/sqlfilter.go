@@ -4,6 +4,7 @@
 package sqlfilter
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -25,13 +26,18 @@ type Plan struct {
 	// Exact says that nothing else meets Where.
 	Exact bool
 
-	// Cut are queries for index keys that were cut, of attributes that are compared with what may stand behind the cut.
-	// The plan holds if none of them finds a row.
+	// Cut are queries for index keys that were cut, one for each attribute that is compared with what may stand behind the
+	// cut. The plan holds if none of them finds a row.
 	Cut []Fragment
+
+	// Walks says that a term about memberships has to look at all rows of a resource, which may be many.
+	Walks bool
 
 	// Sources are queries of one column, id, each of which finds every match by an index; the most selective first, as
 	// far as that can be known. Without any, all resources have to be walked through.
 	Sources []Source
+
+	entries *entries // nil unless the plan is one condition on the entries of one attribute
 }
 
 // Source is one way to find the resources that can match.
@@ -53,6 +59,12 @@ func (s Source) Complete() bool { return s.Rest.SQL == "" }
 // Narrow tells whether the source asks for one value, which few resources have as a rule.
 func (s Source) Narrow() bool { return s.cost <= equal }
 
+// Few tells whether the source finds few resources in any directory.
+func (s Source) Few() bool { return s.cost <= few }
+
+// Bounded tells whether the source reads no more than it finds, so that a LIMIT bounds its work.
+func (s Source) Bounded() bool { return s.cost <= span }
+
 // cost orders sources by what is known without asking the database.
 type cost int
 
@@ -68,7 +80,7 @@ const (
 func Compile(dialect Dialect, q store.Query) Plan {
 	c := compiler{dialect: dialect, kind: q.Kind, location: q.Location}
 	plan := c.compile(q.Filter)
-	plan.Cut = c.cut
+	plan.Cut, plan.Walks = c.cut, c.walks
 	return plan
 }
 
@@ -87,8 +99,14 @@ type compiler struct {
 	location func(store.Kind) string // see store.Query
 	element  bool                    // the filter is about one element of a multi-valued attribute
 	mistrust bool                    // keys that were cut are among those that the filter looks into
+	walks    bool
 	cut      []Fragment
+	sets     int // see maxSets
 }
+
+// maxSets is how many sets of ids a statement may make, each of which can have all ids of a directory in the memory of the
+// engine. Terms beyond that are left to the exact check, which looks at each resource once for all of them.
+const maxSets = 8
 
 // anything is the plan of what SQL cannot tell.
 func anything() Plan { return Plan{Where: Fragment{SQL: "TRUE"}} }
@@ -145,31 +163,61 @@ func (c *compiler) and(terms []filter.Filter) Plan {
 
 // or has a source only where each of its terms has one: the union of the best of each.
 func (c *compiler) or(terms []filter.Filter) Plan {
+	plans := c.alternatives(terms)
+	if len(plans) == 1 {
+		return plans[0]
+	}
 	plan := Plan{Exact: true}
 	var where, sources []Fragment
-	union := Source{Repeats: true, cost: equal}
-	complete := true
-	for _, term := range terms {
-		p := c.compile(term)
+	union := Source{Repeats: true, cost: few}
+	complete, everywhere := true, true
+	for _, p := range plans {
 		where = append(where, p.Where)
 		plan.Exact = plan.Exact && p.Exact
-		if len(p.Sources) > 0 {
-			best := p.Sources[0]
-			sources = append(sources, best.Fragment)
-			complete = complete && best.Complete()
-			union.cost = max(union.cost, best.cost)
+		if len(p.Sources) == 0 {
+			everywhere = false
+			continue
 		}
+		best := p.Sources[0]
+		sources = append(sources, best.Fragment)
+		complete = complete && best.Complete()
+		union.cost = max(union.cost, best.cost)
 	}
 	plan.Where = join(" OR ", where)
-	if len(sources) == len(terms) {
+	if everywhere {
 		// Not UNION, which the caller's DISTINCT does anyway: for it SQLite would read whole indexes in the order of ids.
-		union.Fragment = concat(" UNION ALL ", sources)
+		union.Fragment = concat(" UNION ALL ", distinct(sources))
 		if !complete {
 			union.Rest = plan.Where
 		}
 		plan.Sources = []Source{union}
 	}
 	return plan
+}
+
+// alternatives are the plans of terms of which one has to hold. Those that are conditions on the entries of one attribute are
+// one plan, so that the entries are read once.
+func (c *compiler) alternatives(terms []filter.Filter) (plans []Plan) {
+	for _, term := range terms {
+		p := c.compile(term)
+		same := slices.IndexFunc(plans, func(other Plan) bool {
+			return p.entries != nil && other.entries != nil && p.entries.path.String() == other.entries.path.String()
+		})
+		if same < 0 {
+			plans = append(plans, p)
+			continue
+		}
+		if len(p.Sources) > 0 {
+			c.sets--
+		}
+		plans[same].entries.or(p.entries)
+	}
+	for i, p := range plans {
+		if p.entries != nil && len(p.Sources) > 0 {
+			plans[i] = c.among(p.entries)
+		}
+	}
+	return plans
 }
 
 // not turns a superset into a subset, which is of no use; only an exact condition has an opposite.
@@ -184,14 +232,37 @@ func (c *compiler) not(term filter.Filter) Plan {
 // elements asks of the resource what its filter asks of one element. That is exact where one comparison is all there is:
 // the index does not know which of a resource's values belong to one element.
 func (c *compiler) elements(f filter.Elements) Plan {
-	inner := compiler{dialect: c.dialect, kind: c.kind, element: true, mistrust: c.mistrust}
-	plan := inner.compile(f.Filter)
-	c.cut = append(c.cut, inner.cut...)
+	outside := *c
+	c.element, c.location = true, nil
+	plan := c.compile(f.Filter)
+	c.element, c.location = outside.element, outside.location
 	return plan
 }
 
+// distinct returns the fragments without those that stand there before.
+func distinct(parts []Fragment) (out []Fragment) {
+	for _, part := range parts {
+		if !slices.ContainsFunc(out, part.equals) {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+func (f Fragment) equals(other Fragment) bool {
+	return f.SQL == other.SQL && slices.EqualFunc(f.Args, other.Args, func(a, b any) bool {
+		x, bytesInA := a.([]byte)
+		y, bytesInB := b.([]byte)
+		if bytesInA && bytesInB {
+			return bytes.Equal(x, y)
+		}
+		return !bytesInA && !bytesInB && a == b
+	})
+}
+
+// join puts conditions together, each once.
 func join(op string, parts []Fragment) Fragment {
-	f := concat(op, parts)
+	f := concat(op, distinct(parts))
 	return Fragment{SQL: "(" + f.SQL + ")", Args: f.Args}
 }
 
