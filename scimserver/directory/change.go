@@ -78,7 +78,7 @@ func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, 
 }
 
 // Replace puts a whole resource in the place of what the client sent before (RFC 7644 section 3.5.1). A value that a
-// UserDefaults gave and the client has never spoken of stays; spoken has the attributes that it speaks of now, as
+// UserDefaults gave and the client has never spoken of stays, and so does one that it has patched; spoken has the attributes that it speaks of now, as
 // schema.ResourceType.Named returns them. Errors are those of Create, store.ErrNotFound and *PreconditionError.
 func (d *Directory) Replace(
 	ctx context.Context, caller Caller, target Target, arrived schema.Object, spoken schema.Names,
@@ -93,7 +93,7 @@ func (d *Directory) Replace(
 			if target.Kind == store.User {
 				quirks = keepInactive(current.document, next)
 				complete(next)
-				next = current.heard(rt, next, spoken)
+				next = current.heard(rt, next, spoken, nil)
 			}
 			rt.Carry(current.document, next)
 			// RFC 7644 section 3.5.1: what was given once must be sent as it is.
@@ -137,7 +137,7 @@ func (d *Directory) Patch(ctx context.Context, caller Caller, target Target, req
 			if target.Kind == store.Group {
 				return apply(current.document)
 			}
-			return current.patched(rt, rest, apply)
+			return current.afterPatch(rt, rest, apply)
 		}
 	}
 	patched, err := d.change(ctx, caller, target, c)

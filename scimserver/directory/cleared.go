@@ -7,24 +7,28 @@ import (
 	"github.com/tenantry/tenantry/scimserver/schema"
 )
 
-// cleared is the attribute of the tenantry extension that lists the attributes that the client has taken the value away of, by their
-// canonical names, sorted. Defaults that a user follows give these no value, until the client sends one. Only attributes that a
-// UserDefaults gives come to stand in it: no other could have a value that is not the client's. It is absent, rather than empty.
-//
-// A user without a stamp gets one with the list. Its list of what is defaulted is empty: all values are the client's.
-const cleared = "cleared"
+// Two attributes of the tenantry extension list attributes by their canonical names, sorted. They are absent, rather than empty. A user
+// without a stamp gets one with the lists. Its list of what is defaulted is empty: all values are the client's.
+const (
+	// cleared lists the attributes that the client has taken the value away of. Defaults that a user follows give these no value, until
+	// the client sends one. Only attributes that a UserDefaults gives come to stand in it: no other could have a value that is not the client's.
+	cleared = "cleared"
+	// patched lists the attributes with several values that the client has changed by PATCH and that a UserDefaults with apply: Always
+	// gives. A PUT that does not name one leaves its values: else the defaults would give again what the client removed from them.
+	patched = "patched"
+)
 
-// clearedPaths returns the names in a document's list.
-func clearedPaths(document schema.Object) []string {
+// listed returns the names in one of these lists of a document.
+func listed(document schema.Object, list string) []string {
 	stamp, _ := document[schema.TenantryUser].(schema.Object)
-	list, _ := stamp[cleared].([]any)
-	paths := make([]string, 0, len(list))
-	for _, element := range list {
-		if path, ok := element.(string); ok {
-			paths = append(paths, path)
+	elements, _ := stamp[list].([]any)
+	names := make([]string, 0, len(elements))
+	for _, element := range elements {
+		if name, ok := element.(string); ok {
+			names = append(names, name)
 		}
 	}
-	return paths
+	return names
 }
 
 // stored is a resource as a change finds it.
@@ -34,33 +38,46 @@ type stored struct {
 	rules    *rules        // the defaults under which it will be written
 }
 
-// heard returns next, which a client's request puts in the place of the user's document, with what the client has not spoken of
-// (see the function heard) and with what the client has cleared: it spoke of it, in this request or before, and it has no value.
-func (s stored) heard(users *schema.ResourceType, next schema.Object, spoken schema.Names) schema.Object {
+// heard returns next, which a client's request puts in the place of the user's document, with what the request has not spoken of: values of
+// defaults (see the function heard), and those that the client has patched. It lists what the client has patched, in this request (changed)
+// or before, and what it has cleared: it spoke of that, in this request or before, and it has no value.
+func (s stored) heard(users *schema.ResourceType, next schema.Object, spoken schema.Names, changed []string) schema.Object {
 	next = heard(users, s.document, next, spoken) // with a stamp of its own, where there is one
-	before := clearedPaths(s.document)
-	list := slices.Clone(before)
-	for _, path := range append(paths(s.overlay), s.rules.paths...) {
-		if spoken.Has(path) && !slices.Contains(list, path) {
-			list = append(list, path)
+	for _, path := range listed(s.document, patched) {
+		if value := valueAt(s.document, path); value != nil && !spoken.Has(path) {
+			place(next, path, value)
+			changed = append(changed, path)
 		}
 	}
-	list = slices.DeleteFunc(list, func(path string) bool { return valueAt(next, path) != nil })
-	if len(list)+len(before) == 0 {
-		return next
-	}
-	slices.Sort(list)
-	stamp, stamped := next[schema.TenantryUser].(schema.Object)
+	gone := append(listed(s.document, cleared), spokenOf(spoken, paths(s.overlay), s.rules.paths)...)
+	gone = slices.DeleteFunc(gone, func(path string) bool { return valueAt(next, path) != nil })
+	setLists(next, map[string][]string{cleared: gone, patched: changed})
+	return next
+}
+
+// spokenOf returns the names of which a request speaks.
+func spokenOf(spoken schema.Names, names ...[]string) []string {
+	return slices.DeleteFunc(slices.Concat(names...), func(path string) bool { return !spoken.Has(path) })
+}
+
+// setLists puts the lists into a document. Its stamp goes where there was none before the client changed anything.
+func setLists(document schema.Object, lists map[string][]string) {
+	stamp, stamped := document[schema.TenantryUser].(schema.Object)
 	if !stamped {
 		stamp = schema.Object{defaulted: []any{}}
-		next[schema.TenantryUser] = stamp
 	}
-	if len(list) > 0 {
-		stamp[cleared] = strings2any(list)
-	} else if delete(stamp, cleared); stamp["defaults"] == nil {
-		delete(next, schema.TenantryUser) // there was none before the client cleared anything
+	for name, names := range lists {
+		delete(stamp, name)
+		if len(names) > 0 {
+			slices.Sort(names)
+			stamp[name] = strings2any(slices.Compact(names))
+		}
 	}
-	return next
+	if len(stamp) == 1 { // it says no more than that all values are the client's
+		delete(document, schema.TenantryUser)
+	} else {
+		document[schema.TenantryUser] = stamp
+	}
 }
 
 // paths returns the canonical names of the attributes that defaults give, sorted, without those that tell of the defaults themselves.

@@ -57,12 +57,14 @@ func heard(users *schema.ResourceType, current, next schema.Object, spoken schem
 }
 
 // attributed returns what defaults that are laid under a document say of themselves: own with a list of the values that
-// the document has not, and of those that were stamped on it before, and with the list of what the client cleared.
+// the document has not, and of those that were stamped on it before, and with the lists of what the client cleared and patched.
 func attributed(own, document schema.Object) schema.Object {
 	own = maps.Clone(own)
 	stamp, stamped := document[schema.TenantryUser].(schema.Object)
-	if list, ok := stamp[cleared]; ok {
-		own[cleared] = list
+	for _, name := range []string{cleared, patched} {
+		if list, ok := stamp[name]; ok {
+			own[name] = list
+		}
 	}
 	gives, known := own[defaulted].([]any)
 	if !known {
@@ -77,7 +79,7 @@ func attributed(own, document schema.Object) schema.Object {
 		}
 		list = append(list, before...)
 	}
-	gone := clearedPaths(document)
+	gone := listed(document, cleared)
 	for _, element := range gives {
 		if path := pathOf(element); valueAt(document, path) == nil && !slices.Contains(gone, path) {
 			list = append(list, element)

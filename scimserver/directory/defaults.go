@@ -168,7 +168,7 @@ func laid(defaults, document schema.Object) schema.Object {
 		return document
 	}
 	values := defaults
-	if gone := clearedPaths(document); len(gone) > 0 {
+	if gone := listed(document, cleared); len(gone) > 0 {
 		values = part(defaults, func(path string) bool { return !slices.Contains(gone, path) })
 	}
 	out := under(values, document)
@@ -201,17 +201,25 @@ type rules struct {
 	ordered []*Defaults
 	digest  string
 	paths   []string // canonical names of the attributes that any of them gives
+	lasting []string // of those that any gives for as long as it matches
 }
 
 func newRules(ordered []*Defaults) *rules {
 	digest := sha256.New()
-	var all []string
+	r := &rules{ordered: slices.Clone(ordered)}
 	for _, d := range ordered {
 		digest.Write([]byte(d.digest))
-		all = append(all, paths(d.values)...)
+		r.paths = append(r.paths, paths(d.values)...)
+		if d.always {
+			r.lasting = append(r.lasting, paths(d.values)...)
+		}
 	}
-	slices.Sort(all)
-	return &rules{ordered: slices.Clone(ordered), digest: hex.EncodeToString(digest.Sum(nil)), paths: slices.Compact(all)}
+	r.digest = hex.EncodeToString(digest.Sum(nil))
+	for _, names := range []*[]string{&r.paths, &r.lasting} {
+		slices.Sort(*names)
+		*names = slices.Compact(*names)
+	}
+	return r
 }
 
 // same tells whether other rules do the same to every user; settings are read again and again. No rules are not the same as any.

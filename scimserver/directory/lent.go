@@ -12,12 +12,12 @@ import (
 // the very values that they give.
 const maxLendings = 3
 
-// patched returns the user's document after a PATCH, which apply applies to a document and which speaks of the attributes in named.
+// afterPatch returns the user's document after a PATCH, which apply applies to a document and which speaks of the attributes in named.
 //
 // A PATCH changes what the client sees: to add a role keeps those that the defaults give, and to remove one of these leaves the others.
 // So it is applied to the document with the values of the defaults laid under it: those that the user follows once the PATCH is made. It
 // may move the user to another department, and what the defaults of the former gave must not become the client's then.
-func (s stored) patched(
+func (s stored) afterPatch(
 	users *schema.ResourceType, ops []patch.Operation, apply func(schema.Object) (schema.Object, error),
 ) (next schema.Object, err error) {
 	named, overlay := patch.Named(ops), s.overlay
@@ -33,9 +33,8 @@ func (s stored) patched(
 				return nil, err
 			}
 		}
-		next = s.heard(users, next, spoken)
-		lendable := func(path string) bool { return named.Has(path) }
-		if !slices.ContainsFunc(s.rules.paths, lendable) && !slices.ContainsFunc(paths(overlay), lendable) {
+		next = s.heard(users, next, spoken, s.several(next, spoken))
+		if len(spokenOf(named, paths(overlay), s.rules.lasting)) == 0 {
 			return next, nil // as for almost every PATCH
 		}
 		follows := s.rules.followed(next)
@@ -47,12 +46,20 @@ func (s stored) patched(
 	return next, nil
 }
 
+// several returns the names of those attributes with several values, of which a PATCH spoke, that may have got them from defaults.
+func (s stored) several(next schema.Object, spoken schema.Names) []string {
+	return slices.DeleteFunc(spokenOf(spoken, paths(s.overlay), s.rules.lasting), func(path string) bool {
+		_, several := valueAt(next, path).([]any)
+		return !several
+	})
+}
+
 // lent returns the document with those of the overlay's values laid under it that a request speaks of.
 func (s stored) lent(overlay schema.Object, spoken schema.Names) schema.Object {
 	if len(overlay) == 0 {
 		return s.document
 	}
-	gone := clearedPaths(s.document)
+	gone := listed(s.document, cleared)
 	values := part(overlay, func(path string) bool { return spoken.Has(path) && !slices.Contains(gone, path) })
 	if len(values) == 0 {
 		return s.document

@@ -58,7 +58,8 @@ func TestEveryAttributeThatIsAdvertisedComesBack(t *testing.T) {
 	}
 	f.create("ben", "/Users", `{"userName":"ben"}`)
 	f.create("clara", "/Users", `{"userName":"clara"}`)
-	f.expect("PATCH", "/Users/{clara}", `{"Operations":[{"op":"remove","path":"locale"}]}`, 204, "")
+	f.setDefaults(department())
+	f.expect("PATCH", "/Users/{clara}", `{"Operations":[{"op":"remove","path":"locale"},{"op":"add","path":"roles","value":"viewer"}]}`, 204, "")
 	comesBack(t, tenantryURN, attributes(tenantryURN), f.object("/Users/{ben}")[tenantryURN], f.object("/Users/{clara}")[tenantryURN])
 	comesBack(t, "Group", append(attributes(coreGroupURN), meta...), without(f.object("/Groups/{buyers}"), nil))
 	comesBack(t, "ServiceProviderConfig", attributes(coreURN("ServiceProviderConfig")),

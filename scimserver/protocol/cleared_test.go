@@ -118,9 +118,12 @@ func TestAPatchChangesTheValuesThatTheClientSees(t *testing.T) {
 			}
 			f.expect("PATCH", "/Users/{anna}", `{"Operations":[{"op":"add","path":"nickName","value":"N"}]}`, 204, "")
 			f.sees("after another PATCH", "anna", c.then, c.cleared)
+			// Of values of its own a PUT that does not name them leaves the patched roles.
 			later := followed
 			if c.cleared != "" {
 				later = followedBut(c.cleared[strings.LastIndexByte(c.cleared, '.')+1:])
+			} else if roles, _, _ := strings.Cut(c.then, "\n"); !strings.HasSuffix(roles, "<finance") {
+				later = roles + "\n" + followedBut("roles")
 			}
 			for range 2 {
 				f.expect("PUT", "/Users/{anna}", `{"userName":"anna",`+inFinance+`}`, 200, "")
@@ -200,6 +203,8 @@ func TestWhatTheClientTookAwayNoDefaultsGive(t *testing.T) {
 			f.sees("after all", "anna", givenBut("roles"), "roles")
 			f.expect("PATCH", "/Users/{anna}", `{"Operations":[{"op":"add","path":"roles","value":[{"value":"boss"}]}]}`, 204, "")
 			f.sees("after an add", "anna", "roles boss\n"+givenBut("roles"), "")
+			f.expect("PUT", "/Users/{anna}", `{"userName":"anna",`+inFinance+`}`, 200, "")
+			f.sees("after an add, and a PUT without", "anna", "roles boss\n"+givenBut("roles"), "")
 		})
 	}
 }
@@ -300,6 +305,66 @@ func TestWhatIsClearedOfAUserOfAnOlderVersion(t *testing.T) {
 				t.Errorf("after the roles were removed: %s", a.body)
 			}
 		})
+	}
+}
+
+// A role that the client has removed by PATCH no PUT gives again that does not name roles, wherever the user had the role from.
+func TestARemovedRoleDoesNotComeBackByAPut(t *testing.T) {
+	const (
+		own     = `"roles":[{"value":"approver"},{"value":"own"}],`
+		removal = `{"op":"remove","path":"roles[value eq \"approver\"]"}`
+		add     = `{"op":"add","path":"roles","value":[{"value":"extra"}]}`
+	)
+	for name, c := range map[string]struct{ arrived, before, after, then string }{
+		"of the defaults":           {inFinance, removal, inFinance, "purchaser"},
+		"and one added":             {inFinance, removal + "," + add, inFinance, "purchaser+extra"},
+		"after one added":           {inFinance, add + "," + removal, inFinance, "purchaser+extra"},
+		"of its own":                {own + inFinance, removal, inFinance, "own"},
+		"of its own, before":        {own + inSales, removal, inFinance, "own"},
+		"all, and one added":        {inFinance, `{"op":"remove","path":"roles"},` + add, inFinance, "extra"},
+		"all replaced":              {inFinance, `{"op":"replace","path":"roles","value":[{"value":"extra"}]}`, inFinance, "extra"},
+		"all replaced, bare":        {inFinance, `{"op":"replace","value":{"roles":"extra"}}`, inFinance, "extra"},
+		"of the defaults, by a PUT": {inFinance, removal, `"title":"T",` + inFinance, "purchaser"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.setDefaults(department(), everybody())
+			f.create("anna", "/Users", `{"userName":"anna",`+c.arrived+`}`)
+			f.expect("PATCH", "/Users/{anna}", `{"Operations":[`+c.before+`]}`, 204, "")
+			for range 2 {
+				a := f.expect("PUT", "/Users/{anna}", `{"userName":"anna",`+c.after+`}`, 200, "")
+				if got, want := strings.SplitN(f.values(a), "\n", 2)[0], "roles "+c.then; got != want {
+					t.Errorf("after a PUT without: %s, want %s", got, want)
+				}
+				if list := fmt.Sprint(f.field(a, tenantryURN, "patched")); list != "[roles]" {
+					t.Errorf("patched are %s", list)
+				}
+			}
+			f.expect("PUT", "/Users/{anna}", `{"userName":"anna",`+inSales+`}`, 200, "")
+			f.expect("PUT", "/Users/{anna}", `{"userName":"anna",`+inFinance+`}`, 200, "")
+			f.sees("away and back", "anna", "roles "+c.then+"\n"+givenBut("roles"), "")
+			// A client that manages the roles by PUT leaves them out of a user who is to have none of its own.
+			f.expect("PUT", "/Users/{anna}", `{"userName":"anna","roles":[{"value":"own"}],`+inFinance+`}`, 200, "")
+			a := f.sees("with others by PUT", "anna", "roles own\n"+givenBut("roles"), "")
+			if list := f.field(a, tenantryURN, "patched"); list != nil {
+				t.Errorf("with others by PUT patched are %v", list)
+			}
+			f.expect("PUT", "/Users/{anna}", `{"userName":"anna",`+inFinance+`}`, 200, "")
+			f.sees("without those", "anna", followed, "")
+		})
+	}
+}
+
+// Where no defaults are followed there is nothing that a PUT could give, and nothing is listed.
+func TestWithoutDefaultsThatAreFollowedAPutTakesPatchedRoles(t *testing.T) {
+	f := newFixture(t)
+	for name, set := range map[string]func(){"none": func() { f.setDefaults() }, "stamped": func() { f.setDefaults(everybody()) }} {
+		set()
+		f.create(name, "/Users", `{"userName":"`+name+`"}`)
+		f.expect("PATCH", "/Users/{"+name+"}", `{"Operations":[{"op":"add","path":"roles","value":[{"value":"extra"}]}]}`, 204, "")
+		if a := f.expect("PUT", "/Users/{"+name+"}", `{"userName":"`+name+`"}`, 200, ""); f.values(a) != "" || f.field(a, tenantryURN, "patched") != nil {
+			t.Errorf("%s: %s", name, a.body)
+		}
 	}
 }
 

@@ -14,10 +14,12 @@ import (
 
 // modelled is a model of who set a user's values, in four sentences. A request changes what the client sees, of the defaults that the
 // user has after it. What it names has that value, and is the client's. What a PUT does not name stays if it was stamped, and goes if it
-// was the client's. A value that follows defaults shows where there is no other, unless the client said that there be none.
+// was the client's. A value that follows defaults shows where there is no other, unless the client said that there be none. Roles that a PATCH has changed are
+// left by a PUT that does not name them.
 type modelled struct {
 	held    map[string]held
 	cleared map[string]bool
+	patched bool   // the roles
 	in      string // the department
 }
 
@@ -51,7 +53,7 @@ func modelDefaults() []*v1alpha1.UserDefaults {
 
 // arrive is what becomes of a user who arrives with values: null is no mention.
 func arrive(named map[string]any, in string) *modelled {
-	m := &modelled{map[string]held{}, map[string]bool{}, in}
+	m := &modelled{map[string]held{}, map[string]bool{}, false, in}
 	if modelFollowed[in] == nil {
 		for path, value := range modelStamp {
 			m.held[path] = held{value, " <finance"}
@@ -90,7 +92,16 @@ func (m *modelled) hear(named map[string]any) {
 }
 
 func (m *modelled) put(named map[string]any) {
-	maps.DeleteFunc(m.held, func(_ string, h held) bool { return h.by == "" })
+	_, speaks := named["roles"]
+	m.patched = m.patched && !speaks
+	maps.DeleteFunc(m.held, func(path string, h held) bool { return h.by == "" && !(path == "roles" && m.patched) })
+	m.hear(named)
+}
+
+func (m *modelled) patch(named map[string]any) {
+	if roles, speaks := named["roles"]; speaks {
+		m.patched = roles != nil
+	}
 	m.hear(named)
 }
 
@@ -106,9 +117,9 @@ func (m *modelled) changeRole(op, role string) {
 		roles = append(roles, role)
 	}
 	if len(roles) == 0 {
-		m.hear(map[string]any{"roles": nil})
+		m.patch(map[string]any{"roles": nil})
 	} else {
-		m.hear(map[string]any{"roles": strings.Join(roles, "+")})
+		m.patch(map[string]any{"roles": strings.Join(roles, "+")})
 	}
 }
 
@@ -170,7 +181,7 @@ func TestWhoSetAValueIsKnownAfterAnySequenceOfWrites(t *testing.T) {
 				model.put(named)
 			case 1:
 				body["Operations"] = []any{map[string]any{"op": "replace", "value": sent(named, map[string]any{"department": in})}}
-				model.hear(named)
+				model.patch(named)
 			default:
 				var operations []any
 				for range 1 + random.IntN(3) {

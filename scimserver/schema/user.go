@@ -138,6 +138,8 @@ func tenantryUser() *Schema {
 			}},
 		{Name: "cleared", MultiValued: true, Mutability: ReadOnly,
 			Description: "The attributes that the client has taken the value away of, so that no defaults give them one."},
+		{Name: "patched", MultiValued: true, Mutability: ReadOnly,
+			Description: "The attributes with several values that the client has changed by PATCH, so that a PUT which does not name them leaves them."},
 	}}
 }
 
