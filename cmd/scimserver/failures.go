@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/go-logr/logr"
+
+	"github.com/tenantry/tenantry/scimserver/outage"
 )
 
 // failed are the requests that failed and are to be told in the provisioning log; a directory.Directory has them.
@@ -17,8 +20,8 @@ type failed interface {
 type failureLog struct {
 	failed
 
-	log  logr.Logger
-	away bool
+	log    logr.Logger
+	outage outage.Outage
 }
 
 // step waits for failed requests and writes them; it is to be called again and again.
@@ -26,11 +29,9 @@ func (f *failureLog) step(ctx context.Context) {
 	requests, err := f.LogFailures(ctx)
 	switch {
 	case ctx.Err() != nil: // end has the last word
-	case err != nil && !f.away:
-		f.away = true
+	case err != nil && f.outage.Failed(time.Time{}):
 		f.log.Error(err, "failed requests are not in the provisioning log yet; trying again", "every", failureInterval.String())
-	case err == nil && f.away && requests > 0:
-		f.away = false
+	case err == nil && requests > 0 && f.outage.Succeeded(time.Time{}):
 		f.log.Info("failed requests are written to the provisioning log again; none was lost, but many that came at once may be one entry",
 			"waited", requests)
 	}

@@ -79,7 +79,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	callers := auth.New(auth.Options{
-		Now: time.Now, Random: rand.Reader, Keys: users, Transport: &publicTransport{}, LoginAuthority: o.entraAuthority,
+		Now: time.Now, Random: rand.Reader, Keys: users, Transport: &publicTransport{}, Log: log, LoginAuthority: o.entraAuthority,
 	})
 	scim := protocol.New(protocol.Options{
 		Directory: users, Settings: followed.Current, Auth: callers, Log: log, Metrics: registry, Now: time.Now,

@@ -24,8 +24,11 @@ const (
 	workloadPrefix = "workload-"
 )
 
-// errEnded is the error for an access token that was good once, or of another tenant.
-var errEnded = refusal("the access token is not valid, or not any more: get another from the tenant's token endpoint")
+// errEnded is the error for an access token that was good once, and errForeign for one that this tenant's key did not sign. They read alike.
+var (
+	errEnded   = known("the access token is not valid, or not any more: get another from the tenant's token endpoint")
+	errForeign = refusal(errEnded.Error())
+)
 
 // AccessToken is what the token endpoint issues.
 type AccessToken struct {
@@ -33,6 +36,8 @@ type AccessToken struct {
 	Value string
 	// Lifetime is how long it is valid.
 	Lifetime time.Duration
+	// Client is the ID of the client that it was issued to, as Identity has it.
+	Client string
 }
 
 // accessClaims are what an access token says (RFC 9068 section 2.2). What its bearer may do is not among them: that
@@ -68,7 +73,7 @@ func (a *Authenticator) issue(ctx context.Context, client, entraTenant string, c
 	if err != nil {
 		return AccessToken{}, fmt.Errorf("sign an access token: %w", err)
 	}
-	return AccessToken{Value: value, Lifetime: lifetime}, nil
+	return AccessToken{Value: value, Lifetime: lifetime, Client: client}, nil
 }
 
 // audience keeps the tokens of an earlier tenant, whose volume this one may have taken over, from counting.
@@ -87,7 +92,7 @@ func (a *Authenticator) accessToken(ctx context.Context, presented *jwt.JSONWebT
 	}
 	var claims accessClaims
 	if key == nil || presented.Claims(key, &claims) != nil {
-		return Identity{}, errEnded
+		return Identity{}, errForeign
 	}
 	// Both ends of the time are ours, so there is no leeway.
 	expected := jwt.Expected{Issuer: v1alpha1.GroupName, AnyAudience: jwt.Audience{audience(current)}, Time: a.now()}

@@ -13,8 +13,10 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/go-logr/logr"
 
 	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/scimserver/headers"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/share"
 )
@@ -30,11 +32,28 @@ const (
 )
 
 // Refusal is the error for a credential that is not good. Its text says what to do and never repeats the credential.
-type Refusal struct{ Reason string }
+type Refusal struct {
+	// Reason is for the client.
+	Reason string
+	// Cause is what only whoever runs the server may know, and "" where Reason says it all. It is one of a few texts, and has nothing of
+	// the credential.
+	Cause string
+	// Known reports whether the credential was one of this tenant's, or has the form of one. A scanner's has not.
+	Known bool
+}
 
 func (r *Refusal) Error() string { return r.Reason }
 
-func refusal(reason string) error { return &Refusal{reason} }
+func refusal(reason string) error { return &Refusal{Reason: reason} }
+
+// known is the refusal of a credential that was one of this tenant's, or has the form of one.
+func known(reason string) error { return &Refusal{Reason: reason, Known: true} }
+
+// unsigned is the refusal of a token whose signature was not checked, or is not the login authority's. Anybody can make one, so all of them are
+// told the same: else one made-up token after the other would find out by what the tenant would be satisfied.
+func unsigned(cause string) error {
+	return &Refusal{Reason: "the token is not one that this tenant's login authority signed for it; the server's log has the reason", Cause: cause}
+}
 
 var (
 	// ErrNoCredential says that the request carries no bearer token.
@@ -42,7 +61,10 @@ var (
 	// ErrRejected says that the bearer token is none of this tenant's.
 	ErrRejected = refusal("the bearer token is not valid for this tenant: paste the tenant's current Secret Token")
 	// ErrExpired says that the bearer token was one of this tenant's.
-	ErrExpired = refusal("the bearer token has expired: paste the tenant's current Secret Token")
+	ErrExpired = known("the bearer token has expired: paste the tenant's current Secret Token")
+	// ErrTwoCredentials says that the request has more than one header Authorization. It has one value (RFC 9110 section 11.6.2), and a proxy
+	// that checks another line than this server would be passed by.
+	ErrTwoCredentials = errors.New("the request has more than one header Authorization: send one")
 	// ErrAuthorityUnavailable says that nobody can tell for now whether a token of Entra's is good.
 	ErrAuthorityUnavailable = errors.New("the signing keys of the tenant's login authority cannot be fetched")
 )
@@ -88,6 +110,8 @@ type Options struct {
 	Keys Keys
 	// Transport reaches the login authority.
 	Transport http.RoundTripper
+	// Log is told when the keys of the login authority cannot be fetched.
+	Log logr.Logger
 	// LoginAuthority is the base URL of a login authority that stands in for Microsoft's, as issuer and as source of
 	// signing keys. Empty for Microsoft's.
 	LoginAuthority string
@@ -107,13 +131,16 @@ type Authenticator struct {
 func New(o Options) *Authenticator {
 	return &Authenticator{
 		now: o.Now, random: o.Random, keys: o.Keys,
-		authority: authority{override: strings.TrimSuffix(o.LoginAuthority, "/"), transport: o.Transport, now: o.Now},
+		authority: authority{override: strings.TrimSuffix(o.LoginAuthority, "/"), transport: o.Transport, now: o.Now, log: o.Log},
 	}
 }
 
 // Authenticate returns who sent the request by the settings in force, so that a rotated token counts at once. The error
-// is a *Refusal, ErrAuthorityUnavailable, or the store's (RFC 6750 section 2.1).
+// is a *Refusal, ErrTwoCredentials, ErrAuthorityUnavailable, or the store's (RFC 6750 section 2.1).
 func (a *Authenticator) Authenticate(r *http.Request, current *settings.Snapshot) (Identity, error) {
+	if !headers.Once(r.Header, "Authorization") {
+		return Identity{}, ErrTwoCredentials
+	}
 	scheme, credential, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	credential = strings.TrimSpace(credential)
 	switch {
@@ -126,12 +153,20 @@ func (a *Authenticator) Authenticate(r *http.Request, current *settings.Snapshot
 	}
 	verifier, ok := current.Verifiers.Find(credential)
 	if !ok {
-		return Identity{}, ErrRejected
+		return Identity{}, rejected(credential)
 	}
 	if verifier.Expired(a.now()) {
 		return Identity{}, ErrExpired
 	}
 	return Identity{Client: verifier.ID, Role: verifier.Role}, nil
+}
+
+// rejected is ErrRejected, of a text that could be a Secret Token as one that is known.
+func rejected(credential string) error {
+	if token.Check(credential) != nil {
+		return ErrRejected
+	}
+	return known(ErrRejected.Error())
 }
 
 // signed looks at a JSON Web Token. Which key can have signed it follows from its algorithm and from nothing else that it

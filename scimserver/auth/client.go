@@ -8,6 +8,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/scimserver/settings"
 )
 
@@ -19,7 +20,7 @@ var (
 	errClient     = refusal("client ID or client secret are not those of this tenant")
 	errNoWorkload = refusal("this tenant takes no client assertion: set spec.authentication.workloadIdentity")
 	errNoJWT      = refusal("the client assertion is no JSON Web Token that is signed with RS256")
-	errSubject    = refusal("the client assertion is for a subject that spec.authentication.workloadIdentity.subjects does not name")
+	errSubject    = known("the client assertion is for a subject that spec.authentication.workloadIdentity.subjects does not name")
 )
 
 // IssuesTokens reports whether the tenant has an OAuth token endpoint (RFC 6749 section 3.2).
@@ -35,7 +36,11 @@ func (a *Authenticator) IssueForSecret(ctx context.Context, clientID, secret str
 		return AccessToken{}, errNoSecrets
 	}
 	client, ok := current.Verifiers.FindClient(clientID, secret)
-	if !ok || client.Expired(a.now()) {
+	switch {
+	case ok && !client.Expired(a.now()):
+	case token.Check(secret) == nil:
+		return AccessToken{}, known(errClient.Error())
+	default:
 		return AccessToken{}, errClient
 	}
 	return a.issue(ctx, client.ID, "", current)

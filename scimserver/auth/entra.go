@@ -10,19 +10,29 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/go-logr/logr"
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/settings"
 )
 
+// Refusals of a token of which anybody may be the author.
 var (
-	errIssuer      = refusal("the token was not issued for this tenant's Entra tenant (spec.entra)")
-	errTimes       = refusal("the token has expired or is not valid yet")
-	errAudience    = refusal("the token is for an audience that spec.authentication does not name")
-	errApplication = refusal("the token is not that of an application that spec.authentication.entraToken.applications names")
-	errNoUser      = refusal("the token is not that of a user: sign a user in and send the token that was issued to them")
-	errSignature   = refusal("the token is not signed by this tenant's login authority")
+	errNoAuthority = unsigned("spec.entra says of no login authority that it signs tokens for this tenant")
+	errNotTaken    = unsigned("it looks like a token of Microsoft Entra ID, and spec.authentication takes none")
+	errUnreadable  = unsigned("the token's claims cannot be read")
+	errIssuer      = unsigned("the token's iss or tid is not that of the Entra tenant in spec.entra")
+	errKey         = unsigned("the login authority publishes no key of the ID that the token names")
+	errSignature   = unsigned("the token's signature is not that of the login authority's key")
+)
+
+// Refusals of a token that the tenant's login authority has signed. That of a person is none of a client of this tenant.
+var (
+	errTimes       = known("the token has expired or is not valid yet")
+	errAudience    = known("the token is for an audience that spec.authentication does not name")
+	errApplication = known("the token is not that of an application that spec.authentication.entraToken.applications names")
+	errNoUser      = known("the token is not that of a user: sign a user in and send the token that was issued to them")
 )
 
 // User is a person as Entra knows them.
@@ -70,7 +80,7 @@ func (c entraClaims) isUser() bool {
 func (a *Authenticator) entraToken(ctx context.Context, presented *jwt.JSONWebToken, current *settings.Snapshot) (Identity, error) {
 	service, users := current.Tenant.Spec.Authentication.EntraToken, current.Tenant.Spec.Authentication.UserToken
 	if service == nil && users == nil {
-		return Identity{}, ErrRejected
+		return Identity{}, errNotTaken
 	}
 	var identity Identity
 	_, err := a.authority.verify(ctx, presented, current.Tenant.Spec.Entra, func(claims entraClaims) error {
@@ -106,6 +116,7 @@ type authority struct {
 	override  string
 	transport http.RoundTripper
 	now       func() time.Time
+	log       logr.Logger
 
 	mu   sync.Mutex
 	keys *keySet
@@ -132,36 +143,41 @@ func (a *authority) issuers(entra *v1alpha1.Entra) []string {
 	return []string{a.base(entra) + "/v2.0", version1}
 }
 
-// verify returns the claims of a token that the Entra tenant's authority has signed and that accept accepts. What it says
-// is looked at before its signature: nobody can make this server ask for keys with a token that is refused anyway.
+// verify returns the claims of a token that the Entra tenant's authority has signed and that accept accepts. Of what it says, only the
+// Entra tenant is looked at before its signature: nobody can make this server ask another authority for keys, or find out by its answers
+// what the tenant would accept.
 func (a *authority) verify(
 	ctx context.Context, presented *jwt.JSONWebToken, entra *v1alpha1.Entra, accept func(entraClaims) error,
 ) (entraClaims, error) {
 	if entra == nil || a.override == "" && entra.Cloud.LoginHost() == "" {
-		return entraClaims{}, errIssuer
+		return entraClaims{}, errNoAuthority
 	}
 	var claims entraClaims
 	if err := presented.UnsafeClaimsWithoutVerification(&claims); err != nil {
-		return entraClaims{}, ErrRejected
+		return entraClaims{}, errUnreadable
 	}
-	switch {
-	case !slices.Contains(a.issuers(entra), claims.Issuer), !strings.EqualFold(claims.TenantID, entra.TenantID):
+	if !slices.Contains(a.issuers(entra), claims.Issuer) || !strings.EqualFold(claims.TenantID, entra.TenantID) {
 		return entraClaims{}, errIssuer
-	case claims.Expiry == nil, claims.ValidateWithLeeway(jwt.Expected{Time: a.now()}, leeway) != nil:
-		return entraClaims{}, errTimes
-	}
-	if err := accept(claims); err != nil {
-		return entraClaims{}, err
 	}
 	key, err := a.keySet(entra).key(ctx, presented.Headers[0].KeyID)
 	if errors.Is(err, errUnknownKey) {
-		return entraClaims{}, errSignature
+		return entraClaims{}, errKey
 	}
 	if err != nil {
 		return entraClaims{}, err
 	}
 	if err := presented.Claims(key); err != nil {
 		return entraClaims{}, errSignature
+	}
+	err = errTimes
+	if claims.Expiry != nil && claims.ValidateWithLeeway(jwt.Expected{Time: a.now()}, leeway) == nil {
+		err = accept(claims)
+	}
+	if err != nil && claims.isUser() {
+		err = refusal(err.Error()) // anybody may be an employee
+	}
+	if err != nil {
+		return entraClaims{}, err
 	}
 	return claims, nil
 }
@@ -171,7 +187,7 @@ func (a *authority) keySet(entra *v1alpha1.Entra) *keySet {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if url := a.base(entra) + "/discovery/v2.0/keys"; a.keys == nil || a.keys.url != url {
-		a.keys = newKeySet(url, a.transport, a.now)
+		a.keys = newKeySet(url, a.transport, a.now, a.log)
 	}
 	return a.keys
 }

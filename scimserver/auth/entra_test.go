@@ -261,7 +261,12 @@ func TestMadeUpKeyIDsDoNotMakeTheServerKnockWithoutEnd(t *testing.T) {
 
 func TestATokenOfAnotherTenantDoesNotMakeTheServerFetchKeys(t *testing.T) {
 	f := newFixture(t)
-	for _, changes := range claimCases(f) {
+	for name, changes := range claimCases(f) {
+		_, issuer := changes["iss"]
+		if _, tenant := changes["tid"]; !issuer && !tenant {
+			continue
+		}
+		t.Log(name)
 		_, _ = f.IssueForAssertion(t.Context(), f.issuer.Sign(f.assertion().With(changes)), f.settings)
 	}
 	if got := f.issuer.Fetches(); got != 0 {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
 	"go.uber.org/goleak"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -58,8 +60,16 @@ type fixture struct {
 	settings *settings.Snapshot
 	secret   string
 
-	mu  sync.Mutex
-	now time.Time
+	mu    sync.Mutex
+	now   time.Time
+	lines []string
+}
+
+// logged are the lines of the process log.
+func (f *fixture) logged() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.lines)
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -101,6 +111,11 @@ func newToken(t testing.TB) string {
 func (f *fixture) server() *auth.Authenticator {
 	return auth.New(auth.Options{
 		Now: f.clock, Random: rand.Reader, Keys: f.keys, Transport: f.issuer.Transport(), LoginAuthority: f.issuer.URL(),
+		Log: funcr.New(func(_, line string) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.lines = append(f.lines, line)
+		}, funcr.Options{}),
 	})
 }
 

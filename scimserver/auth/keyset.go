@@ -12,8 +12,11 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-logr/logr"
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
+
+	"github.com/tenantry/tenantry/scimserver/outage"
 )
 
 const (
@@ -27,6 +30,9 @@ const (
 	// whoever makes up key IDs must not make this server knock without end.
 	fetchInterval = 20 * time.Second
 	fetchBurst    = 3
+	// retryInterval is the time between fetches since one failed. It is short, because made-up key IDs could else keep the server from
+	// noticing that the authority is back, and those of good tokens would wait as long.
+	retryInterval = time.Second
 	// maxKeySet is the greatest size of a key set in bytes. Entra's have 20 KiB.
 	maxKeySet = 256 << 10
 	// minKeyBits is the least size of an RSA key (RFC 7518 section 3.3).
@@ -43,17 +49,20 @@ type keySet struct {
 	now    func() time.Time
 	limit  *rate.Limiter
 	flight singleflight.Group
+	log    logr.Logger
+	outage outage.Outage
 
 	mu      sync.Mutex
 	keys    map[string]*rsa.PublicKey
 	fetched time.Time
-	// failure is that of the last fetch.
+	// failure is that of the last fetch, and tried when it ended.
 	failure error
+	tried   time.Time
 }
 
-func newKeySet(url string, transport http.RoundTripper, now func() time.Time) *keySet {
+func newKeySet(url string, transport http.RoundTripper, now func() time.Time, log logr.Logger) *keySet {
 	return &keySet{
-		url: url, now: now, limit: rate.NewLimiter(rate.Every(fetchInterval), fetchBurst),
+		url: url, now: now, log: log, limit: rate.NewLimiter(rate.Every(fetchInterval), fetchBurst),
 		client: &http.Client{
 			Transport: transport, Timeout: fetchTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -94,18 +103,34 @@ func (k *keySet) find(id string) (key *rsa.PublicKey, age time.Duration) {
 
 // refresh fetches the keys, or returns how the last fetch ended where that was a moment ago.
 func (k *keySet) refresh(ctx context.Context) error {
-	if !k.limit.AllowN(k.now(), 1) {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		return k.failure
+	if due, failure := k.due(); !due {
+		return failure
 	}
 	keys, err := k.fetch(ctx)
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.failure = err; err == nil {
-		k.keys, k.fetched = keys, k.now()
+	k.failure, k.tried = err, k.now()
+	if err == nil {
+		k.keys, k.fetched = keys, k.tried
+	}
+	k.mu.Unlock()
+	switch {
+	case err != nil && k.outage.Failed(k.now()):
+		k.log.Error(err, "the signing keys of the login authority cannot be fetched: see that this server may reach it. "+
+			"Until then tokens of Microsoft Entra ID are answered 503, but those whose key is known", "trying", "at most every "+retryInterval.String())
+	case err == nil && k.outage.Succeeded(k.now()):
+		k.log.Info("the signing keys of the login authority are fetched again")
 	}
 	return err
+}
+
+// due tells whether the keys may be fetched now, and else how the last fetch ended.
+func (k *keySet) due() (due bool, failure error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.failure != nil {
+		return k.now().Sub(k.tried) >= retryInterval, k.failure
+	}
+	return k.limit.AllowN(k.now(), 1), nil
 }
 
 func (k *keySet) fetch(ctx context.Context) (map[string]*rsa.PublicKey, error) {

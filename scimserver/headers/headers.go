@@ -1,4 +1,4 @@
-// Package headers reads and writes the HTTP headers that both of a server's ports treat alike: content codings, caching and sniffing.
+// Package headers reads and writes the HTTP headers that both of a server's ports treat alike: content codings, repetition, caching and sniffing.
 package headers
 
 import (
@@ -21,6 +21,10 @@ func HasCoding(request http.Header) bool {
 	}
 	return false
 }
+
+// Once reports whether a request has no more than one line of a header, as one that is no list must (RFC 9110 section 5.3). Of two, a proxy
+// before the server may have looked at the other. The name is in its canonical form.
+func Once(request http.Header, name string) bool { return len(request[name]) <= 1 }
 
 // Protected gives every answer of a handler two headers. A directory's data, its errors and tokens are for one client, so no
 // cache may store them (RFC 9111 section 5.2.2.5), and no browser may take them for another media type.

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
@@ -79,23 +80,39 @@ func authorize(w http.ResponseWriter, tenant string, caller auth.Identity, to en
 
 // unauthenticated finds the answer to a request of which it is not known who sent it.
 func unauthenticated(w http.ResponseWriter, tenant string, err error, log logr.Logger) error {
-	var refused *auth.Refusal
-	switch {
-	case errors.As(err, &refused):
-		log.V(1).Info("request refused", "reason", refused.Reason)
+	if refused, ok := errors.AsType[*auth.Refusal](err); ok {
+		logRefusal("request refused", refused, log)
 		code := "invalid_token"
 		if errors.Is(err, auth.ErrNoCredential) {
 			code = "" // RFC 6750 section 3.1: who sent no credential is told no error
 		}
 		challenge(w, tenant, code, refused.Reason)
 		return &Error{Status: http.StatusUnauthorized, Detail: refused.Reason}
-	case errors.Is(err, auth.ErrAuthorityUnavailable):
-		// A 401 would make Entra quarantine the job for what is no fault of its token.
-		log.Error(err, "a token cannot be checked: see that this server may reach the login authority")
-		return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: auth.ErrAuthorityUnavailable.Error()}
-	default:
+	}
+	if errors.Is(err, auth.ErrTwoCredentials) {
+		challenge(w, tenant, "invalid_request", err.Error())
+		return &Error{Status: http.StatusBadRequest, Detail: err.Error()}
+	}
+	return undecided(err, log)
+}
+
+// undecided is the answer where nobody can tell for now whether a credential is good. A 401 would make Entra quarantine the job for what is no
+// fault of its token. An outage of the login authority is logged where it is noticed, and not for each request.
+func undecided(err error, log logr.Logger) error {
+	if !errors.Is(err, auth.ErrAuthorityUnavailable) {
 		return err
 	}
+	log.V(1).Info("a token cannot be checked", "reason", err.Error())
+	return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: auth.ErrAuthorityUnavailable.Error()}
+}
+
+// logRefusal tells whoever runs the server why a credential is refused: always where it is one of the tenant's client, or where the client is
+// not told. Each reason is a message of its own, so that what a stranger sends leaves the lines of others their room.
+func logRefusal(what string, refused *auth.Refusal, log logr.Logger) {
+	if refused.Cause == "" && !refused.Known {
+		log = log.V(1)
+	}
+	log.Info(what + ": " + cmp.Or(refused.Cause, refused.Reason))
 }
 
 // challenge says how to authenticate (RFC 6750 section 3).

@@ -41,9 +41,9 @@ func (a *activity) answered(at time.Time, role token.Role, request cycle.Counts,
 	a.news.Asked(at, request)
 }
 
-// refused remembers a credential that is not good. Who sends none, such as a scanner, has not tried one.
+// refused remembers a credential that is not good and was one of this tenant's, or could be. What a scanner makes up is neither.
 func (a *activity) refused(at time.Time, err error) {
-	if refusal := (*auth.Refusal)(nil); !errors.As(err, &refusal) || errors.Is(err, auth.ErrNoCredential) {
+	if refusal, ok := errors.AsType[*auth.Refusal](err); !ok || !refusal.Known {
 		return
 	}
 	a.mu.Lock()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/auth/authtest"
 	"github.com/tenantry/tenantry/scimserver/cycle"
 )
 
@@ -74,19 +75,33 @@ func TestWhatTheProvisioningClientAsksIsCountedAndNothingElse(t *testing.T) {
 func TestARejectedCredentialIsRememberedUntilOneIsLetIn(t *testing.T) {
 	f := newFixture(t)
 	f.withClient()
+	f.allow(func(a *v1alpha1.Authentication) {
+		a.WorkloadIdentity = &v1alpha1.WorkloadIdentity{Audiences: []string{"api://contoso"}, Subjects: []string{workload}}
+		a.EntraToken = &v1alpha1.EntraToken{Audiences: []string{"api://contoso"}, Applications: []string{"app"}}
+		a.UserToken = &v1alpha1.UserToken{Audiences: []string{"api://app"}}
+	})
+	former, another := tokenOf(t, "former"), authtest.Claims{"aud": "api://another"}
+	entra := f.issuer.Sign(authtest.Times(f.clock()).With(authtest.Claims{"iss": f.issuer.IssuerV1(), "tid": authtest.TenantID, "appid": "app"}).With(another))
 	for name, c := range map[string]struct {
 		send     func() answer
 		rejected bool
 	}{
 		"no credential":             {func() answer { return f.sendWith("GET", "/Users", "", http.Header{}) }, false},
-		"a token of somebody else":  {func() answer { return f.sendWith("GET", "/Users", "", bearer(f.token+"x")) }, true},
-		"with a change":             {func() answer { return f.sendWith("PATCH", "/Groups/none", "{}", bearer(f.token+"x")) }, true},
-		"that looks around":         {func() answer { return f.sendWith("GET", "/ServiceProviderConfig", "", bearer(f.token+"x")) }, false},
-		"that looks elsewhere":      {func() answer { return f.sendWith("GET", "/Nowhere", "", bearer(f.token+"x")) }, false},
-		"a wrong client secret":     {func() answer { return f.ask("POST", "grant_type=client_credentials", basicOf("contoso", "x")) }, true},
-		"a grant that there is not": {func() answer { return f.ask("POST", "grant_type=password", basicOf("contoso", "x")) }, false},
+		"a former Secret Token":     {func() answer { return f.sendWith("GET", "/Users", "", bearer(former)) }, true},
+		"with a change":             {func() answer { return f.sendWith("PATCH", "/Groups/none", "{}", bearer(former)) }, true},
+		"that looks around":         {func() answer { return f.sendWith("GET", "/ServiceProviderConfig", "", bearer(former)) }, false},
+		"that looks elsewhere":      {func() answer { return f.sendWith("GET", "/Nowhere", "", bearer(former)) }, false},
+		"a scanner's":               {func() answer { return f.sendWith("GET", "/Users", "", bearer(f.token+"x")) }, false},
+		"a former client secret":    {func() answer { return f.ask("POST", "grant_type=client_credentials", basicOf("contoso", former)) }, true},
+		"a scanner's client secret": {func() answer { return f.ask("POST", "grant_type=client_credentials", basicOf("contoso", "x")) }, false},
+		"a grant that there is not": {func() answer { return f.ask("POST", "grant_type=password", basicOf("contoso", former)) }, false},
+		"Entra's token for another": {func() answer { return f.sendWith("GET", "/Users", "", bearer(entra)) }, true},
+		"an assertion for another":  {func() answer { return f.ask("POST", f.assertionForm(another), nil) }, true},
+		"an employee's for another": {func() answer { return f.sendWith("GET", "/Users", "", bearer(f.userToken(another))) }, false},
 	} {
-		c.send()
+		if got := c.send(); got.status != http.StatusUnauthorized && got.status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
+		}
 		want := cycle.State{}
 		if c.rejected {
 			want.Rejected = f.now
@@ -95,7 +110,7 @@ func TestARejectedCredentialIsRememberedUntilOneIsLetIn(t *testing.T) {
 			t.Errorf("%s: want -, got +\n%s", name, diff)
 		}
 	}
-	f.sendWith("GET", "/Users", "", bearer(f.token+"x"))
+	f.sendWith("GET", "/Users", "", bearer(former))
 	f.advance(time.Second)
 	f.send("GET", "/Users", "")
 	if got := f.server.TakeActivity(); !got.Rejected.IsZero() || got.Requests != 1 {

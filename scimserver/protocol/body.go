@@ -21,6 +21,9 @@ const (
 
 // body reads the request's body, checking its media type and size.
 func (r *request) body() ([]byte, error) {
+	if !headers.Once(r.http.Header, "Content-Type") {
+		return nil, &Error{Status: http.StatusBadRequest, Detail: "the request has more than one header Content-Type: send one"}
+	}
 	if header := r.http.Header.Get("Content-Type"); header != "" {
 		// The type is parsed, not compared: Entra adds a charset (RFC 7644 section 3.1 asks for application/scim+json).
 		media, _, err := mime.ParseMediaType(header)

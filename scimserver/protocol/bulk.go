@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-logr/logr"
-
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/patch"
 	"github.com/tenantry/tenantry/scimserver/schema"
@@ -234,7 +232,7 @@ func (j *bulkJob) failed(op *bulkOperation) {
 		return
 	}
 	failure := directory.Failure{
-		Caller: j.request.caller, Kind: op.kind, Outcome: outcome(j.server.describe(op.err, logr.Discard())),
+		Caller: j.request.caller, Kind: op.kind, Outcome: outcome(answerTo(op.err)),
 		Operation: map[string]string{
 			http.MethodPost: directory.OperationCreate, http.MethodPut: directory.OperationReplace,
 			http.MethodPatch: directory.OperationPatch, http.MethodDelete: directory.OperationDelete,

@@ -25,13 +25,29 @@ type Error struct {
 	Detail string
 	// RetryAfter is the header of that name, in seconds, "" for none.
 	RetryAfter string
+
+	// unexpected marks the answer to an error that has no other: a bug of ours.
+	unexpected bool
 }
 
 func (e *Error) Error() string { return e.Detail }
 
-// describe finds the answer to an error. What the client cannot do anything about is logged, and the client is told no
-// more than when to try again.
+// describe finds the answer to an error, and logs what the client cannot do anything about: an outage of the storage when it begins.
 func (s *Server) describe(err error, log logr.Logger) *Error {
+	answer := answerTo(err)
+	switch {
+	case errors.Is(err, store.ErrUnavailable):
+		if s.storage.Failed(s.now()) {
+			log.Error(err, "the storage is unavailable")
+		}
+	case answer.unexpected:
+		log.Error(err, "a request failed")
+	}
+	return answer
+}
+
+// answerTo finds the answer to an error. The client is told no more of what it cannot do anything about than when to try again.
+func answerTo(err error) *Error {
 	var answer *Error
 	var content *schema.Error
 	var unmet *directory.PreconditionError
@@ -47,13 +63,13 @@ func (s *Server) describe(err error, log logr.Logger) *Error {
 	case errors.Is(err, store.ErrNotFound):
 		return &Error{Status: http.StatusNotFound, Detail: "no resource has this id; it may have been deleted"}
 	case errors.Is(err, store.ErrUnavailable):
-		log.Error(err, "the storage is unavailable")
 		return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: "the directory is unavailable; nothing was changed"}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: "the request was given up before it was carried out"}
 	default:
-		log.Error(err, "a request failed")
-		return &Error{Status: http.StatusInternalServerError, Detail: "internal error; the operator of this server finds it by the request id"}
+		return &Error{
+			Status: http.StatusInternalServerError, Detail: "internal error; the operator of this server finds it by the request id", unexpected: true,
+		}
 	}
 }
 

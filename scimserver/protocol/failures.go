@@ -3,8 +3,6 @@ package protocol
 import (
 	"net/http"
 
-	"github.com/go-logr/logr"
-
 	"github.com/tenantry/tenantry/scimserver/cycle"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -29,7 +27,7 @@ func (s *Server) recorded(kind store.Kind, operation string, handle func(*reques
 		}
 		s.directory.Failed(directory.Failure{
 			Caller: r.caller, Kind: kind, ID: r.http.PathValue("id"), Operation: operation,
-			Outcome: outcome(s.describe(err, logr.Discard())),
+			Outcome: outcome(answerTo(err)),
 		})
 	}
 	return change

@@ -103,17 +103,17 @@ func (f *fixture) replica() string {
 }
 
 func (f *fixture) serve(d *directory.Directory, registry prometheus.Registerer) *httptest.Server {
+	log := funcr.New(func(_, line string) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.logs.WriteString(line + "\n")
+	}, funcr.Options{Verbosity: 9})
 	server := protocol.New(protocol.Options{
 		Directory: d, Settings: func() *settings.Snapshot { return f.snapshot },
 		Auth: auth.New(auth.Options{
-			Now: f.clock, Random: rand.Reader, Keys: d, Transport: f.issuer.Transport(), LoginAuthority: f.issuer.URL(),
+			Now: f.clock, Random: rand.Reader, Keys: d, Transport: f.issuer.Transport(), Log: log, LoginAuthority: f.issuer.URL(),
 		}),
-		Log: funcr.New(func(_, line string) {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			f.logs.WriteString(line + "\n")
-		}, funcr.Options{Verbosity: 9}),
-		Metrics: registry, Now: f.clock,
+		Log: log, Metrics: registry, Now: f.clock,
 	})
 	f.server = server
 	listening := httptest.NewServer(server.Handler())

@@ -10,6 +10,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/tenantry/tenantry/scimserver/auth"
+	"github.com/tenantry/tenantry/scimserver/headers"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/throttle"
 )
@@ -37,11 +38,19 @@ func invalidRequest(description string) *oauthError {
 // tokenEndpoint is the tenant's token endpoint (RFC 6749 section 3.2). Its only grant is client_credentials.
 func (s *Server) tokenEndpoint(w http.ResponseWriter, r *http.Request, _ string, log logr.Logger) {
 	w.Header().Set("Pragma", "no-cache") // RFC 6749 section 5.1, beside Cache-Control, which every answer has
-	issued, err := s.issue(w, r, log)
+	current := s.settings()
+	issued, err := s.issue(w, r, current)
+	if err == nil {
+		err = s.admitClient(current, issued.Client)
+	} else if limited := s.admitStranger(current); limited != nil {
+		err = limited
+	} else {
+		s.activity.refused(s.now(), err)
+	}
 	if err != nil {
-		answer := s.refuseToken(w, err, log)
+		answer := s.oauthErrorFor(w, err, log)
 		if answer.status == http.StatusUnauthorized {
-			w.Header().Set("WWW-Authenticate", "Basic realm="+strconv.Quote(s.settings().Tenant.Name))
+			w.Header().Set("WWW-Authenticate", "Basic realm="+strconv.Quote(current.Tenant.Name))
 		}
 		sendOAuthError(w, answer)
 		return
@@ -52,19 +61,28 @@ func (s *Server) tokenEndpoint(w http.ResponseWriter, r *http.Request, _ string,
 	})
 }
 
-func sendOAuthError(w http.ResponseWriter, answer *oauthError) {
-	sendJSON(w, answer.status, map[string]string{"error": answer.code, "error_description": answer.description})
+// admitClient lets a client have the access token that was made for it, unless it asks too much, or the tenant is paused.
+func (s *Server) admitClient(current *settings.Snapshot, client string) error {
+	if err := s.limits.admit(current, client, s.now()); err != nil {
+		return err
+	}
+	if current.Paused() {
+		return paused()
+	}
+	return nil
 }
 
-// refuseToken finds the answer to a request that is issued no token. It counts against the allowance of clients without a valid
-// credential, so guessing secrets here is no faster than guessing tokens.
-func (s *Server) refuseToken(w http.ResponseWriter, err error, log logr.Logger) *oauthError {
-	if _, refused := errors.AsType[*oauthError](err); refused {
-		if limited := s.limits.admit(s.settings(), throttle.Stranger, s.now()); limited != nil {
-			err = limited
-		}
+// admitStranger counts a request that is issued no token, whatever the reason, and returns the answer to one too many. It bounds what such
+// requests cost and log. It is no bound on guessing: the good credential among a thousand is let in. That there are 256 random bits in each is.
+func (s *Server) admitStranger(current *settings.Snapshot) error {
+	if current == nil {
+		return nil
 	}
-	return s.oauthErrorFor(w, err, log)
+	return s.limits.admit(current, throttle.Stranger, s.now())
+}
+
+func sendOAuthError(w http.ResponseWriter, answer *oauthError) {
+	sendJSON(w, answer.status, map[string]string{"error": answer.code, "error_description": answer.description})
 }
 
 // oauthErrorFor says in OAuth's words what SCIM's would be. What is no fault of the client is to be tried again.
@@ -72,7 +90,11 @@ func (s *Server) oauthErrorFor(w http.ResponseWriter, err error, log logr.Logger
 	if refused, ok := errors.AsType[*oauthError](err); ok {
 		return refused
 	}
-	answer := s.describe(err, log)
+	if refused, ok := errors.AsType[*auth.Refusal](err); ok {
+		logRefusal("no access token was issued", refused, log)
+		return &oauthError{http.StatusUnauthorized, "invalid_client", refused.Reason}
+	}
+	answer := s.describe(undecided(err, log), log)
 	if answer.RetryAfter != "" {
 		w.Header().Set("Retry-After", answer.RetryAfter)
 	}
@@ -83,8 +105,7 @@ func (s *Server) oauthErrorFor(w http.ResponseWriter, err error, log logr.Logger
 	return &oauthError{answer.Status, code, answer.Detail}
 }
 
-func (s *Server) issue(w http.ResponseWriter, r *http.Request, log logr.Logger) (auth.AccessToken, error) {
-	current := s.settings()
+func (s *Server) issue(w http.ResponseWriter, r *http.Request, current *settings.Snapshot) (auth.AccessToken, error) {
 	switch {
 	case current == nil:
 		return auth.AccessToken{}, noSettings()
@@ -100,24 +121,12 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request, log logr.Logger) 
 	}
 	switch form.Get("grant_type") {
 	case grantType:
+		return s.issueTo(r, form, current)
 	case "":
 		return auth.AccessToken{}, invalidRequest("grant_type is missing: it must be " + grantType)
 	default:
 		return auth.AccessToken{}, &oauthError{http.StatusBadRequest, "unsupported_grant_type", "grant_type must be " + grantType}
 	}
-	issued, err := s.issueTo(r, form, current)
-	s.activity.refused(s.now(), err)
-	var refused *auth.Refusal
-	switch {
-	case errors.As(err, &refused):
-		log.V(1).Info("no access token was issued", "reason", refused.Reason)
-		return auth.AccessToken{}, &oauthError{http.StatusUnauthorized, "invalid_client", refused.Reason}
-	case errors.Is(err, auth.ErrAuthorityUnavailable):
-		return auth.AccessToken{}, unauthenticated(w, current.Tenant.Name, err, log)
-	case err == nil && current.Paused():
-		return auth.AccessToken{}, paused()
-	}
-	return issued, err
 }
 
 func noTokenEndpoint() error {
@@ -161,6 +170,9 @@ func (s *Server) issueTo(r *http.Request, form url.Values, current *settings.Sna
 
 // basic reads the client's credentials from the header, where they are form-encoded (RFC 6749 section 2.3.1).
 func basic(r *http.Request) (id, secret string, given bool, err error) {
+	if !headers.Once(r.Header, "Authorization") {
+		return "", "", false, invalidRequest(auth.ErrTwoCredentials.Error())
+	}
 	id, secret, given = r.BasicAuth()
 	if !given {
 		if r.Header.Get("Authorization") != "" {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/tenantry/tenantry/scimserver/headers"
 )
 
 // maxTokenRequest is the greatest size of a token request's body in bytes.
@@ -25,6 +27,9 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 		if name, _, _ := strings.Cut(parameter, "="); slices.Contains(formNames, decoded(name)) {
 			return nil, invalidRequest("the parameters of a token request stand in its body, not in its URL (RFC 6749 section 2.3.1)")
 		}
+	}
+	if !headers.Once(r.Header, "Content-Type") {
+		return nil, invalidRequest("the request has more than one header Content-Type: send one")
 	}
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-www-form-urlencoded" {

@@ -118,7 +118,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 		http: r, out: w, settings: current, base: base(current, r), log: log, limits: s.limits,
 		caller: directory.Caller{Client: identity.Client, RequestID: id}, user: identity.User,
 	}, methods, identity)
-	failed = err != nil
+	if failed = err != nil; !failed && methods[r.Method].counts.Requests > 0 && s.storage.Succeeded(s.now()) {
+		s.log.Info("the storage answers again")
+	}
 	return err
 }
 

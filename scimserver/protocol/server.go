@@ -17,6 +17,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/cycle"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/headers"
+	"github.com/tenantry/tenantry/scimserver/outage"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
@@ -31,6 +32,8 @@ const (
 	retryPaused = "600"
 	// retryUnavailable is the Retry-After, in seconds, while the storage is unavailable.
 	retryUnavailable = "10"
+	// storageCalm is how long no request may have found the storage unavailable before it counts as available again.
+	storageCalm = 10 * time.Second
 )
 
 // Options are what a Server is made of.
@@ -54,6 +57,7 @@ type Server struct {
 	metrics   *metrics
 	limits    *limits
 	activity  activity
+	storage   outage.Outage
 	now       func() time.Time
 	cursors   atomic.Pointer[cursor.Sealer]
 	bulkWork  int // MaxBulkWork, except in tests
@@ -64,6 +68,7 @@ func New(o Options) *Server {
 	return &Server{
 		directory: o.Directory, settings: o.Settings, auth: o.Auth, log: o.Log, now: o.Now,
 		metrics: newMetrics(o.Metrics), limits: newLimits(), bulkWork: MaxBulkWork,
+		storage: outage.Outage{Calm: storageCalm},
 	}
 }
 
