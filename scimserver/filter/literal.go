@@ -32,6 +32,8 @@ func valueFor(path schema.Path, op Op, text string) (Value, error) {
 			return Value{Kind: DateTime, Text: text, Time: t}, nil
 		}
 		return Value{}, invalid("%s can be compared with a dateTime such as 2026-01-31T12:00:00Z", path)
+	case path.ByID() && path.Leaf().Name == "value" && (op == Eq || op == Ne):
+		text, _ = path.Attribute.CanonicalID(text)
 	}
 	return Value{Kind: String, Text: text}, nil
 }

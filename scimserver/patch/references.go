@@ -21,8 +21,8 @@ func referenced(path filter.Path, value any) (filter.Path, any) {
 }
 
 // byID returns the filter of a value path. Of a member and of the manager only the id is stored, and of a member the type: a
-// comparison with a $ref becomes one with the id that it leads to, an id of a member is read as in a value, and what nothing stored
-// can decide is refused, because nothing would ever be found by it.
+// comparison with a $ref becomes one with the id that it leads to, and what nothing stored can decide is refused,
+// because nothing would ever be found by it.
 func byID(path filter.Path) (filter.Filter, error) {
 	if path.Element == nil || !path.ByID() {
 		return path.Element, nil
@@ -31,17 +31,12 @@ func byID(path filter.Path) (filter.Filter, error) {
 	f := filter.Rewrite(path.Element, func(term filter.Filter) filter.Filter {
 		switch t := term.(type) {
 		case filter.Compare:
-			equal := t.Op == filter.Eq || t.Op == filter.Ne
-			if t.Path.Sub.Name == "$ref" && equal {
+			if t.Path.Sub.Name == "$ref" && (t.Op == filter.Eq || t.Op == filter.Ne) {
 				if id, ok := path.Attribute.IDOf(t.Value.Text); ok {
-					t.Path.Sub, t.Value.Text = path.Attribute.Sub("value"), id
+					t.Path.Sub = path.Attribute.Sub("value")
+					t.Value.Text, _ = path.Attribute.CanonicalID(id)
+					return t
 				}
-			}
-			if t.Path.Sub.Name == "value" && equal {
-				if path.Rows() {
-					t.Value.Text, _ = path.Attribute.MemberID(t.Value.Text)
-				}
-				return t
 			}
 			if !isStored(t.Path) {
 				err = undecidable(path)

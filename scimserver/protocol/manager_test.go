@@ -3,6 +3,7 @@ package protocol_test
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +89,59 @@ func TestAManagerIsRemovedInEveryFormThatEntraSends(t *testing.T) {
 				t.Errorf("department = %v", got)
 			}
 		})
+	}
+}
+
+// TestAManagerIsNamedByAnySpellingOfItsID has ids as clients write them: what is stored is the id, so that a deletion finds it.
+func TestAManagerIsNamedByAnySpellingOfItsID(t *testing.T) {
+	patch := func(operation string) [2]string { return [2]string{"PATCH", patchOf(operation)} }
+	put := func(attributes string) [2]string {
+		return [2]string{"PUT", `{"userName":"anna@contoso.test",` + attributes + `}`}
+	}
+	for spelling, spell := range map[string]func(id string) string{
+		"in upper case": strings.ToUpper, "with blanks": func(id string) string { return "  " + id + "\u00a0" },
+		"by URL": func(id string) string { return tenantURL + "/Users/" + id }, "by a relative one": func(id string) string { return "../Users/" + id },
+		"by one in upper case": func(id string) string { return "https://x/scim/v2/users/" + strings.ToUpper(id) + "/" },
+	} {
+		for name, request := range map[string][2]string{
+			"PUT bare":          put(`"` + enterpriseURN + `":{"manager":"ID"}`),
+			"PUT":               put(`"` + enterpriseURN + `":{"manager":{"value":"ID"}}`),
+			"PUT managerId":     put(`"` + enterpriseURN + `":{"manager":{"managerId":"ID"}}`),
+			"PUT of an array":   put(`"` + managerPath + `":[{"value":"ID"}]`),
+			"PATCH bare":        patch(`{"op":"Add","path":"` + managerPath + `","value":"ID"}`),
+			"PATCH":             patch(`{"op":"replace","path":"manager","value":{"value":"ID"}}`),
+			"PATCH its value":   patch(`{"op":"replace","path":"` + managerPath + `.value","value":"ID"}`),
+			"PATCH no path":     patch(`{"op":"add","value":{"` + managerPath + `":"ID"}}`),
+			"PATCH by a filter": patch(`{"op":"add","path":"` + managerPath + `[value eq \"ID\"].value","value":"ID"}`),
+			"in a bulk request": {"POST", `{"Operations":[{"method":"PUT","path":"/Users/{anna}","data":{"userName":"anna@contoso.test","manager":"ID"}}]}`},
+		} {
+			t.Run(name+" "+spelling, func(t *testing.T) {
+				f := newFixture(t)
+				f.create("boss", "/Users", `{"userName":"boss@contoso.test"}`)
+				f.create("anna", "/Users", `{"userName":"anna@contoso.test"}`)
+				path, body := "/Users/{anna}", strings.ReplaceAll(request[1], "ID", spell(f.ids["boss"]))
+				if request[0] == "POST" {
+					path = "/Bulk"
+				}
+				if got := f.send(request[0], path, body); got.status/100 != 2 {
+					t.Fatalf("%d %s", got.status, got.body)
+				}
+				if got, want := f.manager("anna"), `{"value":"`+f.ids["boss"]+`"}`; got != want {
+					t.Errorf("manager = %s, want %s", got, want)
+				}
+				for _, filter := range []string{`manager eq "ID"`, `manager.value eq "ID"`, managerPath + `[value eq "ID"]`, `not (manager ne "ID")`} {
+					filter = strings.ReplaceAll(filter, "ID", spell(f.ids["boss"]))
+					found := f.expect("GET", `/Users?filter=userName sw "anna" and `+filter, "", 200, "")
+					if f.field(found, "totalResults") != 1.0 {
+						t.Errorf("%s finds nobody", filter)
+					}
+				}
+				f.expect("DELETE", "/Users/{boss}", "", 204, "")
+				if got := f.manager("anna"); got != "" {
+					t.Errorf("after the manager was deleted: %s", got)
+				}
+			})
+		}
 	}
 }
 

@@ -150,17 +150,17 @@ func (a *Attribute) IDOf(ref string) (id string, ok bool) {
 	return id, known && err == nil && id != "" && id != "." && id != ".." && utf8.ValidString(id) && strings.IndexByte(id, 0) < 0
 }
 
-// MemberID returns the id in what a client sends as the id of a member: with blanks around it, in upper case, or the URL that
+// CanonicalID returns the id in what a client sends as the id of a resource: with blanks around it, in upper case, or the URL that
 // belongs into $ref. Text of any other form comes back as it is; it is nobody's id.
-func (a *Attribute) MemberID(text string) (id string, lenience Lenience) {
+func (a *Attribute) CanonicalID(text string) (id string, lenience Lenience) {
 	trimmed := strings.TrimSpace(text)
 	if id, ok := a.IDOf(trimmed); ok {
-		return strings.ToLower(id), LenientReference
+		text, trimmed, lenience = id, id, LenientReference
 	}
 	if lower := strings.ToLower(trimmed); isUUID(lower) {
-		return lower, 0
+		return lower, lenience
 	}
-	return text, 0
+	return text, lenience
 }
 
 // isUUID tells whether a text has the form of a UUID in lower case.

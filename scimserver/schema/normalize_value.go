@@ -161,8 +161,8 @@ func (n *normalizer) simple(p Path, value any) (any, error) {
 	if isText && strings.IndexByte(text, 0) >= 0 {
 		return nil, Errorf(InvalidValue, "%s accepts text without the character U+0000", p)
 	}
-	if isText && p.Attribute.rows && p.Leaf().Name == "value" {
-		id, lenience := p.Attribute.MemberID(text)
+	if isText && p.Attribute.byID && p.Leaf().Name == "value" {
+		id, lenience := p.Attribute.CanonicalID(text)
 		n.lenience |= lenience
 		return id, nil
 	}

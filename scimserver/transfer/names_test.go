@@ -93,13 +93,19 @@ func TestNamesThatSeveralHaveAreMovedAndImported(t *testing.T) {
 	}
 }
 
-// An earlier version took a name of blanks, and its export is the backup of those who have one.
-func TestANameThatNobodyCanSeeIsMovedAndImportedAsItIsStored(t *testing.T) {
+// An earlier version took a name of blanks, and kept a manager's id as it was spelled. Its export is the backup of those who have one.
+func TestWhatAnEarlierVersionTookIsMovedAndImportedAsItIsStored(t *testing.T) {
 	from := open(t, t.TempDir())
 	_, err := of(from).Create(t.Context(), directory.Caller{}, store.User, schema.Object{"userName": "\u200b"})
 	must(t, err)
 	_, err = of(from).Create(t.Context(), directory.Caller{}, store.Group, schema.Object{"displayName": "\u3000"})
 	must(t, err)
+	for _, manager := range []string{"0192F0C1-0A00-7000-8000-00000000000F", "https://h/scim/v2/Users/0192f0c1-0a00-7000-8000-00000000000f"} {
+		_, err = of(from).Create(t.Context(), directory.Caller{}, store.User, schema.Object{
+			"userName": manager, schema.EnterpriseUser: schema.Object{"manager": schema.Object{"value": manager}},
+		})
+		must(t, err)
+	}
 	whole := exported(t, from, transfer.Options{})
 	imported, moved := open(t, t.TempDir()), openPostgres(t)
 	_, err = transfer.Import(t.Context(), imported, of(imported), bytes.NewReader(whole))

@@ -74,7 +74,7 @@ func of(s store.Store) *directory.Directory {
 // population is how many users fill makes.
 const population = 100
 
-// fill makes a directory of users, some with values of defaults, which some have cleared, and groups in groups.
+// fill makes a directory of users, some with values of defaults, which some have cleared or patched, and groups in groups.
 func fill(t testing.TB, s store.Store, seed uint64) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 1))
@@ -117,7 +117,8 @@ func fill(t testing.TB, s store.Store, seed uint64) {
 		}
 		ids = append(ids, created.ID) // later groups have earlier ones
 	}
-	request, err := patch.Parse(d.Type(store.User), []byte(`{"Operations":[{"op":"replace","path":"nickName","value":"n"},{"op":"remove","path":"locale"}]}`))
+	request, err := patch.Parse(d.Type(store.User), []byte(`{"Operations":[{"op":"replace","path":"nickName","value":"n"},{"op":"remove","path":"locale"},
+		{"op":"add","path":"roles","value":"extra"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +172,7 @@ func sameAnswers(t *testing.T, a, b store.Store) {
 	for _, text := range []string{
 		`userName sw "U1"`, `externalId eq "e7"`, `title eq "followed"`, `locale eq "sv-SE"`, `active eq false`, `nickName eq "N"`,
 		`urn:ietf:params:scim:schemas:extension:tenantry:2.0:User:defaults eq "followed"`,
-		`defaulted[path eq "locale" and defaults eq "stamped"]`, `defaulted.path eq "locale"`, `cleared eq "locale"`,
+		`defaulted[path eq "locale" and defaults eq "stamped"]`, `defaulted.path eq "locale"`, `cleared eq "locale"`, `patched eq "roles"`,
 	} {
 		var answers [2]string
 		for i, s := range []store.Store{a, b} {
