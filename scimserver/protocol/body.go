@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"mime"
@@ -10,13 +9,16 @@ import (
 	"strconv"
 
 	"github.com/tenantry/tenantry/scimserver/headers"
+	"github.com/tenantry/tenantry/scimserver/share"
 )
 
 const (
 	// MaxBody is the greatest size of a request body in bytes: a group of 50,000 members fits.
 	MaxBody = 4 << 20
-	// smallBody is the size in bytes up to which a body is nothing to worry about.
-	smallBody = 64 << 10
+	// SmallBody is the size in bytes up to which a body is nothing to worry about.
+	SmallBody = 64 << 10
+	// bodyChunk is how many bytes of a larger one are read at a time.
+	bodyChunk = 256 << 10
 )
 
 // body reads the request's body, checking its media type and size.
@@ -35,7 +37,11 @@ func (r *request) body() ([]byte, error) {
 	if refused != nil {
 		return nil, refused
 	}
-	return r.read(body)
+	data, refused := r.limits.pace.read(r.out, r.http, body, r.room)
+	if refused != nil {
+		return nil, refused
+	}
+	return data, nil
 }
 
 // open returns a request's body, from which reading more than limit bytes fails. A body that is encoded, or larger by its
@@ -54,35 +60,18 @@ func open(w http.ResponseWriter, r *http.Request, limit int64) (io.Reader, *Erro
 	return http.MaxBytesReader(w, r.Body, limit), nil
 }
 
-// read reads a body whole. A large one takes a place that is kept until the request is answered.
-func (r *request) read(body io.Reader) ([]byte, error) {
-	start, err := io.ReadAll(io.LimitReader(body, smallBody+1))
-	if err != nil {
-		return nil, unread(err)
+// room takes room for so many bytes of the body, until the request is answered.
+func (r *request) room(bytes int) *Error {
+	ok := false
+	if r.large == (share.Held{}) {
+		r.large, ok = r.limits.bodies.TryTake(r.client, int64(bytes))
+	} else {
+		ok = r.large.More(int64(bytes))
 	}
-	if len(start) <= smallBody {
-		return start, nil
+	if !ok {
+		return busy("as many large requests are worked on as there can be of this client, or of all clients like it")
 	}
-	if !r.holdsLarge {
-		select {
-		case r.limits.large <- struct{}{}:
-			r.holdsLarge = true
-		default:
-			return nil, busy("the server is working on " + strconv.Itoa(maxLargeBodies) + " large requests already")
-		}
-	}
-	whole := bytes.NewBuffer(start)
-	if _, err := whole.ReadFrom(body); err != nil {
-		return nil, unread(err)
-	}
-	return whole.Bytes(), nil
-}
-
-// done gives back what the request holds.
-func (r *request) done() {
-	if r.holdsLarge {
-		<-r.limits.large
-	}
+	return nil
 }
 
 // unread is the answer where a body did not arrive whole.

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"net/url"
+	"time"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
 )
@@ -38,6 +39,21 @@ func PreferredReturn(lines []string) string { return preferredReturn(lines) }
 
 // SetBulkWork sets what the operations of a bulk request may be together, in place of MaxBulkWork.
 func (s *Server) SetBulkWork(work int) { s.bulkWork = work }
+
+// SetPace sets how fast a body has to arrive.
+func (s *Server) SetPace(first, chunk, whole time.Duration) {
+	s.limits.pace = pace{first, chunk, whole}
+}
+
+// Due is when so many bytes of a body have to be there, by the pace that servers have.
+func Due(bytes int) time.Duration { return defaultPace().due(bytes) }
+
+// Held is how many places and how many bytes of large bodies are taken.
+func (s *Server) Held() (places, bytes int64) {
+	places, _ = s.limits.places.Held()
+	bytes, _ = s.limits.bodies.Held()
+	return places, bytes
+}
 
 // ParseQuery reads the query of a URL.
 func ParseQuery(raw string) (url.Values, error) { return parseQuery(raw) }

@@ -6,29 +6,55 @@ import (
 	"time"
 
 	"github.com/tenantry/tenantry/scimserver/settings"
+	"github.com/tenantry/tenantry/scimserver/share"
 	"github.com/tenantry/tenantry/scimserver/throttle"
 )
 
 const (
 	// MaxInFlight is how many requests are worked on at once. More would only wait for the same processors and disk.
 	MaxInFlight = 256
-	// maxLargeBodies is how many bodies above smallBody are worked on at once: read and taken apart, one of MaxBody can
-	// take ten times its size in memory.
-	maxLargeBodies = 8
+	// MaxLargeBodies is how many bytes the bodies above SmallBody can have together. Taken apart, a body takes up to ten times its
+	// size in memory.
+	MaxLargeBodies = 12 << 20
 
 	// retryBusy is the Retry-After, in seconds, while too much is asked at once.
 	retryBusy = "1"
 )
 
+// Places divides the MaxInFlight requests that are worked on at once. Entra sends a handful at a time. A reader's 32 and a person's 4 are
+// more than as many processors can work on; the token endpoint is for strangers, because it is not known yet who asks there.
+func Places() share.Division {
+	return share.Division{
+		Size:         MaxInFlight,
+		Provisioners: share.Share{Each: 128, Together: 192},
+		Readers:      share.Share{Each: 32, Together: 96},
+		People:       share.Share{Each: 4, Together: 64},
+		Strangers:    32,
+	}
+}
+
+// LargeBodies divides MaxLargeBodies bytes. Readers send searches, which are small; people send nothing.
+func LargeBodies() share.Division {
+	return share.Division{
+		Size:         MaxLargeBodies,
+		Provisioners: share.Share{Each: 2 * MaxBody, Together: MaxLargeBodies},
+		Readers:      share.Share{Each: MaxBody, Together: MaxBody},
+	}
+}
+
 // limits keep the server's work within bounds.
 type limits struct {
 	throttle throttle.Throttle
-	inFlight chan struct{}
-	large    chan struct{}
+	places   *share.Pool
+	bodies   *share.Pool
+	pace     pace
 }
 
-func newLimits() *limits {
-	return &limits{inFlight: make(chan struct{}, MaxInFlight), large: make(chan struct{}, maxLargeBodies)}
+func newLimits(refused func(pool string, class share.Class)) *limits {
+	l := &limits{places: share.NewPool(Places()), bodies: share.NewPool(LargeBodies()), pace: defaultPace()}
+	l.places.Refused = func(class share.Class) { refused("requests", class) }
+	l.bodies.Refused = func(class share.Class) { refused("bodies", class) }
+	return l
 }
 
 // limit is what the tenant's settings let each client ask; ok is false where they set none.
@@ -68,16 +94,15 @@ func (l *limits) charge(current *settings.Snapshot, client string, now time.Time
 	}
 }
 
-// enter takes a place among the requests that are worked on; leave gives it back.
-func (l *limits) enter() (leave func(), err error) {
-	select {
-	case l.inFlight <- struct{}{}:
-		return func() { <-l.inFlight }, nil
-	default:
-		return nil, busy("the server is working on " + strconv.Itoa(MaxInFlight) + " requests already")
+// enter takes a place among the requests that are worked on, to be released when the request is answered.
+func (l *limits) enter(client share.Client) (share.Held, error) {
+	place, ok := l.places.TryTake(client, 1)
+	if !ok {
+		return share.Held{}, busy("as many requests are worked on as there can be of this client, or of all clients like it")
 	}
+	return place, nil
 }
 
-func busy(detail string) error {
+func busy(detail string) *Error {
 	return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryBusy, Detail: detail}
 }

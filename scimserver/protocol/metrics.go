@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tenantry/tenantry/scimserver/share"
 )
 
 // quirkMethodCase: the method of an operation of a bulk request in lower case. Read in upper case.
@@ -17,6 +19,7 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	dialect  *prometheus.CounterVec
+	refusals *prometheus.CounterVec
 }
 
 func newMetrics(registerer prometheus.Registerer) *metrics {
@@ -31,8 +34,11 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		dialect: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "scim_client_dialect_total", Help: "Accommodations made for clients that do not speak RFC 7644 to the letter.",
 		}, []string{"quirk"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "scim_refusals_total", Help: "Requests refused because their client, or all of its role, had their share of a pool.",
+		}, []string{"pool", "role"}),
 	}
-	registerer.MustRegister(m.requests, m.duration, m.dialect)
+	registerer.MustRegister(m.requests, m.duration, m.dialect, m.refusals)
 	return m
 }
 
@@ -52,4 +58,11 @@ func (m *metrics) quirks(names []string) {
 	for _, name := range names {
 		m.dialect.WithLabelValues(name).Inc()
 	}
+}
+
+// Refused counts a request that was refused because its client had its share of a pool.
+func (s *Server) Refused(pool string, class share.Class) { s.metrics.refused(pool, class) }
+
+func (m *metrics) refused(pool string, class share.Class) {
+	m.refusals.WithLabelValues(pool, class.String()).Inc()
 }

@@ -115,7 +115,7 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request, current *settings
 		w.Header().Set("Allow", http.MethodPost)
 		return auth.AccessToken{}, &oauthError{http.StatusMethodNotAllowed, "invalid_request", "the token endpoint takes POST"}
 	}
-	form, err := readForm(w, r)
+	form, err := s.limits.readForm(w, r)
 	if err != nil {
 		return auth.AccessToken{}, err
 	}

@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -13,7 +12,7 @@ import (
 )
 
 // maxTokenRequest is the greatest size of a token request's body in bytes.
-const maxTokenRequest = 64 << 10
+const maxTokenRequest = SmallBody
 
 // formNames are the parameters of a token request (RFC 6749 sections 2.3.1 and 4.4.2, RFC 7523 section 2.2).
 var formNames = []string{ //nolint:gochecknoglobals // a list that nothing writes
@@ -22,7 +21,7 @@ var formNames = []string{ //nolint:gochecknoglobals // a list that nothing write
 
 // readForm reads the parameters of a token request. They stand in the body and must not stand in the URL, where logs would keep a
 // secret (RFC 6749 section 2.3.1). Other parameters of the URL are the platform's and are ignored.
-func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+func (l *limits) readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	for parameter := range strings.SplitSeq(r.URL.RawQuery, "&") {
 		if name, _, _ := strings.Cut(parameter, "="); slices.Contains(formNames, decoded(name)) {
 			return nil, invalidRequest("the parameters of a token request stand in its body, not in its URL (RFC 6749 section 2.3.1)")
@@ -38,9 +37,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	var data []byte
 	body, refused := open(w, r, maxTokenRequest)
 	if refused == nil {
-		if data, err = io.ReadAll(body); err != nil {
-			refused = unread(err)
-		}
+		data, refused = l.pace.read(w, r, body, func(int) *Error { return nil }) // maxTokenRequest is SmallBody: there is nothing to ask
 	}
 	if refused != nil {
 		return nil, &oauthError{refused.Status, "invalid_request", refused.Detail}

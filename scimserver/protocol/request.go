@@ -14,6 +14,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/settings"
+	"github.com/tenantry/tenantry/scimserver/share"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/throttle"
 )
@@ -33,8 +34,9 @@ type request struct {
 	// views are what the answer shows of each kind, nil for one of which it is not known yet; see Server.view.
 	views [store.Group + 1]*view
 
-	limits     *limits
-	holdsLarge bool // one of the places for large bodies
+	limits *limits
+	client share.Client
+	large  share.Held // room for a large body
 }
 
 func (r *request) context() context.Context { return r.http.Context() }
@@ -115,7 +117,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[strin
 	failed := true // as a panic is, too
 	defer func() { s.activity.answered(s.now(), identity.Role, methods[r.Method].counts, failed) }()
 	err = s.admitted(&request{
-		http: r, out: w, settings: current, base: base(current, r), log: log, limits: s.limits,
+		http: r, out: w, settings: current, base: base(current, r), log: log, limits: s.limits, client: identity.AsClient(),
 		caller: directory.Caller{Client: identity.Client, RequestID: id}, user: identity.User,
 	}, methods, identity)
 	if failed = err != nil; !failed && methods[r.Method].counts.Requests > 0 && s.storage.Succeeded(s.now()) {
@@ -133,11 +135,11 @@ func (s *Server) admitted(r *request, methods map[string]endpoint, identity auth
 	if err := s.limits.admit(r.settings, identity.Client, s.now()); err != nil {
 		return err
 	}
-	leave, err := s.limits.enter()
+	place, err := s.limits.enter(r.client)
 	if err != nil {
 		return err
 	}
-	defer leave()
+	defer place.Release()
 	if methods == nil {
 		return &Error{Status: http.StatusNotFound, Detail: "there is no such endpoint; those of this server are listed in /ResourceTypes"}
 	}
@@ -155,7 +157,7 @@ func (s *Server) admitted(r *request, methods map[string]endpoint, identity auth
 		r.out.Header().Set("Allow", allowed(methods))
 		return &Error{Status: http.StatusMethodNotAllowed, Detail: "this endpoint takes " + allowed(methods)}
 	}
-	defer r.done()
+	defer r.large.Release()
 	if err = authorize(r.out, r.settings.Tenant.Name, identity, handle); err == nil {
 		r.query, err = parseQuery(r.http.URL.RawQuery)
 	}

@@ -65,9 +65,10 @@ type Server struct {
 
 // New returns a Server and registers its metrics.
 func New(o Options) *Server {
+	metrics := newMetrics(o.Metrics)
 	return &Server{
 		directory: o.Directory, settings: o.Settings, auth: o.Auth, log: o.Log, now: o.Now,
-		metrics: newMetrics(o.Metrics), limits: newLimits(), bulkWork: MaxBulkWork,
+		metrics: metrics, limits: newLimits(metrics.refused), bulkWork: MaxBulkWork,
 		storage: outage.Outage{Calm: storageCalm},
 	}
 }

@@ -131,6 +131,13 @@ func (h *Held) Release() {
 	h.pool.serve()
 }
 
+// Held returns how much of the pool is held now, and by how many clients.
+func (p *Pool) Held() (amount int64, clients int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.total, len(p.held)
+}
+
 func (p *Pool) refused(class Class) {
 	if p.Refused != nil {
 		p.Refused(class)

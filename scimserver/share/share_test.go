@@ -245,8 +245,8 @@ func TestNoSequenceOfTakesBreaksAPromise(t *testing.T) {
 				if total > size || total-byClass[share.Provisioner] > size-division.Reserve() {
 					t.Fatalf("seed %d: %d of %d are held, of which the reserve is %d", seed, total, size, division.Reserve())
 				}
-				if p.Clients() != len(byClient) {
-					t.Fatalf("seed %d: %d clients are remembered, %d hold something", seed, p.Clients(), len(byClient))
+				if held, clients := p.Held(); held != total || clients != len(byClient) {
+					t.Fatalf("seed %d: the pool knows of %d held by %d clients, and %d hold %d", seed, held, clients, len(byClient), total)
 				}
 				waiting := false
 				for _, w := range waits {
@@ -302,8 +302,8 @@ func TestNoSequenceOfTakesBreaksAPromise(t *testing.T) {
 				settle()
 				check()
 			}
-			if p.Clients() != 0 {
-				t.Fatalf("seed %d: %d clients are remembered that hold nothing", seed, p.Clients())
+			if held, clients := p.Held(); held != 0 || clients != 0 {
+				t.Fatalf("seed %d: at the end the pool knows of %d held by %d clients", seed, held, clients)
 			}
 		})
 	}
@@ -331,8 +331,8 @@ func TestParallelTakesStayWithinTheShares(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if p.Clients() != 0 {
-		t.Errorf("%d clients hold something at the end", p.Clients())
+	if held, clients := p.Held(); held != 0 || clients != 0 {
+		t.Errorf("%d clients hold %d at the end", clients, held)
 	}
 }
 

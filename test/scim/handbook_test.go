@@ -54,7 +54,7 @@ func TestTheHandbookGivesTheLimitsThatHold(t *testing.T) {
 		"comparisons with values of multi-valued attributes in a PATCH":         grouped(patch.MaxWork),
 		"filter":                              grouped(filter.MaxLength) + " bytes, " + grouped(filter.MaxTerms) + " comparisons, " + grouped(filter.MaxDepth) + " levels",
 		"page of a list":                      grouped(protocol.MaxCount) + " resources",
-		"requests that are worked on at once": grouped(protocol.MaxInFlight) + ", and 8 with a body above 64 KiB",
+		"requests that are worked on at once": grouped(protocol.MaxInFlight) + ", of which each client has [a share](operating.md#shares)",
 	} {
 		if row := "\n| " + what + " | " + want + " |\n"; !strings.Contains(section, row) {
 			t.Errorf("the handbook lacks the row%s", row)

@@ -1,0 +1,185 @@
+package protocol_test
+
+import (
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/protocol"
+	"github.com/tenantry/tenantry/test/race"
+)
+
+// withReader gives the tenant one more reader and returns its token.
+func (f *fixture) withReader(name string) string {
+	f.t.Helper()
+	secret := tokenOf(f.t, name)
+	f.trust(token.NewReader(secret, name, f.now))
+	return secret
+}
+
+// as sends a request with another credential.
+func (f *fixture) as(credential, method, path, body string) answer {
+	f.t.Helper()
+	return f.sendWith(method, path, body, bearer(credential))
+}
+
+// wantServed checks that a credential is answered.
+func (f *fixture) wantServed(whose, credential, path string) {
+	f.t.Helper()
+	if got := f.as(credential, http.MethodGet, path, ""); got.status != http.StatusOK {
+		f.t.Errorf("GET %s of %s: %d %s", path, whose, got.status, got.body)
+	}
+}
+
+// ended closes connections and waits until the server holds nothing for them: it learns of that later than the client.
+func (f *fixture) ended(all []*begun) {
+	f.t.Helper()
+	for _, b := range all {
+		b.Close()
+	}
+	f.wantHeld(0, 0)
+}
+
+// wantHeld waits until so many places, and so many bytes of large bodies, are taken.
+func (f *fixture) wantHeld(places, bytes int64) {
+	f.t.Helper()
+	for {
+		if p, b := f.server.Held(); p == places && b == bytes {
+			return
+		}
+		if f.t.Context().Err() != nil {
+			f.t.Fatalf("there never were %d places and %d bytes taken", places, bytes)
+		}
+		runtime.Gosched()
+	}
+}
+
+// wantCounted checks how many requests are counted as refused, in the order of pool and role.
+func (f *fixture) wantCounted(lines ...string) {
+	f.t.Helper()
+	want := "# HELP scim_refusals_total Requests refused because their client, or all of its role, had their share of a pool.\n" +
+		"# TYPE scim_refusals_total counter\n" + strings.Join(lines, "\n") + "\n"
+	if err := testutil.GatherAndCompare(f.registry, strings.NewReader(want), "scim_refusals_total"); err != nil {
+		f.t.Error(err)
+	}
+}
+
+func TestBodiesThatTrickleTakeNobodyElsesPlace(t *testing.T) {
+	race.Meets(t)
+	f := newFixtureForUsers(t)
+	f.create("anna", "/Users", `{"userName":"anna","externalId":"`+annasOID+`"}`)
+	person := f.userToken(nil)
+	reader, another := f.withReader("payroll"), f.withReader("wiki")
+	for _, path := range []string{"/Users/.search", "/Groups/.search", "/.search"} {
+		for _, length := range []int{50, -1} {
+			held := f.most(reader, path, "{", length)
+			if len(held) != 32 {
+				t.Errorf("%s: one reader has %d places, want 32", path, len(held))
+			}
+			f.wantLater(f.as(reader, "GET", "/Users", ""), http.StatusServiceUnavailable, 1)
+			f.wantServed("another reader", another, "/Users")
+			f.wantServed("the provisioning client", f.token, "/Users")
+			f.wantServed("a person", person, "/Me")
+			f.wantError(f.sendWith("POST", path, "{}", http.Header{}), http.StatusUnauthorized, "") // takes no place
+			f.ended(held)
+		}
+	}
+}
+
+func TestAllOthersTogetherLeaveTheProvisioningClientItsReserve(t *testing.T) {
+	race.Meets(t)
+	f := newFixtureForUsers(t)
+	f.create("anna", "/Users", `{"userName":"anna","externalId":"`+annasOID+`"}`)
+	person := f.userToken(nil)
+	readers := map[string]int{}
+	all := 0
+	for i := range 8 {
+		reader := f.withReader("reader" + strconv.Itoa(i))
+		readers[reader] = len(f.most(reader, "/Users/.search", "{", 50))
+		all += readers[reader]
+	}
+	if all != 96 {
+		t.Errorf("all readers together have %d places, want 96", all)
+	}
+	f.wantServed("a person", person, "/Me")
+	if got := len(f.most(f.token, "/Users", "{", 50)); got != 128 {
+		t.Errorf("the provisioning client has %d places beside them, want 128", got)
+	}
+	f.wantServed("a person", person, "/Me")
+	f.wantCounted(`scim_refusals_total{pool="requests",role="provisioner"} 1`, `scim_refusals_total{pool="requests",role="reader"} 8`)
+}
+
+func TestLargeBodiesOfReadersLeaveThoseOfTheProvisioningClientTheirRoom(t *testing.T) {
+	race.Meets(t)
+	const mib = 1 << 20
+	for _, c := range []struct{ length, reader, provisioner int }{{4 * mib, 1, 2}, {mib, 4, 8}, {70_000, 59, 119}} {
+		f := newFixture(t)
+		reader, another := f.withReader("payroll"), f.withReader("wiki")
+		if got := len(f.most(reader, "/Users/.search", "{", c.length)); got != min(c.reader, 32) {
+			t.Errorf("one reader has %d bodies of %d bytes, want %d", got, c.length, min(c.reader, 32))
+		}
+		f.most(another, "/Users/.search", "{", c.length)
+		f.wantServed("a reader without a body", f.withReader("third"), "/Users")
+		if got := len(f.most(f.token, "/Users", "{", c.length)); got != c.provisioner {
+			t.Errorf("the provisioning client has %d bodies of %d bytes beside them, want %d", got, c.length, c.provisioner)
+		}
+	}
+}
+
+// A body of unknown length takes room as it comes, 256 KiB at a time.
+func TestALargeBodyOfUnknownLengthTakesRoomAsItComes(t *testing.T) {
+	race.Meets(t)
+	f := newFixture(t)
+	reader := f.withReader("payroll")
+	var held []*begun
+	for range 16 {
+		b := f.begin(reader, "/Users/.search", `{"filter":"`+strings.Repeat("x", 100<<10), -1)
+		held = append(held, b)
+		f.wantHeld(int64(len(held)), int64(len(held))*256<<10)
+	}
+	f.wantLater(f.begin(reader, "/Users/.search", strings.Repeat("x", 100<<10), -1).answer(), http.StatusServiceUnavailable, 1)
+	f.expect("POST", "/Users", `{"userName":"`+strings.Repeat("x", 100<<10)+`"}`, 400, "") // whose room they have not
+	f.ended(held)
+}
+
+func TestABodyThatDoesNotComeInTimeIsGivenUp(t *testing.T) {
+	race.Meets(t)
+	f := newFixture(t)
+	f.withClient()
+	f.server.SetPace(time.Millisecond, time.Millisecond, time.Hour)
+	large := `{"userName":"` + strings.Repeat("x", 400<<10)
+	for _, path := range []string{"/Users", "/Groups", "/Bulk", "/.search", "/Users/.search"} {
+		for _, c := range []struct {
+			body   string
+			length int
+		}{{"", 50}, {"{", 50}, {"{", -1}, {large, 1 << 20}, {large, -1}} {
+			f.wantError(f.begin(f.token, path, c.body, c.length).answer(), http.StatusRequestTimeout, "")
+		}
+	}
+	for _, length := range []int{50, -1} {
+		f.wantOAuthError(f.begin("", v1alpha1.TokenPath, "grant_type", length).answer(), http.StatusRequestTimeout, "invalid_request")
+	}
+	if places, bytes := f.server.Held(); bytes != 0 {
+		t.Errorf("%d places and %d bytes are still held", places, bytes)
+	}
+	f.server.SetPace(time.Hour, time.Hour, time.Hour)
+	f.expect("POST", "/Users", `{"userName":"anna"}`, 201, "")
+}
+
+func TestABodyHasTimeByItsSize(t *testing.T) {
+	for bytes, want := range map[int]time.Duration{
+		0: 10 * time.Second, 1: 10 * time.Second, protocol.SmallBody: 10 * time.Second, protocol.SmallBody + 1: 11 * time.Second,
+		1 << 20: 14 * time.Second, protocol.MaxBody: 26 * time.Second, 100 * protocol.MaxBody: 30 * time.Second,
+	} {
+		if got := protocol.Due(bytes); got != want {
+			t.Errorf("%d bytes: %v, want %v", bytes, got, want)
+		}
+	}
+}
