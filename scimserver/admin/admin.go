@@ -20,8 +20,10 @@ import (
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/headers"
+	"github.com/tenantry/tenantry/scimserver/outage"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/throttle"
 )
 
 const (
@@ -29,7 +31,12 @@ const (
 	maxFollowers = 8
 	// retryBusy is the Retry-After, in seconds, where as many are served as may be.
 	retryBusy = "30"
+	// maxScrapes is how many are told the metrics at a time.
+	maxScrapes = 4
 )
+
+// strangers is what all may ask together who have no valid credential.
+var strangers = throttle.Limit{PerSecond: 10, Burst: 50} //nolint:gochecknoglobals // nothing writes it
 
 // Options are what the endpoints need. All of it is required.
 type Options struct {
@@ -48,6 +55,8 @@ type server struct {
 	followers chan struct{}
 	exporting chan struct{}
 	importing chan struct{}
+	throttle  throttle.Throttle
+	storage   outage.Outage
 }
 
 // New returns the handler. It ends what it streams when the context of the request ends, so the HTTP server's base context
@@ -59,7 +68,7 @@ func New(o Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+v1alpha1.HealthPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET "+v1alpha1.ReadyPath, s.ready)
-	mux.Handle("GET "+v1alpha1.MetricsPath, promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{}))
+	mux.Handle("GET "+v1alpha1.MetricsPath, promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes}))
 	mux.HandleFunc("GET "+v1alpha1.LogPath, s.log)
 	mux.HandleFunc("GET "+v1alpha1.ExportPath, s.export)
 	mux.HandleFunc("POST "+v1alpha1.ImportPath, s.restore)
@@ -110,7 +119,7 @@ func (s *server) authorize(r *http.Request, roles ...token.Role) (caller auth.Id
 		return caller, &refusal{http.StatusServiceUnavailable, "the server has no settings yet"}
 	}
 	if caller, err = s.Auth.Authenticate(r, current); err != nil {
-		return caller, &refusal{http.StatusUnauthorized, err.Error()}
+		return caller, s.stranger(current, err)
 	}
 	if !slices.Contains(roles, caller.Role) {
 		return caller, &refusal{http.StatusForbidden, "this takes the tenant's Secret Token"}
@@ -118,14 +127,43 @@ func (s *server) authorize(r *http.Request, roles ...token.Role) (caller auth.Id
 	return caller, nil
 }
 
+// stranger finds the answer to a request of which it is not known who sent it. All of them share an allowance: that of the port for clients,
+// or a smaller one where that is larger, because any pod of the cluster reaches this port and people use it by hand.
+func (s *server) stranger(current *settings.Snapshot, err error) error {
+	limit := strangers
+	if spec := current.Tenant.Spec.Limits; spec.RequestsPerSecond != nil && spec.Burst != nil {
+		limit = throttle.Limit{
+			PerSecond: min(limit.PerSecond, int(*spec.RequestsPerSecond)), Burst: min(limit.Burst, int(*spec.Burst)),
+		}
+	}
+	if s.throttle.Take(throttle.Stranger, limit, s.Clock.Now()) > 0 {
+		return &refusal{http.StatusTooManyRequests, "there are too many requests without a valid credential: try again later"}
+	}
+	if refused, ok := errors.AsType[*auth.Refusal](err); ok {
+		refused.LogTo(s.Log, "an administrator's request was refused")
+		return &refusal{http.StatusUnauthorized, refused.Reason}
+	}
+	switch {
+	case errors.Is(err, auth.ErrTwoCredentials):
+		return &refusal{http.StatusBadRequest, err.Error()}
+	case errors.Is(err, auth.ErrAuthorityUnavailable):
+		return &refusal{http.StatusServiceUnavailable, auth.ErrAuthorityUnavailable.Error()}
+	}
+	return err
+}
+
 // refuse sends an error as plain text: who asks here is a person or a script of theirs.
 func (s *server) refuse(w http.ResponseWriter, err error) {
 	var refused *refusal
-	if !errors.As(err, &refused) {
-		refused = &refusal{http.StatusInternalServerError, "internal error; the server's log tells more"}
-		if errors.Is(err, store.ErrUnavailable) {
-			refused = &refusal{http.StatusServiceUnavailable, "the directory's storage is unavailable"}
+	switch {
+	case errors.As(err, &refused):
+	case errors.Is(err, store.ErrUnavailable):
+		refused = &refusal{http.StatusServiceUnavailable, "the directory's storage is unavailable"}
+		if s.storage.Failed(s.Clock.Now()) {
+			s.Log.Error(err, "administrators' requests fail: the storage is unavailable")
 		}
+	default:
+		refused = &refusal{http.StatusInternalServerError, "internal error; the server's log tells more"}
 		s.Log.Error(err, "an administrator's request failed")
 	}
 	switch refused.status {

@@ -73,6 +73,9 @@ func (s *server) finish(out *stream, r *http.Request, err error) {
 	var refused *refusal
 	switch {
 	case err == nil:
+		if s.storage.Succeeded(s.Clock.Now()) {
+			s.Log.Info("administrators' requests succeed again: the storage answers")
+		}
 	case !out.begun && r.Context().Err() == nil:
 		s.refuse(out.out, err)
 	default:

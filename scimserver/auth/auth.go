@@ -3,6 +3,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -43,6 +44,15 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string { return r.Reason }
+
+// LogTo tells whoever runs the server why a request was refused: always where the credential is one of the tenant's client, or where the
+// client is not told. Each reason is a message of its own, so that what a stranger sends leaves the lines of others their room.
+func (r *Refusal) LogTo(log logr.Logger, refused string) {
+	if r.Cause == "" && !r.Known {
+		log = log.V(1)
+	}
+	log.Info(refused + ": " + cmp.Or(r.Cause, r.Reason))
+}
 
 func refusal(reason string) error { return &Refusal{Reason: reason} }
 

@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
@@ -81,7 +80,7 @@ func authorize(w http.ResponseWriter, tenant string, caller auth.Identity, to en
 // unauthenticated finds the answer to a request of which it is not known who sent it.
 func unauthenticated(w http.ResponseWriter, tenant string, err error, log logr.Logger) error {
 	if refused, ok := errors.AsType[*auth.Refusal](err); ok {
-		logRefusal("request refused", refused, log)
+		refused.LogTo(log, "request refused")
 		code := "invalid_token"
 		if errors.Is(err, auth.ErrNoCredential) {
 			code = "" // RFC 6750 section 3.1: who sent no credential is told no error
@@ -104,15 +103,6 @@ func undecided(err error, log logr.Logger) error {
 	}
 	log.V(1).Info("a token cannot be checked", "reason", err.Error())
 	return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: auth.ErrAuthorityUnavailable.Error()}
-}
-
-// logRefusal tells whoever runs the server why a credential is refused: always where it is one of the tenant's client, or where the client is
-// not told. Each reason is a message of its own, so that what a stranger sends leaves the lines of others their room.
-func logRefusal(what string, refused *auth.Refusal, log logr.Logger) {
-	if refused.Cause == "" && !refused.Known {
-		log = log.V(1)
-	}
-	log.Info(what + ": " + cmp.Or(refused.Cause, refused.Reason))
 }
 
 // challenge says how to authenticate (RFC 6750 section 3).

@@ -91,7 +91,7 @@ func (s *Server) oauthErrorFor(w http.ResponseWriter, err error, log logr.Logger
 		return refused
 	}
 	if refused, ok := errors.AsType[*auth.Refusal](err); ok {
-		logRefusal("no access token was issued", refused, log)
+		refused.LogTo(log, "no access token was issued")
 		return &oauthError{http.StatusUnauthorized, "invalid_client", refused.Reason}
 	}
 	answer := s.describe(undecided(err, log), log)
