@@ -13,14 +13,16 @@ import (
 const activityKey = "activity"
 
 // KeepActivity adds news to what is kept of the provisioning client for all replicas of the server and its next start, and
-// returns the whole. It writes nothing where there are no news. The error is the store's.
+// returns the whole. It writes nothing where that stays as it is: a credential may be rejected a thousand times a minute. The error is the store's.
 func (d *Directory) KeepActivity(ctx context.Context, news cycle.State) (kept cycle.State, err error) {
-	if news.Empty() {
-		text, err := d.store.Meta(ctx, activityKey)
-		if err != nil {
-			return cycle.State{}, fmt.Errorf("read the client's activity: %w", err)
-		}
-		return parseActivity(text), nil
+	text, err := d.store.Meta(ctx, activityKey)
+	if err != nil {
+		return cycle.State{}, fmt.Errorf("read the client's activity: %w", err)
+	}
+	kept = parseActivity(text)
+	whole := kept
+	if whole.Add(news); whole == kept {
+		return kept, nil
 	}
 	err = d.store.Update(ctx, func(tx store.Tx) error {
 		text, err := tx.Meta(ctx, activityKey)

@@ -33,6 +33,9 @@ func TestWhatTheClientAskedIsKeptForAllReplicasAndTheNextStart(t *testing.T) {
 	part := func(from, to int, counts cycle.Counts) cycle.State {
 		return cycle.State{Began: dawn.Add(time.Duration(from) * time.Second), Last: dawn.Add(time.Duration(to) * time.Second), Counts: counts}
 	}
+	rejected := func(at int) cycle.State { return cycle.State{Rejected: dawn.Add(time.Duration(at) * time.Second)} }
+	overdue := part(2400, 2401, cycle.Counts{Requests: 1})
+	overdue.Rejected = dawn.Add(6000 * time.Second)
 	for _, step := range []struct {
 		name    string
 		by      *directory.Directory
@@ -46,6 +49,10 @@ func TestWhatTheClientAskedIsKeptForAllReplicasAndTheNextStart(t *testing.T) {
 		{"no news", one, cycle.State{}, part(1, 7, cycle.Counts{Requests: 7, Creates: 2, Failures: 1}), 2},
 		{"the next cycle", one, part(2400, 2401, cycle.Counts{Requests: 1}), part(2400, 2401, cycle.Counts{Requests: 1}), 3},
 		{"after a restart", replica(), cycle.State{}, part(2400, 2401, cycle.Counts{Requests: 1}), 3},
+		{"a credential is rejected", one, rejected(6000), overdue, 4},
+		{"and again", one, rejected(6060), overdue, 4},
+		{"and by another replica", other, rejected(6120), overdue, 4},
+		{"and long before", other, rejected(100), overdue, 4},
 	} {
 		got, err := step.by.KeepActivity(t.Context(), step.news)
 		if err != nil {
