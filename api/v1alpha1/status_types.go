@@ -175,8 +175,9 @@ type ActivityStatus struct {
 	// +optional
 	LastRequestTime *metav1.Time `json:"lastRequestTime,omitempty"`
 
-	// credentialsRejectedSince is since when credentials are rejected and none that may provision is let in. It appears at once
-	// where none ever was, and else 45 minutes after the last one: by then Microsoft Entra ID would have come again.
+	// credentialsRejectedSince is since when credentials are rejected that could be the client's, and none that may provision is let
+	// in: a Secret Token or client secret, also of another tenant, or what the Entra tenant signed for an application. It appears at
+	// once where none ever was let in, and else 45 minutes after the last one: by then Microsoft Entra ID would have come again.
 	// It goes with the next that is let in.
 	//
 	// +optional

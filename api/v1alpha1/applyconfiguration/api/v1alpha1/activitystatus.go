@@ -13,8 +13,9 @@ import (
 type ActivityStatusApplyConfiguration struct {
 	// lastRequestTime is when a client last sent an authenticated request, rounded down to a minute.
 	LastRequestTime *v1.Time `json:"lastRequestTime,omitempty"`
-	// credentialsRejectedSince is since when credentials are rejected and none that may provision is let in. It appears at once
-	// where none ever was, and else 45 minutes after the last one: by then Microsoft Entra ID would have come again.
+	// credentialsRejectedSince is since when credentials are rejected that could be the client's, and none that may provision is let
+	// in: a Secret Token or client secret, also of another tenant, or what the Entra tenant signed for an application. It appears at
+	// once where none ever was let in, and else 45 minutes after the last one: by then Microsoft Entra ID would have come again.
 	// It goes with the next that is let in.
 	CredentialsRejectedSince *v1.Time `json:"credentialsRejectedSince,omitempty"`
 	// lastCycle is what the provisioning client asked in its last cycle, or asks in the one that goes on.
