@@ -1,9 +1,6 @@
 package patch
 
 import (
-	"maps"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/tenantry/tenantry/scimserver/filter"
@@ -28,42 +25,29 @@ func (p *parser) operation(operation any) error {
 	}
 	value, hasValue := schema.Member(message, "value")
 	given, _ = schema.Member(message, "path")
-	path, _ := given.(string)
+	path, isText := given.(string)
+	if given != nil && !isText {
+		return syntax("the path of an operation is a string")
+	}
 	bounded := op == Remove && strings.Contains(path, "[") // by a filter: it takes no more than that selects
 	if path == "" || value == nil && !bounded {
 		if err := checkKeys(message); err != nil {
 			return err
 		}
 	}
-	switch path := given.(type) {
-	case nil:
+	switch {
+	case path == "":
 		return p.withoutPath(op, value)
-	case string:
-		if path == "" {
-			return p.withoutPath(op, value)
-		}
-		if op != Remove && !hasValue {
-			return schema.Errorf(schema.InvalidValue, "an operation %s needs a value", op)
-		}
-		return p.withPath(op, path, value)
+	case op != Remove && !hasValue:
+		return schema.Errorf(schema.InvalidValue, "an operation %s needs a value", op)
 	}
-	return syntax("the path of an operation is a string")
+	return p.withPath(op, path, value)
 }
 
 // checkKeys refuses an unknown key of an operation that has not both path and value. The key was meant for what is missing, and
 // without it the operation can do more than its client wants: remove at members with "values" would empty the group.
 func checkKeys(message schema.Object) error {
-	for _, key := range slices.Sorted(maps.Keys(message)) {
-		switch strings.ToLower(key) {
-		case "op", "path", "value":
-			continue
-		}
-		if message[key] == nil { // which was meant for nothing
-			continue
-		}
-		if key = strconv.Quote(key); !schema.IsName(key[1 : len(key)-1]) { // which could be personal data
-			key = "another key"
-		}
+	if key := schema.UnknownKey(message, "op", "path", "value"); key != "" {
 		return schema.Errorf(schema.InvalidSyntax, "an operation has op, path and value; this one lacks a value or path and has %s", key)
 	}
 	return nil

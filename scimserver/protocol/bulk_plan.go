@@ -132,7 +132,7 @@ func (op *bulkOperation) read(value any) error {
 		return schema.Errorf(schema.InvalidSyntax, "each of the Operations is an object")
 	}
 	method, path := text(message, "method"), text(message, "path")
-	op.method, op.bulkID, op.version = strings.ToUpper(method), text(message, "bulkId"), text(message, "version")
+	op.method, op.bulkID = strings.ToUpper(method), text(message, "bulkId")
 	data, _ := schema.Member(message, "data")
 	op.data, _ = data.(schema.Object)
 	switch {
@@ -163,10 +163,23 @@ func (op *bulkOperation) read(value any) error {
 		return schema.Errorf(schema.InvalidValue, "the path of a %s ends with an id, or with bulkId: and the bulkId of a POST", op.method)
 	case op.method != http.MethodDelete && op.data == nil:
 		return schema.Errorf(schema.InvalidSyntax, "a %s needs data: the object that would be the body of the request", op.method)
-	case op.version != "" && parseVersions(op.version) == nil:
+	}
+	return op.readVersion(message)
+}
+
+// readVersion reads the version that the resource must have. It refuses an unknown key where there is none: the key was meant for it, and
+// without it the operation would undo what the client has not seen.
+func (op *bulkOperation) readVersion(message schema.Object) error {
+	given, _ := schema.Member(message, "version")
+	version, isText := given.(string)
+	if op.version = version; given != nil && !isText || version != "" && parseVersions(version) == nil {
 		return schema.Errorf(schema.InvalidValue, `the version of an operation is that of meta.version, such as W/"3"`)
 	}
-	return nil
+	key := schema.UnknownKey(message, "method", "path", "bulkId", "version", "data")
+	if key == "" || version != "" || op.method == http.MethodPost {
+		return nil
+	}
+	return schema.Errorf(schema.InvalidSyntax, "an operation has method, path, bulkId, version and data; this one lacks a version and has %s", key)
 }
 
 // text is a member of a message that is a string, "" for any other.

@@ -97,19 +97,24 @@ func TestABadOperationIsAnErrorOfItsOwn(t *testing.T) {
 	f := newFixture(t)
 	f.create("anna", "/Users", `{"userName":"anna"}`)
 	for name, c := range map[string]struct{ operation, status, scimType string }{
-		"no object":             {`1`, "400", "invalidSyntax"},
-		"no method":             {`{"path":"/Users"}`, "400", "invalidSyntax"},
-		"an unknown method":     {`{"method":"GET","path":"/Users"}`, "400", "invalidValue"},
-		"no path":               {`{"method":"DELETE"}`, "400", "invalidSyntax"},
-		"an unknown path":       {`{"method":"POST","bulkId":"x","path":"/Devices","data":{}}`, "400", "invalidValue"},
-		"a POST with an id":     {post("x", "/Users/1", "{}"), "400", "invalidValue"},
-		"a POST without bulkId": {`{"method":"POST","path":"/Users","data":{"userName":"x"}}`, "400", "invalidSyntax"},
-		"no data":               {`{"method":"PUT","path":"/Users/{anna}"}`, "400", "invalidSyntax"},
-		"a user without a name": {post("x", "/Users", "{}"), "400", "invalidValue"},
-		"an unknown bulkId":     {post("x", "/Groups", `{"displayName":"X","members":[{"value":"bulkId:none"}]}`), "400", "invalidValue"},
-		"an unknown id":         {`{"method":"DELETE","path":"/Users/none"}`, "404", ""},
-		"another version":       {`{"method":"DELETE","path":"/Users/{anna}","version":"W/\"7\""}`, "412", ""},
-		"a name that is taken":  {post("x", "/Users", `{"userName":"ANNA"}`), "409", "uniqueness"},
+		"no object":              {`1`, "400", "invalidSyntax"},
+		"no method":              {`{"path":"/Users"}`, "400", "invalidSyntax"},
+		"an unknown method":      {`{"method":"GET","path":"/Users"}`, "400", "invalidValue"},
+		"no path":                {`{"method":"DELETE"}`, "400", "invalidSyntax"},
+		"an unknown path":        {`{"method":"POST","bulkId":"x","path":"/Devices","data":{}}`, "400", "invalidValue"},
+		"a POST with an id":      {post("x", "/Users/1", "{}"), "400", "invalidValue"},
+		"a POST without bulkId":  {`{"method":"POST","path":"/Users","data":{"userName":"x"}}`, "400", "invalidSyntax"},
+		"no data":                {`{"method":"PUT","path":"/Users/{anna}"}`, "400", "invalidSyntax"},
+		"a user without a name":  {post("x", "/Users", "{}"), "400", "invalidValue"},
+		"an unknown bulkId":      {post("x", "/Groups", `{"displayName":"X","members":[{"value":"bulkId:none"}]}`), "400", "invalidValue"},
+		"an unknown id":          {`{"method":"DELETE","path":"/Users/none"}`, "404", ""},
+		"another version":        {`{"method":"DELETE","path":"/Users/{anna}","version":"W/\"7\""}`, "412", ""},
+		"a version that is none": {`{"method":"DELETE","path":"/Users/{anna}","version":7}`, "400", "invalidValue"},
+		"an array of versions":   {`{"method":"DELETE","path":"/Users/{anna}","version":["W/\"7\""]}`, "400", "invalidValue"},
+		"a misspelt version":     {`{"method":"DELETE","path":"/Users/{anna}","verison":"W/\"7\""}`, "400", "invalidSyntax"},
+		"a version as a header":  {`{"method":"PUT","path":"/Users/{anna}","If-Match":"W/\"7\"","data":{"userName":"b"}}`, "400", "invalidSyntax"},
+		"a key of nobody's":      {`{"method":"PATCH","path":"/Users/{anna}","version":null,"anna@contoso.test":1,"data":{"Operations":[]}}`, "400", "invalidSyntax"},
+		"a name that is taken":   {post("x", "/Users", `{"userName":"ANNA"}`), "409", "uniqueness"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f.t = t
@@ -121,6 +126,10 @@ func TestABadOperationIsAnErrorOfItsOwn(t *testing.T) {
 		})
 	}
 	f.t = t
+	f.create("ben", "/Users", `{"userName":"ben"}`)
+	f.bulk(bulkOf(`{"method":"PATCH","path":"/Users/{ben}","version":"W/\"1\"","comment":"c","data":{"Operations":[]}},
+		{"method":"PATCH","path":"/Users/{ben}","version":null,"comment":null,"data":{"Operations":[]}},
+		{"method":"POST","bulkId":"e","path":"/Users","comment":"c","data":{"userName":"e"}}`), "200 200 201")
 	f.bulk(bulkOf(post("d", "/Users", `{"userName":"d1"}`)+","+post("d", "/Users", `{"userName":"d2"}`)), "201 400")
 }
 

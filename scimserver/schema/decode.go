@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,6 +69,20 @@ func Member(message Object, name string) (value any, ok bool) {
 		}
 	}
 	return nil, false
+}
+
+// UnknownKey returns the first key of a message that is none of these and has a value, as an error can name it; "" if there is none.
+func UnknownKey(message Object, known ...string) string {
+	for _, key := range slices.Sorted(maps.Keys(message)) {
+		if message[key] == nil || slices.ContainsFunc(known, func(name string) bool { return equalNames(key, name) }) {
+			continue
+		}
+		if key = strconv.Quote(key); !IsName(key[1 : len(key)-1]) { // which could be personal data
+			key = "another key"
+		}
+		return key
+	}
+	return ""
 }
 
 // IsText tells whether the strings of a JSON text are text: UTF-8, and without an escape that is an unpaired surrogate. Decoding
