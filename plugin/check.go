@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
@@ -38,7 +40,10 @@ for Entra where the name, the way and the certificate are the same.`,
 
   # Past the Ingress or Gateway
   kubectl port-forward service/contoso-scim 8080:80 &
-  kubectl tenantry check contoso --url http://localhost:8080/scim/v2`,
+  kubectl tenantry check contoso --url http://localhost:8080/scim/v2
+
+  # From where no cluster can be reached
+  kubectl tenantry check contoso --url https://contoso.scim.example.com/scim/v2 --token-file token.txt`,
 		Args:              oneTenant,
 		ValidArgsFunction: s.completeTenants,
 		RunE: func(command *cobra.Command, args []string) error {
@@ -62,19 +67,11 @@ for Entra where the name, the way and the certificate are the same.`,
 			if err != nil {
 				return err
 			}
-			c, tenant, err := s.tenant(command.Context(), args[0])
+			w, err := s.walkTo(command.Context(), args[0], &b, address, token)
 			if err != nil {
 				return err
 			}
-			if token, err = b.of(command.Context(), c, tenant, token); err != nil {
-				return err
-			}
-			if address == "" {
-				if address, err = tenantURL(tenant); err != nil {
-					return err
-				}
-			}
-			w := newWalk(tenant, address, token, authorities, timeout)
+			w.asker = newAsker(w.url, w.token, authorities, timeout)
 			if write == nil {
 				w.report = func(step Step) { step.write(s.Out) }
 			}
@@ -93,6 +90,24 @@ for Entra where the name, the way and the certificate are the same.`,
 	b.readerFlags(s, command)
 	outputFlag(command, &output)
 	return command
+}
+
+// walkTo returns a walk to the tenant of that name, with the URL and the token that were handed in, or else those of the tenant. Where both
+// were, there is nothing to ask the cluster for, which may be out of reach.
+func (s *session) walkTo(ctx context.Context, name string, b *bearer, url, token string) (*walk, error) {
+	if url != "" && token != "" {
+		namespace, _, err := s.flags.ToRawKubeConfigLoader().Namespace()
+		tenant := &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}}
+		return &walk{tenant: tenant, unseen: true, url: url, token: token}, err
+	}
+	c, tenant, err := s.tenant(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if token, err = b.of(ctx, c, tenant, token); err == nil && url == "" {
+		url, err = tenantURL(tenant)
+	}
+	return &walk{tenant: tenant, url: url, token: token}, err
 }
 
 // Check is what check found, as JSON and YAML have it.

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/tls"
 	"encoding/json"
@@ -84,6 +85,37 @@ func TestCheckWalksThroughWhatEntraReliesOn(t *testing.T) {
 		code, out, errOut := c.run(how.options, append([]string{"check", "contoso", "--ca-file", s.caFile}, how.args...)...)
 		if code != ExitFine || masked(out) != wellChecked || errOut != "" {
 			t.Errorf("%s: exit %d\n%s%s", name, code, masked(out), errOut)
+		}
+	}
+}
+
+// Nothing is asked of a cluster where the URL and the token are handed in: whoever checks from outside may reach none.
+func TestCheckNeedsNoClusterWhereItHasTheURLAndTheToken(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.user("anna@contoso.test")
+	s.user("bob@contoso.test")
+	kubeconfig := filepath.Join(t.TempDir(), "config")
+	away := `{"apiVersion":"v1","kind":"Config","current-context":"c","contexts":[{"name":"c","context":{"cluster":"c","namespace":"away"}}],
+		"clusters":[{"name":"c","cluster":{"server":"https://cluster.invalid"}}]}`
+	for name, content := range map[string]string{"a cluster that is away": away, "no cluster": `{"apiVersion":"v1","kind":"Config"}`} {
+		for _, switched := range []v1alpha1.Switch{v1alpha1.SwitchEnabled, v1alpha1.SwitchDisabled} {
+			s.tenant.Spec.Provisioning.Groups = switched
+			if err := os.WriteFile(kubeconfig, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			want := wellChecked
+			if switched == v1alpha1.SwitchDisabled {
+				want = strings.NewReplacer("are 8", "are 7", "are 2", "are 1", "passed   Groups, no members     0 groups",
+					"skipped  Groups, no members     the server has no groups").Replace(wellChecked)
+			}
+			var out, errOut bytes.Buffer
+			given := options(&out, &errOut)
+			given.Token = s.secretToken
+			code := Run(t.Context(), []string{"check", "contoso", "--ca-file", s.caFile, "--url", s.url, "--kubeconfig", kubeconfig}, given)
+			if code != ExitFine || masked(out.String()) != want || errOut.String() != "" {
+				t.Errorf("%s, groups %s: exit %d\n%s%s", name, switched, code, masked(out.String()), &errOut)
+			}
 		}
 	}
 }

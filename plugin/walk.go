@@ -3,13 +3,11 @@ package plugin
 import (
 	"context"
 	"crypto/rand"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -26,13 +24,13 @@ const (
 // walk asks a tenant's server one question after the other, none of which changes anything.
 type walk struct {
 	tenant *v1alpha1.ProvisioningTenant
-	asker  asker
+	// unseen tells that the cluster was not asked for the tenant, of which then only the name is known.
+	unseen     bool
+	url, token string
+	asker      asker
+	types      []string // the resource types that the server has, as far as it was asked for them
 	// report is told of each step as it ends, where it is not nil.
 	report func(Step)
-}
-
-func newWalk(tenant *v1alpha1.ProvisioningTenant, url, secret string, authorities *x509.CertPool, timeout time.Duration) *walk {
-	return &walk{tenant: tenant, asker: newAsker(url, secret, authorities, timeout)}
 }
 
 // question is one step: ask returns what was found, or the *fault that is wrong.
@@ -50,7 +48,10 @@ type question struct {
 func (w *walk) questions() []question {
 	types, schemas, groupsOff := []string{"User", "Group"}, []string{userSchema, groupSchema}, ""
 	if w.tenant.Spec.Provisioning.Groups == v1alpha1.SwitchDisabled {
-		types, schemas, groupsOff = types[:1], schemas[:1], "spec.provisioning.groups is "+string(v1alpha1.SwitchDisabled)
+		groupsOff = "spec.provisioning.groups is " + string(v1alpha1.SwitchDisabled)
+	}
+	if w.unseen || groupsOff != "" {
+		types, schemas = types[:1], schemas[:1]
 	}
 	return []question{
 		{name: "reach", ask: w.reach, decides: true},
@@ -180,6 +181,12 @@ func (w *walk) lists(endpoint string, ids ...string) func(context.Context) (stri
 		if err != nil {
 			return "", err
 		}
+		if endpoint == "ResourceTypes" {
+			for _, r := range found.Resources {
+				id, _ := r["id"].(string)
+				w.types = append(w.types, id)
+			}
+		}
 		for _, id := range ids {
 			if !slices.ContainsFunc(found.Resources, func(r resource) bool { return r["id"] == id }) {
 				return "", incompatible("there is no " + id)
@@ -195,6 +202,9 @@ func (w *walk) oneUser(ctx context.Context) (string, error) {
 }
 
 func (w *walk) oneGroup(ctx context.Context) (string, error) {
+	if w.unseen && !slices.Contains(w.types, "Group") {
+		return "", notAsked("the server has no groups")
+	}
 	total, first, err := w.one(ctx, "Groups", "excludedAttributes=members&startIndex=1&count=1")
 	if err != nil {
 		return "", err
