@@ -55,7 +55,9 @@ func (s *server) restore(w http.ResponseWriter, r *http.Request) {
 	defer stop()
 	to := s.Directory.Importing(directory.Caller{Client: caller.Client})
 	// The directory that serves keeps its schemas until it is told of the others: a failure leaves no trace in it.
-	counts, err := transfer.Import(r.Context(), to, directory.New(directory.Options{Store: s.Store, Now: s.Clock.Now}), from)
+	counts, err := transfer.Import(r.Context(), to, directory.New(directory.Options{
+		Store: s.Store, Now: s.Clock.Now, Catalog: &s.Settings().Tenant.Spec.Catalog,
+	}), from)
 	if err != nil && from.begun && (from.broke == nil || errors.Is(from.broke, errUnpaused)) {
 		_, _ = io.CopyN(io.Discard, rest{from}, maxRest)
 	}

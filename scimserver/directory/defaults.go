@@ -130,14 +130,10 @@ func attributeDefault(users *schema.ResourceType, name, value string) (schema.Pa
 		return schema.Path{}, nil, err
 	}
 	leaf := path.Leaf()
-	switch {
-	case path.Schema == nil || path.Schema.ID == schema.TenantryUser || path.String() == "userName" || path.String() == "active":
-		return schema.Path{}, nil, fmt.Errorf("%s cannot be given a default: it is the client's or the server's", path)
-	case path.Attribute.MultiValued || leaf.MultiValued:
-		return schema.Path{}, nil, fmt.Errorf("%s has several values; only attributes with one value can be given here", path)
-	case leaf.Type == schema.TypeComplex:
-		return schema.Path{}, nil, fmt.Errorf("%s is complex; name one of its sub-attributes", path)
-	case path.Attribute.Mutability != schema.ReadWrite || leaf.Mutability != schema.ReadWrite:
+	if err := checkGiven(path); err != nil {
+		return schema.Path{}, nil, err
+	}
+	if path.Attribute.Mutability != schema.ReadWrite || leaf.Mutability != schema.ReadWrite {
 		return schema.Path{}, nil, fmt.Errorf("%s is not writable", path)
 	}
 	// Normalize is what a client's value must pass too, so a default can never be what a client could not have sent.
@@ -158,6 +154,20 @@ func attributeDefault(users *schema.ResourceType, name, value string) (schema.Pa
 		return schema.Path{}, nil, fmt.Errorf("%s does not take this value", path)
 	}
 	return path, found[0], nil
+}
+
+// checkGiven returns an error where a single value at path is not for defaults to give, whoever may write it.
+func checkGiven(path schema.Path) error {
+	leaf := path.Leaf()
+	switch {
+	case path.Schema == nil || path.Schema.ID == schema.TenantryUser || path.String() == "userName" || path.String() == "active":
+		return fmt.Errorf("%s cannot be given a default: it is the client's or the server's", path)
+	case path.Attribute.MultiValued || leaf.MultiValued:
+		return fmt.Errorf("%s has several values; only attributes with one value can be given here", path)
+	case leaf.Type == schema.TypeComplex:
+		return fmt.Errorf("%s is complex; name one of its sub-attributes", path)
+	}
+	return nil
 }
 
 // laid returns the client's document with the defaults laid under it: a value of the client's always wins, and so does none

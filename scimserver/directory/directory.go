@@ -23,6 +23,8 @@ type Directory struct {
 	newID func() (uuid.UUID, error)
 
 	types    atomic.Pointer[types]
+	recalled atomic.Pointer[types] // see Recall
+	catalog  *v1alpha1.Catalog     // see Options
 	rules    atomic.Pointer[rules]
 	rulesNew chan struct{}
 	// followed is what every user was last held against, as far as this replica knows; walking tells that it does so just now.
@@ -41,6 +43,8 @@ type Options struct {
 	Store store.Store
 	// Now is the clock.
 	Now func() time.Time
+	// Catalog is that of the tenant, in which the companies of restored users must stand. Nil where it is not known.
+	Catalog *v1alpha1.Catalog
 }
 
 // New returns a directory over a store. It has no defaults until SetDefaults, and no declared schemas until SetSchemas.
@@ -48,6 +52,7 @@ func New(o Options) *Directory {
 	committed := &broadcast{}
 	d := &Directory{
 		store:     announcing{o.Store, committed},
+		catalog:   o.Catalog,
 		newID:     uuid.NewV7,
 		rulesNew:  make(chan struct{}, 1),
 		committed: committed,
@@ -71,11 +76,14 @@ type types struct {
 // Type returns the resource type of a kind. SetSchemas may put another in its place at any time, so whoever needs one
 // more than once for a request keeps it.
 func (d *Directory) Type(kind store.Kind) *schema.ResourceType {
-	current := d.types.Load()
+	return d.types.Load().of(kind)
+}
+
+func (t *types) of(kind store.Kind) *schema.ResourceType {
 	if kind == store.Group {
-		return current.groups
+		return t.groups
 	}
-	return current.users
+	return t.users
 }
 
 // Caller is who asks for a change, for the provisioning log.

@@ -75,10 +75,14 @@ func (d *Directory) remember(ctx context.Context, before, after string) error {
 // Recall puts the schemas in force that an export kept, the text of store.MetaSchemas, so that Restore knows them.
 func (d *Directory) Recall(kept string) error {
 	known, err := parseDeclarations(kept)
+	if err == nil {
+		err = known.check()
+	}
 	if err != nil {
 		return err
 	}
 	d.types.Store(known.types())
+	d.recalled.Store(known.restored())
 	return nil
 }
 
@@ -97,6 +101,20 @@ func parseDeclarations(kept string) (declarations, error) {
 func (d declarations) types() *types {
 	of := func(kind v1alpha1.ExtendedResourceType) []*schema.Schema {
 		return append(definitions(d.Declared, kind, false), definitions(d.Former, kind, true)...)
+	}
+	return &types{users: schema.User(of(v1alpha1.ExtendedUser)...), groups: schema.Group(of(v1alpha1.ExtendedGroup)...)}
+}
+
+// restored are the resource types of stored values: with the attributes that are no longer declared. Nobody has to give these any more.
+func (d declarations) restored() *types {
+	of := func(kind v1alpha1.ExtendedResourceType) []*schema.Schema {
+		former := definitions(d.Former, kind, false)
+		for _, s := range former {
+			for _, a := range s.Attributes {
+				a.Required = false
+			}
+		}
+		return append(definitions(d.Declared, kind, false), former...)
 	}
 	return &types{users: schema.User(of(v1alpha1.ExtendedUser)...), groups: schema.Group(of(v1alpha1.ExtendedGroup)...)}
 }

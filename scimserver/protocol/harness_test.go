@@ -76,6 +76,7 @@ type fixture struct {
 	issuer      *authtest.Issuer // the tenant's login authority
 	token       string
 	ids         map[string]string // placeholder → id that the server gave
+	planted     bool              // whether there are values that no client could send; see wantCanonical
 
 	mu   sync.Mutex
 	now  time.Time
@@ -92,6 +93,7 @@ func newFixture(t *testing.T) *fixture {
 	f.database, f.openReplica = &counting{Store: database}, openReplica
 	f.directory = directory.New(directory.Options{Store: f.database, Now: f.clock})
 	f.http = f.serve(f.directory, f.registry)
+	t.Cleanup(f.wantCanonical)
 	return f
 }
 

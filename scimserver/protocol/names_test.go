@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/auth/authtest"
 	"github.com/tenantry/tenantry/scimserver/directory"
@@ -98,7 +100,7 @@ func TestMeIsFoundByANameInAnotherForm(t *testing.T) {
 
 func TestDefaultsAreGivenByANameInAnotherForm(t *testing.T) {
 	f := newFixture(t)
-	defaults, err := directory.NewDefaults(&v1alpha1.UserDefaults{Spec: v1alpha1.UserDefaultsSpec{
+	defaults, err := directory.NewDefaults(&v1alpha1.UserDefaults{ObjectMeta: metav1.ObjectMeta{Name: "zoe"}, Spec: v1alpha1.UserDefaultsSpec{
 		Filter: `userName ew "@Ｃontoso.test" and userName sw "zoë"`, Apply: v1alpha1.ApplyOnCreate, Locale: "sv-SE",
 	}}, v1alpha1.Catalog{}, schema.User())
 	if err != nil {

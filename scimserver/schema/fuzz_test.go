@@ -51,6 +51,12 @@ func FuzzNormalize(f *testing.F) {
 		if err != nil || !schema.Equal(in, again) {
 			t.Fatalf("%s\nbecame %s, %v", encode(t, in), encode(t, again), err)
 		}
+		if err := rt.CheckCanonical(in); err != nil {
+			t.Fatalf("%s is not canonical: %v", encode(t, in), err)
+		}
+		if err := rt.CheckCanonical(sent); (err == nil) != schema.Equal(sent, in) {
+			t.Fatalf("%s is taken for canonical, or not: %v; it is normalized to %s", encode(t, sent), err, encode(t, in))
+		}
 		if p, err := project(rt, in, nil, nil); err != nil || len(p) > len(in) {
 			t.Fatal(err)
 		}

@@ -13,17 +13,21 @@ import (
 // would be accepted: a wrong type, an attribute given twice, a second primary value, or a required one missing.
 func (rt *ResourceType) Normalize(in Object) (Object, Lenience, error) {
 	n := normalizer{rt: rt, out: make(Object, len(in))}
-	if err := n.resource(in); err != nil {
-		return nil, 0, err
-	}
-	if err := n.checkDotted(); err != nil {
-		return nil, 0, err
-	}
-	if err := rt.CheckRequired(n.out); err != nil {
+	if err := n.whole(in); err != nil {
 		return nil, 0, err
 	}
 	n.compareSchemas(in)
 	return n.out, n.lenience, nil
+}
+
+func (n *normalizer) whole(in Object) error {
+	if err := n.resource(in); err != nil {
+		return err
+	}
+	if err := n.checkDotted(); err != nil {
+		return err
+	}
+	return n.rt.CheckRequired(n.out)
 }
 
 // compareSchemas compares the schemas that a resource says it has with those that it has values of (RFC 7643 section 3).
@@ -96,6 +100,7 @@ type normalizer struct {
 	dotted   []Path       // of which sub-attributes came one by one
 	emptied  []*Attribute // of which the value came by itself, and was none
 	lenience Lenience
+	stored   bool // whether the object comes from a directory, whose values may be older than a rule; see CheckCanonical
 }
 
 // resource reads the keys as the schema spells them first, in the schema's order, and then the others in theirs, so that

@@ -189,7 +189,7 @@ func (n *normalizer) simple(p Path, value any) (any, error) {
 			n.lenience |= LenientNumberForText
 			return number.String(), nil
 		}
-		if isText && !p.takes(text) {
+		if isText && !n.stored && !p.takes(text) {
 			return nil, p.notVisible()
 		}
 		if isText {

@@ -27,8 +27,12 @@ var (
 type Restorer interface {
 	// Recall takes the declared schemas, as store.MetaSchemas has them, "" for none. It comes first.
 	Recall(schemas string) error
-	// Restore fills a record in.
+	// Restore checks a record of a file, which anybody may have written, and fills it in.
 	Restore(record *store.Record) error
+	// RestoreEntry checks an entry of the provisioning log of a file.
+	RestoreEntry(entry *store.Entry) error
+	// Derive fills a record in that clients are served already, as it is.
+	Derive(record *store.Record) error
 }
 
 // Import reads what Export wrote into an empty directory, in one transaction: whatever goes wrong, and whenever the
@@ -44,7 +48,7 @@ func Import(ctx context.Context, to store.Store, restorer Restorer, from io.Read
 			}
 		}
 		begun = true
-		i := importer{ctx: ctx, tx: tx}
+		i := importer{ctx: ctx, tx: tx, restorer: restorer}
 		err := i.run(newReader(from, restorer))
 		counts = i.counts
 		return err
@@ -79,8 +83,9 @@ const (
 )
 
 type importer struct {
-	ctx context.Context
-	tx  store.Tx
+	ctx      context.Context
+	tx       store.Tx
+	restorer Restorer
 
 	section  section
 	last     string // id of the resource before
@@ -197,11 +202,34 @@ func (i *importer) insert() error {
 	if len(i.waiting) == 0 {
 		return nil
 	}
+	if i.section == groups {
+		if err := i.apartFromUsers(); err != nil {
+			return err
+		}
+	}
 	if before, err := i.tx.InsertAll(i.ctx, i.waiting); err != nil {
 		r := i.waiting[before]
 		return fmt.Errorf("line %d: %s %s: %w", i.first+before, r.Kind, r.ID, err)
 	}
 	i.waiting = i.waiting[:0]
+	return nil
+}
+
+// apartFromUsers returns an error where a group that waits has the id of a user: a member is told by its id alone.
+func (i *importer) apartFromUsers() error {
+	ids := make([]string, len(i.waiting))
+	for n, r := range i.waiting {
+		ids[n] = r.ID
+	}
+	taken, err := i.tx.Kinds(i.ctx, ids)
+	if err != nil {
+		return err
+	}
+	for n, id := range ids {
+		if _, found := taken[id]; found {
+			return fmt.Errorf("line %d: %w", i.first+n, damaged("%s %s: a user has this id", store.Group, id))
+		}
+	}
 	return nil
 }
 
@@ -219,8 +247,11 @@ func (i *importer) members(m *members) error {
 	rows := make([]store.Member, 0, len(m.Users)+len(m.Groups))
 	for kind, ids := range map[store.Kind][]string{store.User: m.Users, store.Group: m.Groups} {
 		for _, id := range ids {
-			if kinds[id] != kind {
+			switch {
+			case kinds[id] != kind:
 				return damaged("a member of group %s is no %s", m.Group, kind)
+			case id == m.Group:
+				return damaged("group %s is its own member", m.Group)
 			}
 			rows = append(rows, store.Member{ID: id, Kind: kind})
 		}
@@ -258,12 +289,16 @@ func (i *importer) entry(e *Entry) error {
 	case e.Count < 1:
 		return damaged("the count is not positive")
 	}
-	i.sequence = e.Sequence
-	i.counts.Entries++
-	return i.tx.Append(i.ctx, store.Entry{
+	restored := store.Entry{
 		Sequence: e.Sequence, Time: e.Time, Client: e.Client, RequestID: e.RequestID, Kind: kind, ResourceID: e.ResourceID,
 		Operation: e.Operation, Attributes: e.Attributes, Defaults: e.Defaults, Outcome: e.Outcome, Count: e.Count,
-	})
+	}
+	if err := i.restorer.RestoreEntry(&restored); err != nil {
+		return damaged("%w", err)
+	}
+	i.sequence = e.Sequence
+	i.counts.Entries++
+	return i.tx.Append(i.ctx, restored)
 }
 
 func (i *importer) end(p parsed) error {

@@ -25,7 +25,7 @@ var (
 // secrets are the keys of Meta that belong to the directory and are left out of an export.
 func Move(ctx context.Context, from, to store.Store, restorer Restorer, secrets ...string) (Counts, error) {
 	source := &restartable{ctx: ctx, from: from}
-	_, err := Import(ctx, to, restorer, source)
+	_, err := Import(ctx, to, asStored{restorer}, source)
 	source.stop()
 	there := errors.Is(err, ErrNotEmpty)
 	if err != nil && !there {
@@ -43,6 +43,15 @@ func Move(ctx context.Context, from, to store.Store, restorer Restorer, secrets 
 	}
 	return counts, nil
 }
+
+// asStored restores what clients are served already. Nothing is checked: a server that cannot be moved would not serve less of it.
+type asStored struct{ Restorer }
+
+// Restore implements Restorer.
+func (a asStored) Restore(record *store.Record) error { return a.Derive(record) }
+
+// RestoreEntry implements Restorer.
+func (asStored) RestoreEntry(*store.Entry) error { return nil }
 
 // compare holds the exports of two directories against each other.
 func compare(ctx context.Context, from, to store.Store) (Counts, error) {

@@ -11,6 +11,8 @@ import (
 	"hash"
 	"io"
 
+	kjson "sigs.k8s.io/json"
+
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
@@ -76,6 +78,11 @@ func (r *reader) parse(p *parsed, data []byte) (err error) {
 	if p.line, err = parse(data); err != nil {
 		return err
 	}
+	defer func() {
+		if err == nil {
+			err = unambiguous(data)
+		}
+	}()
 	if p.End != nil {
 		p.sum = hex.EncodeToString(r.sum.Sum(nil))
 		return nil
@@ -119,6 +126,14 @@ func parse(data []byte) (line, error) {
 		return line{}, damaged("it is %d things, want one", fields)
 	}
 	return l, nil
+}
+
+// unambiguous refuses a line that has two fields of one name, or one in another case: other programs read those otherwise.
+func unambiguous(data []byte) error {
+	if strict, err := kjson.UnmarshalStrict(data, &line{}); err != nil || len(strict) > 0 {
+		return damaged("it is not the JSON of an export: %w", errors.Join(append(strict, err)...))
+	}
+	return nil
 }
 
 // header brings back the declared schemas, by which what follows is read.

@@ -382,11 +382,11 @@ func TestAnImportThatIsKilledLeavesAnEmptyDirectory(t *testing.T) {
 func FuzzImport(f *testing.F) {
 	from := open(f, f.TempDir())
 	d := of(from)
-	user, err := d.Create(f.Context(), directory.Caller{Client: "c"}, store.User, schema.Object{"userName": "anna"})
+	anna, err := d.Create(f.Context(), directory.Caller{Client: "c"}, store.User, schema.Object{"userName": "anna"})
 	if err != nil {
 		f.Fatal(err)
 	}
-	members := []any{schema.Object{"value": user.ID}}
+	members := []any{schema.Object{"value": anna.ID}}
 	if _, err := d.Create(f.Context(), directory.Caller{}, store.Group, schema.Object{"displayName": "all", "members": members}); err != nil {
 		f.Fatal(err)
 	}
@@ -395,9 +395,18 @@ func FuzzImport(f *testing.F) {
 	for line := range strings.Lines(whole) {
 		f.Add("{\"directory\":{\"format\":1}}\n" + line)
 	}
+	for _, document := range []string{
+		`"emails":[{"value":"x","primary":true}]`, `"emails":"x"`, `"id":"x"`, `"password":"p"`, `"Title":"t"`, `"name":{"givenName":"g"}`, `"title":7`,
+		`"` + schema.EnterpriseUser + `":{"department":"d","manager":{"value":"m"}}`, `"urn:contoso:hr":{"badge":"b"}`,
+	} {
+		f.Add(handmade(plain, user(","+document)))
+	}
+	f.Add(handmade(plain, given(`{"cleared":["locale"],"companies":["A"],"defaulted":[{"defaults":"d","path":"title"}],"defaults":"d"}`)))
+	f.Add(handmade(plain, following(`{"locale":"sv-SE","roles":[{"value":"r"}],`+stamped+`}`)))
 	into := open(f, f.TempDir())
 	f.Fuzz(func(t *testing.T, file string) {
-		counts, err := transfer.Import(t.Context(), undone{into}, of(into), strings.NewReader(file))
+		d := of(into)
+		counts, err := transfer.Import(t.Context(), undone{sifted{into, t, d}}, d, strings.NewReader(file))
 		if err != nil && counts != (transfer.Counts{}) {
 			t.Errorf("%+v were imported in spite of %v", counts, err)
 		}
