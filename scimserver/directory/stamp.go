@@ -3,6 +3,7 @@ package directory
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -18,9 +19,10 @@ func (d *Directory) checkStamp(value any, inDocument bool) error {
 	if !isObject && value != nil {
 		return fmt.Errorf("%s accepts an object", schema.TenantryUser)
 	}
+	known := []string{"defaults", companies, defaulted, cleared, patched}
 	for name := range stamp {
-		if !slices.Contains([]string{"defaults", companies, defaulted, cleared}, name) {
-			return fmt.Errorf("%s accepts only defaults, companies, defaulted, cleared", schema.TenantryUser)
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("%s accepts only %s", schema.TenantryUser, strings.Join(known, ", "))
 		}
 	}
 	named, isNamed := stamp["defaults"]
@@ -32,21 +34,25 @@ func (d *Directory) checkStamp(value any, inDocument bool) error {
 		return fmt.Errorf("%s must be left out where it says nothing", schema.TenantryUser)
 	case hasCompanies && !isNamed:
 		return fmt.Errorf("%s must be left out where no defaults gave them", of(companies))
-	case stamp[cleared] != nil && !inDocument:
-		return fmt.Errorf("%s is the client's and stands in the document", of(cleared))
 	}
 	for _, list := range []struct {
-		name  string
-		check func(any) (key, detail string)
-	}{{companies, d.checkCompany}, {defaulted, d.checkDefaulted}, {cleared, d.checkCleared}} {
-		if value, there := stamp[list.name]; there {
-			if err := checkList(of(list.name), value, list.check); err != nil {
-				return err
-			}
+		name     string
+		check    func(any) (key, detail string)
+		isClient bool // whether it tells of what the client did, and is absent where that is nothing
+	}{{companies, d.checkCompany, false}, {defaulted, d.checkDefaulted, false}, {cleared, d.checkGivable, true}, {patched, d.checkGivable, true}} {
+		value, there := stamp[list.name]
+		if !there {
+			continue
 		}
-	}
-	if list, there := stamp[cleared].([]any); there && len(list) == 0 {
-		return fmt.Errorf("%s must be left out where it is empty", of(cleared))
+		if err := checkList(of(list.name), value, list.check); err != nil {
+			return err
+		}
+		switch elements, _ := value.([]any); {
+		case list.isClient && !inDocument:
+			return fmt.Errorf("%s is about the client and stands in the document", of(list.name))
+		case list.isClient && len(elements) == 0:
+			return fmt.Errorf("%s must be left out where it is empty", of(list.name))
+		}
 	}
 	return nil
 }
@@ -101,7 +107,7 @@ func (d *Directory) checkDefaulted(element any) (path, detail string) {
 	return path, ""
 }
 
-func (d *Directory) checkCleared(element any) (path, detail string) {
+func (d *Directory) checkGivable(element any) (path, detail string) {
 	if path, _ = element.(string); !canBeGiven(d.restored(store.User), path) {
 		return "", " accepts an attribute that defaults can give"
 	}

@@ -7,9 +7,9 @@ import (
 )
 
 // CheckCanonical returns nil for a canonical object that a directory can hold: Normalize makes the same of it, and it has no
-// memberships, which are rows. One rule is left out because it is younger than stored values are: a required text may be one
-// that nobody can see. Otherwise the error is an *Error that names the first attribute that a client could not have sent so,
-// and what would be right.
+// memberships, which are rows. Two rules are left out because they are younger than stored values are: a required text may be one
+// that nobody can see, and the id of a manager may be in any spelling. Otherwise the error is an *Error that names the first
+// attribute that a client could not have sent so, and what would be right.
 func (rt *ResourceType) CheckCanonical(obj Object) error {
 	n := normalizer{rt: rt, out: make(Object, len(obj)), stored: true}
 	if err := n.whole(obj); err != nil {

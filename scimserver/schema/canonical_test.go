@@ -14,6 +14,7 @@ func TestAStoredObjectIsWhatNormalizeReturns(t *testing.T) {
 		"a user":                                    {`{"userName":"a","active":true,"emails":[{"type":"work","value":"x"}],` + enterprise + `:{"manager":{"value":"m"}}}`, ""},
 		"values of a declared schema":               {`{"userName":"a",` + own + `:{"seats":4,"tags":["x"],"ports":[{"value":"p","names":["a"]}]}}`, ""},
 		"a name that nobody can see":                {`{"userName":"\u200b"}`, ""}, // taken before there was a rule
+		"the id of a manager in upper case":         {`{"userName":"a",` + enterprise + `:{"manager":{"value":"0192F0C1-0A00-7000-8000-00000000000F"}}}`, ""},
 		"an address of labels alone":                {`{"userName":"a","addresses":[{"type":"work"}]}`, ""},
 		"an id":                                     {`{"userName":"a","id":"x"}`, "id is the server's and does not stand in a document"},
 		"meta":                                      {`{"userName":"a","meta":{"version":"W/\"9\""}}`, "meta is the server's and does not stand in a document"},

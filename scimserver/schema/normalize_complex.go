@@ -147,7 +147,7 @@ func (a *Attribute) IDOf(ref string) (id string, ok bool) {
 	endpoint, last := segments[len(segments)-2], segments[len(segments)-1]
 	known := slices.ContainsFunc(a.Sub("$ref").ReferenceTypes, func(name string) bool { return strings.EqualFold(endpoint, name+"s") })
 	id, err = url.PathUnescape(last)
-	return id, known && err == nil && id != "" && id != "." && id != ".." && utf8.ValidString(id) && strings.IndexByte(id, 0) < 0
+	return id, known && err == nil && id != "" && id != "." && id != ".." && utf8.ValidString(id) && !strings.ContainsAny(id, "/\x00")
 }
 
 // CanonicalID returns the id in what a client sends as the id of a resource: with blanks around it, in upper case, or the URL that

@@ -161,7 +161,7 @@ func (n *normalizer) simple(p Path, value any) (any, error) {
 	if isText && strings.IndexByte(text, 0) >= 0 {
 		return nil, Errorf(InvalidValue, "%s accepts text without the character U+0000", p)
 	}
-	if isText && p.Attribute.byID && p.Leaf().Name == "value" {
+	if isText && p.Attribute.byID && p.Leaf().Name == "value" && !n.stored {
 		id, lenience := p.Attribute.CanonicalID(text)
 		n.lenience |= lenience
 		return id, nil

@@ -39,6 +39,9 @@ func (tx siftedTx) InsertAll(ctx context.Context, records []*store.Record) (int,
 		if r.Kind == store.User {
 			delete(values, schema.TenantryUser)
 		}
+		if own, ok := values[schema.EnterpriseUser].(schema.Object); ok && own["manager"] != nil {
+			own["manager"] = schema.Object{"value": "m"} // an earlier version kept the id in any spelling
+		}
 		var invalid *schema.Error
 		normal, _, err := tx.sifted.d.Type(r.Kind).Normalize(values)
 		invisible := errors.As(err, &invalid) && strings.HasSuffix(invalid.Detail, " needs a visible character")
