@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/validation"
-
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
@@ -123,8 +121,9 @@ func canBeGiven(users *schema.ResourceType, name string) bool {
 	return name == "roles" || checkGiven(path) == nil && !path.ReadOnly() && path.Attribute.Mutability != schema.WriteOnly
 }
 
-// isDefaultsName tells whether a value is a name that a UserDefaults can have.
+// isDefaultsName tells whether a value can be the name of a UserDefaults, which nothing but equality is asked of here.
 func isDefaultsName(value any) bool {
+	const longest = 253 // of an object of Kubernetes
 	name, _ := value.(string)
-	return len(validation.IsDNS1123Subdomain(name)) == 0
+	return name != "" && len(name) <= longest && isLine(name)
 }

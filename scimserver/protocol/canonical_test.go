@@ -11,11 +11,11 @@ import (
 
 // wantCanonical wants each stored resource to be one that an import would take, and its document to be what Normalize makes of it. It
 // is asked when a test has ended, whatever its clients did.
-func (f *fixture) wantCanonical() {
+func (f *fixture) wantCanonical(database store.Store) {
 	f.t.Helper()
 	ctx := context.WithoutCancel(f.t.Context())
-	kept, err := f.database.Meta(ctx, store.MetaSchemas)
-	restorer := directory.New(directory.Options{Store: f.database, Now: f.clock})
+	kept, err := database.Meta(ctx, store.MetaSchemas)
+	restorer := directory.New(directory.Options{Store: database, Now: f.clock})
 	if err == nil {
 		err = restorer.Recall(kept)
 	}
@@ -23,7 +23,7 @@ func (f *fixture) wantCanonical() {
 		f.t.Error(err)
 	}
 	for _, kind := range []store.Kind{store.User, store.Group} {
-		page, err := f.database.Find(ctx, store.Query{Kind: kind, After: store.Start, Limit: 1000})
+		page, err := database.Find(ctx, store.Query{Kind: kind, After: store.Start, Limit: 1000})
 		if err != nil {
 			f.t.Error(err)
 		}

@@ -93,7 +93,7 @@ func newFixture(t *testing.T) *fixture {
 	f.database, f.openReplica = &counting{Store: database}, openReplica
 	f.directory = directory.New(directory.Options{Store: f.database, Now: f.clock})
 	f.http = f.serve(f.directory, f.registry)
-	t.Cleanup(f.wantCanonical)
+	t.Cleanup(func() { f.wantCanonical(database) })
 	return f
 }
 

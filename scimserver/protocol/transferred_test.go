@@ -102,7 +102,7 @@ func TestADirectoryIsTakenAnywhereWhateverClientsSent(t *testing.T) {
 	if accepted < 100 {
 		t.Errorf("the server accepted %d requests, which says little", accepted)
 	}
-	f.wantCanonical()
+	f.wantCanonical(f.database)
 	f.planted = true
 	f.plant(map[string]string{"1": "zoe\u0308@contoso.test", "2": "zo\u00eb@contoso.test", "3": "\u3000"})
 	f.declare() // what is out of sight comes along too

@@ -124,7 +124,7 @@ func TestAnImportRefusesWhatNoServerCouldHold(t *testing.T) {
 		"a name of defaults":           {handmade(plain, stampedUser(`"defaults":"D\u0000",`, ``, `{"companies":["A"],"defaults":"D\u0000"}`)), of1 + "document: " + schema.TenantryUser + ":defaults accepts the name of a UserDefaults"},
 		"other defaults than it has":   {handmade(plain, resource("user", one, `"defaults":"e","document":{"active":true,"userName":"a",`+stamped+`}`)), of1 + "defaults: must be those that " + schema.TenantryUser + ":defaults names"},
 		"defaults of nobody":           {handmade(plain, resource("user", one, `"defaults":"e","document":{"active":true,"userName":"a"}`)), of1 + "defaults: must be those that " + schema.TenantryUser + ":defaults names"},
-		"what matched":                 {handmade(plain, resource("user", one, `"matched":"A b","document":{"active":true,"userName":"a"}`)), of1 + "matched: accepts the name of a UserDefaults"},
+		"what matched":                 {handmade(plain, resource("user", one, `"matched":"a\nb","document":{"active":true,"userName":"a"}`)), of1 + "matched: accepts the name of a UserDefaults"},
 		"defaults of a group":          {handmade(plain, resource("group", one, `"matched":"d","document":{"displayName":"g"}`)), "Group " + one + ": only users have defaults"},
 		"an overlay of a group":        {handmade(plain, resource("group", one, `"document":{"displayName":"g"},"overlay":{"externalId":"e"}`)), "Group " + one + ": only users have defaults"},
 		"a list that is none":          {handmade(plain, given(`{"defaulted":{"path":"title"}}`)), of1 + "document: " + schema.TenantryUser + ":defaulted accepts an array"},
