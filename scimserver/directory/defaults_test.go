@@ -106,7 +106,7 @@ func (w *world) patch(id, operations string) {
 // sees compares a user's attributes, but for userName and active, with JSON.
 func (w *world) sees(id, want string) {
 	w.t.Helper()
-	got, err := w.Get(w.t.Context(), directory.Target{Kind: store.User, ID: id}, directory.Related{})
+	got, err := w.Get(w.t.Context(), directory.Target{Kind: store.User, ID: id})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -243,14 +243,14 @@ func TestFollowingTwiceWritesOnce(t *testing.T) {
 	id := w.create(`{"userName":"a"}`)
 	ud := userDefaults("all", v1alpha1.UserDefaultsSpec{Apply: v1alpha1.ApplyAlways, Locale: "sv-SE"})
 	w.set(ud)
-	first, err := w.Get(t.Context(), directory.Target{Kind: store.User, ID: id}, directory.Related{})
+	first, err := w.Get(t.Context(), directory.Target{Kind: store.User, ID: id})
 	if err != nil {
 		t.Fatal(err)
 	}
 	again := ud.DeepCopy()
 	again.Generation = 2
 	w.set(again)
-	second, err := w.Get(t.Context(), directory.Target{Kind: store.User, ID: id}, directory.Related{})
+	second, err := w.Get(t.Context(), directory.Target{Kind: store.User, ID: id})
 	if err != nil {
 		t.Fatal(err)
 	}

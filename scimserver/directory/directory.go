@@ -104,10 +104,6 @@ type Resource struct {
 	// Document is a JSON object of the client's attributes and the defaults'; those that the server makes (id, meta,
 	// schemas, members, groups) are not among them. It is ready to be sent and must not be modified.
 	Document []byte
-	// Members of a group, nil where they were not asked for.
-	Members []store.Member
-	// Groups that a user or group is a direct member of, where they were asked for.
-	Groups []Membership
 	// Quirks are the accommodations that a PUT or PATCH needed and only the resource showed the need of.
 	Quirks []string
 	// UnknownMembers is how many members of a group were left out of a write because they do not exist.

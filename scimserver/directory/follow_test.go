@@ -98,7 +98,7 @@ func TestAReplicaThatOnlyLooksWritesNothingWhereNothingIsAstray(t *testing.T) {
 	w.set(always(1, "sv-SE"))
 	id := w.create(`{"userName":"a"}`)
 	seen := func() (version int64, walker string) {
-		user, err := w.Get(t.Context(), directory.Target{Kind: store.User, ID: id}, directory.Related{})
+		user, err := w.Get(t.Context(), directory.Target{Kind: store.User, ID: id})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,8 +25,6 @@ type Query struct {
 	Location func(store.Kind) string
 	// Walk asks for the page behind a place instead of that at Offset; nil for none.
 	Walk *Place
-	// Want says which memberships each resource needs.
-	Want Related
 }
 
 // Place is where a walk through a list is. The zero value is its beginning.
@@ -87,7 +85,7 @@ func (d *Directory) Search(ctx context.Context, kinds []store.Kind, q Query) (Li
 			return List{}, err
 		}
 	}
-	return list, d.relate(ctx, list.Resources, q.Want)
+	return list, nil
 }
 
 // queries are the questions to the store, one a kind, without a page.

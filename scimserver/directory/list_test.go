@@ -3,7 +3,6 @@ package directory_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -21,17 +20,25 @@ import (
 type counting struct {
 	store.Store
 
-	members, groups int
+	members, groups, records int
+	gone                     func() // called before Records, unless nil
 }
 
-func (c *counting) Members(ctx context.Context, group string) ([]store.Member, error) {
+func (c *counting) MembersOf(ctx context.Context, groups []string, after string, limit int) ([]store.Link, error) {
 	c.members++
-	return c.Store.Members(ctx, group)
+	return c.Store.MembersOf(ctx, groups, after, limit)
 }
 
-func (c *counting) Groups(ctx context.Context, members []string) (map[string][]*store.Record, error) {
+func (c *counting) GroupsOf(ctx context.Context, members []string, after string, limit int) ([]store.Link, error) {
 	c.groups++
-	return c.Store.Groups(ctx, members)
+	return c.Store.GroupsOf(ctx, members, after, limit)
+}
+
+func (c *counting) Records(ctx context.Context, kind store.Kind, ids []string) ([]store.Record, error) {
+	if c.records++; c.gone != nil {
+		c.gone()
+	}
+	return c.Store.Records(ctx, kind, ids)
 }
 
 func openCounting(t *testing.T) (*directory.Directory, *counting) {
@@ -48,52 +55,6 @@ func openCounting(t *testing.T) (*directory.Directory, *counting) {
 	c := &counting{Store: database}
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	return directory.New(directory.Options{Store: c, Now: func() time.Time { return now }}), c
-}
-
-func TestOnlyMembershipsThatAreWantedAreRead(t *testing.T) {
-	d, c := openCounting(t)
-	var members []any
-	for n := range 5 {
-		user, err := d.Create(t.Context(), directory.Caller{}, store.User, schema.Object{"userName": fmt.Sprint("u", n)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		members = append(members, schema.Object{"value": user.ID})
-	}
-	for _, name := range []string{"a", "b"} {
-		if _, err := d.Create(t.Context(), directory.Caller{}, store.Group, schema.Object{"displayName": name, "members": members}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	both := []store.Kind{store.User, store.Group}
-	for _, r := range []struct {
-		name            string
-		query           directory.Query
-		members, groups int
-	}{
-		{"none", directory.Query{Limit: 10}, 0, 0},
-		{"members of each group", directory.Query{Limit: 10, Want: directory.Related{Members: true}}, 2, 0},
-		{"groups of all users at once", directory.Query{Limit: 10, Want: directory.Related{Groups: true}}, 0, 1},
-		{"of a page without users, no groups", directory.Query{Offset: 5, Limit: 1, Want: directory.Related{Members: true, Groups: true}}, 1, 0},
-		{"of a filter on memberships, nothing", directory.Query{Filter: "groups pr or members pr", Limit: 10}, 0, 0},
-		{"of a total, nothing", directory.Query{Want: directory.Related{Members: true, Groups: true}}, 0, 0},
-	} {
-		t.Run(r.name, func(t *testing.T) {
-			c.members, c.groups = 0, 0
-			list, err := d.Search(t.Context(), both, r.query)
-			if err != nil || list.Total != 7 {
-				t.Fatalf("%d, %v", list.Total, err)
-			}
-			if c.members != r.members || c.groups != r.groups {
-				t.Errorf("asked %d times for members and %d times for groups, want %d and %d", c.members, c.groups, r.members, r.groups)
-			}
-			for _, resource := range list.Resources {
-				if r.query.Want.Groups && resource.Kind == store.User && len(resource.Groups) != 2 {
-					t.Errorf("%s has the groups %v", resource.ID, resource.Groups)
-				}
-			}
-		})
-	}
 }
 
 func TestAWalkOfNothingOnlyCounts(t *testing.T) {

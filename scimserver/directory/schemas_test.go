@@ -70,7 +70,7 @@ func (w *world) add(kind store.Kind, body string) string {
 // reads wants a resource to be seen as this document.
 func (w *world) reads(kind store.Kind, id, want string) {
 	w.t.Helper()
-	got, err := w.Get(w.t.Context(), directory.Target{Kind: kind, ID: id}, directory.Related{})
+	got, err := w.Get(w.t.Context(), directory.Target{Kind: kind, ID: id})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestSchemasChangeUnderRequests(t *testing.T) {
 		wg.Go(func() {
 			for n := range 25 {
 				w.patch(anna, fmt.Sprintf(`{"op":"replace","path":"title","value":"%d-%d"}`, i, n))
-				if _, err := w.Get(t.Context(), directory.Target{Kind: store.User, ID: anna}, directory.Related{}); err != nil {
+				if _, err := w.Get(t.Context(), directory.Target{Kind: store.User, ID: anna}); err != nil {
 					t.Error(err)
 				}
 			}

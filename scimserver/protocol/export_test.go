@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/share"
 )
 
 // BulkOperation is what the plan of a bulk request says of one operation.
@@ -53,6 +54,14 @@ func (s *Server) Held() (places, bytes int64) {
 	places, _ = s.limits.places.Held()
 	bytes, _ = s.limits.bodies.Held()
 	return places, bytes
+}
+
+// SetAnswers divides other room for answers, for which nobody waits.
+func (s *Server) SetAnswers(d share.Division) *share.Pool {
+	refused := s.limits.answers.refused
+	s.limits.answers = newAnswers(d)
+	s.limits.answers.wait, s.limits.answers.refused = 0, refused
+	return s.limits.answers.Pool
 }
 
 // ParseQuery reads the query of a URL.

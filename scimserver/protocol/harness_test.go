@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -42,11 +43,14 @@ type counting struct {
 
 	members, groups atomic.Int32
 	found           func() // called after each Find, unless nil
+	failing         int32  // which read of members fails, counted from 1; 0 for none
 }
 
-func (c *counting) Members(ctx context.Context, group string) ([]store.Member, error) {
-	c.members.Add(1)
-	return c.Store.Members(ctx, group)
+func (c *counting) MembersOf(ctx context.Context, groups []string, after string, limit int) ([]store.Link, error) {
+	if n := c.members.Add(1); n == c.failing {
+		return nil, fmt.Errorf("read %d: %w", n, store.ErrUnavailable)
+	}
+	return c.Store.MembersOf(ctx, groups, after, limit)
 }
 
 func (c *counting) Find(ctx context.Context, query store.Query) (store.Page, error) {
@@ -57,9 +61,9 @@ func (c *counting) Find(ctx context.Context, query store.Query) (store.Page, err
 	return page, err
 }
 
-func (c *counting) Groups(ctx context.Context, members []string) (map[string][]*store.Record, error) {
+func (c *counting) GroupsOf(ctx context.Context, members []string, after string, limit int) ([]store.Link, error) {
 	c.groups.Add(1)
-	return c.Store.Groups(ctx, members)
+	return c.Store.GroupsOf(ctx, members, after, limit)
 }
 
 // fixture is a tenant's server over real HTTP and a real database, with a clock that stands still until it is told.

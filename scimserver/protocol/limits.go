@@ -47,13 +47,15 @@ type limits struct {
 	throttle throttle.Throttle
 	places   *share.Pool
 	bodies   *share.Pool
+	answers  *answers
 	pace     pace
 }
 
 func newLimits(refused func(pool string, class share.Class)) *limits {
-	l := &limits{places: share.NewPool(Places()), bodies: share.NewPool(LargeBodies()), pace: defaultPace()}
+	l := &limits{places: share.NewPool(Places()), bodies: share.NewPool(LargeBodies()), answers: newAnswers(Answers()), pace: defaultPace()}
 	l.places.Refused = func(class share.Class) { refused("requests", class) }
 	l.bodies.Refused = func(class share.Class) { refused("bodies", class) }
+	l.answers.refused = func(class share.Class) { refused("answers", class) }
 	return l
 }
 

@@ -50,11 +50,9 @@ func (s *Server) query(r *request, kinds []store.Kind) error {
 		Filter: parameters.Get("filter"), SortBy: parameters.Get("sortBy"), Descending: descending, Location: s.below(r),
 	}
 	for _, kind := range kinds {
-		shown, err := s.view(r, kind)
-		if err != nil {
+		if _, err := s.view(r, kind); err != nil {
 			return err
 		}
-		q.Want.Members, q.Want.Groups = q.Want.Members || shown.wants.Members, q.Want.Groups || shown.wants.Groups
 	}
 	if parameters.Has("cursor") {
 		return s.queryByCursor(r, kinds, q)
@@ -79,27 +77,41 @@ func (s *Server) query(r *request, kinds []store.Kind) error {
 // page sends a ListResponse. The attributes that only one method of paging has are given as JSON.
 func (s *Server) page(r *request, list directory.List, paging string) error {
 	s.metrics.quirks(list.Lenience.Quirks())
+	a := &answer{request: r, status: http.StatusOK}
 	// An empty list is [] and never null, which Entra cannot read.
-	out := fmt.Appendf(nil, `{"schemas":[%q],"totalResults":%d,%s"itemsPerPage":%d,"Resources":[`,
+	a.made = fmt.Appendf(nil, `{"schemas":[%q],"totalResults":%d,%s"itemsPerPage":%d,"Resources":[`,
 		listSchema, list.Total, paging, len(list.Resources))
-	for i := range list.Resources {
-		if err := r.context().Err(); err != nil {
+	return a.end(s.resources(a, list.Resources))
+}
+
+// resources adds the resources of a list to an answer, and ends the list.
+func (s *Server) resources(a *answer, resources []directory.Resource) error {
+	var want directory.Related
+	for _, shown := range a.request.views {
+		if shown != nil {
+			want.Members, want.Groups = want.Members || shown.wants.Members, want.Groups || shown.wants.Groups
+		}
+	}
+	if err := a.request.holds(a.request.weight(resources)); err != nil {
+		return err
+	}
+	memberships := s.directory.Memberships(resources, want, a.request.mayHold)
+	for i := range resources {
+		if err := a.request.context().Err(); err != nil {
 			return err
 		}
-		shown, err := s.view(r, list.Resources[i].Kind)
-		if err != nil {
-			return err
-		}
-		rendered, err := s.render(r, shown, &list.Resources[i])
+		shown, err := s.view(a.request, resources[i].Kind)
 		if err != nil {
 			return err
 		}
 		if i > 0 {
-			out = append(out, ',')
+			a.made = append(a.made, ',')
 		}
-		out = append(out, rendered...)
+		if err := s.render(a, shown, &resources[i], memberships); err != nil {
+			return err
+		}
 	}
-	send(r.out, http.StatusOK, append(out, "]}"...))
+	a.made = append(a.made, "]}"...)
 	return nil
 }
 

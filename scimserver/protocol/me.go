@@ -26,7 +26,7 @@ func (s *Server) me(r *request, kind store.Kind) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.whoIs(r.context(), r.user, shown.wants)
+	found, err := s.whoIs(r.context(), r.user)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func notOffered(*request) error {
 
 // whoIs finds a user in the directory: by identityProvider and nameIdentifier, which say how somebody signs in, else by
 // the object ID that Entra sent as externalId, else by userName.
-func (s *Server) whoIs(ctx context.Context, user *auth.User, want directory.Related) (directory.Resource, error) {
+func (s *Server) whoIs(ctx context.Context, user *auth.User) (directory.Resource, error) {
 	const medius = schema.MediusUser + ":"
 	names := slices.DeleteFunc([]string{user.ObjectID, user.Subject, user.UserName}, func(name string) bool { return name == "" })
 	ways := []string{
@@ -52,7 +52,7 @@ func (s *Server) whoIs(ctx context.Context, user *auth.User, want directory.Rela
 		ways = append(ways, anyOf("userName", []string{user.UserName}))
 	}
 	for i, way := range ways {
-		list, err := s.directory.List(ctx, store.User, directory.Query{Filter: way, Limit: 2, Want: want})
+		list, err := s.directory.List(ctx, store.User, directory.Query{Filter: way, Limit: 2})
 		switch {
 		case err != nil:
 			return directory.Resource{}, err

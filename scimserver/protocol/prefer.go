@@ -29,26 +29,25 @@ func (s *Server) wrote(r *request, written directory.Resource, shown *view, want
 	case preferred == returnMinimal:
 		show = false
 	}
-	var body []byte
-	if show {
-		if err := s.directory.Relate(r.context(), &written, want); err != nil {
-			return err
-		}
-		var err error
-		if body, err = s.render(r, shown, &written); err != nil {
-			return err
-		}
-	}
+	a := &answer{request: r, status: status, version: directory.Version(written.Version)}
 	if preferred != "" {
-		r.out.Header().Set("Preference-Applied", "return="+preferred)
+		a.applied = "return=" + preferred
 	}
-	r.out.Header().Set("ETag", directory.Version(written.Version))
+	if show {
+		err := s.send(a, shown, &written, want)
+		if err == nil || r.context().Err() != nil {
+			return err
+		}
+		// The write has been carried out, so an error would be a lie: the client reads the resource when it can be shown again.
+		r.log.Info("the answer to a write does not show the resource", "reason", s.describe(err, r.log).Detail)
+		a.applied = ""
+	}
 	switch {
-	case show:
-		send(r.out, status, body)
 	case status == http.StatusCreated:
+		a.headers()
 		sendNothing(r.out, status)
 	default:
+		a.headers()
 		sendNothing(r.out, http.StatusNoContent)
 	}
 	return nil

@@ -37,6 +37,7 @@ type request struct {
 	limits *limits
 	client share.Client
 	large  share.Held // room for a large body
+	inHand holding    // room for what is on its way to the client
 }
 
 func (r *request) context() context.Context { return r.http.Context() }
@@ -80,6 +81,10 @@ func (s *Server) observed(route string, handle func(http.ResponseWriter, *http.R
 		}
 		defer func() {
 			if caught := recover(); caught != nil {
+				if caught == http.ErrAbortHandler { //nolint:errorlint // the value itself is what net/http looks for
+					s.metrics.observe(route, r.Method, out.status, s.now().Sub(start))
+					panic(caught) // which cuts the connection
+				}
 				log.Error(panicked.With(caught), "a request panicked")
 				if !out.written {
 					writeError(out, &Error{
@@ -158,6 +163,7 @@ func (s *Server) admitted(r *request, methods map[string]endpoint, identity auth
 		return &Error{Status: http.StatusMethodNotAllowed, Detail: "this endpoint takes " + allowed(methods)}
 	}
 	defer r.large.Release()
+	defer func() { r.inHand.held.Release() }()
 	if err = authorize(r.out, r.settings.Tenant.Name, identity, handle); err == nil {
 		r.query, err = parseQuery(r.http.URL.RawQuery)
 	}

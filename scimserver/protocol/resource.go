@@ -50,7 +50,7 @@ func (s *Server) get(r *request, kind store.Kind) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.directory.Get(r.context(), target, shown.wants)
+	found, err := s.directory.Get(r.context(), target)
 	if unmet := (*directory.PreconditionError)(nil); errors.As(err, &unmet) && unmet.Unchanged {
 		r.out.Header().Set("ETag", unmet.Version)
 		r.out.WriteHeader(http.StatusNotModified)

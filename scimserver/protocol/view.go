@@ -29,8 +29,8 @@ type view struct {
 	wants    directory.Related
 	document schema.Extent // of what is stored
 	meta     schema.Extent
-	groups   schema.Extent
-	members  schema.Extent
+	elements parts // of members or groups
+	refs     [store.Group + 1]string
 }
 
 // view returns what the answer shows of a kind. Its error comes before anything is written: a client that is refused for what it wants
@@ -47,26 +47,46 @@ func (s *Server) view(r *request, kind store.Kind) (*view, error) {
 	}
 	v := &view{
 		rt: rt, projection: projection, chosen: len(attributes)+len(excluded) > 0, document: projection.OfDocument(),
-		meta: projection.Of("meta"), groups: schema.Nothing, members: schema.Nothing,
+		meta: projection.Of("meta"),
 	}
-	if kind == store.Group {
-		v.members = projection.Of("members")
-	} else {
-		v.groups = projection.Of("groups")
+	v.wants = directory.Related{
+		Members: kind == store.Group && projection.Wants("members"), Groups: kind == store.User && projection.Wants("groups"),
 	}
-	v.wants = directory.Related{Members: v.members != schema.Nothing, Groups: v.groups != schema.Nothing}
+	switch {
+	case v.wants.Members:
+		v.elements = shownOf(projection, "members")
+		v.elements.display = false // of a member no more is stored than its id
+	case v.wants.Groups:
+		v.elements = shownOf(projection, "groups")
+	}
+	if v.elements.ref {
+		for _, of := range []store.Kind{store.User, store.Group} {
+			quoted, _ := json.Marshal(s.below(r)(of)) // a string can always be encoded
+			v.refs[of] = string(quoted[1 : len(quoted)-1])
+		}
+	}
 	r.views[kind] = v
 	return v, nil
 }
 
+func shownOf(projection schema.Projection, attribute string) parts {
+	return parts{
+		value: projection.Wants(attribute + ".value"), display: projection.Wants(attribute + ".display"),
+		kind: projection.Wants(attribute + ".type"), ref: projection.Wants(attribute + ".$ref"),
+	}
+}
+
 func (s *Server) show(r *request, shown *view, found *directory.Resource) error {
-	rendered, err := s.render(r, shown, found)
-	if err != nil {
+	return s.send(&answer{request: r, status: http.StatusOK, version: directory.Version(found.Version)}, shown, found, shown.wants)
+}
+
+// send makes and sends an answer that is one resource.
+func (s *Server) send(a *answer, shown *view, found *directory.Resource, want directory.Related) error {
+	one := []directory.Resource{*found}
+	if err := a.request.holds(a.request.weight(one)); err != nil {
 		return err
 	}
-	r.out.Header().Set("ETag", directory.Version(found.Version))
-	send(r.out, http.StatusOK, rendered)
-	return nil
+	return a.end(s.render(a, shown, found, s.directory.Memberships(one, want, a.request.mayHold)))
 }
 
 // made is what the server adds to a resource.
@@ -74,9 +94,6 @@ type made struct {
 	Schemas []string `json:"schemas"`
 	ID      string   `json:"id"`
 	Meta    *meta    `json:"meta,omitempty"`
-	// Members is [] for a group that has none: without the attribute, some clients take it that this server does not show members.
-	Members []related `json:"members,omitzero"`
-	Groups  []related `json:"groups,omitempty"`
 }
 
 type meta struct {
@@ -87,54 +104,50 @@ type meta struct {
 	Version      string    `json:"version"`
 }
 
-// related is a member of a group, or a group of a user.
-type related struct {
-	Value   string `json:"value"`
-	Display string `json:"display,omitempty"`
-	Type    string `json:"type"`
-	Ref     string `json:"$ref"`
-}
-
-// render is the JSON of a resource, with what the server makes and without what the client does not want. What is stored is sent as it
-// is, without being read, unless the client wants a part of it.
-func (s *Server) render(r *request, shown *view, found *directory.Resource) ([]byte, error) {
+// render adds the JSON of a resource to an answer, with what the server makes and without what the client does not want. What is stored
+// is sent as it is, without being read, unless the client wants a part of it. Memberships come last, as they are read.
+func (s *Server) render(a *answer, shown *view, found *directory.Resource, memberships *directory.Memberships) error {
 	own := made{Schemas: shown.rt.Schemas(found.Document), ID: found.ID}
 	if shown.meta != schema.Nothing {
 		own.Meta = &meta{
 			ResourceType: shown.rt.Name, Created: found.Created.UTC(), LastModified: found.Modified.UTC(),
-			Location: s.location(r, found.Kind, found.ID), Version: directory.Version(found.Version),
+			Location: s.location(a.request, found.Kind, found.ID), Version: directory.Version(found.Version),
 		}
-	}
-	if found.Members != nil {
-		own.Members = make([]related, 0, len(found.Members))
-	}
-	for _, m := range found.Members {
-		own.Members = append(own.Members, related{Value: m.ID, Type: m.Kind.String(), Ref: s.location(r, m.Kind, m.ID)})
-	}
-	for _, g := range found.Groups {
-		own.Groups = append(own.Groups, related{
-			Value: g.Group, Display: g.Display, Type: "direct", Ref: s.location(r, store.Group, g.Group),
-		})
 	}
 	encoded, err := json.Marshal(own)
+	if err == nil && shown.meta == schema.Part {
+		encoded, err = shown.part(encoded)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("encode %s %s: %w", found.Kind, found.ID, err)
+		return fmt.Errorf("encode %s %s: %w", found.Kind, found.ID, err)
 	}
-	if shown.meta == schema.Part || shown.groups == schema.Part || shown.members == schema.Part {
-		if encoded, err = shown.part(encoded); err != nil {
-			return nil, err
-		}
-	}
+	a.made = append(a.made, encoded[:len(encoded)-1]...)
 	document := found.Document
 	switch shown.document {
 	case schema.Nothing:
-		return encoded, nil
+		document = nil
 	case schema.Part:
 		if document, err = shown.part(document); err != nil {
-			return nil, fmt.Errorf("stored %s %s: %w", found.Kind, found.ID, err)
+			return fmt.Errorf("stored %s %s: %w", found.Kind, found.ID, err)
 		}
 	}
-	return joined(encoded, document), nil
+	if len(document) > len("{}") {
+		a.made = append(append(a.made, ','), document[1:len(document)-1]...)
+	}
+	list := &elements{answer: a, shown: shown.elements, refs: shown.refs}
+	switch {
+	case found.Kind == store.Group && shown.wants.Members:
+		list.name = "members"
+		err = list.end(memberships.Members(a.request.context(), found.ID, list.members))
+	case found.Kind == store.User && shown.wants.Groups:
+		list.name = "groups"
+		err = list.end(memberships.Groups(a.request.context(), found.ID, list.groups))
+	}
+	if err != nil {
+		return err
+	}
+	a.made = append(a.made, '}')
+	return a.flow()
 }
 
 // part is what is shown of a JSON object.
@@ -144,14 +157,4 @@ func (v *view) part(object []byte) ([]byte, error) {
 		return nil, err
 	}
 	return json.Marshal(v.projection.Apply(decoded))
-}
-
-// joined is the JSON object with the members of two, the first of which is not empty.
-func joined(a, b []byte) []byte {
-	if string(b) == "{}" {
-		return a
-	}
-	out := make([]byte, 0, len(a)+len(b))
-	out = append(out, a[:len(a)-1]...)
-	return append(append(out, ','), b[1:]...)
 }

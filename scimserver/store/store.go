@@ -95,6 +95,13 @@ type Membership struct {
 	Member
 }
 
+// Link is one row of some group's members with its ids in binary form: 33 bytes, so that many thousands of them are no burden.
+type Link struct {
+	Group, Member [16]byte
+	// Kind of the member; MembersOf alone tells it.
+	Kind Kind
+}
+
 // Query asks for the resources of one kind that match a filter, in the order of their ids or of Sort.
 type Query struct {
 	Kind   Kind
@@ -205,6 +212,17 @@ type Reader interface {
 
 	// Members lists the members of a group in the order of their ids. A group that does not exist has none.
 	Members(ctx context.Context, group string) ([]Member, error)
+
+	// MembersOf lists at most limit members of these groups. Those of one group are in the order of their ids, from the first that sorts
+	// after the given one, "" for the first of all. Of several groups, after counts for none, the members are in no order, and which of
+	// them are left out beyond the limit is not said: fewer than limit are all.
+	MembersOf(ctx context.Context, groups []string, after string, limit int) ([]Link, error)
+
+	// GroupsOf lists at most limit groups that have these resources as direct members, as MembersOf does members.
+	GroupsOf(ctx context.Context, members []string, after string, limit int) ([]Link, error)
+
+	// Records returns those of these resources that exist, in no order.
+	Records(ctx context.Context, kind Kind, ids []string) ([]Record, error)
 
 	// Memberships is one step of a walk over the members of all groups: at most limit of them, in the order of group and
 	// member, from the first that sorts after the given one. The walk begins after the zero Membership.

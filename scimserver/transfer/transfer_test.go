@@ -176,11 +176,22 @@ func sameAnswers(t *testing.T, a, b store.Store) {
 	} {
 		var answers [2]string
 		for i, s := range []store.Store{a, b} {
-			list, err := of(s).List(t.Context(), store.User, directory.Query{Filter: text, Limit: 1000, Want: directory.Related{Groups: true}})
+			d := of(s)
+			list, err := d.List(t.Context(), store.User, directory.Query{Filter: text, Limit: 1000})
 			if err != nil {
 				t.Fatalf("%s: %v", text, err)
 			}
 			answers[i] = fmt.Sprintf("%d %+v", list.Total, list.Resources)
+			memberships := d.Memberships(list.Resources, directory.Related{Groups: true}, func(int64) bool { return true })
+			for _, user := range list.Resources {
+				err := memberships.Groups(t.Context(), user.ID, func(groups []directory.Membership) error {
+					answers[i] += fmt.Sprintf(" %s %+v", user.ID, groups)
+					return nil
+				})
+				if err != nil {
+					t.Fatalf("%s: %v", text, err)
+				}
+			}
 		}
 		if answers[0] != answers[1] {
 			t.Errorf("%s: the import answers otherwise", text)

@@ -84,6 +84,11 @@ func TestLookUpsAndPagesUseTheirIndexes(t *testing.T) {
 		{"a membership check", "resources_pkey", found(store.Group, `id eq "`+group+`" and members[value eq "`+one+`"]`)},
 		{"members that exist", "resources_pkey", func() error { _, err := s.Kinds(ctx, []string{one, last}); return err }},
 		{"members of a group", "members_pkey", func() error { _, err := s.Members(ctx, group); return err }},
+		{"a portion of a group's members", "members_pkey", func() error { _, err := s.MembersOf(ctx, []string{group}, one, 1000); return err }},
+		{"members of a page of groups", "members_pkey", func() error { _, err := s.MembersOf(ctx, []string{group, last}, "", 1000); return err }},
+		{"a portion of a user's groups", "members_member", func() error { _, err := s.GroupsOf(ctx, []string{one}, group, 1000); return err }},
+		{"groups of several users", "members_member", func() error { _, err := s.GroupsOf(ctx, []string{one, last}, "", 1000); return err }},
+		{"several groups by their ids", "resources_pkey", func() error { _, err := s.Records(ctx, store.Group, []string{group, last}); return err }},
 		{"groups of a page of users", "members_member", func() error { _, err := s.Groups(ctx, []string{one, last}); return err }},
 		{"a step of a walk over memberships", "members_pkey", func() error {
 			_, err := s.Memberships(ctx, store.Membership{Group: group, Member: store.Member{ID: one}}, 100)

@@ -66,6 +66,11 @@ func lookUp(t *testing.T, s *sqlite.Store) {
 	must(s.Kinds(ctx, []string{one}))(t)
 	must(s.Members(ctx, one))(t)
 	must(s.Groups(ctx, []string{one}))(t)
+	for _, ids := range [][]string{{one}, {one, one}} {
+		must(s.MembersOf(ctx, ids, one, 10))(t)
+		must(s.GroupsOf(ctx, ids, one, 10))(t)
+		must(s.Records(ctx, store.Group, ids))(t)
+	}
 	must(s.Log(ctx, 0, 10))(t)
 }
 

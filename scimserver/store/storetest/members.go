@@ -2,7 +2,10 @@ package storetest
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
@@ -97,6 +100,69 @@ var memberTests = []testCase{
 		none, err := s.Groups(context.Background(), nil)
 		isError(t, "groups of none", err, nil)
 		equal(t, "groups of none", 0, len(none))
+	}},
+	{"the members of a group are read in portions", func(t *testing.T, s store.Store) {
+		insert(t, s, record(store.Group, 1, schema.Object{}), record(store.Group, 2, schema.Object{}), record(store.Group, 3, schema.Object{}))
+		for n := 10; n < 17; n++ {
+			insert(t, s, record(store.User, n, schema.Object{}))
+			addMembers(t, s, 1, store.Member{ID: id(n), Kind: store.User})
+		}
+		addMembers(t, s, 1, store.Member{ID: id(3), Kind: store.Group})
+		addMembers(t, s, 2, store.Member{ID: id(11), Kind: store.User})
+		read := func(groups []string, after string, limit int) []string {
+			t.Helper()
+			links, err := s.MembersOf(context.Background(), groups, after, limit)
+			isError(t, "members", err, nil)
+			return linked(links)
+		}
+		equal(t, "the first", []string{"1:3 Group", "1:10 User", "1:11 User"}, read([]string{id(1)}, "", 3))
+		equal(t, "the next", []string{"1:12 User", "1:13 User", "1:14 User"}, read([]string{id(1)}, id(11), 3))
+		equal(t, "the last", []string{"1:15 User", "1:16 User"}, read([]string{id(1)}, id(14), 3))
+		equal(t, "none behind the last", []string{}, read([]string{id(1)}, id(16), 3))
+		equal(t, "of a group without members", []string{}, read([]string{id(3)}, "", 3))
+		equal(t, "of no group", []string{}, read([]string{"nobody"}, "", 3))
+		equal(t, "of none", []string{}, read(nil, "", 3))
+		all := read([]string{id(3), id(2), "nobody", id(1), id(2), id(9)}, "", 100)
+		slices.Sort(all)
+		equal(t, "of several", []string{"1:10 User", "1:11 User", "1:12 User", "1:13 User", "1:14 User", "1:15 User", "1:16 User", "1:3 Group", "2:11 User"}, all)
+		equal(t, "at most so many of several", 4, len(read([]string{id(1), id(2)}, "", 4)))
+	}},
+	{"the groups of a member are read in portions", func(t *testing.T, s store.Store) {
+		insert(t, s, record(store.User, 1, schema.Object{}), record(store.User, 2, schema.Object{}))
+		for n := 10; n < 15; n++ {
+			insert(t, s, record(store.Group, n, schema.Object{}))
+			addMembers(t, s, n, store.Member{ID: id(1), Kind: store.User})
+		}
+		addMembers(t, s, 12, store.Member{ID: id(2), Kind: store.User}, store.Member{ID: id(13), Kind: store.Group})
+		read := func(members []string, after string, limit int) []string {
+			t.Helper()
+			links, err := s.GroupsOf(context.Background(), members, after, limit)
+			isError(t, "groups", err, nil)
+			for i := range links {
+				links[i].Kind = store.User
+			}
+			return linked(links)
+		}
+		equal(t, "the first", []string{"10:1 User", "11:1 User"}, read([]string{id(1)}, "", 2))
+		equal(t, "the next", []string{"12:1 User", "13:1 User"}, read([]string{id(1)}, id(11), 2))
+		equal(t, "the last", []string{"14:1 User"}, read([]string{id(1)}, id(13), 2))
+		equal(t, "of a group", []string{"12:13 User"}, read([]string{id(13)}, "", 2))
+		equal(t, "of nobody", []string{}, read([]string{"nobody"}, "", 2))
+		all := read([]string{id(2), "nobody", id(1), id(2)}, "", 100)
+		slices.Sort(all)
+		equal(t, "of several", []string{"10:1 User", "11:1 User", "12:1 User", "12:2 User", "13:1 User", "14:1 User"}, all)
+		equal(t, "at most so many of several", 4, len(read([]string{id(1), id(2)}, "", 4)))
+	}},
+	{"several records are read together", func(t *testing.T, s store.Store) {
+		insert(t, s, record(store.Group, 1, schema.Object{"displayName": "One"}), record(store.Group, 2, schema.Object{}), record(store.User, 3, schema.Object{}))
+		found, err := s.Records(context.Background(), store.Group, []string{id(2), id(3), "nobody", id(1), id(1), id(9)})
+		isError(t, "records", err, nil)
+		slices.SortFunc(found, func(a, b store.Record) int { return strings.Compare(a.ID, b.ID) })
+		equal(t, "records", []int{1, 2}, numbers(t, found))
+		equal(t, "document", `{"displayName":"One"}`, string(found[0].Document))
+		none, err := s.Records(context.Background(), store.Group, nil)
+		isError(t, "no records", err, nil)
+		equal(t, "no records", 0, len(none))
 	}},
 	{"a thousand members at once", func(t *testing.T, s store.Store) {
 		insert(t, s, record(store.Group, 1, schema.Object{}))
@@ -232,6 +298,15 @@ func addMembers(t testing.TB, s store.Store, group int, members ...store.Member)
 		return err
 	})
 	return added
+}
+
+// linked writes links as group:member and the member's kind.
+func linked(links []store.Link) []string {
+	out := make([]string, len(links))
+	for i, link := range links {
+		out[i] = fmt.Sprintf("%d:%d %s", binary.BigEndian.Uint64(link.Group[:])>>16, binary.BigEndian.Uint64(link.Member[:])>>16, link.Kind)
+	}
+	return out
 }
 
 func members(t testing.TB, s store.Store, group int) []store.Member {
