@@ -22,13 +22,15 @@ func (s stored) afterPatch(
 ) (next schema.Object, err error) {
 	named, overlay := patch.Named(ops), s.overlay
 	for range maxLendings {
-		spoken := named
-		if next, err = apply(s.lent(overlay, spoken)); err != nil {
+		spoken, seen := named, s.lent(overlay, named)
+		if next, err = apply(seen); err != nil {
 			return nil, err
 		}
-		if idle := s.idle(overlay, next, ops); len(idle) > 0 {
+		if idle := idle(s.given(users, overlay), seen, next, ops); len(idle) > 0 {
 			spoken = maps.Clone(named)
-			maps.DeleteFunc(spoken, func(path string, _ bool) bool { return slices.Contains(idle, path) })
+			maps.DeleteFunc(spoken, func(name string, _ bool) bool {
+				return slices.ContainsFunc(idle, schema.Names{name: true}.Has)
+			})
 			if next, err = apply(s.lent(overlay, spoken)); err != nil {
 				return nil, err
 			}
@@ -67,19 +69,30 @@ func (s stored) lent(overlay schema.Object, spoken schema.Names) schema.Object {
 	return under(values, s.document)
 }
 
-// idle returns the attributes whose values follow a UserDefaults and of which a PATCH, that made next of what was lent, only removed what
-// was not there. It has not taken charge of them: else they would stay when the user follows other defaults.
-func (s stored) idle(overlay, next schema.Object, ops []patch.Operation) (names []string) {
-	if len(overlay) == 0 {
-		return nil
-	}
-	isRemoval := func(op patch.Operation) bool { return op.Op == patch.Remove }
-	removed := patch.Named(slices.DeleteFunc(slices.Clone(ops), func(op patch.Operation) bool { return !isRemoval(op) }))
-	given := patch.Named(slices.DeleteFunc(slices.Clone(ops), isRemoval))
-	for _, path := range paths(overlay) {
-		if removed[path] && !given.Has(path) && valueAt(s.document, path) == nil && schema.Equal(valueAt(next, path), valueAt(overlay, path)) {
-			names = append(names, path)
+// given returns the names of the attributes whose values defaults gave: those of the overlay, or those that were stamped on the user and
+// of which the client has not spoken.
+func (s stored) given(users *schema.ResourceType, overlay schema.Object) []string {
+	names := slices.DeleteFunc(paths(overlay), func(path string) bool { return valueAt(s.document, path) != nil })
+	if s.document[schema.TenantryUser] != nil {
+		for _, element := range unspoken(users, s.document) {
+			names = append(names, pathOf(element))
 		}
 	}
 	return names
+}
+
+// idle returns those of the names, of attributes whose values defaults gave, of which a PATCH, that made next of what the client sees, only
+// removed what was not there. It has not taken charge of them: else values that follow a UserDefaults would stay when the user follows
+// others, and those that were stamped on it would go with the next PUT.
+func idle(names []string, seen, next schema.Object, ops []patch.Operation) []string {
+	isRemoval := func(op patch.Operation) bool { return op.Op == patch.Remove }
+	if len(names) == 0 || !slices.ContainsFunc(ops, isRemoval) { // as for almost every PATCH
+		return nil
+	}
+	removed := patch.Named(slices.DeleteFunc(slices.Clone(ops), func(op patch.Operation) bool { return !isRemoval(op) }))
+	given := patch.Named(slices.DeleteFunc(slices.Clone(ops), isRemoval))
+	return slices.DeleteFunc(names, func(path string) bool {
+		value := valueAt(seen, path)
+		return value == nil || !removed.Has(path) || given.Has(path) || !schema.Equal(valueAt(next, path), value)
+	})
 }

@@ -320,6 +320,7 @@ func TestARemovedRoleDoesNotComeBackByAPut(t *testing.T) {
 		"and one added":             {inFinance, removal + "," + add, inFinance, "purchaser+extra"},
 		"after one added":           {inFinance, add + "," + removal, inFinance, "purchaser+extra"},
 		"of its own":                {own + inFinance, removal, inFinance, "own"},
+		"of its own, not there":     {`"roles":[{"value":"own"}],` + inFinance, removal, inFinance, "own"},
 		"of its own, before":        {own + inSales, removal, inFinance, "own"},
 		"all, and one added":        {inFinance, `{"op":"remove","path":"roles"},` + add, inFinance, "extra"},
 		"all replaced":              {inFinance, `{"op":"replace","path":"roles","value":[{"value":"extra"}]}`, inFinance, "extra"},

@@ -105,11 +105,11 @@ func (m *modelled) patch(named map[string]any) {
 	m.hear(named)
 }
 
-// changeRole adds or removes one role among those that the client sees. To remove one that is not among those which only follow
-// defaults takes charge of nothing.
+// changeRole adds or removes one role among those that the client sees. To remove one that is not among those of defaults takes
+// charge of nothing.
 func (m *modelled) changeRole(op, role string) {
 	seen, shown := m.shows("roles")
-	if _, held := m.held["roles"]; op == "remove" && shown && !held && !slices.Contains(strings.Split(seen.value, "+"), role) {
+	if op == "remove" && shown && seen.by != "" && !slices.Contains(strings.Split(seen.value, "+"), role) {
 		return
 	}
 	roles := slices.DeleteFunc(strings.Split(seen.value, "+"), func(r string) bool { return r == "" || r == role && op == "remove" })
