@@ -87,6 +87,7 @@ func (s *session) structured(command *cobra.Command, output string) (func(any) e
 
 // describeTenant writes the text for a person.
 func describeTenant(out io.Writer, tenant *v1alpha1.ProvisioningTenant, defaults []v1alpha1.UserDefaults, now time.Time) error {
+	out = printing{out}
 	facts := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fact := func(name, format string, args ...any) { fmt.Fprintf(facts, name+"\t"+format+"\n", args...) }
 	fact("Name:", "%s", tenant.Name)

@@ -1,12 +1,14 @@
 package plugin
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -84,6 +86,20 @@ func clean(text string) string {
 		return string(runes[:maxWords]) + "…"
 	}
 	return text
+}
+
+// printing writes text for a person that has words of others in it, without what would steer their terminal or turn the direction of a line.
+type printing struct{ io.Writer }
+
+// Write implements io.Writer.
+func (p printing) Write(text []byte) (int, error) {
+	_, err := p.Writer.Write(bytes.Map(func(r rune) rune {
+		if unicode.IsPrint(r) || r == '\n' {
+			return r
+		}
+		return ' '
+	}, text))
+	return len(text), err
 }
 
 // fault sorts the ways of getting no answer. An error of net/http quotes the URL, which says nothing new.

@@ -46,7 +46,7 @@ func Run(ctx context.Context, args []string, o Options) int {
 	if err == nil {
 		return ExitFine
 	}
-	fmt.Fprintln(o.ErrOut, "error:", err)
+	fmt.Fprintln(printing{o.ErrOut}, "error:", err)
 	if wrong, ok := errors.AsType[*usageError](err); ok {
 		fmt.Fprintf(o.ErrOut, "See '%s --help'.\n", wrong.command)
 		return ExitUsage

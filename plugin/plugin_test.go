@@ -125,6 +125,22 @@ func TestTablesAndDescriptionsAreThoseInTheGoldenFiles(t *testing.T) {
 	}
 }
 
+// A condition may have the words of another controller, and a display name those of whoever made the tenant.
+func TestNobodysWordsSteerTheTerminal(t *testing.T) {
+	tenant := fabrikam()
+	tenant.Spec.DisplayName = "Fabrikam\x1b[2J\u202e\r"
+	for i := range tenant.Status.Conditions {
+		tenant.Status.Conditions[i].Message = "the gateway says \x1b]0;x\a\u202eno"
+	}
+	var out bytes.Buffer
+	if err := describeTenant(&out, tenant, nil, now); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); strings.ContainsAny(got, "\x1b\u202e\r\a") || !strings.Contains(got, "Fabrikam") || !strings.Contains(got, "the gateway says") {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestTheHelpOfEveryCommandIsThatInTheGoldenFile(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
