@@ -72,8 +72,8 @@ func (s *Server) admitClient(current *settings.Snapshot, client string) error {
 	return nil
 }
 
-// admitStranger counts a request that is issued no token, whatever the reason, and returns the answer to one too many. It bounds what such
-// requests cost and log. It is no bound on guessing: the good credential among a thousand is let in. That there are 256 random bits in each is.
+// admitStranger counts a request that is issued no token, whatever the reason, and returns the answer to one too many. It bounds what is logged and
+// remembered of such requests. It is no bound on guessing: the good credential among a thousand is let in. That each has 256 random bits is one.
 func (s *Server) admitStranger(current *settings.Snapshot) error {
 	if current == nil {
 		return nil
