@@ -48,9 +48,10 @@ func (s stored) afterPatch(
 	return next, nil
 }
 
-// several returns the names of those attributes with several values, of which a PATCH spoke, that may have got them from defaults.
+// several returns the names of those attributes with several values, of which a PATCH spoke, that may have got them from defaults, now or
+// when the client patched them before.
 func (s stored) several(next schema.Object, spoken schema.Names) []string {
-	return slices.DeleteFunc(spokenOf(spoken, paths(s.overlay), s.rules.lasting), func(path string) bool {
+	return slices.DeleteFunc(spokenOf(spoken, paths(s.overlay), s.rules.lasting, listed(s.document, patched)), func(path string) bool {
 		_, several := valueAt(next, path).([]any)
 		return !several
 	})

@@ -274,6 +274,21 @@ func TestWhatAClientClearedStaysClearedWhateverBecomesOfTheDefaults(t *testing.T
 		"meta":{"resourceType":"User","created":"`+started+`","lastModified":"`+started+`","location":"`+tenantURL+`/Users/{clara}","version":"W/\"2\""}}`)
 }
 
+func TestWhatAClientPatchedStaysPatchedWhateverBecomesOfTheDefaults(t *testing.T) {
+	f := newFixture(t)
+	f.setDefaults(department())
+	f.create("anna", "/Users", `{"userName":"anna",`+inFinance+`}`)
+	f.expect("PATCH", "/Users/{anna}", `{"Operations":[{"op":"remove","path":"roles[value eq \"approver\"]"}]}`, 204, "")
+	f.setDefaults()
+	f.expect("PATCH", "/Users/{anna}", `{"Operations":[{"op":"add","path":"nickName","value":"N"}]}`, 204, "")
+	f.expect("PATCH", "/Users/{anna}", `{"Operations":[{"op":"add","path":"roles","value":[{"value":"extra"}]}]}`, 204, "")
+	f.expect("PUT", "/Users/{anna}", `{"userName":"anna",`+inFinance+`}`, 200, "")
+	f.sees("without any", "anna", "roles purchaser+extra", "")
+	f.setDefaults(department())
+	f.expect("PUT", "/Users/{anna}", `{"userName":"anna","nickName":"A",`+inFinance+`}`, 200, "")
+	f.sees("with them again", "anna", "roles purchaser+extra\n"+givenBut("roles"), "")
+}
+
 // Until every user was held against new defaults, clients see values of the old ones, and can take them away.
 func TestWhatIsStillSeenOfFormerDefaultsCanBeCleared(t *testing.T) {
 	f := newFixture(t)
