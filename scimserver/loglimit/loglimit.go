@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// Burst is how many lines with one message are logged at once. Interval is the time after which one more is logged: 360 an hour.
-	Burst    = 20
+	// Burst is how many lines with one message are logged at once.
+	Burst = 20
+	// Interval is the time after which one more is logged: 360 an hour.
 	Interval = 10 * time.Second
 
 	// LeftOut is the attribute that counts the lines with the same message that were left out before this one.
