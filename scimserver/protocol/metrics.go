@@ -1,8 +1,6 @@
 package protocol
 
 import (
-	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -43,13 +41,6 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 }
 
 func (m *metrics) observe(route, method string, status int, took time.Duration) {
-	known := []string{
-		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
-		http.MethodOptions,
-	}
-	if !slices.Contains(known, method) {
-		method = "other"
-	}
 	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
 	m.duration.WithLabelValues(route, method).Observe(took.Seconds())
 }

@@ -69,20 +69,31 @@ func proxyRequestID(header http.Header) string {
 	return ids[0]
 }
 
+// methodOf is the request's method for the log and the metrics, "other" where it is none that an endpoint takes: its sender may make up any word.
+func methodOf(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return r.Method
+	default:
+		return "other"
+	}
+}
+
 // observed gives a handler what every request has: an id, metrics, and the promise that no panic leaves it.
 func (s *Server) observed(route string, handle func(http.ResponseWriter, *http.Request, string, logr.Logger)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.now()
 		out := &recorder{ResponseWriter: w, status: http.StatusOK}
 		id := giveRequestID(out)
-		log := s.log.WithValues("requestID", id, "method", r.Method, "route", route)
+		method := methodOf(r)
+		log := s.log.WithValues("requestID", id, "method", method, "route", route)
 		if theirs := proxyRequestID(r.Header); theirs != "" {
 			log = log.WithValues("proxyRequestID", theirs)
 		}
 		defer func() {
 			if caught := recover(); caught != nil {
 				if caught == http.ErrAbortHandler { //nolint:errorlint // the value itself is what net/http looks for
-					s.metrics.observe(route, r.Method, out.status, s.now().Sub(start))
+					s.metrics.observe(route, method, out.status, s.now().Sub(start))
 					panic(caught) // which cuts the connection
 				}
 				log.Error(panicked.With(caught), "a request panicked")
@@ -93,7 +104,7 @@ func (s *Server) observed(route string, handle func(http.ResponseWriter, *http.R
 					}, id)
 				}
 			}
-			s.metrics.observe(route, r.Method, out.status, s.now().Sub(start))
+			s.metrics.observe(route, method, out.status, s.now().Sub(start))
 			log.V(1).Info("request", "status", out.status, "duration", s.now().Sub(start).String())
 		}()
 		handle(out, r, id, log)

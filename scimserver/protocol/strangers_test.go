@@ -279,3 +279,27 @@ func (f *fixture) loseStorage() (back func()) {
 	f.database.Store = awayStore{kept}
 	return func() { f.database.Store = kept }
 }
+
+// A method is any word of any length. A stranger's would be a line of the log, and a label of the metrics for good.
+func TestAMadeUpMethodIsNeitherLoggedNorCounted(t *testing.T) {
+	f := newFixture(t)
+	made := "ANNA-" + strings.Repeat("X", 5000)
+	for _, path := range []string{"/Users", "/nowhere", f.http.URL + v1alpha1.TokenPath, f.http.URL + v1alpha1.OAuthMetadataPath} {
+		if got := f.sendWith(made, path, "", bearer(f.token)); got.status < 400 {
+			t.Errorf("%s: %d", path, got.status)
+		}
+	}
+	families, err := f.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	said := f.logs.String()
+	for _, family := range families {
+		said += family.String()
+	}
+	if strings.Contains(said, "ANNA") || !strings.Contains(said, `"method"="other"`) {
+		t.Errorf("the log or a metric has the method:\n%.600s", said)
+	}
+}
