@@ -12,7 +12,7 @@ import (
 // the very values that they give.
 const maxLendings = 3
 
-// afterPatch returns the user's document after a PATCH, which apply applies to a document and which speaks of the attributes in named.
+// afterPatch returns the user's document after the operations of a PATCH, which apply applies to a document.
 //
 // A PATCH changes what the client sees: to add a role keeps those that the defaults give, and to remove one of these leaves the others.
 // So it is applied to the document with the values of the defaults laid under it: those that the user follows once the PATCH is made. It
@@ -26,10 +26,10 @@ func (s stored) afterPatch(
 		if next, err = apply(seen); err != nil {
 			return nil, err
 		}
-		if idle := idle(s.given(users, overlay), seen, next, ops); len(idle) > 0 {
+		if left := idle(s.given(users, overlay), seen, next, ops); len(left) > 0 {
 			spoken = maps.Clone(named)
 			maps.DeleteFunc(spoken, func(name string, _ bool) bool {
-				return slices.ContainsFunc(idle, schema.Names{name: true}.Has)
+				return slices.ContainsFunc(left, schema.Names{name: true}.Has)
 			})
 			if next, err = apply(s.lent(overlay, spoken)); err != nil {
 				return nil, err
