@@ -6,6 +6,7 @@ import (
 
 	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/share"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -25,7 +26,12 @@ type Query struct {
 	Location func(store.Kind) string
 	// Walk asks for the page behind a place instead of that at Offset; nil for none.
 	Walk *Place
+	// Client is for whom the list is made, so that lists that take long wait for those of others and not for its own.
+	Client share.Client
 }
+
+// scanCost is how many look-ups each term of a query is worth that looks at many resources.
+const scanCost = 10
 
 // Place is where a walk through a list is. The zero value is its beginning.
 type Place struct {
@@ -47,6 +53,8 @@ type List struct {
 	Next *Place
 	// Lenience is what had to be made of the query's filter.
 	Lenience schema.Lenience
+	// Cost is how many look-ups it was worth to look at many resources, 0 where that was not needed. It is there with an error, too.
+	Cost int
 }
 
 // List returns the resources of one kind that match. The error is a *schema.Error for the query, or the store's.
@@ -66,14 +74,18 @@ func (d *Directory) Search(ctx context.Context, kinds []store.Kind, q Query) (Li
 	if q.Walk != nil {
 		records, list, err = d.walk(ctx, queries, q)
 	} else {
-		records, list.Total, err = d.page(ctx, queries, q)
+		records, list, err = d.page(ctx, queries, q)
 	}
-	if errors.Is(err, store.ErrTooMany) {
-		return List{}, schema.Errorf(schema.TooMany,
+	switch {
+	case errors.Is(err, store.ErrTooMany):
+		err = schema.Errorf(schema.TooMany,
 			"this page of a sorted list lies too far behind its beginning: use a cursor (RFC 9865), a filter, or sort by userName or meta.lastModified")
+	case errors.Is(err, store.ErrTooWide):
+		err = schema.Errorf(schema.TooMany,
+			"this list takes too long to find: filter by one attribute with eq or sw, use fewer terms, or read all pages by cursor (RFC 9865) without a filter")
 	}
 	if err != nil {
-		return List{}, err
+		return List{Cost: list.Cost}, err
 	}
 	list.Lenience = lenience
 	list.Resources = make([]Resource, len(records))
@@ -82,7 +94,7 @@ func (d *Directory) Search(ctx context.Context, kinds []store.Kind, q Query) (Li
 			return List{}, err
 		}
 		if list.Resources[i], err = d.resource(&records[i]); err != nil {
-			return List{}, err
+			return List{Cost: list.Cost}, err
 		}
 	}
 	return list, nil
@@ -93,7 +105,7 @@ func (d *Directory) queries(kinds []store.Kind, q Query) (queries []store.Query,
 	queries = make([]store.Query, len(kinds))
 	sorted := false
 	for i, kind := range kinds {
-		queries[i].Kind = kind
+		queries[i].Kind, queries[i].Client = kind, q.Client
 		if q.Filter != "" {
 			made, err := d.filter(&queries[i], kinds, q)
 			if err != nil {
@@ -174,20 +186,29 @@ func (d *Directory) order(kind store.Kind, name string, descending bool) (*store
 	return &store.Sort{Path: path, Descending: descending, Key: key}, nil
 }
 
+// find asks the store for a part of a list, and adds to the list what that cost.
+func (d *Directory) find(ctx context.Context, query store.Query, list *List) (store.Page, error) {
+	page, err := d.store.Find(ctx, query)
+	if page.Wide || errors.Is(err, store.ErrTooWide) {
+		list.Cost += scanCost * max(filter.Terms(query.Filter), 1)
+	}
+	return page, err
+}
+
 // page reads the page at an offset of the kinds' lists put together.
-func (d *Directory) page(ctx context.Context, queries []store.Query, q Query) (records []store.Record, total int, err error) {
+func (d *Directory) page(ctx context.Context, queries []store.Query, q Query) (records []store.Record, list List, err error) {
 	offset, limit := q.Offset, q.Limit
 	for _, query := range queries {
 		query.Offset, query.Limit = offset, limit
-		page, err := d.store.Find(ctx, query)
+		page, err := d.find(ctx, query, &list)
 		if err != nil {
-			return nil, 0, err
+			return nil, list, err
 		}
 		records = append(records, page.Records...)
-		total += page.Total
+		list.Total += page.Total
 		offset, limit = max(offset-page.Total, 0), limit-len(page.Records)
 	}
-	return records, total, nil
+	return records, list, nil
 }
 
 // walk reads the page behind a place, and one resource more to know whether anything is left.
@@ -195,8 +216,8 @@ func (d *Directory) walk(ctx context.Context, queries []store.Query, q Query) (r
 	place := *q.Walk
 	list.Total = place.Total
 	if place.ID == "" {
-		if _, list.Total, err = d.page(ctx, queries, Query{}); err != nil {
-			return nil, List{}, err
+		if _, list, err = d.page(ctx, queries, Query{}); err != nil {
+			return nil, list, err
 		}
 	}
 	sorts := map[store.Kind]*store.Sort{}
@@ -212,9 +233,9 @@ func (d *Directory) walk(ctx context.Context, queries []store.Query, q Query) (r
 				query.Sort.After = place.Key
 			}
 		}
-		page, err := d.store.Find(ctx, query)
+		page, err := d.find(ctx, query, &list)
 		if err != nil {
-			return nil, List{}, err
+			return nil, list, err
 		}
 		records = append(records, page.Records...)
 	}
@@ -227,7 +248,7 @@ func (d *Directory) walk(ctx context.Context, queries []store.Query, q Query) (r
 	if sort := sorts[last.Kind]; sort != nil {
 		key, ok, err := sort.Key(last)
 		if err != nil {
-			return nil, List{}, err
+			return nil, list, err
 		}
 		if ok {
 			list.Next.Key = &key

@@ -56,6 +56,27 @@ func distinct(terms []Filter) []Filter {
 	return out
 }
 
+// Terms counts the comparisons and presence tests of a filter.
+func Terms(f Filter) (n int) {
+	switch f := f.(type) {
+	case And:
+		for _, term := range f.Terms {
+			n += Terms(term)
+		}
+	case Or:
+		for _, term := range f.Terms {
+			n += Terms(term)
+		}
+	case Not:
+		return Terms(f.Term)
+	case Elements:
+		return Terms(f.Filter)
+	case Compare, Present:
+		return 1
+	}
+	return n
+}
+
 // Constant is a filter that says the same of everything. It has no notation.
 func Constant(holds bool) Filter {
 	if holds {

@@ -36,6 +36,8 @@ func (e *Error) Error() string { return e.Detail }
 func (s *Server) describe(err error, log logr.Logger) *Error {
 	answer := answerTo(err)
 	switch {
+	case errors.Is(err, store.ErrBusy):
+		return busy("too many lists that take long are worked on: filter by one attribute with eq or sw, or try again later")
 	case errors.Is(err, store.ErrUnavailable):
 		if s.storage.Failed(s.now()) {
 			log.Error(err, "the storage is unavailable")

@@ -42,8 +42,9 @@ type counting struct {
 	store.Store
 
 	members, groups atomic.Int32
-	found           func() // called after each Find, unless nil
-	failing         int32  // which read of members fails, counted from 1; 0 for none
+	find            func(store.Query) (store.Page, error) // answers in place of the store's Find, unless nil
+	found           func()                                // called after each Find, unless nil
+	failing         int32                                 // which read of members fails, counted from 1; 0 for none
 }
 
 func (c *counting) MembersOf(ctx context.Context, groups []string, after string, limit int) ([]store.Link, error) {
@@ -54,6 +55,9 @@ func (c *counting) MembersOf(ctx context.Context, groups []string, after string,
 }
 
 func (c *counting) Find(ctx context.Context, query store.Query) (store.Page, error) {
+	if c.find != nil {
+		return c.find(query)
+	}
 	page, err := c.Store.Find(ctx, query)
 	if c.found != nil {
 		c.found()

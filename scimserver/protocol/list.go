@@ -48,6 +48,7 @@ func (s *Server) query(r *request, kinds []store.Kind) error {
 	}
 	q := directory.Query{
 		Filter: parameters.Get("filter"), SortBy: parameters.Get("sortBy"), Descending: descending, Location: s.below(r),
+		Client: r.client,
 	}
 	for _, kind := range kinds {
 		if _, err := s.view(r, kind); err != nil {
@@ -67,11 +68,18 @@ func (s *Server) query(r *request, kinds []store.Kind) error {
 	}
 	start = max(start, 1)
 	q.Offset, q.Limit = start-1, min(max(count, 0), MaxCount)
-	found, err := s.directory.Search(r.context(), kinds, q)
+	found, err := s.found(r, kinds, q)
 	if err != nil {
 		return err
 	}
 	return s.page(r, found, fmt.Sprintf(`"startIndex":%d,`, start))
+}
+
+// found searches, and counts what that took as requests of the client.
+func (s *Server) found(r *request, kinds []store.Kind, q directory.Query) (directory.List, error) {
+	found, err := s.directory.Search(r.context(), kinds, q)
+	s.limits.charge(r.settings, r.caller.Client, s.now(), found.Cost)
+	return found, err
 }
 
 // page sends a ListResponse. The attributes that only one method of paging has are given as JSON.

@@ -47,7 +47,7 @@ func (s *Server) queryByCursor(r *request, kinds []store.Kind, q directory.Query
 	if q.Walk, err = s.place(r.query.Get("cursor"), sealer, about); err != nil {
 		return err
 	}
-	found, err := s.directory.Search(r.context(), kinds, q)
+	found, err := s.found(r, kinds, q)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -26,7 +25,7 @@ func (s *Server) me(r *request, kind store.Kind) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.whoIs(r.context(), r.user)
+	found, err := s.whoIs(r)
 	if err != nil {
 		return err
 	}
@@ -41,7 +40,8 @@ func notOffered(*request) error {
 
 // whoIs finds a user in the directory: by identityProvider and nameIdentifier, which say how somebody signs in, else by
 // the object ID that Entra sent as externalId, else by userName.
-func (s *Server) whoIs(ctx context.Context, user *auth.User) (directory.Resource, error) {
+func (s *Server) whoIs(r *request) (directory.Resource, error) {
+	user := r.user
 	const medius = schema.MediusUser + ":"
 	names := slices.DeleteFunc([]string{user.ObjectID, user.Subject, user.UserName}, func(name string) bool { return name == "" })
 	ways := []string{
@@ -52,7 +52,7 @@ func (s *Server) whoIs(ctx context.Context, user *auth.User) (directory.Resource
 		ways = append(ways, anyOf("userName", []string{user.UserName}))
 	}
 	for i, way := range ways {
-		list, err := s.directory.List(ctx, store.User, directory.Query{Filter: way, Limit: 2})
+		list, err := s.directory.List(r.context(), store.User, directory.Query{Filter: way, Limit: 2, Client: r.client})
 		switch {
 		case err != nil:
 			return directory.Resource{}, err

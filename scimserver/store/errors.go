@@ -15,9 +15,15 @@ var (
 	// ErrTooMany says that a page of a sorted list lies beyond MaxRanked, and the engine cannot sort by itself.
 	ErrTooMany = errors.New("too many resources to sort")
 
+	// ErrTooWide says that a query looked at more than the engine has time for.
+	ErrTooWide = errors.New("the query looks at too many resources")
+
 	// ErrUnavailable says that the engine cannot do its work just now: full disk, I/O error, locked, unreachable
 	// or closed. Nothing was changed, and trying again later is right.
 	ErrUnavailable = errors.New("the directory's storage is unavailable")
+
+	// ErrBusy is an ErrUnavailable: a query that looks at many resources would have to wait too long for others that do.
+	ErrBusy = fmt.Errorf("%w: too many queries look at many resources", ErrUnavailable)
 )
 
 // ConflictError says which resource already has the Key, or the id, that an Insert or a Replace asked for.

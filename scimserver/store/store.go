@@ -10,6 +10,7 @@ import (
 
 	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/share"
 )
 
 // Kind tells users from groups. The numbers are stored: they never change.
@@ -117,6 +118,9 @@ type Query struct {
 	// where the URL is not known: then these have no value.
 	Location func(Kind) string
 
+	// Client is for whom a query is done that may look at many resources; the zero value for the server itself.
+	Client share.Client
+
 	Offset int
 	Limit  int // 0 only counts
 
@@ -166,6 +170,8 @@ const Start = "0"
 type Page struct {
 	Records []Record
 	Total   int
+	// Wide says that the engine may have looked at many resources in order to answer.
+	Wide bool
 }
 
 // Entry is one row of the provisioning log. It never holds a value of an attribute.
@@ -204,7 +210,8 @@ type Reader interface {
 	// Get returns one resource, or ErrNotFound.
 	Get(ctx context.Context, kind Kind, id string) (Record, error)
 
-	// Find returns the resources that match.
+	// Find returns the resources that match. Where it may have to look at many of them it can also fail with ErrTooWide or
+	// ErrBusy, except inside of an Update or a View.
 	Find(ctx context.Context, query Query) (Page, error)
 
 	// Kinds tells which of these ids exist, and what they are. An id that is absent from the answer does not exist.

@@ -7,6 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver of goose
 	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/tenantry/tenantry/scimserver/store/scan"
 )
 
 // Again is when and how often an update is tried again.
@@ -14,6 +16,12 @@ func Again() wait.Backoff { return again() }
 
 // SetFew makes a store take the ways for many candidates although it has few resources.
 func (s *Store) SetFew(n int) { s.few = n }
+
+// SetPage makes a store scan where it would have to look at more than so many rows otherwise.
+func (s *Store) SetPage(n int) { s.page = n }
+
+// Gate is what admits scans.
+func (s *Store) Gate() *scan.Gate { return s.gate }
 
 // Statement is one that a read sends, or would.
 type Statement struct {

@@ -37,7 +37,7 @@ func (r *reader) Find(ctx context.Context, q store.Query) (store.Page, error) {
 	case q.Filter != nil:
 		page, err = f.filtered(ctx)
 	case q.Sort != nil:
-		page, err = f.sorted(ctx, sqlfilter.All())
+		page, err = f.scan(ctx, func(ctx context.Context) (store.Page, error) { return f.sorted(ctx, sqlfilter.All()) })
 	default:
 		page, err = f.list(ctx)
 	}
@@ -70,6 +70,8 @@ type finder struct {
 	store.Query
 	floor []byte
 	walk  bool
+	// scanning says that the query has a place among those that may look at many resources.
+	scanning bool
 	// memberships is what Match is told of a candidate's memberships; empty where the filter does not ask for any.
 	memberships sqlfilter.Fragment
 }
@@ -78,14 +80,37 @@ type finder struct {
 func (f *finder) list(ctx context.Context) (page store.Page, err error) {
 	ids := sqlfilter.Fragment{SQL: "SELECT r.id FROM resources r WHERE r.kind = ?", Args: []any{int64(f.Kind)}}
 	if !f.walk {
-		if page.Total, err = f.count(ctx, ids); err != nil || f.Offset >= page.Total {
+		if page, err = f.counted(ctx, ids); err != nil || f.Offset >= page.Total {
 			return page, err
 		}
 	}
-	if f.Limit > 0 {
-		page.Records, err = f.some(ctx, ids, f.floor, f.Limit, f.offset())
+	if f.Limit == 0 {
+		return page, nil
 	}
+	if f.offset() <= f.page-f.Limit {
+		page.Records, err = f.some(ctx, ids, f.floor, f.Limit, f.offset())
+		return page, err
+	}
+	total := page.Total
+	page, err = f.scan(ctx, func(ctx context.Context) (page store.Page, err error) {
+		page.Records, err = f.some(ctx, ids, f.floor, f.Limit, f.offset())
+		return page, err
+	})
+	page.Total = total
 	return page, err
+}
+
+// counted is a page without records: the total of what a query finds. Up to a few pages of them are counted outside of a scan.
+func (f *finder) counted(ctx context.Context, ids sqlfilter.Fragment) (page store.Page, err error) {
+	if !f.scanning && f.gate != nil {
+		if page.Total, err = f.upTo(ctx, f.page+1, ids); err != nil || page.Total <= f.page {
+			return page, err
+		}
+	}
+	return f.scan(ctx, func(ctx context.Context) (page store.Page, err error) {
+		page.Total, err = f.count(ctx, ids)
+		return page, err
+	})
 }
 
 // offset is how many are passed over; a walk passes over none.
@@ -113,63 +138,91 @@ func (f *finder) some(ctx context.Context, ids sqlfilter.Fragment, floor []byte,
 	return f.records(ctx, f.Kind, sql, args...)
 }
 
+// scan runs a read that may look at many resources when there is a place for it.
+func (f *finder) scan(ctx context.Context, read func(context.Context) (store.Page, error)) (page store.Page, err error) {
+	if f.scanning || f.gate == nil {
+		return read(ctx)
+	}
+	f.scanning = true
+	err = f.gate.Do(ctx, f.Client, func(ctx context.Context) (err error) {
+		page, err = read(ctx)
+		return err
+	})
+	page.Wide, f.scanning = true, false
+	return page, err
+}
+
+// filtered answers where it can without looking at more than a few pages, else in a scan.
 func (f *finder) filtered(ctx context.Context) (store.Page, error) {
-	plan, err := f.plan(ctx)
-	if err != nil {
-		return store.Page{}, err
-	}
-	if !plan.Exact && f.Match == nil {
-		return store.Page{}, errUndecided
-	}
-	if f.Sort == nil && plan.Exact && len(plan.Sources) == 1 && plan.Sources[0].Complete() && plan.Sources[0].Narrow() {
-		return f.decided(ctx, plan)
-	}
-	if f.Match != nil {
-		f.memberships = sqlfilter.Memberships(sqlfilter.PostgreSQL, f.Query)
-		source, err := f.narrowest(ctx, plan.Sources)
-		if err != nil {
-			return store.Page{}, err
-		}
-		if source != nil {
-			candidates, err := f.candidates(ctx, source)
+	plan := sqlfilter.Compile(sqlfilter.PostgreSQL, f.Query)
+	tried := 0
+	switch {
+	case f.Sort == nil && narrow(plan):
+		if near, err := f.near(ctx, plan.Sources[0]); near || err != nil {
 			if err != nil {
 				return store.Page{}, err
 			}
-			if len(candidates) <= f.few {
-				return store.Check(f.Query, candidates)
-			}
+			return f.decided(ctx, plan)
+		}
+	case f.Match != nil && !plan.Walks:
+		for tried < len(plan.Sources) && plan.Sources[tried].Bounded() {
+			tried++
+		}
+		page, ok, err := f.checked(ctx, plan.Sources[:tried])
+		if ok || err != nil {
+			return page, err
 		}
 	}
-	if f.Sort != nil {
-		return f.sorted(ctx, plan)
+	return f.scan(ctx, func(ctx context.Context) (store.Page, error) { return f.searched(ctx, plan, tried) })
+}
+
+// near tells whether a page of what a narrow source finds is read without looking at many of them.
+func (f *finder) near(ctx context.Context, source sqlfilter.Source) (bool, error) {
+	switch {
+	case f.gate == nil, source.Few():
+		return true, nil
+	case source.Ordered:
+		return f.offset() <= f.page-f.Limit, nil
 	}
-	leave, err := f.enterWide(ctx)
-	if err != nil {
+	n, err := f.upTo(ctx, f.page+1, source.Fragment)
+	return n <= f.page, err
+}
+
+// upTo counts what a query finds, up to a limit.
+func (f *finder) upTo(ctx context.Context, limit int, ids sqlfilter.Fragment) (n int, err error) {
+	err = f.one(ctx, []any{&n}, placed("SELECT count(*) FROM (SELECT 1 FROM ("+ids.SQL+") i LIMIT ?) c"), append(slices.Clone(ids.Args), int64(limit))...)
+	return n, err
+}
+
+// searched answers in a scan. So many of the plan's sources have been tried before.
+func (f *finder) searched(ctx context.Context, plan sqlfilter.Plan, tried int) (store.Page, error) {
+	plan, err := f.trusted(ctx, plan)
+	switch {
+	case err != nil:
 		return store.Page{}, err
-	}
-	defer leave()
-	if plan.Exact {
+	case !plan.Exact && f.Match == nil:
+		return store.Page{}, errUndecided
+	case f.Sort == nil && narrow(plan):
 		return f.decided(ctx, plan)
 	}
-	return f.stream(ctx, plan)
+	if f.Match != nil {
+		page, ok, err := f.checked(ctx, plan.Sources[tried:])
+		if ok || err != nil {
+			return page, err
+		}
+	}
+	switch {
+	case f.Sort != nil:
+		return f.sorted(ctx, plan)
+	case plan.Exact:
+		return f.decided(ctx, plan)
+	default:
+		return f.stream(ctx, plan)
+	}
 }
 
-// enterWide waits until more may be read than a few pages.
-func (f *finder) enterWide(ctx context.Context) (leave func(), err error) {
-	if f.wide == nil {
-		return func() {}, nil
-	}
-	select {
-	case f.wide <- struct{}{}:
-		return func() { <-f.wide }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// plan compiles the filter, for the keys that are there.
-func (f *finder) plan(ctx context.Context) (sqlfilter.Plan, error) {
-	plan := sqlfilter.Compile(sqlfilter.PostgreSQL, f.Query)
+// trusted is the plan for the keys that are there: another one where some of them were cut.
+func (f *finder) trusted(ctx context.Context, plan sqlfilter.Plan) (sqlfilter.Plan, error) {
 	for _, cut := range plan.Cut {
 		var one int
 		switch err := f.one(ctx, []any{&one}, placed(cut.SQL+" LIMIT 1"), cut.Args...); {
@@ -180,6 +233,21 @@ func (f *finder) plan(ctx context.Context) (sqlfilter.Plan, error) {
 		}
 	}
 	return plan, nil
+}
+
+// checked answers with what Match says yes to of what the narrowest source finds. ok is false where each source finds too much.
+func (f *finder) checked(ctx context.Context, sources []sqlfilter.Source) (page store.Page, ok bool, err error) {
+	f.memberships = sqlfilter.Memberships(sqlfilter.PostgreSQL, f.Query)
+	source, err := f.narrowest(ctx, sources)
+	if err != nil || source == nil {
+		return store.Page{}, false, err
+	}
+	candidates, err := f.candidates(ctx, source)
+	if err != nil || len(candidates) > f.few {
+		return store.Page{}, false, err
+	}
+	page, err = store.Check(f.Query, candidates)
+	return page, true, err
 }
 
 // narrowest returns the source that finds least, nil if each finds more than few.
@@ -276,9 +344,16 @@ func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (page store.P
 	case f.Offset == 0 && len(page.Records) < f.Limit:
 		page.Total = len(page.Records)
 	default:
-		page.Total, err = f.count(ctx, ids)
+		counted, err := f.counted(ctx, ids)
+		page.Total, page.Wide = counted.Total, counted.Wide
+		return page, err
 	}
-	return page, err
+	return page, nil
+}
+
+// narrow tells whether one look-up in an index decides the filter.
+func narrow(plan sqlfilter.Plan) bool {
+	return plan.Exact && len(plan.Sources) == 1 && plan.Sources[0].Complete() && plan.Sources[0].Narrow()
 }
 
 // stream checks one candidate after the other and keeps those of the page. A walk, which needs no total, asks for some

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/scan"
 )
 
 // Options are what a Store is made of.
@@ -65,7 +66,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		updates:  make(chan struct{}, max(1, connections-scans-2)),
 		migrator: make(chan struct{}, 1),
 	}
-	s.reader = reader{on: pooled{pool}, few: few, wide: make(chan struct{}, scans)}
+	s.reader = reader{on: pooled{pool}, few: few, gate: scan.NewGate(scans), page: scan.Page}
 	s.followURL()
 	if err := s.prepare(ctx); err != nil && !failed(err, unavailable) && !failed(err, lost) {
 		pool.Close()

@@ -8,6 +8,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/postgres"
 	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
+	"github.com/tenantry/tenantry/scimserver/store/scan"
 	"github.com/tenantry/tenantry/scimserver/store/storetest"
 )
 
@@ -47,9 +48,10 @@ func TestAnUpdateIsTriedThirteenTimesInAboutTwoSeconds(t *testing.T) {
 }
 
 func TestFiltersFindTheSameInEveryWay(t *testing.T) {
-	for _, few := range []int{0, 12} {
+	for _, bound := range []struct{ few, page int }{{0, scan.Page}, {12, 3}} {
 		s := open(t, testenv.HastySchema(t))
-		s.SetFew(few)
+		s.SetFew(bound.few)
+		s.SetPage(bound.page)
 		for seed := range uint64(2) {
 			storetest.FindEqualsMatch(t, s, 100+seed, 150)
 		}

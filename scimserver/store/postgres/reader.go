@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/scan"
 )
 
 // connection is what statements are sent to: the pool, or a transaction.
@@ -47,8 +48,10 @@ type reader struct {
 	lock, share string
 	// few is up to how many candidates of a filter are simply loaded and checked.
 	few int
-	// wide is held while more is read than a few pages, so that a connection is left for those who ask for little.
-	wide chan struct{}
+	// gate admits reads of more than so many rows, so that connections are left for those who ask for little; nil inside a transaction
+	// and a view, which have a connection of their own.
+	gate *scan.Gate
+	page int
 }
 
 const columns = "r.id, r.key, r.external_id, r.active, r.version, r.created, r.modified, " + deactivated +

@@ -13,11 +13,6 @@ import (
 // sorted answers with the records that the plan finds, in the order of f.Sort: as SQL sorts them where it decides the
 // filter and has the keys, else after all have been looked at.
 func (f *finder) sorted(ctx context.Context, plan sqlfilter.Plan) (page store.Page, err error) {
-	leave, err := f.enterWide(ctx)
-	if err != nil {
-		return store.Page{}, err
-	}
-	defer leave()
 	if plan.Exact {
 		where := plan.Where
 		if len(plan.Sources) > 0 {

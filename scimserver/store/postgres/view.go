@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/tenantry/tenantry/scimserver/share"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -33,12 +34,11 @@ func (s *Store) View(ctx context.Context, read func(r store.Reader) error) error
 		return err
 	}
 	defer leave()
-	select {
-	case s.wide <- struct{}{}:
-		defer func() { <-s.wide }()
-	case <-ctx.Done():
-		return ctx.Err()
+	end, err := s.gate.Enter(ctx, share.Client{})
+	if err != nil {
+		return err
 	}
+	defer end()
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}

@@ -2,15 +2,50 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+
+	"github.com/tenantry/tenantry/scimserver/store/scan"
 )
+
+// recording keeps the texts of statements that are prepared, or are run without.
+type recording struct {
+	connection
+
+	texts *[]string
+}
+
+func (r recording) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	*r.texts = append(*r.texts, query)
+	return r.connection.PrepareContext(ctx, query)
+}
+
+func (r recording) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	*r.texts = append(*r.texts, query)
+	return r.connection.QueryContext(ctx, query, args...)
+}
+
+// Texts returns the texts of the statements that a read uses, each that it has not used before.
+func (s *Store) Texts(read func() error) (texts []string, err error) {
+	before := s.reader.on
+	s.reader.on = recording{before, &texts}
+	defer func() { s.reader.on = before }()
+	err = read()
+	return texts, err
+}
 
 // SetFew makes a store take the ways for many candidates although it has few resources.
 func (s *Store) SetFew(n int) { s.reader.few = n }
+
+// SetPage makes a store scan where it would have to look at more than so many rows otherwise.
+func (s *Store) SetPage(n int) { s.page = n }
+
+// Gate is what admits scans.
+func (s *Store) Gate() *scan.Gate { return s.gate }
 
 // Plans tells, for each statement that was used for reading, how SQLite goes about it.
 func (s *Store) Plans(ctx context.Context) (map[string][]string, error) {

@@ -37,7 +37,7 @@ func (r *reader) Find(ctx context.Context, q store.Query) (store.Page, error) {
 	case q.Filter != nil:
 		page, err = f.filtered(ctx)
 	case q.Sort != nil:
-		page, err = f.sorted(ctx, sqlfilter.All())
+		page, err = f.scan(ctx, func(ctx context.Context) (store.Page, error) { return f.sorted(ctx, sqlfilter.All()) })
 	default:
 		page, err = f.list(ctx)
 	}
@@ -70,6 +70,8 @@ type finder struct {
 	store.Query
 	floor []byte
 	walk  bool
+	// scanning says that the query has a place among those that may look at many resources.
+	scanning bool
 	// memberships is what Match is told of a candidate's memberships; empty where the filter does not ask for any.
 	memberships sqlfilter.Fragment
 }
@@ -99,63 +101,91 @@ func (f *finder) list(ctx context.Context) (store.Page, error) {
 	return page, err
 }
 
+// scan runs a read that may look at many resources when there is a place for it.
+func (f *finder) scan(ctx context.Context, read func(context.Context) (store.Page, error)) (page store.Page, err error) {
+	if f.scanning || f.gate == nil {
+		return read(ctx)
+	}
+	f.scanning = true
+	err = f.gate.Do(ctx, f.Client, func(ctx context.Context) (err error) {
+		page, err = read(ctx)
+		return err
+	})
+	page.Wide, f.scanning = true, false
+	return page, err
+}
+
+// filtered answers where it can without looking at more than a few pages, else in a scan.
 func (f *finder) filtered(ctx context.Context) (store.Page, error) {
-	plan, err := f.plan(ctx)
-	if err != nil {
-		return store.Page{}, err
-	}
-	if !plan.Exact && f.Match == nil {
-		return store.Page{}, errUndecided
-	}
-	if f.Sort == nil && narrow(plan) {
-		return f.decided(ctx, plan)
-	}
-	if f.Match != nil {
-		f.memberships = sqlfilter.Memberships(sqlfilter.SQLite, f.Query)
-		source, err := f.narrowest(ctx, plan.Sources)
-		if err != nil {
-			return store.Page{}, err
-		}
-		if source != nil {
-			candidates, err := f.candidates(ctx, source)
+	plan := sqlfilter.Compile(sqlfilter.SQLite, f.Query)
+	tried := 0
+	switch {
+	case f.Sort == nil && narrow(plan):
+		if near, err := f.near(ctx, plan.Sources[0]); near || err != nil {
 			if err != nil {
 				return store.Page{}, err
 			}
-			if len(candidates) <= f.few {
-				return store.Check(f.Query, candidates)
-			}
+			return f.decided(ctx, plan)
+		}
+	case f.Match != nil && !plan.Walks:
+		for tried < len(plan.Sources) && plan.Sources[tried].Bounded() {
+			tried++
+		}
+		page, ok, err := f.checked(ctx, plan.Sources[:tried])
+		if ok || err != nil {
+			return page, err
 		}
 	}
-	if f.Sort != nil {
-		return f.sorted(ctx, plan)
+	return f.scan(ctx, func(ctx context.Context) (store.Page, error) { return f.searched(ctx, plan, tried) })
+}
+
+// near tells whether a page of what a narrow source finds is read without looking at many of them.
+func (f *finder) near(ctx context.Context, source sqlfilter.Source) (bool, error) {
+	switch {
+	case f.gate == nil, source.Few():
+		return true, nil
+	case source.Ordered:
+		return f.offset() <= f.page-f.Limit, nil
 	}
-	leave, err := f.enterWide(ctx)
-	if err != nil {
+	n, err := f.upTo(ctx, f.page+1, source.Fragment)
+	return n <= f.page, err
+}
+
+// upTo counts what a query finds, up to a limit.
+func (f *finder) upTo(ctx context.Context, limit int, ids sqlfilter.Fragment) (n int, err error) {
+	err = f.row(ctx, []any{&n}, "SELECT count(*) FROM (SELECT 1 FROM ("+ids.SQL+") LIMIT ?)", append(slices.Clone(ids.Args), int64(limit))...)
+	return n, err
+}
+
+// searched answers in a scan. So many of the plan's sources have been tried before.
+func (f *finder) searched(ctx context.Context, plan sqlfilter.Plan, tried int) (store.Page, error) {
+	plan, err := f.trusted(ctx, plan)
+	switch {
+	case err != nil:
 		return store.Page{}, err
-	}
-	defer leave()
-	if plan.Exact {
+	case !plan.Exact && f.Match == nil:
+		return store.Page{}, errUndecided
+	case f.Sort == nil && narrow(plan):
 		return f.decided(ctx, plan)
 	}
-	return f.stream(ctx, plan)
+	if f.Match != nil {
+		page, ok, err := f.checked(ctx, plan.Sources[tried:])
+		if ok || err != nil {
+			return page, err
+		}
+	}
+	switch {
+	case f.Sort != nil:
+		return f.sorted(ctx, plan)
+	case plan.Exact:
+		return f.decided(ctx, plan)
+	default:
+		return f.stream(ctx, plan)
+	}
 }
 
-// enterWide waits until more may be read than a few pages.
-func (f *finder) enterWide(ctx context.Context) (leave func(), err error) {
-	if f.wide == nil {
-		return func() {}, nil
-	}
-	select {
-	case f.wide <- struct{}{}:
-		return func() { <-f.wide }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// plan compiles the filter, for the keys that are there.
-func (f *finder) plan(ctx context.Context) (sqlfilter.Plan, error) {
-	plan := sqlfilter.Compile(sqlfilter.SQLite, f.Query)
+// trusted is the plan for the keys that are there: another one where some of them were cut.
+func (f *finder) trusted(ctx context.Context, plan sqlfilter.Plan) (sqlfilter.Plan, error) {
 	for _, cut := range plan.Cut {
 		var one int
 		switch err := f.row(ctx, []any{&one}, cut.SQL+" LIMIT 1", cut.Args...); {
@@ -166,6 +196,21 @@ func (f *finder) plan(ctx context.Context) (sqlfilter.Plan, error) {
 		}
 	}
 	return plan, nil
+}
+
+// checked answers with what Match says yes to of what the narrowest source finds. ok is false where each source finds too much.
+func (f *finder) checked(ctx context.Context, sources []sqlfilter.Source) (page store.Page, ok bool, err error) {
+	f.memberships = sqlfilter.Memberships(sqlfilter.SQLite, f.Query)
+	source, err := f.narrowest(ctx, sources)
+	if err != nil || source == nil {
+		return store.Page{}, false, err
+	}
+	candidates, err := f.candidates(ctx, source)
+	if err != nil || len(candidates) > f.few {
+		return store.Page{}, false, err
+	}
+	page, err = store.Check(f.Query, candidates)
+	return page, true, err
 }
 
 // narrowest returns the source that finds least, nil if each finds more than few.
@@ -193,9 +238,10 @@ func (f *finder) narrowest(ctx context.Context, sources []sqlfilter.Source) (*sq
 
 // candidates loads what a source finds, and stops at one more than few.
 func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) ([]store.Record, error) {
-	query := "SELECT " + f.columns() + " FROM (SELECT DISTINCT id FROM (" + source.SQL + ") LIMIT ?) s" +
-		" CROSS JOIN resources r ON r.kind = ? AND r.id = s.id CROSS JOIN documents d ON d.row = r.row"
-	args := slices.Concat(f.memberships.Args, source.Args, []any{int64(f.few + 1), int64(f.Kind)})
+	query, args := f.load(sqlfilter.Fragment{
+		SQL:  "SELECT DISTINCT id FROM (" + source.SQL + ") LIMIT ?",
+		Args: append(slices.Clone(source.Args), int64(f.few+1)),
+	})
 	var records []store.Record
 	err := f.eachFound(ctx, func(record *store.Record) (bool, error) {
 		records = append(records, *record)
@@ -204,12 +250,34 @@ func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) ([]st
 	return records, err
 }
 
-// columns are those of a record, and what Match is told of its memberships.
-func (f *finder) columns() string {
-	if f.memberships.SQL == "" {
+// load is the statement for the records that have the ids which a query finds, in its order. The driver interrupts a statement up to
+// its first row only, so a scan finds all ids before that, and what Match is told of their memberships.
+func (f *finder) load(ids sqlfilter.Fragment) (query string, args []any) {
+	const (
+		resource = " CROSS JOIN resources r ON r.kind = ? AND r.id = "
+		document = " CROSS JOIN documents d ON d.row = r.row"
+	)
+	kind := []any{int64(f.Kind)}
+	switch {
+	case !f.scanning:
+		query = "SELECT " + f.columns(f.memberships.SQL) + " FROM (" + ids.SQL + ") s" + resource + "s.id" + document
+		return query, slices.Concat(f.memberships.Args, ids.Args, kind)
+	case f.memberships.SQL == "":
+		query = "WITH s AS MATERIALIZED (" + ids.SQL + ") SELECT " + columns + " FROM s" + resource + "s.id" + document
+		return query, slices.Concat(ids.Args, kind)
+	default:
+		query = "WITH s AS MATERIALIZED (SELECT i.id AS id, " + f.memberships.SQL + " AS memberships FROM (" + ids.SQL + ") i" + resource + "i.id)" +
+			" SELECT " + f.columns("s.memberships") + " FROM s" + resource + "s.id" + document
+		return query, slices.Concat(f.memberships.Args, ids.Args, kind, kind)
+	}
+}
+
+// columns are those of a record, and what Match is told of its memberships where the filter asks for any.
+func (f *finder) columns(memberships string) string {
+	if memberships == "" {
 		return columns
 	}
-	return columns + ", " + f.memberships.SQL
+	return columns + ", " + memberships
 }
 
 // eachFound is each for a query of f.columns.
@@ -250,13 +318,22 @@ func (f *finder) ids(plan sqlfilter.Plan) sqlfilter.Fragment {
 	}
 }
 
-// some is the query for a part of these resources, in the order of ids. The inner LIMIT also keeps SQLite from sorting whole
-// records.
-func (f *finder) some(plan sqlfilter.Plan, limit, offset int) (query string, args []any) {
+// some is the statement for the records of a part of these resources, in the order of ids. The inner LIMIT also keeps SQLite from
+// sorting whole records.
+func (f *finder) some(plan sqlfilter.Plan, from []byte, limit, offset int) (query string, args []any) {
 	ids := f.ids(plan)
-	query = "SELECT " + f.columns() + " FROM (SELECT id FROM (" + ids.SQL + ") WHERE id >= ? ORDER BY id LIMIT ? OFFSET ?) s" +
-		" CROSS JOIN resources r ON r.kind = ? AND r.id = s.id CROSS JOIN documents d ON d.row = r.row"
-	return query, slices.Concat(f.memberships.Args, ids.Args, []any{f.floor, int64(limit), int64(offset), int64(f.Kind)})
+	return f.load(sqlfilter.Fragment{
+		SQL:  "SELECT id FROM (" + ids.SQL + ") WHERE id >= ? ORDER BY id LIMIT ? OFFSET ?",
+		Args: slices.Concat(ids.Args, []any{from, int64(limit), int64(offset)}),
+	})
+}
+
+// offset is how many are passed over; a walk passes over none.
+func (f *finder) offset() int {
+	if f.walk {
+		return 0
+	}
+	return f.Offset
 }
 
 // narrow tells whether one look-up in an index decides the filter.
@@ -267,14 +344,10 @@ func narrow(plan sqlfilter.Plan) bool {
 // decided answers what SQL decides by itself. Where the first page is all there is, it need not be counted.
 func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (page store.Page, err error) {
 	f.memberships = sqlfilter.Fragment{} // nobody asks Match
-	offset := f.Offset
-	if f.walk {
-		offset = 0
-	}
 	if f.Limit > 0 {
-		query, args := f.some(plan, f.Limit, offset)
+		query, args := f.some(plan, f.floor, f.Limit, f.offset())
 		reading := ctx
-		if narrow(plan) {
+		if !f.scanning && narrow(plan) {
 			reading = brief(ctx) // one page is; counting them all need not be
 		}
 		if page.Records, err = f.records(reading, f.Kind, query, args...); err != nil {
@@ -283,12 +356,27 @@ func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (page store.P
 	}
 	switch {
 	case f.walk:
-	case offset == 0 && len(page.Records) < f.Limit:
+	case f.Offset == 0 && len(page.Records) < f.Limit:
 		page.Total = len(page.Records)
 	default:
-		page.Total, err = f.count(ctx, plan)
+		counted, err := f.counted(ctx, plan)
+		page.Total, page.Wide = counted.Total, counted.Wide
+		return page, err
 	}
-	return page, err
+	return page, nil
+}
+
+// counted is a page without records: the total of what the plan finds. Up to a few pages of them are counted outside of a scan.
+func (f *finder) counted(ctx context.Context, plan sqlfilter.Plan) (page store.Page, err error) {
+	if !f.scanning && f.gate != nil {
+		if page.Total, err = f.upTo(ctx, f.page+1, f.ids(plan)); err != nil || page.Total <= f.page {
+			return page, err
+		}
+	}
+	return f.scan(ctx, func(ctx context.Context) (page store.Page, err error) {
+		page.Total, err = f.count(ctx, plan)
+		return page, err
+	})
 }
 
 // count tells how many resources meet the plan's condition.
@@ -301,13 +389,50 @@ func (f *finder) count(ctx context.Context, plan sqlfilter.Plan) (n int, err err
 	return n, f.row(ctx, []any{&n}, "SELECT count(*) FROM ("+ids.SQL+")", ids.Args...)
 }
 
+// How many candidates a scan finds at first; a walk ends early as a rule.
+const (
+	firstCandidates  = 4096
+	firstOfWalk      = 256
+	growthCandidates = 8
+)
+
+// eachCandidate calls do with the resources that the plan finds, in the order of ids, until it returns false. A scan finds some of
+// them at a time, and more with each step.
+func (f *finder) eachCandidate(ctx context.Context, plan sqlfilter.Plan, do func(*store.Record) (bool, error)) (err error) {
+	limit := -1 // none
+	switch {
+	case f.scanning && f.walk:
+		limit = max(firstOfWalk, 2*f.Limit)
+	case f.scanning:
+		limit = firstCandidates
+	}
+	for from, more := f.floor, true; more; limit *= growthCandidates {
+		seen, wanted, last := 0, true, ""
+		query, args := f.some(plan, from, limit, 0)
+		err := f.eachFound(ctx, func(record *store.Record) (_ bool, err error) {
+			seen++
+			last = record.ID
+			wanted, err = do(record)
+			return wanted, err
+		}, query, args...)
+		if err != nil {
+			return err
+		}
+		if more = wanted && seen == limit; more {
+			if from, err = floor(last); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // stream checks one candidate after the other and keeps those of the page.
 func (f *finder) stream(ctx context.Context, plan sqlfilter.Plan) (store.Page, error) {
-	query, args := f.some(plan, -1, 0)
 	collect := store.NewCollector(f.Query)
-	err := f.eachFound(ctx, func(record *store.Record) (bool, error) {
+	err := f.eachCandidate(ctx, plan, func(record *store.Record) (bool, error) {
 		matches, err := f.Match(record)
 		return err == nil && (!matches || collect.Add(record)), err
-	}, query, args...)
+	})
 	return collect.Page, err
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/scan"
 )
 
 // reader is store.Reader over one connection or a pool of them.
@@ -21,8 +22,10 @@ type reader struct {
 	outline *outline
 	// few is up to how many candidates of a filter are simply loaded and checked.
 	few int
-	// wide is held while more is read than a few pages, so that a connection is left for those who ask for little.
-	wide chan struct{}
+	// gate admits reads of more than so many rows, so that connections are left for those who ask for little; nil inside a transaction
+	// and a view, which have a connection of their own.
+	gate *scan.Gate
+	page int
 	// broken is where a failure of the engine is remembered; nil outside a transaction.
 	broken *error
 }

@@ -12,11 +12,6 @@ import (
 // sorted answers with the records that the plan finds, in the order of f.Sort: as SQL sorts them where it decides the
 // filter and has the keys, else after all have been looked at.
 func (f *finder) sorted(ctx context.Context, plan sqlfilter.Plan) (page store.Page, err error) {
-	leave, err := f.enterWide(ctx)
-	if err != nil {
-		return store.Page{}, err
-	}
-	defer leave()
 	if plan.Exact {
 		where := plan.Where
 		if len(plan.Sources) > 0 {
@@ -28,15 +23,14 @@ func (f *finder) sorted(ctx context.Context, plan sqlfilter.Plan) (page store.Pa
 		}
 	}
 	ranking := store.NewRanking(f.Query)
-	query, args := f.some(plan, -1, 0)
-	err = f.eachFound(ctx, func(record *store.Record) (bool, error) {
+	err = f.eachCandidate(ctx, plan, func(record *store.Record) (bool, error) {
 		if !plan.Exact {
 			if matches, err := f.Match(record); err != nil || !matches {
 				return err == nil, err
 			}
 		}
 		return true, ranking.Add(record)
-	}, query, args...)
+	})
 	if err != nil {
 		return store.Page{}, err
 	}
@@ -51,16 +45,19 @@ func (f *finder) sorted(ctx context.Context, plan sqlfilter.Plan) (page store.Pa
 
 // inOrder answers with a part of what a query finds in the right order.
 func (f *finder) inOrder(ctx context.Context, plan sqlfilter.Plan, sorted sqlfilter.Fragment) (page store.Page, err error) {
-	offset := f.Offset
-	if f.walk {
-		offset = 0
-	} else if page.Total, err = f.count(ctx, plan); err != nil || offset >= page.Total {
-		return page, err
+	if !f.walk {
+		if page.Total, err = f.count(ctx, plan); err != nil || f.Offset >= page.Total {
+			return page, err
+		}
 	}
 	if f.Limit == 0 {
 		return page, nil
 	}
-	ids, err := f.identifiers(ctx, sorted.SQL+" LIMIT ? OFFSET ?", append(slices.Clone(sorted.Args), int64(f.Limit), int64(offset))...)
+	query := sorted.SQL + " LIMIT ? OFFSET ?"
+	if f.scanning { // see load
+		query = "WITH s AS MATERIALIZED (" + query + ") SELECT id FROM s"
+	}
+	ids, err := f.identifiers(ctx, query, append(slices.Clone(sorted.Args), int64(f.Limit), int64(f.offset()))...)
 	if err != nil {
 		return store.Page{}, err
 	}

@@ -23,6 +23,7 @@ import (
 	driver "modernc.org/sqlite"
 
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/scan"
 )
 
 //go:embed migrations/*.sql
@@ -36,7 +37,8 @@ const (
 	// the connections of this process need no locks of the kernel's, two system calls for each statement, and no shared memory.
 	vfs = "unix-excl"
 
-	readers = 2
+	// readers leaves one connection for look-ups, one for a scan of a reader's, and one for a scan of the client that provisions.
+	readers = 3
 
 	// Page caches in KiB. The kernel keeps the file's pages too, so large ones only cost memory.
 	writerCache = 2048
@@ -105,7 +107,8 @@ func (s *Store) open(ctx context.Context, folder string) (err error) {
 		return err
 	}
 	s.reader = reader{
-		statements: newStatements(s.read), outline: s.writer.outline, few: few, wide: make(chan struct{}, readers-1),
+		statements: newStatements(s.read), outline: s.writer.outline, few: few,
+		gate: scan.NewGate(readers - 1), page: scan.Page,
 	}
 	return store.Rekey(ctx, s.Update)
 }

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/scan"
 	"github.com/tenantry/tenantry/scimserver/store/sqlite"
 	"github.com/tenantry/tenantry/scimserver/store/storetest"
 	"github.com/tenantry/tenantry/test/race"
@@ -51,9 +52,10 @@ func TestStoreTogether(t *testing.T) {
 }
 
 func TestFiltersFindTheSameInEveryWay(t *testing.T) {
-	for _, few := range []int{0, 12} {
+	for _, bound := range []struct{ few, page int }{{0, scan.Page}, {12, 3}} {
 		s := open(t, t.TempDir())
-		s.SetFew(few)
+		s.SetFew(bound.few)
+		s.SetPage(bound.page)
 		for seed := range uint64(2) {
 			storetest.FindEqualsMatch(t, s, 100+seed, 150)
 		}
