@@ -22,7 +22,7 @@ const (
 	// defaultConnections is how many connections a replica has at most, unless the URL has another pool_max_conns.
 	// A database server takes 100 as it comes.
 	defaultConnections = 10
-	// leastConnections leaves one for each: an update, a reader within it, a scan, and a look-up.
+	// leastConnections leaves one for each: an update, a reader within it or a look-up, a scan, and a check.
 	leastConnections = 4
 	idleTime         = 5 * time.Minute
 	lifetime         = time.Hour
@@ -83,11 +83,16 @@ func (o Options) parse() (*pgxpool.Config, error) {
 	return config, nil
 }
 
-// connect makes a pool that asks for the URL again whenever it makes a connection.
-func (o Options) connect(ctx context.Context) (*pgxpool.Pool, error) {
+// connect makes a pool that asks for the URL again whenever it makes a connection. It has at most so many connections; 0 for those that
+// the URL and a pool of one leave.
+func (o Options) connect(ctx context.Context, connections int32) (*pgxpool.Pool, error) {
 	config, err := o.parse()
 	if err != nil {
 		return nil, err
+	}
+	if config.MaxConns--; connections > 0 {
+		config.MaxConns = connections
+		config.MinConns, config.MinIdleConns = 0, 0
 	}
 	config.BeforeConnect = func(_ context.Context, connection *pgx.ConnConfig) error {
 		current, err := o.parse()

@@ -31,6 +31,8 @@ const (
 	unavailable
 	// lost is a connection that ended in the middle. What it was asked for can be asked for again on another.
 	lost
+	// full is a database that takes no more connections, of this role or at all.
+	full
 	// conflict is a transaction that has to begin anew because of another.
 	conflict
 )
@@ -92,6 +94,8 @@ func sorted(answer *pgconn.PgError) *engineError {
 		return &engineError{conflict, "too many others change the same at the same time (SQLSTATE " + answer.Code + ")"}
 	case "40003", "57P01", "57P02", "57P05", "25P03":
 		return &engineError{lost, said}
+	case "53300":
+		return &engineError{full, said}
 	case "57014", "57P03", "25006", "42501", "42P01", "55P03":
 		return &engineError{unavailable, said}
 	}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"testing"
 
 	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver of goose
@@ -22,6 +23,19 @@ func (s *Store) SetPage(n int) { s.page = n }
 
 // Gate is what admits scans.
 func (s *Store) Gate() *scan.Gate { return s.gate }
+
+// HoldReaders takes all connections but so many that readers have, until the test ends, and returns how many it took.
+func (s *Store) HoldReaders(t *testing.T, but int32) (held int32) {
+	t.Helper()
+	for ; held < s.pool.Config().MaxConns-but; held++ {
+		conn, err := s.pool.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(conn.Release)
+	}
+	return held
+}
 
 // Statement is one that a read sends, or would.
 type Statement struct {

@@ -32,6 +32,7 @@ type Store struct {
 	reader
 
 	pool     *pgxpool.Pool
+	checks   *pgxpool.Pool // one connection, that no reader holds when Check wants it
 	url      func() (string, error)
 	lastURL  atomic.Pointer[string] // as it was when Check last looked
 	newID    func() (uuid.UUID, error)
@@ -55,24 +56,40 @@ const few = 256
 // Open opens a directory, and brings its tables to this version's. Where the database cannot be reached just now, that is done
 // when it can be, and until then the store is unavailable; other failures are Open's.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	pool, err := o.connect(ctx)
+	pool, err := o.connect(ctx, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open the directory: %w", translate(ctx, err))
 	}
-	connections := int(pool.Config().MaxConns)
+	checks, err := o.connect(ctx, 1)
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open the directory: %w", translate(ctx, err))
+	}
+	connections := int(pool.Config().MaxConns + checks.Config().MaxConns)
 	scans := max(1, connections/5)
 	s := &Store{
-		pool: pool, url: o.URL, newID: uuid.NewV7,
+		pool: pool, checks: checks, url: o.URL, newID: uuid.NewV7,
 		updates:  make(chan struct{}, max(1, connections-scans-2)),
 		migrator: make(chan struct{}, 1),
 	}
 	s.reader = reader{on: pooled{pool}, few: few, gate: scan.NewGate(scans), page: scan.Page}
 	s.followURL()
-	if err := s.prepare(ctx); err != nil && !failed(err, unavailable) && !failed(err, lost) {
-		pool.Close()
+	if err := s.prepare(ctx); err != nil && !failed(err, unavailable) && !failed(err, full) && !failed(err, lost) {
+		s.closePools()
 		return nil, fmt.Errorf("open the directory: %w", err)
 	}
 	return s, nil
+}
+
+func (s *Store) closePools() {
+	s.checks.Close()
+	s.pool.Close()
+}
+
+// reset lets go of all connections: those in use are closed when they are no longer.
+func (s *Store) reset() {
+	s.checks.Reset()
+	s.pool.Reset()
 }
 
 // prepare migrates once.
@@ -90,7 +107,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		return nil
 	}
 	if err := s.migrate(ctx); err != nil {
-		s.pool.Reset() // after a fail-over, new connections reach the one that takes writes
+		s.reset() // after a fail-over, new connections reach the one that takes writes
 		return fmt.Errorf("bring the database to this version's schema: %w", translate(ctx, err))
 	}
 	s.migrated.Store(true)
@@ -189,22 +206,27 @@ func (s *Store) followURL() {
 		return // New connections will say so; those that are there are good.
 	}
 	if before := s.lastURL.Swap(&now); before != nil && *before != now {
-		s.pool.Reset()
+		s.reset()
 	}
 }
 
-// Check implements store.Store. It also looks whether the connection URL has changed.
+// Check implements store.Store. It also looks whether the connection URL has changed. It has a connection of its own, which no reader can
+// hold; where the database takes no more of this role, it waits for one of the others.
 func (s *Store) Check(ctx context.Context) error {
 	s.followURL()
 	state, err := reading(ctx, s, func() (state string, err error) {
-		err = s.reader.one(ctx, []any{&state}, "SHOW transaction_read_only")
+		const question = "SHOW transaction_read_only"
+		own := reader{on: pooled{s.checks}}
+		if err = own.one(ctx, []any{&state}, question); failed(err, full) {
+			err = s.reader.one(ctx, []any{&state}, question)
+		}
 		return state, err
 	})
 	switch {
 	case err != nil:
 		return fmt.Errorf("read: %w", err)
 	case state != "off":
-		s.pool.Reset() // the next connections may reach the one that can be written to
+		s.reset() // the next connections may reach the one that can be written to
 		return fmt.Errorf("write: %w: the database is read-only", store.ErrUnavailable)
 	case !s.refused.Load():
 		return nil
@@ -221,6 +243,6 @@ func (s *Store) Close() error {
 	s.closed = true
 	s.mu.Unlock()
 	s.users.Wait()
-	s.pool.Close()
+	s.closePools()
 	return nil
 }

@@ -2,8 +2,10 @@ package postgres_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -110,5 +112,40 @@ func TestAScanEndsAfterItsLimitAndWithItsClient(t *testing.T) {
 		if err := find(func(r store.Reader) error { _, err := r.Find(t.Context(), light); return err }); err != nil {
 			t.Errorf("%s gets %v", what, err)
 		}
+	}
+}
+
+func TestTheCheckWaitsForNoReader(t *testing.T) {
+	t.Parallel()
+	s := open(t, testenv.HastySchema(t)+"&pool_max_conns=6")
+	if held := s.HoldReaders(t, 0); held != 5 {
+		t.Errorf("readers have %d connections of 6", held)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // which a check that waits for a reader would need
+	defer cancel()
+	if err := s.Check(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheCheckDoesWithoutAConnectionThatTheDatabaseRefuses(t *testing.T) {
+	t.Parallel()
+	address, err := url.Parse(testenv.HastySchema(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := strings.ToLower("role_" + rand.Text()[:12])
+	schema := address.Query().Get("search_path")
+	testenv.Execute(t, "CREATE ROLE "+role+" LOGIN PASSWORD 'secret' CONNECTION LIMIT 3")
+	t.Cleanup(func() { testenv.Execute(t, "DROP OWNED BY "+role+" CASCADE; DROP ROLE "+role) })
+	testenv.Execute(t, "CREATE SCHEMA "+schema+" AUTHORIZATION "+role)
+	address.User = url.UserPassword(role, "secret")
+	s := open(t, address.String()+"&pool_max_conns=4")
+	s.HoldReaders(t, 1)
+	if _, err := s.Find(t.Context(), store.Query{Kind: store.User, Limit: 1}); err != nil { // on the third
+		t.Fatal(err)
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Error(err)
 	}
 }

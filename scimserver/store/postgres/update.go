@@ -49,7 +49,7 @@ func (s *Store) Update(ctx context.Context, change func(tx store.Tx) error) erro
 	})
 	if _, ok := errors.AsType[*engineError](err); ok {
 		s.refused.Store(true)
-		s.pool.Reset() // after a fail-over, new connections reach the one that takes writes
+		s.reset() // after a fail-over, new connections reach the one that takes writes
 	}
 	return err
 }
@@ -60,7 +60,7 @@ func (s *Store) retry(ctx context.Context, f func(ctx context.Context) error) er
 	err := wait.ExponentialBackoffWithContext(ctx, again(), func(ctx context.Context) (bool, error) {
 		last = f(ctx)
 		if failed(last, lost) {
-			s.pool.Reset() // the others were most likely lost with it
+			s.reset() // the others were most likely lost with it
 		}
 		return !failed(last, lost) && !failed(last, conflict), nil
 	})
@@ -118,7 +118,7 @@ func (s *Store) outcome(ctx context.Context, entry []byte, loss error) error {
 	asking := wait.Backoff{Duration: 10 * time.Millisecond, Factor: 2, Jitter: 1, Cap: time.Second, Steps: 100}
 	happened := false
 	err := asking.DelayFunc().Until(ctx, true, true, func(ctx context.Context) (bool, error) {
-		s.pool.Reset()
+		s.reset()
 		tx, err := s.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 		if err != nil {
 			return false, nil // asked again until the time is over

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"testing"
 
 	"github.com/tenantry/tenantry/scimserver/store/scan"
 )
@@ -46,6 +47,18 @@ func (s *Store) SetPage(n int) { s.page = n }
 
 // Gate is what admits scans.
 func (s *Store) Gate() *scan.Gate { return s.gate }
+
+// HoldReaders takes all connections that readers have, until the test ends.
+func (s *Store) HoldReaders(t *testing.T) {
+	t.Helper()
+	for range s.read.Stats().MaxOpenConnections {
+		conn, err := s.read.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+}
 
 // Plans tells, for each statement that was used for reading, how SQLite goes about it.
 func (s *Store) Plans(ctx context.Context) (map[string][]string, error) {

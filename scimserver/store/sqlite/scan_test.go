@@ -101,6 +101,17 @@ func TestAScanEndsAfterItsLimitAndWithItsClient(t *testing.T) {
 	}
 }
 
+func TestTheCheckWaitsForNoReader(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	s.HoldReaders(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // which a check that waits for a reader would need
+	defer cancel()
+	if err := s.Check(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 // heavy fills a directory and returns a query that would take seconds.
 func heavy(t *testing.T, s *sqlite.Store) store.Query {
 	t.Helper()

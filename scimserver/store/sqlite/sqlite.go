@@ -43,6 +43,7 @@ const (
 	// Page caches in KiB. The kernel keeps the file's pages too, so large ones only cost memory.
 	writerCache = 2048
 	readerCache = 512
+	checkCache  = 64
 )
 
 // Store is a store.Store in a folder.
@@ -53,6 +54,7 @@ type Store struct {
 	read         *sql.DB
 	write        *sql.DB
 	views        *sql.DB
+	checks       *sql.DB       // one connection, that no reader holds when Check wants it
 	viewing      chan struct{} // held by the one view that there may be, and by Close
 	writer       *writer
 	checkpointer *checkpointer
@@ -103,6 +105,9 @@ func (s *Store) open(ctx context.Context, folder string) (err error) {
 		return err
 	}
 	s.views.SetMaxIdleConns(-1) // views are rare
+	if s.checks, err = connect(file, checkCache, 1, "query_only(1)"); err != nil {
+		return err
+	}
 	if err := s.startWriter(ctx, folder); err != nil {
 		return err
 	}
@@ -265,7 +270,7 @@ const probeSize = 256 << 10
 
 // Check implements store.Store.
 func (s *Store) Check(ctx context.Context) error {
-	if _, err := s.Meta(ctx, "check"); err != nil {
+	if err := s.checkReading(ctx); err != nil {
 		return fmt.Errorf("read: %w", err)
 	}
 	if s.writer.failure.Load() == nil {
@@ -286,6 +291,17 @@ func (s *Store) Check(ctx context.Context) error {
 		return fmt.Errorf("write: %w", err)
 	}
 	return nil
+}
+
+func (s *Store) checkReading(ctx context.Context) error {
+	s.mu.RLock()
+	closed := s.closed
+	s.mu.RUnlock()
+	if closed {
+		return errClosed
+	}
+	var there bool
+	return translate(s.checks.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM meta WHERE key = 'check')").Scan(&there))
 }
 
 // Close implements store.Store. Updates that were already asked for are finished.
@@ -311,7 +327,7 @@ func (s *Store) close() error {
 		s.statements.close()
 	}
 	var failed error
-	for _, db := range []*sql.DB{s.views, s.read, s.write} { // the last to close empties the write-ahead log
+	for _, db := range []*sql.DB{s.checks, s.views, s.read, s.write} { // the last to close empties the write-ahead log
 		if db == nil {
 			continue
 		}
