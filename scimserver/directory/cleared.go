@@ -49,7 +49,7 @@ func (s stored) heard(users *schema.ResourceType, next schema.Object, spoken sch
 			changed = append(changed, path)
 		}
 	}
-	gone := append(listed(s.document, cleared), spokenOf(spoken, paths(s.overlay), s.rules.paths)...)
+	gone := append(listed(s.document, cleared), spokenOf(spoken, paths(s.overlay), s.rules.paths, listed(s.document, patched))...)
 	gone = slices.DeleteFunc(gone, func(path string) bool { return valueAt(next, path) != nil })
 	setLists(next, map[string][]string{cleared: gone, patched: changed})
 	return next

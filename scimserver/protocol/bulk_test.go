@@ -111,7 +111,7 @@ func TestABadOperationIsAnErrorOfItsOwn(t *testing.T) {
 		"another version":        {`{"method":"DELETE","path":"/Users/{anna}","version":"W/\"7\""}`, "412", ""},
 		"a version that is none": {`{"method":"DELETE","path":"/Users/{anna}","version":7}`, "400", "invalidValue"},
 		"an array of versions":   {`{"method":"DELETE","path":"/Users/{anna}","version":["W/\"7\""]}`, "400", "invalidValue"},
-		"a misspelt version":     {`{"method":"DELETE","path":"/Users/{anna}","verison":"W/\"7\""}`, "400", "invalidSyntax"},
+		"a misspelt version":     {`{"method":"DELETE","path":"/Users/{anna}","ifVersion":"W/\"7\""}`, "400", "invalidSyntax"},
 		"a version as a header":  {`{"method":"PUT","path":"/Users/{anna}","If-Match":"W/\"7\"","data":{"userName":"b"}}`, "400", "invalidSyntax"},
 		"a key of nobody's":      {`{"method":"PATCH","path":"/Users/{anna}","version":null,"anna@contoso.test":1,"data":{"Operations":[]}}`, "400", "invalidSyntax"},
 		"a name that is taken":   {post("x", "/Users", `{"userName":"ANNA"}`), "409", "uniqueness"},

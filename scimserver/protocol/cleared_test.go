@@ -287,6 +287,14 @@ func TestWhatAClientPatchedStaysPatchedWhateverBecomesOfTheDefaults(t *testing.T
 	f.setDefaults(department())
 	f.expect("PUT", "/Users/{anna}", `{"userName":"anna","nickName":"A",`+inFinance+`}`, 200, "")
 	f.sees("with them again", "anna", "roles purchaser+extra\n"+givenBut("roles"), "")
+
+	f.setDefaults()
+	f.expect("PATCH", "/Users/{anna}", `{"Operations":[{"op":"remove","path":"nickName"}]}`, 204, "")
+	f.expect("PUT", "/Users/{anna}", `{"userName":"anna","roles":[],`+inFinance+`}`, 200, "")
+	f.sees("without any, and cleared", "anna", "", "roles")
+	f.setDefaults(department())
+	f.expect("PUT", "/Users/{anna}", `{"userName":"anna","nickName":"A",`+inFinance+`}`, 200, "")
+	f.sees("with them again, and cleared", "anna", givenBut("roles"), "roles")
 }
 
 // Until every user was held against new defaults, clients see values of the old ones, and can take them away.

@@ -94,7 +94,7 @@ func (m *modelled) hear(named map[string]any) {
 func (m *modelled) put(named map[string]any) {
 	_, speaks := named["roles"]
 	m.patched = m.patched && !speaks
-	maps.DeleteFunc(m.held, func(path string, h held) bool { return h.by == "" && !(path == "roles" && m.patched) })
+	maps.DeleteFunc(m.held, func(path string, h held) bool { return h.by == "" && (path != "roles" || !m.patched) })
 	m.hear(named)
 }
 
