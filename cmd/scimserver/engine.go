@@ -1,12 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 
+	"github.com/go-logr/logr"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/settings/manifests"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/postgres"
 	"github.com/tenantry/tenantry/scimserver/store/sqlite"
@@ -17,6 +22,8 @@ type engine struct {
 	data            string
 	databaseURLFile string
 	databaseSchema  string
+	// url is the connection URL, where the manifests name the database and no flag does.
+	url func() (string, error)
 }
 
 func (e *engine) flags(set *flag.FlagSet) {
@@ -28,7 +35,28 @@ func (e *engine) flags(set *flag.FlagSet) {
 		"`name` of the schema that keeps the directory, and is made if it is missing; the URL's search_path where left out, else public")
 }
 
+// follow has the directory kept where the manifests say, unless a flag says where.
+func (e *engine) follow(source *manifests.Source, log logr.Logger) error {
+	if err := source.Load(); err != nil || e.databaseURLFile != "" {
+		return err
+	}
+	tenant := source.Current().Tenant
+	if tenant.Spec.Storage.Type != v1alpha1.StoragePostgreSQL {
+		return nil
+	}
+	e.url = source.DatabaseURL
+	e.databaseSchema = cmp.Or(e.databaseSchema, v1alpha1.DatabaseSchema(tenant.Namespace, tenant.Name))
+	log.Info("the directory is kept in PostgreSQL, as spec.storage says", "schema", e.databaseSchema)
+	if sqlite.Exists(e.data) {
+		log.Info("the data folder has a directory in SQLite, which is not served; scimserver move copies it", "folder", e.data)
+	}
+	return nil
+}
+
 func (e *engine) open(ctx context.Context) (store.Store, error) {
+	if e.url != nil {
+		return e.connect(ctx, "the connection Secret", e.url)
+	}
 	if e.databaseURLFile == "" {
 		if e.databaseSchema != "" {
 			return nil, errors.New("--database-schema names a schema in the database of --database-url-file, which is missing")
@@ -50,15 +78,20 @@ func (e *engine) openDatabase(ctx context.Context) (store.Store, error) {
 	if _, err := os.Stat(e.databaseURLFile); err != nil {
 		return nil, fmt.Errorf("--database-url-file: %w", err)
 	}
-	database, err := postgres.Open(ctx, postgres.Options{Schema: e.databaseSchema, URL: func() (string, error) {
+	return e.connect(ctx, "--database-url-file", func() (string, error) {
 		url, err := os.ReadFile(e.databaseURLFile)
 		if err == nil && len(url) == 0 {
 			err = errors.New("the file is empty")
 		}
 		return string(url), err
-	}})
+	})
+}
+
+// connect opens the directory in the database of a connection URL; from says where that stands.
+func (e *engine) connect(ctx context.Context, from string, url func() (string, error)) (store.Store, error) {
+	database, err := postgres.Open(ctx, postgres.Options{Schema: e.databaseSchema, URL: url})
 	if err != nil {
-		return nil, fmt.Errorf("--database-url-file: %w", err)
+		return nil, fmt.Errorf("%s: %w", from, err)
 	}
 	return database, nil
 }

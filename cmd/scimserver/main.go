@@ -57,7 +57,8 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` on which SCIM clients are served")
 	flags.StringVar(&o.adminListen, "admin-listen", "127.0.0.1:8081", "`address` of health, readiness, metrics, the provisioning log, export and import")
 	o.flags(flags)
-	flags.StringVar(&o.manifests, "manifests", "", "take the settings from the YAML files in this `folder` instead of the Kubernetes API")
+	flags.StringVar(&o.manifests, "manifests", "", "take the settings from the YAML files in this `folder` instead of the Kubernetes API; "+
+		"the directory is kept where spec.storage says, unless --database-url-file says where")
 	flags.StringVar(&o.tenant, "tenant", "", "`name` of the ProvisioningTenant to serve; with --manifests it may be left out where there is only one")
 	flags.StringVar(&o.tenantUID, "tenant-uid", "",
 		"`UID` of the ProvisioningTenant, so that what an earlier one of the same name left in the data folder is not used")

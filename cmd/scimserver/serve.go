@@ -28,6 +28,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/settings/kubernetes"
 	"github.com/tenantry/tenantry/scimserver/settings/manifests"
+	"github.com/tenantry/tenantry/scimserver/store/postgres"
 )
 
 const (
@@ -63,6 +64,11 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	source, err := source(o, clientPort.Addr().String(), log)
 	if err != nil {
 		return err
+	}
+	if folder, ok := source.(*manifests.Source); ok {
+		if err := o.follow(folder, log); err != nil {
+			return err
+		}
 	}
 	followed := &followed{Source: source}
 	database, err := o.open(ctx)
@@ -180,6 +186,7 @@ func source(o options, listen string, log logr.Logger) (settings.Source, error) 
 	if o.manifests != "" {
 		return manifests.New(manifests.Options{
 			Dir: o.manifests, Tenant: o.tenant, Namespace: o.namespace, DataDir: o.data, Listen: listen, Log: log,
+			StorageByFlag: o.databaseURLFile != "", CheckURL: postgres.CheckURL,
 			Check: func(s *settings.Snapshot) error {
 				_, err := compile(s, directory.Users(s.Tenant.Spec.Schema))
 				return err

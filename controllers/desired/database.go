@@ -1,10 +1,7 @@
 package desired
 
 import (
-	"crypto/sha256"
-	"encoding/base32"
 	"path"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -20,25 +17,10 @@ const (
 	settingsSize = "64Mi"
 	// secretMode lets the server's group read, which the kubelet gives the files to.
 	secretMode = int32(0o440)
-
-	// schemaPrefix keeps tenants apart from what else is in the database, and from names that PostgreSQL keeps for itself.
-	schemaPrefix = "tenantry_"
-	// maxSchema is the longest name that PostgreSQL does not cut, in bytes.
-	maxSchema = 63
 )
 
-// SchemaName is the schema of a database that keeps a tenant's directory: tenantry_NAMESPACE_NAME, or where that is longer
-// than a name can be, its beginning and a hash of it. Neither namespace nor name can hold an underscore, so no two tenants
-// share a schema: the underscores tell where each part ends, and two in a row that a hash follows.
-func SchemaName(namespace, name string) string {
-	whole := schemaPrefix + namespace + "_" + name
-	if len(whole) <= maxSchema {
-		return whole
-	}
-	sum := sha256.Sum256([]byte(whole))
-	hash := strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:20]))
-	return whole[:maxSchema-len("__")-len(hash)] + "__" + hash
-}
+// SchemaName is the schema of a database that keeps a tenant's directory.
+func SchemaName(namespace, name string) string { return v1alpha1.DatabaseSchema(namespace, name) }
 
 // usesDatabase tells whether the server needs the connection URL.
 func usesDatabase(t Tenant) bool { return t.Engine == v1alpha1.StoragePostgreSQL }

@@ -22,10 +22,20 @@ type objects struct {
 	secrets  []document
 	// places of defaults, by their index.
 	places []document
+	// given are the specs of the tenants as the files have them, by namespace/name.
+	given map[string]v1alpha1.ProvisioningTenantSpec
 }
 
-// snapshot makes a snapshot of the files, and says in a few words where its credentials come from.
-func (s *Source) snapshot(files folder) (snapshot *settings.Snapshot, from string, err error) {
+// found is what the files make.
+type found struct {
+	snapshot    *settings.Snapshot
+	url         *string  // of the database that keeps the directory, nil for none
+	credentials string   // where they come from, in a few words
+	ignored     []string // fields of the tenant that have no effect
+}
+
+// snapshot makes a snapshot of the files.
+func (s *Source) snapshot(files folder) (f found, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%s: %w", s.options.Dir, err)
@@ -34,29 +44,30 @@ func (s *Source) snapshot(files folder) (snapshot *settings.Snapshot, from strin
 	documents, unreadable := files.documents()
 	all, invalid := decodeAll(documents, s.options.Namespace)
 	if err := errors.Join(unreadable, invalid); err != nil {
-		return nil, "", err
+		return found{}, err
 	}
 	tenant, err := choose(all.tenants, s.options.Tenant)
 	if err != nil {
-		return nil, "", err
+		return found{}, err
 	}
-	snapshot = &settings.Snapshot{Tenant: tenant}
-	if snapshot.Defaults, err = all.defaultsOf(tenant); err != nil {
-		return nil, "", err
+	f = found{snapshot: &settings.Snapshot{Tenant: tenant}, ignored: s.ignored(all.given[tenant.Namespace+"/"+tenant.Name])}
+	if f.snapshot.Defaults, err = all.defaultsOf(tenant); err != nil {
+		return found{}, err
 	}
 	base, err := baseURL(s.options.Listen)
 	if err != nil {
-		return nil, "", err
+		return found{}, err
 	}
 	tenant.Status = v1alpha1.ProvisioningTenantStatus{TenantURL: base}
-	if snapshot.Verifiers, from, err = verifiers(all.secrets, tenant, s.options.DataDir); err != nil {
-		return nil, "", err
+	if f.snapshot.Verifiers, f.credentials, err = verifiers(all.secrets, tenant, s.options.DataDir); err != nil {
+		return found{}, err
 	}
-	return snapshot, from, nil
+	f.url, err = s.connection(all.secrets, tenant)
+	return f, err
 }
 
 func decodeAll(documents []document, namespace string) (objects, error) {
-	var all objects
+	all := objects{given: map[string]v1alpha1.ProvisioningTenantSpec{}}
 	var failures []error
 	seen := map[string]string{}
 	for _, d := range documents {
@@ -76,6 +87,7 @@ func decodeAll(documents []document, namespace string) (objects, error) {
 			var tenant v1alpha1.ProvisioningTenant
 			if err = d.decode(&tenant); err == nil {
 				tenant.Namespace = d.namespace
+				all.given[d.namespace+"/"+d.name] = *tenant.Spec.DeepCopy()
 				setTenantDefaults(&tenant)
 				err = invalid(d, validateTenant(&tenant))
 				all.tenants = append(all.tenants, tenant)
@@ -165,10 +177,10 @@ func baseURL(listen string) (string, error) {
 	return "http://" + net.JoinHostPort(host, port) + v1alpha1.BasePath, nil
 }
 
-// secretOf returns the Secret of the tenant with the suffix, or nil.
-func secretOf(secrets []document, tenant *v1alpha1.ProvisioningTenant, suffix string) (*corev1.Secret, document, error) {
+// secretOf returns the Secret of that name in the tenant's namespace, or nil.
+func secretOf(secrets []document, tenant *v1alpha1.ProvisioningTenant, name string) (*corev1.Secret, document, error) {
 	for _, d := range secrets {
-		if d.namespace != tenant.Namespace || d.name != tenant.Name+suffix {
+		if d.namespace != tenant.Namespace || d.name != name {
 			continue
 		}
 		var secret corev1.Secret

@@ -2,14 +2,16 @@
 // same ProvisioningTenant, UserDefaults and Secrets that one would apply to a cluster.
 //
 // What the API server would do to them is done here as far as a SCIM server notices: unknown and repeated fields are
-// errors, defaults are filled in, and what a server reads is validated. What only the operator reads (exposure,
-// storage, placement) is not validated. What the operator would do is done too: names that are not in the tenant's
-// catalog are refused, and a tenant without a token receives one.
+// errors, defaults are filled in, and what a server reads is validated. What only the operator reads (exposure, the volume,
+// placement) is not validated, and is named in the log. What the operator would do is done too: names that are not in the tenant's
+// catalog are refused, a tenant without a token receives one, and the Secret with the connection URL of a database is
+// followed (see Source.DatabaseURL).
 package manifests
 
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -31,8 +33,12 @@ type Options struct {
 	// Namespace is the namespace to look at, and that of objects that name none. Default: every namespace is looked
 	// at, and an object that names none is in "default".
 	Namespace string
-	// DataDir is an existing folder, in which a token that is missing is created.
+	// DataDir is an existing folder, in which a token that is missing is created, and the certificates of a connection Secret are kept.
 	DataDir string
+	// StorageByFlag tells that a flag says where the directory is kept, so that spec.storage is not followed.
+	StorageByFlag bool
+	// CheckURL says whether a connection URL can be read, without repeating it. Optional.
+	CheckURL func(url string) error
 	// Listen is the address on which clients are served, host:port, as the listener has it; it makes the base URL.
 	Listen string
 	// Check says whether the server can work with a snapshot, so that one that it cannot work with is treated as a
@@ -46,27 +52,41 @@ type Options struct {
 type Source struct {
 	options Options
 	latest  settings.Latest
+	loaded  folder // by Load
+	url     atomic.Pointer[string]
 	// interval is the constant, except in tests.
 	interval time.Duration
 }
 
 var _ settings.Source = (*Source)(nil)
 
-// New returns a Source. Nothing is read before Run.
+// New returns a Source. Nothing is read before Load or Run.
 func New(options Options) *Source {
 	return &Source{options: options, interval: interval}
 }
 
-// Run reads the folder and returns an error where that does not give a snapshot. From then on it follows changes until
-// ctx is done; an edit that gives no snapshot is logged, and the last good one stays.
+// Load reads the folder and returns an error where that does not give a snapshot. Run does so by itself; it is for whoever has to know
+// before where the directory is kept.
+func (s *Source) Load() error {
+	files, err := read(s.options.Dir)
+	if err == nil {
+		err = s.load(files)
+	}
+	if err == nil {
+		s.loaded = files
+	}
+	return err
+}
+
+// Run loads the folder unless Load did, and returns that error. From then on it follows changes until ctx is done; an edit that
+// gives no snapshot is logged, and the last good one stays.
 func (s *Source) Run(ctx context.Context) error {
-	loaded, err := read(s.options.Dir)
-	if err != nil {
-		return err
+	if s.Current() == nil {
+		if err := s.Load(); err != nil {
+			return err
+		}
 	}
-	if err := s.load(loaded); err != nil {
-		return err
-	}
+	loaded := s.loaded
 	log := s.options.Log.WithValues("folder", s.options.Dir)
 	ticker := time.NewTicker(s.interval)
 	defer ticker.Stop()
@@ -100,18 +120,23 @@ func (s *Source) Run(ctx context.Context) error {
 
 // load publishes the snapshot that the files make.
 func (s *Source) load(files folder) error {
-	snapshot, from, err := s.snapshot(files)
+	found, err := s.snapshot(files)
 	if err != nil {
 		return err
 	}
+	snapshot := found.snapshot
 	if s.options.Check != nil {
 		if err := s.options.Check(snapshot); err != nil {
 			return fmt.Errorf("%s: %w", s.options.Dir, err)
 		}
 	}
+	s.url.Store(found.url)
 	s.latest.Publish(snapshot)
 	s.options.Log.Info("Settings taken from manifests", "folder", s.options.Dir, "namespace", snapshot.Tenant.Namespace,
-		"tenant", snapshot.Tenant.Name, "userDefaults", len(snapshot.Defaults), "baseURL", snapshot.BaseURL(), "credentials", from)
+		"tenant", snapshot.Tenant.Name, "userDefaults", len(snapshot.Defaults), "baseURL", snapshot.BaseURL(), "credentials", found.credentials)
+	if len(found.ignored) > 0 {
+		s.options.Log.Info("These fields have no effect here: the operator follows them, or a flag says otherwise", "fields", found.ignored)
+	}
 	return nil
 }
 

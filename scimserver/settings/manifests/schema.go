@@ -41,6 +41,10 @@ func setTenantDefaults(t *v1alpha1.ProvisioningTenant) {
 	if spec.Storage.SQLite.Size.IsZero() {
 		spec.Storage.SQLite.Size = resource.MustParse("1Gi")
 	}
+	if database := spec.Storage.PostgreSQL; database != nil {
+		database.ConnectionSecretRef.Key = cmp.Or(database.ConnectionSecretRef.Key, "url")
+		database.Port = cmp.Or(database.Port, 5432)
+	}
 	spec.Retention.ProvisioningLog.Duration = cmp.Or(spec.Retention.ProvisioningLog.Duration, 720*time.Hour)
 	spec.Limits.RequestsPerSecond = cmp.Or(spec.Limits.RequestsPerSecond, ptr.To[int32](200))
 	spec.Limits.Burst = cmp.Or(spec.Limits.Burst, ptr.To[int32](400))
@@ -78,11 +82,29 @@ func validateTenant(t *v1alpha1.ProvisioningTenant) field.ErrorList {
 			v1alpha1.EntraCloudPublic, v1alpha1.EntraCloudUSGovernment, v1alpha1.EntraCloudChina)...)
 	}
 	list = append(list, validateAuthentication(spec, t.Spec)...)
+	list = append(list, validateStorage(spec.Child("storage"), t.Spec.Storage)...)
 	list = append(list, set(spec.Child("catalog", "companies"), t.Spec.Catalog.Companies, 1000)...)
 	list = append(list, set(spec.Child("catalog", "roles"), t.Spec.Catalog.Roles, 1000)...)
 	list = append(list, between(spec.Child("limits", "requestsPerSecond"), *t.Spec.Limits.RequestsPerSecond, 1, 100000)...)
 	list = append(list, between(spec.Child("limits", "burst"), *t.Spec.Limits.Burst, 1, 100000)...)
 	return append(list, validateExtensions(spec.Child("schema", "extensions"), t.Spec.Schema.Extensions)...)
+}
+
+func validateStorage(path *field.Path, s v1alpha1.Storage) field.ErrorList {
+	list := oneOf(path.Child("type"), s.Type, v1alpha1.StorageSQLite, v1alpha1.StoragePostgreSQL)
+	database := path.Child("postgresql")
+	switch {
+	case (s.PostgreSQL != nil) != (s.Type == v1alpha1.StoragePostgreSQL):
+		return append(list, field.Invalid(database, s.Type, "must be given when type is PostgreSQL, and only then"))
+	case s.PostgreSQL == nil:
+		return list
+	}
+	ref := database.Child("connectionSecretRef")
+	list = append(list, required(ref.Child("name"), s.PostgreSQL.ConnectionSecretRef.Name, 253)...)
+	list = append(list, required(ref.Child("key"), s.PostgreSQL.ConnectionSecretRef.Key, 253)...)
+	list = append(list, match(ref.Child("key"), s.PostgreSQL.ConnectionSecretRef.Key, `^[-_a-zA-Z0-9][-._a-zA-Z0-9]*$`,
+		"must be a key of a Secret: letters, digits, '-', '_' and '.', which it does not begin with")...)
+	return append(list, between(database.Child("port"), s.PostgreSQL.Port, 1, 65535)...)
 }
 
 func validateUserDefaults(d *v1alpha1.UserDefaults) field.ErrorList {

@@ -48,7 +48,7 @@ func Credentials(tenant *v1alpha1.ProvisioningTenant) []Credential {
 // credentials: those in its credentials Secret, and of the others those in the data folder, where they are created if
 // they are not there. It tells where they were found too.
 func verifiers(secrets []document, tenant *v1alpha1.ProvisioningTenant, dataDir string) (token.Set, string, error) {
-	secret, d, err := secretOf(secrets, tenant, v1alpha1.VerifierSuffix)
+	secret, d, err := secretOf(secrets, tenant, tenant.Name+v1alpha1.VerifierSuffix)
 	if err != nil {
 		return token.Set{}, "", err
 	}
@@ -59,7 +59,7 @@ func verifiers(secrets []document, tenant *v1alpha1.ProvisioningTenant, dataDir 
 		}
 		return set, d.place, nil
 	}
-	secret, d, err = secretOf(secrets, tenant, v1alpha1.CredentialsSuffix)
+	secret, d, err = secretOf(secrets, tenant, tenant.Name+v1alpha1.CredentialsSuffix)
 	if err != nil {
 		return token.Set{}, "", err
 	}

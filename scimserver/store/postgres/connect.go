@@ -32,6 +32,12 @@ const (
 var errURL = errors.New("the connection URL cannot be read; it should look like" +
 	" postgres://USER:PASSWORD@HOST:PORT/DATABASE?search_path=SCHEMA, with special characters of a password percent-encoded")
 
+// CheckURL returns an error, which does not repeat it, where a connection URL cannot be read. The database is not asked.
+func CheckURL(url string) error {
+	_, err := Options{URL: func() (string, error) { return url, nil }}.parse()
+	return err
+}
+
 // parse reads a connection URL and settles what it leaves open.
 func (o Options) parse() (*pgxpool.Config, error) {
 	text, err := o.URL()
