@@ -27,7 +27,9 @@ type provisioningLog struct {
 	follow bool
 	// limit is how many entries are still to be shown.
 	limit int
-	show  func(line []byte, entry *Entry) error
+	// more tells that the answer ended before the log did; the query says where to go on.
+	more bool
+	show func(line []byte, entry *Entry) error
 }
 
 func (s *session) log() *cobra.Command {
@@ -140,11 +142,11 @@ func moment(text string, now time.Time) (time.Time, error) {
 }
 
 func (l *provisioningLog) run(ctx context.Context) error {
+	if !l.follow {
+		return l.read(ctx)
+	}
 	from, err := l.open(ctx)
-	if err != nil || !l.follow {
-		if err == nil {
-			err = l.copy(from)
-		}
+	if err != nil {
 		return err
 	}
 	for {
@@ -170,6 +172,21 @@ func (l *provisioningLog) run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// read shows what is there. The server looks at a part of the log for each request.
+func (l *provisioningLog) read(ctx context.Context) error {
+	for l.more = true; l.more && l.limit > 0; {
+		from, err := l.open(ctx)
+		if err != nil {
+			return err
+		}
+		l.more = false
+		if err := l.copy(from); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // interrupted tells whether the user has seen enough.
@@ -200,6 +217,11 @@ func (l *provisioningLog) copy(from io.ReadCloser) error {
 		if err := json.Unmarshal(line, &entry); err != nil {
 			return fmt.Errorf("%w: the server sent something else: %w", errShow, err)
 		}
+		if entry.Next > 0 {
+			l.more = true
+			l.query.Set("after", strconv.FormatInt(entry.Next, 10))
+			continue
+		}
 		if err := l.show(line, &entry); err != nil {
 			return fmt.Errorf("%w: %w", errShow, err)
 		}
@@ -222,6 +244,9 @@ type Entry struct {
 	Defaults     string    `json:"defaults"`
 	Outcome      string    `json:"outcome"`
 	Count        int64     `json:"count"`
+
+	// Next is all that the last line of an answer has that ends before the log does: where a request goes on.
+	Next int64 `json:"next"`
 }
 
 // showEntry returns what writes one entry: for programs as the server sent it, with all that it has.

@@ -108,6 +108,38 @@ func TestLogAsksTheServerForWhatItsFlagsSay(t *testing.T) {
 	}
 }
 
+func TestLogShowsAllThatTheServerSendsInParts(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	p := newPods(newCluster(t, s.tenant, s.credentials()))
+	var asked []string
+	p.start(pod("contoso-scim-1", 0), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.RawQuery)
+		switch r.URL.Query().Get("after") {
+		case "":
+			fmt.Fprintln(w, `{"next":20000}`)
+		case "20000":
+			fmt.Fprintln(w, `{"sequence":20001,"outcome":"success"}`)
+			fmt.Fprintln(w, `{"next":40000}`)
+		default:
+			fmt.Fprintln(w, `{"sequence":40007,"outcome":"success"}`)
+		}
+	}))
+	for args, want := range map[string]struct{ out, asked string }{
+		"": {
+			`{"sequence":20001,"outcome":"success"}` + "\n" + `{"sequence":40007,"outcome":"success"}` + "\n",
+			"client=a&limit=2147483647 after=20000&client=a&limit=2147483647 after=40000&client=a&limit=2147483646",
+		},
+		"--limit 1": {`{"sequence":20001,"outcome":"success"}` + "\n", "client=a&limit=1 after=20000&client=a&limit=1"},
+	} {
+		asked = nil
+		code, out, errOut := p.run(Options{Forward: p.forward}, append([]string{"log", "contoso", "--client", "a", "-o", "json"}, strings.Fields(args)...)...)
+		if code != ExitFine || out != want.out || errOut != "" || strings.Join(asked, " ") != want.asked {
+			t.Errorf("%s: exit %d, asks %s\n%s%s", args, code, asked, out, errOut)
+		}
+	}
+}
+
 // following runs log --follow, and returns how to read its lines, how to interrupt it, and how to wait for its exit code and its errors.
 func (p *pods) following(args ...string) (next func() string, interrupt func(), wait func() (int, string)) {
 	ctx, cancel := context.WithCancel(p.Context())

@@ -22,6 +22,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/headers"
 	"github.com/tenantry/tenantry/scimserver/outage"
 	"github.com/tenantry/tenantry/scimserver/settings"
+	"github.com/tenantry/tenantry/scimserver/share"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/throttle"
 )
@@ -53,6 +54,8 @@ type Options struct {
 type server struct {
 	Options
 	followers chan struct{}
+	reading   *share.Pool // see logRequests
+	turns     *share.Pool // see logTurns
 	exporting chan struct{}
 	importing chan struct{}
 	throttle  throttle.Throttle
@@ -63,7 +66,8 @@ type server struct {
 // should end when the server is told to.
 func New(o Options) http.Handler {
 	s := &server{
-		Options: o, followers: make(chan struct{}, maxFollowers), exporting: make(chan struct{}, 1), importing: make(chan struct{}, 1),
+		Options: o, followers: make(chan struct{}, maxFollowers), reading: share.NewPool(logRequests()), turns: share.NewPool(logTurns()),
+		exporting: make(chan struct{}, 1), importing: make(chan struct{}, 1),
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+v1alpha1.HealthPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })

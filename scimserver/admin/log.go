@@ -1,7 +1,9 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,7 +12,9 @@ import (
 	"time"
 
 	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/share"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/transfer"
 )
@@ -21,15 +25,36 @@ const (
 	// pollInterval is how often a follower looks for what another replica may have written, and whether its credential is
 	// still good.
 	pollInterval = 5 * time.Second
+	// maxLook is how many entries one request looks at: less than a fifth of a second of work.
+	maxLook = 20_000
 )
+
+// logRequests divides the requests for the log that follow nothing. People send them, one after the other.
+func logRequests() share.Division {
+	return share.Division{
+		Size: 12, Provisioners: share.Share{Each: 4, Together: 8}, Readers: share.Share{Each: 2, Together: 8},
+	}
+}
+
+// logTurns divides the turns in which some entries are read. While one has its turn, its client cannot have another, and no
+// entry is sent, so nobody holds one for long.
+func logTurns() share.Division {
+	return share.Division{
+		Size: 3, Provisioners: share.Share{Each: 1, Together: 3}, Readers: share.Share{Each: 1, Together: 2},
+	}
+}
+
+// unread is the last line of an answer that ends before the log does.
+type unread struct {
+	// Next is the parameter "after" of a request that goes on.
+	Next int64 `json:"next"`
+}
 
 // log sends entries of the provisioning log as JSON Lines, oldest first.
 func (s *server) log(w http.ResponseWriter, r *http.Request) {
-	permitted := func() error {
-		_, err := s.authorize(r, token.RoleProvisioner, token.RoleReader)
-		return err
-	}
-	if err := permitted(); err != nil {
+	permitted := func() (auth.Identity, error) { return s.authorize(r, token.RoleProvisioner, token.RoleReader) }
+	caller, err := permitted()
+	if err != nil {
 		s.refuse(w, err)
 		return
 	}
@@ -54,11 +79,23 @@ func (s *server) log(w http.ResponseWriter, r *http.Request) {
 		defer ticker.Stop()
 		query.Poll = ticker.C()
 		query.Idle = func() error {
-			if err := permitted(); err != nil {
+			if _, err := permitted(); err != nil {
 				return err // it was revoked
 			}
 			return out.flush()
 		}
+	} else {
+		place, ok := s.reading.TryTake(caller.AsClient(), 1)
+		if !ok {
+			s.refuse(w, &refusal{http.StatusTooManyRequests, "this credential, or all together, read the log as often at a time as they may: try again later"})
+			return
+		}
+		defer place.Release()
+	}
+	query.Look = maxLook
+	query.Turn = func(ctx context.Context) (done func(), err error) {
+		turn, err := s.turns.Take(ctx, caller.AsClient(), 1)
+		return turn.Release, err
 	}
 	s.finish(out, r, s.send(out, r, query, limit))
 }
@@ -67,6 +104,9 @@ func (s *server) send(out *stream, r *http.Request, query directory.LogQuery, li
 	lines := json.NewEncoder(out)
 	sent := 0
 	for entry, err := range s.Directory.Log(r.Context(), query) {
+		if more, ok := errors.AsType[*directory.UnreadError](err); ok {
+			return lines.Encode(unread{more.After})
+		}
 		if err != nil {
 			return err
 		}

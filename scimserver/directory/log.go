@@ -96,6 +96,11 @@ type LogQuery struct {
 	Operation  string
 	Outcome    string
 
+	// Look is how many entries a query that does not follow looks at, at most, whether they match or not; 0 for all.
+	Look int
+	// Turn is called before some entries are read, and what it returns after that; its error ends the query. Nil for nothing.
+	Turn func(context.Context) (done func(), err error)
+
 	// Follow makes the query go on with entries as they are written, until ctx ends.
 	Follow bool
 	// Poll makes a query that follows look again at what another process may have written.
@@ -115,14 +120,21 @@ func (q *LogQuery) matches(e *store.Entry) bool {
 		(q.Outcome == "" || q.Outcome == e.Outcome)
 }
 
-// Log returns the entries of the provisioning log that match, oldest first. The last pair may be an error: the store's,
-// or that of Idle.
+// UnreadError says that a query has looked at as many entries as it may. A query that begins after After goes on.
+type UnreadError struct{ After int64 }
+
+func (e *UnreadError) Error() string {
+	return fmt.Sprintf("the provisioning log has entries after %d that were not looked at", e.After)
+}
+
+// Log returns the entries of the provisioning log that match, oldest first. The last pair may be an error: the store's, that of
+// Turn or Idle, or an *UnreadError.
 func (d *Directory) Log(ctx context.Context, q LogQuery) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
-		after := q.After
+		after, looked := q.After, 0
 		for {
 			committed := d.committed.next() // taken before reading, so that nothing falls in between
-			entries, err := d.store.Log(ctx, after, logBatch)
+			entries, err := d.logSome(ctx, &q, after)
 			if err != nil {
 				yield(store.Entry{}, err)
 				return
@@ -133,7 +145,11 @@ func (d *Directory) Log(ctx context.Context, q LogQuery) iter.Seq2[store.Entry, 
 					return
 				}
 			}
-			if len(entries) == logBatch {
+			if looked += len(entries); len(entries) == logBatch {
+				if q.Look > 0 && looked >= q.Look && !q.Follow {
+					yield(store.Entry{}, &UnreadError{after})
+					return
+				}
 				continue
 			}
 			if !q.Follow {
@@ -151,6 +167,18 @@ func (d *Directory) Log(ctx context.Context, q LogQuery) iter.Seq2[store.Entry, 
 			}
 		}
 	}
+}
+
+// logSome reads the next entries in turn.
+func (d *Directory) logSome(ctx context.Context, q *LogQuery, after int64) ([]store.Entry, error) {
+	if q.Turn != nil {
+		done, err := q.Turn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+	}
+	return d.store.Log(ctx, after, logBatch)
 }
 
 // SetLogRetention says how long entries of the provisioning log are kept; 0 stands for DefaultLogRetention.
