@@ -13,6 +13,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/share"
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/postgres"
 	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
 	"github.com/tenantry/tenantry/scimserver/store/scan"
 	"github.com/tenantry/tenantry/scimserver/store/storetest"
@@ -79,17 +80,7 @@ func TestOnlyListsOfFewResourcesAreNoScans(t *testing.T) {
 func TestAScanEndsAfterItsLimitAndWithItsClient(t *testing.T) {
 	t.Parallel()
 	s := open(t, testenv.HastySchema(t))
-	const many = 3000
-	storetest.Fill(t, s, many)
-	terms := make([]string, 200)
-	for i := range terms {
-		terms[i] = fmt.Sprintf(`id co "no%d"`, i)
-	}
-	parsed, err := filter.Parse(resourceType(store.User), strings.Join(terms, " or "))
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := store.Query{Kind: store.User, Filter: parsed, Limit: 10}
+	q := heavy(t, s)
 	s.Gate().Bound(5*time.Millisecond, time.Hour)
 	if _, err := s.Find(t.Context(), q); !errors.Is(err, store.ErrTooWide) {
 		t.Errorf("beyond its limit it is %v", err)
@@ -112,6 +103,44 @@ func TestAScanEndsAfterItsLimitAndWithItsClient(t *testing.T) {
 		if err := find(func(r store.Reader) error { _, err := r.Find(t.Context(), light); return err }); err != nil {
 			t.Errorf("%s gets %v", what, err)
 		}
+	}
+}
+
+// heavy fills a directory and returns a query that would take so long that to interrupt it comes before its end.
+func heavy(t *testing.T, s *postgres.Store) store.Query {
+	t.Helper()
+	const many, groups = 3000, 4
+	storetest.Fill(t, s, many)
+	err := s.Update(t.Context(), func(tx store.Tx) error {
+		members := make([]store.Member, many)
+		for n := range members {
+			members[n] = store.Member{ID: storetest.BenchID(n + 1), Kind: store.User}
+		}
+		for n := range groups {
+			group := storetest.BenchUser(many + 1 + n)
+			group.Kind, group.Key, group.ExternalID, group.Index = store.Group, fmt.Sprint("group ", n), "", nil
+			if err := tx.Insert(t.Context(), group); err != nil {
+				return err
+			}
+			if _, err := tx.AddMembers(t.Context(), group.ID, members); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	terms := make([]string, 250)
+	for i := range terms {
+		terms[i] = fmt.Sprintf(`groups.$ref co "no%d"`, i)
+	}
+	parsed, err := filter.Parse(resourceType(store.User), strings.Join(terms, " or "))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store.Query{
+		Kind: store.User, Filter: parsed, Limit: 10, Location: func(store.Kind) string { return "https://contoso.test/" },
 	}
 }
 

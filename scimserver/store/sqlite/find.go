@@ -136,6 +136,11 @@ func (f *finder) filtered(ctx context.Context) (store.Page, error) {
 			return page, err
 		}
 	}
+	return f.search(ctx, plan, tried)
+}
+
+// search answers in a scan. So many of the plan's sources have been tried before.
+func (f *finder) search(ctx context.Context, plan sqlfilter.Plan, tried int) (store.Page, error) {
 	return f.scan(ctx, func(ctx context.Context) (store.Page, error) { return f.searched(ctx, plan, tried) })
 }
 
@@ -157,7 +162,6 @@ func (f *finder) upTo(ctx context.Context, limit int, ids sqlfilter.Fragment) (n
 	return n, err
 }
 
-// searched answers in a scan. So many of the plan's sources have been tried before.
 func (f *finder) searched(ctx context.Context, plan sqlfilter.Plan, tried int) (store.Page, error) {
 	plan, err := f.trusted(ctx, plan)
 	switch {
