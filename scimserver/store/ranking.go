@@ -10,11 +10,15 @@ import (
 // can only be reached by a walk, which keeps no more than its own pages.
 const MaxRanked = 100_000
 
+// maxRankedBytes bounds the memory of a Ranking where keys are long. Half of it is room for 100,000 keys of 160 bytes.
+const maxRankedBytes = 48 << 20
+
 // Ranking finds one page of a sorted list among records that come in any order, for engines that cannot sort by
 // themselves. It keeps keys and ids up to the end of the page, and no record.
 type Ranking struct {
 	query Query
 	first []ranked // those that may be on the page or before it
+	bytes int      // what these take in memory
 	end   int      // where the page ends, at most MaxRanked
 	total int
 }
@@ -31,7 +35,7 @@ func NewRanking(q Query) *Ranking {
 	return r
 }
 
-// Add shows the Ranking a record that matches.
+// Add shows the Ranking a record that matches. The error is ErrTooMany or that of Sort.Key.
 func (r *Ranking) Add(record *Record) error {
 	key, ok, err := r.query.Sort.Key(record)
 	if err != nil {
@@ -51,8 +55,13 @@ func (r *Ranking) Add(record *Record) error {
 	if r.end == 0 {
 		return nil
 	}
-	if r.first = append(r.first, candidate); len(r.first) >= 2*r.end {
+	r.first = append(r.first, candidate)
+	r.bytes += candidate.size()
+	if len(r.first) >= 2*r.end || r.bytes > maxRankedBytes {
 		r.cut()
+		if r.bytes > maxRankedBytes/2 { // or each of the next would have it cut again
+			return ErrTooMany
+		}
 	}
 	return nil
 }
@@ -60,7 +69,12 @@ func (r *Ranking) Add(record *Record) error {
 // cut sorts what is kept and drops what lies behind the page.
 func (r *Ranking) cut() {
 	slices.SortFunc(r.first, r.compare)
-	r.first = r.first[:min(len(r.first), r.end)]
+	kept := min(len(r.first), r.end)
+	for _, dropped := range r.first[kept:] {
+		r.bytes -= dropped.size()
+	}
+	clear(r.first[kept:])
+	r.first = r.first[:kept]
 }
 
 // Page returns the ids of the page in their order and, but for a walk, how many records there were. The error is
@@ -88,6 +102,9 @@ type ranked struct {
 	missing bool
 	id      string
 }
+
+// size is about what it takes in memory, in bytes.
+func (r *ranked) size() int { return 40 + len(r.key) + len(r.id) }
 
 func (r *Ranking) compare(a, b ranked) int {
 	missing := 0

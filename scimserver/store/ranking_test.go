@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -68,5 +69,34 @@ func TestARankingIsBounded(t *testing.T) {
 	}
 	if _, total, err := rank(t, store.Query{Offset: many, Limit: 1, Sort: &store.Sort{}}, many); err != nil || total != many {
 		t.Errorf("behind the end: %d, %v", total, err)
+	}
+}
+
+// 2,048 bytes are the longest key that a store takes.
+func TestARankingOfLongKeysIsBoundedInBytes(t *testing.T) {
+	long := strings.Repeat("x", store.MaxKey-6)
+	for _, c := range []struct {
+		offset, records int
+		reached         bool
+	}{
+		{10_000, 40_000, true}, {10_000, 10_000, true}, {20_000, 60_000, false}, {store.MaxRanked - 1, 60_000, false},
+	} {
+		q := store.Query{Offset: c.offset - 1, Limit: 1, Sort: &store.Sort{}}
+		q.Sort.Key = func(r *store.Record) (string, bool, error) { return long + r.ID, true, nil }
+		ranking := store.NewRanking(q)
+		var err error
+		for n := c.records; n > 0 && err == nil; n-- {
+			err = ranking.Add(&store.Record{ID: fmt.Sprintf("%06d", n)})
+		}
+		if !c.reached {
+			if !errors.Is(err, store.ErrTooMany) {
+				t.Errorf("the record at %d of %d: %v", c.offset, c.records, err)
+			}
+			continue
+		}
+		ids, total, paged := ranking.Page()
+		if err != nil || paged != nil || total != c.records || !cmp.Equal(ids, []string{fmt.Sprintf("%06d", c.offset)}) {
+			t.Errorf("the record at %d of %d is %v of %d, %v, %v", c.offset, c.records, ids, total, err, paged)
+		}
 	}
 }
