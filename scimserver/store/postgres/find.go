@@ -167,9 +167,10 @@ func (f *finder) search(ctx context.Context, plan sqlfilter.Plan, tried int) (st
 	return f.scan(ctx, func(ctx context.Context) (store.Page, error) { return f.searched(ctx, plan, tried) })
 }
 
-// narrowest returns the source that finds least, nil if each finds more than few.
+// narrowest returns the source that finds least, nil if each finds more than few. The only one is not counted where it is as dear to
+// count as to read.
 func (f *finder) narrowest(ctx context.Context, sources []sqlfilter.Source) (*sqlfilter.Source, error) {
-	if len(sources) == 1 && sources[0].Narrow() {
+	if len(sources) == 1 && (sources[0].Narrow() || !sources[0].Bounded()) {
 		return &sources[0], nil
 	}
 	var best *sqlfilter.Source
