@@ -41,6 +41,7 @@ func (r *request) body() ([]byte, error) {
 	if refused != nil {
 		return nil, refused
 	}
+	r.charge((len(data) - 1) / worthOne)
 	return data, nil
 }
 

@@ -48,7 +48,7 @@ func (s *Server) bulk(r *request) error {
 		return err
 	}
 	s.metrics.quirks(plan.quirks)
-	s.limits.charge(r.settings, r.caller.Client, s.now(), len(plan.operations))
+	r.charge(len(plan.operations) - 1)
 
 	job := &bulkJob{bulkPlan: plan, server: s, request: r, budget: patch.NewBudget(s.bulkWork)}
 	failed := 0

@@ -17,6 +17,11 @@ const (
 	// size in memory.
 	MaxLargeBodies = 12 << 20
 
+	// peopleTimes is how many times spec.limits all people together may ask. Each of them has spec.limits as a credential has.
+	peopleTimes = 4
+	// worthOne is how many bytes of a body beyond SmallBody, and of an answer, are worth one more request.
+	worthOne = 64 << 10
+
 	// retryBusy is the Retry-After, in seconds, while too much is asked at once.
 	retryBusy = "1"
 )
@@ -44,15 +49,21 @@ func LargeBodies() share.Division {
 
 // limits keep the server's work within bounds.
 type limits struct {
-	throttle throttle.Throttle
+	now      func() time.Time
+	throttle throttle.Throttle // of credentials and strangers
+	people   throttle.Throttle
+	refused  func(pool string, class share.Class)
 	places   *share.Pool
 	bodies   *share.Pool
 	answers  *answers
 	pace     pace
 }
 
-func newLimits(refused func(pool string, class share.Class)) *limits {
-	l := &limits{places: share.NewPool(Places()), bodies: share.NewPool(LargeBodies()), answers: newAnswers(Answers()), pace: defaultPace()}
+func newLimits(now func() time.Time, refused func(pool string, class share.Class)) *limits {
+	l := &limits{
+		now: now, people: throttle.Throttle{Together: peopleTimes}, refused: refused,
+		places: share.NewPool(Places()), bodies: share.NewPool(LargeBodies()), answers: newAnswers(Answers()), pace: defaultPace(),
+	}
 	l.places.Refused = func(class share.Class) { refused("requests", class) }
 	l.bodies.Refused = func(class share.Class) { refused("bodies", class) }
 	l.answers.refused = func(class share.Class) { refused("answers", class) }
@@ -68,31 +79,49 @@ func limit(current *settings.Snapshot) (l throttle.Limit, ok bool) {
 	return throttle.Limit{PerSecond: int(*spec.RequestsPerSecond), Burst: int(*spec.Burst)}, true
 }
 
-// admit lets a request of a client in, or returns the answer 429. Everybody without a valid credential is one client,
-// throttle.Stranger: behind an ingress no address can be believed, and what is counted by address has no end.
-func (l *limits) admit(current *settings.Snapshot, client string, now time.Time) error {
+// allowance is where a client's requests are counted, and by what ID. Everybody without a valid credential is one client, throttle.Stranger:
+// behind an ingress no address can be believed, and what is counted by address has no end.
+func (l *limits) allowance(client share.Client) (t *throttle.Throttle, id string) {
+	switch client.Class {
+	case share.Person:
+		return &l.people, client.ID
+	case share.Reader, share.Provisioner:
+		return &l.throttle, client.ID
+	default:
+		return &l.throttle, throttle.Stranger
+	}
+}
+
+// admit lets a request of a client in, or returns the answer 429.
+func (l *limits) admit(current *settings.Snapshot, client share.Client) error {
 	limit, ok := limit(current)
 	if !ok {
 		return nil
 	}
-	wait := l.throttle.Take(client, limit, now)
+	throttled, id := l.allowance(client)
+	wait := throttled.Take(id, limit, l.now())
 	if wait == 0 {
 		return nil
 	}
+	l.refused("rate", client.Class)
 	who := "this credential sends"
-	if client == throttle.Stranger {
+	switch client.Class {
+	case share.Stranger:
 		who = "clients without a valid credential send"
+	case share.Person:
+		who = "this person sends, or all people together send " + strconv.Itoa(peopleTimes) + " times,"
 	}
 	return &Error{
 		Status: http.StatusTooManyRequests, RetryAfter: strconv.Itoa(int((wait + time.Second - 1) / time.Second)),
-		Detail: who + " more than " + strconv.Itoa(limit.PerSecond) + " requests a second (spec.limits)",
+		Detail: who + " more than " + strconv.Itoa(limit.PerSecond) + " requests a second (spec.limits); a large request counts as several",
 	}
 }
 
-// charge counts the operations of a request beyond the first.
-func (l *limits) charge(current *settings.Snapshot, client string, now time.Time, operations int) {
-	if limit, ok := limit(current); ok && operations > 1 {
-		l.throttle.Charge(client, limit, now, operations-1)
+// charge counts a request that was let in and is worth more than one as n more.
+func (l *limits) charge(current *settings.Snapshot, client share.Client, n int) {
+	if limit, ok := limit(current); ok && n > 0 {
+		throttled, id := l.allowance(client)
+		throttled.Charge(id, limit, l.now(), n)
 	}
 }
 

@@ -78,7 +78,7 @@ func (s *Server) query(r *request, kinds []store.Kind) error {
 // found searches, and counts what that took as requests of the client.
 func (s *Server) found(r *request, kinds []store.Kind, q directory.Query) (directory.List, error) {
 	found, err := s.directory.Search(r.context(), kinds, q)
-	s.limits.charge(r.settings, r.caller.Client, s.now(), found.Cost)
+	r.charge(found.Cost - 1)
 	return found, err
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/headers"
 	"github.com/tenantry/tenantry/scimserver/settings"
-	"github.com/tenantry/tenantry/scimserver/throttle"
+	"github.com/tenantry/tenantry/scimserver/share"
 )
 
 const (
@@ -36,7 +36,7 @@ func invalidRequest(description string) *oauthError {
 }
 
 // tokenEndpoint is the tenant's token endpoint (RFC 6749 section 3.2). Its only grant is client_credentials.
-func (s *Server) tokenEndpoint(w http.ResponseWriter, r *http.Request, _ string, log logr.Logger) {
+func (s *Server) tokenEndpoint(w *recorder, r *http.Request, _ string, log logr.Logger) {
 	w.Header().Set("Pragma", "no-cache") // RFC 6749 section 5.1, beside Cache-Control, which every answer has
 	current := s.settings()
 	issued, err := s.issue(w, r, current)
@@ -63,7 +63,7 @@ func (s *Server) tokenEndpoint(w http.ResponseWriter, r *http.Request, _ string,
 
 // admitClient lets a client have the access token that was made for it, unless it asks too much, or the tenant is paused.
 func (s *Server) admitClient(current *settings.Snapshot, client string) error {
-	if err := s.limits.admit(current, client, s.now()); err != nil {
+	if err := s.limits.admit(current, share.Client{Class: share.Provisioner, ID: client}); err != nil {
 		return err
 	}
 	if current.Paused() {
@@ -78,7 +78,7 @@ func (s *Server) admitStranger(current *settings.Snapshot) error {
 	if current == nil {
 		return nil
 	}
-	return s.limits.admit(current, throttle.Stranger, s.now())
+	return s.limits.admit(current, share.Client{})
 }
 
 func sendOAuthError(w http.ResponseWriter, answer *oauthError) {

@@ -16,13 +16,12 @@ import (
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/share"
 	"github.com/tenantry/tenantry/scimserver/store"
-	"github.com/tenantry/tenantry/scimserver/throttle"
 )
 
 // request is one authenticated request on its way through the server.
 type request struct {
 	http     *http.Request
-	out      http.ResponseWriter
+	out      *recorder
 	query    url.Values // of the URL as parseQuery reads it, or of the body of a search
 	settings *settings.Snapshot
 	caller   directory.Caller
@@ -44,7 +43,7 @@ func (r *request) context() context.Context { return r.http.Context() }
 
 // instrument turns an endpoint table into a handler: authentication, and errors in SCIM's form.
 func (s *Server) instrument(route string, methods map[string]endpoint) http.Handler {
-	return s.observed(route, func(w http.ResponseWriter, r *http.Request, id string, log logr.Logger) {
+	return s.observed(route, func(w *recorder, r *http.Request, id string, log logr.Logger) {
 		if err := s.serve(w, r, methods, id, log); err != nil {
 			writeError(w, s.describe(err, log), id)
 		}
@@ -80,7 +79,7 @@ func methodOf(r *http.Request) string {
 }
 
 // observed gives a handler what every request has: an id, metrics, and the promise that no panic leaves it.
-func (s *Server) observed(route string, handle func(http.ResponseWriter, *http.Request, string, logr.Logger)) http.Handler {
+func (s *Server) observed(route string, handle func(*recorder, *http.Request, string, logr.Logger)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.now()
 		out := &recorder{ResponseWriter: w, status: http.StatusOK}
@@ -111,14 +110,14 @@ func (s *Server) observed(route string, handle func(http.ResponseWriter, *http.R
 	})
 }
 
-func (s *Server) serve(w http.ResponseWriter, r *http.Request, methods map[string]endpoint, id string, log logr.Logger) error {
+func (s *Server) serve(w *recorder, r *http.Request, methods map[string]endpoint, id string, log logr.Logger) error {
 	current := s.settings()
 	if current == nil {
 		return noSettings()
 	}
 	identity, err := s.auth.Authenticate(r, current)
 	if err != nil {
-		if limited := s.limits.admit(current, throttle.Stranger, s.now()); limited != nil {
+		if limited := s.limits.admit(current, share.Client{}); limited != nil {
 			return limited
 		}
 		if methods[r.Method].counts.Requests > 0 { // as a client that provisions asks
@@ -148,7 +147,7 @@ func noSettings() error {
 
 // admitted answers a request of a client that is known, unless it asks too much.
 func (s *Server) admitted(r *request, methods map[string]endpoint, identity auth.Identity) error {
-	if err := s.limits.admit(r.settings, identity.Client, s.now()); err != nil {
+	if err := s.limits.admit(r.settings, r.client); err != nil {
 		return err
 	}
 	place, err := s.limits.enter(r.client)
@@ -156,6 +155,7 @@ func (s *Server) admitted(r *request, methods map[string]endpoint, identity auth
 		return err
 	}
 	defer place.Release()
+	r.out.by = r
 	if methods == nil {
 		return &Error{Status: http.StatusNotFound, Detail: "there is no such endpoint; those of this server are listed in /ResourceTypes"}
 	}
@@ -187,6 +187,9 @@ func (s *Server) admitted(r *request, methods map[string]endpoint, identity auth
 	return err
 }
 
+// charge counts the request as n more.
+func (r *request) charge(n int) { r.limits.charge(r.settings, r.client, n) }
+
 // allowed is the header Allow of an endpoint (RFC 9110 section 10.2.1).
 func allowed(methods map[string]endpoint) string {
 	var names []string
@@ -206,6 +209,8 @@ type recorder struct {
 	http.ResponseWriter
 	status  int
 	written bool
+	sent    int      // bytes of body
+	by      *request // whose client pays for them, nil where nobody does
 }
 
 func (r *recorder) WriteHeader(status int) {
@@ -215,6 +220,11 @@ func (r *recorder) WriteHeader(status int) {
 
 func (r *recorder) Write(data []byte) (int, error) {
 	r.written = true
+	before := r.sent / worthOne
+	r.sent += len(data)
+	if n := r.sent/worthOne - before; n > 0 && r.by != nil {
+		r.by.charge(n)
+	}
 	return r.ResponseWriter.Write(data)
 }
 

@@ -68,7 +68,7 @@ func New(o Options) *Server {
 	metrics := newMetrics(o.Metrics)
 	return &Server{
 		directory: o.Directory, settings: o.Settings, auth: o.Auth, log: o.Log, now: o.Now,
-		metrics: metrics, limits: newLimits(metrics.refused), bulkWork: MaxBulkWork,
+		metrics: metrics, limits: newLimits(o.Now, metrics.refused), bulkWork: MaxBulkWork,
 		storage: outage.Outage{Calm: storageCalm},
 	}
 }

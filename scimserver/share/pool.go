@@ -33,11 +33,11 @@ type waiter struct {
 	taken  chan struct{} // closed under the lock, once the amount is the client's
 }
 
-// NewPool returns a pool that is divided so. It panics where the division promises what there is not: classes without a reserve
-// for provisioning clients, or a share that is greater than what its class has together.
+// NewPool returns a pool that is divided so. It panics where the division promises what there is not: more than the pool, or a share that
+// is greater than what its class has together. Without a reserve, as of a single place, provisioning clients are served first.
 func NewPool(d Division) *Pool {
-	if d.Reserve() <= 0 || d.Provisioners.Together > d.Size {
-		panic("share: the division leaves no reserve, or is greater than the pool")
+	if d.Reserve() < 0 || d.Provisioners.Together > d.Size {
+		panic("share: the division is greater than the pool")
 	}
 	shares := d.shares()
 	for _, share := range shares {

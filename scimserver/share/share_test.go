@@ -186,13 +186,16 @@ func TestNoSequenceOfTakesBreaksAPromise(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
 			size := 10 + random.Int64N(90)
-			third := size / 4
+			quarter := size / 4
 			division := share.Division{
-				Size: size, Provisioners: share.Share{Each: size * 2 / 3, Together: size}, Readers: share.Share{Each: 1 + third/2, Together: 1 + third},
-				People: share.Share{Each: 1 + third/4, Together: third}, Strangers: 1,
+				Size: size, Provisioners: share.Share{Each: size * 2 / 3, Together: size}, Readers: share.Share{Each: 1 + quarter/2, Together: 1 + quarter},
+				People: share.Share{Each: 1 + quarter/4, Together: quarter}, Strangers: 1,
+			}
+			if seed%10 == 0 { // one place without a reserve
+				size, division = 1, share.Division{Size: 1, Provisioners: share.Share{Each: 1, Together: 1}, Readers: share.Share{Each: 1, Together: 1}}
 			}
 			limits := map[share.Class]share.Share{
-				share.Provisioner: division.Provisioners, share.Reader: division.Readers, share.Person: division.People, share.Stranger: {Each: 1, Together: 1},
+				share.Provisioner: division.Provisioners, share.Reader: division.Readers, share.Person: division.People, share.Stranger: {Each: division.Strangers, Together: division.Strangers},
 			}
 			p := share.NewPool(division)
 
@@ -349,7 +352,7 @@ func TestATakeAllocatesNothing(t *testing.T) {
 
 func TestADivisionThatPromisesTooMuchIsRefused(t *testing.T) {
 	for name, division := range map[string]share.Division{
-		"no reserve":               {Size: 2, Provisioners: share.Share{Each: 2, Together: 2}, Readers: share.Share{Each: 1, Together: 2}},
+		"others above the pool":    {Size: 2, Provisioners: share.Share{Each: 2, Together: 2}, Readers: share.Share{Each: 1, Together: 2}, Strangers: 1},
 		"more than there is":       {Size: 2, Provisioners: share.Share{Each: 3, Together: 3}},
 		"a share above its class":  {Size: 9, Readers: share.Share{Each: 3, Together: 2}},
 		"a share that is negative": {Size: 9, People: share.Share{Each: -1}},

@@ -15,8 +15,15 @@ const maxClients = 1000
 // Stranger is the client that stands for everybody without a valid credential. No credential's ID is empty.
 const Stranger = ""
 
-// crowd is the client that stands for all who come while maxClients others are busy.
-const crowd = "\x00"
+const (
+	// crowd is the client that stands for all who come while maxClients others are busy.
+	crowd = "\x00"
+	// everyone is the client that stands for all clients of a Throttle together.
+	everyone = "\x01"
+)
+
+// MaxDebt bounds how long a client waits for what Charge counted, so that a limit that is set too low is no ban.
+const MaxDebt = 30 * time.Minute
 
 // Limit is what one client may ask.
 type Limit struct {
@@ -26,8 +33,13 @@ type Limit struct {
 	Burst int
 }
 
+func (l Limit) times(n int) Limit { return Limit{l.PerSecond * n, l.Burst * n} }
+
 // Throttle counts what clients ask. The zero value is ready for use, by any number of goroutines.
 type Throttle struct {
+	// Together is how many times the limit of one client all clients together may ask; 0 is without a bound. It is set before use.
+	Together int
+
 	mu      sync.Mutex
 	clients map[string]*rate.Limiter
 }
@@ -37,19 +49,38 @@ type Throttle struct {
 func (t *Throttle) Take(client string, limit Limit, now time.Time) (wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	reservation := t.limiter(client, limit, now).ReserveN(now, 1)
-	if wait = reservation.DelayFrom(now); wait > 0 {
-		reservation.CancelAt(now)
+	own := t.limiter(client, limit, now).ReserveN(now, 1)
+	wait = own.DelayFrom(now)
+	if wait == 0 && t.Together > 0 {
+		all := t.limiter(everyone, limit.times(t.Together), now).ReserveN(now, 1)
+		if wait = all.DelayFrom(now); wait > 0 {
+			all.CancelAt(now)
+		}
+	}
+	if wait > 0 {
+		own.CancelAt(now)
 	}
 	return wait
 }
 
 // Charge counts n more requests for one that was let in and turned out to be worth as many. They are not refused; what
-// comes after them waits the longer, but never longer than a whole burst takes.
+// comes after them waits the longer, up to MaxDebt.
 func (t *Throttle) Charge(client string, limit Limit, now time.Time, n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.limiter(client, limit, now).ReserveN(now, min(n, limit.Burst))
+	charge(t.limiter(client, limit, now), now, n)
+	if t.Together > 0 {
+		charge(t.limiter(everyone, limit.times(t.Together), now), now, n)
+	}
+}
+
+// charge takes n from a limiter, or less where that would take it longer than MaxDebt to recover. A limiter reserves no more than a
+// burst at a time.
+func charge(limiter *rate.Limiter, now time.Time, n int) {
+	n = min(n, int(limiter.TokensAt(now)+MaxDebt.Seconds()*float64(limiter.Limit())))
+	for ; n > 0; n -= limiter.Burst() {
+		limiter.ReserveN(now, min(n, limiter.Burst()))
+	}
 }
 
 // limiter returns a client's limiter with the limit in force.
@@ -59,7 +90,7 @@ func (t *Throttle) limiter(client string, limit Limit, now time.Time) *rate.Limi
 		if len(t.clients) >= maxClients {
 			t.forget(now)
 		}
-		if len(t.clients) >= maxClients {
+		if len(t.clients) >= maxClients && client != everyone {
 			client = crowd
 			found, known = t.clients[client]
 		}

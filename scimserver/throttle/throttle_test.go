@@ -1,6 +1,8 @@
 package throttle_test
 
 import (
+	"math"
+	"math/rand/v2"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -64,18 +66,87 @@ func TestANewLimitCountsAtOnce(t *testing.T) {
 	}
 }
 
-func TestWhatIsWorthManyRequestsIsPaidAfterwards(t *testing.T) {
-	var throttled throttle.Throttle
-	limit := throttle.Limit{PerSecond: 10, Burst: 20}
-	if throttled.Take("a", limit, start) != 0 {
-		t.Fatal("the first request did not get in")
+func TestWhatIsWorthManyRequestsIsPaidInFull(t *testing.T) {
+	for name, c := range map[string]struct {
+		limit throttle.Limit
+		worth int
+		want  time.Duration
+	}{
+		"less than a burst":       {throttle.Limit{PerSecond: 10, Burst: 20}, 15, 0},
+		"a burst":                 {throttle.Limit{PerSecond: 10, Burst: 20}, 20, 200 * time.Millisecond},
+		"fifty bursts":            {throttle.Limit{PerSecond: 10, Burst: 20}, 1000, 98200 * time.Millisecond},
+		"a burst of one":          {throttle.Limit{PerSecond: 5, Burst: 1}, 1000, 200200 * time.Millisecond},
+		"more than can be waited": {throttle.Limit{PerSecond: 1, Burst: 20}, 1_000_000, throttle.MaxDebt + time.Second},
+		"more than a number":      {throttle.Limit{PerSecond: 100_000, Burst: 100_000}, math.MaxInt, throttle.MaxDebt + 10*time.Microsecond},
+	} {
+		var throttled throttle.Throttle
+		if throttled.Take("a", c.limit, start) != 0 {
+			t.Fatal("the first request did not get in")
+		}
+		throttled.Charge("a", c.limit, start, c.worth)
+		wait := throttled.Take("a", c.limit, start)
+		if wait != c.want {
+			t.Errorf("%s: wait = %v, want %v", name, wait, c.want)
+		}
+		if wait == 0 {
+			continue
+		}
+		if got := throttled.Take("a", c.limit, start.Add(wait-time.Microsecond)); got == 0 {
+			t.Errorf("%s: the next got in before the time that was told", name)
+		}
+		if got := throttled.Take("a", c.limit, start.Add(wait)); got != 0 {
+			t.Errorf("%s: wait = %v after the time that was told", name, got)
+		}
+		if got := throttled.Take("b", c.limit, start); got != 0 {
+			t.Errorf("%s: another client waits %v", name, got)
+		}
 	}
-	throttled.Charge("a", limit, start, 1000)
-	if got := throttled.Take("a", limit, start); got <= 0 || got > 2*time.Second {
-		t.Errorf("wait = %v, want at most what a burst takes", got)
+}
+
+func TestNoSequenceOfRequestsAndChargesIsWorthMoreThanTheLimit(t *testing.T) {
+	for seed := range uint64(50) {
+		random := rand.New(rand.NewPCG(seed, 2))
+		limit := throttle.Limit{PerSecond: 1 + random.IntN(50), Burst: 1 + random.IntN(100)}
+		var throttled throttle.Throttle
+		now, worth, last := start, 0, 0
+		for range 2000 {
+			now = now.Add(time.Duration(random.IntN(200)) * time.Millisecond)
+			if throttled.Take("a", limit, now) > 0 {
+				continue
+			}
+			last = 1
+			if random.IntN(10) == 0 {
+				last += random.IntN(1000)
+				throttled.Charge("a", limit, now, last-1)
+			}
+			worth += last
+		}
+		// The last request got in before it was known what it is worth.
+		if most := float64(limit.Burst) + now.Sub(start).Seconds()*float64(limit.PerSecond) + float64(last); float64(worth) > most+1 {
+			t.Errorf("seed %d: %v: requests worth %d got in, want at most %v", seed, limit, worth, most)
+		}
 	}
-	if got := throttled.Take("a", limit, start.Add(2*time.Second)); got != 0 {
-		t.Errorf("two seconds later: wait = %v", got)
+}
+
+func TestAllClientsTogetherHaveABoundAndNoneOfThemReachesIt(t *testing.T) {
+	throttled := throttle.Throttle{Together: 4}
+	limit := throttle.Limit{PerSecond: 1, Burst: 5}
+	if got := takes(&throttled, "a", limit, start, 1000); got != 5 {
+		t.Errorf("%d of a's got in, want 5", got)
+	}
+	throttled.Charge("b", limit, start, 5)
+	in := 0
+	for i := range 100 {
+		in += takes(&throttled, "c"+strconv.Itoa(i), limit, start, 3)
+	}
+	if in != 10 {
+		t.Errorf("%d of all others' got in, want the 10 that are left of four times 5", in)
+	}
+	if got := throttled.Take("late", limit, start); got != 250*time.Millisecond {
+		t.Errorf("wait = %v, want that of four a second", got)
+	}
+	if got := takes(&throttled, "late", limit, start.Add(time.Second), 10); got != 4 {
+		t.Errorf("%d got in a second later, want 4: one that was refused for all must not pay for it", got)
 	}
 }
 

@@ -1,0 +1,105 @@
+package protocol_test
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tenantry/tenantry/scimserver/auth/authtest"
+)
+
+// person is the token of somebody who signed in.
+func (f *fixture) person(n int) string {
+	return f.userToken(authtest.Claims{"oid": "0c7d2b9f-3f1e-4a55-8f0b-" + strconv.Itoa(100_000_000_000+n)})
+}
+
+// let counts how many of a credential's requests are let in, whatever the answer to them is.
+func (f *fixture) let(credential, path string, n int) (in int) {
+	f.t.Helper()
+	for range n {
+		if f.as(credential, http.MethodGet, path, "").status != http.StatusTooManyRequests {
+			in++
+		}
+	}
+	return in
+}
+
+func TestOnePersonUsesUpNobodyElsesAllowance(t *testing.T) {
+	f := newFixtureForUsers(t)
+	reader := f.withReader("payroll")
+	f.limit(1, 3)
+	if got := f.let(f.person(1), "/Me", 20); got != 3 {
+		t.Errorf("%d requests of a person are let in, want 3", got)
+	}
+	f.wantLater(f.as(f.person(1), "GET", "/Me", ""), http.StatusTooManyRequests, 1)
+	f.wantLater(f.as(f.person(1), "GET", "/Users", ""), http.StatusTooManyRequests, 1)
+	if got := f.let(f.person(2), "/Me", 20); got != 3 {
+		t.Errorf("%d requests of another person are let in, want 3", got)
+	}
+	in := 0
+	for n := range 50 {
+		in += f.let(f.person(3+n), "/Me", 2)
+	}
+	if in != 6 {
+		t.Errorf("%d requests of all other people are let in, want 6 of the 12 that people have together", in)
+	}
+	if got := f.let(reader, "/Users", 20); got != 3 {
+		t.Errorf("%d requests of a reader are let in, want 3", got)
+	}
+	if got := f.let(f.token, "/Users", 20); got != 3 {
+		t.Errorf("%d requests of the provisioning client are let in, want 3", got)
+	}
+	f.advance(time.Second)
+	if got := f.let(f.person(99), "/Me", 20); got != 3 {
+		t.Errorf("a second later %d requests of one more person are let in, want 3", got)
+	}
+	f.wantCounted(`scim_refusals_total{pool="rate",role="provisioner"} 17`, `scim_refusals_total{pool="rate",role="reader"} 17`,
+		`scim_refusals_total{pool="rate",role="user"} `+strconv.Itoa(17+2+17+94+17))
+}
+
+func TestEachOperationOfABulkRequestIsPaid(t *testing.T) {
+	f := newFixture(t)
+	reader := f.withReader("payroll")
+	f.limit(5, 10)
+	operations := make([]string, 1000)
+	for i := range operations {
+		operations[i] = `{"method":"DELETE","path":"/Users/no-such-user"}`
+	}
+	f.expect("POST", "/Bulk", bulkOf(strings.Join(operations, ",")), 200, "")
+	f.wantLater(f.send("GET", "/Users", ""), http.StatusTooManyRequests, 199) // 1,000 and the next, less a burst, and three for an answer of 200 KiB
+	f.wantServed("a reader", reader, "/Users")
+	f.advance(198 * time.Second)
+	f.wantLater(f.send("GET", "/Users", ""), http.StatusTooManyRequests, 1)
+	f.advance(time.Second)
+	f.expect("GET", "/Users", "", 200, "")
+}
+
+func TestALargeRequestIsPaidByItsSize(t *testing.T) {
+	const filler = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"attributes":["id"],"filter":"userName eq \"user1\""`
+	for name, c := range map[string]struct {
+		method, path, body string
+		seconds            int // what the next request waits for at one a second and with a burst of one
+	}{
+		"a search":            {"POST", "/Users/.search", filler + "}", 1},
+		"one with a body":     {"POST", "/Users/.search", filler + strings.Repeat(" ", 64<<10) + "}", 2},
+		"one with a large":    {"POST", "/Users/.search", filler + strings.Repeat(" ", 640<<10) + "}", 11},
+		"a page":              {"GET", "/Users?count=1", "", 2},
+		"a large page":        {"GET", "/Users?count=10", "", 16},
+		"one that is refused": {"POST", "/Users/.search", `{"filter":"` + strings.Repeat("x", 640<<10) + `"}`, 11},
+	} {
+		f := newFixture(t)
+		reader := f.withReader("payroll")
+		for n := range 10 {
+			f.expect("POST", "/Users", `{"userName":"user`+strconv.Itoa(n)+`","title":"`+strings.Repeat("x", 100<<10)+`"}`, 201, "")
+		}
+		f.limit(1, 1)
+		f.as(reader, c.method, c.path, c.body)
+		f.wantLater(f.as(reader, "GET", "/Users?count=0", ""), http.StatusTooManyRequests, c.seconds)
+		if f.t.Failed() {
+			t.Fatal(name)
+		}
+		f.wantServed("the provisioning client", f.token, "/Users?count=0")
+	}
+}
