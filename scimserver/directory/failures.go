@@ -14,12 +14,30 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-// A client whose every request fails must not push out of the provisioning log what others did. So many rows are
-// written for failures at once, and so often one more; what is beyond that is counted in rows that name no resource.
+// budget is how many rows there may be for failures: so many at once, and one more after each interval. What is beyond that is counted in
+// rows that name no resource.
+type budget struct {
+	burst    int
+	interval time.Duration
+}
+
+func (b budget) limiter() *rate.Limiter { return rate.NewLimiter(rate.Every(b.interval), b.burst) }
+
+// Clients whose every request fails must not push out of the provisioning log what others did, nor hide that others fail. So each client has
+// a budget of its own, and all of them have one together.
 const (
-	failureBurst    = 100
-	failureInterval = 6 * time.Second
+	maxFailing = 64 // clients that are told apart; a tenant has up to 32 readers, and a dozen credentials that provision
+	kinds      = 2  // of failures: changes, and refused ones
 )
+
+// budgets are those of changes that failed, and of requests that their client was never allowed. The latter name no change that could have
+// been, so they have few rows.
+func budgets() (each, together [kinds]budget) {
+	return [kinds]budget{{100, 6 * time.Second}, {10, time.Minute}}, [kinds]budget{{400, 1500 * time.Millisecond}, {100, 6 * time.Second}}
+}
+
+// OutcomeForbidden is the Outcome of a request that its client was never allowed.
+const OutcomeForbidden = "forbidden"
 
 // Failure is a request to change something that changed nothing.
 type Failure struct {
@@ -39,15 +57,16 @@ type alike struct {
 	kind                                   store.Kind
 }
 
-// failures waits to be written, each row for any number of requests. Its size is bounded by failureBurst rows that name a
-// resource and one for each way to fail otherwise.
+// failures waits to be written, each row for any number of requests. Its size is bounded by the burst of each client's budget, and one row for
+// each way to fail besides.
 type failures struct {
 	wake chan struct{}
 
-	mu      sync.Mutex
-	waiting map[alike]waiting
-	arrived int // how many rows were begun
-	budget  *rate.Limiter
+	mu       sync.Mutex
+	waiting  map[alike]waiting
+	arrived  int // how many rows were begun
+	failing  map[failing]*rows
+	together [kinds]*rate.Limiter
 }
 
 // waiting is a row, and which one of all it was: a clock can tell the same time twice, and a map keeps no order.
@@ -56,12 +75,32 @@ type waiting struct {
 	order int
 }
 
-func newFailures() *failures {
-	return &failures{
-		wake:    make(chan struct{}, 1),
-		waiting: map[alike]waiting{},
-		budget:  rate.NewLimiter(rate.Every(failureInterval), failureBurst),
+// failing is a client in one of the kinds of failures.
+type failing struct {
+	client string
+	kind   int
+}
+
+func failingOf(e *store.Entry) failing {
+	if e.Outcome == OutcomeForbidden {
+		return failing{e.Client, 1}
 	}
+	return failing{e.Client, 0}
+}
+
+// rows are those of a client.
+type rows struct {
+	waiting int
+	budget  *rate.Limiter
+}
+
+func newFailures() *failures {
+	f := &failures{wake: make(chan struct{}, 1), waiting: map[alike]waiting{}, failing: map[failing]*rows{}}
+	_, together := budgets()
+	for kind, budget := range together {
+		f.together[kind] = budget.limiter()
+	}
+	return f
 }
 
 // Failed remembers a failure for LogFailures. It neither waits nor fails, because the client's answer does not depend on it.
@@ -79,16 +118,18 @@ func (d *Directory) Failed(f Failure) {
 
 // add puts an entry with those it is like; the caller holds the lock.
 func (f *failures) add(e store.Entry) {
+	client := f.client(&e)
 	key := alike{e.Client, e.ResourceID, e.Operation, e.Outcome, e.Kind}
-	if _, known := f.waiting[key]; !known && len(f.waiting) >= failureBurst {
-		key.client, key.resourceID = "", ""
-		e.Client, e.ResourceID, e.RequestID = "", "", ""
-	}
 	row, known := f.waiting[key]
+	if !known && client.waiting >= client.budget.Burst() {
+		key.resourceID, e.ResourceID, e.RequestID = "", "", ""
+		row, known = f.waiting[key]
+	}
 	if known {
 		row.Count += e.Count
 	} else {
 		f.arrived++
+		client.waiting++
 		row = waiting{e, f.arrived}
 	}
 	f.waiting[key] = row
@@ -98,27 +139,62 @@ func (f *failures) add(e store.Entry) {
 	}
 }
 
-// take removes the oldest of what waits, as much as the budget allows. The budget is charged when they are written.
+// client returns the rows of an entry's client. Where too many fail at once, the others are one client, which has no name; the caller holds
+// the lock.
+func (f *failures) client(e *store.Entry) *rows {
+	found, known := f.failing[failingOf(e)]
+	if !known && len(f.failing) >= maxFailing {
+		maps.DeleteFunc(f.failing, func(_ failing, r *rows) bool {
+			return r.waiting == 0 && r.budget.TokensAt(e.Time) >= float64(r.budget.Burst())
+		})
+	}
+	if !known && len(f.failing) >= maxFailing {
+		e.Client, e.RequestID = "", ""
+		found, known = f.failing[failingOf(e)]
+	}
+	if !known {
+		each, _ := budgets()
+		found = &rows{budget: each[failingOf(e).kind].limiter()}
+		f.failing[failingOf(e)] = found
+	}
+	return found
+}
+
+// take removes the oldest of what waits, of each client as much as its budget and that of all allow. The budgets are charged when they are
+// written.
 func (f *failures) take(now time.Time) []store.Entry {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	rows := slices.SortedFunc(maps.Values(f.waiting), func(a, b waiting) int {
-		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.order, b.order))
+	oldest := slices.SortedFunc(maps.Keys(f.waiting), func(a, b alike) int {
+		return cmp.Or(f.waiting[a].Time.Compare(f.waiting[b].Time), cmp.Compare(f.waiting[a].order, f.waiting[b].order))
 	})
-	all := make([]store.Entry, len(rows))
-	for i, row := range rows {
-		all[i] = row.Entry
+	var taken []store.Entry
+	var all [kinds]int
+	of := map[failing]int{}
+	for _, key := range oldest {
+		row := f.waiting[key]
+		client := failingOf(&row.Entry)
+		found := f.failing[client]
+		if float64(of[client]+1) > found.budget.TokensAt(now) || float64(all[client.kind]+1) > f.together[client.kind].TokensAt(now) {
+			continue
+		}
+		of[client]++
+		all[client.kind]++
+		found.waiting--
+		delete(f.waiting, key)
+		taken = append(taken, row.Entry)
 	}
-	n := min(len(all), int(f.budget.TokensAt(now)))
-	f.putBack(all[n:])
-	return all[:n]
+	return taken
 }
 
-// putBack makes entries all that waits; the caller holds the lock.
-func (f *failures) putBack(entries []store.Entry) {
-	clear(f.waiting)
-	for _, e := range entries {
-		f.add(e)
+// written charges the budgets.
+func (f *failures) written(entries []store.Entry, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range entries {
+		client := failingOf(&entries[i])
+		f.client(&entries[i]).budget.AllowN(now, 1)
+		f.together[client.kind].AllowN(now, 1)
 	}
 }
 
@@ -153,7 +229,7 @@ func (d *Directory) WriteFailures(ctx context.Context) (requests int64, err erro
 		return nil
 	})
 	if err == nil {
-		d.failures.budget.AllowN(now, len(entries))
+		d.failures.written(entries, now)
 		return requests, nil
 	}
 	d.failures.mu.Lock()

@@ -41,7 +41,7 @@ func outcome(answer *Error) string {
 	}
 	switch answer.Status {
 	case http.StatusForbidden:
-		return "forbidden"
+		return directory.OutcomeForbidden
 	case http.StatusNotFound:
 		return "notFound"
 	case http.StatusConflict:

@@ -183,3 +183,36 @@ func TestAnAnswerDoesNotDependOnTheLog(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+func TestAReaderHidesNoFailureOfTheProvisioningClient(t *testing.T) {
+	f := newFixture(t)
+	reader := f.withReader("payroll")
+	for n := range 160 {
+		path := []string{"/Users/", "/Groups/"}[n%2] + fmt.Sprintf("01926e6f-6f2c-7000-8000-%012d", n)
+		method := []string{"DELETE", "PUT", "PATCH"}[n%3]
+		if got := f.as(reader, method, path, "{}"); got.status != http.StatusForbidden {
+			t.Fatalf("%s %s of a reader: %d", method, path, got.status)
+		}
+	}
+	f.ids["nobody"] = "01926e6f-6f2c-7000-8000-999999999999"
+	failed := f.send("PATCH", "/Users/{nobody}", patchOf(`{"op":"Replace","path":"title","value":"x"}`))
+	if _, err := f.directory.WriteFailures(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	found, rows := 0, 0
+	for e, err := range f.directory.Log(t.Context(), directory.LogQuery{}) {
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case e.Client == "reader-payroll":
+			rows++
+		case e.RequestID == failed.header.Get("X-Request-Id") && e.ResourceID == f.ids["nobody"] && strings.HasPrefix(e.Client, "token-"):
+			found++
+		default:
+			t.Errorf("the log has %+v", e)
+		}
+	}
+	if found != 1 || rows > 10 {
+		t.Errorf("%d entries tell of the failure, beside %d of the reader's, want 1 and 10", found, rows)
+	}
+}
