@@ -134,7 +134,12 @@ type Set struct {
 type Obeyed struct {
 	Rotate string `json:"rotate,omitempty"`
 	Revoke string `json:"revoke,omitempty"`
+	// EndTokens is the one that ended all access tokens.
+	EndTokens string `json:"endTokens,omitempty"`
 }
+
+// Epoch is that of access tokens. A server refuses those that were issued in another one.
+func (s Set) Epoch() string { return s.Obeyed.EndTokens }
 
 // Encode returns the set as it stands in the Secret.
 func (s Set) Encode() ([]byte, error) {

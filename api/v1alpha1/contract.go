@@ -69,4 +69,6 @@ const (
 	// CredentialAnnotation says which credential RotateAnnotation and RevokeAnnotation speak of, by its key in the credentials
 	// Secret, such as clientSecret or reader.payroll. Without it they speak of the Secret Token.
 	CredentialAnnotation = GroupName + "/credential"
+	// AccessTokensCredential is the value of CredentialAnnotation with which RotateAnnotation ends all access tokens of the tenant.
+	AccessTokensCredential = "accessTokens" //nolint:gosec // a name, not a credential
 )

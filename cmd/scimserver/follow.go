@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -16,10 +17,17 @@ import (
 // arrive before the schema that it needs.
 type followed struct {
 	settings.Source
+	// tokens end with what they were issued for.
+	tokens accessTokens
 
 	inForce atomic.Pointer[settings.Snapshot]
 	// imported is the import whose schemas are followed. It belongs to the goroutine of follow.
 	imported string
+}
+
+// accessTokens take note of settings; an auth.Authenticator does.
+type accessTokens interface {
+	Follow(ctx context.Context, current *settings.Snapshot) error
 }
 
 // Current returns the snapshot that the directory follows, or nil before the first.
@@ -88,6 +96,10 @@ func (f *followed) put(ctx context.Context, current *settings.Snapshot, users *d
 	users.SetDefaults(compiled)
 	users.SetLogRetention(current.Tenant.Spec.Retention.ProvisioningLog.Duration)
 	users.SetPurgeAfter(current.PurgeAfter())
+	if pending := f.tokens.Follow(ctx, current); pending != nil {
+		log.Error(pending, "access tokens that ended are not kept as such; trying again", "in", retryInterval.String())
+		err = errors.Join(err, pending)
+	}
 	f.inForce.Store(current)
 	return err == nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,6 +27,44 @@ type fakeSource struct{ settings.Latest }
 
 func (*fakeSource) Run(context.Context) error { return nil }
 
+// fakeTokens remember the settings that they were told of.
+type fakeTokens struct {
+	told []*settings.Snapshot
+	away error
+}
+
+func (f *fakeTokens) Follow(_ context.Context, current *settings.Snapshot) error {
+	f.told = append(f.told, current)
+	return f.away
+}
+
+func TestAccessTokensFollowTheSettingsAndAreToldAgainWhereTheyCouldNot(t *testing.T) {
+	database, err := sqlite.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = database.Close() })
+	users := directory.New(directory.Options{Store: database, Now: time.Now})
+	tokens := &fakeTokens{away: store.ErrUnavailable}
+	f := &followed{Source: &fakeSource{}, tokens: tokens}
+	first, second := declaring(), declaring()
+	for _, current := range []*settings.Snapshot{first, second} {
+		if f.put(t.Context(), current, users, logr.Discard()) {
+			t.Error("settings are said to be followed that were not")
+		}
+		if f.Current() != current {
+			t.Error("settings that end tokens wait for the storage")
+		}
+	}
+	tokens.away = nil
+	if !f.put(t.Context(), second, users, logr.Discard()) {
+		t.Error("good settings are not in force")
+	}
+	if want := []*settings.Snapshot{first, second, second}; !slices.Equal(tokens.told, want) {
+		t.Errorf("they were told of %d settings, want %d in their order", len(tokens.told), len(want))
+	}
+}
+
 func declaring(attributes ...v1alpha1.SchemaAttribute) *settings.Snapshot {
 	tenant := &v1alpha1.ProvisioningTenant{}
 	tenant.Name = "contoso"
@@ -40,7 +79,7 @@ func TestSettingsCountOnlyOnceTheirSchemasAreInForce(t *testing.T) {
 	}
 	users := directory.New(directory.Options{Store: database, Now: time.Now})
 	source := &fakeSource{}
-	f := &followed{Source: source}
+	f := &followed{Source: source, tokens: &fakeTokens{}}
 	first := declaring(v1alpha1.SchemaAttribute{Name: "badge"})
 	if !f.put(t.Context(), first, users, logr.Discard()) || f.Current() != first {
 		t.Fatal("good settings are not in force")
@@ -62,7 +101,7 @@ func TestSettingsCountOnlyOnceTheirSchemasAreInForce(t *testing.T) {
 	}
 
 	// And without any before, nobody is served.
-	fresh := &followed{Source: source}
+	fresh := &followed{Source: source, tokens: &fakeTokens{}}
 	if fresh.put(t.Context(), second, directory.New(directory.Options{Store: database, Now: time.Now}), logr.Discard()) || fresh.Current() != nil {
 		t.Error("clients are served without the schemas that were declared")
 	}
@@ -77,7 +116,7 @@ func TestChangedSettingsAreFollowed(t *testing.T) {
 	t.Cleanup(func() { _ = database.Close() })
 	users := directory.New(directory.Options{Store: database, Now: time.Now})
 	source := &fakeSource{}
-	f := &followed{Source: source}
+	f := &followed{Source: source, tokens: &fakeTokens{}}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -109,7 +148,7 @@ func TestHowLongInactiveUsersAreKeptIsFollowedWithoutARestart(t *testing.T) {
 	t.Cleanup(func() { _ = database.Close() })
 	now := time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC)
 	users := directory.New(directory.Options{Store: database, Now: func() time.Time { return now }})
-	f := &followed{Source: &fakeSource{}}
+	f := &followed{Source: &fakeSource{}, tokens: &fakeTokens{}}
 	for n, step := range []struct {
 		name   string
 		after  *metav1.Duration
@@ -167,7 +206,7 @@ func TestTheSchemasOfAnImportAreHeldAgainstWhatTheTenantDeclares(t *testing.T) {
 	users := directory.New(directory.Options{Store: database, Now: time.Now})
 	source := &fakeSource{}
 	source.Publish(declaring(v1alpha1.SchemaAttribute{Name: "badge"}))
-	f := &followed{Source: source}
+	f := &followed{Source: source, tokens: &fakeTokens{}}
 	ctx, stop := context.WithCancel(t.Context())
 	look, ended := make(chan time.Time), make(chan struct{})
 	go func() {
@@ -197,7 +236,7 @@ func TestWhoWasHeldBackByAPauseWaitsForTheSchemas(t *testing.T) {
 		t.Fatal(err)
 	}
 	users := directory.New(directory.Options{Store: database, Now: time.Now})
-	f := &followed{Source: &fakeSource{}}
+	f := &followed{Source: &fakeSource{}, tokens: &fakeTokens{}}
 	paused := declaring(v1alpha1.SchemaAttribute{Name: "badge"})
 	paused.Tenant.Spec.Paused = true
 	if !f.put(t.Context(), paused, users, logr.Discard()) {

@@ -70,7 +70,6 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 			return err
 		}
 	}
-	followed := &followed{Source: source}
 	database, err := o.open(ctx)
 	if err != nil {
 		return err
@@ -87,6 +86,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	callers := auth.New(auth.Options{
 		Now: time.Now, Random: rand.Reader, Keys: users, Transport: &publicTransport{}, Log: log, LoginAuthority: o.entraAuthority,
 	})
+	followed := &followed{Source: source, tokens: callers}
 	scim := protocol.New(protocol.Options{
 		Directory: users, Settings: followed.Current, Auth: callers, Log: log, Metrics: registry, Now: time.Now,
 	})

@@ -5,11 +5,11 @@ package auth
 import (
 	"cmp"
 	"context"
+	"crypto"
 	"errors"
 	"io"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -104,10 +104,13 @@ func (i Identity) AsClient() share.Client {
 	}
 }
 
-// Keys keeps the key that signs access tokens; a directory.Directory does.
+// Keys keeps texts for all servers of a tenant; a directory.Directory does.
 type Keys interface {
-	// Secret returns what is kept under a name for all replicas. Fresh is what to keep if nothing is yet, nil to keep nothing.
-	Secret(ctx context.Context, name string, fresh []byte) ([]byte, error)
+	// Kept returns what is kept under names, in their order: "" for none.
+	Kept(ctx context.Context, names ...string) ([]string, error)
+	// ChangeKept lets change, which may run more than once, give other values to what is kept under names. Each change sees those
+	// of other servers before it.
+	ChangeKept(ctx context.Context, names []string, change func(values []string) error) error
 }
 
 // Options are what an Authenticator is made of.
@@ -132,15 +135,15 @@ type Options struct {
 type Authenticator struct {
 	now       func() time.Time
 	random    io.Reader
-	keys      Keys
-	key       atomic.Pointer[[]byte]
+	keys      *accessKeys
+	seen      seenTokens
 	authority authority
 }
 
 // New returns an Authenticator.
 func New(o Options) *Authenticator {
 	return &Authenticator{
-		now: o.Now, random: o.Random, keys: o.Keys,
+		now: o.Now, random: o.Random, keys: newAccessKeys(o),
 		authority: authority{override: strings.TrimSuffix(o.LoginAuthority, "/"), transport: o.Transport, now: o.Now, log: o.Log},
 	}
 }
@@ -179,15 +182,27 @@ func rejected(credential string) error {
 	return known(ErrRejected.Error())
 }
 
+// Follow takes note of settings that come into force. The access tokens of what they do not trust any more end for good, also
+// where later settings trust it again. It is to be called with all settings in their order, before they count, and again where
+// it fails: then the tokens have ended for this server and until its end. The error is the store's.
+func (a *Authenticator) Follow(ctx context.Context, current *settings.Snapshot) error {
+	return a.keys.follow(ctx, current)
+}
+
 // signed looks at a JSON Web Token. Which key can have signed it follows from its algorithm and from nothing else that it
-// says: ours are HS256 and Entra's RS256. A token that claims HS256 is never checked against a public key.
+// says: EdDSA, and HS256 of the earlier version, are ours, and RS256 is Entra's. A token is never checked against a key that is
+// not of its algorithm.
 func (a *Authenticator) signed(ctx context.Context, credential string, current *settings.Snapshot) (Identity, error) {
-	if ours, err := jwt.ParseSigned(credential, []jose.SignatureAlgorithm{jose.HS256}); err == nil {
-		return a.accessToken(ctx, ours, current)
+	if seen, ok := a.seen.find(credential); ok {
+		return a.bearer(ctx, seen, current, func(crypto.PublicKey) bool { return true })
 	}
-	theirs, err := jwt.ParseSigned(credential, []jose.SignatureAlgorithm{jose.RS256})
-	if err != nil {
+	presented, err := jwt.ParseSigned(credential, []jose.SignatureAlgorithm{jose.EdDSA, jose.HS256, AssertionAlgorithm})
+	switch {
+	case err != nil:
 		return Identity{}, ErrRejected
+	case presented.Headers[0].Algorithm == string(AssertionAlgorithm):
+		return a.entraToken(ctx, presented, current)
+	default:
+		return a.accessToken(ctx, credential, presented, current)
 	}
-	return a.entraToken(ctx, theirs, current)
 }

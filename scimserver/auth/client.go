@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -43,7 +42,7 @@ func (a *Authenticator) IssueForSecret(ctx context.Context, clientID, secret str
 	default:
 		return AccessToken{}, errClient
 	}
-	return a.issue(ctx, client.ID, "", current)
+	return a.issue(ctx, grantFor(client, current), current)
 }
 
 // IssueForAssertion returns an access token to whom Entra vouches for (RFC 7523 section 2.2). The error is a *Refusal,
@@ -73,5 +72,7 @@ func (a *Authenticator) IssueForAssertion(ctx context.Context, assertion string,
 	if err != nil {
 		return AccessToken{}, err
 	}
-	return a.issue(ctx, workloadPrefix+claims.Subject, strings.ToLower(claims.TenantID), current)
+	// One of the audiences is trusted, or the claims had not been accepted.
+	audience := trusted.Audiences[slices.IndexFunc(trusted.Audiences, claims.Audience.Contains)]
+	return a.issue(ctx, workloadGrant(claims.Subject, audience, current), current)
 }

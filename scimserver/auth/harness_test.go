@@ -1,8 +1,11 @@
 package auth_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -34,20 +37,55 @@ var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // memory keeps what an Authenticator keeps in a directory.
 type memory struct {
-	mu      sync.Mutex
-	kept    map[string][]byte
-	writes  int
-	failure error
+	mu            sync.Mutex
+	kept          map[string]string
+	reads, writes int
+	failure       error
 }
 
-func (m *memory) Secret(_ context.Context, name string, fresh []byte) ([]byte, error) {
+func (m *memory) Kept(_ context.Context, names ...string) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.kept[name] == nil && fresh != nil {
-		m.kept[name] = fresh
-		m.writes++
+	m.reads++
+	return m.values(names), m.failure
+}
+
+func (m *memory) ChangeKept(_ context.Context, names []string, change func([]string) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	after := m.values(names)
+	if err := errors.Join(m.failure, change(after)); err != nil || slices.Equal(after, m.values(names)) {
+		return err
 	}
-	return m.kept[name], m.failure
+	m.writes++
+	for i, name := range names {
+		m.kept[name] = after[i]
+	}
+	return nil
+}
+
+func (m *memory) values(names []string) []string {
+	values := make([]string, len(names))
+	for i, name := range names {
+		values[i] = m.kept[name]
+	}
+	return values
+}
+
+// recorder is crypto/rand.Reader that remembers the seeds of keys.
+type recorder struct {
+	mu    sync.Mutex
+	seeds [][]byte
+}
+
+func (r *recorder) Read(p []byte) (int, error) {
+	n, err := rand.Read(p)
+	if len(p) == ed25519.SeedSize {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.seeds = append(r.seeds, bytes.Clone(p))
+	}
+	return n, err
 }
 
 // fixture is a tenant that lets everybody in who can be let in.
@@ -57,6 +95,7 @@ type fixture struct {
 	t        testing.TB
 	issuer   *authtest.Issuer
 	keys     *memory
+	random   *recorder
 	settings *settings.Snapshot
 	secret   string
 
@@ -74,7 +113,7 @@ func (f *fixture) logged() []string {
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	f := &fixture{t: t, issuer: authtest.New(t), keys: &memory{kept: map[string][]byte{}}, now: start}
+	f := &fixture{t: t, issuer: authtest.New(t), keys: &memory{kept: map[string]string{}}, random: &recorder{}, now: start}
 	f.secret = newToken(t)
 	f.settings = &settings.Snapshot{
 		Tenant: &v1alpha1.ProvisioningTenant{
@@ -110,7 +149,7 @@ func newToken(t testing.TB) string {
 // server returns another server over the same store.
 func (f *fixture) server() *auth.Authenticator {
 	return auth.New(auth.Options{
-		Now: f.clock, Random: rand.Reader, Keys: f.keys, Transport: f.issuer.Transport(), LoginAuthority: f.issuer.URL(),
+		Now: f.clock, Random: f.random, Keys: f.keys, Transport: f.issuer.Transport(), LoginAuthority: f.issuer.URL(),
 		Log: funcr.New(func(_, line string) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
@@ -137,6 +176,17 @@ func (f *fixture) change(change func(*settings.Snapshot)) {
 	changed.Tenant = changed.Tenant.DeepCopy()
 	change(&changed)
 	f.settings = &changed
+}
+
+// put brings changed settings into force on servers.
+func (f *fixture) put(change func(*settings.Snapshot), servers ...*auth.Authenticator) {
+	f.t.Helper()
+	f.change(change)
+	for _, server := range servers {
+		if err := server.Follow(f.t.Context(), f.settings); err != nil {
+			f.t.Fatal(err)
+		}
+	}
 }
 
 // bearer tries a bearer token.

@@ -74,7 +74,8 @@ func (c *counting) GroupsOf(ctx context.Context, members []string, after string,
 type fixture struct {
 	t        *testing.T
 	http     *httptest.Server
-	server   *protocol.Server // the one that was started last
+	server   *protocol.Server      // the one that was started last
+	callers  []*auth.Authenticator // of all servers, in the order of their start
 	database *counting
 	// openReplica opens the database as another replica does.
 	openReplica func() store.Store
@@ -118,11 +119,12 @@ func (f *fixture) serve(d *directory.Directory, registry prometheus.Registerer) 
 		defer f.mu.Unlock()
 		f.logs.WriteString(line + "\n")
 	}, funcr.Options{Verbosity: 9})
+	callers := auth.New(auth.Options{
+		Now: f.clock, Random: rand.Reader, Keys: d, Transport: f.issuer.Transport(), Log: log, LoginAuthority: f.issuer.URL(),
+	})
+	f.callers = append(f.callers, callers)
 	server := protocol.New(protocol.Options{
-		Directory: d, Settings: func() *settings.Snapshot { return f.snapshot },
-		Auth: auth.New(auth.Options{
-			Now: f.clock, Random: rand.Reader, Keys: d, Transport: f.issuer.Transport(), Log: log, LoginAuthority: f.issuer.URL(),
-		}),
+		Directory: d, Settings: func() *settings.Snapshot { return f.snapshot }, Auth: callers,
 		Log: log, Metrics: registry, Now: f.clock,
 	})
 	f.server = server

@@ -149,7 +149,17 @@ func (i *Issuer) Sign(claims Claims) string {
 // Sign returns a token that is signed in any way.
 func Sign(t testing.TB, algorithm jose.SignatureAlgorithm, key any, kid string, claims Claims) string {
 	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, (&jose.SignerOptions{}).WithType("JWT"))
+	return SignAs(t, "JWT", algorithm, key, kid, claims)
+}
+
+// SignAs returns a token with that header typ.
+func SignAs(t testing.TB, kind jose.ContentType, algorithm jose.SignatureAlgorithm, key any, kid string, claims Claims) string {
+	t.Helper()
+	options := (&jose.SignerOptions{}).WithType(kind)
+	if _, symmetric := key.([]byte); symmetric && kid != "" {
+		options = options.WithHeader("kid", kid) // which the library leaves out
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, options)
 	if err != nil {
 		t.Fatal(err)
 	}

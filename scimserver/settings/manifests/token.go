@@ -46,7 +46,8 @@ func Credentials(tenant *v1alpha1.ProvisioningTenant) []Credential {
 
 // verifiers returns what the tenant's verifier Secret holds. Where there is none it returns the verifiers of the tenant's
 // credentials: those in its credentials Secret, and of the others those in the data folder, where they are created if
-// they are not there. It tells where they were found too.
+// they are not there. It tells where they were found too. Of the requests that the operator obeys, it obeys the one to end access
+// tokens: the others would change what is in files.
 func verifiers(secrets []document, tenant *v1alpha1.ProvisioningTenant, dataDir string) (token.Set, string, error) {
 	secret, d, err := secretOf(secrets, tenant, tenant.Name+v1alpha1.VerifierSuffix)
 	if err != nil {
@@ -64,6 +65,9 @@ func verifiers(secrets []document, tenant *v1alpha1.ProvisioningTenant, dataDir 
 		return token.Set{}, "", err
 	}
 	var set token.Set
+	if tenant.Annotations[v1alpha1.CredentialAnnotation] == v1alpha1.AccessTokensCredential {
+		set.Obeyed.EndTokens = tenant.Annotations[v1alpha1.RotateAnnotation]
+	}
 	var places []string
 	for _, credential := range Credentials(tenant) {
 		verifier, place, err := credential.find(secret, d, dataDir)

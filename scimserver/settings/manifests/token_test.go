@@ -43,6 +43,22 @@ func TestATokenThatIsMissingIsCreatedOnceForItsOwnerOnly(t *testing.T) {
 	}
 }
 
+func TestAccessTokensEndWhereTheTenantsAnnotationsAskForIt(t *testing.T) {
+	asked := func(credential string) string {
+		return strings.Replace(contoso, "namespace: customers}",
+			"namespace: customers, annotations: {provisioning.tenantry.dev/rotate-requested-at: t1, provisioning.tenantry.dev/credential: "+credential+"}}", 1)
+	}
+	for manifest, want := range map[string]string{contoso: "", asked("accessTokens"): "t1", asked("clientSecret"): ""} {
+		s, err := load(options(t, map[string]string{"a.yaml": manifest}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Verifiers.Epoch(); got != want {
+			t.Errorf("the epoch is %q, want %q by\n%s", got, want, manifest)
+		}
+	}
+}
+
 func TestATokenThatIsGivenIsNotCreated(t *testing.T) {
 	given, other := newToken(t), newToken(t)
 	set := token.Set{Verifiers: []token.Verifier{token.NewVerifier(given, token.RoleProvisioner, time.Unix(0, 0))}}
