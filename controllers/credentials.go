@@ -58,7 +58,11 @@ func (r *ProvisioningTenantReconciler) settled(s *scope, credentials, verifier *
 	if len(issued) != len(wanted) {
 		return false, nil
 	}
-	rotations, _, invalid := rotations(s.tenant, wanted, desired.ObeyedBy(verifier.Annotations))
+	before := desired.ObeyedBy(verifier.Annotations)
+	rotations, obeyed, invalid := rotations(s.tenant, wanted, before)
+	if obeyed != before {
+		return false, nil
+	}
 	now := r.Options.Clock.Now()
 	for _, credential := range wanted {
 		mark, ok := issued[credential.Key]
@@ -111,9 +115,11 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 		return err
 	}
 	var annotations map[string]string
-	if result.revoked {
-		// Before all else, so that nothing that fails below keeps a revoked credential valid.
-		if annotations, err = s.applyVerifiers(ctx, result.kept, set.Obeyed); err != nil {
+	if result.revoked || verifiers != nil && obeyed.EndTokens != set.Obeyed.EndTokens {
+		// Before all else, so that nothing that fails below keeps a revoked credential valid, or an access token that was ended.
+		ended := set.Obeyed
+		ended.EndTokens = obeyed.EndTokens
+		if annotations, err = s.applyVerifiers(ctx, result.kept, ended); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/entra"
 	"github.com/tenantry/tenantry/controllers/internal/statuscheck"
@@ -120,6 +122,50 @@ func TestWhateverGoesWrongWhileCredentialsComeAndGoTheEndIsTheSame(t *testing.T)
 					s.check()
 					if got := s.state(); got != want {
 						t.Errorf("after %s at write %d the end is another:\n%s\nwant\n%s", kind, at, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestWhateverGoesWrongAccessTokensThatWereToEndHaveEnded(t *testing.T) {
+	t.Parallel()
+	for name, copied := range map[string]bool{"with the credentials Secret": false, "after it was deleted": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			changed := func() *simulated {
+				s := simulate(t, contoso(func(p *v1alpha1.ProvisioningTenant) {
+					p.Spec.Authentication.OAuth = &v1alpha1.OAuth{}
+					p.Spec.Exposure.Type = v1alpha1.ExposureNone
+				}))
+				s.settle()
+				if copied {
+					s.must(s.WithWatch.Delete(t.Context(), s.secret("contoso-credentials")))
+					s.settle()
+				}
+				tenant := s.tenant()
+				tenant.Annotations = map[string]string{v1alpha1.RotateAnnotation: "t1", v1alpha1.CredentialAnnotation: v1alpha1.AccessTokensCredential}
+				s.must(s.WithWatch.Update(t.Context(), tenant))
+				return s
+			}
+			undisturbed := changed()
+			before := undisturbed.writes
+			undisturbed.settle()
+			writes := undisturbed.writes - before
+			for _, kind := range faults {
+				for at := 0; at <= writes; at++ {
+					s := changed()
+					had := verifiersIn(s.secret("contoso-verifier")).Verifiers
+					s.fault, s.failAt = kind, s.writes+at
+					if at == 0 {
+						s.failAt = 0
+					}
+					s.settle()
+					s.check()
+					set := verifiersIn(s.secret("contoso-verifier"))
+					if want := (token.Obeyed{Rotate: "t1", EndTokens: "t1"}); set.Obeyed != want || !slices.Equal(set.Verifiers, had) {
+						t.Errorf("after %s at write %d the server has %+v, want %+v and the same verifiers", kind, at, set.Obeyed, want)
 					}
 				}
 			}

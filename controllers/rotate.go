@@ -51,6 +51,11 @@ func rotations(tenant *v1alpha1.ProvisioningTenant, wanted []token.Credential, b
 	if key == "" {
 		key = v1alpha1.CredentialsTokenKey
 	}
+	if key == v1alpha1.AccessTokensCredential && !ended {
+		after := before
+		after.Rotate, after.EndTokens = rotate, rotate
+		return found, after, nil
+	}
 	r, ok := found[key]
 	if !ok {
 		return found, before, invalidRequest("Annotation %s: the tenant has no credential %q. Name a key of the credentials Secret, such as %s.",

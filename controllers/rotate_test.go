@@ -92,6 +92,18 @@ func TestWhenACredentialIsRotatedFollowsFromSpecAndAnnotations(t *testing.T) {
 			want: map[string]rotation{"token": {overlap: 7 * day}}, after: token.Obeyed{Rotate: "t0"},
 			problem: `Annotation provisioning.tenantry.dev/credential: the tenant has no credential "reader.audit". Name a key of the credentials Secret, such as token.`,
 		},
+		"access tokens are to end": {
+			change: annotated(rotate, "t1", which, "accessTokens"), before: token.Obeyed{Rotate: "t0", Revoke: "r0", EndTokens: "e0"},
+			want: map[string]rotation{"token": {overlap: 7 * day}}, after: token.Obeyed{Rotate: "t1", Revoke: "r0", EndTokens: "t1"},
+		},
+		"access tokens that ended stay so": {
+			change: annotated(rotate, "t2"), before: token.Obeyed{Rotate: "t1", EndTokens: "t1"},
+			want: map[string]rotation{"token": {overlap: 7 * day, asked: true}}, after: token.Obeyed{Rotate: "t2", EndTokens: "t1"},
+		},
+		"of access tokens none is the one before": {
+			change: annotated(rotate, "t1", revoke, "r1", which, "accessTokens"), want: map[string]rotation{"token": {overlap: 7 * day}},
+			problem: `Annotation provisioning.tenantry.dev/credential: the tenant has no credential "accessTokens". Name a key of the credentials Secret, such as token.`,
+		},
 		"no duration": {
 			change: annotated(rotate, "t1", overlap, "a week"), want: map[string]rotation{"token": {overlap: 7 * day}},
 			problem: `Annotation provisioning.tenantry.dev/rotate-overlap: "a week" is no duration such as 24h or 0s. Nothing was rotated.`,

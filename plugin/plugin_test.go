@@ -184,6 +184,8 @@ func TestACommandLineThatMakesNoSenseIsRefusedBeforeAnythingIsAsked(t *testing.T
 			"error: --overlap must be 0s or more, not -1h0m0s\nSee 'kubectl tenantry rotate --help'.\n"},
 		"an overlap that is none": {"rotate a --overlap week",
 			"error: invalid argument \"week\" for \"--overlap\" flag: time: invalid duration \"week\"\nSee 'kubectl tenantry rotate --help'.\n"},
+		"an overlap of access tokens": {"rotate a --credential accessTokens --overlap 1h",
+			"error: --overlap is not for access tokens: they end at once\nSee 'kubectl tenantry rotate --help'.\n"},
 		"a URL to check that is none": {"check a --url contoso.example.com",
 			"error: --url must be like https://contoso.scim.example.com/scim/v2\nSee 'kubectl tenantry check --help'.\n"},
 		"a URL with a password": {"check a --url https://anna:secret@contoso.example.com",

@@ -51,14 +51,24 @@ one was pasted.`,
   kubectl tenantry revoke contoso
 
   # The token of the reader payroll
-  kubectl tenantry rotate contoso --credential reader.payroll`,
+  kubectl tenantry rotate contoso --credential reader.payroll
+
+  # End all access tokens; clients get new ones by themselves
+  kubectl tenantry rotate contoso --credential accessTokens`,
 		Args:              oneTenant,
 		ValidArgsFunction: s.completeTenants,
 		RunE: func(command *cobra.Command, args []string) error {
 			if overlap < 0 {
 				return usage(command, "--overlap must be 0s or more, not %s", overlap)
 			}
-			c, before, err := s.tenantWith(command.Context(), args[0], r.key)
+			tokens := r.key == v1alpha1.AccessTokensCredential
+			if tokens && command.Flags().Changed("overlap") {
+				return usage(command, "--overlap is not for access tokens: they end at once")
+			}
+			c, before, err := s.tenant(command.Context(), args[0])
+			if err == nil && !tokens {
+				err = hasCredential(before, r.key)
+			}
 			if err != nil {
 				return err
 			}
@@ -70,6 +80,10 @@ one was pasted.`,
 			}
 			if err := annotate(command.Context(), c, before, annotations); err != nil {
 				return err
+			}
+			if !r.wait && tokens {
+				fmt.Fprintf(s.Out, "asked to end all access tokens of tenant %s\n", before.Name)
+				return nil
 			}
 			if !r.wait {
 				fmt.Fprintf(s.Out, "asked for a new %s of tenant %s\n", r.what(), before.Name)
@@ -83,6 +97,10 @@ one was pasted.`,
 			})
 			if err != nil {
 				return err
+			}
+			if tokens {
+				fmt.Fprintf(s.Out, "all access tokens of tenant %s end; clients get new ones by themselves\n", after.Name)
+				return nil
 			}
 			fmt.Fprintf(s.Out, "tenant %s has a new %s%s\n", after.Name, r.what(), r.overlapOf(after))
 			fmt.Fprintf(s.Out, "print it with 'kubectl tenantry token %s%s'\n", after.Name, r.flag())
@@ -98,10 +116,14 @@ one was pasted.`,
 
 // what the credential is called.
 func (r *request) what() string {
-	if r.key == v1alpha1.CredentialsTokenKey {
+	switch r.key {
+	case v1alpha1.CredentialsTokenKey:
 		return "Secret Token"
+	case v1alpha1.AccessTokensCredential:
+		return "end of the access tokens"
+	default:
+		return r.key
 	}
-	return r.key
 }
 
 // flag names the credential to another verb.

@@ -1,6 +1,9 @@
 package clustertest
 
 import (
+	"bytes"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -147,6 +150,49 @@ func TestTheReaderThatIsNamedIsRotatedAndNobodyElse(t *testing.T) {
 	if v, ok := w.verifiers().Find(string(before["reader.payroll"])); !ok || v.Role != token.RoleReader || v.NotAfter.IsZero() {
 		t.Errorf("the server has %+v for the reader's token before", v)
 	}
+}
+
+func TestAccessTokensEndByTheirEpochAndNoCredentialChanges(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(reading("payroll")))
+	w.until(tenant, ready)
+	data, verifiers := get(w, &corev1.Secret{}, "contoso-credentials").Data, w.verifiers().Verifiers
+	unchanged := func() {
+		t.Helper()
+		if got := get(w, &corev1.Secret{}, "contoso-credentials").Data; !maps.EqualFunc(got, data, bytes.Equal) {
+			t.Error("a credential changed")
+		}
+		if got := w.verifiers().Verifiers; !slices.Equal(got, verifiers) {
+			t.Errorf("the server has %+v, want %+v", got, verifiers)
+		}
+	}
+	for _, asked := range []string{"2026-11-26T04:00:00Z", "2026-11-26T05:00:00Z"} {
+		annotate(w, tenant, v1alpha1.RotateAnnotation, asked, v1alpha1.CredentialAnnotation, v1alpha1.AccessTokensCredential)
+		w.eventually("the epoch is another", func() string {
+			if got := w.verifiers().Epoch(); got != asked {
+				return got
+			}
+			return ""
+		})
+		unchanged()
+	}
+	w.settled()
+
+	// What was asked for once stays so, whatever is asked for next.
+	k := newKubectl(w)
+	k.want("rotate", "contoso", "--credential", "reader.payroll")
+	if got := w.verifiers().Epoch(); got != "2026-11-26T05:00:00Z" {
+		t.Errorf("with another credential the epoch became %q", got)
+	}
+	data, verifiers = get(w, &corev1.Secret{}, "contoso-credentials").Data, w.verifiers().Verifiers
+	if got := k.want("rotate", "contoso", "--credential", "accessTokens"); got != "all access tokens of tenant contoso end; clients get new ones by themselves\n" {
+		t.Errorf("rotate says %q", got)
+	}
+	if got := w.verifiers().Epoch(); got == "2026-11-26T05:00:00Z" || got == "" {
+		t.Errorf("the epoch is %q", got)
+	}
+	unchanged()
 }
 
 func TestARotationIsToldByAnEvent(t *testing.T) {

@@ -23,6 +23,8 @@ const (
 	AnnotationRotated = v1alpha1.GroupName + "/rotated"
 	// AnnotationRevoked repeats that of the revoke annotation.
 	AnnotationRevoked = v1alpha1.GroupName + "/revoked-previous"
+	// AnnotationTokensEnded repeats that of the rotate annotation which ended all access tokens.
+	AnnotationTokensEnded = v1alpha1.GroupName + "/access-tokens-ended"
 	// AnnotationTenantURL on the credentials Secret repeats the Tenant URL that it holds, for the same reason.
 	AnnotationTenantURL = v1alpha1.GroupName + "/tenant-url"
 

@@ -66,7 +66,9 @@ func PublicData(tenant *v1alpha1.ProvisioningTenant, tenantURL string) map[strin
 
 // ObeyedBy reads from the annotations of one of the two Secrets which requests led to what it holds.
 func ObeyedBy(annotations map[string]string) token.Obeyed {
-	return token.Obeyed{Rotate: annotations[AnnotationRotated], Revoke: annotations[AnnotationRevoked]}
+	return token.Obeyed{
+		Rotate: annotations[AnnotationRotated], Revoke: annotations[AnnotationRevoked], EndTokens: annotations[AnnotationTokensEnded],
+	}
 }
 
 // Credentials is the Secret that a person copies from: the URLs and every credential whose plaintext is known.
@@ -119,7 +121,9 @@ func secret(tenant *v1alpha1.ProvisioningTenant, name string, issued []Issued, o
 		return nil, fmt.Errorf("encode the annotation of Secret %q: %w", name, err)
 	}
 	annotations := map[string]string{AnnotationCredentials: string(text)}
-	for key, value := range map[string]string{AnnotationRotated: obeyed.Rotate, AnnotationRevoked: obeyed.Revoke} {
+	for key, value := range map[string]string{
+		AnnotationRotated: obeyed.Rotate, AnnotationRevoked: obeyed.Revoke, AnnotationTokensEnded: obeyed.EndTokens,
+	} {
 		if value != "" {
 			annotations[key] = value
 		}
