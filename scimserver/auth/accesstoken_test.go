@@ -383,7 +383,7 @@ func (g gated) Kept(ctx context.Context, names ...string) ([]string, error) {
 	return g.memory.Kept(ctx, names...)
 }
 
-func TestWhoAsksForUnknownKeysSharesReads(t *testing.T) {
+func TestManyWhoAskAtOnceShareReads(t *testing.T) {
 	f := newFixture(t)
 	accessToken := f.accessToken()
 	key, _ := f.signing(accessToken)
@@ -392,25 +392,40 @@ func TestWhoAsksForUnknownKeysSharesReads(t *testing.T) {
 		"iat": start.Unix(), "exp": start.Add(time.Hour).Unix(), "jti": "id",
 	}
 	unknown := authtest.SignAs(t, "at+jwt", jose.EdDSA, key, "unknown", claims)
-	before := f.keys.reads
-	synctest.Test(t, func(t *testing.T) {
-		kept := gated{f.keys, make(chan struct{})}
-		server := auth.New(auth.Options{Now: f.clock, Random: f.random, Keys: kept})
-		request := &http.Request{Header: http.Header{"Authorization": {"Bearer " + unknown}}}
-		var asking sync.WaitGroup
-		for range 100 {
-			asking.Go(func() {
-				if _, err := server.Authenticate(request.WithContext(t.Context()), f.settings); err == nil {
-					t.Error("a token with an unknown key is good")
+	for name, ask := range map[string]func(context.Context, *auth.Authenticator) error{
+		"with an unknown key": func(ctx context.Context, server *auth.Authenticator) error {
+			request := &http.Request{Header: http.Header{"Authorization": {"Bearer " + unknown}}}
+			if _, err := server.Authenticate(request.WithContext(ctx), f.settings); err == nil {
+				return errors.New("the token is good")
+			}
+			return nil
+		},
+		"for a token": func(ctx context.Context, server *auth.Authenticator) error {
+			_, err := server.IssueForSecret(ctx, "contoso", f.secret, f.settings)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := f.keys.reads
+			synctest.Test(t, func(t *testing.T) {
+				kept := gated{f.keys, make(chan struct{})}
+				server := auth.New(auth.Options{Now: f.clock, Random: f.random, Keys: kept})
+				var asking sync.WaitGroup
+				for range 100 {
+					asking.Go(func() {
+						if err := ask(t.Context(), server); err != nil {
+							t.Error(err)
+						}
+					})
 				}
+				synctest.Wait() // one reads, and all others wait
+				close(kept.answer)
+				asking.Wait()
 			})
-		}
-		synctest.Wait() // one reads, and all others wait
-		close(kept.answer)
-		asking.Wait()
-	})
-	if reads := f.keys.reads - before; reads > 2 {
-		t.Errorf("a hundred requests read %d times, want one for all that came before it began, and one for the others", reads)
+			if reads := f.keys.reads - before; reads > 2 {
+				t.Errorf("a hundred requests read %d times, want one for all that came before it began, and one for the others", reads)
+			}
+		})
 	}
 	if _, err := f.bearer(accessToken); err != nil {
 		t.Error(err)

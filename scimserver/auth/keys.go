@@ -89,7 +89,7 @@ func (k *accessKeys) take(ctx context.Context) (leave func(), err error) {
 }
 
 // find returns the record with which a token of that key and client can be checked, and with it the key. It reads what is kept
-// where it does not know the key, and now and then. Those who ask at the same time share one read.
+// where it does not know the key, and now and then.
 func (k *accessKeys) find(ctx context.Context, id, client string, current *settings.Snapshot) (record, crypto.PublicKey, bool, error) {
 	begun, known := k.reads.Load(), k.known.Load()
 	found, key, ok := known.find(id, client)
@@ -103,21 +103,23 @@ func (k *accessKeys) find(ctx context.Context, id, client string, current *setti
 		return record{}, nil, false, err
 	}
 	defer leave()
-	if known = k.known.Load(); known == nil || known.read <= begun {
-		known, err = k.learn(ctx, current)
-		switch {
-		case err != nil && ok: // While the store is away nobody is served anyway.
-			return found, key, true, nil
-		case err != nil:
-			return record{}, nil, false, err
-		}
+	known, err = k.learn(ctx, begun, current)
+	switch {
+	case err != nil && ok: // While the store is away nobody is served anyway.
+		return found, key, true, nil
+	case err != nil:
+		return record{}, nil, false, err
 	}
 	found, key, ok = known.find(id, client)
 	return found, key, ok, nil
 }
 
-// learn reads what is kept, and takes up a key of the earlier version.
-func (k *accessKeys) learn(ctx context.Context, current *settings.Snapshot) (*knownKeys, error) {
+// learn returns what is kept, by a read that began after the first so many, and takes up a key of the earlier version. Those who
+// came while another read share the next, so many who ask make none wait for long.
+func (k *accessKeys) learn(ctx context.Context, begun int64, current *settings.Snapshot) (*knownKeys, error) {
+	if known := k.known.Load(); known != nil && known.read > begun {
+		return known, nil
+	}
 	known, err := k.read(ctx)
 	if err != nil || known.earlier == nil {
 		return known, err
@@ -236,6 +238,7 @@ func (k *accessKeys) follow(ctx context.Context, current *settings.Snapshot) err
 
 // signer returns the key to sign with for a grant. Its public key is kept.
 func (k *accessKeys) signer(ctx context.Context, client grant, current *settings.Snapshot) (signer, error) {
+	begun := k.reads.Load()
 	leave, err := k.take(ctx)
 	if err != nil {
 		return signer{}, err
@@ -247,7 +250,7 @@ func (k *accessKeys) signer(ctx context.Context, client grant, current *settings
 			return signer{}, errEnded
 		}
 	}
-	known, err := k.learn(ctx, current)
+	known, err := k.learn(ctx, begun, current)
 	if err != nil {
 		return signer{}, err
 	}
