@@ -35,7 +35,6 @@ const (
 // than one statement's rows, so the memory that it takes is bounded whatever there is to read, and it reads those of many resources
 // by one statement where they are few. It belongs to one goroutine.
 type Memberships struct {
-	store   store.Reader
 	members related
 	groups  related
 	names   map[[16]byte]string // of groups; no entry for one that was deleted meanwhile
@@ -44,9 +43,10 @@ type Memberships struct {
 // Memberships returns a reader of what is wanted of these resources, in their order. room is asked before more than a few rows of one
 // resource are read together, with how many bytes they can take; where it answers false, they are read in smaller portions.
 func (d *Directory) Memberships(resources []Resource, want Related, room func(bytes int64) bool) *Memberships {
-	m := &Memberships{store: d.store, names: map[[16]byte]string{}}
-	m.members = related{read: m.store.MembersOf, room: room, owner: func(l *store.Link) [16]byte { return l.Group }}
-	m.groups = related{read: m.store.GroupsOf, room: room, owner: func(l *store.Link) [16]byte { return l.Member }}
+	m := &Memberships{
+		members: related{Reader: d.store, read: store.Reader.MembersOf, owner: func(l *store.Link) [16]byte { return l.Group }, room: room},
+		groups:  related{Reader: d.store, read: store.Reader.GroupsOf, owner: func(l *store.Link) [16]byte { return l.Member }, room: room},
+	}
 	for i := range resources {
 		switch r := &resources[i]; {
 		case want.Members && r.Kind == store.Group:
@@ -93,8 +93,8 @@ func (m *Memberships) Groups(ctx context.Context, user string, f func([]Membersh
 
 // name reads the names of these groups, and with them of as many that are needed next as can be read together.
 func (m *Memberships) name(ctx context.Context, links []store.Link) error {
-	if len(m.names) > maxNames {
-		clear(m.names)
+	if m.names == nil || len(m.names) > maxNames {
+		m.names = map[[16]byte]string{}
 	}
 	unknown := map[[16]byte]bool{}
 	add := func(links []store.Link) {
@@ -114,7 +114,7 @@ func (m *Memberships) name(ctx context.Context, links []store.Link) error {
 	for id := range unknown {
 		ids = append(ids, store.FormatID(id))
 	}
-	groups, err := m.store.Records(ctx, store.Group, ids)
+	groups, err := m.groups.Records(ctx, store.Group, ids)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,9 @@ func (m *Memberships) name(ctx context.Context, links []store.Link) error {
 
 // related reads memberships by one of their two sides, the owners.
 type related struct {
-	read  func(ctx context.Context, owners []string, after string, limit int) ([]store.Link, error)
+	store.Reader
+
+	read  func(r store.Reader, ctx context.Context, owners []string, after string, limit int) ([]store.Link, error)
 	owner func(*store.Link) [16]byte
 	room  func(bytes int64) bool
 
@@ -180,7 +182,7 @@ func (r *related) together(ctx context.Context, owner string) (alone bool, err e
 	}
 	for ; r.window > 1; r.window /= 4 {
 		owners := r.owners[first : first+r.window]
-		links, err := r.read(ctx, owners, "", windowLinks+1)
+		links, err := r.read(r.Reader, ctx, owners, "", windowLinks+1)
 		if err != nil {
 			return false, err
 		}
@@ -216,7 +218,7 @@ func (r *related) alone(ctx context.Context, owner string, f func([]store.Link) 
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		links, err := r.read(ctx, []string{owner}, after, limit)
+		links, err := r.read(r.Reader, ctx, []string{owner}, after, limit)
 		if err != nil || len(links) == 0 {
 			return err
 		}

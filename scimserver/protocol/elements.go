@@ -13,10 +13,11 @@ type parts struct{ value, display, kind, ref bool }
 
 // elements writes the members of a group, or the groups of a user, into an answer as they are read.
 type elements struct {
+	server *Server
 	answer *answer
 	name   string // of the attribute
 	shown  parts
-	refs   [store.Group + 1]string // what stands before the id in $ref, by kind, as it stands in JSON
+	refs   [store.Group + 1]string // what stands before the id in $ref, by kind, as it stands in JSON; "" where it was not needed yet
 
 	begun bool // there is an element in the answer
 	any   bool // there is an element, shown or not
@@ -76,13 +77,21 @@ func (e *elements) add(id, display, typed string, kind store.Kind) error {
 		part(`"type":"`, typed, `"`)
 	}
 	if e.shown.ref {
-		part(`"$ref":"`, e.refs[kind], id, `"`)
+		part(`"$ref":"`, e.ref(kind), id, `"`)
 	}
 	if len(made) == begin+2 {
 		return nil // a group without a name, of which only the name is shown
 	}
 	e.answer.made, e.begun = append(made, '}'), true
 	return e.answer.flow()
+}
+
+func (e *elements) ref(kind store.Kind) string {
+	if e.refs[kind] == "" {
+		quoted, _ := json.Marshal(e.server.location(e.answer.request, kind, "")) // a string can always be encoded
+		e.refs[kind] = string(quoted[1 : len(quoted)-1])
+	}
+	return e.refs[kind]
 }
 
 // end ends the attribute.

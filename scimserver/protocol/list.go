@@ -103,7 +103,10 @@ func (s *Server) resources(a *answer, resources []directory.Resource) error {
 	if err := a.request.holds(a.request.weight(resources)); err != nil {
 		return err
 	}
-	memberships := s.directory.Memberships(resources, want, a.request.mayHold)
+	var memberships *directory.Memberships
+	if len(resources) > 0 {
+		memberships = s.directory.Memberships(resources, want, a.request.mayHold)
+	}
 	for i := range resources {
 		if err := a.request.context().Err(); err != nil {
 			return err

@@ -30,7 +30,6 @@ type view struct {
 	document schema.Extent // of what is stored
 	meta     schema.Extent
 	elements parts // of members or groups
-	refs     [store.Group + 1]string
 }
 
 // view returns what the answer shows of a kind. Its error comes before anything is written: a client that is refused for what it wants
@@ -46,34 +45,27 @@ func (s *Server) view(r *request, kind store.Kind) (*view, error) {
 		return nil, err
 	}
 	v := &view{
-		rt: rt, projection: projection, chosen: len(attributes)+len(excluded) > 0, document: projection.OfDocument(),
-		meta: projection.Of("meta"),
+		rt: rt, projection: projection, chosen: len(attributes)+len(excluded) > 0, document: projection.OfDocument(), meta: schema.Whole,
+		wants: directory.Related{Members: kind == store.Group, Groups: kind == store.User}, elements: parts{true, true, true, true},
 	}
-	v.wants = directory.Related{
-		Members: kind == store.Group && projection.Wants("members"), Groups: kind == store.User && projection.Wants("groups"),
-	}
-	switch {
-	case v.wants.Members:
-		v.elements = shownOf(projection, "members")
-		v.elements.display = false // of a member no more is stored than its id
-	case v.wants.Groups:
-		v.elements = shownOf(projection, "groups")
-	}
-	if v.elements.ref {
-		for _, of := range []store.Kind{store.User, store.Group} {
-			quoted, _ := json.Marshal(s.below(r)(of)) // a string can always be encoded
-			v.refs[of] = string(quoted[1 : len(quoted)-1])
+	if v.chosen {
+		attribute := "members"
+		if kind == store.User {
+			attribute = "groups"
 		}
+		v.meta = projection.Of("meta")
+		v.wants.Members = v.wants.Members && projection.Wants(attribute)
+		v.wants.Groups = v.wants.Groups && projection.Wants(attribute)
+		v.elements = parts{
+			value: projection.Wants(attribute + ".value"), display: projection.Wants(attribute + ".display"),
+			kind: projection.Wants(attribute + ".type"), ref: projection.Wants(attribute + ".$ref"),
+		}
+	}
+	if kind == store.Group {
+		v.elements.display = false // of a member no more is stored than its id
 	}
 	r.views[kind] = v
 	return v, nil
-}
-
-func shownOf(projection schema.Projection, attribute string) parts {
-	return parts{
-		value: projection.Wants(attribute + ".value"), display: projection.Wants(attribute + ".display"),
-		kind: projection.Wants(attribute + ".type"), ref: projection.Wants(attribute + ".$ref"),
-	}
 }
 
 func (s *Server) show(r *request, shown *view, found *directory.Resource) error {
@@ -134,7 +126,7 @@ func (s *Server) render(a *answer, shown *view, found *directory.Resource, membe
 	if len(document) > len("{}") {
 		a.made = append(append(a.made, ','), document[1:len(document)-1]...)
 	}
-	list := &elements{answer: a, shown: shown.elements, refs: shown.refs}
+	list := &elements{server: s, answer: a, shown: shown.elements}
 	switch {
 	case found.Kind == store.Group && shown.wants.Members:
 		list.name = "members"
