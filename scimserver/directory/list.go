@@ -22,6 +22,8 @@ type Query struct {
 	Offset int
 	// Limit of resources in the page; 0 only counts.
 	Limit int
+	// Bytes is how many bytes of resources are read together: List.Rest is where the page goes on. 0 reads it whole.
+	Bytes int
 	// Location is what stands before the id in the URL of a resource of a kind, for filters on meta.location and $ref.
 	Location func(store.Kind) string
 	// Walk asks for the page behind a place instead of that at Offset; nil for none.
@@ -51,6 +53,9 @@ type List struct {
 	Total int
 	// Next is the place behind the last of a walk's resources, nil where nothing is left.
 	Next *Place
+	// Rest is the place behind the last of Resources where Query.Bytes left out a part of the page: a walk from there, with a Limit that
+	// is less by what there is, reads on. It is nil where the page is whole.
+	Rest *Place
 	// Lenience is what had to be made of the query's filter.
 	Lenience schema.Lenience
 	// Cost is how many look-ups it was worth to look at many resources, 0 where that was not needed. It is there with an error, too.
@@ -198,17 +203,23 @@ func (d *Directory) find(ctx context.Context, query store.Query, list *List) (st
 // page reads the page at an offset of the kinds' lists put together.
 func (d *Directory) page(ctx context.Context, queries []store.Query, q Query) (records []store.Record, list List, err error) {
 	offset, limit := q.Offset, q.Limit
+	more := false
 	for _, query := range queries {
-		query.Offset, query.Limit = offset, limit
+		query.Offset, query.Limit, query.Bytes = offset, limit, q.Bytes
 		page, err := d.find(ctx, query, &list)
 		if err != nil {
 			return nil, list, err
 		}
 		records = append(records, page.Records...)
 		list.Total += page.Total
-		offset, limit = max(offset-page.Total, 0), limit-len(page.Records)
+		if offset, limit = max(offset-page.Total, 0), limit-len(page.Records); page.More {
+			more, limit = true, 0 // the other kinds are counted
+		}
 	}
-	return records, list, nil
+	if more {
+		list.Rest, err = behind(&records[len(records)-1], queries, list.Total)
+	}
+	return records, list, err
 }
 
 // walk reads the page behind a place, and one resource more to know whether anything is left.
@@ -216,17 +227,17 @@ func (d *Directory) walk(ctx context.Context, queries []store.Query, q Query) (r
 	place := *q.Walk
 	list.Total = place.Total
 	if place.ID == "" {
-		if _, list, err = d.page(ctx, queries, Query{}); err != nil {
+		_, counted, err := d.page(ctx, queries, Query{})
+		list.Total, list.Cost = counted.Total, counted.Cost
+		if err != nil {
 			return nil, list, err
 		}
 	}
-	sorts := map[store.Kind]*store.Sort{}
 	for _, query := range queries {
-		sorts[query.Kind] = query.Sort
 		if query.Kind < place.Kind || len(records) > q.Limit { // the kinds are in their order
 			continue
 		}
-		query.After, query.Limit = store.Start, q.Limit+1-len(records)
+		query.After, query.Limit, query.Bytes = store.Start, q.Limit+1-len(records), q.Bytes
 		if query.Kind == place.Kind {
 			query.After = place.ID
 			if query.Sort != nil {
@@ -237,22 +248,36 @@ func (d *Directory) walk(ctx context.Context, queries []store.Query, q Query) (r
 		if err != nil {
 			return nil, list, err
 		}
-		records = append(records, page.Records...)
+		if records = append(records, page.Records...); page.More && len(records) < q.Limit {
+			list.Rest, err = behind(&records[len(records)-1], queries, list.Total)
+			return records, list, err
+		} else if page.More {
+			// The page is whole. Something may be left.
+			list.Next, err = behind(&records[q.Limit-1], queries, list.Total)
+			return records, list, err
+		}
 	}
 	if len(records) <= q.Limit || q.Limit == 0 {
 		return records[:min(len(records), q.Limit)], list, nil
 	}
 	records = records[:q.Limit]
-	last := &records[q.Limit-1]
-	list.Next = &Place{Kind: last.Kind, ID: last.ID, Total: list.Total}
-	if sort := sorts[last.Kind]; sort != nil {
-		key, ok, err := sort.Key(last)
-		if err != nil {
-			return nil, list, err
-		}
-		if ok {
-			list.Next.Key = &key
+	list.Next, err = behind(&records[q.Limit-1], queries, list.Total)
+	return records, list, err
+}
+
+// behind is the place behind a record.
+func behind(last *store.Record, queries []store.Query, total int) (*Place, error) {
+	place := &Place{Kind: last.Kind, ID: last.ID, Total: total}
+	for i := range queries {
+		if sort := queries[i].Sort; queries[i].Kind == last.Kind && sort != nil {
+			key, ok, err := sort.Key(last)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				place.Key = &key
+			}
 		}
 	}
-	return records, list, nil
+	return place, nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"runtime"
 	"strings"
 	"sync"
@@ -255,34 +256,42 @@ func TestAGroupTakesLittleMemoryHoweverManyMembersItHas(t *testing.T) {
 	const members = 150_000
 	f.crowd("everybody", members)
 	for _, path := range []string{"/Groups/{everybody}", "/Groups", "/Groups?attributes=members.value", "/.search"} {
-		used := func() int64 {
-			var m runtime.MemStats
-			runtime.GC()
-			runtime.GC() // what pools keep goes with the second
-			runtime.ReadMemStats(&m)
-			return int64(m.HeapAlloc)
-		}
-		before, most, sent, looks := used(), int64(0), 0, 0
-		out := &counter{header: http.Header{}, write: func(n int) {
-			if sent += n; sent%(2<<20) < n { // now and then
-				looks++
-				most = max(most, used()-before)
-			}
-		}}
 		method, body := http.MethodGet, ""
 		if path == "/.search" {
 			method, body = http.MethodPost, `{"filter":"id pr"}`
 		}
-		request := httptest.NewRequestWithContext(t.Context(), method, v1alpha1.BasePath+strings.ReplaceAll(path, "{everybody}", f.ids["everybody"]), strings.NewReader(body))
-		request.Header.Set("Authorization", "Bearer "+f.token)
-		f.http.Config.Handler.ServeHTTP(out, request)
-		if out.status != http.StatusOK || sent < members*40 {
-			t.Fatalf("%s: %d, %d bytes", path, out.status, sent)
-		}
-		if looks < 2 || most > 10<<20 {
+		if sent, most := f.uses(method, path, body); sent < members*40 || most > 10<<20 {
 			t.Errorf("%s: %d KiB are in use while %d KiB are sent, want at most 10 MiB", path, most>>10, sent>>10)
 		}
 	}
+}
+
+// uses tells how many bytes are sent as the answer, and the most that were in use meanwhile.
+func (f *fixture) uses(method, path, body string) (sent int, most int64) {
+	f.t.Helper()
+	used := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC() // what pools keep goes with the second
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := used()
+	out := &counter{header: http.Header{}, write: func(n int) {
+		if sent += n; sent%(2<<20) < n { // now and then
+			most = max(most, used()-before)
+		}
+	}}
+	for name, id := range f.ids {
+		path = strings.ReplaceAll(path, "{"+name+"}", id)
+	}
+	request := httptest.NewRequestWithContext(f.t.Context(), method, v1alpha1.BasePath+path, strings.NewReader(body))
+	request.Header.Set("Authorization", "Bearer "+f.token)
+	f.http.Config.Handler.ServeHTTP(out, request)
+	if out.status != http.StatusOK {
+		f.t.Fatalf("%s: %d", path, out.status)
+	}
+	return sent, most
 }
 
 // counter is a client that keeps nothing.
@@ -297,6 +306,91 @@ func (c *counter) WriteHeader(status int) { c.status = status }
 func (c *counter) Write(data []byte) (int, error) {
 	c.write(len(data))
 	return len(data), nil
+}
+
+// TestALargePageIsTheSameAsManySmallOnes: it is read in portions, of which each goes on behind the one before.
+func TestALargePageIsTheSameAsManySmallOnes(t *testing.T) {
+	f := newFixture(t)
+	f.server.SetPortion(10_000)
+	for i := range 30 {
+		f.create("", "/Users", fmt.Sprintf(`{"userName":"user %d","title":"%s","nickName":"n%d"}`, i, strings.Repeat("x", 1500), i*7%10))
+		f.create("", "/Groups", fmt.Sprintf(`{"displayName":"group %d","externalId":"%s"}`, i, strings.Repeat("y", 1000)))
+	}
+	const search = `{"filter":"id pr","count":1000,"attributes":["id"]}`
+	for _, path := range []string{
+		"/Users?x=y", "/Users?startIndex=4", "/Users?sortBy=nickName&sortOrder=descending", "/Users?filter=title pr", "/Groups?sortBy=displayName",
+		"/?filter=id pr", "/?filter=id pr&sortBy=externalId", "/?filter=id pr&startIndex=25", "/Users?attributes=title", "/Users?excludedAttributes=title",
+	} {
+		ids := func(got answer) (ids []any) {
+			for _, one := range f.field(got, "Resources").([]any) {
+				ids = append(ids, one.(map[string]any)["id"])
+			}
+			if n := f.field(got, "itemsPerPage"); n != float64(len(ids)) {
+				t.Errorf("%s: itemsPerPage is %v and %d came", path, n, len(ids))
+			}
+			return ids
+		}
+		f.database.finds = 0
+		all := f.expect("GET", path+"&count=1000", "", 200, "")
+		if f.database.finds < 4 {
+			t.Errorf("%s was read by %d statements, want some portions", path, f.database.finds)
+		}
+		if f.server.SetPortion(1 << 30); true {
+			whole := f.expect("GET", path+"&count=1000", "", 200, "")
+			if diff := cmp.Diff(f.field(whole), f.field(all)); diff != "" {
+				t.Errorf("%s: in portions (+) it is not what it is as a whole (-)\n%s", path, diff)
+			}
+		}
+		f.server.SetPortion(10_000)
+		if strings.Contains(path, "startIndex") {
+			continue
+		}
+		var walked []any
+		for cursor := ""; ; {
+			got := f.expect("GET", path+"&count=7&cursor="+url.QueryEscape(cursor), "", 200, "")
+			walked = append(walked, ids(got)...)
+			next, more := f.field(got, "nextCursor").(string)
+			if cursor = next; !more {
+				break
+			}
+		}
+		if diff := cmp.Diff(ids(all), walked); diff != "" {
+			t.Errorf("%s: by cursors it is %s", path, diff)
+		}
+	}
+	if got := f.expect("POST", "/.search", search, 200, ""); f.field(got, "itemsPerPage") != 60.0 {
+		t.Errorf("a search found %v", f.field(got, "itemsPerPage"))
+	}
+}
+
+// TestAPageTakesLittleMemoryHoweverLargeItsResourcesAre counts what is in use while the answer is sent.
+func TestAPageTakesLittleMemoryHoweverLargeItsResourcesAre(t *testing.T) {
+	f := newFixture(t)
+	title := strings.Repeat("x", 100<<10)
+	err := f.database.Update(t.Context(), func(tx store.Tx) error {
+		for i := range 300 {
+			id := numbered(i + 1)
+			rec := &store.Record{
+				Kind: store.User, ID: id, Key: id, Active: true, Version: 1,
+				Document: fmt.Appendf(nil, `{"active":true,"title":"%d %s","userName":%q}`, i, title, id),
+			}
+			if err := tx.Insert(t.Context(), rec); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []string{
+		"count=1000", "count=1000&cursor=", "count=1000&sortBy=userName", "count=1000&filter=title+pr", "count=1000&excludedAttributes=title",
+		"count=1000&filter=not+(title+eq+%22x%22)", "count=250&filter=userName+sw+%220%22",
+	} {
+		if sent, most := f.uses(http.MethodGet, "/Users?"+query, ""); most > 24<<20 {
+			t.Errorf("%s: %d KiB are in use while %d KiB are sent, want at most 24 MiB", query, most>>10, sent>>10)
+		}
+	}
 }
 
 // TestAWriteThatWasCarriedOutIsNoError: whether its answer can show the resource is another matter.

@@ -64,6 +64,9 @@ func (s *Server) SetAnswers(d share.Division) *share.Pool {
 	return s.limits.answers.Pool
 }
 
+// SetPortion sets how many bytes of resources are read together.
+func (s *Server) SetPortion(bytes int) { s.limits.answers.portion = bytes }
+
 // ParseQuery reads the query of a URL.
 func ParseQuery(raw string) (url.Values, error) { return parseQuery(raw) }
 

@@ -68,11 +68,7 @@ func (s *Server) query(r *request, kinds []store.Kind) error {
 	}
 	start = max(start, 1)
 	q.Offset, q.Limit = start-1, min(max(count, 0), MaxCount)
-	found, err := s.found(r, kinds, q)
-	if err != nil {
-		return err
-	}
-	return s.page(r, found, fmt.Sprintf(`"startIndex":%d,`, start))
+	return s.page(r, kinds, q, fmt.Sprintf(`"startIndex":%d,`, start), nil)
 }
 
 // found searches, and counts what that took as requests of the client.
@@ -82,31 +78,69 @@ func (s *Server) found(r *request, kinds []store.Kind, q directory.Query) (direc
 	return found, err
 }
 
-// page sends a ListResponse. The attributes that only one method of paging has are given as JSON.
-func (s *Server) page(r *request, list directory.List, paging string) error {
+// page sends a ListResponse. What only one method of paging has is given as JSON: before the resources, and behind them from the place
+// behind the last. A large page is read in portions, each of which is as the directory is then.
+func (s *Server) page(r *request, kinds []store.Kind, q directory.Query, before string, behind func(*directory.Place) (string, error)) error {
+	q.Bytes = r.limits.answers.portion
+	list, err := s.found(r, kinds, q)
+	if err != nil {
+		return err
+	}
 	s.metrics.quirks(list.Lenience.Quirks())
 	a := &answer{request: r, status: http.StatusOK}
-	// An empty list is [] and never null, which Entra cannot read.
-	a.made = fmt.Appendf(nil, `{"schemas":[%q],"totalResults":%d,%s"itemsPerPage":%d,"Resources":[`,
-		listSchema, list.Total, paging, len(list.Resources))
-	return a.end(s.resources(a, list.Resources))
+	a.made = fmt.Appendf(nil, `{"schemas":[%q],"totalResults":%d,%s"Resources":[`, listSchema, list.Total, before) // [] and never null, which Entra cannot read
+	n, err := s.portions(a, kinds, q, &list)
+	if err != nil {
+		return a.end(err)
+	}
+	a.made = fmt.Appendf(a.made, `],"itemsPerPage":%d`, n)
+	if list.Next != nil {
+		text, err := behind(list.Next)
+		if err != nil {
+			return a.end(err)
+		}
+		a.made = append(a.made, text...)
+	}
+	a.made = append(a.made, '}')
+	return a.end(nil)
 }
 
-// resources adds the resources of a list to an answer, and ends the list.
-func (s *Server) resources(a *answer, resources []directory.Resource) error {
+// portions adds the resources of a page to an answer, from its first portion on, and returns how many. list becomes the last portion.
+func (s *Server) portions(a *answer, kinds []store.Kind, q directory.Query, list *directory.List) (n int, err error) {
+	for {
+		bytes := a.request.weight(list.Resources)
+		if list.Rest != nil {
+			bytes = max(bytes, int64(2*q.Bytes)) // room for the other portions
+		}
+		if err := a.request.holds(bytes); err != nil {
+			return n, err
+		}
+		if err := s.resources(a, list.Resources, n == 0); err != nil {
+			return n, err
+		}
+		n += len(list.Resources)
+		if list.Rest == nil {
+			return n, nil
+		}
+		q.Walk, q.Limit = list.Rest, q.Limit-len(list.Resources)
+		if *list, err = s.found(a.request, kinds, q); err != nil {
+			return n, err
+		}
+	}
+}
+
+// resources adds resources of a list to an answer.
+func (s *Server) resources(a *answer, resources []directory.Resource, first bool) error {
+	if len(resources) == 0 {
+		return nil
+	}
 	var want directory.Related
 	for _, shown := range a.request.views {
 		if shown != nil {
 			want.Members, want.Groups = want.Members || shown.wants.Members, want.Groups || shown.wants.Groups
 		}
 	}
-	if err := a.request.holds(a.request.weight(resources)); err != nil {
-		return err
-	}
-	var memberships *directory.Memberships
-	if len(resources) > 0 {
-		memberships = s.directory.Memberships(resources, want, a.request.mayHold)
-	}
+	memberships := s.directory.Memberships(resources, want, a.request.mayHold)
 	for i := range resources {
 		if err := a.request.context().Err(); err != nil {
 			return err
@@ -115,14 +149,13 @@ func (s *Server) resources(a *answer, resources []directory.Resource) error {
 		if err != nil {
 			return err
 		}
-		if i > 0 {
+		if i > 0 || !first {
 			a.made = append(a.made, ',')
 		}
 		if err := s.render(a, shown, &resources[i], memberships); err != nil {
 			return err
 		}
 	}
-	a.made = append(a.made, "]}"...)
 	return nil
 }
 

@@ -47,22 +47,14 @@ func (s *Server) queryByCursor(r *request, kinds []store.Kind, q directory.Query
 	if q.Walk, err = s.place(r.query.Get("cursor"), sealer, about); err != nil {
 		return err
 	}
-	found, err := s.found(r, kinds, q)
-	if err != nil {
-		return err
-	}
-	if found.Next == nil {
-		return s.page(r, found, "")
-	}
-	next := cursor.Place{Kind: uint8(found.Next.Kind), ID: found.Next.ID, Total: found.Next.Total}
-	if found.Next.Key != nil {
-		next.Key = []byte(*found.Next.Key)
-	}
-	text, err := sealer.Seal(next, about, s.now().Add(CursorTimeout))
-	if err != nil {
-		return err
-	}
-	return s.page(r, found, fmt.Sprintf(`"nextCursor":%q,`, text))
+	return s.page(r, kinds, q, "", func(behind *directory.Place) (string, error) {
+		next := cursor.Place{Kind: uint8(behind.Kind), ID: behind.ID, Total: behind.Total}
+		if behind.Key != nil {
+			next.Key = []byte(*behind.Key)
+		}
+		text, err := sealer.Seal(next, about, s.now().Add(CursorTimeout))
+		return fmt.Sprintf(`,"nextCursor":%q`, text), err
+	})
 }
 
 // place reads a cursor. The errors are those of RFC 9865 section 2.1.

@@ -13,6 +13,8 @@ const (
 	// MaxAnswers is how many bytes the answers on their way to clients hold together: what was read for them and not sent yet. It leaves
 	// room in a pod of 256 MiB for the server itself and for MaxLargeBodies.
 	MaxAnswers = 48 << 20
+	// portionBytes is how many bytes of resources are read together for a page: nearly every page is read at once.
+	portionBytes = 2 << 20
 	// recordSize is what a resource takes beside its document.
 	recordSize = 512
 	// decodedSize is how many times its size a document takes while a part of it is looked for.
@@ -37,11 +39,12 @@ type answers struct {
 	*share.Pool
 
 	wait    time.Duration // roomWait, except in tests
+	portion int           // portionBytes, except in tests
 	refused func(share.Class)
 }
 
 func newAnswers(d share.Division) *answers {
-	return &answers{Division: d, Pool: share.NewPool(d), wait: roomWait, refused: func(share.Class) {}}
+	return &answers{Division: d, Pool: share.NewPool(d), wait: roomWait, portion: portionBytes, refused: func(share.Class) {}}
 }
 
 // most is what a client can have.

@@ -24,7 +24,7 @@ func Check(q Query, candidates []Record) (Page, error) {
 			break
 		}
 	}
-	return collect.Page, nil
+	return collect.Page(), nil
 }
 
 func rank(q Query, candidates []Record) (page Page, err error) {
@@ -54,28 +54,31 @@ func rank(q Query, candidates []Record) (page Page, err error) {
 
 // Collector makes the page of a query of what matches, in the order of ids: it counts all and keeps those of the page.
 type Collector struct {
-	Page Page
-
-	query Query
-	seen  int
+	portion *Portion
+	query   Query
+	seen    int
 }
 
 // NewCollector returns a Collector that has seen nothing.
-func NewCollector(q Query) *Collector { return &Collector{query: q} }
+func NewCollector(q Query) *Collector { return &Collector{portion: NewPortion(q), query: q} }
+
+// Page is what has been collected.
+func (c *Collector) Page() Page {
+	page := c.portion.Page
+	if c.query.After == "" {
+		page.Total = c.seen
+	}
+	return page
+}
 
 // Add takes one record that matches. It returns false when no more is wanted.
 func (c *Collector) Add(record *Record) bool {
-	q := &c.query
 	c.seen++
-	if q.After != "" {
-		if c.seen <= q.Limit {
-			c.Page.Records = append(c.Page.Records, *record)
-		}
-		return c.seen < q.Limit
+	if c.query.After != "" {
+		return c.portion.Add(record)
 	}
-	c.Page.Total = c.seen
-	if c.seen > q.Offset && c.seen-q.Offset <= q.Limit {
-		c.Page.Records = append(c.Page.Records, *record)
+	if c.seen > c.query.Offset {
+		c.portion.Add(record)
 	}
 	return true
 }

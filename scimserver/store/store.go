@@ -124,6 +124,10 @@ type Query struct {
 	Offset int
 	Limit  int // 0 only counts
 
+	// Bytes, unless it is 0, ends the page early: behind the record with which the records of the page have so many bytes (Record.Size).
+	// A walk goes on from that record. Without it a page takes whatever memory its records need.
+	Bytes int
+
 	// After makes this a step of a walk: only ids greater than it, Offset not counted, and no Total. A walk
 	// begins at Start, which sorts before every id, and goes on from the last id it was given until a step
 	// returns fewer than Limit. With Sort, it is the id of the last record, and Sort.After is that record's key.
@@ -172,6 +176,8 @@ type Page struct {
 	Total   int
 	// Wide says that the engine may have looked at many resources in order to answer.
 	Wide bool
+	// More says that Query.Bytes has ended the page; there may be more.
+	More bool
 }
 
 // Entry is one row of the provisioning log. It never holds a value of an attribute.

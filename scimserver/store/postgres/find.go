@@ -64,6 +64,9 @@ func floor(after string) ([]byte, error) {
 	return id[:], nil
 }
 
+// candidateBytes is how many times Query.Bytes the candidates of a filter may have.
+const candidateBytes = 4
+
 // finder is one Find on its way.
 type finder struct {
 	*reader
@@ -88,12 +91,12 @@ func (f *finder) list(ctx context.Context) (page store.Page, err error) {
 		return page, nil
 	}
 	if f.offset() <= f.page-f.Limit {
-		page.Records, err = f.some(ctx, ids, f.floor, f.Limit, f.offset())
+		err = f.some(ctx, &page, ids)
 		return page, err
 	}
 	total := page.Total
 	page, err = f.scan(ctx, func(ctx context.Context) (page store.Page, err error) {
-		page.Records, err = f.some(ctx, ids, f.floor, f.Limit, f.offset())
+		err = f.some(ctx, &page, ids)
 		return page, err
 	})
 	page.Total = total
@@ -133,9 +136,13 @@ func (f *finder) fromIDs(ids sqlfilter.Fragment, floor []byte, limit, offset int
 	return placed(sql), slices.Concat(f.memberships.Args, ids.Args, []any{floor, int64(limit), int64(offset), int64(f.Kind)})
 }
 
-func (f *finder) some(ctx context.Context, ids sqlfilter.Fragment, floor []byte, limit, offset int) ([]store.Record, error) {
-	sql, args := f.fromIDs(ids, floor, limit, offset)
-	return f.records(ctx, f.Kind, sql, args...)
+// some reads the records of a page, which is a part of these ids.
+func (f *finder) some(ctx context.Context, page *store.Page, ids sqlfilter.Fragment) error {
+	portion := store.NewPortion(f.Query)
+	sql, args := f.fromIDs(ids, f.floor, f.Limit, f.offset())
+	err := f.eachRecord(ctx, f.Kind, func(record *store.Record) (bool, error) { return portion.Add(record), nil }, sql, args...)
+	page.Records, page.More = portion.Page.Records, portion.Page.More
+	return err
 }
 
 // filtered answers where it can without looking at more than a few pages, else in a scan.
@@ -191,17 +198,20 @@ func (f *finder) narrowest(ctx context.Context, sources []sqlfilter.Source) (*sq
 	return best, nil
 }
 
-// candidates loads what a source finds, and stops at one more than few.
-func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) ([]store.Record, error) {
+// candidates loads what a source finds. It stops at one more than few, or where they have many bytes: then they are not all.
+func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) (records []store.Record, all bool, err error) {
 	query := "SELECT " + f.columns() + " FROM (SELECT DISTINCT i.id FROM (" + source.SQL + ") i LIMIT ?) s" +
 		" JOIN resources r ON r.kind = ? AND r.id = s.id JOIN documents d ON d.kind = r.kind AND d.id = r.id ORDER BY s.id" + f.lock
 	args := slices.Concat(f.memberships.Args, source.Args, []any{int64(f.few + 1), int64(f.Kind)})
-	var records []store.Record
-	err := f.eachFound(ctx, func(record *store.Record) (bool, error) {
+	size := 0
+	all = true
+	err = f.eachFound(ctx, func(record *store.Record) (bool, error) {
 		records = append(records, *record)
-		return true, nil
+		size += record.Size()
+		all = len(records) <= f.few && (f.Bytes == 0 || size < candidateBytes*f.Bytes)
+		return all, nil
 	}, placed(query), args...)
-	return records, err
+	return records, all, err
 }
 
 // columns are those of a record, and what Match is told of its memberships.
@@ -253,13 +263,13 @@ func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (page store.P
 	f.memberships = sqlfilter.Fragment{} // nobody asks Match
 	ids := f.ids(plan)
 	if f.Limit > 0 {
-		if page.Records, err = f.some(ctx, ids, f.floor, f.Limit, f.offset()); err != nil {
+		if err = f.some(ctx, &page, ids); err != nil {
 			return store.Page{}, err
 		}
 	}
 	switch {
 	case f.walk:
-	case f.Offset == 0 && len(page.Records) < f.Limit:
+	case f.Offset == 0 && len(page.Records) < f.Limit && !page.More:
 		page.Total = len(page.Records)
 	default:
 		counted, err := f.counted(ctx, ids)
@@ -302,5 +312,5 @@ func (f *finder) stream(ctx context.Context, plan sqlfilter.Plan) (store.Page, e
 			}
 		}
 	}
-	return collect.Page, nil
+	return collect.Page(), nil
 }

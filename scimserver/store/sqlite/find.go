@@ -63,6 +63,9 @@ func floor(after string) ([]byte, error) {
 	return id[:], nil
 }
 
+// candidateBytes is how many times Query.Bytes the candidates of a filter may have.
+const candidateBytes = 4
+
 // finder is one Find on its way.
 type finder struct {
 	*reader
@@ -95,8 +98,7 @@ func (f *finder) list(ctx context.Context) (store.Page, error) {
 	}
 	const query = "SELECT " + columns + " FROM (SELECT row FROM resources WHERE kind = ? AND id >= ? ORDER BY id LIMIT ? OFFSET ?) p" +
 		" CROSS JOIN resources r ON r.row = p.row CROSS JOIN documents d ON d.row = p.row"
-	var err error
-	page.Records, err = f.records(ctx, f.Kind, query, int64(f.Kind), from, int64(f.Limit), int64(skip))
+	err := f.portion(ctx, &page, query, int64(f.Kind), from, int64(f.Limit), int64(skip))
 	return page, err
 }
 
@@ -153,18 +155,21 @@ func (f *finder) narrowest(ctx context.Context, sources []sqlfilter.Source) (*sq
 	return best, nil
 }
 
-// candidates loads what a source finds, and stops at one more than few.
-func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) ([]store.Record, error) {
+// candidates loads what a source finds. It stops at one more than few, or where they have many bytes: then they are not all.
+func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) (records []store.Record, all bool, err error) {
 	query, args := f.load(sqlfilter.Fragment{
 		SQL:  "SELECT DISTINCT id FROM (" + source.SQL + ") LIMIT ?",
 		Args: append(slices.Clone(source.Args), int64(f.few+1)),
 	})
-	var records []store.Record
-	err := f.eachFound(ctx, func(record *store.Record) (bool, error) {
+	size := 0
+	all = true
+	err = f.eachFound(ctx, func(record *store.Record) (bool, error) {
 		records = append(records, *record)
-		return true, nil
+		size += record.Size()
+		all = len(records) <= f.few && (f.Bytes == 0 || size < candidateBytes*f.Bytes)
+		return all, nil
 	}, query, args...)
-	return records, err
+	return records, all, err
 }
 
 // load is the statement for the records that have the ids which a query finds, in its order. The driver interrupts a statement up to
@@ -267,13 +272,13 @@ func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (page store.P
 		if !f.scanning && narrow(plan) {
 			reading = brief(ctx) // one page is; counting them all need not be
 		}
-		if page.Records, err = f.records(reading, f.Kind, query, args...); err != nil {
+		if err = f.portion(reading, &page, query, args...); err != nil {
 			return store.Page{}, err
 		}
 	}
 	switch {
 	case f.walk:
-	case f.Offset == 0 && len(page.Records) < f.Limit:
+	case f.Offset == 0 && len(page.Records) < f.Limit && !page.More:
 		page.Total = len(page.Records)
 	default:
 		counted, err := f.counted(ctx, plan)
@@ -296,6 +301,14 @@ func (f *finder) counted(ctx context.Context, plan sqlfilter.Plan) (page store.P
 	})
 }
 
+// portion reads the records of a page, which are what a query finds.
+func (f *finder) portion(ctx context.Context, page *store.Page, query string, args ...any) error {
+	portion := store.NewPortion(f.Query)
+	err := f.each(ctx, f.Kind, func(record *store.Record) (bool, error) { return portion.Add(record), nil }, query, args...)
+	page.Records, page.More = portion.Page.Records, portion.Page.More
+	return err
+}
+
 // count tells how many resources meet the plan's condition.
 func (f *finder) count(ctx context.Context, plan sqlfilter.Plan) (n int, err error) {
 	if f.Filter == nil && f.outline != nil {
@@ -313,5 +326,5 @@ func (f *finder) stream(ctx context.Context, plan sqlfilter.Plan) (store.Page, e
 		matches, err := f.Match(record)
 		return err == nil && (!matches || collect.Add(record)), err
 	})
-	return collect.Page, err
+	return collect.Page(), err
 }

@@ -89,8 +89,8 @@ func (f *finder) checked(ctx context.Context, sources []sqlfilter.Source) (page 
 	if err != nil || source == nil {
 		return store.Page{}, false, err
 	}
-	candidates, err := f.candidates(ctx, source)
-	if err != nil || len(candidates) > f.few {
+	candidates, all, err := f.candidates(ctx, source)
+	if err != nil || !all {
 		return store.Page{}, false, err
 	}
 	page, err = store.Check(f.Query, candidates)

@@ -38,8 +38,8 @@ func (f *finder) sorted(ctx context.Context, plan sqlfilter.Plan) (page store.Pa
 	if err != nil {
 		return store.Page{}, err
 	}
+	page, err = f.inTurn(ctx, ids)
 	page.Total = total
-	page.Records, err = f.inTurn(ctx, ids)
 	return page, err
 }
 
@@ -61,7 +61,9 @@ func (f *finder) inOrder(ctx context.Context, plan sqlfilter.Plan, sorted sqlfil
 	if err != nil {
 		return store.Page{}, err
 	}
-	page.Records, err = f.inTurn(ctx, ids)
+	total := page.Total
+	page, err = f.inTurn(ctx, ids)
+	page.Total = total
 	return page, err
 }
 
@@ -82,15 +84,8 @@ func (f *finder) identifiers(ctx context.Context, query string, args ...any) (id
 }
 
 // inTurn loads the records with these ids in just this order.
-func (f *finder) inTurn(ctx context.Context, ids []string) ([]store.Record, error) {
-	found, err := f.byID(ctx, f.Kind, ids)
-	if err != nil {
-		return nil, err
-	}
-	place := make(map[string]int, len(ids))
-	for i, id := range ids {
-		place[id] = i
-	}
-	slices.SortFunc(found, func(a, b store.Record) int { return place[a.ID] - place[b.ID] })
-	return found, nil
+func (f *finder) inTurn(ctx context.Context, ids []string) (store.Page, error) {
+	portion := store.NewPortion(f.Query)
+	err := portion.InTurn(ids, func(ids []string) ([]store.Record, error) { return f.byID(ctx, f.Kind, ids) })
+	return portion.Page, err
 }
