@@ -15,6 +15,7 @@ import (
 // How much is read at once, which bounds the memory that an export takes.
 const (
 	resourceStep   = 100
+	resourceBytes  = 2 << 20
 	membershipStep = 1000
 	entryStep      = 500
 )
@@ -74,7 +75,7 @@ func (e *exporter) export(ctx context.Context, r store.Reader, o Options) error 
 
 func (e *exporter) resources(ctx context.Context, r store.Reader, kind store.Kind) error {
 	for after := store.Start; ; {
-		page, err := r.Find(ctx, store.Query{Kind: kind, After: after, Limit: resourceStep})
+		page, err := r.Find(ctx, store.Query{Kind: kind, After: after, Limit: resourceStep, Bytes: resourceBytes})
 		if err != nil {
 			return err
 		}
@@ -99,7 +100,7 @@ func (e *exporter) resources(ctx context.Context, r store.Reader, kind store.Kin
 			}
 			after = rec.ID
 		}
-		if len(page.Records) < resourceStep {
+		if len(page.Records) < resourceStep && !page.More {
 			return nil
 		}
 	}

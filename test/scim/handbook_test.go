@@ -54,6 +54,7 @@ func TestTheHandbookGivesTheLimitsThatHold(t *testing.T) {
 		"comparisons with values of multi-valued attributes in a PATCH":         grouped(patch.MaxWork),
 		"filter":                              grouped(filter.MaxLength) + " bytes, " + grouped(filter.MaxTerms) + " comparisons, " + grouped(filter.MaxDepth) + " levels",
 		"page of a list":                      grouped(protocol.MaxCount) + " resources",
+		"attributes and excludedAttributes":   grouped(protocol.MaxChosen) + " names and " + strconv.Itoa(protocol.MaxChoice>>10) + " KiB each",
 		"requests that are worked on at once": grouped(protocol.MaxInFlight) + ", of which each client has [a share](operating.md#shares)",
 	} {
 		if row := "\n| " + what + " | " + want + " |\n"; !strings.Contains(section, row) {

@@ -29,6 +29,7 @@ func TestTheHandbookListsEveryShare(t *testing.T) {
 	}{
 		{"requests that are worked on at once", protocol.Places(), number},
 		{"bytes of bodies above 64 KiB", protocol.LargeBodies(), mebibytes},
+		{"bytes in hand for answers above 64 KiB", protocol.Answers(), mebibytes},
 	} {
 		of := func(s share.Share) string { return pool.unit(s.Each) + ", " + pool.unit(s.Together) }
 		if row := fmt.Sprintf("\n| %s | %s | %s | %s | %s | %s | %s |\n", pool.name, pool.unit(pool.Size), of(pool.Provisioners), of(pool.Readers),
