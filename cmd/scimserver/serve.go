@@ -109,6 +109,14 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		}, retryInterval)
 		return nil
 	})
+	group.Go(func() error {
+		wait.UntilWithContext(ctx, func(ctx context.Context) {
+			if err := users.FinishDeletions(ctx); err != nil && ctx.Err() == nil {
+				log.Error(err, "finish deletions; trying again", "in", followInterval.String())
+			}
+		}, followInterval)
+		return nil
+	})
 	failures := &failureLog{failed: users, log: log}
 	group.Go(func() error {
 		wait.UntilWithContext(ctx, failures.step, failureInterval)

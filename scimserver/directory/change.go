@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/tenantry/tenantry/scimserver/patch"
 	"github.com/tenantry/tenantry/scimserver/schema"
@@ -24,13 +23,12 @@ func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, 
 		return Resource{}, fmt.Errorf("make an id: %w", err)
 	}
 	members := takeMembers(kind, arrived)
-	now := d.now()
 
 	var rec store.Record
 	var names []string
 	compose := func(current *rules) error {
 		document := under(schema.Object{}, arrived)
-		rec = store.Record{Kind: kind, ID: id.String(), Version: 1, Created: now, Modified: now}
+		rec = store.Record{Kind: kind, ID: id.String(), Version: 1}
 		seen, err := d.fill(&rec, document, current, true)
 		names = changedNames(rt, nil, seen)
 		return err
@@ -48,6 +46,8 @@ func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, 
 				return err
 			}
 		}
+		rec.Created = d.now() // and not before: others may have written while this waited for its turn
+		rec.Modified = rec.Created
 		if err := tx.Insert(ctx, &rec); err != nil {
 			return err
 		}
@@ -145,40 +145,10 @@ func (d *Directory) Patch(ctx context.Context, caller Caller, target Target, req
 	return patched, err
 }
 
-// Delete removes a resource, its memberships, and the references of users who had it as their manager. The error is
-// store.ErrNotFound, a *PreconditionError or the store's.
-func (d *Directory) Delete(ctx context.Context, caller Caller, target Target) error {
-	now := d.now()
-	return d.store.Update(ctx, func(tx store.Tx) error {
-		// Read to be changed before its groups are, so that on an engine with several writers nobody adds it to another.
-		current, err := tx.Get(ctx, target.Kind, target.ID)
-		if err != nil {
-			return err
-		}
-		if err := target.If.check(current.Version); err != nil {
-			return err
-		}
-		return d.remove(ctx, tx, caller, &current, now)
-	})
-}
-
-// remove deletes a resource that was read in this transaction, with what refers to it.
-func (d *Directory) remove(ctx context.Context, tx store.Tx, caller Caller, rec *store.Record, now time.Time) error {
-	if err := d.leaveGroups(ctx, tx, caller, rec.ID, now); err != nil {
-		return err
-	}
-	if err := tx.Delete(ctx, rec.Kind, rec.ID); err != nil {
-		return err
-	}
-	if rec.Kind == store.User {
-		if err := d.releaseReports(ctx, tx, caller, rec.ID, now); err != nil {
-			return err
-		}
-	}
-	return tx.Append(ctx, store.Entry{
-		Time: now, Client: caller.Client, RequestID: caller.RequestID, Kind: rec.Kind, ResourceID: rec.ID,
-		Operation: OperationDelete, Outcome: OutcomeSuccess,
-	})
+// renew makes rec a new version of itself.
+func (d *Directory) renew(rec *store.Record) {
+	rec.Version++
+	rec.Modified = store.Later(rec.Modified, d.now())
 }
 
 // change is a modification of one resource.
@@ -192,7 +162,7 @@ type change struct {
 
 func (d *Directory) change(ctx context.Context, caller Caller, target Target, c change) (Resource, error) {
 	var rec store.Record
-	kind, id, now := target.Kind, target.ID, d.now()
+	kind, id := target.Kind, target.ID
 	var budget *patch.Budget
 	unknown := 0
 	err := d.store.Update(ctx, func(tx store.Tx) error {
@@ -226,15 +196,14 @@ func (d *Directory) change(ctx context.Context, caller Caller, target Target, c 
 			rec = old
 			return nil
 		}
-		rec.Version++
-		rec.Modified = now
+		d.renew(&rec)
 		if rewritten {
 			if err = tx.Replace(ctx, &rec); err == nil {
 				err = d.written(ctx, tx, kind, current)
 			}
 		} else {
 			// A group's members are rows: however many there are, the document is not written again for one.
-			err = tx.Touch(ctx, kind, id, rec.Version, now)
+			err = tx.Touch(ctx, kind, id, rec.Version, rec.Modified)
 		}
 		if err != nil {
 			return err

@@ -266,7 +266,7 @@ func (d *Directory) followUser(ctx context.Context, tx store.Tx, old *store.Reco
 	if visible {
 		// Only what a client can see is a new version.
 		next.Version++
-		next.Modified = now
+		next.Modified = store.Later(next.Modified, now)
 	}
 	if err := tx.Replace(ctx, &next); err != nil {
 		return err
@@ -275,7 +275,7 @@ func (d *Directory) followUser(ctx context.Context, tx store.Tx, old *store.Reco
 		return nil
 	}
 	return tx.Append(ctx, store.Entry{
-		Time: now, Client: "defaults", Kind: store.User, ResourceID: next.ID, Operation: OperationDefaults,
+		Time: next.Modified, Client: "defaults", Kind: store.User, ResourceID: next.ID, Operation: OperationDefaults,
 		Attributes: changedNames(d.Type(store.User), before, after), Defaults: next.Defaults, Outcome: OutcomeSuccess,
 	})
 }

@@ -28,6 +28,10 @@ func (i importing) Update(ctx context.Context, change func(tx store.Tx) error) e
 	if err != nil {
 		return fmt.Errorf("make an id: %w", err)
 	}
+	// What is left of a group that was deleted would be members of an imported one.
+	if err := i.directory.FinishDeletions(ctx); err != nil {
+		return err
+	}
 	return i.Store.Update(ctx, func(tx store.Tx) error {
 		if _, err := tx.Meta(ctx, importKey); err != nil { // which is what the next import waits at
 			return err

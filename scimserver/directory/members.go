@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,45 +15,48 @@ import (
 // memberWork is what it counts in a budget that a member of a group is read.
 const memberWork = 10
 
+// maxGone is how many members one request may take from a group, because others wait for it to be carried out. It takes about a third of a
+// second on SQLite.
+const maxGone = 200_000
+
 // changeMembers carries out the changes of a group's members. It tells whether any had an effect, and how many of those
-// that were to become members do not exist.
+// that were to become members do not exist. However many operations there are, those that name members are a few statements together.
 func changeMembers(
 	ctx context.Context, tx store.Tx, group string, ops []patch.MemberOp, budget *patch.Budget,
 ) (changed bool, unknown int, err error) {
+	kinds, err := kindsOf(ctx, tx, ops)
+	if err != nil {
+		return false, 0, err
+	}
+	var next moves
 	for _, op := range ops {
-		var named named
+		named := exist(kinds, group, op.IDs)
+		if err := checkMembers(kinds, group, op, named); err != nil {
+			return false, 0, err
+		}
 		if op.Op != patch.Remove {
-			if named, err = lookUp(ctx, tx, group, op.IDs); err != nil {
-				return false, 0, err
-			}
-			if unknown += named.unknown; op.Replaces && len(named.existing) == 0 && named.unknown > 0 {
-				return false, 0, schema.Errorf(schema.InvalidValue, "none of the members that were sent exists here; nothing was changed")
-			}
-		}
-		if op.Op == patch.Add && op.Filter != nil && slices.ContainsFunc(named.existing, notMatching(op.Filter)) {
-			return false, 0, schema.Errorf(schema.InvalidValue, "members accepts what the filter of the path selects; another kind of member was sent")
-		}
-		if op.Op == patch.Remove {
-			held, err := lookUp(ctx, tx, group, idsWithin(op.IDs))
-			if err != nil {
-				return false, 0, err
-			}
-			if len(held.existing) > 0 {
-				return false, 0, schema.Errorf(schema.InvalidValue, "members are removed by one id each; a text with an id and more was sent")
-			}
+			unknown += named.unknown
 		}
 		n := 0
 		switch {
 		case op.Op == patch.Add:
-			n, err = tx.AddMembers(ctx, group, named.existing)
-		case op.Op == patch.Replace:
+			next.add(named.existing)
+			continue
+		case op.All, op.Op == patch.Replace && len(named.existing) == 0:
+			next.clear()
+			continue
+		case op.Op == patch.Remove && op.Filter == nil:
+			next.remove(op.IDs)
+			continue
+		}
+		moved, err := next.make(ctx, tx, group)
+		if err != nil {
+			return false, 0, err
+		}
+		if op.Op == patch.Replace {
 			n, err = replaceMembers(ctx, tx, group, named.existing, budget)
-		case op.All:
-			n, err = tx.ClearMembers(ctx, group)
-		case op.Filter != nil:
+		} else {
 			n, err = removeMatching(ctx, tx, group, op, budget)
-		default:
-			n, err = tx.RemoveMembers(ctx, group, op.IDs)
 		}
 		if err != nil {
 			return false, 0, err
@@ -60,9 +64,92 @@ func changeMembers(
 		if op.MustMatch && n == 0 {
 			return false, 0, schema.Errorf(schema.NoTarget, "no value of members matches the filter of the path")
 		}
-		changed = changed || n > 0
+		changed = changed || moved || n > 0
 	}
-	return changed, unknown, nil
+	moved, err := next.make(ctx, tx, group)
+	return changed || moved, unknown, err
+}
+
+// kindsOf looks for all resources that the operations need to know of.
+func kindsOf(ctx context.Context, tx store.Tx, ops []patch.MemberOp) (map[string]store.Kind, error) {
+	var ids []string
+	for _, op := range ops {
+		if op.Op == patch.Remove {
+			ids = append(ids, idsWithin(op.IDs)...)
+		} else {
+			ids = append(ids, op.IDs...)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return tx.Kinds(ctx, ids)
+}
+
+// checkMembers says what is wrong with the members that an operation names.
+func checkMembers(kinds map[string]store.Kind, group string, op patch.MemberOp, named named) error {
+	switch {
+	case op.Op == patch.Remove:
+		if len(exist(kinds, group, idsWithin(op.IDs)).existing) > 0 {
+			return schema.Errorf(schema.InvalidValue, "members are removed by one id each; a text with an id and more was sent")
+		}
+	case op.Replaces && len(named.existing) == 0 && named.unknown > 0:
+		return schema.Errorf(schema.InvalidValue, "none of the members that were sent exists here; nothing was changed")
+	case op.Op == patch.Add && op.Filter != nil && slices.ContainsFunc(named.existing, notMatching(op.Filter)):
+		return schema.Errorf(schema.InvalidValue, "members accepts what the filter of the path selects; another kind of member was sent")
+	}
+	return nil
+}
+
+// moves are what becomes of members by operations that name them: of each, what the last says. The zero value is none.
+type moves struct {
+	cleared bool
+	added   map[string]store.Member
+	removed map[string]bool
+}
+
+func (m *moves) clear() { *m = moves{cleared: true} }
+
+func (m *moves) add(members []store.Member) {
+	if m.added == nil {
+		m.added = make(map[string]store.Member, len(members))
+	}
+	for _, member := range members {
+		delete(m.removed, member.ID)
+		m.added[member.ID] = member
+	}
+}
+
+func (m *moves) remove(ids []string) {
+	if m.removed == nil {
+		m.removed = make(map[string]bool, len(ids))
+	}
+	for _, id := range ids {
+		delete(m.added, id)
+		m.removed[id] = true
+	}
+}
+
+// make carries them out, after which there are none, and tells whether they had an effect.
+func (m *moves) make(ctx context.Context, tx store.Tx, group string) (changed bool, err error) {
+	n, gone := 0, 0
+	switch {
+	case m.cleared:
+		if gone, err = tx.ClearMembers(ctx, group, maxGone+1); gone > maxGone {
+			err = tooManyGone()
+		}
+	case len(m.removed) > 0:
+		gone, err = tx.RemoveMembers(ctx, group, slices.Collect(maps.Keys(m.removed)))
+	}
+	if err == nil && len(m.added) > 0 {
+		n, err = tx.AddMembers(ctx, group, slices.Collect(maps.Values(m.added)))
+	}
+	*m = moves{}
+	return gone+n > 0, err
+}
+
+func tooManyGone() error {
+	return schema.Errorf(schema.TooMany, "one request can take at most %d members from a group; name the members to remove, some in each request", maxGone)
 }
 
 // idsWithin returns the ids in texts that have one and are none, such as "ID1,ID2" or an element written as JSON. Where one of them is that
@@ -93,9 +180,11 @@ func lookUp(ctx context.Context, tx store.Tx, group string, ids []string) (named
 		return named{}, nil
 	}
 	kinds, err := tx.Kinds(ctx, ids)
-	if err != nil {
-		return named{}, err
-	}
+	return exist(kinds, group, ids), err
+}
+
+// exist divides ids by whether they name a resource that can be a member of the group.
+func exist(kinds map[string]store.Kind, group string, ids []string) named {
 	members := make([]store.Member, 0, len(ids))
 	for _, id := range ids {
 		kind, exists := kinds[id]
@@ -103,7 +192,7 @@ func lookUp(ctx context.Context, tx store.Tx, group string, ids []string) (named
 			members = append(members, store.Member{ID: id, Kind: kind})
 		}
 	}
-	return named{members, len(ids) - len(members)}, nil
+	return named{members, len(ids) - len(members)}
 }
 
 // allMembers reads the members of a group.
@@ -131,7 +220,7 @@ func replaceMembers(ctx context.Context, tx store.Tx, group string, members []st
 			gone = append(gone, m.ID)
 		}
 	}
-	removed, err := tx.RemoveMembers(ctx, group, gone)
+	removed, err := removeMembers(ctx, tx, group, gone)
 	if err != nil {
 		return 0, err
 	}
@@ -158,7 +247,14 @@ func removeMatching(ctx context.Context, tx store.Tx, group string, op patch.Mem
 			gone = append(gone, m.ID)
 		}
 	}
-	return tx.RemoveMembers(ctx, group, gone)
+	return removeMembers(ctx, tx, group, gone)
+}
+
+func removeMembers(ctx context.Context, tx store.Tx, group string, ids []string) (int, error) {
+	if len(ids) > maxGone {
+		return 0, tooManyGone()
+	}
+	return tx.RemoveMembers(ctx, group, ids)
 }
 
 // notMatching tells of a member whether a filter leaves it aside.

@@ -28,15 +28,14 @@ func (d *Directory) Purge(ctx context.Context) (deleted int, err error) {
 	if age == 0 {
 		return 0, nil
 	}
-	now := d.now()
-	before := now.Add(-time.Duration(age))
+	before := d.now().Add(-time.Duration(age))
 	ids, err := d.store.Deactivated(ctx, before, PurgeBatch)
 	for _, id := range ids {
 		if d.purgeAfter.Load() != age { // whoever takes the setting back means it
 			break
 		}
 		gone := false
-		if gone, err = d.purge(ctx, id, before, now); err != nil {
+		if gone, err = d.purge(ctx, id, before); err != nil {
 			break
 		}
 		if gone {
@@ -50,21 +49,13 @@ func (d *Directory) Purge(ctx context.Context) (deleted int, err error) {
 }
 
 // purge deletes a user unless it is gone, or was active since.
-func (d *Directory) purge(ctx context.Context, id string, before, now time.Time) (deleted bool, err error) {
-	err = d.store.Update(ctx, func(tx store.Tx) error {
-		deleted = false
-		user, err := tx.Get(ctx, store.User, id)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if user.Active || !user.Deactivated.Before(before) {
-			return nil
-		}
-		deleted = true
-		return d.remove(ctx, tx, Caller{Client: clientRetention}, &user, now)
+func (d *Directory) purge(ctx context.Context, id string, before time.Time) (deleted bool, err error) {
+	err = d.remove(ctx, deletion{Kind: store.User, ID: id, Client: clientRetention}, func(user *store.Record) (bool, error) {
+		deleted = !user.Active && user.Deactivated.Before(before)
+		return deleted, nil
 	})
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
 	return deleted && err == nil, err
 }

@@ -2,10 +2,8 @@ package directory
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
-	"time"
 
 	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/schema"
@@ -15,41 +13,75 @@ import (
 // OperationUnassign is in the provisioning log where users or groups lost a reference because what it named was deleted.
 const OperationUnassign = "unassign"
 
-// releaseReports takes the manager from everybody who had the user that was just deleted. Entra does not send that a
-// manager has become empty, so nobody else would. What names nobody from the start is left as it was sent: Entra's own
-// validator sends such managers and wants them back.
-func (d *Directory) releaseReports(ctx context.Context, tx store.Tx, caller Caller, manager string, now time.Time) error {
+// How many references to a deleted resource one transaction takes away. Each report is written whole; groups and memberships are rows,
+// which a few statements change however many they are.
+const (
+	unassignGroups  = 1_000
+	unassignMembers = 10_000
+	unassignReports = 100
+)
+
+// unassigning is how far the references to a resource that is gone have been taken away.
+type unassigning struct {
+	deletion
+
+	report string // the last that was looked at
+	ended  bool
+}
+
+func unassign(gone deletion) unassigning { return unassigning{deletion: gone, report: store.Start} }
+
+// step takes away some of the references: the place of the resource in groups, the members of a group, and the manager of those who had
+// the user.
+func (u unassigning) step(ctx context.Context, d *Directory, tx store.Tx) (unassigning, error) {
+	left, err := d.leaveGroups(ctx, tx, u.deletion)
+	if err != nil {
+		return u, err
+	}
+	u.ended = left < unassignGroups
+	if u.Kind == store.Group {
+		cleared, err := tx.ClearMembers(ctx, u.ID, unassignMembers)
+		u.ended = u.ended && cleared < unassignMembers
+		return u, err
+	}
+	found := 0
+	if found, u.report, err = d.releaseReports(ctx, tx, u.deletion, u.report); err != nil {
+		return u, err
+	}
+	u.ended = u.ended && found < unassignReports
+	return u, nil
+}
+
+// releaseReports takes the manager from some who had the user that is gone, behind the given one. It returns how many it found, and the
+// last. Entra does not send that a manager has become empty, so nobody else would. What names nobody from the start is left as it was
+// sent: Entra's own validator sends such managers and wants them back.
+func (d *Directory) releaseReports(ctx context.Context, tx store.Tx, gone deletion, after string) (found int, last string, err error) {
 	path, err := d.Type(store.User).Path(schema.EnterpriseUser + ":manager.value")
 	if err != nil {
-		return err
+		return 0, "", err
 	}
-	reports := filter.Compare{Path: path, Op: filter.Eq, Value: filter.Value{Kind: filter.String, Text: manager}}
-	query := store.Query{
-		Kind: store.User, Filter: reports, After: store.Start, Limit: followBatch,
+	reports := filter.Compare{Path: path, Op: filter.Eq, Value: filter.Value{Kind: filter.String, Text: gone.ID}}
+	page, err := tx.Find(ctx, store.Query{
+		Kind: store.User, Filter: reports, After: after, Limit: unassignReports,
 		Match: func(rec *store.Record) (bool, error) {
 			attributes, err := effective(rec)
 			return err == nil && filter.Match(reports, attributes), err
 		},
+	})
+	if err != nil {
+		return 0, "", fmt.Errorf("find the reports of a deleted manager: %w", err)
 	}
-	for {
-		page, err := tx.Find(ctx, query)
-		if err != nil {
-			return fmt.Errorf("find the reports of a deleted manager: %w", err)
+	for i := range page.Records {
+		if err := d.release(ctx, tx, gone.caller(), &page.Records[i]); err != nil {
+			return 0, "", err
 		}
-		for i := range page.Records {
-			if err := d.release(ctx, tx, caller, &page.Records[i], now); err != nil {
-				return err
-			}
-			query.After = page.Records[i].ID
-		}
-		if len(page.Records) < query.Limit {
-			return nil
-		}
+		after = page.Records[i].ID
 	}
+	return len(page.Records), after, nil
 }
 
 // release takes the manager from one user, as a new version.
-func (d *Directory) release(ctx context.Context, tx store.Tx, caller Caller, report *store.Record, now time.Time) error {
+func (d *Directory) release(ctx context.Context, tx store.Tx, caller Caller, report *store.Record) error {
 	current := d.rules.Load()
 	become := func(before stored) (schema.Object, error) {
 		// The client has not cleared the manager, so one that the defaults give shows.
@@ -60,8 +92,7 @@ func (d *Directory) release(ctx context.Context, tx store.Tx, caller Caller, rep
 	if err != nil || !changed {
 		return err
 	}
-	report.Version++
-	report.Modified = now
+	d.renew(report)
 	if err := tx.Replace(ctx, report); err != nil {
 		return err
 	}
@@ -71,31 +102,17 @@ func (d *Directory) release(ctx context.Context, tx store.Tx, caller Caller, rep
 	return d.log(ctx, tx, caller, OperationUnassign, report, names)
 }
 
-// leaveGroups makes a new version of each group that a user or group is a direct member of, because that is about to be
-// deleted: who asks by its version whether a group is still the same must not be told that it is.
-func (d *Directory) leaveGroups(ctx context.Context, tx store.Tx, caller Caller, member string, now time.Time) error {
-	groups, err := tx.Groups(ctx, []string{member})
+// leaveGroups takes what is gone out of some of the groups that it was a direct member of. Each is a new version: who asks by its version
+// whether a group is still the same must not be told that it is.
+func (d *Directory) leaveGroups(ctx context.Context, tx store.Tx, gone deletion) (left int, err error) {
+	left, err = tx.LeaveGroups(ctx, gone.ID, unassignGroups, store.Entry{
+		Time: d.now(), Client: gone.Client, RequestID: gone.RequestID, Kind: store.Group, Operation: OperationUnassign,
+		Attributes: []string{"members"}, Outcome: OutcomeSuccess,
+	})
 	if err != nil {
-		return fmt.Errorf("find the groups of a deleted member: %w", err)
+		return 0, fmt.Errorf("take what was deleted out of its groups: %w", err)
 	}
-	for _, found := range groups[member] {
-		group, err := tx.Get(ctx, found.Kind, found.ID)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		group.Version++
-		group.Modified = now
-		if err := tx.Touch(ctx, group.Kind, group.ID, group.Version, now); err != nil {
-			return err
-		}
-		if err := d.log(ctx, tx, caller, OperationUnassign, &group, []string{"members"}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return left, nil
 }
 
 func withoutManager(current schema.Object) schema.Object {

@@ -271,7 +271,7 @@ func TestWhatAClientClearedStaysClearedWhateverBecomesOfTheDefaults(t *testing.T
 	f.create("clara", "/Users", `{"userName":"clara","title":"Boss"}`)
 	f.expect("PATCH", "/Users/{clara}", `{"Operations":[{"op":"remove","path":"title"}]}`, 204, "")
 	f.expect("GET", "/Users/{clara}", "", 200, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"{clara}","userName":"clara","active":true,
-		"meta":{"resourceType":"User","created":"`+started+`","lastModified":"`+started+`","location":"`+tenantURL+`/Users/{clara}","version":"W/\"2\""}}`)
+		"meta":{"resourceType":"User","created":"`+started+`","lastModified":"2026-11-23T12:00:00.001Z","location":"`+tenantURL+`/Users/{clara}","version":"W/\"2\""}}`)
 }
 
 func TestWhatAClientPatchedStaysPatchedWhateverBecomesOfTheDefaults(t *testing.T) {

@@ -297,7 +297,7 @@ func TestAPutOfAUserWhomNoDefaultsWereStampedOnLeavesNothing(t *testing.T) {
 	f.setDefaults(finance(v1alpha1.ApplyOnCreate))
 	f.expect("PUT", "/Users/{anna}", `{"userName":"anna"}`, 200, `{
 		"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"{anna}","userName":"anna","active":true,
-		"meta":{"resourceType":"User","created":"`+started+`","lastModified":"`+started+`","location":"`+tenantURL+`/Users/{anna}","version":"W/\"2\""}}`)
+		"meta":{"resourceType":"User","created":"`+started+`","lastModified":"2026-11-23T12:00:00.001Z","location":"`+tenantURL+`/Users/{anna}","version":"W/\"2\""}}`)
 }
 
 func TestWhatTheDefaultsGaveSurvivesPutsInABulkRequest(t *testing.T) {

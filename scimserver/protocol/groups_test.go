@@ -43,7 +43,7 @@ func TestAGroupIsCreatedWithoutMembersAndFoundWithoutThem(t *testing.T) {
 	f.expect("PATCH", "/Groups/{buyers}", patchOf(`{"op":"Add","path":"members","value":[{"$ref":null,"value":"{u1}"}]}`), 204, "")
 	without := `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"id": "{buyers}",
 	 "externalId":"8aa1a0c0-c4c3-4bc0-b4a5-2ef676900159","displayName":"Buyers",
-	 "meta":{"resourceType":"Group","created":"` + started + `","lastModified":"` + started + `","location":"` + tenantURL + `/Groups/{buyers}","version":"W/\"2\""}}`
+	 "meta":{"resourceType":"Group","created":"` + started + `","lastModified":"2026-11-23T12:00:00.001Z","location":"` + tenantURL + `/Groups/{buyers}","version":"W/\"2\""}}`
 	list := `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":1,"startIndex":1,"itemsPerPage":1,"Resources":[` + without + `]}`
 	f.expect("GET", `/Groups?filter=displayName eq "buyers"&excludedAttributes=members`, "", 200, list)
 	f.expect("GET", `/Groups?filter=externalId eq "8aa1a0c0-c4c3-4bc0-b4a5-2ef676900159"&excludedAttributes=members`, "", 200, list)

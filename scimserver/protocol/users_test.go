@@ -153,7 +153,7 @@ func TestPutReplacesWhatTheClientSent(t *testing.T) {
 	f.create("anna", "/Users", anna)
 	f.expect("PUT", "/Users/{anna}", `{"userName":"anna.k@contoso.test","active":"True","id":"ignored","unknown":1}`, 200,
 		`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id": "{anna}","userName":"anna.k@contoso.test","active":true,
-		 "meta":{"resourceType":"User","created":"`+started+`","lastModified":"`+started+`","location":"`+tenantURL+`/Users/{anna}","version":"W/\"2\""}}`)
+		 "meta":{"resourceType":"User","created":"`+started+`","lastModified":"2026-11-23T12:00:00.001Z","location":"`+tenantURL+`/Users/{anna}","version":"W/\"2\""}}`)
 	f.wantError(f.send("PUT", "/Users/{anna}", `{"displayName":"no name"}`), 400, "invalidValue")
 }
 

@@ -155,6 +155,15 @@ type Sort struct {
 // TimeKey is the key of a time in a Sort.
 func TimeKey(t time.Time) string { return t.UTC().Format(timeKey) }
 
+// Later is when a resource is modified that was modified before: now, or a millisecond after that. So the time of a resource goes on with
+// its version, whatever the clocks of several servers say, and whoever of them waited longer.
+func Later(before, now time.Time) time.Time {
+	if least := before.Truncate(time.Millisecond).Add(time.Millisecond); now.Before(least) {
+		return least
+	}
+	return now
+}
+
 // ParseTimeKey reads what TimeKey wrote.
 func ParseTimeKey(key string) (time.Time, bool) {
 	t, err := time.Parse(timeKey, key)
@@ -238,7 +247,8 @@ type Reader interface {
 	Records(ctx context.Context, kind Kind, ids []string) ([]Record, error)
 
 	// Memberships is one step of a walk over the members of all groups: at most limit of them, in the order of group and
-	// member, from the first that sorts after the given one. The walk begins after the zero Membership.
+	// member, from the first that sorts after the given one. The walk begins after the zero Membership. It passes over what is left
+	// of a group or a member that was deleted.
 	Memberships(ctx context.Context, after Membership, limit int) ([]Membership, error)
 
 	// Groups lists for each of these resources the groups that have it as a direct member, in the order of their ids; a
@@ -289,8 +299,15 @@ type Tx interface {
 	// Touch sets version and modification time alone, as when a group's members change. ErrNotFound if it is not there.
 	Touch(ctx context.Context, kind Kind, id string, version int64, modified time.Time) error
 
-	// Delete removes a resource with its memberships in both directions, or returns ErrNotFound.
+	// Delete removes a resource, or returns ErrNotFound. Its memberships stay: however many they are, LeaveGroups and ClearMembers take
+	// away some at a time. None is added from here on.
 	Delete(ctx context.Context, kind Kind, id string) error
+
+	// LeaveGroups removes a resource from at most limit of the groups that have it as a direct member, and returns how many that were.
+	// Each becomes a new version, which is modified at the time of entry or, where it was modified later than that, a millisecond after
+	// its last change; entry goes to the provisioning log with this time and the id of the group. The number of statements does not
+	// depend on that of groups.
+	LeaveGroups(ctx context.Context, member string, limit int, entry Entry) (left int, err error)
 
 	// AddMembers adds those that are not members yet and returns how many that were. Whether the members
 	// exist is for the caller to ask with Kinds in the same Update; that the group does, too.
@@ -299,8 +316,8 @@ type Tx interface {
 	// RemoveMembers removes those that are members and returns how many that were.
 	RemoveMembers(ctx context.Context, group string, ids []string) (removed int, err error)
 
-	// ClearMembers removes all members and returns how many there were.
-	ClearMembers(ctx context.Context, group string) (removed int, err error)
+	// ClearMembers removes members, at most limit of them, and returns how many.
+	ClearMembers(ctx context.Context, group string, limit int) (removed int, err error)
 
 	// Append adds one row to the provisioning log. The engine gives the Sequence. An entry that has one keeps it: only an
 	// import gives one, greater than any that is there.

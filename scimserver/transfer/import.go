@@ -102,7 +102,7 @@ func (i *importer) run(from *reader) error {
 	if err != nil {
 		return err
 	}
-	if stats.Users+stats.Groups > 0 {
+	if stats.Users+stats.Groups+stats.Memberships > 0 {
 		return ErrNotEmpty
 	}
 	for lines := from.read(); len(lines) > 0; {

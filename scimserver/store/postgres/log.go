@@ -149,21 +149,30 @@ func (t *transaction) Append(_ context.Context, e store.Entry) error {
 	if err := t.usable(); err != nil {
 		return err
 	}
-	id, err := t.newID()
+	id, err := t.newEntry()
 	if err != nil {
-		return fmt.Errorf("make an id for the provisioning log: %w", err)
-	}
-	if t.entry == nil {
-		t.entry = id[:]
+		return err
 	}
 	var sequence *int64
 	if e.Sequence != 0 {
 		sequence = &e.Sequence
 		t.queue("UPDATE log_end SET last = greatest(last, $1)", e.Sequence)
 	}
-	t.queue(appendEntry, id[:], sequence, e.Time.UnixMicro(), text(e.Client), text(e.RequestID), int64(e.Kind), text(e.ResourceID),
+	t.queue(appendEntry, id, sequence, e.Time.UnixMicro(), text(e.Client), text(e.RequestID), int64(e.Kind), text(e.ResourceID),
 		text(e.Operation), text(strings.Join(e.Attributes, "\n")), text(e.Defaults), text(e.Outcome), max(e.Count, 1))
 	return nil
+}
+
+// newEntry returns the id of a new entry. By the first, outcome finds out what became of the transaction.
+func (t *transaction) newEntry() ([]byte, error) {
+	id, err := t.newID()
+	if err != nil {
+		return nil, fmt.Errorf("make an id for the provisioning log: %w", err)
+	}
+	if t.entry == nil {
+		t.entry = id[:]
+	}
+	return id[:], nil
 }
 
 func (t *transaction) TrimLog(ctx context.Context, before time.Time, keep, limit int) (removed int, err error) {

@@ -189,10 +189,14 @@ func (r *reader) Members(ctx context.Context, group string) ([]store.Member, err
 	return members, nil
 }
 
+// bothThere leaves out what is left of deleted resources.
+const bothThere = " AND EXISTS (SELECT 1 FROM resources r WHERE r.kind = 2 AND r.id = m.group_id)" +
+	" AND EXISTS (SELECT 1 FROM resources r WHERE r.kind = m.kind AND r.id = m.member_id)"
+
 func (r *reader) Memberships(ctx context.Context, after store.Membership, limit int) ([]store.Membership, error) {
 	group, _ := store.ParseID(after.Group) // what is no id is the zero one, before all
 	member, _ := store.ParseID(after.ID)
-	memberships, err := r.memberships(ctx, "SELECT group_id, member_id, kind FROM members WHERE (group_id, member_id) > ($1, $2)"+
+	memberships, err := r.memberships(ctx, "SELECT group_id, member_id, kind FROM members m WHERE (group_id, member_id) > ($1, $2)"+bothThere+
 		" ORDER BY group_id, member_id LIMIT $3", group[:], member[:], int64(limit))
 	if err != nil {
 		return nil, fmt.Errorf("walk over the memberships: %w", err)

@@ -174,6 +174,11 @@ func TestOfParallelRenamesToOneNameOneSucceeds(t *testing.T) {
 	}
 }
 
+func leave(tx store.Tx, member string) error {
+	_, err := tx.LeaveGroups(context.Background(), member, 10, store.Entry{Time: noon, Kind: store.Group, Operation: "unassign", Outcome: "success"})
+	return err
+}
+
 func TestAMemberThatIsDeletedMeanwhileLeavesNoMembership(t *testing.T) {
 	stores := replicas(t)
 	storetest.Fill(t, stores[0], 60)
@@ -184,7 +189,7 @@ func TestAMemberThatIsDeletedMeanwhileLeavesNoMembership(t *testing.T) {
 		wg.Go(func() { _ = addMember(stores[n%3], group, member) }) // refused where it came too late
 		wg.Go(func() {
 			err := stores[(n+1)%3].Update(context.Background(), func(tx store.Tx) error {
-				return tx.Delete(context.Background(), store.User, member)
+				return errors.Join(tx.Delete(context.Background(), store.User, member), leave(tx, member))
 			})
 			if err != nil {
 				t.Errorf("delete %d: %v", n, err)

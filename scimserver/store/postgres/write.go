@@ -191,60 +191,9 @@ func (t *transaction) Delete(ctx context.Context, kind store.Kind, id string) er
 	}
 	delete(t.held, resource{kind, id})
 	t.queue(deleteEntries, old.id, old.index.paths, old.index.keys)
-	t.queue("DELETE FROM members WHERE group_id = $1", old.id)
-	t.queue("DELETE FROM members WHERE member_id = $1", old.id)
 	t.queue("DELETE FROM documents WHERE kind = $1 AND id = $2", int64(kind), old.id)
 	t.queue("DELETE FROM resources WHERE kind = $1 AND id = $2", int64(kind), old.id)
 	return nil
-}
-
-func (t *transaction) AddMembers(ctx context.Context, group string, members []store.Member) (added int, err error) {
-	uuid, ok := store.ParseID(group)
-	if !ok {
-		return 0, store.ErrNotFound
-	}
-	byKind := map[store.Kind][]string{}
-	for _, m := range members {
-		byKind[m.Kind] = append(byKind[m.Kind], m.ID)
-	}
-	for _, kind := range []store.Kind{store.User, store.Group} {
-		if len(byKind[kind]) == 0 {
-			continue
-		}
-		n, err := t.write(ctx, "INSERT INTO members (group_id, member_id, kind)"+
-			" SELECT $1, m.id, $2 FROM unnest($3::bytea[]) AS m (id) ON CONFLICT DO NOTHING",
-			uuid[:], int64(kind), idList(byKind[kind]))
-		if err != nil {
-			return 0, fmt.Errorf("add members to group %s: %w", group, err)
-		}
-		added += int(n)
-	}
-	return added, nil
-}
-
-func (t *transaction) RemoveMembers(ctx context.Context, group string, ids []string) (removed int, err error) {
-	uuid, ok := store.ParseID(group)
-	list := idList(ids)
-	if !ok || len(list) == 0 {
-		return 0, t.usable()
-	}
-	n, err := t.write(ctx, "DELETE FROM members WHERE group_id = $1 AND member_id = ANY($2)", uuid[:], list)
-	if err != nil {
-		return 0, fmt.Errorf("remove members of group %s: %w", group, err)
-	}
-	return int(n), nil
-}
-
-func (t *transaction) ClearMembers(ctx context.Context, group string) (removed int, err error) {
-	uuid, ok := store.ParseID(group)
-	if !ok {
-		return 0, nil
-	}
-	n, err := t.write(ctx, "DELETE FROM members WHERE group_id = $1", uuid[:])
-	if err != nil {
-		return 0, fmt.Errorf("remove the members of group %s: %w", group, err)
-	}
-	return int(n), nil
 }
 
 // Meta of an update writes what it reads, so that others who want to change it wait, also where there is nothing yet.

@@ -102,6 +102,9 @@ func (s *Store) AwaitQueue(n int) {
 	}
 }
 
+// Commits is how many transactions changed something.
+func (s *Store) Commits() int64 { return s.writer.commits.Load() }
+
 // PutOff has a transaction put entries of the index off that inserts more than so many resources, keep few of them in memory,
 // and sort them in a folder.
 func (s *Store) PutOff(after int, folder string) {

@@ -88,6 +88,41 @@ func TestTheUpdatesOfOneGroupAreKeptApart(t *testing.T) {
 	}
 }
 
+// Updates that write much do not share one transaction, because all who come later wait for its end.
+func TestAGroupOfUpdatesEndsWhereItWroteMuch(t *testing.T) {
+	race.Meets(t)
+	const updates, rows = 20, 1500
+	for name, test := range map[string]struct {
+		members   int
+		most, few int64 // how many transactions there may be
+	}{"much": {rows, 4, 3}, "little": {10, 1, 1}} {
+		s := open(t, t.TempDir())
+		release := hold(t, s)
+		results := make(chan error, updates)
+		before := s.Commits()
+		for i := range updates {
+			members := make([]store.Member, test.members)
+			for n := range members {
+				members[n] = store.Member{ID: storetest.BenchID(n + 1), Kind: store.User}
+			}
+			go func() {
+				results <- s.Update(context.Background(), func(tx store.Tx) error {
+					_, err := tx.AddMembers(context.Background(), storetest.BenchID(i+1), members)
+					return err
+				})
+			}()
+		}
+		s.AwaitQueue(updates)
+		release()
+		for range updates {
+			must(0, <-results)(t)
+		}
+		if commits := s.Commits() - before; commits > test.most || commits < test.few {
+			t.Errorf("%s: %d transactions, want %d to %d", name, commits, test.few, test.most)
+		}
+	}
+}
+
 func TestAnUpdateThatWaitsLeavesTheQueueWithItsCaller(t *testing.T) {
 	race.Meets(t)
 	s := open(t, t.TempDir())

@@ -167,10 +167,14 @@ func (r *reader) Members(ctx context.Context, group string) ([]store.Member, err
 	return members, r.translate(rows.Err())
 }
 
+// bothThere leaves out what is left of deleted resources.
+const bothThere = " AND EXISTS (SELECT 1 FROM resources r WHERE r.kind = 2 AND r.id = m.group_id)" +
+	" AND EXISTS (SELECT 1 FROM resources r WHERE r.kind = m.kind AND r.id = m.member_id)"
+
 func (r *reader) Memberships(ctx context.Context, after store.Membership, limit int) ([]store.Membership, error) {
 	group, _ := store.ParseID(after.Group) // what is no id is the zero one, before all
 	member, _ := store.ParseID(after.ID)
-	rows, err := r.query(ctx, "SELECT group_id, member_id, kind FROM members WHERE (group_id, member_id) > (?, ?)"+
+	rows, err := r.query(ctx, "SELECT group_id, member_id, kind FROM members m WHERE (group_id, member_id) > (?, ?)"+bothThere+
 		" ORDER BY group_id, member_id LIMIT ?", group[:], member[:], int64(limit))
 	if err != nil {
 		return nil, fmt.Errorf("walk over the memberships: %w", r.translate(err))
@@ -303,8 +307,10 @@ func (r *reader) ids(ctx context.Context, what, query string, args ...any) ([]st
 	return ids, r.translate(rows.Err())
 }
 
+const entryColumns = "time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome, count"
+
 func (r *reader) Log(ctx context.Context, after int64, limit int) ([]store.Entry, error) {
-	const query = "SELECT sequence, time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome, count" +
+	const query = "SELECT sequence, " + entryColumns +
 		" FROM log WHERE sequence > ? ORDER BY sequence LIMIT ?"
 	rows, err := r.query(ctx, query, after, int64(limit))
 	if err != nil {

@@ -24,9 +24,10 @@ type transaction struct {
 	ended    bool
 }
 
-// changes are what a transaction did to the set of resources, and whether it did anything.
+// changes are what a transaction did to the set of resources, whether it did anything, and how many rows it wrote.
 type changes struct {
 	any            bool
+	rows           int64
 	added, removed []resourceID
 }
 
@@ -37,6 +38,7 @@ type resourceID struct {
 
 func (c *changes) append(more *changes) {
 	c.any = c.any || more.any
+	c.rows += more.rows
 	c.added = append(c.added, more.added...)
 	c.removed = append(c.removed, more.removed...)
 }
@@ -54,7 +56,9 @@ func (t *transaction) write(ctx context.Context, query string, args ...any) (row
 	if err != nil {
 		return 0, t.translate(err)
 	}
-	return result.RowsAffected()
+	rows, err = result.RowsAffected()
+	t.rows += rows
+	return rows, err
 }
 
 func (t *transaction) usable() error {
@@ -178,11 +182,6 @@ func (t *transaction) Delete(ctx context.Context, kind store.Kind, id string) er
 	if err := t.removeKeys(ctx, old.id, old.keys); err != nil {
 		return err
 	}
-	for _, query := range []string{"DELETE FROM members WHERE group_id = ?", "DELETE FROM members WHERE member_id = ?"} {
-		if _, err := t.write(ctx, query, old.id); err != nil {
-			return err
-		}
-	}
 	for _, query := range []string{"DELETE FROM documents WHERE row = ?", "DELETE FROM resources WHERE row = ?"} {
 		if _, err := t.write(ctx, query, old.row); err != nil {
 			return err
@@ -192,61 +191,12 @@ func (t *transaction) Delete(ctx context.Context, kind store.Kind, id string) er
 	return nil
 }
 
-func (t *transaction) AddMembers(ctx context.Context, group string, members []store.Member) (added int, err error) {
-	uuid, ok := store.ParseID(group)
-	if !ok {
-		return 0, store.ErrNotFound
-	}
-	byKind := map[store.Kind][]string{}
-	for _, m := range members {
-		byKind[m.Kind] = append(byKind[m.Kind], m.ID)
-	}
-	for _, kind := range []store.Kind{store.User, store.Group} {
-		if len(byKind[kind]) == 0 {
-			continue
-		}
-		n, err := t.write(ctx, "INSERT INTO members (group_id, member_id, kind)"+
-			" SELECT ?, unhex(value, '-'), ? FROM json_each(?) WHERE TRUE ON CONFLICT DO NOTHING",
-			uuid[:], int64(kind), idList(byKind[kind]))
-		if err != nil {
-			return 0, fmt.Errorf("add members to group %s: %w", group, err)
-		}
-		added += int(n)
-	}
-	return added, nil
-}
-
-func (t *transaction) RemoveMembers(ctx context.Context, group string, ids []string) (removed int, err error) {
-	uuid, ok := store.ParseID(group)
-	if !ok {
-		return 0, nil
-	}
-	n, err := t.write(ctx, "DELETE FROM members WHERE group_id = ? AND member_id IN (SELECT unhex(value, '-') FROM json_each(?))",
-		uuid[:], idList(ids))
-	if err != nil {
-		return 0, fmt.Errorf("remove members of group %s: %w", group, err)
-	}
-	return int(n), nil
-}
-
-func (t *transaction) ClearMembers(ctx context.Context, group string) (removed int, err error) {
-	uuid, ok := store.ParseID(group)
-	if !ok {
-		return 0, nil
-	}
-	n, err := t.write(ctx, "DELETE FROM members WHERE group_id = ?", uuid[:])
-	if err != nil {
-		return 0, fmt.Errorf("remove the members of group %s: %w", group, err)
-	}
-	return int(n), nil
-}
-
 func (t *transaction) Append(ctx context.Context, e store.Entry) error {
 	var sequence any // NULL takes the next
 	if e.Sequence != 0 {
 		sequence = e.Sequence
 	}
-	_, err := t.write(ctx, "INSERT INTO log (sequence, time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome, count)"+
+	_, err := t.write(ctx, "INSERT INTO log (sequence, "+entryColumns+")"+
 		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		sequence, e.Time.UnixMicro(), e.Client, e.RequestID, int64(e.Kind), e.ResourceID, e.Operation,
 		strings.Join(e.Attributes, "\n"), e.Defaults, e.Outcome, max(e.Count, 1))

@@ -15,6 +15,10 @@ import (
 // maxGroup is how many updates share one transaction, and so one wait for the disk.
 const maxGroup = 256
 
+// maxRows is after how many rows a transaction takes no further update in, so that those who wait do not wait for all of them. A user that is
+// created with every attribute has about twenty.
+const maxRows = 10_000
+
 // writer is the one goroutine that changes the database. It takes whatever waits in the queue into one transaction, each
 // update in a savepoint of its own, and answers all of them when that is on the disk.
 type writer struct {
@@ -108,7 +112,7 @@ func (w *writer) transact(first *update, limit int) (group []*update, err error)
 		}
 		return group, nil
 	}
-	for next := w.next(limit > 1); next != nil; next = w.next(len(group) < limit) {
+	for next := w.next(limit > 1 && changed.rows < maxRows); next != nil; next = w.next(len(group) < limit && changed.rows < maxRows) {
 		group = append(group, next)
 		if err := w.applyInside(next, &changed); err != nil {
 			return group, w.fail(err)

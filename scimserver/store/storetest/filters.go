@@ -172,7 +172,7 @@ func FindEqualsMatch(t testing.TB, s store.Store, seed uint64, filters int) {
 				return err
 			}
 			for _, record := range old.Records {
-				if err := tx.Delete(context.Background(), kind, record.ID); err != nil {
+				if err := remove(tx, kind, record.ID); err != nil {
 					return err
 				}
 			}

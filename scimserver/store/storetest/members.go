@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,9 +16,17 @@ import (
 var memberTests = []testCase{
 	{"a walk over all memberships is in the order of groups and members, each once", func(t *testing.T, s store.Store) {
 		var want []store.Membership
-		for _, g := range []int{1, 2, 3, 5} {
+		for _, g := range []int{1, 2, 3, 5, 6} {
 			insert(t, s, record(store.Group, g, schema.Object{}))
 		}
+		for _, n := range []int{10, 11, 12} {
+			insert(t, s, record(store.User, n, schema.Object{}))
+		}
+		addMembers(t, s, 3, store.Member{ID: id(10), Kind: store.User})
+		addMembers(t, s, 6, store.Member{ID: id(11), Kind: store.User})
+		update(t, s, func(tx store.Tx) error {
+			return errors.Join(tx.Delete(context.Background(), store.User, id(10)), tx.Delete(context.Background(), store.Group, id(6)))
+		})
 		for _, g := range []int{5, 1, 3} { // group 2 has nobody
 			addMembers(t, s, g, store.Member{ID: id(12), Kind: store.User}, store.Member{ID: id(2), Kind: store.Group})
 			addMembers(t, s, g, store.Member{ID: id(11), Kind: store.User})
@@ -56,10 +65,16 @@ var memberTests = []testCase{
 		equal(t, "removed", 1, removed)
 		equal(t, "members left", []store.Member{group2, user4}, members(t, s, 1))
 		update(t, s, func(tx store.Tx) (err error) {
-			removed, err = tx.ClearMembers(context.Background(), id(1))
+			removed, err = tx.ClearMembers(context.Background(), id(1), 1)
 			return err
 		})
-		equal(t, "cleared", 2, removed)
+		equal(t, "cleared, one at most", 1, removed)
+		equal(t, "members left", []store.Member{user4}, members(t, s, 1))
+		update(t, s, func(tx store.Tx) (err error) {
+			removed, err = tx.ClearMembers(context.Background(), id(1), 9)
+			return err
+		})
+		equal(t, "cleared", 1, removed)
 		equal(t, "members", []store.Member{}, members(t, s, 1))
 	}},
 	{"an empty list of members removes nobody", func(t *testing.T, s store.Store) {

@@ -81,7 +81,7 @@ var otherTests = []testCase{
 		equal(t, "all", want, stats())
 		stats().Defaults["a"] = 99
 		equal(t, "all again", want, stats())
-		update(t, s, func(tx store.Tx) error { return tx.Delete(context.Background(), store.User, id(1)) })
+		update(t, s, func(tx store.Tx) error { return remove(tx, store.User, id(1)) })
 		equal(t, "one less", store.Stats{
 			Users: 9, ActiveUsers: 5, Groups: 2, Memberships: 1,
 			Defaults: map[string]int64{"a": 3, "b": 3}, Matched: map[string]int64{"b": 4},

@@ -1,0 +1,113 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+func (t *transaction) AddMembers(ctx context.Context, group string, members []store.Member) (added int, err error) {
+	uuid, ok := store.ParseID(group)
+	if !ok {
+		return 0, store.ErrNotFound
+	}
+	byKind := map[store.Kind][]string{}
+	for _, m := range members {
+		byKind[m.Kind] = append(byKind[m.Kind], m.ID)
+	}
+	for _, kind := range []store.Kind{store.User, store.Group} {
+		if len(byKind[kind]) == 0 {
+			continue
+		}
+		n, err := t.write(ctx, "INSERT INTO members (group_id, member_id, kind)"+
+			" SELECT $1, m.id, $2 FROM unnest($3::bytea[]) AS m (id) ON CONFLICT DO NOTHING",
+			uuid[:], int64(kind), idList(byKind[kind]))
+		if err != nil {
+			return 0, fmt.Errorf("add members to group %s: %w", group, err)
+		}
+		added += int(n)
+	}
+	return added, nil
+}
+
+func (t *transaction) RemoveMembers(ctx context.Context, group string, ids []string) (removed int, err error) {
+	uuid, ok := store.ParseID(group)
+	list := idList(ids)
+	if !ok || len(list) == 0 {
+		return 0, t.usable()
+	}
+	n, err := t.write(ctx, "DELETE FROM members WHERE group_id = $1 AND member_id = ANY($2)", uuid[:], list)
+	if err != nil {
+		return 0, fmt.Errorf("remove members of group %s: %w", group, err)
+	}
+	return int(n), nil
+}
+
+func (t *transaction) ClearMembers(ctx context.Context, group string, limit int) (removed int, err error) {
+	uuid, ok := store.ParseID(group)
+	if !ok {
+		return 0, nil
+	}
+	n, err := t.write(ctx, "DELETE FROM members WHERE group_id = $1 AND member_id IN"+
+		" (SELECT member_id FROM members WHERE group_id = $1 ORDER BY member_id LIMIT $2)", uuid[:], int64(limit))
+	if err != nil {
+		return 0, fmt.Errorf("remove the members of group %s: %w", group, err)
+	}
+	return int(n), nil
+}
+
+const (
+	lockGroups  = "SELECT 1 FROM resources WHERE kind = 2 AND id = ANY($1) ORDER BY id FOR NO KEY UPDATE"
+	leaveGroups = "WITH gone AS (DELETE FROM members WHERE member_id = $1 AND group_id = ANY($2) RETURNING group_id)" +
+		" UPDATE resources r SET version = r.version + 1, modified = greatest($3, r.modified / 1000 * 1000 + 1000)" +
+		" FROM gone WHERE r.kind = 2 AND r.id = gone.group_id RETURNING r.id, r.modified"
+	logGroups = "INSERT INTO log (id, " + entryColumns + ")" +
+		" SELECT i.id, i.time, $4, $5, 2, i.resource, $6, $7, $8, $9, $10" +
+		" FROM unnest($1::bytea[], $2::bigint[], $3::text[]) AS i (id, time, resource)"
+)
+
+// LeaveGroups locks the groups first, in the order in which everybody does. Those that another transaction took the member from
+// meanwhile are left alone.
+func (t *transaction) LeaveGroups(ctx context.Context, member string, limit int, e store.Entry) (left int, err error) {
+	uuid, ok := store.ParseID(member)
+	if !ok {
+		return 0, nil
+	}
+	groups, err := t.ids(ctx, "SELECT group_id FROM members WHERE member_id = $1 ORDER BY group_id LIMIT $2", uuid[:], int64(limit))
+	if err != nil || len(groups) == 0 {
+		return 0, err
+	}
+	t.queue(lockGroups, groups)
+	var entries [][]byte
+	var times []int64
+	var resources []string
+	var group pgtype.DriverBytes
+	var modified int64
+	err = t.each(ctx, []any{&group, &modified}, func() (bool, error) {
+		id, err := t.newEntry()
+		entries, times, resources = append(entries, id), append(times, modified), append(resources, formatID(group))
+		return true, err
+	}, leaveGroups, uuid[:], groups, e.Time.UnixMicro())
+	if err != nil {
+		return 0, fmt.Errorf("leave the groups of %s: %w", member, err)
+	}
+	if len(entries) > 0 {
+		t.queue(logGroups, entries, times, resources, text(e.Client), text(e.RequestID), text(e.Operation),
+			text(strings.Join(e.Attributes, "\n")), text(e.Defaults), text(e.Outcome), max(e.Count, 1))
+	}
+	return len(groups), nil
+}
+
+func (t *transaction) ids(ctx context.Context, sql string, args ...any) (ids [][]byte, err error) {
+	var id pgtype.DriverBytes
+	err = t.each(ctx, []any{&id}, func() (bool, error) {
+		ids = append(ids, slices.Clone(id))
+		return true, nil
+	}, sql, args...)
+	return ids, err
+}
