@@ -57,6 +57,7 @@ type lastKnownGood struct {
 // uid is given also that of an earlier tenant of the same name: on a volume that was retained, it would let tokens in that
 // ended with that tenant.
 func (l *lastKnownGood) load(namespace, tenant string, uid types.UID) (*settings.Snapshot, error) {
+	_ = os.Chmod(l.path, 0o600) // where a kubelet let the group of the volume read it; where there is none, reading says so
 	data, err := os.ReadFile(l.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

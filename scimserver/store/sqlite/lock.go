@@ -12,7 +12,7 @@ import (
 // lock keeps a second process from the folder for as long as the file is open. The kernel lets go of it when the process
 // ends, however it ends.
 func lock(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, ownerOnly)
 	if err != nil {
 		return nil, err
 	}
@@ -23,5 +23,6 @@ func lock(name string) (*os.File, error) {
 		}
 		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}
+	_ = f.Chmod(ownerOnly) // there is nothing in it
 	return f, nil
 }

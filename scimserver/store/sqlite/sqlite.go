@@ -89,6 +89,9 @@ func (s *Store) open(ctx context.Context, folder string) (err error) {
 		return err
 	}
 	file := filepath.Join(folder, fileName)
+	if err := own(file); err != nil {
+		return err
+	}
 	if s.write, err = connect(file, writerCache, 2); err != nil {
 		return err
 	}
