@@ -14,10 +14,14 @@ import (
 // ErrUniqueness says that another resource has the userName or displayName, and must not have it too (RFC 7644 section 3.12, scimType uniqueness).
 var ErrUniqueness = errors.New("already taken")
 
+// ErrSchemasChanged says that the schemas which a resource has values of are just being changed, or were changed by another replica.
+// Nothing was written; the same request later finds those in force.
+var ErrSchemasChanged = errors.New("the schemas of this tenant have just been changed")
+
 // Create adds a resource, of which arrived has what the client sent, as schema.ResourceType.Normalize returns it; arrived is
 // not to be used afterwards. The error is a *schema.Error for what the client sent, ErrUniqueness, or the store's.
 func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, arrived schema.Object) (Resource, error) {
-	rt := d.Type(kind)
+	types, rt := d.types.Load(), d.Type(kind)
 	id, err := d.newID()
 	if err != nil {
 		return Resource{}, fmt.Errorf("make an id: %w", err)
@@ -46,6 +50,9 @@ func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, 
 				return err
 			}
 		}
+		if err := types.current(ctx, tx, names); err != nil {
+			return err
+		}
 		rec.Created = d.now() // and not before: others may have written while this waited for its turn
 		rec.Modified = rec.Created
 		if err := tx.Insert(ctx, &rec); err != nil {
@@ -70,7 +77,7 @@ func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, 
 		return d.log(ctx, tx, caller, OperationCreate, &rec, changed)
 	})
 	if err != nil {
-		return Resource{}, d.sorted(kind, err)
+		return Resource{}, d.sorted(ctx, kind, err)
 	}
 	created, err := d.resource(&rec)
 	created.UnknownMembers = unknown
@@ -162,7 +169,7 @@ type change struct {
 
 func (d *Directory) change(ctx context.Context, caller Caller, target Target, c change) (Resource, error) {
 	var rec store.Record
-	kind, id := target.Kind, target.ID
+	kind, id, types := target.Kind, target.ID, d.types.Load()
 	var budget *patch.Budget
 	unknown := 0
 	err := d.store.Update(ctx, func(tx store.Tx) error {
@@ -198,7 +205,10 @@ func (d *Directory) change(ctx context.Context, caller Caller, target Target, c 
 		}
 		d.renew(&rec)
 		if rewritten {
-			if err = tx.Replace(ctx, &rec); err == nil {
+			if err = types.current(ctx, tx, names); err == nil {
+				err = tx.Replace(ctx, &rec)
+			}
+			if err == nil {
 				err = d.written(ctx, tx, kind, current)
 			}
 		} else {
@@ -215,7 +225,7 @@ func (d *Directory) change(ctx context.Context, caller Caller, target Target, c 
 	})
 	target.Budget.Keep(budget)
 	if err != nil {
-		return Resource{}, d.sorted(kind, err)
+		return Resource{}, d.sorted(ctx, kind, err)
 	}
 	changed, err := d.resource(&rec)
 	changed.UnknownMembers = unknown
@@ -251,8 +261,11 @@ func (d *Directory) rewrite(
 }
 
 // sorted turns the store's conflict into the words of SCIM.
-func (d *Directory) sorted(kind store.Kind, err error) error {
+func (d *Directory) sorted(ctx context.Context, kind store.Kind, err error) error {
 	switch {
+	case errors.Is(err, store.ErrOutdated):
+		d.adopt(ctx)
+		return ErrSchemasChanged
 	case !errors.Is(err, store.ErrConflict):
 		return err
 	case kind == store.Group:

@@ -69,6 +69,10 @@ func New(o Options) *Directory {
 // types are the resource types at one time.
 type types struct {
 	users, groups *schema.ResourceType
+	// generation is that of the declarations, "" where there were never any.
+	generation string
+	// declared begin the names of their attributes, one for each schema.
+	declared []string
 	// refused are the declarations that contradict stored values.
 	refused []v1alpha1.RefusedSchema
 }

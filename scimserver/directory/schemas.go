@@ -36,6 +36,10 @@ func (d *Directory) SetSchemas(ctx context.Context, declared []v1alpha1.SchemaEx
 	if err != nil {
 		return err
 	}
+	changing, err := d.hold(ctx, kept, known, declared)
+	if err != nil {
+		return fmt.Errorf("announce that the declared schemas change: %w", err)
+	}
 	next, refused, err := d.decide(ctx, known, declared)
 	if err != nil {
 		return fmt.Errorf("hold the declared schemas against the stored values: %w", err)
@@ -44,13 +48,15 @@ func (d *Directory) SetSchemas(ctx context.Context, declared []v1alpha1.SchemaEx
 	if err != nil {
 		return fmt.Errorf("encode the declared schemas: %w", err)
 	}
-	if string(encoded) != kept && (kept != "" || len(next.Declared) > 0) {
-		if err := d.remember(ctx, kept, string(encoded)); err != nil {
-			return fmt.Errorf("remember which schemas are declared: %w", err)
-		}
+	stands := string(encoded)
+	if kept == "" && len(next.Declared) == 0 {
+		stands = ""
+	}
+	if err := d.remember(ctx, kept, stands, changing); err != nil {
+		return fmt.Errorf("remember which schemas are declared: %w", err)
 	}
 	current := next.types()
-	current.refused = refused
+	current.refused, current.generation = refused, generation(stands)
 	d.types.Store(current)
 	return nil
 }
@@ -59,14 +65,27 @@ func (d *Directory) SetSchemas(ctx context.Context, declared []v1alpha1.SchemaEx
 var errOvertaken = errors.New("another replica or an import brought others meanwhile")
 
 // remember puts declarations in the place of those that they follow from. An import may have brought its own since they were read:
-// to overwrite them would be to forget what its values are.
-func (d *Directory) remember(ctx context.Context, before, after string) error {
+// to overwrite them would be to forget what its values are. changing is what hold returned.
+func (d *Directory) remember(ctx context.Context, before, after, changing string) error {
+	if after == before {
+		current, err := d.store.Meta(ctx, generationKey)
+		if err != nil || current == generation(after) {
+			return err
+		}
+	}
 	return d.store.Update(ctx, func(tx store.Tx) error {
+		current, err := tx.Meta(ctx, generationKey)
+		if err != nil {
+			return err
+		}
 		switch stands, err := tx.Meta(ctx, store.MetaSchemas); {
 		case err != nil:
 			return err
-		case stands != before && stands != after:
+		case stands != before && stands != after, changing != "" && current != changing && current != generation(after):
 			return errOvertaken
+		}
+		if err := tx.SetMeta(ctx, generationKey, generation(after)); err != nil {
+			return err
 		}
 		return tx.SetMeta(ctx, store.MetaSchemas, after)
 	})
@@ -81,7 +100,9 @@ func (d *Directory) Recall(kept string) error {
 	if err != nil {
 		return err
 	}
-	d.types.Store(known.types())
+	current := known.types()
+	current.generation = generation(kept)
+	d.types.Store(current)
 	d.recalled.Store(known.restored())
 	return nil
 }
@@ -102,7 +123,11 @@ func (d declarations) types() *types {
 	of := func(kind v1alpha1.ExtendedResourceType) []*schema.Schema {
 		return append(definitions(d.Declared, kind, false), definitions(d.Former, kind, true)...)
 	}
-	return &types{users: schema.User(of(v1alpha1.ExtendedUser)...), groups: schema.Group(of(v1alpha1.ExtendedGroup)...)}
+	t := &types{users: schema.User(of(v1alpha1.ExtendedUser)...), groups: schema.Group(of(v1alpha1.ExtendedGroup)...)}
+	for _, extension := range slices.Concat(d.Declared, d.Former) {
+		t.declared = append(t.declared, extension.ID+":")
+	}
+	return t
 }
 
 // restored are the resource types of stored values: with the attributes that are no longer declared. Nobody has to give these any more.

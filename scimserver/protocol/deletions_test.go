@@ -194,7 +194,7 @@ const (
 	manyGroups, manyReports, manyMembers = 2_300, 250, 21_000
 
 	// What one transaction may do, whatever the directory holds.
-	mostCalls, mostRows = 500, 12_500
+	mostCalls, mostRows = 250, 12_500
 )
 
 func newCompany(t *testing.T) company {

@@ -38,6 +38,8 @@ func (s *Server) describe(err error, log logr.Logger) *Error {
 	switch {
 	case errors.Is(err, store.ErrBusy):
 		return busy("too many lists that take long are worked on: filter by one attribute with eq or sw, or try again later")
+	case errors.Is(err, directory.ErrSchemasChanged):
+		return &Error{Status: http.StatusServiceUnavailable, RetryAfter: "1", Detail: err.Error() + "; nothing was written; send the request again"}
 	case errors.Is(err, store.ErrUnavailable):
 		if s.storage.Failed(s.now()) {
 			log.Error(err, "the storage is unavailable")

@@ -18,6 +18,9 @@ var (
 	// ErrTooWide says that a query looked at more than the engine has time for.
 	ErrTooWide = errors.New("the query looks at too many resources")
 
+	// ErrOutdated says that something is stored under a key of Meta that RequireMeta did not want.
+	ErrOutdated = errors.New("what a change follows from is not so any more")
+
 	// ErrUnavailable says that the engine cannot do its work just now: full disk, I/O error, locked, unreachable
 	// or closed. Nothing was changed, and trying again later is right.
 	ErrUnavailable = errors.New("the directory's storage is unavailable")

@@ -329,6 +329,10 @@ type Tx interface {
 
 	SetMeta(ctx context.Context, key, value string) error
 
+	// RequireMeta returns ErrOutdated unless this value is stored under key. Nobody changes what is stored there before the
+	// transaction has ended, and any number of transactions may ask at once.
+	RequireMeta(ctx context.Context, key, value string) error
+
 	// SetMetaUnless is SetMeta unless something is stored under other and is one of values. Nobody changes what is stored there
 	// before the transaction has ended, and any number of transactions may ask at once.
 	SetMetaUnless(ctx context.Context, key, value, other string, values ...string) error

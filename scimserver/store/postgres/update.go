@@ -85,7 +85,7 @@ func (s *Store) attempt(ctx context.Context, change func(tx store.Tx) error) err
 			t.rollback(ctx)
 		}
 	}()
-	err = panicked.Guard(func() error { return change(t) })
+	err = call(change, t)
 	switch _, ended := errors.AsType[*panicked.Error](err); {
 	case ended:
 		return err
@@ -104,6 +104,16 @@ func (s *Store) attempt(ctx context.Context, change func(tx store.Tx) error) err
 		s.refused.Store(false)
 	}
 	return err
+}
+
+// call makes an error of a panic.
+func call(change func(store.Tx) error, tx store.Tx) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = panicked.With(value)
+		}
+	}()
+	return change(tx)
 }
 
 // outcomeTimeout is how long an update waits for the database to come back in order to tell whether it happened.

@@ -212,6 +212,16 @@ func (t *transaction) SetMeta(_ context.Context, key, value string) error {
 	return nil
 }
 
+// RequireMeta is met by no row where something else is stored, also where another transaction stores that while this one waits for it.
+func (t *transaction) RequireMeta(ctx context.Context, key, value string) error {
+	var has string
+	err := t.one(ctx, []any{&has}, "SELECT value FROM meta WHERE key = $1 AND value = $2 FOR SHARE", key, text(value))
+	if errors.Is(err, store.ErrNotFound) {
+		return store.ErrOutdated
+	}
+	return err
+}
+
 func (t *transaction) SetMetaUnless(_ context.Context, key, value, other string, values ...string) error {
 	if err := t.usable(); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -219,6 +220,13 @@ func (t *transaction) TrimLog(ctx context.Context, before time.Time, keep, limit
 func (t *transaction) SetMeta(ctx context.Context, key, value string) error {
 	_, err := t.write(ctx, "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)
 	return err
+}
+
+func (t *transaction) RequireMeta(ctx context.Context, key, value string) error {
+	if has, err := t.Meta(ctx, key); err != nil || has != value {
+		return cmp.Or(err, store.ErrOutdated)
+	}
+	return nil
 }
 
 func (t *transaction) SetMetaUnless(ctx context.Context, key, value, other string, values ...string) error {

@@ -107,6 +107,25 @@ var otherTests = []testCase{
 // person is what nobody may log.
 const person = "anna.smith@contoso.com"
 
+var requireTests = []testCase{
+	{"an update that requires something of meta is outdated where something else is stored", func(t *testing.T, s store.Store) {
+		require := func(value string) error {
+			return s.Update(context.Background(), func(tx store.Tx) error { return tx.RequireMeta(context.Background(), "a", value) })
+		}
+		isError(t, "never set", require("1"), store.ErrOutdated)
+		update(t, s, func(tx store.Tx) error { return tx.SetMeta(context.Background(), "a", "1") })
+		isError(t, "as it is", require("1"), nil)
+		isError(t, "as it was", require("0"), store.ErrOutdated)
+		update(t, s, func(tx store.Tx) error {
+			if err := tx.SetMeta(context.Background(), "a", "2"); err != nil {
+				return err
+			}
+			return tx.RequireMeta(context.Background(), "a", "2")
+		})
+		isError(t, "as it was", require("1"), store.ErrOutdated)
+	}},
+}
+
 var updateTests = []testCase{
 	{"an update that returns an error leaves nothing", func(t *testing.T, s store.Store) {
 		insert(t, s, record(store.Group, 9, schema.Object{}))
