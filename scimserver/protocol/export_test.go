@@ -67,6 +67,12 @@ func (s *Server) SetAnswers(d share.Division) *share.Pool {
 // SetPortion sets how many bytes of resources are read together.
 func (s *Server) SetPortion(bytes int) { s.limits.answers.portion = bytes }
 
+// TakeStrangers takes all places that strangers can have.
+func (s *Server) TakeStrangers() (release func()) {
+	held, _ := s.limits.places.TryTake(share.Client{}, Places().Strangers)
+	return held.Release
+}
+
 // ParseQuery reads the query of a URL.
 func ParseQuery(raw string) (url.Values, error) { return parseQuery(raw) }
 

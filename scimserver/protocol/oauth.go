@@ -152,6 +152,12 @@ func (s *Server) issueTo(r *http.Request, form url.Values, current *settings.Sna
 			return auth.AccessToken{}, invalidRequest("client_assertion_type must be " + assertionType)
 		}
 		// RFC 7523 section 3: the client is the assertion's subject. A client_id beside it says nothing that is proven.
+		// To check it may take a fetch of keys, for which strangers wait in their share of the places.
+		place, err := s.limits.enter(share.Client{})
+		if err != nil {
+			return auth.AccessToken{}, err
+		}
+		defer place.Release()
 		return s.auth.IssueForAssertion(r.Context(), form.Get("client_assertion"), current)
 	case inHeader && (inForm || form.Has("client_id")):
 		// Entra can be told to send both. RFC 6749 section 2.3 forbids it, but where they say the same nothing is unclear.

@@ -173,6 +173,26 @@ func TestABodyThatDoesNotComeInTimeIsGivenUp(t *testing.T) {
 	f.expect("POST", "/Users", `{"userName":"anna"}`, 201, "")
 }
 
+func TestStrangersWaitForTheLoginAuthorityInTheirOwnShare(t *testing.T) {
+	f := newFixture(t)
+	secret := f.withClient()
+	f.allow(func(a *v1alpha1.Authentication) {
+		a.WorkloadIdentity = &v1alpha1.WorkloadIdentity{Audiences: []string{"api://contoso"}, Subjects: []string{workload}}
+	})
+	form := formOf("grant_type", "client_credentials", "client_id", "contoso", "client_secret", secret)
+	release := f.server.TakeStrangers()
+	got := f.ask("POST", f.assertionForm(nil), nil)
+	f.wantOAuthError(got, http.StatusServiceUnavailable, "temporarily_unavailable")
+	if got.header.Get("Retry-After") != "1" {
+		t.Errorf("Retry-After = %q, want 1", got.header.Get("Retry-After"))
+	}
+	f.issued(f.ask("POST", form, nil)) // a secret is compared and waits for nobody
+	f.wantServed("the provisioning client", f.token, "/Users")
+	release()
+	f.issued(f.ask("POST", f.assertionForm(nil), nil))
+	f.wantHeld(0, 0)
+}
+
 func TestABodyHasTimeByItsSize(t *testing.T) {
 	for bytes, want := range map[int]time.Duration{
 		0: 10 * time.Second, 1: 10 * time.Second, protocol.SmallBody: 10 * time.Second, protocol.SmallBody + 1: 11 * time.Second,
