@@ -177,6 +177,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	}
 	administrators := admin.New(admin.Options{
 		Settings: followed.Current, Directory: users, Store: database, Auth: callers, Metrics: registry, Log: log, Clock: clock.RealClock{},
+		Refused: scim.Refused,
 	})
 	// Who follows the log would go on for ever, so for administrators the end begins at once.
 	group.Go(func() error { return serveUntil(ctx, ctx, adminPort, administrators) })

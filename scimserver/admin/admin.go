@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,8 +27,6 @@ import (
 )
 
 const (
-	// maxFollowers is how many may follow the provisioning log at a time.
-	maxFollowers = 8
 	// retryBusy is the Retry-After, in seconds, where as many are served as may be.
 	retryBusy = "30"
 	// maxScrapes is how many are told the metrics at a time.
@@ -39,7 +36,7 @@ const (
 // strangers is what all may ask together who have no valid credential.
 var strangers = throttle.Limit{PerSecond: 10, Burst: 50} //nolint:gochecknoglobals // nothing writes it
 
-// Options are what the endpoints need. All of it is required.
+// Options are what the endpoints need. All of it is required but Refused.
 type Options struct {
 	// Settings returns the current settings, nil while there are none.
 	Settings  func() *settings.Snapshot
@@ -49,15 +46,17 @@ type Options struct {
 	Metrics   prometheus.Gatherer
 	Log       logr.Logger
 	Clock     clock.WithTicker
+	// Refused is told of each request that is refused because its client had its share of a pool.
+	Refused func(pool string, class share.Class)
 }
 
 type server struct {
 	Options
-	followers chan struct{}
-	reading   *share.Pool // see logRequests
+	followers pool
+	queries   pool
 	turns     *share.Pool // see logTurns
-	exporting chan struct{}
-	importing chan struct{}
+	exporting pool
+	importing pool
 	throttle  throttle.Throttle
 	storage   outage.Outage
 }
@@ -65,10 +64,11 @@ type server struct {
 // New returns the handler. It ends what it streams when the context of the request ends, so the HTTP server's base context
 // should end when the server is told to.
 func New(o Options) http.Handler {
-	s := &server{
-		Options: o, followers: make(chan struct{}, maxFollowers), reading: share.NewPool(logRequests()), turns: share.NewPool(logTurns()),
-		exporting: make(chan struct{}, 1), importing: make(chan struct{}, 1),
-	}
+	s := &server{Options: o, turns: share.NewPool(logTurns())}
+	s.followers = s.pool("followers", "follow the log", Followers())
+	s.queries = s.pool("log", "read the log", Queries())
+	s.exporting = s.pool("exports", "export", Transfers())
+	s.importing = s.pool("imports", "import", Transfers())
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+v1alpha1.HealthPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET "+v1alpha1.ReadyPath, s.ready)
@@ -179,14 +179,4 @@ func (s *server) refuse(w http.ResponseWriter, err error) {
 		w.Header().Set("Retry-After", retryBusy)
 	}
 	http.Error(w, refused.detail, refused.status)
-}
-
-// enter takes one of a limited number of places and returns how to leave it.
-func enter(places chan struct{}, what string) (leave func(), err error) {
-	select {
-	case places <- struct{}{}:
-		return func() { <-places }, nil
-	default:
-		return nil, &refusal{http.StatusTooManyRequests, "there are " + strconv.Itoa(cap(places)) + " already who " + what + ": try again later"}
-	}
 }

@@ -368,27 +368,6 @@ func TestFollowersEndWhenTheServerIsToldTo(t *testing.T) {
 	}
 }
 
-func TestThereAreNoMoreThanEightFollowersAndOneThatLeavesMakesRoom(t *testing.T) {
-	race.Meets(t)
-	f := newFixture(t)
-	var last *http.Response
-	for range 8 {
-		_, last = f.follow("/log?follow=true")
-	}
-	if got := f.want("/log?follow=true", f.reader, 429); got != "there are 8 already who follow the log: try again later\n" {
-		t.Errorf("got %s", got)
-	}
-	f.want("/log", f.reader, 200)
-	if err := last.Body.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for f.get("/log?follow=true", f.reader).StatusCode != http.StatusOK {
-		if t.Context().Err() != nil {
-			t.Fatal("nobody is let in again")
-		}
-	}
-}
-
 func TestTheExportIsWhatImportTakes(t *testing.T) {
 	f := newFixture(t)
 	f.user("anna")

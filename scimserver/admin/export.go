@@ -10,7 +10,8 @@ import (
 
 // export sends the whole directory as package transfer writes it. Its last line is missing where something went wrong.
 func (s *server) export(w http.ResponseWriter, r *http.Request) {
-	if _, err := s.authorize(r, token.RoleProvisioner); err != nil {
+	caller, err := s.authorize(r, token.RoleProvisioner)
+	if err != nil {
 		s.refuse(w, err)
 		return
 	}
@@ -27,12 +28,12 @@ func (s *server) export(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	leave, err := enter(s.exporting, "export")
+	place, err := s.exporting.enter(caller)
 	if err != nil {
 		s.refuse(w, err)
 		return
 	}
-	defer leave()
+	defer place.Release()
 	out, err := newStream(w, s.Clock)
 	if err != nil {
 		s.refuse(w, err)

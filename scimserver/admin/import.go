@@ -42,12 +42,12 @@ func (s *server) restore(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, err)
 		return
 	}
-	leave, err := enter(s.importing, "import")
+	place, err := s.importing.enter(caller)
 	if err != nil {
 		s.refuse(w, err)
 		return
 	}
-	defer leave()
+	defer place.Release()
 
 	from := &upload{ctx: r.Context(), body: r.Body, control: http.NewResponseController(w), clock: s.Clock, paused: s.paused}
 	// Who waits for the client to send on is told that the server ends.

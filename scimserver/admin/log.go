@@ -29,13 +29,6 @@ const (
 	maxLook = 20_000
 )
 
-// logRequests divides the requests for the log that follow nothing. People send them, one after the other.
-func logRequests() share.Division {
-	return share.Division{
-		Size: 12, Provisioners: share.Share{Each: 4, Together: 8}, Readers: share.Share{Each: 2, Together: 8},
-	}
-}
-
 // logTurns divides the turns in which some entries are read. While one has its turn, its client cannot have another, and no
 // entry is sent, so nobody holds one for long.
 func logTurns() share.Division {
@@ -63,18 +56,22 @@ func (s *server) log(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, err)
 		return
 	}
+	places := s.queries
+	if query.Follow {
+		places = s.followers
+	}
+	place, err := places.enter(caller)
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	defer place.Release()
 	out, err := newStream(w, s.Clock)
 	if err != nil {
 		s.refuse(w, err)
 		return
 	}
 	if query.Follow {
-		leave, err := enter(s.followers, "follow the log")
-		if err != nil {
-			s.refuse(w, err)
-			return
-		}
-		defer leave()
 		ticker := s.Clock.NewTicker(pollInterval)
 		defer ticker.Stop()
 		query.Poll = ticker.C()
@@ -84,13 +81,6 @@ func (s *server) log(w http.ResponseWriter, r *http.Request) {
 			}
 			return out.flush()
 		}
-	} else {
-		place, ok := s.reading.TryTake(caller.AsClient(), 1)
-		if !ok {
-			s.refuse(w, &refusal{http.StatusTooManyRequests, "this credential, or all together, read the log as often at a time as they may: try again later"})
-			return
-		}
-		defer place.Release()
 	}
 	query.Look = maxLook
 	query.Turn = func(ctx context.Context) (done func(), err error) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tenantry/tenantry/scimserver/admin"
 	"github.com/tenantry/tenantry/scimserver/protocol"
 	"github.com/tenantry/tenantry/scimserver/share"
 )
@@ -30,6 +31,9 @@ func TestTheHandbookListsEveryShare(t *testing.T) {
 		{"requests that are worked on at once", protocol.Places(), number},
 		{"bytes of bodies above 64 KiB", protocol.LargeBodies(), mebibytes},
 		{"bytes in hand for answers above 64 KiB", protocol.Answers(), mebibytes},
+		{"followers of the log", admin.Followers(), number},
+		{"queries of the log", admin.Queries(), number},
+		{"exports, and imports", admin.Transfers(), number},
 	} {
 		of := func(s share.Share) string { return pool.unit(s.Each) + ", " + pool.unit(s.Together) }
 		if row := fmt.Sprintf("\n| %s | %s | %s | %s | %s | %s | %s |\n", pool.name, pool.unit(pool.Size), of(pool.Provisioners), of(pool.Readers),
