@@ -154,7 +154,7 @@ func (r *related) of(ctx context.Context, owner string, f func([]store.Link) err
 	}
 	r.next += at + 1
 	if _, known := r.known[owner]; !known {
-		if alone, err := r.together(ctx, owner); err != nil {
+		if alone, err := r.together(ctx); err != nil {
 			return err
 		} else if alone {
 			return r.alone(ctx, owner, f)
@@ -168,9 +168,9 @@ func (r *related) of(ctx context.Context, owner string, f func([]store.Link) err
 	return f(links)
 }
 
-// together reads what this owner has and the next ones, or tells that it has to be read alone, because it has too much or is the last.
+// together reads what the owner that is asked for has, and the next ones, or tells that it has to be read alone, because it has too much or is the last.
 // Where as many have too much, fewer are tried, and behind those half of the others: an owner that has much is found soon.
-func (r *related) together(ctx context.Context, owner string) (alone bool, err error) {
+func (r *related) together(ctx context.Context) (alone bool, err error) {
 	first := r.next - 1
 	left := len(r.owners) - first
 	if r.window == 0 {

@@ -42,14 +42,11 @@ func (s *Server) wrote(r *request, written directory.Resource, shown *view, want
 		r.log.Info("the answer to a write does not show the resource", "reason", s.describe(err, r.log).Detail)
 		a.applied = ""
 	}
-	switch {
-	case status == http.StatusCreated:
-		a.headers()
-		sendNothing(r.out, status)
-	default:
-		a.headers()
-		sendNothing(r.out, http.StatusNoContent)
+	a.headers()
+	if status != http.StatusCreated {
+		status = http.StatusNoContent
 	}
+	sendNothing(r.out, status)
 	return nil
 }
 

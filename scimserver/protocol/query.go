@@ -123,8 +123,8 @@ func addParameter(query url.Values, name, value string) error {
 }
 
 func tooManyNames(name string) *Error {
-	return misunderstood(name, fmt.Sprintf("must be at most %d names of attributes with at most %d bytes in all; the URN of a schema names all of its attributes",
-		MaxChosen, MaxChoice))
+	const must = "must be at most %d names of attributes with at most %d bytes in all; the URN of a schema names all of its attributes"
+	return misunderstood(name, fmt.Sprintf(must, MaxChosen, MaxChoice))
 }
 
 // isNoAttribute tells whether a text has a character that the name of no attribute has, whatever stands in brackets (emails[type eq

@@ -139,7 +139,9 @@ var memberTests = []testCase{
 		equal(t, "of none", []string{}, read(nil, "", 3))
 		all := read([]string{id(3), id(2), "nobody", id(1), id(2), id(9)}, "", 100)
 		slices.Sort(all)
-		equal(t, "of several", []string{"1:10 User", "1:11 User", "1:12 User", "1:13 User", "1:14 User", "1:15 User", "1:16 User", "1:3 Group", "2:11 User"}, all)
+		equal(t, "of several", []string{
+			"1:10 User", "1:11 User", "1:12 User", "1:13 User", "1:14 User", "1:15 User", "1:16 User", "1:3 Group", "2:11 User",
+		}, all)
 		equal(t, "at most so many of several", 4, len(read([]string{id(1), id(2)}, "", 4)))
 	}},
 	{"the groups of a member are read in portions", func(t *testing.T, s store.Store) {
@@ -169,7 +171,8 @@ var memberTests = []testCase{
 		equal(t, "at most so many of several", 4, len(read([]string{id(1), id(2)}, "", 4)))
 	}},
 	{"several records are read together", func(t *testing.T, s store.Store) {
-		insert(t, s, record(store.Group, 1, schema.Object{"displayName": "One"}), record(store.Group, 2, schema.Object{}), record(store.User, 3, schema.Object{}))
+		one := record(store.Group, 1, schema.Object{"displayName": "One"})
+		insert(t, s, one, record(store.Group, 2, schema.Object{}), record(store.User, 3, schema.Object{}))
 		found, err := s.Records(context.Background(), store.Group, []string{id(2), id(3), "nobody", id(1), id(1), id(9)})
 		isError(t, "records", err, nil)
 		slices.SortFunc(found, func(a, b store.Record) int { return strings.Compare(a.ID, b.ID) })

@@ -17,16 +17,17 @@ var portionTests = []testCase{
 				"userName": fmt.Sprintf("user%d", users-n), "title": strings.Repeat("t", 1000), "nickName": fmt.Sprintf("nick%03d", n*7%users),
 			}))
 		}
+		byName := sortBy(store.User, "userName", false)
 		for name, q := range map[string]store.Query{
 			"all":                     {Limit: 250},
 			"behind an offset":        {Offset: 20, Limit: 250},
-			"sorted by a column":      {Sort: sortBy(store.User, "userName", false), Offset: 3, Limit: 250},
+			"sorted by a column":      {Sort: byName, Offset: 3, Limit: 250},
 			"sorted by an index":      {Sort: sortBy(store.User, "nickName", true), Limit: 250},
 			"filtered":                {Filter: parse(t, store.User, `title sw "ttt"`), Limit: 250},
 			"filtered by Match":       {Filter: parse(t, store.User, `not (x509Certificates pr) and title pr`), Limit: 250},
 			"filtered and sorted":     {Filter: parse(t, store.User, `not (x509Certificates pr)`), Sort: sortBy(store.User, "nickName", false), Limit: 250},
 			"few candidates":          {Filter: parse(t, store.User, `nickName sw "nick0" and not (x509Certificates pr)`), Limit: 250},
-			"few candidates, sorted":  {Filter: parse(t, store.User, `nickName sw "nick0" and not (x509Certificates pr)`), Sort: sortBy(store.User, "userName", false), Limit: 250},
+			"few candidates, sorted":  {Filter: parse(t, store.User, `nickName sw "nick0" and not (x509Certificates pr)`), Sort: byName, Limit: 250},
 			"one":                     {Filter: parse(t, store.User, `userName eq "user7"`), Limit: 250},
 			"a total":                 {},
 			"a walk":                  {After: store.Start, Limit: 250},
@@ -66,7 +67,9 @@ var portionTests = []testCase{
 		}
 	}},
 	{"a record that is larger than a portion is one", func(t *testing.T, s store.Store) {
-		insert(t, s, record(store.User, 1, schema.Object{"title": strings.Repeat("t", 5000)}), record(store.User, 2, schema.Object{"title": strings.Repeat("t", 5000)}))
+		for n := range 2 {
+			insert(t, s, record(store.User, n+1, schema.Object{"title": strings.Repeat("t", 5000)}))
+		}
 		page := find(t, s, store.Query{Kind: store.User, Limit: 10, Bytes: 10})
 		equal(t, "the first", []int{1}, numbers(t, page.Records))
 		equal(t, "there is more", true, page.More)
