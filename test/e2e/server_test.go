@@ -44,25 +44,32 @@ metadata: {name: contoso-credentials, namespace: customers}
 stringData: {token: %s}
 `
 
-// binary is the server, built once with the race detector.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "tenantry-e2e")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "scimserver")
-	out, err := exec.Command("go", "build", "-race", "-o", path, "github.com/tenantry/tenantry/cmd/scimserver").CombinedOutput()
-	if err != nil {
+// binary is the server, built once with the race detector; released is the one that people run, with which memory is measured.
+var (
+	binary   = sync.OnceValues(func() (string, error) { return build("raced", "-race") })
+	released = sync.OnceValues(func() (string, error) { return build("released", "-trimpath", "-ldflags", "-s -w") })
+)
+
+// built is the folder of the binaries.
+var built string
+
+func build(name string, flags ...string) (string, error) {
+	path := filepath.Join(built, name)
+	args := append(append([]string{"build"}, flags...), "-o", path, "github.com/tenantry/tenantry/cmd/scimserver")
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the server: %w\n%s", err, out)
 	}
 	return path, nil
-})
+}
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	var err error
+	if built, err = os.MkdirTemp("", "tenantry-e2e"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
+	code := m.Run()
+	_ = os.RemoveAll(built)
 	os.Exit(code)
 }
 
@@ -73,6 +80,8 @@ type tenant struct {
 	data      string
 	token     string
 	flags     []string
+	env       []string
+	binary    func() (string, error)
 }
 
 // eachEngine runs a test on a new tenant in SQLite, and on one in PostgreSQL.
@@ -95,7 +104,7 @@ func newTenant(t *testing.T) *tenant {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &tenant{t: t, manifests: t.TempDir(), data: t.TempDir(), token: secret}
+	c := &tenant{t: t, manifests: t.TempDir(), data: t.TempDir(), token: secret, binary: binary}
 	if err := os.WriteFile(filepath.Join(c.manifests, "contoso.yaml"), fmt.Appendf(nil, manifest, secret), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -133,13 +142,14 @@ func (s *safeBuffer) String() string {
 // start runs the server and returns when it is ready.
 func (c *tenant) start() *process {
 	c.t.Helper()
-	path, err := binary()
+	path, err := c.binary()
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	p := &process{t: c.t, token: c.token, done: make(chan struct{}), log: &safeBuffer{}}
 	flags := []string{"--manifests", c.manifests, "--data", c.data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}
 	p.cmd = exec.Command(path, append(flags, c.flags...)...)
+	p.cmd.Env = append(os.Environ(), c.env...)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		c.t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
+	"encoding/pem"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -72,6 +73,11 @@ func (i *Issuer) IssuerV1() string { return i.server.URL + "/" + TenantID + "/" 
 
 // Transport trusts the authority's certificate.
 func (i *Issuer) Transport() http.RoundTripper { return i.server.Client().Transport }
+
+// Certificate is the authority's, as a process in whose environment SSL_CERT_FILE names a file of it trusts it (PEM).
+func (i *Issuer) Certificate() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.server.Certificate().Raw})
+}
 
 // Rotate makes key the only one that is published, and the one that signs.
 func (i *Issuer) Rotate(kid string, key *rsa.PrivateKey) {
