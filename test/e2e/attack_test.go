@@ -35,12 +35,12 @@ spec:
     oauth: {accessTokenLifetime: 1h}
     workloadIdentity: {audiences: [api://tenantry], subjects: [5e2f7c1d-91c4-4f0e-8a49-5d3b6b1f9e10]}
     userToken: {audiences: [` + applicationID + `]}
-    readers: [{name: payroll}]
+    readers: [%s]
 %s---
 apiVersion: v1
 kind: Secret
 metadata: {name: contoso-credentials, namespace: customers}
-stringData: {token: %s, reader.payroll: %s, clientID: contoso, clientSecret: %s}
+stringData: {token: %s, clientID: contoso, clientSecret: %s%s}
 `
 
 const applicationID = "api://the-application"
@@ -51,24 +51,28 @@ type attacked struct {
 	tenant    *tenant
 	process   *process
 	authority *authtest.Issuer
-	reader    string
-	group     string // the id of the group that everybody is in
+	readers   []string // tokens
+	group     string   // the id of the group that everybody is in
 }
 
 // Sizes of the directory: what a customer of some size has.
 const (
 	manyUsers = 20_000
 	bigUsers  = 600 // of them have 8 KB each
+	// manyReaders conspire: what one of them cannot have, each of the others could ask for.
+	manyReaders = 8
 )
 
 func newAttacked(t *testing.T, c *tenant) *attacked {
 	t.Helper()
 	a := &attacked{t: t, tenant: c, authority: authtest.New(t)}
-	secrets := make([]string, 2)
-	for i := range secrets {
-		secrets[i] = newTenant(t).token
+	var names, secrets string
+	for n := range manyReaders {
+		a.readers = append(a.readers, newTenant(t).token)
+		names += fmt.Sprintf("{name: reader%d}, ", n)
+		secrets += fmt.Sprintf(", reader.reader%d: %s", n, a.readers[n])
 	}
-	a.reader = secrets[0]
+	clientSecret := newTenant(t).token
 	certificate := filepath.Join(t.TempDir(), "authority.pem")
 	if err := os.WriteFile(certificate, a.authority.Certificate(), 0o600); err != nil {
 		t.Fatal(err)
@@ -77,7 +81,7 @@ func newAttacked(t *testing.T, c *tenant) *attacked {
 	c.env = []string{"GOMEMLIMIT=" + strconv.Itoa(memoryLimit/10*9), "SSL_CERT_FILE=" + certificate}
 	c.flags = append(c.flags, "--entra-authority", a.authority.URL())
 	configure := func(limits string) {
-		manifest := fmt.Sprintf(attackedManifest, limits, c.token, a.reader, secrets[1])
+		manifest := fmt.Sprintf(attackedManifest, names, limits, c.token, clientSecret, secrets)
 		if err := os.WriteFile(filepath.Join(c.manifests, "contoso.yaml"), []byte(manifest), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -174,10 +178,10 @@ func TestAProvisioningClientFinishesItsCycleUnderEveryAttackAtOnce(t *testing.T)
 		tallies := make([]*tally, len(everyAttack))
 		for i, attack := range everyAttack {
 			tallies[i] = &tally{name: attack.name, statuses: map[string]int{}}
-			for range attack.times {
+			for n := range attack.times {
 				attacks.Go(func() {
 					for ctx.Err() == nil {
-						attack.once(ctx, a, tallies[i])
+						attack.once(ctx, attacker{a, n, tallies[i]})
 					}
 				})
 			}

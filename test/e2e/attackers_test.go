@@ -25,8 +25,18 @@ type attack struct {
 	name  string
 	times int // how many do it at once
 	// once does it once; it is done again until the test has what it wants to know.
-	once func(ctx context.Context, a *attacked, t *tally)
+	once func(ctx context.Context, a attacker)
 }
+
+// attacker is one of those who do the same.
+type attacker struct {
+	*attacked
+
+	number int
+	tally  *tally
+}
+
+func (a attacker) reader() string { return a.readers[a.number%len(a.readers)] }
 
 // tally counts what an attack was answered.
 type tally struct {
@@ -61,9 +71,9 @@ var everyAttack = []attack{
 	{"/Me as fast as it goes", 4, atMe("")},
 	{"bodies that trickle", 256, trickle(50, 1)},
 	{"large bodies that trickle", 16, trickle(70<<10, 66<<10)},
-	{"lists that nobody reads", 90, unread(func(*attacked) string { return "/Users?count=1000" })},
-	{"groups that nobody reads", 90, unread(func(a *attacked) string { return "/Groups/" + a.group })},
-	{"lists of groups that nobody reads", 10, unread(func(*attacked) string { return "/Groups?count=1000" })},
+	{"lists that nobody reads", 90, unread(func(attacker) string { return "/Users?count=1000" })},
+	{"groups that nobody reads", 90, unread(func(a attacker) string { return "/Groups/" + a.group })},
+	{"lists of groups that nobody reads", 10, unread(func(attacker) string { return "/Groups?count=1000" })},
 	{"writes of a reader", 2, asReader("DELETE", "/Users/0192f0c1-0000-7000-8000-000000000001", "")},
 	{"assertions signed by nobody", 4, strangerAtTokenEndpoint},
 	{"invented tokens", 2, stranger},
@@ -88,56 +98,56 @@ func search(members string) string {
 // attackers' connections are their own, so that they wait for nobody.
 var attackers = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 512}}
 
-func send(ctx context.Context, method, url, credential, body string, t *tally) {
+func (a attacker) send(ctx context.Context, method, url, credential, body string) {
 	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
-		t.add(err.Error())
+		a.tally.add(err.Error())
 		return
 	}
 	request.Header.Set("Authorization", "Bearer "+credential)
 	request.Header.Set("Content-Type", "application/scim+json")
 	response, err := attackers.Do(request)
 	if err != nil {
-		t.add("no answer")
+		a.tally.add("no answer")
 		return
 	}
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, response.Body)
-	t.add(fmt.Sprint(response.StatusCode))
+	a.tally.add(fmt.Sprint(response.StatusCode))
 }
 
-func asReader(method, path, body string) func(context.Context, *attacked, *tally) {
-	return func(ctx context.Context, a *attacked, t *tally) { send(ctx, method, a.process.url+path, a.reader, body, t) }
+func asReader(method, path, body string) func(context.Context, attacker) {
+	return func(ctx context.Context, a attacker) { a.send(ctx, method, a.process.url+path, a.reader(), body) }
 }
 
-func readerAtAdminPort(path string) func(context.Context, *attacked, *tally) {
-	return func(ctx context.Context, a *attacked, t *tally) {
-		send(ctx, http.MethodGet, a.process.admin+path, a.reader, "", t)
+func readerAtAdminPort(path string) func(context.Context, attacker) {
+	return func(ctx context.Context, a attacker) {
+		a.send(ctx, http.MethodGet, a.process.admin+path, a.reader(), "")
 	}
 }
 
-func atMe(query string) func(context.Context, *attacked, *tally) {
-	return func(ctx context.Context, a *attacked, t *tally) {
+func atMe(query string) func(context.Context, attacker) {
+	return func(ctx context.Context, a attacker) {
 		token := a.authority.Sign(authtest.Times(time.Now()).With(authtest.Claims{
 			"iss": a.authority.Issuer(), "tid": authtest.TenantID, "aud": applicationID, "sub": "somebody", "scp": "access",
-			"oid": "8f14e45f-ceea-467f-a0e6-1a2b3c4d5e6f", "preferred_username": "u1@contoso.test",
+			"oid": fmt.Sprintf("8f14e45f-ceea-467f-a0e6-%012d", a.number), "preferred_username": fmt.Sprintf("u%d@contoso.test", a.number),
 		}))
 		for range 50 {
-			send(ctx, http.MethodGet, a.process.url+"/Me"+query, token, "", t)
+			a.send(ctx, http.MethodGet, a.process.url+"/Me"+query, token, "")
 		}
 	}
 }
 
-func stranger(ctx context.Context, a *attacked, t *tally) {
-	send(ctx, http.MethodGet, a.process.url+"/Users", "an-invented-token", "", t)
+func stranger(ctx context.Context, a attacker) {
+	a.send(ctx, http.MethodGet, a.process.url+"/Users", "an-invented-token", "")
 }
 
-func strangerAtAdminPort(ctx context.Context, a *attacked, t *tally) {
-	send(ctx, http.MethodGet, a.process.admin+"/log", "an-invented-token", "", t)
+func strangerAtAdminPort(ctx context.Context, a attacker) {
+	a.send(ctx, http.MethodGet, a.process.admin+"/log", "an-invented-token", "")
 }
 
 // strangerAtTokenEndpoint sends what looks like Entra's, and names a key that nobody has.
-func strangerAtTokenEndpoint(ctx context.Context, a *attacked, t *tally) {
+func strangerAtTokenEndpoint(ctx context.Context, a attacker) {
 	assertion := authtest.Sign(a.t, jose.RS256, authtest.SecondKey(a.t), "made-up", authtest.Times(time.Now()).With(authtest.Claims{
 		"iss": a.authority.Issuer(), "tid": authtest.TenantID, "aud": "api://tenantry", "sub": "5e2f7c1d-91c4-4f0e-8a49-5d3b6b1f9e10",
 	}))
@@ -149,60 +159,62 @@ func strangerAtTokenEndpoint(ctx context.Context, a *attacked, t *tally) {
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(a.process.url, "/scim/v2")+"/oauth2/token",
 			strings.NewReader(form.Encode()))
 		if err != nil {
-			t.add(err.Error())
+			a.tally.add(err.Error())
 			return
 		}
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		response, err := attackers.Do(request)
 		if err != nil {
-			t.add("no answer")
+			a.tally.add("no answer")
 			return
 		}
 		_ = response.Body.Close()
-		t.add(fmt.Sprint(response.StatusCode))
+		a.tally.add(fmt.Sprint(response.StatusCode))
 	}
 }
 
 // trickle sends a part of a body and nothing more, until the server has enough of it.
-func trickle(length, sent int) func(context.Context, *attacked, *tally) {
-	return func(ctx context.Context, a *attacked, t *tally) {
-		a.raw(ctx, t, fmt.Sprintf("POST /scim/v2/Users/.search HTTP/1.1\r\nContent-Length: %d\r\n", length), bytes.Repeat([]byte(" "), sent), func(c net.Conn) {
+func trickle(length, sent int) func(context.Context, attacker) {
+	return func(ctx context.Context, a attacker) {
+		a.raw(ctx, fmt.Sprintf("POST /scim/v2/Users/.search HTTP/1.1\r\nContent-Length: %d\r\n", length), bytes.Repeat([]byte(" "), sent), func(c net.Conn) {
 			response, err := http.ReadResponse(bufio.NewReader(c), nil)
 			if err != nil {
-				t.add("no answer")
+				a.tally.add("no answer")
 				return
 			}
 			_ = response.Body.Close()
-			t.add(fmt.Sprint(response.StatusCode))
+			a.tally.add(fmt.Sprint(response.StatusCode))
 		})
 	}
 }
 
 // unread asks for much and reads the beginning of the answer.
-func unread(path func(*attacked) string) func(context.Context, *attacked, *tally) {
-	return func(ctx context.Context, a *attacked, t *tally) {
-		a.raw(ctx, t, "GET /scim/v2"+path(a)+" HTTP/1.1\r\n", nil, func(c net.Conn) {
+func unread(path func(attacker) string) func(context.Context, attacker) {
+	return func(ctx context.Context, a attacker) {
+		a.raw(ctx, "GET /scim/v2"+path(a)+" HTTP/1.1\r\n", nil, func(c net.Conn) {
 			start := make([]byte, len("HTTP/1.1 200"))
 			if _, err := io.ReadFull(c, start); err != nil {
-				t.add("no answer")
+				a.tally.add("no answer")
 				return
 			}
-			t.add(string(start[len("HTTP/1.1 "):]))
-			<-ctx.Done()
+			a.tally.add(string(start[len("HTTP/1.1 "):]))
+			if bytes.HasSuffix(start, []byte("200")) {
+				<-ctx.Done()
+			}
 		})
 	}
 }
 
 // raw sends a request as a reader on a connection whose buffers hold little, and lets then do with the answer what it will.
-func (a *attacked) raw(ctx context.Context, t *tally, head string, body []byte, then func(net.Conn)) {
+func (a attacker) raw(ctx context.Context, head string, body []byte, then func(net.Conn)) {
 	u, err := url.Parse(a.process.url)
 	if err != nil {
-		t.add(err.Error())
+		a.tally.add(err.Error())
 		return
 	}
 	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", u.Host)
 	if err != nil {
-		t.add("no connection")
+		a.tally.add("no connection")
 		return
 	}
 	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
@@ -211,9 +223,9 @@ func (a *attacked) raw(ctx context.Context, t *tally, head string, body []byte, 
 	if tcp, ok := c.(*net.TCPConn); ok {
 		_ = tcp.SetReadBuffer(4096)
 	}
-	request := head + "Host: scim.test\r\nAuthorization: Bearer " + a.reader + "\r\nContent-Type: application/scim+json\r\n\r\n"
+	request := head + "Host: scim.test\r\nAuthorization: Bearer " + a.reader() + "\r\nContent-Type: application/scim+json\r\n\r\n"
 	if _, err := c.Write(append([]byte(request), body...)); err != nil {
-		t.add("not sent")
+		a.tally.add("not sent")
 		return
 	}
 	then(c)
