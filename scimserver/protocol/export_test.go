@@ -65,7 +65,9 @@ func (s *Server) SetAnswers(d share.Division) *share.Pool {
 }
 
 // SetPortion sets how many bytes of resources are read together.
-func (s *Server) SetPortion(bytes int) { s.limits.answers.portion = bytes }
+func (s *Server) SetPortion(bytes int) {
+	s.limits.answers.first, s.limits.answers.portion = bytes, bytes
+}
 
 // TakeStrangers takes all places that strangers can have.
 func (s *Server) TakeStrangers() (release func()) {

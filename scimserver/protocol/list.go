@@ -81,7 +81,7 @@ func (s *Server) found(r *request, kinds []store.Kind, q directory.Query) (direc
 // page sends a ListResponse. What only one method of paging has is given as JSON: before the resources, and behind them from the place
 // behind the last. A large page is read in portions, each of which is as the directory is then.
 func (s *Server) page(r *request, kinds []store.Kind, q directory.Query, before string, behind func(*directory.Place) (string, error)) error {
-	q.Bytes = r.limits.answers.portion
+	q.Bytes = r.limits.answers.first
 	list, err := s.found(r, kinds, q)
 	if err != nil {
 		return err
@@ -107,10 +107,11 @@ func (s *Server) page(r *request, kinds []store.Kind, q directory.Query, before 
 
 // portions adds the resources of a page to an answer, from its first portion on, and returns how many. list becomes the last portion.
 func (s *Server) portions(a *answer, kinds []store.Kind, q directory.Query, list *directory.List) (n int, err error) {
+	q.Bytes = a.request.limits.answers.portion
 	for {
 		bytes := a.request.weight(list.Resources)
 		if list.Rest != nil {
-			bytes = max(bytes, int64(2*q.Bytes)) // room for the other portions
+			bytes = max(bytes, int64(2*q.Bytes)) // room for the other portions, before they are read
 		}
 		if err := a.request.holds(bytes); err != nil {
 			return n, err

@@ -13,7 +13,9 @@ const (
 	// MaxAnswers is how many bytes the answers on their way to clients hold together: what was read for them and not sent yet. It leaves
 	// room in a pod of 256 MiB for the server itself and for MaxLargeBodies.
 	MaxAnswers = 48 << 20
-	// portionBytes is how many bytes of resources are read together for a page: nearly every page is read at once.
+	// firstBytes is how many bytes of a page's resources are read before there is room for them, by as many requests as are worked on at
+	// once: nearly every page is read whole. The rest of a larger one is read by portionBytes, once there is room.
+	firstBytes   = 256 << 10
 	portionBytes = 2 << 20
 	// recordSize is what a resource takes beside its document.
 	recordSize = 512
@@ -38,13 +40,15 @@ type answers struct {
 	share.Division
 	*share.Pool
 
-	wait    time.Duration // roomWait, except in tests
-	portion int           // portionBytes, except in tests
-	refused func(share.Class)
+	wait           time.Duration // roomWait, except in tests
+	first, portion int           // firstBytes and portionBytes, except in tests
+	refused        func(share.Class)
 }
 
 func newAnswers(d share.Division) *answers {
-	return &answers{Division: d, Pool: share.NewPool(d), wait: roomWait, portion: portionBytes, refused: func(share.Class) {}}
+	return &answers{
+		Division: d, Pool: share.NewPool(d), wait: roomWait, first: firstBytes, portion: portionBytes, refused: func(share.Class) {},
+	}
 }
 
 // most is what a client can have.
