@@ -39,7 +39,7 @@ func Guard(f func() error) (err error) {
 // Conceal is deferred where others recover and log the value: it puts an *Error in its place. A panic that nobody recovers is
 // printed with both, so where that is so, Guard is what helps.
 func Conceal() {
-	if value := recover(); value != nil {
+	if value := recover(); value != nil { //nolint:revive // Conceal is what is deferred
 		panic(With(value))
 	}
 }

@@ -24,8 +24,7 @@ func TestAPanicIsToldByTypeAndStackAlone(t *testing.T) {
 	}
 	for name, f := range map[string]func() error{"guarded": func() error { return panicked.Guard(explode) }, "concealed": concealed} {
 		err := f()
-		var told *panicked.Error
-		if !errors.As(err, &told) {
+		if _, told := errors.AsType[*panicked.Error](err); !told {
 			t.Fatalf("%s: %v, want a *panicked.Error", name, err)
 		}
 		if text := err.Error(); strings.Contains(text, person) || !strings.Contains(text, "panicked_test.go") {

@@ -48,7 +48,7 @@ func TestAPanicIsLoggedByTypeAndStack(t *testing.T) {
 	server.Start()
 	defer http.DefaultClient.CloseIdleConnections()
 	for _, path := range []string{v1alpha1.ReadyPath, v1alpha1.LogPath, v1alpha1.ExportPath} {
-		if response, err := http.Get(server.URL + path); err == nil { //nolint:noctx // ends at once
+		if response, err := http.Get(server.URL + path); err == nil {
 			_ = response.Body.Close()
 			t.Errorf("GET %s: %s, want a connection that ends", path, response.Status)
 		}
