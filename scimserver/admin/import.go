@@ -65,9 +65,12 @@ func (s *server) restore(w http.ResponseWriter, r *http.Request) {
 		s.Log.Error(timeout, "an import is answered late or not at all")
 	}
 	if err != nil {
-		err = from.refusal(err)
-		s.Log.Info("an import was refused; nothing was imported", "client", caller.Client)
-		s.refuse(w, err)
+		if errors.Is(err, store.ErrUncertain) {
+			s.Log.Error(err, "an import was not acknowledged", "client", caller.Client)
+		} else {
+			s.Log.Info("an import was refused; nothing was imported", "client", caller.Client)
+		}
+		s.refuse(w, from.refusal(err))
 		return
 	}
 	s.Log.Info("a directory was imported", "client", caller.Client, "users", counts.Users, "groups", counts.Groups,
@@ -139,6 +142,8 @@ func (u *upload) Seek(int64, int) (int64, error) { return 0, errSentOnce }
 // refusal sorts why nothing was imported. What is wrong with the file is for who sent it, and for nobody's log.
 func (u *upload) refusal(err error) error {
 	switch {
+	case errors.Is(err, store.ErrUncertain):
+		return &refusal{http.StatusServiceUnavailable, err.Error()}
 	case u.ctx.Err() != nil:
 		return &refusal{http.StatusServiceUnavailable, "the server is being stopped; nothing was imported"}
 	case errors.Is(u.broke, errUnpaused):

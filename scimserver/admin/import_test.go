@@ -192,6 +192,27 @@ func TestAnImportThatFindsNoRoomSaysSo(t *testing.T) {
 	}
 }
 
+// unsure is a store that does not know what became of its updates.
+type unsure struct{ store.Store }
+
+func (u unsure) Update(ctx context.Context, change func(tx store.Tx) error) error {
+	if err := u.Store.Update(ctx, change); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: the second machine is away", store.ErrUncertain)
+}
+
+func TestAnImportThatMayHaveHappenedDoesNotSayThatNothingWasImported(t *testing.T) {
+	source := newFixture(t)
+	file := source.want("/export", source.provisioner, 200)
+	f := newFixtureOn(t, unsure{openSQLite(t)})
+	f.pause(true)
+	const want = "import: the directory's storage is unavailable: whether the change happened is not known: the second machine is away\n"
+	if status, answer := f.imports(f.provisioner, "/import", strings.NewReader(file)); status != 503 || answer != want {
+		t.Errorf("%d %s", status, answer)
+	}
+}
+
 // again is a store that begins each of its transactions again.
 type again struct{ store.Store }
 

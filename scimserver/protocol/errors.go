@@ -40,6 +40,11 @@ func (s *Server) describe(err error, log logr.Logger) *Error {
 		return busy("too many lists that take long are worked on: filter by one attribute with eq or sw, or try again later")
 	case errors.Is(err, directory.ErrSchemasChanged):
 		return &Error{Status: http.StatusServiceUnavailable, RetryAfter: "1", Detail: err.Error() + "; nothing was written; send the request again"}
+	case errors.Is(err, store.ErrUncertain):
+		s.metrics.uncertain.Inc()
+		if s.uncertain.Failed(s.now()) {
+			log.Error(err, "changes are not acknowledged, because they might get lost", "metric", uncertainMetric)
+		}
 	case errors.Is(err, store.ErrUnavailable):
 		if s.storage.Failed(s.now()) {
 			log.Error(err, "the storage is unavailable")
@@ -66,6 +71,11 @@ func answerTo(err error) *Error {
 		return &Error{Status: http.StatusConflict, ScimType: "uniqueness", Detail: err.Error()}
 	case errors.Is(err, store.ErrNotFound):
 		return &Error{Status: http.StatusNotFound, Detail: "no resource has this id; it may have been deleted"}
+	case errors.Is(err, store.ErrUncertain):
+		return &Error{
+			Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable,
+			Detail: "the directory could not make the change final; whether the change happened is not known",
+		}
 	case errors.Is(err, store.ErrUnavailable):
 		return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: "the directory is unavailable; nothing was changed"}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

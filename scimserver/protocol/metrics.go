@@ -18,7 +18,11 @@ type metrics struct {
 	duration *prometheus.HistogramVec
 	dialect  *prometheus.CounterVec
 	refusals *prometheus.CounterVec
+
+	uncertain prometheus.Counter
 }
+
+const uncertainMetric = "scim_uncertain_changes_total"
 
 func newMetrics(registerer prometheus.Registerer) *metrics {
 	m := &metrics{
@@ -35,8 +39,11 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "scim_refusals_total", Help: "Requests refused because their client, or all of its role, had their share of a pool.",
 		}, []string{"pool", "role"}),
+		uncertain: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: uncertainMetric, Help: "Changes of which the storage did not say whether they happened, or not whether they are safe. They are not acknowledged.",
+		}),
 	}
-	registerer.MustRegister(m.requests, m.duration, m.dialect, m.refusals)
+	registerer.MustRegister(m.requests, m.duration, m.dialect, m.refusals, m.uncertain)
 	return m
 }
 

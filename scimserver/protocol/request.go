@@ -135,8 +135,13 @@ func (s *Server) serve(w *recorder, r *http.Request, methods map[string]endpoint
 		http: r, out: w, settings: current, base: base(current, r), log: log, limits: s.limits, client: identity.AsClient(),
 		caller: directory.Caller{Client: identity.Client, RequestID: id}, user: identity.User,
 	}, methods, identity)
-	if failed = err != nil; !failed && methods[r.Method].counts.Requests > 0 && s.storage.Succeeded(s.now()) {
-		s.log.Info("the storage answers again")
+	if failed = err != nil; !failed && methods[r.Method].counts.Requests > 0 {
+		if s.storage.Succeeded(s.now()) {
+			s.log.Info("the storage answers again")
+		}
+		if s.uncertain.Succeeded(s.now()) {
+			s.log.Info("changes are made final again")
+		}
 	}
 	return err
 }

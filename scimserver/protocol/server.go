@@ -58,6 +58,7 @@ type Server struct {
 	limits    *limits
 	activity  activity
 	storage   outage.Outage
+	uncertain outage.Outage // of commits
 	now       func() time.Time
 	cursors   atomic.Pointer[cursor.Sealer]
 	bulkWork  int // MaxBulkWork, except in tests
@@ -69,7 +70,7 @@ func New(o Options) *Server {
 	return &Server{
 		directory: o.Directory, settings: o.Settings, auth: o.Auth, log: o.Log, now: o.Now,
 		metrics: metrics, limits: newLimits(o.Now, metrics.refused), bulkWork: MaxBulkWork,
-		storage: outage.Outage{Calm: storageCalm},
+		storage: outage.Outage{Calm: storageCalm}, uncertain: outage.Outage{Calm: storageCalm},
 	}
 }
 

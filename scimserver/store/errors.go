@@ -22,8 +22,12 @@ var (
 	ErrOutdated = errors.New("what a change follows from is not so any more")
 
 	// ErrUnavailable says that the engine cannot do its work just now: full disk, I/O error, locked, unreachable
-	// or closed. Nothing was changed, and trying again later is right.
+	// or closed. Nothing was changed unless it is an ErrUncertain too, and trying again later is right.
 	ErrUnavailable = errors.New("the directory's storage is unavailable")
+
+	// ErrUncertain is an ErrUnavailable too, but the change may have happened: the engine did not say so, or has it on one machine only
+	// where it should be on two.
+	ErrUncertain = fmt.Errorf("%w: whether the change happened is not known", ErrUnavailable)
 
 	// ErrBusy is an ErrUnavailable: a query that looks at many resources would have to wait too long for others that do.
 	ErrBusy = fmt.Errorf("%w: too many queries look at many resources", ErrUnavailable)

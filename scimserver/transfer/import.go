@@ -53,7 +53,10 @@ func Import(ctx context.Context, to store.Store, restorer Restorer, from io.Read
 		counts = i.counts
 		return err
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrUncertain):
+		return Counts{}, fmt.Errorf("import: %w", err)
+	case err != nil:
 		return Counts{}, fmt.Errorf("import: %w; nothing was imported", err)
 	}
 	return counts, nil

@@ -64,6 +64,7 @@ func (o Options) parse() (*pgxpool.Config, error) {
 		// Whoever no longer wants an answer ends the statement, not the connection.
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: connectTimeout}
 	}
+	connection.OnNotice = warnings.keep
 	schema := o.Schema
 	if schema == "" {
 		schema = connection.RuntimeParams["search_path"]

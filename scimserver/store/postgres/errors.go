@@ -33,6 +33,12 @@ const (
 	lost
 	// full is a database that takes no more connections, of this role or at all.
 	full
+	// silent is a database that does not answer. Its connections may lead to a machine that is gone.
+	silent
+	// demoted is a database that takes no writes any more.
+	demoted
+	// uncertain is a commit of which it is not known whether it happened, and if so, whether it outlives its machine.
+	uncertain
 	// conflict is a transaction that has to begin anew because of another.
 	conflict
 )
@@ -41,8 +47,12 @@ func (e *engineError) Error() string { return e.text }
 
 // Is makes all that can pass store.ErrUnavailable, should it last.
 func (e *engineError) Is(target error) bool {
-	return target == store.ErrUnavailable && e.failure != broken
+	return target == store.ErrUnavailable && e.failure != broken || target == store.ErrUncertain && e.failure == uncertain
 }
+
+// stale tells whether a failure says of the other connections, too, that they are of no use: after a fail-over, new ones reach the database
+// that takes writes. Those that it does not concern are kept, because the database may have no others to give.
+func stale(err error) bool { return failed(err, lost) || failed(err, silent) || failed(err, demoted) }
 
 func failed(err error, as failure) bool {
 	var e *engineError
@@ -69,7 +79,7 @@ func translate(ctx context.Context, err error) error {
 	var network net.Error
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return &engineError{unavailable, "the database did not answer in time"}
+		return &engineError{silent, "the database did not answer in time"}
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
 		pgconn.SafeToRetry(err), strings.HasSuffix(err.Error(), "conn closed"):
 		return &engineError{lost, "the connection to the database was lost" + cause(err)}
@@ -96,7 +106,9 @@ func sorted(answer *pgconn.PgError) *engineError {
 		return &engineError{lost, said}
 	case "53300":
 		return &engineError{full, said}
-	case "57014", "57P03", "25006", "42501", "42P01", "55P03":
+	case "25006":
+		return &engineError{demoted, said}
+	case "57014", "57P03", "42501", "42P01", "55P03":
 		return &engineError{unavailable, said}
 	}
 	switch answer.Code[:min(2, len(answer.Code))] {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver of goose
@@ -17,6 +18,9 @@ func Again() wait.Backoff { return again() }
 
 // SetFew makes a store take the ways for many candidates although it has few resources.
 func (s *Store) SetFew(n int) { s.few = n }
+
+// SetPatience makes a store wait no longer than this for a statement of an update.
+func (s *Store) SetPatience(d time.Duration) { s.patience = d }
 
 // SetPage makes a store scan where it would have to look at more than so many rows otherwise.
 func (s *Store) SetPage(n int) { s.page = n }

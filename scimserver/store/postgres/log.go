@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -42,23 +40,15 @@ func (s *Store) numberBatch(ctx context.Context) (more bool, err error) {
 	if there, err := s.reader.unnumbered(ctx); err != nil || !there {
 		return false, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
-	defer cancel()
 	var n int64
-	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, lockLogEnd); err != nil {
-			return err
-		}
-		done, err := tx.Exec(ctx, numberSome, int64(numberBatch))
-		if err != nil {
-			return err
-		}
-		n = done.RowsAffected()
-		_, err = tx.Exec(ctx, moveLogEnd)
+	err = s.attempt(ctx, func(t *transaction) (err error) {
+		t.queue(lockLogEnd)
+		n, err = t.write(ctx, numberSome, int64(numberBatch))
+		t.queue(moveLogEnd)
 		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("number the provisioning log: %w", translate(ctx, err))
+		return false, fmt.Errorf("number the provisioning log: %w", err)
 	}
 	return n == numberBatch, nil
 }

@@ -35,13 +35,25 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err := s.prepareSchema(ctx); err != nil {
 		return err
 	}
-	holder, err := s.pool.Begin(ctx)
+	conn, err := s.acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = holder.Rollback(context.WithoutCancel(ctx)) }()
+	defer conn.Release()
+	err = s.newTransaction(conn).run(ctx, func(holder *transaction) error { return s.migrateHolding(ctx, holder) })
+	if errors.Is(err, errUpToDate) {
+		return nil
+	}
+	return err
+}
+
+// errUpToDate undoes the transaction of a migration that had nothing to do.
+var errUpToDate = errors.New("nothing was migrated")
+
+// migrateHolding migrates while a transaction holds the row. What was migrated is final where that transaction is: see commit.
+func (s *Store) migrateHolding(ctx context.Context, holder *transaction) error {
 	const hold = "INSERT INTO migrating (one) VALUES (1) ON CONFLICT (one) DO UPDATE SET one = excluded.one"
-	if _, err := holder.Exec(ctx, hold); err != nil {
+	if _, err := holder.write(ctx, hold); err != nil {
 		return err
 	}
 	db := stdlib.OpenDBFromPool(s.pool)
@@ -50,12 +62,19 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	applied, err := provider.Up(ctx)
+	if err != nil {
 		return err
 	}
-	return store.Rekey(ctx, func(ctx context.Context, change func(store.Tx) error) error {
-		return s.retry(ctx, func(ctx context.Context) error { return s.attempt(ctx, change) })
+	err = store.Rekey(ctx, func(ctx context.Context, change func(store.Tx) error) error {
+		return s.retry(ctx, func(ctx context.Context) error {
+			return s.attempt(ctx, func(t *transaction) error { return change(t) })
+		})
 	})
+	if err == nil && len(applied) == 0 {
+		return errUpToDate
+	}
+	return err
 }
 
 func migrationsOf(db *sql.DB) (*goose.Provider, error) {

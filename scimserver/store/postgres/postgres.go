@@ -6,6 +6,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -36,10 +37,12 @@ type Store struct {
 	url      func() (string, error)
 	lastURL  atomic.Pointer[string] // as it was when Check last looked
 	newID    func() (uuid.UUID, error)
+	patience time.Duration
 	updates  chan struct{} // held by each update, so that connections are left for readers
 	commits  atomic.Int64  // transactions of this replica that wrote something
 	counted  counted
 	refused  atomic.Bool // the last update failed, as the engine was unavailable
+	trying   atomic.Bool // a Check writes to find out whether that is over
 	migrated atomic.Bool
 	migrator chan struct{} // held while migrating
 
@@ -68,13 +71,13 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	connections := int(pool.Config().MaxConns + checks.Config().MaxConns)
 	scans := max(1, connections/5)
 	s := &Store{
-		pool: pool, checks: checks, url: o.URL, newID: uuid.NewV7,
+		pool: pool, checks: checks, url: o.URL, newID: uuid.NewV7, patience: statementTimeout,
 		updates:  make(chan struct{}, max(1, connections-scans-2)),
 		migrator: make(chan struct{}, 1),
 	}
 	s.reader = reader{on: pooled{pool}, few: few, gate: scan.NewGate(scans), page: scan.Page}
 	s.followURL()
-	if err := s.prepare(ctx); err != nil && !failed(err, unavailable) && !failed(err, full) && !failed(err, lost) {
+	if err := s.prepare(ctx); err != nil && !errors.Is(err, store.ErrUnavailable) {
 		s.closePools()
 		return nil, fmt.Errorf("open the directory: %w", err)
 	}
@@ -92,6 +95,12 @@ func (s *Store) reset() {
 	s.pool.Reset()
 }
 
+func (s *Store) resetIfStale(err error) {
+	if stale(err) {
+		s.reset()
+	}
+}
+
 // prepare migrates once.
 func (s *Store) prepare(ctx context.Context) error {
 	if s.migrated.Load() {
@@ -107,8 +116,9 @@ func (s *Store) prepare(ctx context.Context) error {
 		return nil
 	}
 	if err := s.migrate(ctx); err != nil {
-		s.reset() // after a fail-over, new connections reach the one that takes writes
-		return fmt.Errorf("bring the database to this version's schema: %w", translate(ctx, err))
+		err = translate(ctx, err)
+		s.resetIfStale(err)
+		return fmt.Errorf("bring the database to this version's schema: %w", err)
 	}
 	s.migrated.Store(true)
 	return nil
@@ -230,8 +240,11 @@ func (s *Store) Check(ctx context.Context) error {
 		return fmt.Errorf("write: %w: the database is read-only", store.ErrUnavailable)
 	case !s.refused.Load():
 		return nil
+	case !s.trying.CompareAndSwap(false, true): // the one that tries may have to wait long, and keeps a connection
+		return fmt.Errorf("write: %w: the last change failed, and the one to try again has no answer yet", store.ErrUnavailable)
 	}
-	if err := s.Update(ctx, func(tx store.Tx) error { return tx.SetMeta(ctx, "check", "") }); err != nil {
+	defer s.trying.Store(false)
+	if err := s.Update(ctx, func(tx store.Tx) error { return tx.SetMeta(ctx, checkKey, "") }); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
 	return nil

@@ -3,9 +3,12 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -22,13 +25,17 @@ type transaction struct {
 	conn  *pgxpool.Conn
 	batch *pgx.Batch
 	newID func() (uuid.UUID, error)
+	// patience is how long a statement is waited for, and a COMMIT for the machines that must have it.
+	patience time.Duration
 
 	held  map[resource]*stored // what this transaction has locked and read
 	entry []byte               // id of its first entry in the provisioning log
 	sent  bool                 // there is something to roll back
 	wrote bool
 	ended bool
-	broke error // the engine failed, whatever the update makes of it
+	// committing says that COMMIT was sent.
+	committing bool
+	broke      error // the engine failed, whatever the update makes of it
 }
 
 type resource struct {
@@ -48,9 +55,9 @@ const (
 	commit = "COMMIT"
 )
 
-func newTransaction(conn *pgxpool.Conn, newID func() (uuid.UUID, error), few int) *transaction {
-	t := &transaction{conn: conn, newID: newID, batch: &pgx.Batch{}, held: map[resource]*stored{}}
-	t.reader = reader{on: t, lock: lockRows, share: shareRows, few: few}
+func (s *Store) newTransaction(conn *pgxpool.Conn) *transaction {
+	t := &transaction{conn: conn, newID: s.newID, patience: s.patience, batch: &pgx.Batch{}, held: map[resource]*stored{}}
+	t.reader = reader{on: t, lock: lockRows, share: shareRows, few: s.few}
 	t.batch.Queue(begin)
 	return t
 }
@@ -87,7 +94,7 @@ func (t *transaction) query(ctx context.Context, sql string, args []any) (pgx.Ro
 	if err := t.usable(); err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.patience)
 	before := t.batch.Len()
 	t.batch.Queue(sql, args...)
 	results := t.send(ctx)
@@ -120,19 +127,24 @@ func (t *transaction) write(ctx context.Context, sql string, args ...any) (chang
 
 // flush sends what is queued and returns how many rows the last statement changed.
 func (t *transaction) flush(ctx context.Context) (changed int64, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.patience)
 	defer cancel()
+	last, err := t.sendAll(ctx)
+	return last.RowsAffected(), t.failed(ctx, err)
+}
+
+// sendAll sends what is queued and returns what the database says of the last statement. Of its warnings, those of that one are kept.
+func (t *transaction) sendAll(ctx context.Context) (last pgconn.CommandTag, err error) {
 	n := t.batch.Len()
 	results := t.send(ctx)
-	defer func() { _ = results.Close() }()
 	for range n {
-		done, err := results.Exec()
-		if err != nil {
-			return 0, t.failed(ctx, err)
+		warnings.forget(t.conn.Conn().PgConn())
+		if last, err = results.Exec(); err != nil {
+			_ = results.Close()
+			return last, err
 		}
-		changed = done.RowsAffected()
 	}
-	return changed, t.failed(ctx, results.Close())
+	return last, results.Close()
 }
 
 func (t *transaction) send(ctx context.Context) pgx.BatchResults {
@@ -141,7 +153,8 @@ func (t *transaction) send(ctx context.Context) pgx.BatchResults {
 	return t.conn.SendBatch(ctx, batch)
 }
 
-// commit makes what was written durable.
+// commit makes what was written durable. The database also calls it a success if it was to wait until a second machine has the change, and
+// was made to wait no longer, as we do when the time is over: then it warns. Such a change can get lost with the first machine.
 func (t *transaction) commit(ctx context.Context) error {
 	if err := t.usable(); err != nil {
 		return err
@@ -150,9 +163,27 @@ func (t *transaction) commit(ctx context.Context) error {
 		return nil
 	}
 	t.batch.Queue(commit)
-	_, err := t.flush(ctx)
-	return err
+	t.committing = true
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.patience)
+	defer cancel()
+	done, err := t.sendAll(ctx)
+	warning := warnings.of(t.conn.Conn().PgConn())
+	switch err := t.failed(ctx, err); {
+	case failed(err, silent):
+		return &engineError{uncertain, "the database did not say in time that a change is final; " + notKnown}
+	case err != nil:
+		return err
+	case warning != nil:
+		return &engineError{uncertain, fmt.Sprintf("the database made a change final with a warning (%s: %s); %s", warning.Code, warning.Message, notKnown)}
+	case ctx.Err() != nil:
+		return &engineError{uncertain, "the time was over while the database made a change final; " + notKnown}
+	case done.String() != "COMMIT":
+		return &engineError{unavailable, "the database undid a change that was to be made final"}
+	}
+	return nil
 }
+
+const notKnown = "whether the change happened is not known"
 
 // rollback undoes what was written. Where that fails the connection is closed, which undoes it too.
 func (t *transaction) rollback(ctx context.Context) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/tenantry/tenantry/internal/panicked"
@@ -34,22 +33,29 @@ func (s *Store) Update(ctx context.Context, change func(tx store.Tx) error) erro
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
-	started := false
+	started, wrote := false, false
+	run := func(t *transaction) error {
+		started = true
+		err := change(t)
+		wrote = t.wrote
+		return err
+	}
 	err = s.retry(context.WithoutCancel(ctx), func(lasting context.Context) error {
 		if started {
-			return s.attempt(lasting, change)
+			return s.attempt(lasting, run)
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return s.attempt(ctx, func(tx store.Tx) error {
-			started = true
-			return change(tx)
-		})
+		return s.attempt(ctx, run)
 	})
+	if err == nil && wrote {
+		s.commits.Add(1)
+		s.refused.Store(false)
+	}
 	if _, ok := errors.AsType[*engineError](err); ok {
 		s.refused.Store(true)
-		s.reset() // after a fail-over, new connections reach the one that takes writes
+		s.resetIfStale(err)
 	}
 	return err
 }
@@ -59,9 +65,7 @@ func (s *Store) retry(ctx context.Context, f func(ctx context.Context) error) er
 	var last error
 	err := wait.ExponentialBackoffWithContext(ctx, again(), func(ctx context.Context) (bool, error) {
 		last = f(ctx)
-		if failed(last, lost) {
-			s.reset() // the others were most likely lost with it
-		}
+		s.resetIfStale(last)
 		return !failed(last, lost) && !failed(last, conflict), nil
 	})
 	if err != nil && last == nil {
@@ -71,13 +75,22 @@ func (s *Store) retry(ctx context.Context, f func(ctx context.Context) error) er
 }
 
 // attempt runs an update once. ctx only bounds waiting for a connection.
-func (s *Store) attempt(ctx context.Context, change func(tx store.Tx) error) error {
+func (s *Store) attempt(ctx context.Context, change func(t *transaction) error) error {
 	conn, err := s.acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer conn.Release()
-	t := newTransaction(conn, s.newID, s.few)
+	t := s.newTransaction(conn)
+	err = t.run(ctx, change)
+	conn.Release()
+	if failed(err, lost) && t.committing && t.entry != nil {
+		return s.outcome(ctx, t.entry, err)
+	}
+	return err
+}
+
+// run makes a change and commits it, or undoes it.
+func (t *transaction) run(ctx context.Context, change func(t *transaction) error) error {
 	committed := false
 	defer func() {
 		t.ended = true
@@ -85,7 +98,7 @@ func (s *Store) attempt(ctx context.Context, change func(tx store.Tx) error) err
 			t.rollback(ctx)
 		}
 	}()
-	err = call(change, t)
+	err := call(change, t)
 	switch _, ended := errors.AsType[*panicked.Error](err); {
 	case ended:
 		return err
@@ -95,56 +108,79 @@ func (s *Store) attempt(ctx context.Context, change func(tx store.Tx) error) err
 		return err
 	}
 	err = t.commit(ctx)
-	if failed(err, lost) && t.entry != nil {
-		err = s.outcome(ctx, t.entry, err)
-	}
 	committed = err == nil
-	if committed && t.wrote {
-		s.commits.Add(1)
-		s.refused.Store(false)
-	}
 	return err
 }
 
 // call makes an error of a panic.
-func call(change func(store.Tx) error, tx store.Tx) (err error) {
+func call(change func(t *transaction) error, t *transaction) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			err = panicked.With(value)
 		}
 	}()
-	return change(tx)
+	return change(t)
 }
 
 // outcomeTimeout is how long an update waits for the database to come back in order to tell whether it happened.
 const outcomeTimeout = 10 * time.Second
 
-// outcome finds out what became of a transaction whose connection was lost while it committed, by the entry that it wrote to
-// the provisioning log. It tries to write the same again: while the lost transaction has not ended that waits, then it finds
-// the entry there or not. The error is nil if the transaction happened, the one it was lost with if it did not.
+// outcome finds out what became of a transaction whose connection was lost while it committed. The error is nil if the transaction
+// happened, the one it was lost with if it did not.
 func (s *Store) outcome(ctx context.Context, entry []byte, loss error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTimeout)
 	defer cancel()
 	asking := wait.Backoff{Duration: 10 * time.Millisecond, Factor: 2, Jitter: 1, Cap: time.Second, Steps: 100}
 	happened := false
+	var last error
 	err := asking.DelayFunc().Until(ctx, true, true, func(ctx context.Context) (bool, error) {
 		s.reset()
-		tx, err := s.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
-		if err != nil {
-			return false, nil // asked again until the time is over
+		happened, last = s.happened(ctx, entry)
+		if failed(last, uncertain) {
+			return true, last
 		}
-		defer func() { _ = tx.Rollback(ctx) }()
-		done, err := tx.Exec(ctx, appendEntry+" ON CONFLICT DO NOTHING", entry, nil, int64(0), "", "", int64(0), "", "", "", "", "", int64(0))
-		happened = err == nil && done.RowsAffected() == 0
-		return err == nil, nil
+		return last == nil, nil // asked again until the time is over
 	})
 	switch {
+	case failed(err, uncertain):
+		return err
 	case err != nil:
-		return &engineError{unavailable, "the connection to the database was lost while a change was made final, and did not come back;" +
-			" whether the change happened is not known"}
+		return &engineError{uncertain, "the connection to the database was lost while a change was made final, and did not come back; " + notKnown}
 	case happened:
 		return nil
 	default:
 		return loss
 	}
 }
+
+// happened looks for a transaction by the entry that it wrote to the provisioning log. It tries to write the same again: while the
+// transaction has not ended that waits, then it finds the entry there or not. An entry that is there need not be on a second machine that
+// must have it; a write after it is final only where it is, too.
+func (s *Store) happened(ctx context.Context, entry []byte) (there bool, err error) {
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Release()
+	t := s.newTransaction(conn)
+	t.patience = min(t.patience, outcomeTimeout)
+	err = t.run(ctx, func(t *transaction) error {
+		n, err := t.write(ctx, appendEntry+" ON CONFLICT DO NOTHING", entry, nil, int64(0), "", "", int64(0), "", "", "", "", "", int64(0))
+		if err != nil {
+			return err
+		}
+		if there = n == 0; !there {
+			return errAbsent
+		}
+		return t.SetMeta(ctx, checkKey, "")
+	})
+	if errors.Is(err, errAbsent) {
+		return false, nil
+	}
+	return there, err
+}
+
+var errAbsent = errors.New("the entry is not there")
+
+// checkKey is what is written in meta to find out whether something can be.
+const checkKey = "check"
