@@ -100,7 +100,7 @@ func (e *engine) move(ctx context.Context) (counts transfer.Counts, err error) {
 		return counts, fmt.Errorf("--database-url-file: %w", err)
 	}
 	users := directory.New(directory.Options{Store: to, Now: time.Now})
-	return transfer.Move(ctx, from, to, users, auth.AccessTokenKeys, protocol.CursorKey)
+	return transfer.Move(ctx, from, to, users, auth.AccessTokenKeys, protocol.CursorKey, directory.DeletionsKey)
 }
 
 // openFreed opens the folder, and waits for the server that has it to end.

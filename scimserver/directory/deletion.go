@@ -3,14 +3,16 @@ package directory
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-// deletionsKey has in the store's metadata the deleted resources to which there may still be references.
-const deletionsKey = "deletions"
+// DeletionsKey has in the store's metadata the deleted resources to which there may still be references. A directory that moves takes
+// them along: its reports may still have the manager.
+const DeletionsKey = "deletions"
 
 // deletion is a resource that is gone, and who deleted it.
 type deletion struct {
@@ -90,9 +92,18 @@ func (d *Directory) finish(ctx context.Context, rest unassigning) error {
 }
 
 // FinishDeletions takes away the references to deleted resources that are left because a server ended, or a client hung up, before
-// all were gone. Several replicas may do so at once. It is to be called at the start and again and again.
+// all were gone. Several replicas may do so at once. It is to be called at the start and again and again. Before SetDefaults it does
+// nothing: a report that is written then would lose what defaults gave it, and its place among the values of declared schemas.
 func (d *Directory) FinishDeletions(ctx context.Context) error {
-	kept, err := d.store.Meta(ctx, deletionsKey)
+	if d.rules.Load().digest == "" {
+		return nil
+	}
+	return d.finishDeletions(ctx)
+}
+
+// finishDeletions goes on with the others where one cannot be finished.
+func (d *Directory) finishDeletions(ctx context.Context) error {
+	kept, err := d.store.Meta(ctx, DeletionsKey)
 	if err != nil {
 		return fmt.Errorf("read which deletions are to be finished: %w", err)
 	}
@@ -100,17 +111,16 @@ func (d *Directory) FinishDeletions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var failed []error
 	for _, gone := range all {
-		if err := d.finish(ctx, unassign(gone)); err != nil {
-			return err
-		}
+		failed = append(failed, d.finish(ctx, unassign(gone)))
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // changeDeletions is the last thing that a transaction does to rows which others wait for, so none holds another up.
 func changeDeletions(ctx context.Context, tx store.Tx, change func([]deletion) []deletion) error {
-	kept, err := tx.Meta(ctx, deletionsKey)
+	kept, err := tx.Meta(ctx, DeletionsKey)
 	if err != nil {
 		return err
 	}
@@ -126,7 +136,7 @@ func changeDeletions(ctx context.Context, tx store.Tx, change func([]deletion) [
 		}
 		next = string(encoded)
 	}
-	return tx.SetMeta(ctx, deletionsKey, next)
+	return tx.SetMeta(ctx, DeletionsKey, next)
 }
 
 func parseDeletions(kept string) (all []deletion, err error) {

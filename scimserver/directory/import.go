@@ -28,8 +28,7 @@ func (i importing) Update(ctx context.Context, change func(tx store.Tx) error) e
 	if err != nil {
 		return fmt.Errorf("make an id: %w", err)
 	}
-	// What is left of a group that was deleted would be members of an imported one.
-	if err := i.directory.FinishDeletions(ctx); err != nil {
+	if err := i.finishDeletions(ctx); err != nil {
 		return err
 	}
 	return i.Store.Update(ctx, func(tx store.Tx) error {
@@ -47,6 +46,16 @@ func (i importing) Update(ctx context.Context, change func(tx store.Tx) error) e
 		}
 		return tx.SetMeta(ctx, importKey, made.String())
 	})
+}
+
+// finishDeletions has nothing left of former resources, or it would be taken away from imported ones of the same ids. Where there are users,
+// nothing will be imported, and they may be reports, which a server without settings must not write.
+func (i importing) finishDeletions(ctx context.Context) error {
+	stats, err := i.Stats(ctx)
+	if err != nil || stats.Users > 0 {
+		return err
+	}
+	return i.directory.finishDeletions(ctx)
 }
 
 func (i importing) log(ctx context.Context, tx store.Tx) error {

@@ -301,12 +301,14 @@ func TestADeletionThatIsInterruptedIsFinished(t *testing.T) {
 			c.expect(http.MethodDelete, path, "", http.StatusNoContent, "")
 			c.expect(http.MethodGet, path, "", http.StatusNotFound, "")
 			c.expect(http.MethodDelete, path, "", http.StatusServiceUnavailable, "")
+			c.directory.SetDefaults(nil)
 			if err := c.directory.FinishDeletions(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 				t.Errorf("while the storage is away: %v", err)
 			}
 			w.fails = -1
 			database := c.openReplica()
 			other := directory.New(directory.Options{Store: database, Now: c.clock})
+			other.SetDefaults(nil)
 			for range 2 {
 				if err := other.FinishDeletions(t.Context()); err != nil {
 					t.Fatal(err)
