@@ -58,7 +58,6 @@ func New(o Options) *Directory {
 		committed: committed,
 		failures:  newFailures(),
 	}
-	d.SetLogRetention(0)
 	// What a client is told at once and what it reads later must be the same, whatever precision a store keeps.
 	d.now = func() time.Time { return o.Now().UTC().Truncate(time.Millisecond) }
 	d.rules.Store(&rules{})

@@ -177,6 +177,10 @@ func TestTheLogIsTrimmedByAgeAndItsNewestEntryStays(t *testing.T) {
 		}
 		return out
 	}
+	b.now = dawn.AddDate(1, 0, 0)
+	if got := left(); len(got) != 4 {
+		t.Errorf("entries %v are left by a server that has not heard yet for how long they are kept", got)
+	}
 	for _, step := range []struct {
 		name      string
 		now       time.Time

@@ -187,9 +187,14 @@ func (d *Directory) SetLogRetention(age time.Duration) {
 }
 
 // TrimLog removes the entries of the provisioning log that have been kept for long enough, or are too many, a few at a
-// time, so that clients need not wait for it.
+// time, so that clients need not wait for it. Before SetLogRetention it removes none: a server that starts does not know yet for how
+// long they are kept.
 func (d *Directory) TrimLog(ctx context.Context) error {
-	before := d.now().Add(-time.Duration(d.logRetention.Load()))
+	age := time.Duration(d.logRetention.Load())
+	if age == 0 {
+		return nil
+	}
+	before := d.now().Add(-age)
 	for {
 		var removed int
 		err := d.store.Update(ctx, func(tx store.Tx) (err error) {
