@@ -37,7 +37,7 @@ func (r *request) body() ([]byte, error) {
 	if refused != nil {
 		return nil, refused
 	}
-	data, refused := r.limits.pace.read(r.out, r.http, body, r.room)
+	data, refused := r.limits.pace.read(r.out, r.http, body, SmallBody, r.room)
 	if refused != nil {
 		return nil, refused
 	}

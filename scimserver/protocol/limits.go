@@ -38,12 +38,14 @@ func Places() share.Division {
 	}
 }
 
-// LargeBodies divides MaxLargeBodies bytes. Readers send searches, which are small; people send nothing.
+// LargeBodies divides MaxLargeBodies bytes. Readers send searches, which are small; people send nothing. Strangers' are token requests
+// above smallTokenRequest.
 func LargeBodies() share.Division {
 	return share.Division{
 		Size:         MaxLargeBodies,
 		Provisioners: share.Share{Each: 2 * MaxBody, Together: MaxLargeBodies},
 		Readers:      share.Share{Each: MaxBody, Together: MaxBody},
+		Strangers:    16 * maxTokenRequest,
 	}
 }
 

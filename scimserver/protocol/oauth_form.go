@@ -9,10 +9,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/tenantry/tenantry/scimserver/headers"
+	"github.com/tenantry/tenantry/scimserver/share"
 )
 
 // maxTokenRequest is the greatest size of a token request's body in bytes.
-const maxTokenRequest = SmallBody
+const maxTokenRequest = 64 << 10
+
+// smallTokenRequest is the size up to which such a body takes no room: one with a client assertion of Entra's has two KiB.
+const smallTokenRequest = 8 << 10
 
 // formNames are the parameters of a token request (RFC 6749 sections 2.3.1 and 4.4.2, RFC 7523 section 2.2).
 var formNames = []string{ //nolint:gochecknoglobals // a list that nothing writes
@@ -37,9 +41,21 @@ func (l *limits) readForm(w http.ResponseWriter, r *http.Request) (url.Values, e
 	var data []byte
 	body, refused := open(w, r, maxTokenRequest)
 	if refused == nil {
-		data, refused = l.pace.read(w, r, body, func(int) *Error { return nil }) // maxTokenRequest is SmallBody: there is nothing to ask
+		var room share.Held
+		defer func() { room.Release() }()
+		data, refused = l.pace.read(w, r, body, smallTokenRequest, func(bytes int) *Error {
+			var ok bool
+			if room, ok = l.bodies.TryTake(share.Client{}, int64(min(bytes, maxTokenRequest))); !ok {
+				return busy("as many large token requests are read as there can be")
+			}
+			return nil
+		})
 	}
-	if refused != nil {
+	switch {
+	case refused == nil:
+	case refused.RetryAfter != "":
+		return nil, refused
+	default:
 		return nil, &oauthError{refused.Status, "invalid_request", refused.Detail}
 	}
 	return parseForm(string(data))

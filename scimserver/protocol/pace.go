@@ -30,11 +30,11 @@ func (p pace) due(bytes int) time.Duration {
 	return min(p.first+time.Duration(chunks)*p.chunk, p.whole)
 }
 
-// read reads a request's body whole. A large one needs room, for which room is called: by its Content-Length before any of it is read,
-// and where that is not known by chunks.
-func (p pace) read(w http.ResponseWriter, r *http.Request, body io.Reader, room func(bytes int) *Error) ([]byte, *Error) {
+// read reads a request's body whole. One of more than so many small bytes needs room, for which room is called: by its Content-Length
+// before any of it is read, and where that is not known by chunks.
+func (p pace) read(w http.ResponseWriter, r *http.Request, body io.Reader, small int, room func(bytes int) *Error) ([]byte, *Error) {
 	length := int(r.ContentLength)
-	if length > SmallBody {
+	if length > small {
 		if err := room(length); err != nil {
 			return nil, err
 		}
@@ -44,11 +44,11 @@ func (p pace) read(w http.ResponseWriter, r *http.Request, body io.Reader, room 
 	// A writer without a connection, as in tests, has no deadlines.
 	defer func() { _ = control.SetReadDeadline(began.Add(p.whole)) }() // what is read then tells whether the client still waits
 	start := length
-	if length <= SmallBody {
+	if length <= small {
 		start = min(max(length, 512), 4096) // what has no room of its own takes no more than has come
 	}
 	data := make([]byte, 0, start)
-	for end := SmallBody; ; end += bodyChunk {
+	for end := small; ; end += bodyChunk {
 		_ = control.SetReadDeadline(began.Add(p.due(end)))
 		if length >= 0 {
 			end = min(end, length)

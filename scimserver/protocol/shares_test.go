@@ -173,6 +173,28 @@ func TestABodyThatDoesNotComeInTimeIsGivenUp(t *testing.T) {
 	f.expect("POST", "/Users", `{"userName":"anna"}`, 201, "")
 }
 
+// Anybody can send token requests. Above 8 KiB, which none has in earnest, their bodies take room that strangers have together.
+func TestLargeTokenRequestsOfStrangersTakeABoundedAmountOfMemory(t *testing.T) {
+	race.Meets(t)
+	f := newFixture(t)
+	form := formOf("grant_type", "client_credentials", "client_id", "contoso", "client_secret", f.withClient())
+	for _, length := range []int{64 << 10, -1} {
+		var held []*begun
+		for len(held) < 16 {
+			held = append(held, f.begin("", v1alpha1.TokenPath, strings.Repeat("x", 9<<10), length))
+			f.wantHeld(0, int64(len(held))*64<<10)
+		}
+		got := f.begin("", v1alpha1.TokenPath, strings.Repeat("x", 9<<10), length).answer()
+		f.wantOAuthError(got, http.StatusServiceUnavailable, "temporarily_unavailable")
+		if got.header.Get("Retry-After") != "1" {
+			t.Errorf("Retry-After = %q, want 1", got.header.Get("Retry-After"))
+		}
+		f.issued(f.ask("POST", form, nil))
+		f.expect("POST", "/Users", `{"userName":"`+strings.Repeat("x", 100<<10)+`"}`, 400, "") // whose room they have not
+		f.ended(held)
+	}
+}
+
 func TestStrangersWaitForTheLoginAuthorityInTheirOwnShare(t *testing.T) {
 	f := newFixture(t)
 	secret := f.withClient()
