@@ -12,12 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenantry/tenantry/scimserver/connections"
 	"github.com/tenantry/tenantry/test/race"
 )
 
 // A proxy that finds a kept connection closed while it sends a write answers 502. So it must be the first to give one up.
 func TestIdleConnectionsAreKeptLongerThanAnyLoadBalancerKeepsThem(t *testing.T) {
-	server := newServer(t.Context(), http.NotFoundHandler(), &idleConnections{most: maxIdle})
+	server := newServer(t.Context(), http.NotFoundHandler(), connections.New(maxWaiting, maxIdle))
 	for name, keeps := range map[string]time.Duration{
 		"nginx": 60 * time.Second, "Traefik": 90 * time.Second, "Caddy": 2 * time.Minute, "Oracle": 300 * time.Second,
 		"Google, which asks for 620 seconds": 620 * time.Second, "Cloudflare": 900 * time.Second, "Envoy": time.Hour, "AWS at the most": 4000 * time.Second,
@@ -130,15 +131,15 @@ func TestTheEndClosesIdleConnectionsAndTellsTheOthers(t *testing.T) {
 func TestNoMoreIdleConnectionsAreKeptThanAreWorthTheirMemory(t *testing.T) {
 	race.Meets(t)
 	listener := listen(t)
-	idle := &idleConnections{most: 2}
-	server := newServer(t.Context(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), idle)
+	bound := connections.New(maxWaiting, 2)
+	server := newServer(t.Context(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), bound)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	wait := func(count int) { // the server learns of it after the client
 		t.Helper()
-		for idle.count() != count {
+		for bound.Idle() != count {
 			if t.Context().Err() != nil {
-				t.Fatalf("there are %d idle connections, want %d", idle.count(), count)
+				t.Fatalf("there are %d idle connections, want %d", bound.Idle(), count)
 			}
 			runtime.Gosched()
 		}

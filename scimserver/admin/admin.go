@@ -17,6 +17,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/internal/panicked"
 	"github.com/tenantry/tenantry/scimserver/auth"
+	"github.com/tenantry/tenantry/scimserver/connections"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/headers"
 	"github.com/tenantry/tenantry/scimserver/outage"
@@ -82,6 +83,7 @@ func New(o Options) http.Handler {
 // guarded logs a panic of a handler and ends its connection. The server of net/http would log what was panicked with.
 func (s *server) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer connections.Rest(r.Context())
 		defer func() {
 			switch value := recover(); value {
 			case nil:
@@ -128,6 +130,7 @@ func (s *server) authorize(r *http.Request, roles ...token.Role) (caller auth.Id
 	if !slices.Contains(roles, caller.Role) {
 		return caller, &refusal{http.StatusForbidden, "this takes the tenant's Secret Token"}
 	}
+	connections.Work(r.Context())
 	return caller, nil
 }
 

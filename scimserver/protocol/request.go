@@ -12,6 +12,7 @@ import (
 
 	"github.com/tenantry/tenantry/internal/panicked"
 	"github.com/tenantry/tenantry/scimserver/auth"
+	"github.com/tenantry/tenantry/scimserver/connections"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/share"
@@ -160,6 +161,8 @@ func (s *Server) admitted(r *request, methods map[string]endpoint, identity auth
 		return err
 	}
 	defer place.Release()
+	connections.Work(r.context())
+	defer connections.Rest(r.context())
 	r.out.by = r
 	if methods == nil {
 		return &Error{Status: http.StatusNotFound, Detail: "there is no such endpoint; those of this server are listed in /ResourceTypes"}
