@@ -4,6 +4,7 @@
 package admin
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -164,7 +165,7 @@ func (s *server) refuse(w http.ResponseWriter, err error) {
 	var refused *refusal
 	switch {
 	case errors.As(err, &refused):
-	case errors.Is(err, store.ErrUnavailable):
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		refused = &refusal{http.StatusServiceUnavailable, "the directory's storage is unavailable"}
 		if s.storage.Failed(s.Clock.Now()) {
 			s.Log.Error(err, "administrators' requests fail: the storage is unavailable")

@@ -223,3 +223,16 @@ func TestAServerWhoseKeyIsNoLongerKeptMakesAnother(t *testing.T) {
 		}
 	}
 }
+
+// All who need keys wait for the one that reads or writes them, and so do settings that take a credential away.
+func TestNobodyWaitsForTheStorageWithoutEnd(t *testing.T) {
+	f := newFixture(t)
+	f.put(func(*settings.Snapshot) {}, f.Authenticator)
+	if _, err := f.bearer(f.accessToken()); err != nil {
+		t.Fatal(err)
+	}
+	f.put(func(s *settings.Snapshot) { s.Tenant.Spec.Authentication.OAuth = nil }, f.Authenticator)
+	if f.keys.endless > 0 {
+		t.Errorf("%d of %d reads and %d writes have no deadline", f.keys.endless, f.keys.reads, f.keys.writes)
+	}
+}

@@ -41,18 +41,27 @@ type memory struct {
 	kept          map[string]string
 	reads, writes int
 	failure       error
+	endless       int // calls that would wait for the storage without end
 }
 
-func (m *memory) Kept(_ context.Context, names ...string) ([]string, error) {
+func (m *memory) wait(ctx context.Context) {
+	if _, ends := ctx.Deadline(); !ends {
+		m.endless++
+	}
+}
+
+func (m *memory) Kept(ctx context.Context, names ...string) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.wait(ctx)
 	m.reads++
 	return m.values(names), m.failure
 }
 
-func (m *memory) ChangeKept(_ context.Context, names []string, change func([]string) error) error {
+func (m *memory) ChangeKept(ctx context.Context, names []string, change func([]string) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.wait(ctx)
 	after := m.values(names)
 	if err := errors.Join(m.failure, change(after)); err != nil || slices.Equal(after, m.values(names)) {
 		return err

@@ -27,6 +27,9 @@ const (
 	// keysLearned is how old what a server knows of the others' keys may be. It learns of a new key when it meets a token of
 	// it, and within this time that a key has ended that it did not end itself.
 	keysLearned = 15 * time.Second
+	// keysPatience is how long the storage may take to read or write keys. Others wait for the turn meanwhile, among them settings that
+	// take a credential away, and an import holds up writes for minutes.
+	keysPatience = 5 * time.Second
 )
 
 // accessKeys are the keys of a tenant's access tokens.
@@ -132,6 +135,8 @@ func (k *accessKeys) learn(ctx context.Context, begun int64, current *settings.S
 
 func (k *accessKeys) read(ctx context.Context) (*knownKeys, error) {
 	read := k.reads.Add(1)
+	ctx, cancel := context.WithTimeout(ctx, keysPatience)
+	defer cancel()
 	values, err := k.kept.Kept(ctx, AccessTokenKeys, earlierName)
 	if err != nil {
 		return nil, fmt.Errorf("the keys of access tokens: %w", err)
@@ -147,6 +152,8 @@ func (k *accessKeys) read(ctx context.Context) (*knownKeys, error) {
 // removed when its last token has ended.
 func (k *accessKeys) change(ctx context.Context, current *settings.Snapshot, more func(ring) ring) (*knownKeys, error) {
 	read, now := k.reads.Add(1), k.now()
+	ctx, cancel := context.WithTimeout(ctx, keysPatience)
+	defer cancel()
 	if k.followed != nil {
 		current = k.followed
 	}
