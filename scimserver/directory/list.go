@@ -96,7 +96,7 @@ func (d *Directory) Search(ctx context.Context, kinds []store.Kind, q Query) (Li
 	list.Resources = make([]Resource, len(records))
 	for i := range records {
 		if err := ctx.Err(); err != nil {
-			return List{}, err
+			return List{Cost: list.Cost}, err
 		}
 		if list.Resources[i], err = d.resource(&records[i]); err != nil {
 			return List{Cost: list.Cost}, err
@@ -194,7 +194,7 @@ func (d *Directory) order(kind store.Kind, name string, descending bool) (*store
 // find asks the store for a part of a list, and adds to the list what that cost.
 func (d *Directory) find(ctx context.Context, query store.Query, list *List) (store.Page, error) {
 	page, err := d.store.Find(ctx, query)
-	if page.Wide || errors.Is(err, store.ErrTooWide) {
+	if page.Wide {
 		list.Cost += scanCost * max(filter.Terms(query.Filter), 1)
 	}
 	return page, err

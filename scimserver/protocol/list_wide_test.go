@@ -1,6 +1,7 @@
 package protocol_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -84,7 +85,8 @@ func TestAListThatLooksAtManyResourcesCountsAsManyRequests(t *testing.T) {
 		"three terms":          {path: `/Users?filter=title co "x" or emails[value co "x" and type co "y"]`, wide: true, costs: 30},
 		"the same three times": {path: `/Users?filter=title co "x" or title co "x" or title co "x"`, wide: true, costs: 10},
 		"both types":           {path: `/?filter=displayName co "x"`, wide: true, costs: 20},
-		"one that is cut off":  {path: `/Users?filter=title co "x" or title co "y"`, err: store.ErrTooWide, costs: 20},
+		"one that is cut off":  {path: `/Users?filter=title co "x" or title co "y"`, wide: true, err: store.ErrTooWide, costs: 20},
+		"one that hung up":     {path: `/Users?filter=title co "x" or title co "y"`, wide: true, err: context.Canceled, costs: 20},
 		"one that has no turn": {path: `/Users?filter=title co "x"`, err: store.ErrBusy, costs: 1},
 	} {
 		t.Run(name, func(t *testing.T) {

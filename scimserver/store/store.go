@@ -183,7 +183,7 @@ const Start = "0"
 type Page struct {
 	Records []Record
 	Total   int
-	// Wide says that the engine may have looked at many resources in order to answer.
+	// Wide says that the engine may have looked at many resources in order to answer. It is there with an error, too.
 	Wide bool
 	// More says that Query.Bytes has ended the page; there may be more.
 	More bool

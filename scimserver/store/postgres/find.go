@@ -42,7 +42,7 @@ func (r *reader) Find(ctx context.Context, q store.Query) (store.Page, error) {
 		page, err = f.list(ctx)
 	}
 	if err != nil {
-		return store.Page{}, fmt.Errorf("find %ss: %w", strings.ToLower(q.Kind.String()), err)
+		return store.Page{Wide: page.Wide}, fmt.Errorf("find %ss: %w", strings.ToLower(q.Kind.String()), err)
 	}
 	return page, nil
 }

@@ -15,11 +15,13 @@ func (f *finder) scan(ctx context.Context, read func(context.Context) (store.Pag
 		return read(ctx)
 	}
 	f.scanning = true
+	begun := false
 	err = f.gate.Do(ctx, f.Client, func(ctx context.Context) (err error) {
+		begun = true
 		page, err = read(ctx)
 		return err
 	})
-	page.Wide, f.scanning = true, false
+	page.Wide, f.scanning = begun, false
 	return page, err
 }
 

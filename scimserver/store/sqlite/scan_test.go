@@ -57,8 +57,8 @@ func TestAScanDoesNothingBeforeItHasAPlace(t *testing.T) {
 	for name, q := range storetest.Scans() {
 		q.Client = share.Client{Class: share.Reader, ID: "hr"}
 		texts, err := s.Texts(func() error {
-			if _, err := s.Find(t.Context(), q); !errors.Is(err, store.ErrBusy) {
-				t.Errorf("%s: %v, want store.ErrBusy", name, err)
+			if page, err := s.Find(t.Context(), q); page.Wide || !errors.Is(err, store.ErrBusy) {
+				t.Errorf("%s: %+v, %v, want store.ErrBusy", name, page, err)
 			}
 			return nil
 		})
@@ -83,8 +83,8 @@ func TestAScanEndsAfterItsLimitAndWithItsClient(t *testing.T) {
 	s.Gate().Bound(time.Hour, time.Hour)
 	ctx, hangUp := context.WithTimeout(t.Context(), time.Millisecond)
 	defer hangUp()
-	if _, err := s.Find(ctx, q); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("of a client that hung up it is %v", err)
+	if page, err := s.Find(ctx, q); !page.Wide || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("of a client that hung up it is %+v, %v, want that it was a scan all the same", page, err)
 	}
 	// An import or an export is not cut off.
 	s.Gate().Bound(0, 0)
