@@ -57,6 +57,23 @@ func (d *Directory) hold(ctx context.Context, kept string, known declarations, d
 	})
 }
 
+// letGo undoes hold where the change has failed: it will be tried again, and may fail for long.
+func (d *Directory) letGo(ctx context.Context, changing string) error {
+	if changing == "" {
+		return nil
+	}
+	return d.store.Update(ctx, func(tx store.Tx) error {
+		if current, err := tx.Meta(ctx, generationKey); err != nil || current != changing {
+			return err
+		}
+		stands, err := tx.Meta(ctx, store.MetaSchemas)
+		if err != nil {
+			return err
+		}
+		return tx.SetMeta(ctx, generationKey, generation(stands))
+	})
+}
+
 // current requires that the declarations of t are in force where one of the attributes that a write changes is of any.
 func (t *types) current(ctx context.Context, tx store.Tx, names []string) error {
 	if t.generation == "" || !slices.ContainsFunc(names, t.declares) {

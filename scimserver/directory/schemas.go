@@ -42,7 +42,7 @@ func (d *Directory) SetSchemas(ctx context.Context, declared []v1alpha1.SchemaEx
 	}
 	next, refused, err := d.decide(ctx, known, declared)
 	if err != nil {
-		return fmt.Errorf("hold the declared schemas against the stored values: %w", err)
+		return fmt.Errorf("hold the declared schemas against the stored values: %w", errors.Join(err, d.letGo(ctx, changing)))
 	}
 	encoded, err := json.Marshal(next)
 	if err != nil {

@@ -2,6 +2,7 @@ package protocol_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 
@@ -113,5 +114,17 @@ func TestAChangeOfSchemasThatWasBrokenOffIsForgotten(t *testing.T) {
 	}
 	f.wantError(f.send(http.MethodPost, "/Users", textBadge), http.StatusServiceUnavailable, "")
 	f.declare(badge("string"))
+	f.expect(http.MethodPost, "/Users", textBadge, http.StatusCreated, "")
+}
+
+// A change that fails, such as one that cannot be held against the stored values in time, is tried again for as long as it fails.
+func TestAChangeOfSchemasThatFailsHoldsNobodyUp(t *testing.T) {
+	f := newFixture(t)
+	f.declare(badge("string"))
+	f.database.find = func(store.Query) (store.Page, error) { return store.Page{}, store.ErrTooWide }
+	if err := f.directory.SetSchemas(t.Context(), []v1alpha1.SchemaExtension{badge("integer")}); !errors.Is(err, store.ErrTooWide) {
+		t.Fatal(err)
+	}
+	f.database.find = nil
 	f.expect(http.MethodPost, "/Users", textBadge, http.StatusCreated, "")
 }
