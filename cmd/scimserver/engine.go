@@ -24,6 +24,8 @@ type engine struct {
 	databaseSchema  string
 	// url is the connection URL, where the manifests name the database and no flag does.
 	url func() (string, error)
+	// log gets what an administrator of the database should know.
+	log logr.Logger
 }
 
 func (e *engine) flags(set *flag.FlagSet) {
@@ -89,7 +91,7 @@ func (e *engine) openDatabase(ctx context.Context) (store.Store, error) {
 
 // connect opens the directory in the database of a connection URL; from says where that stands.
 func (e *engine) connect(ctx context.Context, from string, url func() (string, error)) (store.Store, error) {
-	database, err := postgres.Open(ctx, postgres.Options{Schema: e.databaseSchema, URL: url})
+	database, err := postgres.Open(ctx, postgres.Options{Schema: e.databaseSchema, URL: url, Log: e.log})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", from, err)
 	}

@@ -28,6 +28,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/settings/kubernetes"
 	"github.com/tenantry/tenantry/scimserver/settings/manifests"
+	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/postgres"
 )
 
@@ -92,17 +93,18 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	})
 
 	group, ctx := newGroup(ctx)
+	background := store.Background(ctx)
 	group.Go(func() error { return source.Run(ctx) })
 	group.Go(func() error {
 		look := time.NewTicker(followInterval)
 		defer look.Stop()
-		followed.follow(ctx, users, look.C, log)
+		followed.follow(background, users, look.C, log)
 		return nil
 	})
 	group.Go(func() error {
 		again := time.NewTicker(followInterval)
 		defer again.Stop()
-		wait.UntilWithContext(ctx, func(ctx context.Context) {
+		wait.UntilWithContext(background, func(ctx context.Context) {
 			if err := users.Follow(ctx, again.C); err != nil {
 				log.Error(err, "apply defaults; trying again", "in", retryInterval.String())
 			}
@@ -110,7 +112,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		return nil
 	})
 	group.Go(func() error {
-		wait.UntilWithContext(ctx, func(ctx context.Context) {
+		wait.UntilWithContext(background, func(ctx context.Context) {
 			if err := users.FinishDeletions(ctx); err != nil && ctx.Err() == nil {
 				log.Error(err, "finish deletions; trying again", "in", followInterval.String())
 			}
@@ -119,11 +121,11 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	})
 	failures := &failureLog{failed: users, log: log}
 	group.Go(func() error {
-		wait.UntilWithContext(ctx, failures.step, failureInterval)
+		wait.UntilWithContext(background, failures.step, failureInterval)
 		return nil
 	})
 	group.Go(func() error {
-		wait.UntilWithContext(ctx, func(ctx context.Context) {
+		wait.UntilWithContext(background, func(ctx context.Context) {
 			if err := users.TrimLog(ctx); err != nil && ctx.Err() == nil {
 				log.Error(err, "trim the provisioning log; trying again", "in", trimInterval.String())
 			}
@@ -131,7 +133,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		return nil
 	})
 	group.Go(func() error {
-		wait.UntilWithContext(ctx, func(ctx context.Context) {
+		wait.UntilWithContext(background, func(ctx context.Context) {
 			deleted, err := users.Purge(ctx)
 			if deleted > 0 {
 				log.Info("deleted users that were inactive for longer than spec.retention.purgeDeactivatedAfter", "users", deleted)
@@ -144,12 +146,12 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	})
 	ambiguous := &namesLog{names: users, log: log}
 	group.Go(func() error {
-		wait.UntilWithContext(ctx, ambiguous.step, namesInterval)
+		wait.UntilWithContext(background, ambiguous.step, namesInterval)
 		return nil
 	})
 	group.Go(func() error {
 		idle := idleness{began: time.Now()}
-		wait.UntilWithContext(ctx, func(context.Context) {
+		wait.UntilWithContext(background, func(context.Context) {
 			if idle.due(time.Now(), scim.LastRequest()) {
 				runtime.GC() // pools are empty after two collections
 				debug.FreeOSMemory()
@@ -160,7 +162,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	activity := &activityReport{clients: scim, keeper: users}
 	if reporter, ok := source.(*kubernetes.Source); ok {
 		group.Go(func() error {
-			wait.UntilWithContext(ctx, func(ctx context.Context) {
+			wait.UntilWithContext(background, func(ctx context.Context) {
 				// Before there are settings the directory has no defaults, which would be told as if it were so.
 				if followed.Current() != nil {
 					report(ctx, reporter, users, activity, log)

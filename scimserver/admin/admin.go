@@ -61,6 +61,7 @@ type server struct {
 	importing pool
 	throttle  throttle.Throttle
 	storage   outage.Outage
+	checks    outage.Outage // as the readiness check finds the storage
 }
 
 // New returns the handler. It ends what it streams when the context of the request ends, so the HTTP server's base context
@@ -100,15 +101,31 @@ func (s *server) guarded(next http.Handler) http.Handler {
 }
 
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	err := s.Store.Check(r.Context())
+	switch {
+	case err != nil:
+		s.unready(w, r, err)
+		return
+	case s.checks.Succeeded(s.Clock.Now()):
+		s.Log.Info("the readiness check finds the storage again")
+	}
 	if s.Settings() == nil {
 		http.Error(w, "no settings yet", http.StatusServiceUnavailable)
 		return
 	}
-	if err := s.Store.Check(r.Context()); err != nil {
-		http.Error(w, "the directory's storage is unavailable", http.StatusServiceUnavailable)
-		return
-	}
 	w.WriteHeader(http.StatusOK)
+}
+
+// unready says why the storage is unavailable. Errors of that kind name the cause and no secret.
+func (s *server) unready(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() == nil && s.checks.Failed(s.Clock.Now()) {
+		s.Log.Error(err, "not ready: the storage is unavailable")
+	}
+	detail := "the directory's storage is unavailable"
+	if errors.Is(err, store.ErrUnavailable) {
+		detail += ": " + err.Error()
+	}
+	http.Error(w, detail, http.StatusServiceUnavailable)
 }
 
 // refusal is an answer that is no success.

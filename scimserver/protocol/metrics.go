@@ -40,7 +40,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 			Name: "scim_refusals_total", Help: "Requests refused because their client, or all of its role, had their share of a pool.",
 		}, []string{"pool", "role"}),
 		uncertain: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: uncertainMetric, Help: "Changes of which the storage did not say whether they happened, or not whether they are safe. They are not acknowledged.",
+			Name: uncertainMetric, Help: "Changes that were not acknowledged, because the storage did not say that they happened and are safe.",
 		}),
 	}
 	registerer.MustRegister(m.requests, m.duration, m.dialect, m.refusals, m.uncertain)

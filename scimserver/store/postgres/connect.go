@@ -24,13 +24,10 @@ const (
 	defaultConnections = 10
 	// leastConnections leaves one for each: an update, a reader within it or a look-up, a scan, and a check.
 	leastConnections = 4
-	idleTime         = 5 * time.Minute
-	lifetime         = time.Hour
+	// idleTime is after how long without use a connection is closed. At rest a server has the one of its background work.
+	idleTime = time.Minute
+	lifetime = time.Hour
 )
-
-// errURL has no cause: the parser's quotes what it was given.
-var errURL = errors.New("the connection URL cannot be read; it should look like" +
-	" postgres://USER:PASSWORD@HOST:PORT/DATABASE?search_path=SCHEMA, with special characters of a password percent-encoded")
 
 // CheckURL returns an error, which does not repeat it, where a connection URL cannot be read. The database is not asked.
 func CheckURL(url string) error {
@@ -45,9 +42,15 @@ func (o Options) parse() (*pgxpool.Config, error) {
 		return nil, fmt.Errorf("read the connection URL: %w", err)
 	}
 	text = strings.TrimSpace(text)
+	if err := checkKind(text); err != nil {
+		return nil, err
+	}
 	config, err := pgxpool.ParseConfig(text)
 	if err != nil {
-		return nil, errURL
+		return nil, unreadable(err)
+	}
+	if err := checkHosts(text, &config.ConnConfig.Config); err != nil {
+		return nil, err
 	}
 	if !strings.Contains(text, "pool_max_conns") {
 		config.MaxConns = defaultConnections
@@ -65,6 +68,8 @@ func (o Options) parse() (*pgxpool.Config, error) {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: connectTimeout}
 	}
 	connection.OnNotice = warnings.keep
+	_, chosen := connection.RuntimeParams["synchronous_commit"]
+	connection.ValidateConnect = validated(connection.ValidateConnect, !strings.Contains(text, "target_session_attrs"), chosen)
 	schema := o.Schema
 	if schema == "" {
 		schema = connection.RuntimeParams["search_path"]
@@ -92,15 +97,15 @@ func (o Options) parse() (*pgxpool.Config, error) {
 
 // connect makes a pool that asks for the URL again whenever it makes a connection. It has at most so many connections; 0 for those that
 // the URL and a pool of one leave.
-func (o Options) connect(ctx context.Context, connections int32) (*pgxpool.Pool, error) {
+func (o Options) connect(ctx context.Context, connections int32) (*pool, error) {
 	config, err := o.parse()
 	if err != nil {
 		return nil, err
 	}
 	if config.MaxConns--; connections > 0 {
 		config.MaxConns = connections
-		config.MinConns, config.MinIdleConns = 0, 0
 	}
+	config.MinConns, config.MinIdleConns = 0, 0 // those in reserve would be others' who share the database
 	config.BeforeConnect = func(_ context.Context, connection *pgx.ConnConfig) error {
 		current, err := o.parse()
 		if err != nil {
@@ -109,5 +114,7 @@ func (o Options) connect(ctx context.Context, connections int32) (*pgxpool.Pool,
 		*connection = *current.ConnConfig
 		return nil
 	}
-	return pgxpool.NewWithConfig(ctx, config)
+	p := &pool{most: int(config.MaxConns)}
+	p.Pool, err = pgxpool.NewWithConfig(ctx, config)
+	return p, err
 }

@@ -70,11 +70,15 @@ func translate(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
+	connect, connecting := errors.AsType[*pgconn.ConnectError](err)
 	if answer, ok := errors.AsType[*pgconn.PgError](err); ok {
+		if connecting {
+			return refusedConnection(answer)
+		}
 		return sorted(answer)
 	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return &engineError{unavailable, "cannot connect to the database" + cause(err)}
+	if connecting {
+		return &engineError{unavailable, "cannot connect to the database: " + said(connect)}
 	}
 	var network net.Error
 	switch {
@@ -95,6 +99,26 @@ func cause(err error) string {
 	return ""
 }
 
+// said is what the network, TLS or the driver said of each host. It names hosts, addresses and certificates; the error around it names the user.
+func said(failed *pgconn.ConnectError) string {
+	return strings.ReplaceAll(failed.Unwrap().Error(), "\n", "; ")
+}
+
+// refusedConnection sorts why the database, or a pooler, took no connection. All of it can pass without a change of ours.
+func refusedConnection(answer *pgconn.PgError) *engineError {
+	if e := sorted(answer); e.failure == full || e.failure == lost && !strings.HasPrefix(answer.Code, "08") {
+		return e
+	}
+	return &engineError{unavailable, fmt.Sprintf("the database takes no connection: it answered %s: %s", answer.Code, answer.Message)}
+}
+
+// none tells whether an answer of class 08 is a pooler's that has no connection to give.
+func none(answer *pgconn.PgError) bool {
+	return answer.Code == "08P01" && (strings.Contains(answer.Message, "no more connections") ||
+		strings.Contains(answer.Message, "too many") || strings.Contains(answer.Message, "query_wait_timeout") ||
+		strings.Contains(answer.Message, "max_client_conn") || strings.Contains(answer.Message, "max_db_client_connections"))
+}
+
 // sorted sorts what the engine answered by its SQLSTATE.
 func sorted(answer *pgconn.PgError) *engineError {
 	said := fmt.Sprintf("the database answered %s: %s", answer.Code, answer.Message)
@@ -110,6 +134,9 @@ func sorted(answer *pgconn.PgError) *engineError {
 		return &engineError{demoted, said}
 	case "57014", "57P03", "42501", "42P01", "55P03":
 		return &engineError{unavailable, said}
+	}
+	if none(answer) {
+		return &engineError{full, said}
 	}
 	switch answer.Code[:min(2, len(answer.Code))] {
 	case "08":

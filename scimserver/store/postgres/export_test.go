@@ -10,6 +10,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver of goose
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/scan"
 )
 
@@ -32,7 +33,7 @@ func (s *Store) Gate() *scan.Gate { return s.gate }
 func (s *Store) HoldReaders(t *testing.T, but int32) (held int32) {
 	t.Helper()
 	for ; held < s.pool.Config().MaxConns-but; held++ {
-		conn, err := s.pool.Acquire(t.Context())
+		conn, err := s.pool.acquire(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,6 +81,16 @@ func (s *Store) Analyze(ctx context.Context) error {
 	return err
 }
 
+// NeverCount keeps the database from analyzing the tables by itself.
+func (s *Store) NeverCount(ctx context.Context) error {
+	for _, table := range []string{"resources", "documents", "members", "attributes", "log"} {
+		if _, err := s.pool.Exec(ctx, "ALTER TABLE "+table+" SET (autovacuum_enabled = off)"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // MigrateTo makes the tables as version n has them.
 func MigrateTo(ctx context.Context, url string, n int64) error {
 	db, err := sql.Open("pgx", url)
@@ -93,4 +104,13 @@ func MigrateTo(ctx context.Context, url string, n int64) error {
 	}
 	_, err = provider.UpTo(ctx, n)
 	return err
+}
+
+// SynchronousCommit returns what the setting is in an update.
+func (s *Store) SynchronousCommit(ctx context.Context) (setting string, err error) {
+	err = s.Update(ctx, func(tx store.Tx) error {
+		t, _ := tx.(*transaction)
+		return t.one(ctx, []any{&setting}, "SELECT current_setting('synchronous_commit')")
+	})
+	return setting, err
 }

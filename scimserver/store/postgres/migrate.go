@@ -6,6 +6,7 @@ import (
 	"embed"
 	"errors"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,15 +33,22 @@ const migrateTimeout = 5 * time.Minute
 func (s *Store) migrate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
 	defer cancel()
+	if finished, err := s.finished(ctx); err != nil || finished {
+		if err != nil {
+			return err
+		}
+		return s.rekeyAll(ctx)
+	}
 	if err := s.prepareSchema(ctx); err != nil {
 		return err
 	}
+	defer s.reset() // it took more connections than the server needs at rest
 	conn, err := s.acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Release()
-	err = s.newTransaction(conn).run(ctx, func(holder *transaction) error { return s.migrateHolding(ctx, holder) })
+	err = s.newTransaction(conn.Conn).run(ctx, func(holder *transaction) error { return s.migrateHolding(ctx, holder) })
 	if errors.Is(err, errUpToDate) {
 		return nil
 	}
@@ -56,7 +64,7 @@ func (s *Store) migrateHolding(ctx context.Context, holder *transaction) error {
 	if _, err := holder.write(ctx, hold); err != nil {
 		return err
 	}
-	db := stdlib.OpenDBFromPool(s.pool)
+	db := stdlib.OpenDBFromPool(s.pool.Pool)
 	defer func() { _ = db.Close() }() // which leaves the pool alone
 	provider, err := migrationsOf(db)
 	if err != nil {
@@ -66,15 +74,43 @@ func (s *Store) migrateHolding(ctx context.Context, holder *transaction) error {
 	if err != nil {
 		return err
 	}
-	err = store.Rekey(ctx, func(ctx context.Context, change func(store.Tx) error) error {
+	if err := s.rekeyAll(ctx); err != nil {
+		return err
+	}
+	if len(applied) == 0 {
+		return errUpToDate
+	}
+	return nil
+}
+
+func (s *Store) rekeyAll(ctx context.Context) error {
+	return store.Rekey(ctx, func(ctx context.Context, change func(store.Tx) error) error {
 		return s.retry(ctx, func(ctx context.Context) error {
 			return s.attempt(ctx, func(t *transaction) error { return change(t) })
 		})
 	})
-	if err == nil && len(applied) == 0 {
-		return errUpToDate
+}
+
+// finished tells whether all migrations were made. Then nothing has to be made, so the role needs no right to.
+func (s *Store) finished(ctx context.Context) (bool, error) {
+	there, version := false, int64(0)
+	err := s.reader.one(ctx, []any{&there}, "SELECT to_regclass('goose_db_version') IS NOT NULL")
+	if err != nil || !there {
+		return false, err
 	}
-	return err
+	err = s.reader.one(ctx, []any{&version}, "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied")
+	return version >= newest(), err
+}
+
+// newest is the version of the last migration.
+func newest() (version int64) {
+	files, _ := fs.Glob(migrations, "migrations/*.sql")
+	for _, file := range files {
+		if n, err := goose.NumericComponent(file); err == nil {
+			version = max(version, n)
+		}
+	}
+	return version
 }
 
 func migrationsOf(db *sql.DB) (*goose.Provider, error) {
@@ -107,16 +143,37 @@ func (s *Store) prepareSchema(ctx context.Context) error {
 }
 
 func (s *Store) prepareSchemaOnce(ctx context.Context) error {
-	schema := s.pool.Config().ConnConfig.RuntimeParams["search_path"]
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	schema := conn.Conn.Conn().Config().RuntimeParams["search_path"]
 	var current *string
-	if err := s.pool.QueryRow(ctx, "SELECT current_schema()").Scan(&current); err != nil {
+	if err := conn.QueryRow(ctx, "SELECT current_schema()").Scan(&current); err != nil {
 		return err
 	}
 	if current == nil { // asked first, because IF NOT EXISTS needs the right to make it even if it exists
-		if _, err := s.pool.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema); err != nil {
-			return err
+		if _, err := conn.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema); err != nil {
+			return unmade(ctx, conn, schema, err)
 		}
 	}
-	_, err := s.pool.Exec(ctx, "CREATE TABLE IF NOT EXISTS migrating (one smallint PRIMARY KEY)", pgx.QueryExecModeExec)
+	_, err = conn.Exec(ctx, "CREATE TABLE IF NOT EXISTS migrating (one smallint PRIMARY KEY)", pgx.QueryExecModeExec)
 	return err
+}
+
+// unmade explains why a schema is not in the search path and cannot be made.
+func unmade(ctx context.Context, conn lent, schema string, err error) error {
+	if answer, ok := errors.AsType[*pgconn.PgError](err); !ok || answer.Code != "42501" {
+		return err
+	}
+	var there bool
+	name := strings.ReplaceAll(strings.Trim(schema, `"`), `""`, `"`)
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1)", name).Scan(&there); err != nil {
+		return err
+	}
+	if there {
+		return &engineError{unavailable, "the role has no USAGE on the schema " + schema + ", which exists (GRANT USAGE ON SCHEMA)"}
+	}
+	return &engineError{unavailable, "there is no schema " + schema + ", and the role may not make it (GRANT CREATE ON DATABASE), or make it yourself"}
 }

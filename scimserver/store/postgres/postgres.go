@@ -12,8 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/scan"
@@ -24,6 +24,8 @@ type Options struct {
 	// URL returns the connection URL, as in postgres://user:password@host:5432/database?search_path=contoso. It is asked
 	// again for every connection and every Check, so that a password that was rotated is followed.
 	URL func() (string, error)
+	// Log gets what an administrator of the database should know. Default: nothing is logged.
+	Log logr.Logger
 	// Schema keeps the tables, and is made if it is missing. Default: the URL's search_path, else "public".
 	Schema string
 }
@@ -32,9 +34,11 @@ type Options struct {
 type Store struct {
 	reader
 
-	pool     *pgxpool.Pool
-	checks   *pgxpool.Pool // one connection, that no reader holds when Check wants it
+	pool     *pool
+	checks   *pool // one connection, that no reader holds when Check wants it
 	url      func() (string, error)
+	log      logr.Logger
+	setting  sync.Once              // says what synchronous_commit is
 	lastURL  atomic.Pointer[string] // as it was when Check last looked
 	newID    func() (uuid.UUID, error)
 	patience time.Duration
@@ -61,12 +65,12 @@ const few = 256
 func Open(ctx context.Context, o Options) (*Store, error) {
 	pool, err := o.connect(ctx, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open the directory: %w", translate(ctx, err))
+		return nil, fmt.Errorf("open the directory: %w", err)
 	}
 	checks, err := o.connect(ctx, 1)
 	if err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("open the directory: %w", translate(ctx, err))
+		return nil, fmt.Errorf("open the directory: %w", err)
 	}
 	connections := int(pool.Config().MaxConns + checks.Config().MaxConns)
 	scans := max(1, connections/5)
@@ -75,9 +79,13 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		updates:  make(chan struct{}, max(1, connections-scans-2)),
 		migrator: make(chan struct{}, 1),
 	}
+	s.log = o.Log
 	s.reader = reader{on: pooled{pool}, few: few, gate: scan.NewGate(scans), page: scan.Page}
 	s.followURL()
-	if err := s.prepare(ctx); err != nil && !errors.Is(err, store.ErrUnavailable) {
+	switch err := s.prepare(ctx); {
+	case errors.Is(err, store.ErrUnavailable):
+		s.log.Error(err, "the database is not ready; trying again with each request and each readiness check")
+	case err != nil:
 		s.closePools()
 		return nil, fmt.Errorf("open the directory: %w", err)
 	}
@@ -139,10 +147,10 @@ func (s *Store) enter(ctx context.Context) (leave func(), err error) {
 }
 
 // acquire takes a connection of its own.
-func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+func (s *Store) acquire(ctx context.Context) (lent, error) {
 	bounded, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
-	conn, err := s.pool.Acquire(bounded)
+	conn, err := s.pool.acquire(bounded)
 	return conn, translate(ctx, err)
 }
 
@@ -220,18 +228,10 @@ func (s *Store) followURL() {
 	}
 }
 
-// Check implements store.Store. It also looks whether the connection URL has changed. It has a connection of its own, which no reader can
-// hold; where the database takes no more of this role, it waits for one of the others.
+// Check implements store.Store. It also looks whether the connection URL has changed.
 func (s *Store) Check(ctx context.Context) error {
 	s.followURL()
-	state, err := reading(ctx, s, func() (state string, err error) {
-		const question = "SHOW transaction_read_only"
-		own := reader{on: pooled{s.checks}}
-		if err = own.one(ctx, []any{&state}, question); failed(err, full) {
-			err = s.reader.one(ctx, []any{&state}, question)
-		}
-		return state, err
-	})
+	state, err := reading(ctx, s, func() (string, error) { return s.readOnly(ctx) })
 	switch {
 	case err != nil:
 		return fmt.Errorf("read: %w", err)
@@ -258,4 +258,29 @@ func (s *Store) Close() error {
 	s.users.Wait()
 	s.closePools()
 	return nil
+}
+
+// readOnly asks the database for its transaction_read_only. At rest it uses a connection that is there; where all are in use, one that no
+// reader can hold, and where the database has none to give for that, it waits for one of the others.
+func (s *Store) readOnly(ctx context.Context) (state string, err error) {
+	const question = "SHOW transaction_read_only"
+	conn, ok, err := s.pool.idle(ctx)
+	if err != nil {
+		return "", err
+	}
+	if !ok {
+		own, err := s.checks.Acquire(ctx)
+		if err = translate(ctx, err); failed(err, full) {
+			conn, err = s.acquire(ctx)
+		} else {
+			conn = lent{Conn: own}
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	defer conn.Release()
+	r := reader{on: viewing{conn}}
+	err = r.one(ctx, []any{&state}, question)
+	return state, err
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/scan"
@@ -25,16 +24,22 @@ type connection interface {
 }
 
 // pooled sends each statement to any connection.
-type pooled struct{ pool *pgxpool.Pool }
+type pooled struct{ pool *pool }
 
 func (p pooled) query(ctx context.Context, sql string, args []any) (pgx.Rows, func(), error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
-	rows, err := p.pool.Query(ctx, sql, args...)
+	conn, err := p.pool.acquire(ctx)
 	if err != nil {
 		cancel()
 		return nil, nil, err
 	}
-	return rows, func() { rows.Close(); cancel() }, nil
+	rows, err := conn.Query(ctx, sql, args...)
+	if err != nil {
+		conn.Release()
+		cancel()
+		return nil, nil, err
+	}
+	return rows, func() { rows.Close(); conn.Release(); cancel() }, nil
 }
 
 func (p pooled) failed(ctx context.Context, err error) error { return translate(ctx, err) }

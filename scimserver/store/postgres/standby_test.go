@@ -36,6 +36,15 @@ func asks(t *testing.T, address string, statements ...string) (answer string) {
 	return answer
 }
 
+// waitForStandby has a cluster wait for its standby with each commit.
+func waitForStandby(t *testing.T, address string) {
+	t.Helper()
+	asks(t, address, "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+	for waits := false; !waits && !t.Failed(); {
+		waits = asks(t, address, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1"
+	}
+}
+
 // Where two machines must have a change before it is acknowledged and one is away, the commit waits, and answers with a warning once it is
 // made to wait no longer. The second machine takes over here, and has all that was acknowledged.
 func TestNothingIsAcknowledgedThatOnlyOneMachineHas(t *testing.T) {
@@ -46,9 +55,7 @@ func TestNothingIsAcknowledgedThatOnlyOneMachineHas(t *testing.T) {
 	s := open(t, address)
 	s.SetPatience(time.Second)
 	group := newGroup(t, s)
-	asks(t, address, "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
-	for asks(t, address, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") != "1" {
-	}
+	waitForStandby(t, address)
 	must(0, arrive(s, group, 1))(t)
 	standby.crash()
 	acknowledged := map[int]bool{1: true}
@@ -109,20 +116,40 @@ func interrupted(s store.Store, address, group string, n int, with string) error
 	}
 }
 
-// A URL that leads to a standby first is followed to where writes are taken, also after the standby was promoted.
+// A URL that leads to a standby first is followed to where writes are taken, also after the standby was promoted. A URL of the standby alone
+// is good once it was promoted.
 func TestAPromotedStandbyIsFollowed(t *testing.T) {
+	ctx := context.Background()
 	primary, address := newCluster(t)
+	group := newGroup(t, open(t, address))
 	standby, second := primary.newStandby()
 	t.Cleanup(func() { standby.run("stop", standby.folder, "immediate") })
 	one, two := must(url.Parse(address))(t), must(url.Parse(second))(t)
-	for name, form := range map[string]string{
-		"URL":       "postgres://postgres:tenantry@" + two.Host + "," + one.Host + "/postgres?sslmode=disable",
-		"key=value": "user=postgres password=tenantry dbname=postgres sslmode=disable host=127.0.0.1,127.0.0.1 port=" + two.Port() + "," + one.Port(),
-	} {
-		s := open(t, form)
-		group := newGroup(t, s)
-		must(0, arrive(s, group, 1))(t)
-		_ = name
-		must(0, s.Close())(t)
+	waitForStandby(t, address)
+	forms := []string{
+		"postgres://postgres:tenantry@" + two.Host + "," + one.Host + "/postgres?sslmode=disable",
+		"user=postgres password=tenantry dbname=postgres sslmode=disable host=127.0.0.1,127.0.0.1 port=" + two.Port() + "," + one.Port(),
+		"postgres://postgres:tenantry@" + one.Host + "," + two.Host + "/postgres?sslmode=disable",
 	}
+	acknowledged := map[int]bool{}
+	var stores []store.Store
+	for i, form := range forms {
+		stores = append(stores, open(t, form))
+		must(0, arrive(stores[i], group, i+1))(t)
+		acknowledged[i+1] = true
+	}
+	alone := open(t, second)
+	if err := alone.Check(ctx); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "takes no writes") {
+		t.Errorf("check of a standby: %v", err)
+	}
+	primary.crash()
+	standby.run("promote", standby.folder)
+	for i, s := range append(stores, alone) {
+		n := 10 + i
+		must(0, s.Check(ctx))(t)
+		must(0, arrive(s, group, n))(t)
+		acknowledged[n] = true
+	}
+	checkArrived(t, alone, group, acknowledged, nil)
+	primary.start() // for the cleanup
 }

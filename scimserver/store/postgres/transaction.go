@@ -59,6 +59,9 @@ func (s *Store) newTransaction(conn *pgxpool.Conn) *transaction {
 	t := &transaction{conn: conn, newID: s.newID, patience: s.patience, batch: &pgx.Batch{}, held: map[resource]*stored{}}
 	t.reader = reader{on: t, lock: lockRows, share: shareRows, few: s.few}
 	t.batch.Queue(begin)
+	if s.restores(conn.Conn().PgConn()) {
+		t.batch.Queue("SET LOCAL synchronous_commit = on")
+	}
 	return t
 }
 

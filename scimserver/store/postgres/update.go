@@ -80,7 +80,7 @@ func (s *Store) attempt(ctx context.Context, change func(t *transaction) error) 
 	if err != nil {
 		return err
 	}
-	t := s.newTransaction(conn)
+	t := s.newTransaction(conn.Conn)
 	err = t.run(ctx, change)
 	conn.Release()
 	if failed(err, lost) && t.committing && t.entry != nil {
@@ -162,7 +162,7 @@ func (s *Store) happened(ctx context.Context, entry []byte) (there bool, err err
 		return false, err
 	}
 	defer conn.Release()
-	t := s.newTransaction(conn)
+	t := s.newTransaction(conn.Conn)
 	t.patience = min(t.patience, outcomeTimeout)
 	err = t.run(ctx, func(t *transaction) error {
 		n, err := t.write(ctx, appendEntry+" ON CONFLICT DO NOTHING", entry, nil, int64(0), "", "", int64(0), "", "", "", "", "", int64(0))

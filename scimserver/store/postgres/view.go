@@ -5,14 +5,13 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tenantry/tenantry/scimserver/share"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
 // viewing is a read-only transaction at REPEATABLE READ.
-type viewing struct{ conn *pgxpool.Conn }
+type viewing struct{ conn lent }
 
 func (v viewing) query(ctx context.Context, sql string, args []any) (pgx.Rows, func(), error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
@@ -45,7 +44,7 @@ func (s *Store) View(ctx context.Context, read func(r store.Reader) error) error
 	if err := s.numberAll(ctx); err != nil {
 		return fmt.Errorf("begin a view: %w", err)
 	}
-	var conn *pgxpool.Conn
+	var conn lent
 	err = s.retry(ctx, func(ctx context.Context) (err error) {
 		conn, err = s.beginView(ctx)
 		return err
@@ -62,17 +61,17 @@ func (s *Store) View(ctx context.Context, read func(r store.Reader) error) error
 	return read(&reader{on: viewing{conn}, few: few})
 }
 
-func (s *Store) beginView(ctx context.Context) (*pgxpool.Conn, error) {
+func (s *Store) beginView(ctx context.Context) (lent, error) {
 	conn, err := s.acquire(ctx)
 	if err != nil {
-		return nil, err
+		return lent{}, err
 	}
 	for _, statement := range []string{
 		"BEGIN READ ONLY, ISOLATION LEVEL REPEATABLE READ", "SET LOCAL idle_in_transaction_session_timeout = 0",
 	} {
 		if _, err := conn.Exec(ctx, statement); err != nil {
 			conn.Release()
-			return nil, translate(ctx, err)
+			return lent{}, translate(ctx, err)
 		}
 	}
 	return conn, nil

@@ -78,6 +78,25 @@ func Execute(t testing.TB, sql string) {
 	}
 }
 
+// Ask returns the first value that a statement of the owner of the database finds.
+func Ask(t testing.TB, sql string) (answer string) {
+	t.Helper()
+	address, err := URL()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		t.Fatalf("connect to the PostgreSQL of %s: %v", Variable, err)
+	}
+	defer conn.Close(ctx)
+	if err := conn.QueryRow(ctx, "SELECT coalesce(("+sql+")::text, '')").Scan(&answer); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return answer
+}
+
 // Folder is a temporary folder that the unprivileged user who runs a PostgreSQL can enter, which t.TempDir's parents forbid.
 func Folder(t testing.TB) string {
 	t.Helper()

@@ -1,0 +1,132 @@
+package postgres_test
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/pem"
+	"errors"
+	"io"
+	"net"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/go-logr/logr/funcr"
+
+	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/postgres"
+	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
+)
+
+// A URL that cannot be right whatever the database says is refused, in words that help and without the password.
+func TestAURLThatCannotBeReadIsRefusedInWordsThatHelp(t *testing.T) {
+	t.Parallel()
+	const encoded = "percent-encoded"
+	for address, want := range map[string]string{
+		"postgres://u:begin@s3cret@h/db":                              encoded,
+		"postgres://u:p@g,s3cret@h/db":                                encoded,
+		"postgres://u:s3cret/more@h/db":                               encoded,
+		"postgres://u:12/s3cret@h/db":                                 encoded,
+		"postgres://u:s3cret%more@h/db":                               encoded,
+		"postgres://u:s3cret more@h/db":                               encoded,
+		"postgres://u:s3cret:#?more@h/db":                             "",
+		"postgres://u:p@h/s3cret%40db":                                "",
+		"postgresql+asyncpg://u:s3cret@h/db":                          "another driver (postgresql+asyncpg:)",
+		"jdbc:postgresql://h/db?user=u&password=s3cret":               "another driver (jdbc:postgresql:)",
+		"mysql://u:s3cret@h/db":                                       "another driver (mysql:)",
+		"s3cret":                                                      encoded,
+		"s3cret://":                                                   "another driver",
+		"postgres://u:s3cret@h/db?search_path=a,b":                    "search_path must name one schema",
+		"postgres://u:s3cret@h/db?sslmode=full":                       "sslmode is invalid",
+		"postgres://u:s3cret@h/db?sslmode=verify-ca&sslrootcert=/n/o": "/n/o",
+		"postgres://h/db?user=scim@server&password=s3cret":            "",
+		"host=h user=u password=s3cret://":                            "",
+	} {
+		err := postgres.CheckURL(address)
+		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") && want != "another driver") { // which a secret can look like
+			t.Errorf("%s: %v, want %q", address, err, want)
+		}
+		if want == "" {
+			continue
+		}
+		if _, opened := postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return address, nil }}); opened == nil || opened.Error() != "open the directory: "+err.Error() {
+			t.Errorf("%s: opened: %v", address, opened)
+		}
+	}
+}
+
+// Whatever keeps a server from its database is said in its log and by its check, which does without a restart once it is mended.
+func TestWhatKeepsAServerFromItsDatabaseIsSaid(t *testing.T) {
+	address := testenv.Schema(t)
+	parsed := must(url.Parse(address))(t)
+	schema := parsed.Query().Get("search_path")
+	open(t, address)
+	name, as := role(t, address, "")
+	testenv.Execute(t, "REVOKE CREATE ON DATABASE postgres FROM "+name)
+	wrong := *parsed
+	wrong.User = url.UserPassword("postgres", "s3cret")
+	for what, c := range map[string]struct{ url, want string }{
+		"libpq's parameter":           {address + "&keepalives_idle=30", `unrecognized configuration parameter "keepalives_idle"`},
+		"another of libpq's":          {address + "&load_balance_hosts=random", `"load_balance_hosts"`},
+		"Prisma's parameter":          {address + "&connection_limit=5", `"connection_limit"`},
+		"no USAGE":                    {as, "no USAGE on the schema"},
+		"no such schema, no right":    {strings.Replace(as, schema, schema+"_more", 1), "CREATE ON DATABASE"},
+		"no TLS at the server":        {strings.Replace(address, "sslmode=disable", "sslmode=require", 1), "TLS"},
+		"a server that is away":       {"postgres://u:s3cret@127.0.0.1:1/db", "connection refused"},
+		"no such host":                {"postgres://u:s3cret@nowhere.invalid/db", "nowhere.invalid"},
+		"a wrong password":            {wrong.String(), "28P01"},
+		"no such database":            {strings.Replace(address, "/postgres?", "/nowhere?", 1), "3D000"},
+		"a server that takes nothing": {address + "&default_transaction_read_only=on", "takes no writes"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			var said strings.Builder
+			log := funcr.New(func(_, line string) { said.WriteString(line) }, funcr.Options{})
+			ctx := context.Background()
+			s := must(postgres.Open(ctx, postgres.Options{URL: func() (string, error) { return c.url, nil }, Log: log}))(t)
+			defer s.Close()
+			err := s.Check(ctx)
+			if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("check: %v, want %s", err, c.want)
+			}
+			if logged := strings.ReplaceAll(said.String(), `\`, ""); !strings.Contains(logged, c.want) || strings.Contains(logged, "s3cret") {
+				t.Errorf("log: %s, want %s", logged, c.want)
+			}
+		})
+	}
+}
+
+func TestACertificateForAnotherNameIsNamed(t *testing.T) {
+	t.Parallel()
+	known := httptest.NewTLSServer(nil) // for its certificate
+	defer known.Close()
+	file := filepath.Join(t.TempDir(), "ca.crt")
+	must(0, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: known.Certificate().Raw}), 0o600))(t)
+	listener := must(net.Listen("tcp", "127.0.0.1:0"))(t)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.ReadFull(conn, make([]byte, 8)) // a client asks for TLS first
+			_, _ = conn.Write([]byte("S"))
+			_ = tls.Server(conn, &tls.Config{Certificates: known.TLS.Certificates}).Handshake()
+			conn.Close()
+		}
+	})
+	defer wg.Wait()
+	defer listener.Close()
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	address := "postgres://u:s3cret@localhost:" + port + "/db?sslmode=verify-full&sslrootcert=" + file
+	s := must(postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return address, nil }}))(t)
+	defer s.Close()
+	err := s.Check(t.Context())
+	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "not localhost") || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("%v", err)
+	}
+}
