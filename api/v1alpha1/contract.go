@@ -70,5 +70,5 @@ const (
 	// Secret, such as clientSecret or reader.payroll. Without it they speak of the Secret Token.
 	CredentialAnnotation = GroupName + "/credential"
 	// AccessTokensCredential is the value of CredentialAnnotation with which RotateAnnotation ends all access tokens of the tenant.
-	AccessTokensCredential = "accessTokens" //nolint:gosec // a name, not a credential
+	AccessTokensCredential = "accessTokens"
 )
