@@ -18,6 +18,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/share"
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // crowd makes users and a group of all of them, in the store.
@@ -200,6 +201,7 @@ func (f *fixture) asks(credential, path string) (refused bool, end func() *httpt
 
 // TestAnswersThatNobodyReadsTakeABoundedAmountOfMemory: each client has its share of it, and a reserve is left for provisioning.
 func TestAnswersThatNobodyReadsTakeABoundedAmountOfMemory(t *testing.T) {
+	race.Meets(t)
 	f := newFixture(t)
 	payroll, portal, rota := tokenOf(t, "payroll"), tokenOf(t, "portal"), tokenOf(t, "rota")
 	for name, secret := range map[string]string{"payroll": payroll, "portal": portal, "rota": rota} {
@@ -212,6 +214,7 @@ func TestAnswersThatNobodyReadsTakeABoundedAmountOfMemory(t *testing.T) {
 	pool := f.server.SetAnswers(share.Division{
 		Size: 6 * page, Provisioners: share.Share{Each: 4 * page, Together: 5 * page}, Readers: share.Share{Each: 2 * page, Together: 3 * page},
 	})
+	f.server.SetPortion(page)
 	for _, path := range []string{"/Users", "/Users?sortBy=userName", "/?filter=id+pr", "/Users?cursor=", "/Users?excludedAttributes=meta"} {
 		var ends []func() *httptest.ResponseRecorder
 		open := func(credential string) (n int) {

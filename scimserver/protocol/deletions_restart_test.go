@@ -9,11 +9,13 @@ import (
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // A server knows neither the defaults nor the declared schemas until its settings are in force. A report that it wrote before would
 // lose the values of the ones, and be found no more by the others.
 func TestADeletionIsFinishedUnderTheSettingsInForce(t *testing.T) {
+	race.Meets(t)
 	const reports = 150
 	f := newFixture(t)
 	f.declare(hrSchema())

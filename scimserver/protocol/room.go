@@ -16,7 +16,7 @@ const (
 	// firstBytes is how many bytes of a page's resources are read before there is room for them, by as many requests as are worked on at
 	// once: nearly every page is read whole. The rest of a larger one is read by portionBytes, once there is room.
 	firstBytes   = 256 << 10
-	portionBytes = 2 << 20
+	portionBytes = 1 << 20
 	// recordSize is what a resource takes beside its document.
 	recordSize = 512
 	// decodedSize is how many times its size a document takes while a part of it is looked for.
