@@ -133,9 +133,14 @@ func (f *failures) add(e store.Entry) {
 		row = waiting{e, f.arrived}
 	}
 	f.waiting[key] = row
+	f.awake()
+}
+
+// awake has LogFailures look what waits.
+func (f *failures) awake() {
 	select {
 	case f.wake <- struct{}{}:
-	default: // whoever writes them has a wake-up waiting already
+	default: // it has a wake-up waiting already
 	}
 }
 
@@ -183,6 +188,9 @@ func (f *failures) take(now time.Time) []store.Entry {
 		found.waiting--
 		delete(f.waiting, key)
 		taken = append(taken, row.Entry)
+	}
+	if len(f.waiting) > 0 { // beyond the budgets
+		f.awake()
 	}
 	return taken
 }

@@ -157,6 +157,27 @@ func TestFailuresWaitUntilTheLogCanBeWritten(t *testing.T) {
 	}
 }
 
+// What is beyond a client's budget is written when there is room for it, whether more fails by then or not.
+func TestFailuresBeyondTheBudgetWaitForNoOthers(t *testing.T) {
+	b := newLogbook(t)
+	for n := range 200 {
+		b.Failed(notFound(n))
+		if n == 99 {
+			b.write()
+		}
+	}
+	for left := int64(100); left > 0; {
+		b.now = b.now.Add(time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		requests, err := b.LogFailures(ctx)
+		cancel()
+		if err != nil || requests == 0 {
+			t.Fatalf("%d requests still wait (%v)", left, err)
+		}
+		left -= requests
+	}
+}
+
 func TestTheLogIsTrimmedByAgeAndItsNewestEntryStays(t *testing.T) {
 	b := newLogbook(t)
 	caller := directory.Caller{Client: "token-1", RequestID: "r"}
