@@ -232,6 +232,10 @@ func newRules(ordered []*Defaults) *rules {
 	return r
 }
 
+// known tells whether SetDefaults gave these rules. Before its settings are in force a server has none, and that is another thing than no
+// defaults.
+func (r *rules) known() bool { return r.digest != "" }
+
 // same tells whether other rules do the same to every user; settings are read again and again. No rules are not the same as any.
 func (r *rules) same(other *rules) bool { return r != nil && r.digest == other.digest }
 

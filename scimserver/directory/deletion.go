@@ -95,7 +95,7 @@ func (d *Directory) finish(ctx context.Context, rest unassigning) error {
 // all were gone. Several replicas may do so at once. It is to be called at the start and again and again. Before SetDefaults it does
 // nothing: a report that is written then would lose what defaults gave it, and its place among the values of declared schemas.
 func (d *Directory) FinishDeletions(ctx context.Context) error {
-	if d.rules.Load().digest == "" {
+	if !d.rules.Load().known() {
 		return nil
 	}
 	return d.finishDeletions(ctx)

@@ -45,7 +45,7 @@ func (d *Directory) SetDefaults(all []*Defaults) {
 	}
 }
 
-// Follow holds every user against the defaults each time these change, until ctx ends. Where it was interrupted, it
+// Follow holds every user against the defaults each time these change, until ctx ends. Before SetDefaults it leaves all as they are. Where it was interrupted, it
 // begins again at the next start. Each time that again fires it looks whether users were written under other defaults since,
 // and then does so once more. The error is the store's; calling Follow again tries again.
 func (d *Directory) Follow(ctx context.Context, again <-chan time.Time) error {
@@ -69,6 +69,9 @@ func (d *Directory) Follow(ctx context.Context, again <-chan time.Time) error {
 // others since: its own may be the older ones, and then it will hear of newer ones.
 func (d *Directory) follow(ctx context.Context) error {
 	current := d.rules.Load()
+	if !current.known() {
+		return nil
+	}
 	state, walker, err := d.lastWalk(ctx)
 	if err != nil {
 		return err
@@ -204,7 +207,7 @@ func (d *Directory) endWalk(ctx context.Context, current *rules, id string) erro
 
 // written tells all replicas of a user that was written under these rules, where they are others than those being followed.
 func (d *Directory) written(ctx context.Context, tx store.Tx, kind store.Kind, under *rules) error {
-	if kind != store.User || under.digest == "" { // which no defaults were ever set for
+	if kind != store.User || !under.known() {
 		return nil
 	}
 	return tx.SetMetaUnless(ctx, astrayKey, "yes", followedKey, under.digest, underWay(under))

@@ -55,7 +55,7 @@ type reached struct {
 func (d *Directory) reached(ctx context.Context) (reached, error) {
 	walking := d.walking.Load() // first: once it ends, followed says so
 	r := reached{now: d.rules.Load(), before: d.followed.Load()}
-	if r.now.digest == "" || r.before.same(r.now) && !walking {
+	if !r.now.known() || r.before.same(r.now) && !walking {
 		return r, nil
 	}
 	state, walker, err := d.lastWalk(ctx)

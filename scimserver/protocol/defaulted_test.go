@@ -45,10 +45,16 @@ func (f *fixture) setDefaults(all ...*v1alpha1.UserDefaults) {
 func (f *fixture) followDefaults(all ...*v1alpha1.UserDefaults) {
 	f.t.Helper()
 	f.setDefaults(all...)
+	f.follow(f.directory)
+}
+
+// follow lets a directory look twice whether users are to be held against its defaults.
+func (f *fixture) follow(d *directory.Directory) {
+	f.t.Helper()
 	ctx, stop := context.WithCancel(f.t.Context())
 	defer stop()
 	again, ended := make(chan time.Time), make(chan error, 1)
-	go func() { ended <- f.directory.Follow(ctx, again) }()
+	go func() { ended <- d.Follow(ctx, again) }()
 	for range 2 { // it takes the second when it is through with the first
 		again <- time.Time{}
 	}

@@ -28,8 +28,8 @@ type pool struct {
 
 	mu    sync.Mutex
 	most  int
-	taken int // connections in use, or being opened
-	full  bool // the database had none to give a moment ago
+	taken int             // connections in use, or being opened
+	full  bool            // the database had none to give a moment ago
 	queue []chan struct{} // those who wait, in their order
 }
 

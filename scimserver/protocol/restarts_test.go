@@ -51,3 +51,15 @@ func TestADeletionIsFinishedUnderTheSettingsInForce(t *testing.T) {
 		t.Errorf("%v still have the manager", n)
 	}
 }
+
+// A server that starts follows no defaults yet, and leaves what users were given by those before alone.
+func TestAServerWithoutSettingsTakesNoDefaultsAway(t *testing.T) {
+	f := newFixture(t)
+	f.followDefaults(finance(v1alpha1.ApplyAlways))
+	f.create("anna", "/Users", `{"userName":"anna"}`)
+	before := f.expect(http.MethodGet, "/Users/{anna}", "", http.StatusOK, "")
+	f.follow(directory.New(directory.Options{Store: f.openReplica(), Now: f.clock}))
+	if got := f.expect(http.MethodGet, "/Users/{anna}", "", http.StatusOK, ""); string(got.body) != string(before.body) {
+		t.Errorf("before the start\n%s\nand after it\n%s", before.body, got.body)
+	}
+}
