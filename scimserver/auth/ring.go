@@ -142,7 +142,7 @@ type earlierKey []byte
 // earlierKeyBytes is its length: that of the hash (RFC 7518 section 3.2).
 const earlierKeyBytes = 32
 
-// decodeEarlier reads the key as it is kept. One that is damaged is none: nothing was signed with it.
+// decodeEarlier reads the key as it is kept. A damaged key is none: nothing was signed with it.
 func decodeEarlier(text string) earlierKey {
 	key, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
 	if err != nil || len(key) != earlierKeyBytes {

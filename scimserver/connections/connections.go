@@ -117,7 +117,7 @@ func (b *Bound) change(c *connection, next state) {
 // Work says that the request of a context was let in, so that its connection is kept, until Rest.
 func Work(ctx context.Context) { tell(ctx, working) }
 
-// Rest says that a request has been answered. What is left of its body may still come.
+// Rest says that a request has been answered. The rest of its body may still come.
 func Rest(ctx context.Context) { tell(ctx, waiting) }
 
 func tell(ctx context.Context, next state) {

@@ -14,7 +14,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-// budget is how many rows there may be for failures: so many at once, and one more after each interval. What is beyond that is counted in
+// budget is how many rows there may be for failures: so many at once, and one more after each interval. Failures beyond that are counted in
 // rows that name no resource.
 type budget struct {
 	burst    int

@@ -53,7 +53,7 @@ func (u unassigning) step(ctx context.Context, d *Directory, tx store.Tx) (unass
 }
 
 // releaseReports takes the manager from some who had the user that is gone, behind the given one. It returns how many it found, and the
-// last. Entra does not send that a manager has become empty, so nobody else would. What names nobody from the start is left as it was
+// last. Entra does not send that a manager has become empty, so nobody else would. A manager that is nobody from the start is left as it was
 // sent: Entra's own validator sends such managers and wants them back.
 func (d *Directory) releaseReports(ctx context.Context, tx store.Tx, gone deletion, after string) (found int, last string, err error) {
 	path, err := d.Type(store.User).Path(schema.EnterpriseUser + ":manager.value")

@@ -41,7 +41,7 @@ func (a *activity) answered(at time.Time, role token.Role, request cycle.Counts,
 	a.news.Asked(at, request)
 }
 
-// refused remembers a credential that is not good and was one of this tenant's, or could be. What a scanner makes up is neither.
+// refused remembers a credential that is not good and was one of this tenant's, or could be. A credential that a scanner makes up is neither.
 func (a *activity) refused(at time.Time, err error) {
 	if refusal, ok := errors.AsType[*auth.Refusal](err); !ok || !refusal.Known {
 		return

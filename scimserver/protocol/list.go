@@ -78,7 +78,7 @@ func (s *Server) found(r *request, kinds []store.Kind, q directory.Query) (direc
 	return found, err
 }
 
-// page sends a ListResponse. What only one method of paging has is given as JSON: before the resources, and behind them from the place
+// page sends a ListResponse. The attributes of one method of paging are given as JSON: before the resources, and behind them from the place
 // behind the last. A large page is read in portions, each of which is as the directory is then.
 func (s *Server) page(r *request, kinds []store.Kind, q directory.Query, before string, behind func(*directory.Place) (string, error)) error {
 	q.Bytes = r.limits.answers.first

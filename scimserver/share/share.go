@@ -41,7 +41,7 @@ type Share struct {
 	Together int64
 }
 
-// Division is how a pool is divided. What is not given to a class is 0: its clients get nothing.
+// Division is how a pool is divided. A class that is given nothing has 0: its clients get nothing.
 type Division struct {
 	// Size is how much there is, in places or bytes.
 	Size int64

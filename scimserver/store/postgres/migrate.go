@@ -58,7 +58,7 @@ func (s *Store) migrate(ctx context.Context) error {
 // errUpToDate undoes the transaction of a migration that had nothing to do.
 var errUpToDate = errors.New("nothing was migrated")
 
-// migrateHolding migrates while a transaction holds the row. What was migrated is final where that transaction is: see commit.
+// migrateHolding migrates while a transaction holds the row. The migrations are final where that transaction is: see commit.
 func (s *Store) migrateHolding(ctx context.Context, holder *transaction) error {
 	const hold = "INSERT INTO migrating (one) VALUES (1) ON CONFLICT (one) DO UPDATE SET one = excluded.one"
 	if _, err := holder.write(ctx, hold); err != nil {
