@@ -54,6 +54,7 @@ func TestADeletionIsFinishedUnderTheSettingsInForce(t *testing.T) {
 
 // A server that starts follows no defaults yet, and leaves what users were given by those before alone.
 func TestAServerWithoutSettingsTakesNoDefaultsAway(t *testing.T) {
+	race.Meets(t)
 	f := newFixture(t)
 	f.followDefaults(finance(v1alpha1.ApplyAlways))
 	f.create("anna", "/Users", `{"userName":"anna"}`)
