@@ -3,6 +3,7 @@ package protocol
 import (
 	"errors"
 	"net/http"
+	"time"
 )
 
 // WholeAnswer is how many bytes of an answer are made before the first is sent.
@@ -39,6 +40,9 @@ func (a *answer) flow() error {
 	}
 	if !a.begun {
 		a.begun = true
+		// The request has been read. What is still read of the connection tells when the client has gone, and until the server's ReadTimeout
+		// ends the request's context. A writer without a connection, as in tests, has no deadlines.
+		_ = http.NewResponseController(a.request.out).SetReadDeadline(time.Time{})
 		a.headers()
 		a.request.out.WriteHeader(a.status)
 		if a.request.http.Method == http.MethodHead {
