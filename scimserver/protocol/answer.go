@@ -40,8 +40,8 @@ func (a *answer) flow() error {
 	}
 	if !a.begun {
 		a.begun = true
-		// The request has been read. What is still read of the connection tells when the client has gone, and until the server's ReadTimeout
-		// ends the request's context. A writer without a connection, as in tests, has no deadlines.
+		// A request with a body has pace.whole until its answer begins. From here on a read of the connection only tells whether the client
+		// has gone; net/http reads that of a request without a body for ever, too. A writer without a connection, as in tests, has no deadlines.
 		_ = http.NewResponseController(a.request.out).SetReadDeadline(time.Time{})
 		a.headers()
 		a.request.out.WriteHeader(a.status)

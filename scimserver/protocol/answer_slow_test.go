@@ -22,18 +22,13 @@ func (a *awaited) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
-// A client may read a large answer for as long as the server writes, which is longer than a request may take to arrive.
-func TestALargeAnswerIsSentForLongerThanRequestsAreRead(t *testing.T) {
+// The time for a request with a body ends with the beginning of its answer: the client may read that for as long as the server writes.
+func TestALargeAnswerIsSentForLongerThanItsRequestMayTake(t *testing.T) {
 	f := newFixture(t)
 	f.crowd("everybody", 2000)
-	for path, body := range map[string]string{"/Groups/{everybody}": "", "/Groups": "", "/.search": `{"filter":"id pr"}`} {
-		method := http.MethodGet
-		if body != "" {
-			method = http.MethodPost
-		}
+	for _, path := range []string{"/.search", "/Groups/.search"} {
 		out := &awaited{ResponseRecorder: httptest.NewRecorder()}
-		path = v1alpha1.BasePath + strings.ReplaceAll(path, "{everybody}", f.ids["everybody"])
-		request := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, v1alpha1.BasePath+path, strings.NewReader(`{"filter":"id pr"}`))
 		request.Header.Set("Authorization", "Bearer "+f.token)
 		f.http.Config.Handler.ServeHTTP(out, request)
 		if out.Code != http.StatusOK || out.Body.Len() < 100_000 || out.until == nil || !out.until.IsZero() {

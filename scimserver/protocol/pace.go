@@ -15,7 +15,7 @@ type pace struct {
 	first time.Duration
 	// chunk is the time for each bodyChunk bytes after them.
 	chunk time.Duration
-	// whole is the time for a request, from the beginning of its body to its answer. Then its context ends.
+	// whole is the time for a request, from the beginning of its body to that of its answer. Then its context ends.
 	whole time.Duration
 }
 
