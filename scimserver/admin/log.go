@@ -87,13 +87,13 @@ func (s *server) log(w http.ResponseWriter, r *http.Request) {
 		turn, err := s.turns.Take(ctx, caller.AsClient(), 1)
 		return turn.Release, err
 	}
-	s.finish(out, r, s.send(out, r, query, limit))
+	s.finish(out, r, s.send(share.NewContext(r.Context(), caller.AsClient()), out, query, limit))
 }
 
-func (s *server) send(out *stream, r *http.Request, query directory.LogQuery, limit int) error {
+func (s *server) send(ctx context.Context, out *stream, query directory.LogQuery, limit int) error {
 	lines := json.NewEncoder(out)
 	sent := 0
-	for entry, err := range s.Directory.Log(r.Context(), query) {
+	for entry, err := range s.Directory.Log(ctx, query) {
 		if more, ok := errors.AsType[*directory.UnreadError](err); ok {
 			return lines.Encode(unread{more.After})
 		}

@@ -31,7 +31,7 @@ type port struct {
 func listen(t *testing.T, waiting, idle int) *port {
 	t.Helper()
 	p := &port{T: t, Bound: connections.New(waiting, idle), began: make(chan struct{}), goOn: make(chan struct{})}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:gosec // a test needs no timeouts
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/work" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
@@ -42,7 +42,7 @@ func listen(t *testing.T, waiting, idle int) *port {
 		<-p.goOn
 	})}
 	p.Configure(server)
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it ends with the server
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 // request is one authenticated request on its way through the server.
 type request struct {
 	http     *http.Request
+	ctx      context.Context //nolint:containedctx // that of http, and for whom the work is
 	out      *recorder
 	query    url.Values // of the URL as parseQuery reads it, or of the body of a search
 	settings *settings.Snapshot
@@ -40,7 +41,7 @@ type request struct {
 	inHand holding    // room for what is on its way to the client
 }
 
-func (r *request) context() context.Context { return r.http.Context() }
+func (r *request) context() context.Context { return r.ctx }
 
 // instrument turns an endpoint table into a handler: authentication, and errors in SCIM's form.
 func (s *Server) instrument(route string, methods map[string]endpoint) http.Handler {
@@ -132,8 +133,9 @@ func (s *Server) serve(w *recorder, r *http.Request, methods map[string]endpoint
 	}
 	failed := true // as a panic is, too
 	defer func() { s.activity.answered(s.now(), identity.Role, methods[r.Method].counts, failed) }()
+	client := identity.AsClient()
 	err = s.admitted(&request{
-		http: r, out: w, settings: current, base: base(current, r), log: log, limits: s.limits, client: identity.AsClient(),
+		http: r, ctx: share.NewContext(r.Context(), client), out: w, settings: current, base: base(current, r), log: log, limits: s.limits, client: client,
 		caller: directory.Caller{Client: identity.Client, RequestID: id}, user: identity.User,
 	}, methods, identity)
 	if failed = err != nil; !failed && methods[r.Method].counts.Requests > 0 {

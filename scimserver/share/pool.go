@@ -138,6 +138,16 @@ func (p *Pool) Held() (amount int64, clients int) {
 	return p.total, len(p.held)
 }
 
+// Waiting returns how many takes wait now.
+func (p *Pool) Waiting() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, class := range p.waiting {
+		n += len(class)
+	}
+	return n
+}
+
 func (p *Pool) refused(class Class) {
 	if p.Refused != nil {
 		p.Refused(class)

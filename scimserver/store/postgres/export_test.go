@@ -114,3 +114,11 @@ func (s *Store) SynchronousCommit(ctx context.Context) (setting string, err erro
 	})
 	return setting, err
 }
+
+// Each calls f with one user after the other, while the statement that finds them is under way.
+func (s *Store) Each(ctx context.Context, f func(*store.Record) (bool, error)) error {
+	return s.reader.eachRecord(ctx, store.User, f, "SELECT "+columns+" FROM resources r JOIN documents d ON d.kind = r.kind AND d.id = r.id")
+}
+
+// Waiting is how many statements of readers wait for their turns.
+func (s *Store) Waiting() int { return s.reader.on.(pooled).turns.Waiting() }

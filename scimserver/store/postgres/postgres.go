@@ -80,7 +80,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		migrator: make(chan struct{}, 1),
 	}
 	s.log = o.Log
-	s.reader = reader{on: pooled{pool}, few: few, gate: scan.NewGate(scans), page: scan.Page}
+	turns := max(1, (int(pool.Config().MaxConns)-scans)/2) // the others are for the client that provisions
+	s.reader = reader{on: pooled{pool, scan.NewTurns(turns)}, few: few, gate: scan.NewGate(scans), page: scan.Page}
 	s.followURL()
 	switch err := s.prepare(ctx); {
 	case errors.Is(err, store.ErrUnavailable):

@@ -24,22 +24,31 @@ type connection interface {
 }
 
 // pooled sends each statement to any connection.
-type pooled struct{ pool *pool }
+type pooled struct {
+	pool  *pool
+	turns *scan.Turns
+}
 
 func (p pooled) query(ctx context.Context, sql string, args []any) (pgx.Rows, func(), error) {
+	turn, err := p.turns.Take(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	conn, err := p.pool.acquire(ctx)
 	if err != nil {
 		cancel()
+		turn.Release()
 		return nil, nil, err
 	}
 	rows, err := conn.Query(ctx, sql, args...)
 	if err != nil {
 		conn.Release()
 		cancel()
+		turn.Release()
 		return nil, nil, err
 	}
-	return rows, func() { rows.Close(); conn.Release(); cancel() }, nil
+	return rows, func() { rows.Close(); conn.Release(); turn.Release(); cancel() }, nil
 }
 
 func (p pooled) failed(ctx context.Context, err error) error { return translate(ctx, err) }

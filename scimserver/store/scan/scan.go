@@ -96,7 +96,7 @@ func (g *Gate) Do(ctx context.Context, client share.Client, read func(context.Co
 		return err
 	}
 	defer leave()
-	limited, cancel := context.WithTimeoutCause(ctx, g.limit, store.ErrTooWide)
+	limited, cancel := context.WithTimeoutCause(context.WithValue(ctx, scanning{}, true), g.limit, store.ErrTooWide)
 	defer cancel()
 	if err := read(limited); err == nil || !errors.Is(context.Cause(limited), store.ErrTooWide) {
 		return err

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/scan"
 )
 
@@ -153,3 +154,11 @@ func OpenOlder(ctx context.Context, folder string, n int64, write func(execute f
 		return err
 	})
 }
+
+// Each calls f with one user after the other, while the statement that finds them is under way.
+func (s *Store) Each(ctx context.Context, f func(*store.Record) (bool, error)) error {
+	return s.reader.each(ctx, store.User, f, "SELECT "+columns+" FROM resources r CROSS JOIN documents d ON d.row = r.row")
+}
+
+// Waiting is how many statements of readers wait for their turns.
+func (s *Store) Waiting() int { return s.statements.turns.Waiting() }

@@ -30,7 +30,7 @@ func (r *reader) links(ctx context.Context, one, many string, ids []string, afte
 	if limit <= fewLinks {
 		ctx = brief(ctx)
 	}
-	var rows *sql.Rows
+	var rows rows
 	if len(ids) == 1 {
 		id, ok := store.ParseID(ids[0])
 		if !ok {
@@ -47,7 +47,7 @@ func (r *reader) links(ctx context.Context, one, many string, ids []string, afte
 	if err != nil {
 		return nil, fmt.Errorf("memberships of %d resources: %w", len(ids), r.translate(err))
 	}
-	defer rows.Close()
+	defer rows.done()
 	var group, member sql.RawBytes
 	var kind int64
 	for rows.Next() {

@@ -92,7 +92,7 @@ func (t *transaction) Rekey(ctx context.Context, kind store.Kind, after string, 
 	if err != nil {
 		return "", fmt.Errorf("look for keys of an earlier version: %w", t.translate(err))
 	}
-	defer rows.Close()
+	defer rows.done()
 	for rows.Next() {
 		var id, key []byte
 		if err := rows.Scan(&id, &key); err != nil {

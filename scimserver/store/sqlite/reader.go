@@ -86,9 +86,9 @@ func (r *reader) eachAnd(
 	if err != nil {
 		return r.translate(err)
 	}
-	defer rows.Close()
+	defer rows.done()
 	for rows.Next() {
-		record, err := scanRecord(rows, kind, more...)
+		record, err := scanRecord(rows.Rows, kind, more...)
 		if err != nil {
 			return r.translate(err)
 		}
@@ -133,7 +133,7 @@ func (r *reader) Kinds(ctx context.Context, ids []string) (map[string]store.Kind
 	if err != nil {
 		return nil, fmt.Errorf("look ids up: %w", r.translate(err))
 	}
-	defer rows.Close()
+	defer rows.done()
 	for rows.Next() {
 		var id []byte
 		var kind int64
@@ -154,7 +154,7 @@ func (r *reader) Members(ctx context.Context, group string) ([]store.Member, err
 	if err != nil {
 		return nil, fmt.Errorf("members of group %s: %w", group, r.translate(err))
 	}
-	defer rows.Close()
+	defer rows.done()
 	var members []store.Member
 	var id sql.RawBytes
 	var kind int64
@@ -179,7 +179,7 @@ func (r *reader) Memberships(ctx context.Context, after store.Membership, limit 
 	if err != nil {
 		return nil, fmt.Errorf("walk over the memberships: %w", r.translate(err))
 	}
-	defer rows.Close()
+	defer rows.done()
 	var memberships []store.Membership
 	var groupID, memberID sql.RawBytes
 	var kind int64
@@ -231,7 +231,7 @@ func (r *reader) memberships(ctx context.Context, members []string) ([]membershi
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer rows.done()
 	var found []membership
 	var member, group sql.RawBytes
 	for rows.Next() {
@@ -252,7 +252,7 @@ func (r *reader) Stats(ctx context.Context) (store.Stats, error) {
 	if err != nil {
 		return store.Stats{}, fmt.Errorf("count resources: %w", r.translate(err))
 	}
-	defer rows.Close()
+	defer rows.done()
 	for rows.Next() {
 		var kind, n int64
 		var active bool
@@ -295,7 +295,7 @@ func (r *reader) ids(ctx context.Context, what, query string, args ...any) ([]st
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, r.translate(err))
 	}
-	defer rows.Close()
+	defer rows.done()
 	var ids []string
 	var id sql.RawBytes
 	for rows.Next() {
@@ -316,7 +316,7 @@ func (r *reader) Log(ctx context.Context, after int64, limit int) ([]store.Entry
 	if err != nil {
 		return nil, fmt.Errorf("read the provisioning log: %w", r.translate(err))
 	}
-	defer rows.Close()
+	defer rows.done()
 	var entries []store.Entry
 	for rows.Next() {
 		var e store.Entry

@@ -72,7 +72,7 @@ func (f *finder) identifiers(ctx context.Context, query string, args ...any) (id
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer rows.done()
 	var id sql.RawBytes
 	for rows.Next() {
 		if err := rows.Scan(&id); err != nil {

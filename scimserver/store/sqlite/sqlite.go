@@ -37,8 +37,11 @@ const (
 	// the connections of this process need no locks of the kernel's, two system calls for each statement, and no shared memory.
 	vfs = "unix-excl"
 
-	// readers leaves one connection for look-ups, one for a scan of a reader's, and one for a scan of the client that provisions.
-	readers = 3
+	// scans are one of a reader's and one of the client that provisions, and turns the other statements of readers. The reading
+	// connections leave one beside these, so that the client that provisions never waits for readers.
+	scans   = 2
+	turns   = 2
+	readers = scans + turns + 1
 
 	// Page caches in KiB. The kernel keeps the file's pages too, so large ones only cost memory.
 	writerCache = 2048
@@ -116,8 +119,9 @@ func (s *Store) open(ctx context.Context, folder string) (err error) {
 	}
 	s.reader = reader{
 		statements: newStatements(s.read), outline: s.writer.outline, few: few,
-		gate: scan.NewGate(readers - 1), page: scan.Page,
+		gate: scan.NewGate(scans), page: scan.Page,
 	}
+	s.statements.turns = scan.NewTurns(turns)
 	return store.Rekey(ctx, s.Update)
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"sync"
+
+	"github.com/tenantry/tenantry/scimserver/share"
+	"github.com/tenantry/tenantry/scimserver/store/scan"
 )
 
 // Most statements are written here and few filters differ in shape, so a bound is only met by who tries to.
@@ -25,6 +28,8 @@ type statements struct {
 	// uninterrupted statements do not end with their context: the writer's, because SQLite rolls the whole transaction
 	// back when it interrupts a statement that writes.
 	uninterrupted bool
+	// turns are taken by statements of readers; nil for those on a connection of their own.
+	turns *scan.Turns
 
 	mu     sync.RWMutex
 	kept   map[string]*sql.Stmt
@@ -77,19 +82,36 @@ func (s *statements) prepared(ctx context.Context, query string) (*sql.Stmt, err
 	return stmt, err
 }
 
-func (s *statements) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+// rows are what a statement finds.
+type rows struct {
+	*sql.Rows
+
+	turn share.Held
+}
+
+// done closes the rows and ends their turn.
+func (r *rows) done() {
+	_ = r.Rows.Close() // what can fail is told by Err
+	r.turn.Release()
+}
+
+func (s *statements) query(ctx context.Context, query string, args ...any) (found rows, err error) {
 	ctx = s.context(ctx)
+	if found.turn, err = s.turns.Take(ctx); err != nil {
+		return found, err
+	}
 	stmt, err := s.prepared(ctx, query)
+	switch {
+	case err != nil:
+	case stmt == nil:
+		found.Rows, err = s.on.QueryContext(ctx, query, args...) //nolint:rowserrcheck // callers do
+	default:
+		found.Rows, err = stmt.QueryContext(ctx, args...) //nolint:rowserrcheck // callers do
+	}
 	if err != nil {
-		return nil, err
+		found.turn.Release()
 	}
-	var rows *sql.Rows
-	if stmt == nil {
-		rows, err = s.on.QueryContext(ctx, query, args...)
-	} else {
-		rows, err = stmt.QueryContext(ctx, args...)
-	}
-	return rows, s.unlessClosed(err)
+	return found, s.unlessClosed(err)
 }
 
 func (s *statements) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
@@ -126,7 +148,7 @@ func (s *statements) row(ctx context.Context, dest []any, query string, args ...
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer rows.done()
 	if !rows.Next() {
 		if err := rows.Err(); err != nil {
 			return err
