@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,9 +71,50 @@ func (s *Store) Statements(read func() error) ([]Statement, error) {
 	return statements, read()
 }
 
-// Explain returns as JSON how the database would go about a statement with these arguments.
-func (s *Store) Explain(ctx context.Context, statement Statement) (plan []byte, err error) {
-	err = s.pool.QueryRow(ctx, "EXPLAIN (FORMAT JSON) "+statement.SQL, statement.Args...).Scan(&plan)
+// Writes are the statements that writes send one row or one resource at a time, by their name.
+func Writes() map[string]Statement {
+	writes := map[string]Statement{}
+	for name, sql := range map[string]string{
+		"insert a resource": insertResource, "change a resource": updateResource, "rename a resource": updateApart,
+		"change a document": updateDocument, "remove entries of the index": deleteEntries, "add entries to the index": insertEntries,
+		"append to the log": appendEntry, "leave groups": leaveGroups, "lock groups": lockGroups, "look for entries without a number": anyUnnumbered,
+		"remove members":  "DELETE FROM members WHERE group_id = $1 AND member_id = ANY($2)",
+		"look for a name": "SELECT id FROM resources WHERE kind = $1 AND key = $2 AND id <> $3 LIMIT 1",
+	} {
+		n := 0
+		for strings.Contains(sql, "$"+strconv.Itoa(n+1)) {
+			n++
+		}
+		writes[name] = Statement{sql, make([]any, n)}
+	}
+	return writes
+}
+
+// Explain returns as JSON how the database would go about a statement with these arguments, or, generic, with any: as it does once a
+// connection has sent it a few times.
+func (s *Store) Explain(ctx context.Context, statement Statement, generic bool) (plan []byte, err error) {
+	if !generic {
+		err = s.pool.QueryRow(ctx, "EXPLAIN (FORMAT JSON) "+statement.SQL, statement.Args...).Scan(&plan)
+		return plan, err
+	}
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Release()
+	none := strings.TrimSuffix(strings.Repeat("NULL, ", len(statement.Args)), ", ")
+	if none != "" {
+		none = "(" + none + ")"
+	}
+	for _, sql := range []string{"SET plan_cache_mode = force_generic_plan", "PREPARE explained AS " + statement.SQL} {
+		if _, err := conn.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+			return nil, err
+		}
+	}
+	err = conn.QueryRow(ctx, "EXPLAIN (FORMAT JSON) EXECUTE explained"+none, pgx.QueryExecModeSimpleProtocol).Scan(&plan)
+	if _, reset := conn.Exec(ctx, "DEALLOCATE explained; RESET plan_cache_mode", pgx.QueryExecModeSimpleProtocol); err == nil {
+		err = reset
+	}
 	return plan, err
 }
 

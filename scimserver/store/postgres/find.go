@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -132,7 +133,7 @@ func (f *finder) count(ctx context.Context, ids sqlfilter.Fragment) (n int, err 
 // fromIDs is a statement for the records of a part of these ids, in their order.
 func (f *finder) fromIDs(ids sqlfilter.Fragment, floor []byte, limit, offset int) (sql string, args []any) {
 	sql = "SELECT " + f.columns() + " FROM (SELECT i.id FROM (" + ids.SQL + ") i WHERE i.id >= ? ORDER BY i.id LIMIT ? OFFSET ?) s" +
-		" JOIN resources r ON r.kind = ? AND r.id = s.id JOIN documents d ON d.kind = r.kind AND d.id = r.id ORDER BY s.id" + f.lock
+		" JOIN resources r ON r.kind = (SELECT ?::smallint) AND r.id = s.id JOIN documents d ON d.kind = r.kind AND d.id = r.id ORDER BY s.id" + f.lock
 	return placed(sql), slices.Concat(f.memberships.Args, ids.Args, []any{floor, int64(limit), int64(offset), int64(f.Kind)})
 }
 
@@ -183,9 +184,8 @@ func (f *finder) narrowest(ctx context.Context, sources []sqlfilter.Source) (*sq
 	var best *sqlfilter.Source
 	least := f.few + 1
 	for i := range sources[:min(len(sources), tries)] {
-		var n int
-		query := placed("SELECT count(*) FROM (SELECT 1 FROM (" + sources[i].SQL + ") i LIMIT ?) c")
-		if err := f.one(ctx, []any{&n}, query, append(slices.Clone(sources[i].Args), int64(least))...); err != nil {
+		n, err := f.upTo(ctx, f.few+1, sources[i].Fragment)
+		if err != nil {
 			return nil, err
 		}
 		if n < least {
@@ -200,9 +200,9 @@ func (f *finder) narrowest(ctx context.Context, sources []sqlfilter.Source) (*sq
 
 // candidates loads what a source finds. It stops at one more than few, or where they have many bytes: then they are not all.
 func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) (records []store.Record, all bool, err error) {
-	query := "SELECT " + f.columns() + " FROM (SELECT DISTINCT i.id FROM (" + source.SQL + ") i LIMIT ?) s" +
-		" JOIN resources r ON r.kind = ? AND r.id = s.id JOIN documents d ON d.kind = r.kind AND d.id = r.id ORDER BY s.id" + f.lock
-	args := slices.Concat(f.memberships.Args, source.Args, []any{int64(f.few + 1), int64(f.Kind)})
+	query := "SELECT " + f.columns() + " FROM (SELECT DISTINCT i.id FROM (" + source.SQL + ") i LIMIT " + strconv.Itoa(f.few+1) + ") s" +
+		" JOIN resources r ON r.kind = (SELECT ?::smallint) AND r.id = s.id JOIN documents d ON d.kind = r.kind AND d.id = r.id ORDER BY s.id" + f.lock
+	args := slices.Concat(f.memberships.Args, source.Args, []any{int64(f.Kind)})
 	size := 0
 	all = true
 	err = f.eachFound(ctx, func(record *store.Record) (bool, error) {
@@ -258,10 +258,17 @@ func (f *finder) ids(plan sqlfilter.Plan) sqlfilter.Fragment {
 	}
 }
 
+// apartFromPage has what a source finds looked up before a page of it is made. Else PostgreSQL, while it knows nothing of the table, may walk
+// along the ids, which a page has to be in the order of, and look at each resource on the way; and a connection keeps such a plan.
+const apartFromPage = " OFFSET 0"
+
 // decided answers what SQL decides by itself. Where the first page is all there is, it need not be counted.
 func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (page store.Page, err error) {
 	f.memberships = sqlfilter.Fragment{} // nobody asks Match
 	ids := f.ids(plan)
+	if len(plan.Sources) > 0 && plan.Sources[0].Few() {
+		ids.SQL += apartFromPage
+	}
 	if f.Limit > 0 {
 		if err = f.some(ctx, &page, ids); err != nil {
 			return store.Page{}, err

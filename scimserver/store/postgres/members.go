@@ -62,10 +62,11 @@ func (t *transaction) ClearMembers(ctx context.Context, group string, limit int)
 }
 
 const (
-	lockGroups  = "SELECT 1 FROM resources WHERE kind = 2 AND id = ANY($1) ORDER BY id FOR NO KEY UPDATE"
+	lockGroups  = "SELECT 1 FROM resources WHERE kind = (SELECT 2::smallint) AND id = ANY($1) ORDER BY id FOR NO KEY UPDATE"
 	leaveGroups = "WITH gone AS (DELETE FROM members WHERE member_id = $1 AND group_id = ANY($2) RETURNING group_id)" +
-		" UPDATE resources r SET version = r.version + 1, modified = greatest($3, r.modified / 1000 * 1000 + 1000)" +
-		" FROM gone WHERE r.kind = 2 AND r.id = gone.group_id RETURNING r.id, r.modified"
+		", changed AS (UPDATE resources r SET version = r.version + 1, modified = greatest($3, r.modified / 1000 * 1000 + 1000)" +
+		" FROM gone WHERE r.kind = (SELECT 2::smallint) AND r.id = ANY($2) AND r.id = gone.group_id RETURNING r.id, r.modified)" +
+		" SELECT id, modified FROM changed ORDER BY id"
 	logGroups = "INSERT INTO log (id, " + entryColumns + ")" +
 		" SELECT i.id, i.time, $4, $5, 2, i.resource, $6, $7, $8, $9, $10" +
 		" FROM unnest($1::bytea[], $2::bigint[], $3::text[]) AS i (id, time, resource)"

@@ -74,6 +74,9 @@ const columns = "r.id, r.key, r.external_id, r.active, r.version, r.created, r.m
 // deactivated is since when a resource is inactive; the migration of these columns says why.
 const deactivated = "CASE WHEN r.active THEN NULL WHEN r.deactivated_version = r.version THEN r.deactivated ELSE r.modified END"
 
+// aKind is a kind that PostgreSQL does not know when it plans: see sqlfilter's kind.
+const aKind = "(SELECT $1::smallint)"
+
 // row receives columns.
 type row struct {
 	record            store.Record
@@ -150,7 +153,7 @@ func (r *reader) Get(ctx context.Context, kind store.Kind, id string) (store.Rec
 		return store.Record{}, store.ErrNotFound
 	}
 	const query = "SELECT " + columns + " FROM resources r JOIN documents d ON d.kind = r.kind AND d.id = r.id" +
-		" WHERE r.kind = $1 AND r.id = $2"
+		" WHERE r.kind = " + aKind + " AND r.id = $2"
 	records, err := r.records(ctx, kind, query, int64(kind), uuid[:])
 	if err != nil {
 		return store.Record{}, fmt.Errorf("get %s %s: %w", kind, id, err)
@@ -167,7 +170,7 @@ func (r *reader) byID(ctx context.Context, kind store.Kind, ids []string) ([]sto
 		return nil, nil
 	}
 	const query = "SELECT " + columns + " FROM resources r JOIN documents d ON d.kind = r.kind AND d.id = r.id" +
-		" WHERE r.kind = $1 AND r.id = ANY($2) ORDER BY r.id"
+		" WHERE r.kind = " + aKind + " AND r.id = ANY($2) ORDER BY r.id"
 	return r.records(ctx, kind, query+r.lock, int64(kind), idList(ids))
 }
 

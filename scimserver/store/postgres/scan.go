@@ -3,7 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
-	"slices"
+	"strconv"
 
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/sqlfilter"
@@ -37,9 +37,10 @@ func (f *finder) near(ctx context.Context, source sqlfilter.Source) (bool, error
 	return n <= f.page, err
 }
 
-// upTo counts what a query finds, up to a limit.
+// upTo counts what a query finds, up to a limit. The limit is one of a few, and part of the statement: PostgreSQL expects of a limit that it does
+// not know that it ends a walk through the table early.
 func (f *finder) upTo(ctx context.Context, limit int, ids sqlfilter.Fragment) (n int, err error) {
-	err = f.one(ctx, []any{&n}, placed("SELECT count(*) FROM (SELECT 1 FROM ("+ids.SQL+") i LIMIT ?) c"), append(slices.Clone(ids.Args), int64(limit))...)
+	err = f.one(ctx, []any{&n}, placed("SELECT count(*) FROM (SELECT 1 FROM ("+ids.SQL+") i LIMIT "+strconv.Itoa(limit)+") c"), ids.Args...)
 	return n, err
 }
 

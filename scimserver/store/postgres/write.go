@@ -242,7 +242,7 @@ func (t *transaction) Get(ctx context.Context, kind store.Kind, id string) (stor
 	var record store.Record
 	s := &stored{id: uuid[:]}
 	const query = "SELECT " + columns + ", d.paths, d.keys FROM resources r JOIN documents d ON d.kind = r.kind AND d.id = r.id" +
-		" WHERE r.kind = $1 AND r.id = $2" + lockRows
+		" WHERE r.kind = " + aKind + " AND r.id = $2" + lockRows
 	found := false
 	err := t.each(ctx, append(scanned.targets(), &s.index.paths, &s.index.keys), func() (bool, error) {
 		record, found = scanned.read(kind), true
@@ -272,7 +272,7 @@ func (t *transaction) stored(ctx context.Context, kind store.Kind, id, lock stri
 	var key, external []byte
 	err := t.one(ctx, []any{&key, &external, &s.index.paths, &s.index.keys},
 		"SELECT r.key, r.external_id, d.paths, d.keys FROM resources r JOIN documents d ON d.kind = r.kind AND d.id = r.id"+
-			" WHERE r.kind = $1 AND r.id = $2"+lock, int64(kind), uuid[:])
+			" WHERE r.kind = "+aKind+" AND r.id = $2"+lock, int64(kind), uuid[:])
 	if err != nil {
 		return nil, err
 	}

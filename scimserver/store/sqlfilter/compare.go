@@ -141,7 +141,7 @@ func nothing() Plan {
 func (c *compiler) resources(where Fragment, cost cost) Source {
 	return Source{
 		Fragment: Fragment{
-			SQL:  "SELECT r.id FROM resources r WHERE r.kind = ? AND " + where.SQL,
+			SQL:  "SELECT r.id FROM resources r WHERE r.kind = " + c.dialect.kind() + " AND " + where.SQL,
 			Args: append([]any{int64(c.kind)}, where.Args...),
 		},
 		cost: cost,

@@ -26,6 +26,15 @@ func (d Dialect) path(kind store.Kind, name string) Fragment {
 	return Fragment{SQL: "(SELECT p.id FROM paths p WHERE p.kind = ? AND p.name = ?)", Args: []any{int64(kind), name}}
 }
 
+// kind is the kind of resources in the query for those that have one value. PostgreSQL must not see which it is when it plans: where it last
+// counted before there was a group, it would take any index that begins with the kind for as good as the one with the value.
+func (d Dialect) kind() string {
+	if d == PostgreSQL {
+		return "(SELECT ?::smallint)"
+	}
+	return "?"
+}
+
 // position is where in a column of bytes others begin, from 1; 0 if they do not occur.
 func (d Dialect) position(column string) string {
 	if d == PostgreSQL {

@@ -163,7 +163,7 @@ func (c *compiler) display(f filter.Compare) rowCondition {
 	_, cost, indexed := c.bytesCondition("g.key", f.Op, []byte(name))
 	condition := c.bytesOf("g.key", f.Op, name)
 	args := append([]any{int64(store.Group)}, condition.Args...)
-	in := Fragment{SQL: "m.group_id IN (SELECT g.id FROM resources g WHERE g.kind = ? AND " + condition.SQL + ")", Args: args}
+	in := Fragment{SQL: "m.group_id IN (SELECT g.id FROM resources g WHERE g.kind = " + c.dialect.kind() + " AND " + condition.SQL + ")", Args: args}
 	if c.sets == maxSets {
 		each := "EXISTS (SELECT 1 FROM resources g WHERE g.kind = ? AND g.id = m.group_id AND " + condition.SQL + ")"
 		return rowCondition{Fragment: Fragment{SQL: each, Args: args}}
