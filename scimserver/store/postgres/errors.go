@@ -128,6 +128,9 @@ func sorted(answer *pgconn.PgError) *engineError {
 		return &engineError{conflict, "too many others change the same at the same time (SQLSTATE " + answer.Code + ")"}
 	case "40003", "57P01", "57P02", "57P05", "25P03":
 		return &engineError{lost, said}
+	case "42P05", "26000":
+		// Names of prepared statements follow from their text, so that one exists already, or does not any more, is nobody's mistake here.
+		return &engineError{unavailable, said + "; a pooler that pools transactions is in between, and one that pools sessions is needed"}
 	case "53300":
 		return &engineError{full, said}
 	case "25006":

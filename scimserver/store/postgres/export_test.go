@@ -19,6 +19,12 @@ import (
 // Again is when and how often an update is tried again.
 func Again() wait.Backoff { return again() }
 
+// Translate makes store's errors of the driver's.
+func Translate(err error) error { return translate(context.Background(), err) }
+
+// Stale tells whether an error closes all connections.
+func Stale(err error) bool { return stale(err) }
+
 // SetFew makes a store take the ways for many candidates although it has few resources.
 func (s *Store) SetFew(n int) { s.few = n }
 

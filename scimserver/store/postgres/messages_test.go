@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/go-logr/logr/funcr"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/postgres"
@@ -96,6 +97,33 @@ func TestWhatKeepsAServerFromItsDatabaseIsSaid(t *testing.T) {
 				t.Errorf("log: %s, want %s", logged, c.want)
 			}
 		})
+	}
+}
+
+// Only what says something of all connections closes those that there are.
+func TestWhatTheDatabaseAndPoolersAnswerIsSorted(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		code, message, want string
+		stale               bool
+	}{
+		{"42P05", "prepared statement \"a\" already exists", "pools transactions", false},
+		{"26000", "prepared statement \"a\" does not exist", "pools transactions", false},
+		{"53300", "too many connections for role", "too many connections", false},
+		{"08P01", "no more connections allowed (max_client_conn)", "no more connections", false},
+		{"08P01", "query_wait_timeout", "query_wait_timeout", false},
+		{"53100", "could not extend file", "could not extend", false},
+		{"57014", "canceling statement due to statement timeout", "timeout", false},
+		{"42501", "permission denied for table log", "permission denied", false},
+		{"25006", "cannot execute INSERT in a read-only transaction", "read-only", true},
+		{"57P01", "terminating connection due to administrator command", "terminating", true},
+		{"57P02", "terminating connection because of crash", "terminating", true},
+		{"08006", "server conn crashed", "crashed", true},
+	} {
+		err := postgres.Translate(&pgconn.PgError{Code: c.code, Message: c.message})
+		if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), c.want) || postgres.Stale(err) != c.stale {
+			t.Errorf("%s %s: %v, closes all: %t", c.code, c.message, err, postgres.Stale(err))
+		}
 	}
 }
 

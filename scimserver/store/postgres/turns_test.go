@@ -7,11 +7,9 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
 	"github.com/tenantry/tenantry/scimserver/store/storetest"
-	"github.com/tenantry/tenantry/test/race"
 )
 
 func TestReadersLeaveConnectionsToWhoProvisions(t *testing.T) {
-	race.Meets(t)
 	for connections, most := range map[string]int{"10": 3, "4": 1} {
 		s := open(t, testenv.HastySchema(t)+"&pool_max_conns="+connections)
 		storetest.ReadersLeaveConnections(t, s, most, s.Waiting, func(ctx context.Context, f func() error) error {
