@@ -220,8 +220,8 @@ func newCompany(t *testing.T) company {
 func (c company) isGone(kind store.Kind, id string) {
 	c.t.Helper()
 	ctx, versions := c.t.Context(), int64(2)
-	if found, err := c.database.Groups(ctx, []string{id}); err != nil || len(found) != 0 {
-		c.t.Errorf("%d groups have it (%v)", len(found[id]), err)
+	if found, err := c.database.GroupsOf(ctx, []string{id}, "", 1); err != nil || len(found) != 0 {
+		c.t.Errorf("groups have it: %v (%v)", found, err)
 	}
 	if left, err := c.database.Members(ctx, id); err != nil || len(left) != 0 {
 		c.t.Errorf("%d members are left (%v)", len(left), err)

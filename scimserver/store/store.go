@@ -251,11 +251,6 @@ type Reader interface {
 	// of a group or a member that was deleted.
 	Memberships(ctx context.Context, after Membership, limit int) ([]Membership, error)
 
-	// Groups lists for each of these resources the groups that have it as a direct member, in the order of their ids; a
-	// resource without any is absent. However many there are, they are read together. A record can stand in several
-	// lists and must not be changed. Of each only Kind, ID, Key, Version, Document and Overlay need be filled in.
-	Groups(ctx context.Context, members []string) (map[string][]*Record, error)
-
 	Stats(ctx context.Context) (Stats, error)
 
 	// Ambiguous lists the resources of a kind, at most limit, that share their Key with another although only one should have it

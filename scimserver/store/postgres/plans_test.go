@@ -159,7 +159,6 @@ func reads(t *testing.T, s *postgres.Store, onlyLookUps bool) []planned {
 		{"a portion of a user's groups", "members_member", func() error { _, err := s.GroupsOf(ctx, []string{one}, group, 1000); return err }},
 		{"groups of several users", "members_member", func() error { _, err := s.GroupsOf(ctx, []string{one, last}, "", 1000); return err }},
 		{"several groups by their ids", "resources_pkey", func() error { _, err := s.Records(ctx, store.Group, []string{group, last}); return err }},
-		{"groups of a page of users", "members_member", func() error { _, err := s.Groups(ctx, []string{one, last}); return err }},
 		{"entries of the provisioning log", "log_sequence", func() error { _, err := s.Log(ctx, 10, 10); return err }},
 	}
 	if onlyLookUps {

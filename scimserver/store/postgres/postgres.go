@@ -197,11 +197,6 @@ func (s *Store) Memberships(ctx context.Context, after store.Membership, limit i
 	return reading(ctx, s, func() ([]store.Membership, error) { return s.reader.Memberships(ctx, after, limit) })
 }
 
-// Groups implements store.Reader.
-func (s *Store) Groups(ctx context.Context, members []string) (map[string][]*store.Record, error) {
-	return reading(ctx, s, func() (map[string][]*store.Record, error) { return s.reader.Groups(ctx, members) })
-}
-
 // Deactivated implements store.Reader.
 func (s *Store) Deactivated(ctx context.Context, before time.Time, limit int) ([]string, error) {
 	return reading(ctx, s, func() ([]string, error) { return s.reader.Deactivated(ctx, before, limit) })

@@ -221,42 +221,6 @@ func (r *reader) Memberships(ctx context.Context, after store.Membership, limit 
 	return memberships, nil
 }
 
-func (r *reader) Groups(ctx context.Context, members []string) (map[string][]*store.Record, error) {
-	groups, err := r.groups(ctx, members)
-	if err != nil {
-		return nil, fmt.Errorf("groups of %d resources: %w", len(members), err)
-	}
-	return groups, nil
-}
-
-// groups loads each group once, however many of the members it has.
-func (r *reader) groups(ctx context.Context, members []string) (map[string][]*store.Record, error) {
-	memberships, err := r.memberships(ctx, "SELECT group_id, member_id, kind FROM members WHERE member_id = ANY($1)"+
-		" ORDER BY member_id, group_id", idList(members))
-	if err != nil || len(memberships) == 0 {
-		return nil, err
-	}
-	ids := make([]string, len(memberships))
-	for i, m := range memberships {
-		ids[i] = m.Group
-	}
-	records, err := r.byID(ctx, store.Group, ids)
-	if err != nil {
-		return nil, err
-	}
-	known := make(map[string]*store.Record, len(records))
-	for i := range records {
-		known[records[i].ID] = &records[i]
-	}
-	groups := make(map[string][]*store.Record, len(members))
-	for _, m := range memberships {
-		if group := known[m.Group]; group != nil { // or it was deleted just now
-			groups[m.ID] = append(groups[m.ID], group)
-		}
-	}
-	return groups, nil
-}
-
 func (r *reader) memberships(ctx context.Context, sql string, args ...any) ([]store.Membership, error) {
 	var memberships []store.Membership
 	var group, member pgtype.DriverBytes

@@ -65,7 +65,6 @@ func lookUp(t *testing.T, s *sqlite.Store) {
 	must(s.Find(ctx, store.Query{Kind: store.User, Limit: 10}))(t)
 	must(s.Kinds(ctx, []string{one}))(t)
 	must(s.Members(ctx, one))(t)
-	must(s.Groups(ctx, []string{one}))(t)
 	for _, ids := range [][]string{{one}, {one, one}} {
 		must(s.MembersOf(ctx, ids, one, 10))(t)
 		must(s.GroupsOf(ctx, ids, one, 10))(t)

@@ -194,55 +194,6 @@ func (r *reader) Memberships(ctx context.Context, after store.Membership, limit 
 	return memberships, r.translate(rows.Err())
 }
 
-func (r *reader) Groups(ctx context.Context, members []string) (map[string][]*store.Record, error) {
-	ctx = brief(ctx)
-	memberships, err := r.memberships(ctx, members)
-	if err != nil {
-		return nil, fmt.Errorf("groups of %d resources: %w", len(members), r.translate(err))
-	}
-	ids := make([]string, len(memberships))
-	for i, m := range memberships {
-		ids[i] = m.group
-	}
-	records, err := r.byID(ctx, store.Group, ids)
-	if err != nil {
-		return nil, fmt.Errorf("groups of %d resources: %w", len(members), err)
-	}
-	known := make(map[string]*store.Record, len(records))
-	for i := range records {
-		known[records[i].ID] = &records[i]
-	}
-	groups := make(map[string][]*store.Record, len(members))
-	for _, m := range memberships {
-		if group := known[m.group]; group != nil { // or it was deleted just now
-			groups[m.member] = append(groups[m.member], group)
-		}
-	}
-	return groups, nil
-}
-
-type membership struct{ member, group string }
-
-// memberships are those of all these members, in the order of members and groups.
-func (r *reader) memberships(ctx context.Context, members []string) ([]membership, error) {
-	const query = "SELECT m.member_id, m.group_id FROM json_each(?) j CROSS JOIN members m ON m.member_id = unhex(j.value, '-')" +
-		" ORDER BY m.member_id, m.group_id"
-	rows, err := r.query(ctx, query, idList(members))
-	if err != nil {
-		return nil, err
-	}
-	defer rows.done()
-	var found []membership
-	var member, group sql.RawBytes
-	for rows.Next() {
-		if err := rows.Scan(&member, &group); err != nil {
-			return nil, err
-		}
-		found = append(found, membership{formatID(member), formatID(group)})
-	}
-	return found, rows.Err()
-}
-
 func (r *reader) Stats(ctx context.Context) (store.Stats, error) {
 	stats := store.Stats{Defaults: map[string]int64{}, Matched: map[string]int64{}}
 	const query = "SELECT kind, active, defaults, matched, count(*) FROM resources NOT INDEXED GROUP BY kind, active, defaults, matched" +
