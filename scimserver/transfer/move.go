@@ -91,9 +91,15 @@ func copySecrets(ctx context.Context, from, to store.Store, keys []string) error
 		}
 	}
 	return to.Update(ctx, func(tx store.Tx) error {
-		for key, value := range values {
-			if err := tx.SetMeta(ctx, key, value); err != nil {
+		for _, key := range keys {
+			// Read even where there is nothing to write: where it is not known whether the copy is final, an update that holds a row tells.
+			if _, err := tx.Meta(ctx, key); err != nil {
 				return err
+			}
+			if value := values[key]; value != "" {
+				if err := tx.SetMeta(ctx, key, value); err != nil {
+					return err
+				}
 			}
 		}
 		return nil

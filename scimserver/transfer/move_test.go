@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/tenantry/tenantry/scimserver/directory"
@@ -82,6 +83,50 @@ func TestADirectoryIsMovedWithItsLogAndItsSecretsAndTheSourceStays(t *testing.T)
 			}
 			sameAnswers(t, from, to)
 		})
+	}
+}
+
+// confirming is a store that does not know what became of its first update, and keeps whether the last one used any row.
+type confirming struct {
+	store.Store
+	updates int
+	used    bool
+}
+
+func (c *confirming) Update(ctx context.Context, change func(tx store.Tx) error) error {
+	c.updates++
+	c.used = false
+	err := c.Store.Update(ctx, func(tx store.Tx) error { return change(using{tx, c}) })
+	if err == nil && c.updates == 1 {
+		return store.ErrUncertain
+	}
+	return err
+}
+
+type using struct {
+	store.Tx
+	of *confirming
+}
+
+func (u using) Meta(ctx context.Context, key string) (string, error) {
+	u.of.used = true
+	return u.Tx.Meta(ctx, key)
+}
+
+func (u using) SetMeta(ctx context.Context, key, value string) error {
+	u.of.used = true
+	return u.Tx.SetMeta(ctx, key, value)
+}
+
+// A move that may have happened is not told as one that did. The second time the directory is there, perhaps on one machine only, and the
+// last update, which holds rows of its own, is final where what came before it is.
+func TestAMoveThatMayHaveHappenedIsConfirmedByTheNext(t *testing.T) {
+	from, to := open(t, t.TempDir()), &confirming{Store: open(t, t.TempDir())}
+	if _, err := transfer.Move(t.Context(), from, to, of(to), "signing-key"); !errors.Is(err, store.ErrUncertain) || strings.Contains(err.Error(), "nothing") {
+		t.Errorf("the first time: %v", err)
+	}
+	if _, err := transfer.Move(t.Context(), from, to, of(to), "signing-key"); err != nil || !to.used {
+		t.Errorf("the second time: %v, confirmed: %t", err, to.used)
 	}
 }
 
