@@ -101,6 +101,7 @@ func (s *server) guarded(next http.Handler) http.Handler {
 }
 
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	current := s.Settings()
 	err := s.Store.Check(r.Context())
 	switch {
 	case err != nil:
@@ -109,8 +110,8 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	case s.checks.Succeeded(s.Clock.Now()):
 		s.Log.Info("the readiness check finds the storage again")
 	}
-	if s.Settings() == nil {
-		http.Error(w, "no settings yet", http.StatusServiceUnavailable)
+	if current == nil {
+		http.Error(w, "no current yet", http.StatusServiceUnavailable)
 		return
 	}
 	w.WriteHeader(http.StatusOK)
