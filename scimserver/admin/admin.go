@@ -75,7 +75,7 @@ func New(o Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+v1alpha1.HealthPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET "+v1alpha1.ReadyPath, s.ready)
-	mux.Handle("GET "+v1alpha1.MetricsPath, promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes}))
+	mux.Handle("GET "+v1alpha1.MetricsPath, whole(promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})))
 	mux.HandleFunc("GET "+v1alpha1.LogPath, s.log)
 	mux.HandleFunc("GET "+v1alpha1.ExportPath, s.export)
 	mux.HandleFunc("POST "+v1alpha1.ImportPath, s.restore)

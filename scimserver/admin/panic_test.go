@@ -41,6 +41,7 @@ func TestAPanicIsLoggedByTypeAndStack(t *testing.T) {
 	var logged lines
 	server := httptest.NewUnstartedServer(admin.New(admin.Options{
 		Settings: func() *settings.Snapshot { panic(person) },
+		Store:    openSQLite(t),
 		Metrics:  prometheus.NewRegistry(), Clock: clocktesting.NewFakeClock(time.Unix(0, 0)),
 		Log: funcr.New(func(_, line string) { _, _ = logged.Write([]byte(line + "\n")) }, funcr.Options{}),
 	}))

@@ -49,7 +49,7 @@ func TestStrangersLoseTheConnectionsThatTheyHoldAndClientsDoNot(t *testing.T) {
 		*begun
 		rest   string
 		status int
-	}{{provisioner, anna[5:], http.StatusCreated}, {search, "}", http.StatusOK}, {last, strings.Repeat("g", 99), http.StatusBadRequest}} {
+	}{{last, strings.Repeat("g", 99), http.StatusBadRequest}, {provisioner, anna[5:], http.StatusCreated}, {search, "}", http.StatusOK}} {
 		if _, err := c.Write([]byte(c.rest)); err != nil {
 			t.Fatal(err)
 		}
