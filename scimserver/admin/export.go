@@ -5,12 +5,14 @@ import (
 	"strconv"
 
 	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/transfer"
 )
 
 // export sends the whole directory as package transfer writes it. Its last line is missing where something went wrong.
 func (s *server) export(w http.ResponseWriter, r *http.Request) {
-	caller, err := s.authorize(r, token.RoleProvisioner)
+	permitted := func() (auth.Identity, error) { return s.authorize(r, token.RoleProvisioner) }
+	caller, err := permitted()
 	if err != nil {
 		s.refuse(w, err)
 		return
@@ -34,7 +36,7 @@ func (s *server) export(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer place.Release()
-	out, err := newStream(w, s.Clock)
+	out, err := newStream(w, s.Clock, func() error { _, err := permitted(); return err })
 	if err != nil {
 		s.refuse(w, err)
 		return

@@ -66,7 +66,7 @@ func (s *server) log(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer place.Release()
-	out, err := newStream(w, s.Clock)
+	out, err := newStream(w, s.Clock, func() error { _, err := permitted(); return err })
 	if err != nil {
 		s.refuse(w, err)
 		return
@@ -76,7 +76,7 @@ func (s *server) log(w http.ResponseWriter, r *http.Request) {
 		defer ticker.Stop()
 		query.Poll = ticker.C()
 		query.Idle = func() error {
-			if _, err := permitted(); err != nil {
+			if err := out.permitted(); err != nil {
 				return err // it was revoked
 			}
 			return out.flush()

@@ -15,17 +15,20 @@ const (
 	stalled = 30 * time.Second
 )
 
-// stream sends an answer that may take longer than the server's timeouts allow, as long as its client reads on.
+// stream sends an answer that may take longer than the server's timeouts allow, as long as its client reads on and its credential is good.
 type stream struct {
 	out      http.ResponseWriter
 	control  *http.ResponseController
 	clock    clock.PassiveClock
 	buffered *bufio.Writer
 	begun    bool
+	// permitted returns an error where the client may not have the answer any more, and looked is when it was last asked.
+	permitted func() error
+	looked    time.Time
 }
 
-func newStream(w http.ResponseWriter, c clock.PassiveClock) (*stream, error) {
-	s := &stream{out: w, control: http.NewResponseController(w), clock: c}
+func newStream(w http.ResponseWriter, c clock.PassiveClock, permitted func() error) (*stream, error) {
+	s := &stream{out: w, control: http.NewResponseController(w), clock: c, permitted: permitted, looked: c.Now()}
 	s.buffered = bufio.NewWriterSize(sender{s}, 16<<10)
 	// The request has been read; what is still read of the connection tells when the client has gone.
 	err := s.control.SetReadDeadline(time.Time{})
@@ -58,6 +61,12 @@ func (s *stream) begin() error {
 type sender struct{ *stream }
 
 func (s sender) Write(data []byte) (int, error) {
+	if now := s.clock.Now(); now.Sub(s.looked) >= pollInterval {
+		if err := s.permitted(); err != nil {
+			return 0, err // it was revoked
+		}
+		s.looked = now
+	}
 	if err := s.begin(); err != nil {
 		return 0, err
 	}
