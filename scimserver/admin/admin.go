@@ -111,7 +111,7 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 		s.Log.Info("the readiness check finds the storage again")
 	}
 	if current == nil {
-		http.Error(w, "no current yet", http.StatusServiceUnavailable)
+		http.Error(w, "no settings yet", http.StatusServiceUnavailable)
 		return
 	}
 	w.WriteHeader(http.StatusOK)
