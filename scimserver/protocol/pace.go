@@ -41,13 +41,13 @@ func (p pace) read(w http.ResponseWriter, r *http.Request, body io.Reader, small
 	}
 	began := time.Now() //nolint:forbidigo // the deadlines of connections are by the machine's clock
 	control := http.NewResponseController(w)
-	// A writer without a connection, as in tests, has no deadlines.
-	defer func() { _ = control.SetReadDeadline(began.Add(p.whole)) }() // what is read then tells whether the client still waits
 	start := length
 	if length <= small {
 		start = min(max(length, 512), 4096) // what has no room of its own takes no more than has come
 	}
 	data := make([]byte, 0, start)
+	// A writer without a connection, as in tests, has no deadlines. A body that is late leaves its own in force: before net/http sends
+	// the answer it reads what is missing of a body with a Content-Length, and would wait for it.
 	for end := small; ; end += bodyChunk {
 		_ = control.SetReadDeadline(began.Add(p.due(end)))
 		if length >= 0 {
@@ -58,6 +58,7 @@ func (p pace) read(w http.ResponseWriter, r *http.Request, body io.Reader, small
 		case err != nil:
 			return nil, unread(err)
 		case len(data) < end || len(data) == length:
+			_ = control.SetReadDeadline(began.Add(p.whole)) // what is read then tells whether the client still waits
 			return data, nil
 		}
 		if length < 0 {

@@ -1,6 +1,9 @@
 package protocol_test
 
 import (
+	"bufio"
+	"fmt"
+	"net"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -213,6 +216,35 @@ func TestStrangersWaitForTheLoginAuthorityInTheirOwnShare(t *testing.T) {
 	release()
 	f.issued(f.ask("POST", f.assertionForm(nil), nil))
 	f.wantHeld(0, 0)
+}
+
+// A client that does not ask before it sends is answered in the same time: net/http reads what is missing of such a body before it answers.
+func TestALateBodyOfAClientThatDoesNotAskIsAnsweredAtOnce(t *testing.T) {
+	f := newFixture(t)
+	f.server.SetPace(time.Millisecond, time.Millisecond, time.Hour)
+	for _, length := range []int{50, 1 << 20} {
+		connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", f.http.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = connection.Close() })
+		if err := connection.SetDeadline(time.Now().Add(time.Minute)); err != nil { // of a server that never answers
+			t.Fatal(err)
+		}
+		if _, err := fmt.Fprintf(connection, "POST %s/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/scim+json\r\n"+
+			"Content-Length: %d\r\n\r\n{", v1alpha1.BasePath, f.token, length); err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+		if err != nil {
+			t.Fatalf("a body of %d bytes: %v", length, err)
+		}
+		_ = response.Body.Close()
+
+		if response.StatusCode != http.StatusRequestTimeout {
+			t.Errorf("a body of %d bytes is %d, want 408", length, response.StatusCode)
+		}
+	}
 }
 
 func TestABodyHasTimeByItsSize(t *testing.T) {
