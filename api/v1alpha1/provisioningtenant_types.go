@@ -91,8 +91,8 @@ type ProvisioningTenantSpec struct {
 
 // Limits are the requests that one credential may send to one replica of the tenant's SCIM server. All requests without a
 // valid credential count together as those of one more, so that they never use up what a valid one has. In a bulk request
-// each operation counts, and a large request or answer counts as several. Of people with tokens of their own each may send as
-// many, and all together four times as many. A change takes effect at once.
+// each operation counts, and a large request or answer counts as several. All readers together may send four times as many. Of people
+// with tokens of their own each may send as many, and all together four times as many. A change takes effect at once.
 type Limits struct {
 	// requestsPerSecond is how many requests a credential may send each second in the long run. Microsoft Entra ID
 	// sends about 25.

@@ -45,9 +45,9 @@ func (d *Directory) SetDefaults(all []*Defaults) {
 	}
 }
 
-// Follow holds every user against the defaults each time these change, until ctx ends. Before SetDefaults it leaves all as they are. Where it was interrupted, it
-// begins again at the next start. Each time that again fires it looks whether users were written under other defaults since,
-// and then does so once more. The error is the store's; calling Follow again tries again.
+// Follow holds every user against the defaults each time these change, until ctx ends. Before SetDefaults it leaves all as they are.
+// Where it was interrupted, it begins again at the next start. Each time that again fires it looks whether users were written under other
+// defaults since, and then does so once more. The error is the store's; calling Follow again tries again.
 func (d *Directory) Follow(ctx context.Context, again <-chan time.Time) error {
 	for {
 		if err := d.follow(ctx); err != nil {

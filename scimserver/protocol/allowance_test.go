@@ -59,6 +59,21 @@ func TestOnePersonUsesUpNobodyElsesAllowance(t *testing.T) {
 		`scim_refusals_total{pool="rate",role="user"} `+strconv.Itoa(17+2+17+94+17))
 }
 
+func TestManyReadersTogetherLeaveTheProvisioningClientItsAllowance(t *testing.T) {
+	f := newFixture(t)
+	f.limit(1, 3)
+	in := 0
+	for n := range 8 {
+		in += f.let(f.withReader("reader"+strconv.Itoa(n)), "/Users", 5)
+	}
+	if in != 12 {
+		t.Errorf("%d requests of 8 readers are let in, want 12: four times what one may ask", in)
+	}
+	if got := f.let(f.token, "/Users", 5); got != 3 {
+		t.Errorf("%d requests of the provisioning client are let in, want 3", got)
+	}
+}
+
 func TestEachOperationOfABulkRequestIsPaid(t *testing.T) {
 	f := newFixture(t)
 	reader := f.withReader("payroll")
@@ -87,6 +102,7 @@ func TestALargeRequestIsPaidByItsSize(t *testing.T) {
 		"one with a large":    {"POST", "/Users/.search", filler + strings.Repeat(" ", 640<<10) + "}", 11},
 		"a page":              {"GET", "/Users?count=1", "", 2},
 		"a large page":        {"GET", "/Users?count=10", "", 16},
+		"a part of one":       {"GET", "/Users?count=10&attributes=name.givenName", "", 16},
 		"one that is refused": {"POST", "/Users/.search", `{"filter":"` + strings.Repeat("x", 640<<10) + `"}`, 11},
 	} {
 		f := newFixture(t)

@@ -17,8 +17,9 @@ const (
 	// size in memory.
 	MaxLargeBodies = 12 << 20
 
-	// peopleTimes is how many times spec.limits all people together may ask. Each of them has spec.limits as a credential has.
-	peopleTimes = 4
+	// togetherTimes is how many times spec.limits all readers together may ask, and all people together. Each of them has spec.limits as the
+	// provisioning client has, which would wait for processors where all 32 readers had theirs at once.
+	togetherTimes = 4
 	// worthOne is how many bytes of a body beyond SmallBody, and of an answer, are worth one more request.
 	worthOne = 64 << 10
 
@@ -53,6 +54,7 @@ func LargeBodies() share.Division {
 type limits struct {
 	now      func() time.Time
 	throttle throttle.Throttle // of credentials and strangers
+	readers  throttle.Throttle
 	people   throttle.Throttle
 	refused  func(pool string, class share.Class)
 	places   *share.Pool
@@ -63,7 +65,7 @@ type limits struct {
 
 func newLimits(now func() time.Time, refused func(pool string, class share.Class)) *limits {
 	l := &limits{
-		now: now, people: throttle.Throttle{Together: peopleTimes}, refused: refused,
+		now: now, refused: refused, readers: throttle.Throttle{Together: togetherTimes}, people: throttle.Throttle{Together: togetherTimes},
 		places: share.NewPool(Places()), bodies: share.NewPool(LargeBodies()), answers: newAnswers(Answers()), pace: defaultPace(),
 	}
 	l.places.Refused = func(class share.Class) { refused("requests", class) }
@@ -87,7 +89,9 @@ func (l *limits) allowance(client share.Client) (t *throttle.Throttle, id string
 	switch client.Class {
 	case share.Person:
 		return &l.people, client.ID
-	case share.Reader, share.Provisioner:
+	case share.Reader:
+		return &l.readers, client.ID
+	case share.Provisioner:
 		return &l.throttle, client.ID
 	default:
 		return &l.throttle, throttle.Stranger
@@ -110,8 +114,10 @@ func (l *limits) admit(current *settings.Snapshot, client share.Client) error {
 	switch client.Class {
 	case share.Stranger:
 		who = "clients without a valid credential send"
+	case share.Reader:
+		who = "this reader sends, or all readers together send " + strconv.Itoa(togetherTimes) + " times,"
 	case share.Person:
-		who = "this person sends, or all people together send " + strconv.Itoa(peopleTimes) + " times,"
+		who = "this person sends, or all people together send " + strconv.Itoa(togetherTimes) + " times,"
 	}
 	return &Error{
 		Status: http.StatusTooManyRequests, RetryAfter: strconv.Itoa(int((wait + time.Second - 1) / time.Second)),

@@ -39,6 +39,7 @@ type request struct {
 	client share.Client
 	large  share.Held // room for a large body
 	inHand holding    // room for what is on its way to the client
+	taken  int        // bytes of documents that were taken apart because the client wants a part of them
 }
 
 func (r *request) context() context.Context { return r.ctx }
@@ -200,6 +201,15 @@ func (s *Server) admitted(r *request, methods map[string]endpoint, identity auth
 // charge counts the request as n more.
 func (r *request) charge(n int) { r.limits.charge(r.settings, r.client, n) }
 
+// pay counts the request as one more for each worthOne bytes, of which so many are added to those that are counted.
+func (r *request) pay(counted *int, bytes int) {
+	before := *counted / worthOne
+	*counted += bytes
+	if n := *counted/worthOne - before; n > 0 {
+		r.charge(n)
+	}
+}
+
 // allowed is the header Allow of an endpoint (RFC 9110 section 10.2.1).
 func allowed(methods map[string]endpoint) string {
 	var names []string
@@ -230,10 +240,8 @@ func (r *recorder) WriteHeader(status int) {
 
 func (r *recorder) Write(data []byte) (int, error) {
 	r.written = true
-	before := r.sent / worthOne
-	r.sent += len(data)
-	if n := r.sent/worthOne - before; n > 0 && r.by != nil {
-		r.by.charge(n)
+	if r.by != nil {
+		r.by.pay(&r.sent, len(data))
 	}
 	return r.ResponseWriter.Write(data)
 }

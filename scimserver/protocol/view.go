@@ -119,6 +119,7 @@ func (s *Server) render(a *answer, shown *view, found *directory.Resource, membe
 	case schema.Nothing:
 		document = nil
 	case schema.Part:
+		a.request.pay(&a.request.taken, len(document))
 		if document, err = shown.part(document); err != nil {
 			return fmt.Errorf("stored %s %s: %w", found.Kind, found.ID, err)
 		}

@@ -188,6 +188,24 @@ func trickle(length, sent int) func(context.Context, attacker) {
 	}
 }
 
+// dial connects to the server with a connection whose buffers hold little. It returns nil where that is not possible.
+func (a attacker) dial(ctx context.Context) net.Conn {
+	u, err := url.Parse(a.process.url)
+	if err != nil {
+		a.tally.add(err.Error())
+		return nil
+	}
+	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", u.Host)
+	if err != nil {
+		a.tally.add("no connection")
+		return nil
+	}
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetReadBuffer(4096)
+	}
+	return c
+}
+
 // unread asks for much and reads the beginning of the answer.
 func unread(path func(attacker) string) func(context.Context, attacker) {
 	return func(ctx context.Context, a attacker) {
@@ -205,24 +223,15 @@ func unread(path func(attacker) string) func(context.Context, attacker) {
 	}
 }
 
-// raw sends a request as a reader on a connection whose buffers hold little, and lets then do with the answer what it will.
+// raw sends a request as a reader, and lets then do with the answer what it will.
 func (a attacker) raw(ctx context.Context, head string, body []byte, then func(net.Conn)) {
-	u, err := url.Parse(a.process.url)
-	if err != nil {
-		a.tally.add(err.Error())
+	c := a.dial(ctx)
+	if c == nil {
 		return
 	}
-	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", u.Host)
-	if err != nil {
-		a.tally.add("no connection")
-		return
-	}
+	defer c.Close()
 	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 	defer stop()
-	defer c.Close()
-	if tcp, ok := c.(*net.TCPConn); ok {
-		_ = tcp.SetReadBuffer(4096)
-	}
 	request := head + "Host: scim.test\r\nAuthorization: Bearer " + a.reader() + "\r\nContent-Type: application/scim+json\r\n\r\n"
 	if _, err := c.Write(append([]byte(request), body...)); err != nil {
 		a.tally.add("not sent")
