@@ -40,8 +40,8 @@ func (a *answer) flow() error {
 	}
 	if !a.begun {
 		a.begun = true
-		// A request with a body has pace.whole until its answer begins. From here on a read of the connection only tells whether the client
-		// has gone; net/http reads that of a request without a body for ever, too. A writer without a connection, as in tests, has no deadlines.
+		// From here on a read of the connection only tells whether the client has gone. A writer without a connection, as in tests, has no
+		// deadlines.
 		_ = http.NewResponseController(a.request.out).SetReadDeadline(time.Time{})
 		a.headers()
 		a.request.out.WriteHeader(a.status)

@@ -15,7 +15,7 @@ type pace struct {
 	first time.Duration
 	// chunk is the time for each bodyChunk bytes after them.
 	chunk time.Duration
-	// whole is the time for a request, from the beginning of its body to that of its answer. Then its context ends.
+	// whole is the most time for a body.
 	whole time.Duration
 }
 
@@ -58,8 +58,7 @@ func (p pace) read(w http.ResponseWriter, r *http.Request, body io.Reader, small
 		case err != nil:
 			return nil, unread(err)
 		case len(data) < end || len(data) == length:
-			_ = control.SetReadDeadline(began.Add(p.whole)) // what is read then tells whether the client still waits
-			return data, nil
+			return data, nil // at its end net/http takes the deadline away, and waits for the client to hang up
 		}
 		if length < 0 {
 			if err := room(bodyChunk); err != nil {

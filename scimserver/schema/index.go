@@ -21,14 +21,14 @@ type indexedPath struct {
 	name string
 }
 
-// Indexed tells whether IndexKeys has the values that the path reaches: all that a client can compare, so that no filter
-// has to read resources that it does not find. What the store keeps as columns and rows of its own is not among them.
+// Indexed tells whether IndexKeys has the values that the path reaches: nearly all that a client can compare, so that
+// few filters have to read resources that they do not find. What the store keeps as columns and rows of its own is not among them.
 func (p Path) Indexed() bool {
 	leaf := p.Leaf()
 	switch {
 	case p.Schema == nil:
 		return p.Attribute.Name == "externalId"
-	case p.Attribute.rows:
+	case p.Attribute.rows, p.Attribute.rare:
 		return false
 	default:
 		return leaf.Type != TypeComplex && leaf.Type != TypeBinary && leaf.Returned != ReturnedNever

@@ -88,6 +88,7 @@ type Attribute struct {
 	rows bool // its values are rows of memberships: any number of them, and none in a resource's document
 	byID bool // its value is the id of a resource, which its $ref leads to; of both only the value is kept
 	name bool // its values are names that resources are known by, and are compared by FoldName
+	rare bool // filters hardly ever ask for it, so that its entries in the index would cost each write more than a scan now and then
 }
 
 // Fold returns the form of a text under which values of the attribute are compared: equal ones have the same.

@@ -129,16 +129,16 @@ func tenantryUser() *Schema {
 			Description: "The name of the defaults that applied to the user."},
 		{Name: "companies", MultiValued: true, Mutability: ReadOnly,
 			Description: "The companies that the user belongs to."},
-		{Name: "defaulted", Type: TypeComplex, MultiValued: true, Mutability: ReadOnly,
+		{Name: "defaulted", Type: TypeComplex, MultiValued: true, Mutability: ReadOnly, rare: true,
 			Description: "The attributes whose values the defaults gave, as long as the client has not sent them. Absent where that is not known.",
 			SubAttributes: []*Attribute{
 				{Name: "path", Mutability: ReadOnly, Description: "The attribute, such as roles or name.honorificPrefix."},
 				{Name: "defaults", CaseExact: true, Mutability: ReadOnly,
 					Description: "The name of the defaults that gave the value. Absent where the client may have sent it."},
 			}},
-		{Name: "cleared", MultiValued: true, Mutability: ReadOnly,
+		{Name: "cleared", MultiValued: true, Mutability: ReadOnly, rare: true,
 			Description: "The attributes that the client has taken the value away of, so that no defaults give them one."},
-		{Name: "patched", MultiValued: true, Mutability: ReadOnly,
+		{Name: "patched", MultiValued: true, Mutability: ReadOnly, rare: true,
 			Description: "The attributes with several values that the client has changed by PATCH, so that a PUT which does not name them leaves them."},
 	}}
 }
