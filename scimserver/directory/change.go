@@ -152,6 +152,18 @@ func (d *Directory) Patch(ctx context.Context, caller Caller, target Target, req
 	return patched, err
 }
 
+// MaxDocument is how many bytes a resource's values may have after a change, as JSON, unless they had more before. Any number of PATCHes
+// could let them grow until to read the resource takes more memory than there is.
+const MaxDocument = 4 << 20
+
+func tooLarge(now, before int) error {
+	if now <= max(MaxDocument, before) {
+		return nil
+	}
+	return schema.Errorf(schema.InvalidValue,
+		"with this change the resource would have %d bytes, and at most %d are kept: remove values from it first", now, MaxDocument)
+}
+
 // renew makes rec a new version of itself.
 func (d *Directory) renew(rec *store.Record) {
 	rec.Version++
@@ -189,7 +201,10 @@ func (d *Directory) change(ctx context.Context, caller Caller, target Target, c 
 				return err
 			}
 			become := func(before stored) (schema.Object, error) { return c.document(before, budget) }
-			if rewritten, names, err = d.rewrite(&rec, current, become); err != nil {
+			if rewritten, names, err = d.rewrite(&rec, current, become); err == nil {
+				err = tooLarge(len(rec.Document), len(old.Document))
+			}
+			if err != nil {
 				return err
 			}
 		}
