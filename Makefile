@@ -81,6 +81,10 @@ scale: ## What the operator costs with 100, 1,000 and 2,000 tenants, against its
 proxies: ## The recipes of docs/exposure.md before real proxies, as a table (Debian, root); PROXIESFLAGS='-only nginx'
 	go run ./test/proxies $(PROXIESFLAGS)
 
+.PHONY: attack
+attack: ## Every known attack on a tenant at once, on each engine, beside a provisioning cycle; make test does it on SQLite
+	hack/postgres/run go test ./test/e2e -run UnderEveryAttackAtOnce -count 1 -v -args -every-engine
+
 .PHONY: microbench
 microbench: ## Every Go benchmark for BENCHTIME (1s) each
 	hack/postgres/run go test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 30m $(TESTFLAGS) \

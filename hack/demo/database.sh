@@ -34,7 +34,8 @@ connection_secret() {
 export_of_contoso() {
 	local address
 	address=$(kubectl -n customers get service contoso-scim -o 'jsonpath={.spec.clusterIP}')
-	in_cluster curl -sSf -H "Authorization: Bearer $(cat "$work/contoso.token")" "http://$address:8081/export?log=true"
+	# A Service leads to a new pod a moment after that is ready.
+	in_cluster curl -sSf --retry 30 --retry-delay 1 --retry-connrefused -H "Authorization: Bearer $(cat "$work/contoso.token")" "http://$address:8081/export?log=true"
 }
 
 # move edits one field of contoso, and compares what it has in PostgreSQL with what it had on its volume.
