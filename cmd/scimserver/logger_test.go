@@ -27,7 +27,7 @@ func TestNoMessageOfTheProcessLogIsWithoutBound(t *testing.T) {
 	}
 }
 
-// What the standard library says of a connection has the client's address, and of a panic its value and a stack for each.
+// The standard library names the client's address with a connection, and with a panic its value and a stack.
 func TestWhatTheStandardLibraryLogsIsBoundedAndHasNoPersonalData(t *testing.T) {
 	var out bytes.Buffer
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("anna.k@contoso.test") }))
@@ -50,7 +50,7 @@ func TestWhatTheStandardLibraryLogsIsBoundedAndHasNoPersonalData(t *testing.T) {
 	}
 }
 
-// Who reads a log in a terminal must not have it drawn by whoever wrote a value.
+// A value in the log must not steer the terminal of its reader.
 func TestNoControlCharacterReachesTheProcessLogAsItIs(t *testing.T) {
 	const hostile = "a\x1b[2J\nlevel=INFO msg=forged\u202e\u2028"
 	for _, format := range []string{"json", "text"} {

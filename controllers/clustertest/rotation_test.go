@@ -179,7 +179,7 @@ func TestAccessTokensEndByTheirEpochAndNoCredentialChanges(t *testing.T) {
 	}
 	w.settled()
 
-	// What was asked for once stays so, whatever is asked for next.
+	// The tokens that were ended stay ended, whichever credential is rotated next.
 	k := newKubectl(w)
 	k.want("rotate", "contoso", "--credential", "reader.payroll")
 	if got := w.verifiers().Epoch(); got != "2026-11-26T05:00:00Z" {

@@ -5,19 +5,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr/funcr"
-	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/tenantry/tenantry/scimserver/admin"
-	"github.com/tenantry/tenantry/scimserver/auth"
-	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -36,23 +28,10 @@ func (u unreadyStore) Check(context.Context) error {
 
 func TestReadinessNamesWhatKeepsTheStorageFromItsWorkFirst(t *testing.T) {
 	f := newFixture(t)
-	var mu sync.Mutex
-	var lines []string
 	var away atomic.Bool
 	away.Store(true)
 	settings := f.snapshot.Swap(nil) // a server that has just started
-	handler := admin.New(admin.Options{
-		Settings: f.snapshot.Load, Directory: directory.New(directory.Options{Store: f.store, Now: f.clock.Now}), Store: unreadyStore{f.store, &away},
-		Auth: auth.New(auth.Options{Now: f.clock.Now}), Metrics: prometheus.NewRegistry(), Clock: f.clock,
-		Log: funcr.New(func(_, line string) {
-			mu.Lock()
-			defer mu.Unlock()
-			lines = append(lines, line)
-		}, funcr.Options{}),
-	})
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	f.url = server.URL
+	logged := f.logsOn(f.directory, unreadyStore{f.store, &away})
 	ready := func(status int, want string) {
 		t.Helper()
 		got := f.get("/readyz", "")
@@ -69,9 +48,7 @@ func TestReadinessNamesWhatKeepsTheStorageFromItsWorkFirst(t *testing.T) {
 	f.snapshot.Store(settings)
 	f.clock.Step(time.Minute)
 	ready(200, "")
-	mu.Lock()
-	defer mu.Unlock()
-	if len(lines) != 2 || !strings.Contains(lines[0], "another name") || !strings.Contains(lines[1], "again") {
+	if lines := logged(); len(lines) != 2 || !strings.Contains(lines[0], "another name") || !strings.Contains(lines[1], "again") {
 		t.Errorf("logged are %q, want the beginning and the end", lines)
 	}
 }

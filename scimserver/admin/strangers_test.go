@@ -111,34 +111,41 @@ func (a awayStore) Log(ctx context.Context, after int64, limit int) ([]store.Ent
 	return a.Store.Log(ctx, after, limit)
 }
 
-func TestAnOutageOfTheStorageIsToldAdministratorsLogOnce(t *testing.T) {
-	f := newFixture(t)
+// logsOn has a server of a directory and its store answer from now on, and returns what that has logged.
+func (f *fixture) logsOn(users *directory.Directory, database store.Store) (logged func() []string) {
 	var mu sync.Mutex
 	var lines []string
-	var away atomic.Bool
-	away.Store(true)
-	database := awayStore{f.store, &away}
-	handler := admin.New(admin.Options{
-		Settings: f.snapshot.Load, Directory: directory.New(directory.Options{Store: database, Now: f.clock.Now}), Store: database,
+	server := httptest.NewServer(admin.New(admin.Options{
+		Settings: f.snapshot.Load, Directory: users, Store: database,
 		Auth: auth.New(auth.Options{Now: f.clock.Now}), Metrics: prometheus.NewRegistry(), Clock: f.clock,
 		Log: funcr.New(func(_, line string) {
 			mu.Lock()
 			defer mu.Unlock()
 			lines = append(lines, line)
 		}, funcr.Options{}),
-	})
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
+	}))
+	f.Cleanup(server.Close)
 	f.url = server.URL
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(lines)
+	}
+}
+
+func TestAnOutageOfTheStorageIsToldAdministratorsLogOnce(t *testing.T) {
+	f := newFixture(t)
+	var away atomic.Bool
+	away.Store(true)
+	database := awayStore{f.store, &away}
+	logged := f.logsOn(directory.New(directory.Options{Store: database, Now: f.clock.Now}), database)
 	for range 30 {
 		f.want("/log", f.reader, 503)
 	}
 	away.Store(false)
 	f.want("/log", f.reader, 200)
 	f.want("/log", f.reader, 200)
-	mu.Lock()
-	defer mu.Unlock()
-	if got := slices.Clone(lines); len(got) != 2 || !strings.Contains(got[0], "the storage is unavailable") || !strings.Contains(got[1], "succeed again") {
+	if got := logged(); len(got) != 2 || !strings.Contains(got[0], "the storage is unavailable") || !strings.Contains(got[1], "succeed again") {
 		t.Errorf("30 requests of an outage are logged as %q, want its beginning and its end", got)
 	}
 }

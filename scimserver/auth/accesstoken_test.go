@@ -325,7 +325,7 @@ func TestAStoreThatIsAwayIsNoFaultOfTheToken(t *testing.T) {
 			t.Errorf("got %v, want that the store is unavailable", err)
 		}
 	}
-	// Who waits for the store while another asks it goes when its request ends.
+	// A request that waits while another asks the store gives up when it ends itself.
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := f.IssueForSecret(ended, "contoso", f.secret, f.settings); err == nil {

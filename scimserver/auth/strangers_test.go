@@ -128,7 +128,7 @@ func TestATokenThatTheAuthorityDidNotSignIsToldNothingOfTheSettings(t *testing.T
 	}
 }
 
-// Whoever runs the tenant is told of its client's credential, and of nobody else's.
+// The status tells of a credential of the tenant's own client, and of nobody else's.
 func TestACredentialThatWasOrCouldBeOfThisTenantIsKnown(t *testing.T) {
 	f := newFixture(t)
 	ended := newToken(t)

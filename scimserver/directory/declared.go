@@ -68,7 +68,7 @@ func exact(a *schema.Attribute) bool {
 const maxRecalled = 10_000
 
 // check returns an error about the first schema that no tenant could declare: an export, which anybody may have written, has it.
-// What only its owner is shown, such as descriptions, is not looked at.
+// It does not look at descriptions and the like, which only the owner is shown.
 func (d declarations) check() error {
 	attributes := 0
 	for _, extension := range slices.Concat(d.Declared, d.Former) {

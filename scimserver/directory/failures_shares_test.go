@@ -98,7 +98,7 @@ func TestNoClientHidesWhatFailsForAnother(t *testing.T) {
 	}
 }
 
-// Whatever fails for how many clients: memory and log are bounded, and every request is counted.
+// Memory and log are bounded however many clients fail, and every request is counted.
 func TestThereIsAnEndToWhatFailuresTake(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 3))
 	b := newLogbook(t)

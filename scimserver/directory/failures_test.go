@@ -157,7 +157,7 @@ func TestFailuresWaitUntilTheLogCanBeWritten(t *testing.T) {
 	}
 }
 
-// What is beyond a client's budget is written when there is room for it, whether more fails by then or not.
+// Failures beyond a client's budget are written when there is room for them, whether more fail by then or not.
 func TestFailuresBeyondTheBudgetWaitForNoOthers(t *testing.T) {
 	b := newLogbook(t)
 	for n := range 200 {

@@ -11,7 +11,7 @@ const WholeAnswer = 64 << 10
 
 // answer is an answer with resources on its way to the client. One of up to WholeAnswer bytes is sent whole, with its length: whatever
 // goes wrong before is still an answer. A larger one is sent in portions as it is made, so that the memory which it takes is bounded.
-// What goes wrong after the first of them cuts the connection: the client is never left with JSON that looks whole. No statement is
+// An error after the first of them cuts the connection: the client is never left with JSON that looks whole. No statement is
 // under way while a portion is sent, so a client that reads slowly holds nothing of the store.
 type answer struct {
 	request *request

@@ -193,7 +193,7 @@ type company struct {
 const (
 	manyGroups, manyReports, manyMembers = 2_300, 250, 21_000
 
-	// What one transaction may do, whatever the directory holds.
+	// One transaction may do so much, whatever the directory holds.
 	mostCalls, mostRows = 250, 12_500
 )
 

@@ -76,7 +76,7 @@ func TestAPatchThatMovesAUserWorksOnTheDefaultsThatItMovesTo(t *testing.T) {
 	}
 }
 
-// What defaults are chosen by need not be the department.
+// Defaults may be chosen by another attribute than the department.
 func TestAPatchMovesAUserByWhateverChoosesTheDefaults(t *testing.T) {
 	f := newFixture(t)
 	f.create("boss", "/Users", `{"userName":"boss"}`)

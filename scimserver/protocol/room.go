@@ -37,7 +37,6 @@ func Answers() share.Division {
 
 // answers is the room for answers.
 type answers struct {
-	share.Division
 	*share.Pool
 
 	wait           time.Duration // roomWait, except in tests
@@ -47,21 +46,7 @@ type answers struct {
 
 func newAnswers(d share.Division) *answers {
 	return &answers{
-		Division: d, Pool: share.NewPool(d), wait: roomWait, first: firstBytes, portion: portionBytes, refused: func(share.Class) {},
-	}
-}
-
-// most is what a client can have.
-func (a *answers) most(client share.Client) int64 {
-	switch client.Class {
-	case share.Provisioner:
-		return a.Provisioners.Each
-	case share.Reader:
-		return a.Readers.Each
-	case share.Person:
-		return a.People.Each
-	default:
-		return a.Strangers
+		Pool: share.NewPool(d), wait: roomWait, first: firstBytes, portion: portionBytes, refused: func(share.Class) {},
 	}
 }
 
@@ -75,7 +60,7 @@ type holding struct {
 // waits for others to be sent.
 func (r *request) holds(bytes int64) error {
 	of := r.limits.answers
-	more := min(bytes, of.most(r.client)) - r.inHand.bytes
+	more := min(bytes, of.Most(r.client)) - r.inHand.bytes
 	switch {
 	case bytes <= WholeAnswer || more <= 0:
 		return nil

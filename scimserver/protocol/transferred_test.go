@@ -71,7 +71,7 @@ func (o oddities) patch() map[string]any {
 	return map[string]any{"Operations": operations}
 }
 
-// Whatever clients sent, in whatever order: the directory is exported, imported and moved as it is, byte for byte.
+// A directory is exported, imported and moved as it is, byte for byte, whatever clients have sent.
 func TestADirectoryIsTakenAnywhereWhateverClientsSent(t *testing.T) {
 	f := newFixture(t)
 	f.declare(hrSchema())

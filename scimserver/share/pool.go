@@ -56,6 +56,9 @@ type Held struct {
 	amount int64
 }
 
+// Most is what a client can hold.
+func (p *Pool) Most(client Client) int64 { return p.shares[client.Class].Each }
+
 // TryTake takes an amount for a client, where it fits into what the client, its class and the pool have left, and nobody who comes
 // before the client waits for that.
 func (p *Pool) TryTake(client Client, amount int64) (held Held, ok bool) {
@@ -75,7 +78,7 @@ func (p *Pool) Take(ctx context.Context, client Client, amount int64) (Held, err
 	if err := ctx.Err(); err != nil {
 		return Held{}, err
 	}
-	if amount > p.shares[client.Class].Each {
+	if amount > p.Most(client) {
 		p.refused(client.Class)
 		return Held{}, ErrNever
 	}

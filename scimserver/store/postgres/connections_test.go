@@ -84,7 +84,7 @@ func TestWhoeverIsOutOfConnectionsWaitsForThoseThatThereAre(t *testing.T) {
 	}
 }
 
-// Whatever the background works on at the same moment, and the readiness check with it, one connection is enough.
+// One connection is enough for all background work at the same moment, and for the readiness check with it.
 func TestAtRestATenantHasOneConnection(t *testing.T) {
 	address := testenv.Schema(t)
 	name, as := role(t, address, "")

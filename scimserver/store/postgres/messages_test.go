@@ -60,7 +60,7 @@ func TestAURLThatCannotBeReadIsRefusedInWordsThatHelp(t *testing.T) {
 	}
 }
 
-// Whatever keeps a server from its database is said in its log and by its check, which does without a restart once it is mended.
+// The log and the check name the cause that keeps a server from its database. Once that is mended the server works without a restart.
 func TestWhatKeepsAServerFromItsDatabaseIsSaid(t *testing.T) {
 	address := testenv.Schema(t)
 	parsed := must(url.Parse(address))(t)

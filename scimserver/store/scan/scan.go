@@ -104,6 +104,18 @@ func (g *Gate) Do(ctx context.Context, client share.Client, read func(context.Co
 	return store.ErrTooWide
 }
 
+// Find is Do for a query's page, which is marked as that of a scan where it began.
+func (g *Gate) Find(ctx context.Context, client share.Client, read func(context.Context) (store.Page, error)) (page store.Page, err error) {
+	begun := false
+	err = g.Do(ctx, client, func(ctx context.Context) (err error) {
+		begun = true
+		page, err = read(ctx)
+		return err
+	})
+	page.Wide = begun
+	return page, err
+}
+
 // class puts people among the readers, each for themselves: few searches of theirs are scans. The server's own work has no client, and
 // is as urgent as a provisioning client's.
 func class(client share.Client) share.Client {

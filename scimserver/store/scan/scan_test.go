@@ -20,7 +20,7 @@ var (
 	server  = share.Client{}
 )
 
-// Who may still scan beside those who do, where nobody waits for a place.
+// These clients may still scan beside those who do, where nobody waits for a place.
 func TestNobodyHoldsAllPlacesForScans(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

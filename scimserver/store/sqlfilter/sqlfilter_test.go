@@ -20,7 +20,7 @@ func repeated(n int, operator, term string) string {
 	return strings.Join(terms, " "+operator+" ")
 }
 
-// What a filter costs is counted in what it has the engine read: each query for keys that were cut and each set of ids reads
+// A filter's cost is counted in the parts that it has the engine read: each query for keys that were cut and each set of ids reads
 // all entries of an attribute, and each set can have all ids of the directory in memory.
 func TestAFilterReadsNothingTwiceAndMakesFewSets(t *testing.T) {
 	t.Parallel()

@@ -11,19 +11,13 @@ import (
 )
 
 // scan runs a read that may look at many resources when there is a place for it.
-func (f *finder) scan(ctx context.Context, read func(context.Context) (store.Page, error)) (page store.Page, err error) {
+func (f *finder) scan(ctx context.Context, read func(context.Context) (store.Page, error)) (store.Page, error) {
 	if f.scanning || f.gate == nil {
 		return read(ctx)
 	}
 	f.scanning = true
-	begun := false
-	err = f.gate.Do(ctx, f.Client, func(ctx context.Context) (err error) {
-		begun = true
-		page, err = read(ctx)
-		return err
-	})
-	page.Wide, f.scanning = begun, false
-	return page, err
+	defer func() { f.scanning = false }()
+	return f.gate.Find(ctx, f.Client, read)
 }
 
 // near tells whether a page of what a narrow source finds is read without looking at many of them.

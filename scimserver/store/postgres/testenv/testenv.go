@@ -63,23 +63,23 @@ func HastySchema(t testing.TB) string {
 // Execute runs one statement as the owner of the database.
 func Execute(t testing.TB, sql string) {
 	t.Helper()
-	address, err := URL()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx := context.WithoutCancel(t.Context())
-	conn, err := pgx.Connect(ctx, address)
-	if err != nil {
-		t.Fatalf("connect to the PostgreSQL of %s: %v", Variable, err)
-	}
-	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
+	asOwner(t, sql, func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol)
+		return err
+	})
 }
 
 // Ask returns the first value that a statement of the owner of the database finds.
 func Ask(t testing.TB, sql string) (answer string) {
+	t.Helper()
+	asOwner(t, sql, func(ctx context.Context, conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, "SELECT coalesce(("+sql+")::text, '')").Scan(&answer)
+	})
+	return answer
+}
+
+// asOwner calls run with a connection of the owner of the database, also while a test is being cleaned up.
+func asOwner(t testing.TB, sql string, run func(context.Context, *pgx.Conn) error) {
 	t.Helper()
 	address, err := URL()
 	if err != nil {
@@ -91,10 +91,9 @@ func Ask(t testing.TB, sql string) (answer string) {
 		t.Fatalf("connect to the PostgreSQL of %s: %v", Variable, err)
 	}
 	defer conn.Close(ctx)
-	if err := conn.QueryRow(ctx, "SELECT coalesce(("+sql+")::text, '')").Scan(&answer); err != nil {
+	if err := run(ctx, conn); err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
-	return answer
 }
 
 // Folder is a temporary folder that the unprivileged user who runs a PostgreSQL can enter, which t.TempDir's parents forbid.
