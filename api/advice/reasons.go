@@ -202,6 +202,16 @@ func For(reason string) (Advice, bool) {
 			Meaning: "The volume holds what the directory was before it moved to PostgreSQL.",
 			Action:  "Set spec.storage.type to PostgreSQL, or remove the annotation that the message names from the volume claim to begin with that old state.",
 		}, true
+	case v1alpha1.ReasonForeignDirectory:
+		return Advice{
+			Meaning: "The database or the volume holds the directory of another tenant, and nothing of it is read.",
+			Action:  "Correct the connection URL, restore the right directory, or adopt this one with the annotation that the message names. Where the message says that another ProvisioningTenant of the same name holds it, see which cluster that is in.",
+		}, true
+	case v1alpha1.ReasonDirectoryMissing:
+		return Advice{
+			Meaning: "The tenant had a directory, and where that should be is none.",
+			Action:  "Restore it, correct the connection URL, or begin with an empty directory with the annotation that the message names.",
+		}, true
 	case v1alpha1.ReasonUnsupported:
 		return Advice{
 			Meaning: "A field has a value that this version of the operator does not know.",

@@ -71,4 +71,9 @@ const (
 	CredentialAnnotation = GroupName + "/credential"
 	// AccessTokensCredential is the value of CredentialAnnotation with which RotateAnnotation ends all access tokens of the tenant.
 	AccessTokensCredential = "accessTokens"
+
+	// AdoptDirectoryAnnotation on a ProvisioningTenant lets its server take a directory that is not the tenant's, or begin with an empty
+	// one where the tenant's is missing. Its value is what the message of condition StorageReady says. It names one directory, so it has
+	// no effect afterwards.
+	AdoptDirectoryAnnotation = GroupName + "/adopt-directory"
 )

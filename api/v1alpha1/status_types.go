@@ -39,7 +39,7 @@ type ProvisioningTenantStatus struct {
 	// +optional
 	Storage *StorageStatus `json:"storage,omitempty"`
 
-	// directory counts what the tenant's directory holds.
+	// directory names the tenant's directory and counts what it holds.
 	//
 	// +optional
 	Directory *DirectoryStatus `json:"directory,omitempty"`
@@ -89,8 +89,15 @@ type CredentialsStatus struct {
 	PreviousExpiresAt *metav1.Time `json:"previousExpiresAt,omitempty"`
 }
 
-// DirectoryStatus counts resources.
+// DirectoryStatus names the directory and counts resources.
 type DirectoryStatus struct {
+	// id of the directory, made with it. Backups have the same. A server that finds another directory than this, or none, does not serve
+	// it: see reasons ForeignDirectory and DirectoryMissing of condition StorageReady.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	ID string `json:"id,omitempty"`
+
 	// users that exist, active or not.
 	//
 	// +optional

@@ -205,6 +205,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: groups
       type:
         scalar: numeric
+    - name: id
+      type:
+        scalar: string
     - name: memberships
       type:
         scalar: numeric

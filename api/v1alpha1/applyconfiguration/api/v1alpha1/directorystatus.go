@@ -5,8 +5,11 @@ package v1alpha1
 // DirectoryStatusApplyConfiguration represents a declarative configuration of the DirectoryStatus type for use
 // with apply.
 //
-// DirectoryStatus counts resources.
+// DirectoryStatus names the directory and counts resources.
 type DirectoryStatusApplyConfiguration struct {
+	// id of the directory, made with it. Backups have the same. A server that finds another directory than this, or none, does not serve
+	// it: see reasons ForeignDirectory and DirectoryMissing of condition StorageReady.
+	ID *string `json:"id,omitempty"`
 	// users that exist, active or not.
 	Users *int64 `json:"users,omitempty"`
 	// activeUsers are those whose active attribute is true.
@@ -33,6 +36,14 @@ type DirectoryStatusApplyConfiguration struct {
 // apply.
 func DirectoryStatus() *DirectoryStatusApplyConfiguration {
 	return &DirectoryStatusApplyConfiguration{}
+}
+
+// WithID sets the ID field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ID field is set to the value of the last call.
+func (b *DirectoryStatusApplyConfiguration) WithID(value string) *DirectoryStatusApplyConfiguration {
+	b.ID = &value
+	return b
 }
 
 // WithUsers sets the Users field in the declarative configuration to the given value

@@ -26,7 +26,7 @@ type ProvisioningTenantStatusApplyConfiguration struct {
 	UserDefaults []string `json:"userDefaults,omitempty"`
 	// storage tells where the directory is.
 	Storage *StorageStatusApplyConfiguration `json:"storage,omitempty"`
-	// directory counts what the tenant's directory holds.
+	// directory names the tenant's directory and counts what it holds.
 	Directory *DirectoryStatusApplyConfiguration `json:"directory,omitempty"`
 	// activity tells what clients ask.
 	Activity *ActivityStatusApplyConfiguration `json:"activity,omitempty"`

@@ -1,0 +1,212 @@
+// Package owner decides whether a server may serve the directory that it finds where its own should be: in a schema that a connection URL
+// leads to, or on a volume.
+//
+// Each directory has a mark that says whose it is. A server holds the mark against its settings before it reads anything else:
+//
+//  1. A directory of the tenant is served. One without a mark is of an earlier version, and is marked.
+//  2. Another tenant's is refused, until the annotation adopt-directory names it as its mark does.
+//  3. Where the tenant's status names a directory and there is none, no empty one is made in its place, until the annotation says so.
+//  4. A tenant that differs in its UID alone was made again. It waits until no server with the former UID has renewed its hold for HeldFor.
+package owner
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+const (
+	// RenewAfter is how old a hold is when it is renewed.
+	RenewAfter = time.Minute
+	// HeldFor is for how long a hold counts that is not renewed.
+	HeldFor = 3 * time.Minute
+)
+
+// Identity is whose a directory is.
+type Identity struct {
+	EntraTenantID string `json:"entraTenantID,omitempty"` // a GUID, or empty where the tenant names none
+	Namespace     string `json:"namespace"`
+	Name          string `json:"name"`
+	UID           string `json:"uid,omitempty"` // of the ProvisioningTenant, empty with manifests
+}
+
+// Mark is what a directory says of itself.
+type Mark struct {
+	// Directory is random, and made with the directory. Copies have the same.
+	Directory string `json:"directory"`
+	// InPlaceOf is the directory that the tenant had before, where an administrator has said so.
+	InPlaceOf string `json:"inPlaceOf,omitempty"`
+	Identity
+}
+
+// Encode returns the mark as it is kept.
+func (m Mark) Encode() string {
+	text, _ := json.Marshal(m) // strings alone
+	return string(text)
+}
+
+// String names the directory and whose it is, as the annotation does that adopts it: NAMESPACE/NAME/ENTRA-TENANT-ID/DIRECTORY, without
+// the third where there is none.
+func (m Mark) String() string {
+	parts := []string{m.Namespace, m.Name, m.EntraTenantID, m.Directory}
+	if m.EntraTenantID == "" {
+		parts = append(parts[:2], m.Directory)
+	}
+	return strings.Join(parts, "/")
+}
+
+// Claim is what a server knows of its tenant and of its directory.
+type Claim struct {
+	Identity
+	// Known is the directory that the tenant had when it was last served, "" for none.
+	Known string
+	// Held is the UID with which this process holds the directory, "" if it does not.
+	Held string
+	// Adopt is the annotation adopt-directory.
+	Adopt string
+}
+
+// Found is what there is.
+type Found struct {
+	There bool   // a directory, with a mark or without
+	Mark  string // as it is kept, "" for none
+	// Seen is when the holder of the mark renewed its hold last, and Now the time, both by the clock of the engine; zero where a directory
+	// cannot be open twice.
+	Seen, Now time.Time
+}
+
+// Refusal says why a directory is not served. It is a store.ErrUnavailable.
+type Refusal struct {
+	Reason string // of condition StorageReady; "" where that is not concerned
+	text   string
+}
+
+func (r *Refusal) Error() string { return r.text }
+
+// Is makes it a store.ErrUnavailable.
+func (*Refusal) Is(target error) bool { return target == store.ErrUnavailable }
+
+// ErrNoSettings says that it is not known yet whose directory is to be served.
+var ErrNoSettings error = &Refusal{text: "no settings yet"} //nolint:gochecknoglobals // nothing writes it
+
+// Verdict is what becomes of a directory that may be served.
+type Verdict struct {
+	Mark Mark   // that it is to have
+	Note string // what an administrator should know, "" for nothing
+}
+
+// Judge decides about what was found. The error is a *Refusal.
+func (c Claim) Judge(found Found) (Verdict, error) {
+	c.EntraTenantID = canonical(c.EntraTenantID)
+	if !found.There || found.Mark == "" {
+		return c.unmarked(found.There)
+	}
+	var mark Mark
+	if err := json.Unmarshal([]byte(found.Mark), &mark); err != nil || mark.Directory == "" {
+		return Verdict{}, foreign("the directory that is there has a mark which this version cannot read")
+	}
+	adopted := strings.EqualFold(strings.TrimSpace(c.Adopt), mark.String())
+	expected := c.Known == "" || c.Known == mark.Directory || c.Known == mark.InPlaceOf
+	switch {
+	case adopted:
+	case !c.owns(mark):
+		return Verdict{}, foreign("the directory that is there is of tenant %s, not of %s; to serve it nevertheless, %s",
+			mark.Identity, c.Identity, annotate(mark.String()))
+	case !expected:
+		return Verdict{}, foreign("the directory that is there is %s, and that of the tenant is %s; to serve the other nevertheless, %s",
+			mark.Directory, c.Known, annotate(mark.String()))
+	}
+	if idle := found.Now.Sub(found.Seen); !found.Seen.IsZero() && idle < HeldFor && mark.UID != "" && c.UID != mark.UID &&
+		(c.UID != "" || !c.owns(mark)) && c.Held != mark.UID {
+		return Verdict{}, foreign("the directory that is there is served for another ProvisioningTenant %s/%s, with the UID %s, which was last seen"+
+			" %s ago; it is tried again, and succeeds when that was not seen for %s",
+			mark.Namespace, mark.Name, mark.UID, max(idle, 0).Truncate(time.Second), HeldFor)
+	}
+	return c.take(mark, expected), nil
+}
+
+// take makes a directory the tenant's. An Entra tenant ID or a UID that the tenant lacks stays in the mark.
+func (c Claim) take(mark Mark, expected bool) Verdict {
+	former := mark
+	owned := c.owns(mark)
+	mark.Identity = c.Identity
+	if owned && mark.EntraTenantID == "" {
+		mark.EntraTenantID = former.EntraTenantID
+	}
+	if owned && mark.UID == "" {
+		mark.UID = former.UID
+	}
+	if !expected {
+		mark.InPlaceOf = c.Known
+	}
+	switch {
+	case !owned || !expected:
+		return Verdict{mark, "adopted the directory " + former.String() + ", as the annotation says"}
+	case mark != former:
+		return Verdict{mark, "brought the mark of the directory up to date with the tenant"}
+	}
+	return Verdict{mark, ""}
+}
+
+// unmarked decides about a directory without a mark, or about making one.
+func (c Claim) unmarked(there bool) (Verdict, error) {
+	mark := Mark{Directory: uuid.NewString(), Identity: c.Identity}
+	prefix, note := anew, "made an empty directory"
+	if there {
+		prefix, note = asItIs, "marked the directory of an earlier version as the tenant's"
+	}
+	switch {
+	case c.Known == "":
+		return Verdict{mark, note}, nil
+	case strings.EqualFold(strings.TrimSpace(c.Adopt), prefix+c.Known):
+		mark.InPlaceOf = c.Known
+		return Verdict{mark, note + " in place of " + c.Known + ", as the annotation says"}, nil
+	case there:
+		return Verdict{}, foreign("the directory that is there has no mark that says whose it is, and that of the tenant, %s, has one; to serve it"+
+			" nevertheless, %s", c.Known, annotate(prefix+c.Known))
+	}
+	return Verdict{}, &Refusal{v1alpha1.ReasonDirectoryMissing, fmt.Sprintf(
+		"there is no directory where that of the tenant, %s, should be; restore it, or to begin with an empty one, %s", c.Known, annotate(prefix+c.Known))}
+}
+
+// The annotation in place of a mark's text. The former directory's id ends its effect with the first directory that it lets in.
+const (
+	anew   = "new/"
+	asItIs = "unmarked/"
+)
+
+// owns tells whether a mark is the tenant's. An Entra tenant ID that one of them lacks is no difference.
+func (c Claim) owns(m Mark) bool {
+	return c.Namespace == m.Namespace && c.Name == m.Name &&
+		(c.EntraTenantID == "" || m.EntraTenantID == "" || c.EntraTenantID == canonical(m.EntraTenantID))
+}
+
+// String names a tenant for people.
+func (i Identity) String() string {
+	if i.EntraTenantID == "" {
+		return i.Namespace + "/" + i.Name
+	}
+	return i.Namespace + "/" + i.Name + " with the Entra tenant ID " + i.EntraTenantID
+}
+
+// canonical is the one spelling of a GUID; what is none stays as it is, in lower case.
+func canonical(id string) string {
+	if parsed, err := uuid.Parse(strings.TrimSpace(id)); err == nil {
+		return parsed.String()
+	}
+	return strings.ToLower(strings.TrimSpace(id))
+}
+
+func foreign(format string, args ...any) *Refusal {
+	return &Refusal{v1alpha1.ReasonForeignDirectory, fmt.Sprintf(format, args...)}
+}
+
+func annotate(value string) string {
+	return "annotate the ProvisioningTenant with " + v1alpha1.AdoptDirectoryAnnotation + ": " + value
+}
