@@ -10,6 +10,7 @@
 package owner
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -27,6 +28,16 @@ const (
 	// HeldFor is for how long a hold counts that is not renewed.
 	HeldFor = 3 * time.Minute
 )
+
+// Store is a store.Store that was opened with a Guard. It is unavailable, with an error that is a *Refusal, while the directory that was
+// found may not be served.
+type Store interface {
+	store.Store
+
+	// Review looks again whose the directory is. It is to be called whenever the settings have changed, and now and then, because another
+	// server may have taken the directory over.
+	Review(ctx context.Context) error
+}
 
 // Identity is whose a directory is.
 type Identity struct {
@@ -88,6 +99,9 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string { return r.text }
+
+// Cause is the reason of condition StorageReady.
+func (r *Refusal) Cause() string { return r.Reason }
 
 // Is makes it a store.ErrUnavailable.
 func (*Refusal) Is(target error) bool { return target == store.ErrUnavailable }

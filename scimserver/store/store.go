@@ -176,6 +176,13 @@ const timeKey = "2006-01-02T15:04:05.000000000Z"
 // values are of these definitions.
 const MetaSchemas = "schemas"
 
+// MetaOwner is the key of Meta under which an engine keeps the mark that says whose the directory is, and MetaOwnerSeen that of when its
+// holder renewed its hold, where several servers can open one directory: see package owner.
+const (
+	MetaOwner     = "owner"
+	MetaOwnerSeen = "owner-seen"
+)
+
 // Start is the After of a walk's first step.
 const Start = "0"
 

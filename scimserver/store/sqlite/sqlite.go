@@ -22,6 +22,7 @@ import (
 	"github.com/pressly/goose/v3"
 	driver "modernc.org/sqlite"
 
+	"github.com/tenantry/tenantry/scimserver/owner"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/scan"
 )
@@ -71,16 +72,19 @@ type Store struct {
 var _ store.Store = (*Store)(nil)
 
 // Open opens the directory in a folder, which it makes if need be. The folder belongs to this process alone until Close.
-func Open(ctx context.Context, folder string) (*Store, error) {
+func Open(ctx context.Context, folder string) (*Store, error) { return open(ctx, folder, nil) }
+
+// open opens the directory in a folder where guard lets it in; nil lets any in.
+func open(ctx context.Context, folder string, guard *owner.Guard) (*Store, error) {
 	s := &Store{viewing: make(chan struct{}, 1)}
-	if err := s.open(ctx, folder); err != nil {
+	if err := s.open(ctx, folder, guard); err != nil {
 		_ = s.Close()
 		return nil, fmt.Errorf("open the directory in %s: %w", folder, translate(err))
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context, folder string) (err error) {
+func (s *Store) open(ctx context.Context, folder string, guard *owner.Guard) (err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
@@ -92,6 +96,12 @@ func (s *Store) open(ctx context.Context, folder string) (err error) {
 		return err
 	}
 	file := filepath.Join(folder, fileName)
+	admitted := admission{guard: guard}
+	if !Exists(folder) { // asked before anything is made there
+		if err := admitted.judge(owner.Found{}); err != nil {
+			return err
+		}
+	}
 	if err := own(file); err != nil {
 		return err
 	}
@@ -101,7 +111,13 @@ func (s *Store) open(ctx context.Context, folder string) (err error) {
 	if err := checkVersion(ctx, s.write); err != nil {
 		return err
 	}
+	if err := admitted.look(ctx, s.write); err != nil {
+		return err
+	}
 	if err := migrate(ctx, s.write); err != nil {
+		return err
+	}
+	if err := admitted.mark(ctx, s.write); err != nil {
 		return err
 	}
 	if s.read, err = connect(file, readerCache, readers, "query_only(1)"); err != nil {
