@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,26 +32,26 @@ const (
 
 // CheckURL returns an error, which does not repeat it, where a connection URL cannot be read. The database is not asked.
 func CheckURL(url string) error {
-	_, err := Options{URL: func() (string, error) { return url, nil }}.parse()
+	_, _, err := Options{URL: func() (string, error) { return url, nil }}.parse()
 	return err
 }
 
-// parse reads a connection URL and settles what it leaves open.
-func (o Options) parse() (*pgxpool.Config, error) {
+// parse reads a connection URL and settles what it leaves open. The schema is the directory's.
+func (o Options) parse() (config *pgxpool.Config, schema string, err error) {
 	text, err := o.URL()
 	if err != nil {
-		return nil, fmt.Errorf("read the connection URL: %w", err)
+		return nil, "", fmt.Errorf("read the connection URL: %w", err)
 	}
 	text = strings.TrimSpace(text)
 	if err := checkKind(text); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	config, err := pgxpool.ParseConfig(text)
+	config, err = pgxpool.ParseConfig(text)
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, "", unreadable(err)
 	}
 	if err := checkHosts(text, &config.ConnConfig.Config); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if !strings.Contains(text, "pool_max_conns") {
 		config.MaxConns = defaultConnections
@@ -70,18 +71,13 @@ func (o Options) parse() (*pgxpool.Config, error) {
 	connection.OnNotice = warnings.keep
 	_, chosen := connection.RuntimeParams["synchronous_commit"]
 	connection.ValidateConnect = validated(connection.ValidateConnect, !strings.Contains(text, "target_session_attrs"), chosen)
-	schema := o.Schema
-	if schema == "" {
-		schema = connection.RuntimeParams["search_path"]
-	}
-	if strings.Contains(schema, ",") {
-		return nil, errors.New("search_path must name one schema: the tenant's own")
-	}
-	if schema = strings.Trim(schema, `" `); schema == "" {
-		schema = "public"
-	}
 	parameters := connection.RuntimeParams
-	parameters["search_path"] = pgx.Identifier{schema}.Sanitize()
+	schema = cmp.Or(o.Schema, parameters["search_path"])
+	delete(parameters, "search_path") // statements say which schema
+	if strings.Contains(schema, ",") {
+		return nil, "", errors.New("search_path must name one schema: the tenant's own")
+	}
+	schema = cmp.Or(strings.Trim(schema, `" `), "public")
 	milliseconds := fmt.Sprint(statementTimeout.Milliseconds())
 	for name, value := range map[string]string{
 		"application_name":                    "scimserver",
@@ -92,13 +88,15 @@ func (o Options) parse() (*pgxpool.Config, error) {
 			parameters[name] = value
 		}
 	}
-	return config, nil
+	return config, schema, nil
 }
+
+var errAnotherSchema = &engineError{unavailable, "the connection URL names another schema than when this server started; restart it, if that is right"}
 
 // connect makes a pool that asks for the URL again whenever it makes a connection. It has at most so many connections; 0 for those that
 // the URL and a pool of one leave.
 func (o Options) connect(ctx context.Context, connections int32) (*pool, error) {
-	config, err := o.parse()
+	config, schema, err := o.parse()
 	if err != nil {
 		return nil, err
 	}
@@ -107,14 +105,17 @@ func (o Options) connect(ctx context.Context, connections int32) (*pool, error) 
 	}
 	config.MinConns, config.MinIdleConns = 0, 0 // those in reserve would be others' who share the database
 	config.BeforeConnect = func(_ context.Context, connection *pgx.ConnConfig) error {
-		current, err := o.parse()
+		current, named, err := o.parse()
 		if err != nil {
 			return &engineError{unavailable, err.Error()}
+		}
+		if named != schema {
+			return errAnotherSchema
 		}
 		*connection = *current.ConnConfig
 		return nil
 	}
-	p := &pool{most: int(config.MaxConns)}
+	p := &pool{most: int(config.MaxConns), schema: newNamespace(schema)}
 	p.Pool, err = pgxpool.NewWithConfig(ctx, config)
 	return p, err
 }

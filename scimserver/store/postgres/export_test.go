@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"io/fs"
 	"strconv"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver of goose
+	"github.com/pressly/goose/v3"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -84,8 +86,8 @@ func Writes() map[string]Statement {
 		"insert a resource": insertResource, "change a resource": updateResource, "rename a resource": updateApart,
 		"change a document": updateDocument, "remove entries of the index": deleteEntries, "add entries to the index": insertEntries,
 		"append to the log": appendEntry, "leave groups": leaveGroups, "lock groups": lockGroups, "look for entries without a number": anyUnnumbered,
-		"remove members":  "DELETE FROM members WHERE group_id = $1 AND member_id = ANY($2)",
-		"look for a name": "SELECT id FROM resources WHERE kind = $1 AND key = $2 AND id <> $3 LIMIT 1",
+		"remove members":  "DELETE FROM main.members WHERE group_id = $1 AND member_id = ANY($2)",
+		"look for a name": "SELECT id FROM main.resources WHERE kind = $1 AND key = $2 AND id <> $3 LIMIT 1",
 	} {
 		n := 0
 		for strings.Contains(sql, "$"+strconv.Itoa(n+1)) {
@@ -100,7 +102,7 @@ func Writes() map[string]Statement {
 // connection has sent it a few times.
 func (s *Store) Explain(ctx context.Context, statement Statement, generic bool) (plan []byte, err error) {
 	if !generic {
-		err = s.pool.QueryRow(ctx, "EXPLAIN (FORMAT JSON) "+statement.SQL, statement.Args...).Scan(&plan)
+		err = s.pool.QueryRow(ctx, "EXPLAIN (FORMAT JSON) "+s.pool.schema.qualify(statement.SQL), statement.Args...).Scan(&plan)
 		return plan, err
 	}
 	conn, err := s.acquire(ctx)
@@ -112,7 +114,7 @@ func (s *Store) Explain(ctx context.Context, statement Statement, generic bool) 
 	if none != "" {
 		none = "(" + none + ")"
 	}
-	for _, sql := range []string{"SET plan_cache_mode = force_generic_plan", "PREPARE explained AS " + statement.SQL} {
+	for _, sql := range []string{"SET plan_cache_mode = force_generic_plan", "PREPARE explained AS " + s.pool.schema.qualify(statement.SQL)} {
 		if _, err := conn.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 			return nil, err
 		}
@@ -126,28 +128,39 @@ func (s *Store) Explain(ctx context.Context, statement Statement, generic bool) 
 
 // Analyze has the database look at how the values are distributed, as it does by itself when much has changed.
 func (s *Store) Analyze(ctx context.Context) error {
-	_, err := s.pool.Exec(ctx, "ANALYZE resources, documents, members, attributes, log")
+	_, err := s.pool.Exec(ctx, s.pool.schema.qualify("ANALYZE main.resources, main.documents, main.members, main.attributes, main.log"))
 	return err
 }
 
 // NeverCount keeps the database from analyzing the tables by itself.
 func (s *Store) NeverCount(ctx context.Context) error {
 	for _, table := range []string{"resources", "documents", "members", "attributes", "log"} {
-		if _, err := s.pool.Exec(ctx, "ALTER TABLE "+table+" SET (autovacuum_enabled = off)"); err != nil {
+		if _, err := s.pool.Exec(ctx, s.pool.schema.qualify("ALTER TABLE main."+table+" SET (autovacuum_enabled = off)")); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// MigrateTo makes the tables as version n has them.
+// Qualified returns a function that puts a schema into statements, which keeps those that it has seen.
+func Qualified(schema string) func(sql string) string { return newNamespace(schema).statement }
+
+// MigrateTo makes the tables as version n has them. It finds its own table by the search path, as servers did then.
 func MigrateTo(ctx context.Context, url string, n int64) error {
 	db, err := sql.Open("pgx", url)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	provider, err := migrationsOf(db)
+	_, schema, err := Options{URL: func() (string, error) { return url, nil }}.parse()
+	if err != nil {
+		return err
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, qualified{files, newNamespace(schema)})
 	if err != nil {
 		return err
 	}
@@ -166,7 +179,7 @@ func (s *Store) SynchronousCommit(ctx context.Context) (setting string, err erro
 
 // Each calls f with one user after the other, while the statement that finds them is under way.
 func (s *Store) Each(ctx context.Context, f func(*store.Record) (bool, error)) error {
-	return s.reader.eachRecord(ctx, store.User, f, "SELECT "+columns+" FROM resources r JOIN documents d ON d.kind = r.kind AND d.id = r.id")
+	return s.reader.eachRecord(ctx, store.User, f, "SELECT "+columns+" FROM main.resources r JOIN main.documents d ON d.kind = r.kind AND d.id = r.id")
 }
 
 // Waiting is how many statements of readers wait for their turns.

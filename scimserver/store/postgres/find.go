@@ -82,7 +82,7 @@ type finder struct {
 
 // list pages through all resources of a kind over the index of ids; the documents are read for the page alone.
 func (f *finder) list(ctx context.Context) (page store.Page, err error) {
-	ids := sqlfilter.Fragment{SQL: "SELECT r.id FROM resources r WHERE r.kind = ?", Args: []any{int64(f.Kind)}}
+	ids := sqlfilter.Fragment{SQL: "SELECT r.id FROM main.resources r WHERE r.kind = ?", Args: []any{int64(f.Kind)}}
 	if !f.walk {
 		if page, err = f.counted(ctx, ids); err != nil || f.Offset >= page.Total {
 			return page, err
@@ -133,7 +133,7 @@ func (f *finder) count(ctx context.Context, ids sqlfilter.Fragment) (n int, err 
 // fromIDs is a statement for the records of a part of these ids, in their order.
 func (f *finder) fromIDs(ids sqlfilter.Fragment, floor []byte, limit, offset int) (sql string, args []any) {
 	sql = "SELECT " + f.columns() + " FROM (SELECT i.id FROM (" + ids.SQL + ") i WHERE i.id >= ? ORDER BY i.id LIMIT ? OFFSET ?) s" +
-		" JOIN resources r ON r.kind = (SELECT ?::smallint) AND r.id = s.id JOIN documents d ON d.kind = r.kind AND d.id = r.id ORDER BY s.id" + f.lock
+		" JOIN main.resources r ON r.kind = (SELECT ?::smallint) AND r.id = s.id JOIN main.documents d ON d.kind = r.kind AND d.id = r.id ORDER BY s.id" + f.lock
 	return placed(sql), slices.Concat(f.memberships.Args, ids.Args, []any{floor, int64(limit), int64(offset), int64(f.Kind)})
 }
 
@@ -201,7 +201,7 @@ func (f *finder) narrowest(ctx context.Context, sources []sqlfilter.Source) (*sq
 // candidates loads what a source finds. It stops at one more than few, or where they have many bytes: then they are not all.
 func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) (records []store.Record, all bool, err error) {
 	query := "SELECT " + f.columns() + " FROM (SELECT DISTINCT i.id FROM (" + source.SQL + ") i LIMIT " + strconv.Itoa(f.few+1) + ") s" +
-		" JOIN resources r ON r.kind = (SELECT ?::smallint) AND r.id = s.id JOIN documents d ON d.kind = r.kind AND d.id = r.id ORDER BY s.id" + f.lock
+		" JOIN main.resources r ON r.kind = (SELECT ?::smallint) AND r.id = s.id JOIN main.documents d ON d.kind = r.kind AND d.id = r.id ORDER BY s.id" + f.lock
 	args := slices.Concat(f.memberships.Args, source.Args, []any{int64(f.Kind)})
 	size := 0
 	all = true
@@ -239,7 +239,7 @@ func (f *finder) eachFound(ctx context.Context, do func(*store.Record) (bool, er
 func (f *finder) ids(plan sqlfilter.Plan) sqlfilter.Fragment {
 	if len(plan.Sources) == 0 {
 		return sqlfilter.Fragment{
-			SQL:  "SELECT r.id FROM resources r WHERE r.kind = ? AND " + plan.Where.SQL,
+			SQL:  "SELECT r.id FROM main.resources r WHERE r.kind = ? AND " + plan.Where.SQL,
 			Args: append([]any{int64(f.Kind)}, plan.Where.Args...),
 		}
 	}
@@ -253,7 +253,7 @@ func (f *finder) ids(plan sqlfilter.Plan) sqlfilter.Fragment {
 	}
 	return sqlfilter.Fragment{
 		SQL: "SELECT " + distinct + "q.id FROM (" + source.SQL + ") q" +
-			" JOIN resources r ON r.kind = ? AND r.id = q.id WHERE " + source.Rest.SQL,
+			" JOIN main.resources r ON r.kind = ? AND r.id = q.id WHERE " + source.Rest.SQL,
 		Args: slices.Concat(source.Args, []any{int64(f.Kind)}, source.Rest.Args),
 	}
 }

@@ -12,17 +12,17 @@ import (
 // MembersOf implements store.Reader. Each of several ids is looked up by itself: PostgreSQL expects of a limit that it does not know that it ends a
 // walk through the table early, and would walk.
 func (r *reader) MembersOf(ctx context.Context, groups []string, after string, limit int) ([]store.Link, error) {
-	const one = "SELECT group_id, member_id, kind FROM members WHERE group_id = $1 AND member_id > $2 ORDER BY member_id LIMIT $3"
+	const one = "SELECT group_id, member_id, kind FROM main.members WHERE group_id = $1 AND member_id > $2 ORDER BY member_id LIMIT $3"
 	const many = "SELECT m.group_id, m.member_id, m.kind FROM unnest($1::bytea[]) AS i (id)" +
-		" CROSS JOIN LATERAL (SELECT group_id, member_id, kind FROM members WHERE group_id = i.id OFFSET 0) m LIMIT $2"
+		" CROSS JOIN LATERAL (SELECT group_id, member_id, kind FROM main.members WHERE group_id = i.id OFFSET 0) m LIMIT $2"
 	return r.links(ctx, one, many, groups, after, limit)
 }
 
 // GroupsOf implements store.Reader. The index by members has no kinds, which nobody needs.
 func (r *reader) GroupsOf(ctx context.Context, members []string, after string, limit int) ([]store.Link, error) {
-	const one = "SELECT group_id, member_id, 0 FROM members WHERE member_id = $1 AND group_id > $2 ORDER BY group_id LIMIT $3"
+	const one = "SELECT group_id, member_id, 0 FROM main.members WHERE member_id = $1 AND group_id > $2 ORDER BY group_id LIMIT $3"
 	const many = "SELECT m.group_id, m.member_id, 0 FROM unnest($1::bytea[]) AS i (id)" +
-		" CROSS JOIN LATERAL (SELECT group_id, member_id FROM members WHERE member_id = i.id OFFSET 0) m LIMIT $2"
+		" CROSS JOIN LATERAL (SELECT group_id, member_id FROM main.members WHERE member_id = i.id OFFSET 0) m LIMIT $2"
 	return r.links(ctx, one, many, members, after, limit)
 }
 

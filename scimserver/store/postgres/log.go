@@ -15,12 +15,12 @@ import (
 // at a time does so: it holds the row with the last number until its own commit. So what is numbered later has a greater
 // number, writers share no row, and a reader that sees a number sees every smaller one.
 const (
-	anyUnnumbered = "SELECT 1 FROM log WHERE sequence IS NULL LIMIT 1"
-	lockLogEnd    = "SELECT last FROM log_end FOR UPDATE"
-	numberSome    = "UPDATE log SET sequence = (SELECT last FROM log_end) + late.n" +
+	anyUnnumbered = "SELECT 1 FROM main.log WHERE sequence IS NULL LIMIT 1"
+	lockLogEnd    = "SELECT last FROM main.log_end FOR UPDATE"
+	numberSome    = "UPDATE main.log SET sequence = (SELECT last FROM main.log_end) + late.n" +
 		" FROM (SELECT l.id, row_number() OVER (ORDER BY l.id) AS n" +
-		" FROM (SELECT id FROM log WHERE sequence IS NULL ORDER BY id LIMIT $1) l) late WHERE log.id = late.id"
-	moveLogEnd = "UPDATE log_end SET last = greatest(last, (SELECT max(sequence) FROM log))"
+		" FROM (SELECT id FROM main.log WHERE sequence IS NULL ORDER BY id LIMIT $1) l) late WHERE log.id = late.id"
+	moveLogEnd = "UPDATE main.log_end SET last = greatest(last, (SELECT max(sequence) FROM main.log))"
 )
 
 // numberBatch is how many entries get their number in one transaction.
@@ -98,16 +98,16 @@ const entryColumns = "time, client, request_id, kind, resource_id, operation, at
 // Log reads the entries that have a number, and behind them those that have none yet, as if they were numbered now. Who can
 // number them has done so before.
 func (r *reader) Log(ctx context.Context, after int64, limit int) ([]store.Entry, error) {
-	const query = "(SELECT sequence, " + entryColumns + " FROM log WHERE sequence > $1 ORDER BY sequence LIMIT $2)" +
-		" UNION ALL SELECT sequence, " + entryColumns + " FROM (SELECT (SELECT last FROM log_end) + row_number() OVER (ORDER BY id)" +
-		" AS sequence, " + entryColumns + " FROM log WHERE sequence IS NULL) late WHERE sequence > $1" +
+	const query = "(SELECT sequence, " + entryColumns + " FROM main.log WHERE sequence > $1 ORDER BY sequence LIMIT $2)" +
+		" UNION ALL SELECT sequence, " + entryColumns + " FROM (SELECT (SELECT last FROM main.log_end) + row_number() OVER (ORDER BY id)" +
+		" AS sequence, " + entryColumns + " FROM main.log WHERE sequence IS NULL) late WHERE sequence > $1" +
 		" ORDER BY sequence LIMIT $2"
 	return r.entries(ctx, query, after, int64(limit))
 }
 
 // numbered reads the entries that have a number alone.
 func (r *reader) numbered(ctx context.Context, after int64, limit int) ([]store.Entry, error) {
-	const query = "SELECT sequence, " + entryColumns + " FROM log WHERE sequence > $1 ORDER BY sequence LIMIT $2"
+	const query = "SELECT sequence, " + entryColumns + " FROM main.log WHERE sequence > $1 ORDER BY sequence LIMIT $2"
 	return r.entries(ctx, query, after, int64(limit))
 }
 
@@ -133,7 +133,7 @@ func (r *reader) entries(ctx context.Context, query string, args ...any) ([]stor
 	return entries, nil
 }
 
-const appendEntry = "INSERT INTO log (id, sequence, " + entryColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+const appendEntry = "INSERT INTO main.log (id, sequence, " + entryColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 
 func (t *transaction) Append(_ context.Context, e store.Entry) error {
 	if err := t.usable(); err != nil {
@@ -146,7 +146,7 @@ func (t *transaction) Append(_ context.Context, e store.Entry) error {
 	var sequence *int64
 	if e.Sequence != 0 {
 		sequence = &e.Sequence
-		t.queue("UPDATE log_end SET last = greatest(last, $1)", e.Sequence)
+		t.queue("UPDATE main.log_end SET last = greatest(last, $1)", e.Sequence)
 	}
 	t.queue(appendEntry, id, sequence, e.Time.UnixMicro(), text(e.Client), text(e.RequestID), int64(e.Kind), text(e.ResourceID),
 		text(e.Operation), text(strings.Join(e.Attributes, "\n")), text(e.Defaults), text(e.Outcome), max(e.Count, 1))
@@ -170,9 +170,9 @@ func (t *transaction) TrimLog(ctx context.Context, before time.Time, keep, limit
 		return 0, err
 	}
 	t.queue(lockLogEnd)
-	n, err := t.write(ctx, "DELETE FROM log WHERE sequence IN"+
-		" (SELECT l.sequence FROM log l WHERE l.sequence IS NOT NULL ORDER BY l.sequence LIMIT $1)"+
-		" AND sequence < (SELECT last FROM log_end) AND (time < $2 OR sequence <= (SELECT last FROM log_end) - $3)",
+	n, err := t.write(ctx, "DELETE FROM main.log WHERE sequence IN"+
+		" (SELECT l.sequence FROM main.log l WHERE l.sequence IS NOT NULL ORDER BY l.sequence LIMIT $1)"+
+		" AND sequence < (SELECT last FROM main.log_end) AND (time < $2 OR sequence <= (SELECT last FROM main.log_end) - $3)",
 		int64(limit), before.UnixMicro(), int64(keep))
 	if err != nil {
 		return 0, fmt.Errorf("trim the provisioning log: %w", err)

@@ -62,8 +62,8 @@ func (t *transaction) alone(ctx context.Context, records []*store.Record) (bool,
 		t.lockNames()
 	}
 	var taken bool
-	err := t.one(ctx, []any{&taken}, "SELECT EXISTS (SELECT 1 FROM resources WHERE kind = $1 AND key = ANY($2))"+
-		" OR EXISTS (SELECT 1 FROM resources WHERE kind = $1 AND id = ANY($3))", int64(records[0].Kind), keys, ids)
+	err := t.one(ctx, []any{&taken}, "SELECT EXISTS (SELECT 1 FROM main.resources WHERE kind = $1 AND key = ANY($2))"+
+		" OR EXISTS (SELECT 1 FROM main.resources WHERE kind = $1 AND id = ANY($3))", int64(records[0].Kind), keys, ids)
 	return !taken, err
 }
 
@@ -102,6 +102,6 @@ func (t *transaction) copy(ctx context.Context, table string, columns []string, 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
 	defer cancel()
 	t.wrote = true
-	_, err := t.conn.Conn().CopyFrom(ctx, pgx.Identifier{table}, columns, pgx.CopyFromRows(rows))
+	_, err := t.conn.Conn().CopyFrom(ctx, pgx.Identifier{t.schema.name, table}, columns, pgx.CopyFromRows(rows))
 	return t.failed(ctx, err)
 }

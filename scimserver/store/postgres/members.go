@@ -24,7 +24,7 @@ func (t *transaction) AddMembers(ctx context.Context, group string, members []st
 		if len(byKind[kind]) == 0 {
 			continue
 		}
-		n, err := t.write(ctx, "INSERT INTO members (group_id, member_id, kind)"+
+		n, err := t.write(ctx, "INSERT INTO main.members (group_id, member_id, kind)"+
 			" SELECT $1, m.id, $2 FROM unnest($3::bytea[]) AS m (id) ON CONFLICT DO NOTHING",
 			uuid[:], int64(kind), idList(byKind[kind]))
 		if err != nil {
@@ -41,7 +41,7 @@ func (t *transaction) RemoveMembers(ctx context.Context, group string, ids []str
 	if !ok || len(list) == 0 {
 		return 0, t.usable()
 	}
-	n, err := t.write(ctx, "DELETE FROM members WHERE group_id = $1 AND member_id = ANY($2)", uuid[:], list)
+	n, err := t.write(ctx, "DELETE FROM main.members WHERE group_id = $1 AND member_id = ANY($2)", uuid[:], list)
 	if err != nil {
 		return 0, fmt.Errorf("remove members of group %s: %w", group, err)
 	}
@@ -53,8 +53,8 @@ func (t *transaction) ClearMembers(ctx context.Context, group string, limit int)
 	if !ok {
 		return 0, nil
 	}
-	n, err := t.write(ctx, "DELETE FROM members WHERE group_id = $1 AND member_id IN"+
-		" (SELECT member_id FROM members WHERE group_id = $1 ORDER BY member_id LIMIT $2)", uuid[:], int64(limit))
+	n, err := t.write(ctx, "DELETE FROM main.members WHERE group_id = $1 AND member_id IN"+
+		" (SELECT member_id FROM main.members WHERE group_id = $1 ORDER BY member_id LIMIT $2)", uuid[:], int64(limit))
 	if err != nil {
 		return 0, fmt.Errorf("remove the members of group %s: %w", group, err)
 	}
@@ -62,12 +62,12 @@ func (t *transaction) ClearMembers(ctx context.Context, group string, limit int)
 }
 
 const (
-	lockGroups  = "SELECT 1 FROM resources WHERE kind = (SELECT 2::smallint) AND id = ANY($1) ORDER BY id FOR NO KEY UPDATE"
-	leaveGroups = "WITH gone AS (DELETE FROM members WHERE member_id = $1 AND group_id = ANY($2) RETURNING group_id)" +
-		", changed AS (UPDATE resources r SET version = r.version + 1, modified = greatest($3, r.modified / 1000 * 1000 + 1000)" +
+	lockGroups  = "SELECT 1 FROM main.resources WHERE kind = (SELECT 2::smallint) AND id = ANY($1) ORDER BY id FOR NO KEY UPDATE"
+	leaveGroups = "WITH gone AS (DELETE FROM main.members WHERE member_id = $1 AND group_id = ANY($2) RETURNING group_id)" +
+		", changed AS (UPDATE main.resources r SET version = r.version + 1, modified = greatest($3, r.modified / 1000 * 1000 + 1000)" +
 		" FROM gone WHERE r.kind = (SELECT 2::smallint) AND r.id = ANY($2) AND r.id = gone.group_id RETURNING r.id, r.modified)" +
 		" SELECT id, modified FROM changed ORDER BY id"
-	logGroups = "INSERT INTO log (id, " + entryColumns + ")" +
+	logGroups = "INSERT INTO main.log (id, " + entryColumns + ")" +
 		" SELECT i.id, i.time, $4, $5, 2, i.resource, $6, $7, $8, $9, $10" +
 		" FROM unnest($1::bytea[], $2::bigint[], $3::text[]) AS i (id, time, resource)"
 )
@@ -79,7 +79,7 @@ func (t *transaction) LeaveGroups(ctx context.Context, member string, limit int,
 	if !ok {
 		return 0, nil
 	}
-	groups, err := t.ids(ctx, "SELECT group_id FROM members WHERE member_id = $1 ORDER BY group_id LIMIT $2", uuid[:], int64(limit))
+	groups, err := t.ids(ctx, "SELECT group_id FROM main.members WHERE member_id = $1 ORDER BY group_id LIMIT $2", uuid[:], int64(limit))
 	if err != nil || len(groups) == 0 {
 		return 0, err
 	}

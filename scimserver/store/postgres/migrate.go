@@ -6,13 +6,12 @@ import (
 	"embed"
 	"errors"
 	"io/fs"
-	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -60,13 +59,13 @@ var errUpToDate = errors.New("nothing was migrated")
 
 // migrateHolding migrates while a transaction holds the row. The migrations are final where that transaction is: see commit.
 func (s *Store) migrateHolding(ctx context.Context, holder *transaction) error {
-	const hold = "INSERT INTO migrating (one) VALUES (1) ON CONFLICT (one) DO UPDATE SET one = excluded.one"
+	const hold = "INSERT INTO main.migrating (one) VALUES (1) ON CONFLICT (one) DO UPDATE SET one = excluded.one"
 	if _, err := holder.write(ctx, hold); err != nil {
 		return err
 	}
 	db := stdlib.OpenDBFromPool(s.pool.Pool)
 	defer func() { _ = db.Close() }() // which leaves the pool alone
-	provider, err := migrationsOf(db)
+	provider, err := migrationsOf(db, s.pool.schema)
 	if err != nil {
 		return err
 	}
@@ -93,12 +92,21 @@ func (s *Store) rekeyAll(ctx context.Context) error {
 
 // finished tells whether all migrations were made. Then nothing has to be made, so the role needs no right to.
 func (s *Store) finished(ctx context.Context) (bool, error) {
-	there, version := false, int64(0)
-	err := s.reader.one(ctx, []any{&there}, "SELECT to_regclass('goose_db_version') IS NOT NULL")
-	if err != nil || !there {
+	schema := s.pool.schema
+	var usable, there bool
+	const question = "SELECT u.usable, CASE WHEN u.usable THEN to_regclass($2) IS NOT NULL ELSE FALSE END FROM" +
+		" (SELECT has_schema_privilege(nspname, 'USAGE') AS usable FROM pg_catalog.pg_namespace WHERE nspname = $1) u"
+	err := s.reader.one(ctx, []any{&usable, &there}, question, schema.name, schema.table(versionTable))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return false, nil
+	case err == nil && !usable:
+		return false, &engineError{unavailable, "the role has no USAGE on the schema " + schema.quoted + ", which exists (GRANT USAGE ON SCHEMA)"}
+	case err != nil || !there:
 		return false, err
 	}
-	err = s.reader.one(ctx, []any{&version}, "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied")
+	version := int64(0)
+	err = s.reader.one(ctx, []any{&version}, "SELECT coalesce(max(version_id), 0) FROM main.goose_db_version WHERE is_applied")
 	return version >= newest(), err
 }
 
@@ -113,12 +121,28 @@ func newest() (version int64) {
 	return version
 }
 
-func migrationsOf(db *sql.DB) (*goose.Provider, error) {
+// versionTable is where goose keeps which migrations were made.
+const versionTable = "goose_db_version"
+
+// versions is that table in a schema. goose looks for tables in the search path, or by a name without quotes.
+type versions struct{ database.Store }
+
+func (v versions) TableExists(ctx context.Context, db database.DBTxConn) (there bool, err error) {
+	err = db.QueryRowContext(ctx, "SELECT to_regclass($1) IS NOT NULL", v.Tablename()).Scan(&there)
+	return there, err
+}
+
+func migrationsOf(db *sql.DB, schema *namespace) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true))
+	table, err := database.NewStore(database.DialectPostgres, schema.table(versionTable))
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectCustom, db, qualified{files, schema},
+		goose.WithStore(versions{table}), goose.WithDisableGlobalRegistry(true))
 }
 
 // prepareSchema makes the schema and the table of the lock. IF NOT EXISTS does not keep two from making the same at once, so
@@ -148,32 +172,22 @@ func (s *Store) prepareSchemaOnce(ctx context.Context) error {
 		return err
 	}
 	defer conn.Release()
-	schema := conn.Conn.Conn().Config().RuntimeParams["search_path"]
-	var current *string
-	if err := conn.QueryRow(ctx, "SELECT current_schema()").Scan(&current); err != nil {
+	schema := s.pool.schema
+	var there bool
+	const question = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1)"
+	if err := conn.QueryRow(ctx, question, schema.name).Scan(&there); err != nil {
 		return err
 	}
-	if current == nil { // asked first, because IF NOT EXISTS needs the right to make it even if it exists
-		if _, err := conn.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema); err != nil {
-			return unmade(ctx, conn, schema, err)
+	if !there { // asked first, because IF NOT EXISTS needs the right to make it even if it exists
+		_, err := conn.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema.quoted)
+		if answer, ok := errors.AsType[*pgconn.PgError](err); ok && answer.Code == "42501" {
+			return &engineError{unavailable,
+				"there is no schema " + schema.quoted + ", and the role may not make it (GRANT CREATE ON DATABASE), or make it yourself"}
+		}
+		if err != nil {
+			return err
 		}
 	}
-	_, err = conn.Exec(ctx, "CREATE TABLE IF NOT EXISTS migrating (one smallint PRIMARY KEY)", pgx.QueryExecModeExec)
+	_, err = conn.Exec(ctx, schema.qualify("CREATE TABLE IF NOT EXISTS main.migrating (one smallint PRIMARY KEY)"))
 	return err
-}
-
-// unmade explains why a schema is not in the search path and cannot be made.
-func unmade(ctx context.Context, conn lent, schema string, err error) error {
-	if answer, ok := errors.AsType[*pgconn.PgError](err); !ok || answer.Code != "42501" {
-		return err
-	}
-	var there bool
-	name := strings.ReplaceAll(strings.Trim(schema, `"`), `""`, `"`)
-	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1)", name).Scan(&there); err != nil {
-		return err
-	}
-	if there {
-		return &engineError{unavailable, "the role has no USAGE on the schema " + schema + ", which exists (GRANT USAGE ON SCHEMA)"}
-	}
-	return &engineError{unavailable, "there is no schema " + schema + ", and the role may not make it (GRANT CREATE ON DATABASE), or make it yourself"}
 }

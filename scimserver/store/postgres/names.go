@@ -22,11 +22,11 @@ const nameLocks = 64
 func (t *transaction) lockName(key string) {
 	hash := fnv.New32a()
 	_, _ = hash.Write([]byte(key)) // never fails
-	t.queue("SELECT 1 FROM name_locks WHERE slot = $1 FOR UPDATE", int16(hash.Sum32()%nameLocks))
+	t.queue("SELECT 1 FROM main.name_locks WHERE slot = $1 FOR UPDATE", int16(hash.Sum32()%nameLocks))
 }
 
 // lockNames is lockName for all keys there are.
-func (t *transaction) lockNames() { t.queue("SELECT 1 FROM name_locks ORDER BY slot FOR UPDATE") }
+func (t *transaction) lockNames() { t.queue("SELECT 1 FROM main.name_locks ORDER BY slot FOR UPDATE") }
 
 // rename makes sure that a resource may have the key and external id that it is to be replaced with, and tells whether it has to be kept
 // apart from others. A key that only an earlier version wrote in another way is the same; who had it then is in nobody's way.
@@ -37,7 +37,7 @@ func (t *transaction) rename(ctx context.Context, old *stored, record *store.Rec
 		t.lockName(record.Key)
 	}
 	if !same || group && old.external != record.ExternalID {
-		query := "SELECT o.id FROM resources o, (SELECT $1::smallint AS kind, $2::bytea AS external_id) r" +
+		query := "SELECT o.id FROM main.resources o, (SELECT $1::smallint AS kind, $2::bytea AS external_id) r" +
 			" WHERE o.kind = r.kind AND o.key = $3 AND o.id <> $4 AND " + sqlfilter.Clash
 		args := []any{int64(record.Kind), optional(record.ExternalID), []byte(record.Key), old.id}
 		if same {
@@ -60,7 +60,7 @@ func (t *transaction) rename(ctx context.Context, old *stored, record *store.Rec
 
 // shared tells whether another resource has a key. A user that has it stays until the transaction ends.
 func (t *transaction) shared(ctx context.Context, kind store.Kind, key string, id []byte) (bool, error) {
-	query := "SELECT id FROM resources WHERE kind = $1 AND key = $2 AND id <> $3 LIMIT 1"
+	query := "SELECT id FROM main.resources WHERE kind = $1 AND key = $2 AND id <> $3 LIMIT 1"
 	if kind == store.User {
 		query += " FOR UPDATE"
 	}
@@ -86,7 +86,7 @@ func (t *transaction) Rekey(ctx context.Context, kind store.Kind, after string, 
 			changed = append(changed, append([]byte(nil), id...))
 		}
 		return true, nil
-	}, "SELECT id, key FROM resources WHERE kind = $1 AND id >= $2 AND length(encode(key, 'escape')) <> length(key) ORDER BY id LIMIT $3",
+	}, "SELECT id, key FROM main.resources WHERE kind = $1 AND id >= $2 AND length(encode(key, 'escape')) <> length(key) ORDER BY id LIMIT $3",
 		int64(kind), from, int64(limit))
 	if err != nil {
 		return "", fmt.Errorf("look for keys of an earlier version: %w", err)
@@ -111,7 +111,7 @@ func outdated(key []byte) bool {
 func (t *transaction) rekey(ctx context.Context, kind store.Kind, id []byte) error {
 	delete(t.held, resource{kind, formatID(id)})
 	var key []byte
-	err := t.one(ctx, []any{&key}, "SELECT key FROM resources WHERE kind = $1 AND id = $2 FOR UPDATE", int64(kind), id)
+	err := t.one(ctx, []any{&key}, "SELECT key FROM main.resources WHERE kind = $1 AND id = $2 FOR UPDATE", int64(kind), id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && !outdated(key) {
 		return nil
 	}
@@ -138,18 +138,18 @@ func apart(shared bool, id []byte) []byte {
 }
 
 // several are the keys that more than one resource may have.
-const several = "(SELECT DISTINCT kind, key FROM resources WHERE apart <> '')"
+const several = "(SELECT DISTINCT kind, key FROM main.resources WHERE apart <> '')"
 
 // countAmbiguous counts each key's resources once, however many share it: all of them clash where one has no external id or they are
 // users, else those do whose external id is another's too.
 const countAmbiguous = "SELECT coalesce(sum(CASE WHEN k.kind = 1 OR k.without > 0 THEN k.n ELSE k.alike END), 0)::bigint FROM" +
 	" (SELECT e.kind, sum(e.m) AS n, sum(CASE WHEN e.external_id IS NULL THEN e.m ELSE 0 END) AS without," +
 	" sum(CASE WHEN e.m > 1 THEN e.m ELSE 0 END) AS alike FROM (SELECT r.kind, r.key, r.external_id, count(*) AS m FROM " + several + " s" +
-	" JOIN resources r ON r.kind = s.kind AND r.key = s.key GROUP BY r.kind, r.key, r.external_id) e GROUP BY e.kind, e.key HAVING sum(e.m) > 1) k"
+	" JOIN main.resources r ON r.kind = s.kind AND r.key = s.key GROUP BY r.kind, r.key, r.external_id) e GROUP BY e.kind, e.key HAVING sum(e.m) > 1) k"
 
 func (r *reader) Ambiguous(ctx context.Context, kind store.Kind, limit int) (ids []string, err error) {
-	const query = "SELECT r.id FROM " + several + " s JOIN resources r ON r.kind = s.kind AND r.key = s.key WHERE s.kind = $1" +
-		" AND EXISTS (SELECT 1 FROM resources o WHERE o.kind = r.kind AND o.key = r.key AND o.id <> r.id AND " + sqlfilter.Clash + ") ORDER BY r.id LIMIT $2"
+	const query = "SELECT r.id FROM " + several + " s JOIN main.resources r ON r.kind = s.kind AND r.key = s.key WHERE s.kind = $1" +
+		" AND EXISTS (SELECT 1 FROM main.resources o WHERE o.kind = r.kind AND o.key = r.key AND o.id <> r.id AND " + sqlfilter.Clash + ") ORDER BY r.id LIMIT $2"
 	var id []byte
 	err = r.each(ctx, []any{&id}, func() (bool, error) {
 		ids = append(ids, formatID(id))

@@ -245,7 +245,7 @@ func holdPlan(t *testing.T, s *postgres.Store, statement postgres.Statement, gen
 	if err := json.Unmarshal(explained, &plans); err != nil || len(plans) != 1 {
 		t.Fatalf("%s: %v", explained, err)
 	}
-	const all = "(SELECT r.id FROM resources r WHERE r.kind = $1"
+	const all = "(SELECT r.id FROM main.resources r WHERE r.kind = $1"
 	counts := slices.Contains([]string{
 		"SELECT count(*) FROM " + all + ") i", "SELECT count(*) FROM " + all + " AND TRUE) i",
 	}, statement.SQL) || strings.HasPrefix(statement.SQL, "SELECT count(*) FROM (SELECT 1 FROM "+all+") i LIMIT ")

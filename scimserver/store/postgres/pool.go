@@ -26,6 +26,8 @@ const (
 type pool struct {
 	*pgxpool.Pool
 
+	schema *namespace
+
 	mu    sync.Mutex
 	most  int
 	taken int             // connections in use, or being opened

@@ -276,7 +276,7 @@ func (s *Store) readOnly(ctx context.Context) (state string, err error) {
 		}
 	}
 	defer conn.Release()
-	r := reader{on: viewing{conn}}
+	r := reader{on: viewing{conn, s.pool.schema}}
 	err = r.one(ctx, []any{&state}, question)
 	return state, err
 }

@@ -3,11 +3,15 @@ package postgres_test
 import (
 	"context"
 	"io"
+	"maps"
 	"net"
-	"net/url"
+	neturl "net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
@@ -20,6 +24,8 @@ type proxy struct {
 	target     string
 	deafClient atomic.Bool // what the database says is lost
 	deafServer atomic.Bool // what the store says is lost
+	// begin changes the first message of a connection; nil changes nothing.
+	begin func(parameters map[string]string)
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -29,8 +35,25 @@ type proxy struct {
 // newProxy returns a proxy and the connection URL that leads through it.
 func newProxy(t *testing.T, address string) (*proxy, string) {
 	t.Helper()
-	through := must(url.Parse(address))(t)
-	p := &proxy{listener: must(net.Listen("tcp", "127.0.0.1:0"))(t), target: through.Host}
+	p := &proxy{}
+	return p, p.start(t, address)
+}
+
+// newLossyProxy returns a connection URL that leads through a proxy that loses most parameters of a connection, as poolers do.
+func newLossyProxy(t *testing.T, address string) string {
+	t.Helper()
+	p := &proxy{begin: func(parameters map[string]string) {
+		maps.DeleteFunc(parameters, func(name, _ string) bool {
+			return !slices.Contains([]string{"user", "database", "application_name"}, name)
+		})
+	}}
+	return p.start(t, address)
+}
+
+func (p *proxy) start(t *testing.T, address string) (url string) {
+	t.Helper()
+	through := must(neturl.Parse(address))(t)
+	p.listener, p.target = must(net.Listen("tcp", "127.0.0.1:0"))(t), through.Host
 	through.Host = p.listener.Addr().String()
 	p.wg.Go(func() {
 		for {
@@ -46,7 +69,11 @@ func newProxy(t *testing.T, address string) (*proxy, string) {
 			p.mu.Lock()
 			p.conns = append(p.conns, client, server)
 			p.mu.Unlock()
-			p.wg.Go(func() { p.carry(server, client, &p.deafServer) })
+			p.wg.Go(func() {
+				if p.begin == nil || p.introduce(server, client) == nil {
+					p.carry(server, client, &p.deafServer)
+				}
+			})
 			p.wg.Go(func() { p.carry(client, server, &p.deafClient) })
 		}
 	})
@@ -55,7 +82,24 @@ func newProxy(t *testing.T, address string) (*proxy, string) {
 		p.cut()
 		p.wg.Wait()
 	})
-	return p, through.String()
+	return through.String()
+}
+
+// introduce carries the first message of a connection.
+func (p *proxy) introduce(server, client net.Conn) error {
+	message, err := pgproto3.NewBackend(client, client).ReceiveStartupMessage()
+	if err != nil {
+		return err
+	}
+	if startup, ok := message.(*pgproto3.StartupMessage); ok {
+		p.begin(startup.Parameters)
+	}
+	encoded, err := message.Encode(nil)
+	if err != nil {
+		return err
+	}
+	_, err = server.Write(encoded)
+	return err
 }
 
 func (p *proxy) carry(to io.WriteCloser, from io.Reader, deaf *atomic.Bool) {

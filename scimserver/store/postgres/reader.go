@@ -41,7 +41,7 @@ func (p pooled) query(ctx context.Context, sql string, args []any) (pgx.Rows, fu
 		turn.Release()
 		return nil, nil, err
 	}
-	rows, err := conn.Query(ctx, sql, args...)
+	rows, err := conn.Query(ctx, p.pool.schema.statement(sql), args...)
 	if err != nil {
 		conn.Release()
 		cancel()
@@ -152,7 +152,7 @@ func (r *reader) Get(ctx context.Context, kind store.Kind, id string) (store.Rec
 	if !ok {
 		return store.Record{}, store.ErrNotFound
 	}
-	const query = "SELECT " + columns + " FROM resources r JOIN documents d ON d.kind = r.kind AND d.id = r.id" +
+	const query = "SELECT " + columns + " FROM main.resources r JOIN main.documents d ON d.kind = r.kind AND d.id = r.id" +
 		" WHERE r.kind = " + aKind + " AND r.id = $2"
 	records, err := r.records(ctx, kind, query, int64(kind), uuid[:])
 	if err != nil {
@@ -169,7 +169,7 @@ func (r *reader) byID(ctx context.Context, kind store.Kind, ids []string) ([]sto
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	const query = "SELECT " + columns + " FROM resources r JOIN documents d ON d.kind = r.kind AND d.id = r.id" +
+	const query = "SELECT " + columns + " FROM main.resources r JOIN main.documents d ON d.kind = r.kind AND d.id = r.id" +
 		" WHERE r.kind = " + aKind + " AND r.id = ANY($2) ORDER BY r.id"
 	return r.records(ctx, kind, query+r.lock, int64(kind), idList(ids))
 }
@@ -181,7 +181,7 @@ func (r *reader) Kinds(ctx context.Context, ids []string) (map[string]store.Kind
 	err := r.each(ctx, []any{&id, &kind}, func() (bool, error) {
 		kinds[formatID(id)] = store.Kind(kind)
 		return true, nil
-	}, "SELECT id, kind FROM resources WHERE kind IN (1, 2) AND id = ANY($1) ORDER BY id"+r.share, idList(ids))
+	}, "SELECT id, kind FROM main.resources WHERE kind IN (1, 2) AND id = ANY($1) ORDER BY id"+r.share, idList(ids))
 	if err != nil {
 		return nil, fmt.Errorf("look ids up: %w", err)
 	}
@@ -199,7 +199,7 @@ func (r *reader) Members(ctx context.Context, group string) ([]store.Member, err
 	err := r.each(ctx, []any{&id, &kind}, func() (bool, error) {
 		members = append(members, store.Member{ID: formatID(id), Kind: store.Kind(kind)})
 		return true, nil
-	}, "SELECT member_id, kind FROM members WHERE group_id = $1 ORDER BY member_id", uuid[:])
+	}, "SELECT member_id, kind FROM main.members WHERE group_id = $1 ORDER BY member_id", uuid[:])
 	if err != nil {
 		return nil, fmt.Errorf("members of group %s: %w", group, err)
 	}
@@ -207,13 +207,13 @@ func (r *reader) Members(ctx context.Context, group string) ([]store.Member, err
 }
 
 // bothThere leaves out what is left of deleted resources.
-const bothThere = " AND EXISTS (SELECT 1 FROM resources r WHERE r.kind = 2 AND r.id = m.group_id)" +
-	" AND EXISTS (SELECT 1 FROM resources r WHERE r.kind = m.kind AND r.id = m.member_id)"
+const bothThere = " AND EXISTS (SELECT 1 FROM main.resources r WHERE r.kind = 2 AND r.id = m.group_id)" +
+	" AND EXISTS (SELECT 1 FROM main.resources r WHERE r.kind = m.kind AND r.id = m.member_id)"
 
 func (r *reader) Memberships(ctx context.Context, after store.Membership, limit int) ([]store.Membership, error) {
 	group, _ := store.ParseID(after.Group) // what is no id is the zero one, before all
 	member, _ := store.ParseID(after.ID)
-	memberships, err := r.memberships(ctx, "SELECT group_id, member_id, kind FROM members m WHERE (group_id, member_id) > ($1, $2)"+bothThere+
+	memberships, err := r.memberships(ctx, "SELECT group_id, member_id, kind FROM main.members m WHERE (group_id, member_id) > ($1, $2)"+bothThere+
 		" ORDER BY group_id, member_id LIMIT $3", group[:], member[:], int64(limit))
 	if err != nil {
 		return nil, fmt.Errorf("walk over the memberships: %w", err)
@@ -235,7 +235,7 @@ func (r *reader) memberships(ctx context.Context, sql string, args ...any) ([]st
 }
 
 func (r *reader) Deactivated(ctx context.Context, before time.Time, limit int) ([]string, error) {
-	const query = "SELECT i.id FROM (SELECT r.id, " + deactivated + " AS since FROM resources r WHERE r.kind = $1 AND NOT r.active) i" +
+	const query = "SELECT i.id FROM (SELECT r.id, " + deactivated + " AS since FROM main.resources r WHERE r.kind = $1 AND NOT r.active) i" +
 		" WHERE i.since < $2 ORDER BY i.since, i.id LIMIT $3"
 	var ids []string
 	var id pgtype.DriverBytes
@@ -251,7 +251,7 @@ func (r *reader) Deactivated(ctx context.Context, before time.Time, limit int) (
 
 func (r *reader) Meta(ctx context.Context, key string) (string, error) {
 	var value string
-	err := r.one(ctx, []any{&value}, "SELECT value FROM meta WHERE key = $1", key)
+	err := r.one(ctx, []any{&value}, "SELECT value FROM main.meta WHERE key = $1", key)
 	if errors.Is(err, store.ErrNotFound) {
 		return "", nil
 	}

@@ -47,7 +47,7 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 		}
 		var logged int64
 		var at time.Time
-		if err := s.reader.one(ctx, []any{&logged, &at}, "SELECT last, now() FROM log_end"); err != nil {
+		if err := s.reader.one(ctx, []any{&logged, &at}, "SELECT last, now() FROM main.log_end"); err != nil {
 			return store.Stats{}, fmt.Errorf("count resources: %w", err)
 		}
 		if stats, ok := s.counted.current(at, commits, logged); ok {
@@ -63,8 +63,8 @@ func (s *Store) Stats(ctx context.Context) (store.Stats, error) {
 
 func (r *reader) Stats(ctx context.Context) (store.Stats, error) {
 	stats := store.Stats{Defaults: map[string]int64{}, Matched: map[string]int64{}}
-	const query = "SELECT kind, active, defaults, matched, count(*) FROM resources GROUP BY kind, active, defaults, matched" +
-		" UNION ALL SELECT 0, false, '', '', count(*) FROM members" +
+	const query = "SELECT kind, active, defaults, matched, count(*) FROM main.resources GROUP BY kind, active, defaults, matched" +
+		" UNION ALL SELECT 0, false, '', '', count(*) FROM main.members" +
 		" UNION ALL SELECT -1, false, '', '', (" + countAmbiguous + ")"
 	var kind, n int64
 	var active bool

@@ -22,9 +22,10 @@ import (
 type transaction struct {
 	reader
 
-	conn  *pgxpool.Conn
-	batch *pgx.Batch
-	newID func() (uuid.UUID, error)
+	conn   *pgxpool.Conn
+	schema *namespace
+	batch  *pgx.Batch
+	newID  func() (uuid.UUID, error)
 	// patience is how long a statement is waited for, and a COMMIT for the machines that must have it.
 	patience time.Duration
 
@@ -56,7 +57,7 @@ const (
 )
 
 func (s *Store) newTransaction(conn *pgxpool.Conn) *transaction {
-	t := &transaction{conn: conn, newID: s.newID, patience: s.patience, batch: &pgx.Batch{}, held: map[resource]*stored{}}
+	t := &transaction{conn: conn, schema: s.pool.schema, newID: s.newID, patience: s.patience, batch: &pgx.Batch{}, held: map[resource]*stored{}}
 	t.reader = reader{on: t, lock: lockRows, share: shareRows, few: s.few}
 	t.batch.Queue(begin)
 	if s.restores(conn.Conn().PgConn()) {
@@ -89,7 +90,7 @@ func (t *transaction) failed(ctx context.Context, err error) error {
 // queue has a statement sent with the next that is waited for.
 func (t *transaction) queue(sql string, args ...any) {
 	t.wrote = true
-	t.batch.Queue(sql, args...)
+	t.batch.Queue(t.schema.statement(sql), args...)
 }
 
 // query implements connection. Its statements do not end with their context: an update that has begun tells its outcome.
@@ -99,7 +100,7 @@ func (t *transaction) query(ctx context.Context, sql string, args []any) (pgx.Ro
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.patience)
 	before := t.batch.Len()
-	t.batch.Queue(sql, args...)
+	t.batch.Queue(t.schema.statement(sql), args...)
 	results := t.send(ctx)
 	done := func() {
 		_ = results.Close()

@@ -11,11 +11,14 @@ import (
 )
 
 // viewing is a read-only transaction at REPEATABLE READ.
-type viewing struct{ conn lent }
+type viewing struct {
+	conn   lent
+	schema *namespace
+}
 
 func (v viewing) query(ctx context.Context, sql string, args []any) (pgx.Rows, func(), error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
-	rows, err := v.conn.Query(ctx, sql, args...)
+	rows, err := v.conn.Query(ctx, v.schema.statement(sql), args...)
 	if err != nil {
 		cancel()
 		return nil, nil, err
@@ -58,7 +61,7 @@ func (s *Store) View(ctx context.Context, read func(r store.Reader) error) error
 		defer cancel()
 		_, _ = conn.Exec(ctx, "ROLLBACK") // should it fail, the connection is not used again
 	}()
-	return read(&reader{on: viewing{conn}, few: few})
+	return read(&reader{on: viewing{conn, s.pool.schema}, few: few})
 }
 
 func (s *Store) beginView(ctx context.Context) (lent, error) {

@@ -73,15 +73,15 @@ func resourceRow(record *store.Record, id []byte) []any {
 
 // One statement, so that it is one round trip and one outcome: where the key or the id is taken, nothing is inserted, and the
 // transaction can go on.
-const insertResource = "WITH r AS (INSERT INTO resources (" + resourceColumns + ", apart)" +
+const insertResource = "WITH r AS (INSERT INTO main.resources (" + resourceColumns + ", apart)" +
 	" SELECT $1::smallint, $2::bytea, $3::bytea, $4::bytea, $5::boolean, $6::bigint, $7::bigint, $8::bigint, $9::bigint, $10::bigint," +
 	" $11::text, $12::text," +
-	" CASE WHEN $1 = 2 AND EXISTS (SELECT 1 FROM resources o WHERE o.kind = $1 AND o.key = $3) THEN $2 ELSE '' END" +
-	" WHERE NOT EXISTS (SELECT 1 FROM resources o, (SELECT $1::smallint AS kind, $4::bytea AS external_id) r" +
+	" CASE WHEN $1 = 2 AND EXISTS (SELECT 1 FROM main.resources o WHERE o.kind = $1 AND o.key = $3) THEN $2 ELSE '' END" +
+	" WHERE NOT EXISTS (SELECT 1 FROM main.resources o, (SELECT $1::smallint AS kind, $4::bytea AS external_id) r" +
 	" WHERE o.kind = r.kind AND o.key = $3 AND " + sqlfilter.Clash + ")" +
 	" ON CONFLICT DO NOTHING RETURNING kind, id)," +
-	" d AS (INSERT INTO documents (kind, id, document, overlay, paths, keys) SELECT r.kind, r.id, $13, $14, $15, $16 FROM r)," +
-	" a AS (INSERT INTO attributes (path, key, resource)" +
+	" d AS (INSERT INTO main.documents (kind, id, document, overlay, paths, keys) SELECT r.kind, r.id, $13, $14, $15, $16 FROM r)," +
+	" a AS (INSERT INTO main.attributes (path, key, resource)" +
 	" SELECT i.path, i.key, r.id FROM r, unnest($15::bigint[], $16::bytea[]) AS i (path, key))" +
 	" SELECT count(*) FROM r"
 
@@ -111,7 +111,7 @@ func (t *transaction) Insert(ctx context.Context, record *store.Record) error {
 func (t *transaction) taken(ctx context.Context, record *store.Record) error {
 	id, _ := store.ParseID(record.ID)
 	var existing []byte
-	const query = "SELECT o.id FROM resources o, (SELECT $1::smallint AS kind, $4::bytea AS external_id) r" +
+	const query = "SELECT o.id FROM main.resources o, (SELECT $1::smallint AS kind, $4::bytea AS external_id) r" +
 		" WHERE o.kind = r.kind AND (o.key = $2 AND " + sqlfilter.Clash + " OR o.id = $3) ORDER BY o.key <> $2, o.id LIMIT 1"
 	err := t.one(ctx, []any{&existing}, query, int64(record.Kind), []byte(record.Key), id[:], optional(record.ExternalID))
 	switch {
@@ -125,13 +125,13 @@ func (t *transaction) taken(ctx context.Context, record *store.Record) error {
 }
 
 const (
-	updateResource = "UPDATE resources SET key = $3, external_id = $4, active = $5, version = $6, created = $7, modified = $8," +
+	updateResource = "UPDATE main.resources SET key = $3, external_id = $4, active = $5, version = $6, created = $7, modified = $8," +
 		" deactivated = $9, deactivated_version = $10, defaults = $11, matched = $12 WHERE kind = $1 AND id = $2"
-	updateApart    = "UPDATE resources SET key = $3, apart = $4 WHERE kind = $1 AND id = $2"
-	updateDocument = "UPDATE documents SET document = $3, overlay = $4, paths = $5, keys = $6 WHERE kind = $1 AND id = $2"
-	insertEntries  = "INSERT INTO attributes (path, key, resource)" +
+	updateApart    = "UPDATE main.resources SET key = $3, apart = $4 WHERE kind = $1 AND id = $2"
+	updateDocument = "UPDATE main.documents SET document = $3, overlay = $4, paths = $5, keys = $6 WHERE kind = $1 AND id = $2"
+	insertEntries  = "INSERT INTO main.attributes (path, key, resource)" +
 		" SELECT i.path, i.key, $1 FROM unnest($2::bigint[], $3::bytea[]) AS i (path, key)"
-	deleteEntries = "DELETE FROM attributes a USING unnest($2::bigint[], $3::bytea[]) AS i (path, key)" +
+	deleteEntries = "DELETE FROM main.attributes a USING unnest($2::bigint[], $3::bytea[]) AS i (path, key)" +
 		" WHERE a.path = i.path AND a.key = i.key AND a.resource = $1"
 )
 
@@ -170,7 +170,7 @@ func (t *transaction) Touch(ctx context.Context, kind store.Kind, id string, ver
 	if !ok {
 		return store.ErrNotFound
 	}
-	const query = "UPDATE resources SET version = $3, modified = $4 WHERE kind = $1 AND id = $2"
+	const query = "UPDATE main.resources SET version = $3, modified = $4 WHERE kind = $1 AND id = $2"
 	if t.held[resource{kind, id}] != nil && t.usable() == nil {
 		t.queue(query, int64(kind), uuid[:], version, modified.UnixMicro())
 		return nil
@@ -191,8 +191,8 @@ func (t *transaction) Delete(ctx context.Context, kind store.Kind, id string) er
 	}
 	delete(t.held, resource{kind, id})
 	t.queue(deleteEntries, old.id, old.index.paths, old.index.keys)
-	t.queue("DELETE FROM documents WHERE kind = $1 AND id = $2", int64(kind), old.id)
-	t.queue("DELETE FROM resources WHERE kind = $1 AND id = $2", int64(kind), old.id)
+	t.queue("DELETE FROM main.documents WHERE kind = $1 AND id = $2", int64(kind), old.id)
+	t.queue("DELETE FROM main.resources WHERE kind = $1 AND id = $2", int64(kind), old.id)
 	return nil
 }
 
@@ -200,7 +200,7 @@ func (t *transaction) Delete(ctx context.Context, kind store.Kind, id string) er
 func (t *transaction) Meta(ctx context.Context, key string) (value string, err error) {
 	t.wrote = true
 	err = t.one(ctx, []any{&value},
-		"INSERT INTO meta (key, value) VALUES ($1, '') ON CONFLICT (key) DO UPDATE SET value = meta.value RETURNING value", key)
+		"INSERT INTO main.meta (key, value) VALUES ($1, '') ON CONFLICT (key) DO UPDATE SET value = meta.value RETURNING value", key)
 	return value, err
 }
 
@@ -208,14 +208,14 @@ func (t *transaction) SetMeta(_ context.Context, key, value string) error {
 	if err := t.usable(); err != nil {
 		return err
 	}
-	t.queue("INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, text(value))
+	t.queue("INSERT INTO main.meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, text(value))
 	return nil
 }
 
 // RequireMeta is met by no row where something else is stored, also where another transaction stores that while this one waits for it.
 func (t *transaction) RequireMeta(ctx context.Context, key, value string) error {
 	var has string
-	err := t.one(ctx, []any{&has}, "SELECT value FROM meta WHERE key = $1 AND value = $2 FOR SHARE", key, text(value))
+	err := t.one(ctx, []any{&has}, "SELECT value FROM main.meta WHERE key = $1 AND value = $2 FOR SHARE", key, text(value))
 	if errors.Is(err, store.ErrNotFound) {
 		return store.ErrOutdated
 	}
@@ -226,8 +226,8 @@ func (t *transaction) SetMetaUnless(_ context.Context, key, value, other string,
 	if err := t.usable(); err != nil {
 		return err
 	}
-	t.queue("WITH held AS (SELECT value FROM meta WHERE key = $3 FOR SHARE)"+
-		" INSERT INTO meta (key, value) SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM held WHERE held.value = ANY($4::text[]))"+
+	t.queue("WITH held AS (SELECT value FROM main.meta WHERE key = $3 FOR SHARE)"+
+		" INSERT INTO main.meta (key, value) SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM held WHERE held.value = ANY($4::text[]))"+
 		" ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, text(value), other, values)
 	return nil
 }
@@ -241,7 +241,7 @@ func (t *transaction) Get(ctx context.Context, kind store.Kind, id string) (stor
 	var scanned row
 	var record store.Record
 	s := &stored{id: uuid[:]}
-	const query = "SELECT " + columns + ", d.paths, d.keys FROM resources r JOIN documents d ON d.kind = r.kind AND d.id = r.id" +
+	const query = "SELECT " + columns + ", d.paths, d.keys FROM main.resources r JOIN main.documents d ON d.kind = r.kind AND d.id = r.id" +
 		" WHERE r.kind = " + aKind + " AND r.id = $2" + lockRows
 	found := false
 	err := t.each(ctx, append(scanned.targets(), &s.index.paths, &s.index.keys), func() (bool, error) {
@@ -271,7 +271,7 @@ func (t *transaction) stored(ctx context.Context, kind store.Kind, id, lock stri
 	s := &stored{id: uuid[:]}
 	var key, external []byte
 	err := t.one(ctx, []any{&key, &external, &s.index.paths, &s.index.keys},
-		"SELECT r.key, r.external_id, d.paths, d.keys FROM resources r JOIN documents d ON d.kind = r.kind AND d.id = r.id"+
+		"SELECT r.key, r.external_id, d.paths, d.keys FROM main.resources r JOIN main.documents d ON d.kind = r.kind AND d.id = r.id"+
 			" WHERE r.kind = "+aKind+" AND r.id = $2"+lock, int64(kind), uuid[:])
 	if err != nil {
 		return nil, err

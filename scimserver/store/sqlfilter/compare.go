@@ -133,7 +133,7 @@ func (c *compiler) resourceType(f filter.Compare) Plan {
 }
 
 func nothing() Plan {
-	none := Source{Fragment: Fragment{SQL: "SELECT r.id FROM resources r WHERE FALSE"}, cost: unique}
+	none := Source{Fragment: Fragment{SQL: "SELECT r.id FROM main.resources r WHERE FALSE"}, cost: unique}
 	return exactly(Fragment{SQL: "FALSE"}, none)
 }
 
@@ -141,7 +141,7 @@ func nothing() Plan {
 func (c *compiler) resources(where Fragment, cost cost) Source {
 	return Source{
 		Fragment: Fragment{
-			SQL:  "SELECT r.id FROM resources r WHERE r.kind = " + c.dialect.kind() + " AND " + where.SQL,
+			SQL:  "SELECT r.id FROM main.resources r WHERE r.kind = " + c.dialect.kind() + " AND " + where.SQL,
 			Args: append([]any{int64(c.kind)}, where.Args...),
 		},
 		cost: cost,
@@ -308,7 +308,7 @@ func (c *compiler) among(met *entries) Plan {
 func (c *compiler) entries(column string, path schema.Path, where Fragment) Fragment {
 	number := c.dialect.path(c.kind, path.String())
 	return Fragment{
-		SQL:  "SELECT " + column + " FROM attributes a WHERE a.path = " + number.SQL + " AND " + where.SQL,
+		SQL:  "SELECT " + column + " FROM main.attributes a WHERE a.path = " + number.SQL + " AND " + where.SQL,
 		Args: append(number.Args, where.Args...),
 	}
 }

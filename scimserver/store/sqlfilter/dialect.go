@@ -23,7 +23,7 @@ func (d Dialect) path(kind store.Kind, name string) Fragment {
 	if d == PostgreSQL {
 		return Fragment{SQL: "?", Args: []any{PathNumber(kind, name)}}
 	}
-	return Fragment{SQL: "(SELECT p.id FROM paths p WHERE p.kind = ? AND p.name = ?)", Args: []any{int64(kind), name}}
+	return Fragment{SQL: "(SELECT p.id FROM main.paths p WHERE p.kind = ? AND p.name = ?)", Args: []any{int64(kind), name}}
 }
 
 // kind is the kind of resources in the query for those that have one value. PostgreSQL must not see which it is when it plans: where it last

@@ -27,10 +27,10 @@ func Memberships(dialect Dialect, q store.Query) Fragment {
 // that meets it. Each row is one element of the attribute, so this is exact whatever the term is.
 func (c *compiler) membership(f filter.Filter) Plan {
 	row := c.row(f)
-	exists := Fragment{SQL: "EXISTS (SELECT 1 FROM members m WHERE m." + c.own() + " = r.id AND " + row.SQL + ")", Args: row.Args}
+	exists := Fragment{SQL: "EXISTS (SELECT 1 FROM main.members m WHERE m." + c.own() + " = r.id AND " + row.SQL + ")", Args: row.Args}
 	if compare, ok := f.(filter.Compare); ok && compare.Op == filter.Ne { // which also holds where there is no value
 		c.walks = true
-		none := Fragment{SQL: "NOT EXISTS (SELECT 1 FROM members m WHERE m." + c.own() + " = r.id)"}
+		none := Fragment{SQL: "NOT EXISTS (SELECT 1 FROM main.members m WHERE m." + c.own() + " = r.id)"}
 		return exactly(join(" OR ", []Fragment{exists, none}))
 	}
 	c.walks = c.walks || !row.once
@@ -38,7 +38,7 @@ func (c *compiler) membership(f filter.Filter) Plan {
 		return exactly(exists)
 	}
 	source := Source{
-		Fragment: Fragment{SQL: "SELECT m." + c.own() + " AS id FROM members m WHERE " + row.index.SQL, Args: row.index.Args},
+		Fragment: Fragment{SQL: "SELECT m." + c.own() + " AS id FROM main.members m WHERE " + row.index.SQL, Args: row.index.Args},
 		Repeats:  !row.once, cost: row.cost,
 	}
 	if !row.index.equals(row.Fragment) {
@@ -163,9 +163,9 @@ func (c *compiler) display(f filter.Compare) rowCondition {
 	_, cost, indexed := c.bytesCondition("g.key", f.Op, []byte(name))
 	condition := c.bytesOf("g.key", f.Op, name)
 	args := append([]any{int64(store.Group)}, condition.Args...)
-	in := Fragment{SQL: "m.group_id IN (SELECT g.id FROM resources g WHERE g.kind = " + c.dialect.kind() + " AND " + condition.SQL + ")", Args: args}
+	in := Fragment{SQL: "m.group_id IN (SELECT g.id FROM main.resources g WHERE g.kind = " + c.dialect.kind() + " AND " + condition.SQL + ")", Args: args}
 	if c.sets == maxSets {
-		each := "EXISTS (SELECT 1 FROM resources g WHERE g.kind = ? AND g.id = m.group_id AND " + condition.SQL + ")"
+		each := "EXISTS (SELECT 1 FROM main.resources g WHERE g.kind = ? AND g.id = m.group_id AND " + condition.SQL + ")"
 		return rowCondition{Fragment: Fragment{SQL: each, Args: args}}
 	}
 	c.sets++

@@ -73,17 +73,17 @@ func sortKeys(kind store.Kind, p schema.Path) (s sorter, ok bool) {
 func (s sorter) source(dialect Dialect, kind store.Kind, where Fragment) Fragment {
 	if s.column != "" {
 		return Fragment{
-			SQL:  fmt.Sprintf("SELECT r.id AS id, r.%s AS k FROM resources r WHERE r.kind = ? AND %s", s.column, where.SQL),
+			SQL:  fmt.Sprintf("SELECT r.id AS id, r.%s AS k FROM main.resources r WHERE r.kind = ? AND %s", s.column, where.SQL),
 			Args: append([]any{int64(kind)}, where.Args...),
 		}
 	}
 	path := dialect.path(kind, s.path)
 	args := slices.Concat(path.Args, []any{int64(kind)}, where.Args, []any{int64(kind)}, where.Args, path.Args)
 	return Fragment{
-		SQL: "SELECT a.resource AS id, a.key AS k FROM attributes a JOIN resources r ON r.id = a.resource" +
+		SQL: "SELECT a.resource AS id, a.key AS k FROM main.attributes a JOIN main.resources r ON r.id = a.resource" +
 			" WHERE a.path = " + path.SQL + " AND r.kind = ? AND " + where.SQL +
-			" UNION ALL SELECT r.id AS id, NULL AS k FROM resources r WHERE r.kind = ? AND " + where.SQL +
-			" AND r.id NOT IN (SELECT a.resource FROM attributes a WHERE a.path = " + path.SQL + ")",
+			" UNION ALL SELECT r.id AS id, NULL AS k FROM main.resources r WHERE r.kind = ? AND " + where.SQL +
+			" AND r.id NOT IN (SELECT a.resource FROM main.attributes a WHERE a.path = " + path.SQL + ")",
 		Args: args,
 	}
 }

@@ -78,7 +78,7 @@ func TestAFilterReadsNothingTwiceAndMakesFewSets(t *testing.T) {
 					conditions[fmt.Sprintf("source %d", i)] = source.Fragment
 				}
 				for what, condition := range conditions {
-					sets := strings.Count(condition.SQL, " IN (SELECT ") + strings.Count(condition.SQL, "SELECT a.resource AS id FROM attributes") -
+					sets := strings.Count(condition.SQL, " IN (SELECT ") + strings.Count(condition.SQL, "SELECT a.resource AS id FROM main.attributes") -
 						strings.Count(condition.SQL, " IN (SELECT a.resource AS id")
 					if sets > max(c.sets, 1) {
 						t.Errorf("%s has %d sets, want at most %d", what, sets, c.sets)

@@ -32,7 +32,7 @@ func TestAScanCanBeInterruptedWhereverItTakesLong(t *testing.T) {
 		}
 		for _, text := range texts {
 			interruptible := false
-			for _, beginning := range []string{"SELECT count(*) FROM", "SELECT 1 FROM attributes", "WITH s AS MATERIALIZED ("} {
+			for _, beginning := range []string{"SELECT count(*) FROM", "SELECT 1 FROM main.attributes", "WITH s AS MATERIALIZED ("} {
 				interruptible = interruptible || strings.HasPrefix(text, beginning)
 			}
 			if !interruptible && !strings.Contains(text, " FROM json_each(?) j CROSS JOIN resources r ON") {

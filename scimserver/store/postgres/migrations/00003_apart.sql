@@ -2,12 +2,12 @@
 -- apart keeps a resource apart from others with its key. It is empty for the resource that has the key alone or had it first, and the
 -- resource's own id for one that was let in beside. An older server writes nothing here, so it refuses a key that an ordinary
 -- resource has.
-ALTER TABLE resources ADD COLUMN apart bytea NOT NULL DEFAULT '';
+ALTER TABLE main.resources ADD COLUMN apart bytea NOT NULL DEFAULT '';
 
 -- A transaction that gives a group a name locks the row that the name chooses. Of two that give groups one name at once, the second
 -- sees what the first has committed.
-CREATE TABLE name_locks (
+CREATE TABLE main.name_locks (
     slot smallint NOT NULL PRIMARY KEY
 );
 
-INSERT INTO name_locks (slot) SELECT generate_series(0, 63);
+INSERT INTO main.name_locks (slot) SELECT generate_series(0, 63);

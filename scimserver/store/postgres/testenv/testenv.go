@@ -35,7 +35,8 @@ func URL() (string, error) {
 }
 
 // Schema returns a connection URL whose search_path is a schema that nobody else uses. It is made by whoever opens it first,
-// and dropped when the test has ended.
+// and dropped when the test has ended. Where a client does not send search_path, the search path leads nowhere, so that a statement fails
+// that does not name the schema.
 func Schema(t testing.TB) string {
 	t.Helper()
 	address, err := URL()
@@ -49,6 +50,7 @@ func Schema(t testing.TB) string {
 	schema := "test_" + strings.ToLower(rand.Text()[:12])
 	query := parsed.Query()
 	query.Set("search_path", schema)
+	query.Set("options", "-csearch_path=nowhere")
 	parsed.RawQuery = query.Encode()
 	t.Cleanup(func() { Execute(t, `SET synchronous_commit = off; DROP SCHEMA IF EXISTS "`+schema+`" CASCADE`) })
 	return parsed.String()
