@@ -11,6 +11,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/owner"
 	"github.com/tenantry/tenantry/scimserver/settings/manifests"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/postgres"
@@ -24,6 +25,8 @@ type engine struct {
 	databaseSchema  string
 	// url is the connection URL, where the manifests name the database and no flag does.
 	url func() (string, error)
+	// guard decides which directory is served; nil for the subcommands, which take the one that they are told.
+	guard *owner.Guard
 	// log gets what an administrator of the database should know.
 	log logr.Logger
 }
@@ -68,8 +71,12 @@ func (e *engine) open(ctx context.Context) (store.Store, error) {
 	return e.openDatabase(ctx)
 }
 
-func (e *engine) openFolder(ctx context.Context) (store.Store, error) {
-	database, err := sqlite.Open(ctx, e.data)
+func (e *engine) openFolder(ctx context.Context) (database store.Store, err error) {
+	if e.guard != nil {
+		database, err = sqlite.OpenGuarded(ctx, e.data, e.guard)
+	} else {
+		database, err = sqlite.Open(ctx, e.data)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the directory: %w", err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,8 +20,13 @@ type followed struct {
 	settings.Source
 	// tokens end with what they were issued for.
 	tokens accessTokens
+	// owned is the directory that they follow; nil is served always.
+	owned *owned
 
 	inForce atomic.Pointer[settings.Snapshot]
+	// begun is closed once there is one; nil where nobody waits for that.
+	begun chan struct{}
+	first sync.Once
 	// imported is the import whose schemas are followed. It belongs to the goroutine of follow.
 	imported string
 }
@@ -30,8 +36,13 @@ type accessTokens interface {
 	Follow(ctx context.Context, current *settings.Snapshot) error
 }
 
-// Current returns the snapshot that the directory follows, or nil before the first.
-func (f *followed) Current() *settings.Snapshot { return f.inForce.Load() }
+// Current returns the snapshot that the directory follows, or nil before the first and while the directory is another tenant's.
+func (f *followed) Current() *settings.Snapshot {
+	if f.owned.refused() {
+		return nil
+	}
+	return f.inForce.Load()
+}
 
 // follow hands each new snapshot's schemas and defaults to the directory until ctx ends, and the same again where look fires and an
 // import came, by this replica or another. What makes no sense is left out and said; in a cluster the operator has told its
@@ -52,7 +63,7 @@ func (f *followed) follow(ctx context.Context, users *directory.Directory, look 
 			case <-again:
 				waiting = false
 			case <-look:
-				waiting = !f.overtaken(ctx, users)
+				waiting = f.owned.review(ctx, f.Source.Current()) == nil && !f.overtaken(ctx, users)
 			}
 		}
 	}
@@ -69,6 +80,9 @@ func (f *followed) overtaken(ctx context.Context, users *directory.Directory) bo
 // counts with those that were in force, if there were any: a token that was revoked must not wait. Clients that were held back by a pause
 // do: an import may have brought values of other schemas.
 func (f *followed) put(ctx context.Context, current *settings.Snapshot, users *directory.Directory, log logr.Logger) bool {
+	if f.owned.review(ctx, current) != nil {
+		return false
+	}
 	before := users.Refused()
 	err := f.declare(ctx, current, users)
 	if err != nil {
@@ -101,6 +115,11 @@ func (f *followed) put(ctx context.Context, current *settings.Snapshot, users *d
 		err = errors.Join(err, pending)
 	}
 	f.inForce.Store(current)
+	f.first.Do(func() {
+		if f.begun != nil {
+			close(f.begun)
+		}
+	})
 	return err == nil
 }
 

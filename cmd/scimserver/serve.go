@@ -23,6 +23,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/admin"
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/owner"
 	"github.com/tenantry/tenantry/scimserver/protocol"
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/settings"
@@ -71,6 +72,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 			return err
 		}
 	}
+	o.guard = owner.NewGuard(claim(source), log)
 	database, err := o.open(ctx)
 	if err != nil {
 		return err
@@ -87,7 +89,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	callers := auth.New(auth.Options{
 		Now: time.Now, Random: rand.Reader, Keys: users, Transport: &publicTransport{}, Log: log, LoginAuthority: o.entraAuthority,
 	})
-	followed := &followed{Source: source, tokens: callers}
+	followed := &followed{Source: source, tokens: callers, owned: o.owned(database, source, log), begun: make(chan struct{})}
 	scim := protocol.New(protocol.Options{
 		Directory: users, Settings: followed.Current, Auth: callers, Log: log, Metrics: registry, Now: time.Now,
 	})
@@ -101,54 +103,53 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		followed.follow(background, users, look.C, log)
 		return nil
 	})
-	group.Go(func() error {
-		again := time.NewTicker(followInterval)
-		defer again.Stop()
-		wait.UntilWithContext(background, func(ctx context.Context) {
-			if err := users.Follow(ctx, again.C); err != nil {
-				log.Error(err, "apply defaults; trying again", "in", retryInterval.String())
+	// every does work on the directory now and then: not before there are settings, which say whose it has to be, and not while it is
+	// another's.
+	every := func(interval time.Duration, work func(ctx context.Context)) {
+		group.Go(func() error {
+			select {
+			case <-followed.begun:
+			case <-ctx.Done():
+				return nil
 			}
-		}, retryInterval)
-		return nil
+			wait.UntilWithContext(background, func(ctx context.Context) {
+				if followed.Current() != nil {
+					work(ctx)
+				}
+			}, interval)
+			return nil
+		})
+	}
+	again := time.NewTicker(followInterval)
+	defer again.Stop()
+	every(retryInterval, func(ctx context.Context) {
+		if err := users.Follow(ctx, again.C); err != nil {
+			log.Error(err, "apply defaults; trying again", "in", retryInterval.String())
+		}
 	})
-	group.Go(func() error {
-		wait.UntilWithContext(background, func(ctx context.Context) {
-			if err := users.FinishDeletions(ctx); err != nil && ctx.Err() == nil {
-				log.Error(err, "finish deletions; trying again", "in", followInterval.String())
-			}
-		}, followInterval)
-		return nil
+	every(followInterval, func(ctx context.Context) {
+		if err := users.FinishDeletions(ctx); err != nil && ctx.Err() == nil {
+			log.Error(err, "finish deletions; trying again", "in", followInterval.String())
+		}
 	})
 	failures := &failureLog{failed: users, log: log}
-	group.Go(func() error {
-		wait.UntilWithContext(background, failures.step, failureInterval)
-		return nil
+	every(failureInterval, failures.step)
+	every(trimInterval, func(ctx context.Context) {
+		if err := users.TrimLog(ctx); err != nil && ctx.Err() == nil {
+			log.Error(err, "trim the provisioning log; trying again", "in", trimInterval.String())
+		}
 	})
-	group.Go(func() error {
-		wait.UntilWithContext(background, func(ctx context.Context) {
-			if err := users.TrimLog(ctx); err != nil && ctx.Err() == nil {
-				log.Error(err, "trim the provisioning log; trying again", "in", trimInterval.String())
-			}
-		}, trimInterval)
-		return nil
-	})
-	group.Go(func() error {
-		wait.UntilWithContext(background, func(ctx context.Context) {
-			deleted, err := users.Purge(ctx)
-			if deleted > 0 {
-				log.Info("deleted users that were inactive for longer than spec.retention.purgeDeactivatedAfter", "users", deleted)
-			}
-			if err != nil && ctx.Err() == nil {
-				log.Error(err, "some users stay although they are inactive for too long; trying again", "in", purgeInterval.String())
-			}
-		}, purgeInterval)
-		return nil
+	every(purgeInterval, func(ctx context.Context) {
+		deleted, err := users.Purge(ctx)
+		if deleted > 0 {
+			log.Info("deleted users that were inactive for longer than spec.retention.purgeDeactivatedAfter", "users", deleted)
+		}
+		if err != nil && ctx.Err() == nil {
+			log.Error(err, "some users stay although they are inactive for too long; trying again", "in", purgeInterval.String())
+		}
 	})
 	ambiguous := &namesLog{names: users, log: log}
-	group.Go(func() error {
-		wait.UntilWithContext(background, ambiguous.step, namesInterval)
-		return nil
-	})
+	every(namesInterval, ambiguous.step)
 	group.Go(func() error {
 		idle := idleness{began: time.Now()}
 		wait.UntilWithContext(background, func(context.Context) {
@@ -161,15 +162,8 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	})
 	activity := &activityReport{clients: scim, keeper: users}
 	if reporter, ok := source.(*kubernetes.Source); ok {
-		group.Go(func() error {
-			wait.UntilWithContext(background, func(ctx context.Context) {
-				// Before there are settings the directory has no defaults, which would be told as if it were so.
-				if followed.Current() != nil {
-					report(ctx, reporter, users, activity, log)
-				}
-			}, reportInterval)
-			return nil
-		})
+		// Before there are settings the directory has no defaults, which would be told as if it were so.
+		every(reportInterval, func(ctx context.Context) { report(ctx, reporter, users, o.guard.Directory(), activity, log) })
 	}
 	if o.manifests != "" {
 		group.Go(func() error {
@@ -186,6 +180,9 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	group.Go(func() error { return serveUntil(ctx, context.WithoutCancel(ctx), clientPort, scim.Handler()) })
 	log.Info("serving", "clients", clientPort.Addr().String(), "admin", adminPort.Addr().String())
 	err = group.Wait()
+	if followed.Current() == nil {
+		return err
+	}
 	failures.end(context.WithoutCancel(ctx))
 	if _, lost := activity.keep(context.WithoutCancel(ctx)); lost != nil {
 		log.Error(lost, "the last requests are missing in status.activity.lastCycle")
@@ -229,8 +226,11 @@ func compile(s *settings.Snapshot, users *schema.ResourceType) ([]*directory.Def
 }
 
 // report writes the server's part of the tenant's status.
-func report(ctx context.Context, source *kubernetes.Source, users *directory.Directory, activity *activityReport, log logr.Logger) {
+func report(
+	ctx context.Context, source *kubernetes.Source, users *directory.Directory, id string, activity *activityReport, log logr.Logger,
+) {
 	status, err := users.Status(ctx)
+	status.ID = id
 	var clients v1alpha1.ActivityStatus
 	if err == nil {
 		clients, err = activity.status(ctx, time.Now())

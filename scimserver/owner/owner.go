@@ -201,6 +201,19 @@ func (c Claim) owns(m Mark) bool {
 		(c.EntraTenantID == "" || m.EntraTenantID == "" || c.EntraTenantID == canonical(m.EntraTenantID))
 }
 
+// SameTenant tells whether a directory may be copied to the place of another. Their marks are as they are kept; the place may have none.
+func SameTenant(own, there string) bool {
+	var from, to Mark
+	if there == "" {
+		return true
+	}
+	if json.Unmarshal([]byte(own), &from) != nil || json.Unmarshal([]byte(there), &to) != nil {
+		return false
+	}
+	from.EntraTenantID = canonical(from.EntraTenantID)
+	return Claim{Identity: from.Identity}.owns(to)
+}
+
 // String names a tenant for people.
 func (i Identity) String() string {
 	if i.EntraTenantID == "" {

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/tenantry/tenantry/internal/panicked"
+	"github.com/tenantry/tenantry/scimserver/owner"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -18,12 +19,15 @@ var (
 	ErrDiffers = errors.New("the copy differs from what it was made from")
 )
 
-// Move copies a directory with its provisioning log and its secrets into an empty one, and compares the two, counts and
+// Move copies a directory with its mark, its provisioning log and its secrets into an empty one of nobody or of the same tenant, and compares the two, counts and
 // checksum. Nobody may use either meanwhile. The source stays as it was. A move that was cut off can be made again: where
 // the copy was complete by then, it is only compared.
 //
 // secrets are the keys of Meta that belong to the directory and are left out of an export.
 func Move(ctx context.Context, from, to store.Store, restorer Restorer, secrets ...string) (Counts, error) {
+	if err := checkOwners(ctx, from, to); err != nil {
+		return Counts{}, fmt.Errorf("move: %w", err)
+	}
 	source := &restartable{ctx: ctx, from: from}
 	_, err := Import(ctx, to, asStored{restorer}, source)
 	source.stop()
@@ -38,10 +42,26 @@ func Move(ctx context.Context, from, to store.Store, restorer Restorer, secrets 
 	case err != nil:
 		return Counts{}, fmt.Errorf("move: %w", err)
 	}
-	if err := copySecrets(ctx, from, to, secrets); err != nil {
+	if err := copySecrets(ctx, from, to, append(secrets, store.MetaOwner)); err != nil {
 		return Counts{}, fmt.Errorf("move: secrets of the server: %w", err)
 	}
 	return counts, nil
+}
+
+// checkOwners looks whether the directory to move to is nobody's, or the same tenant's. With the copy goes the mark of the one to move.
+func checkOwners(ctx context.Context, from, to store.Store) error {
+	own, err := from.Meta(ctx, store.MetaOwner)
+	if err != nil {
+		return err
+	}
+	there, err := to.Meta(ctx, store.MetaOwner)
+	if err != nil {
+		return err
+	}
+	if !owner.SameTenant(own, there) {
+		return fmt.Errorf("%w: it is marked as that of another tenant", ErrOccupied)
+	}
+	return nil
 }
 
 // asStored restores what clients are served already. Nothing is checked: a server that cannot be moved would not serve less of it.

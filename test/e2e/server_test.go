@@ -142,6 +142,14 @@ func (s *safeBuffer) String() string {
 // start runs the server and returns when it is ready.
 func (c *tenant) start() *process {
 	c.t.Helper()
+	p := c.launch()
+	p.awaitReady()
+	return p
+}
+
+// launch runs the server and returns when it listens.
+func (c *tenant) launch() *process {
+	c.t.Helper()
 	path, err := c.binary()
 	if err != nil {
 		c.t.Fatal(err)
@@ -178,7 +186,6 @@ func (c *tenant) start() *process {
 	case <-time.After(60 * time.Second):
 		c.t.Fatalf("the server did not start:\n%s", p.log)
 	}
-	p.awaitReady()
 	return p
 }
 

@@ -135,6 +135,9 @@ func (f *follower) takeTenant(ctx context.Context, log logr.Logger, object runti
 			UserDefaults: tenant.Status.UserDefaults,
 		},
 	}
+	if directory := tenant.Status.Directory; directory != nil && directory.ID != "" {
+		f.tenant.Status.Directory = &v1alpha1.DirectoryStatus{ID: directory.ID} // the counts change all the time
+	}
 	for name, w := range f.defaultsWatches {
 		if !slices.Contains(tenant.Status.UserDefaults, name) {
 			w.stop()
@@ -174,7 +177,11 @@ func (f *follower) takeDefaults(name string, object runtime.Object) {
 
 // essentials leaves out what grows, what changes without a meaning for a server, and what others may have written.
 func essentials(meta metav1.ObjectMeta) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Name: meta.Name, Namespace: meta.Namespace, UID: meta.UID, Generation: meta.Generation}
+	left := metav1.ObjectMeta{Name: meta.Name, Namespace: meta.Namespace, UID: meta.UID, Generation: meta.Generation}
+	if adopt, ok := meta.Annotations[v1alpha1.AdoptDirectoryAnnotation]; ok {
+		left.Annotations = map[string]string{v1alpha1.AdoptDirectoryAnnotation: adopt}
+	}
+	return left
 }
 
 // snapshot returns what is known now, or nil while that is not enough. UserDefaults that the tenant names but that

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -225,4 +226,33 @@ func TestRefusalsAtTheStartAreLoggedOnceWithWhatToCheck(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWhoseDirectoryItIsAndWhatMayBeAdoptedIsPublishedAndKept(t *testing.T) {
+	t.Parallel()
+	api := newFakeAPI(t)
+	secret, _ := verifiers(t)
+	api.put(verifierPath, secret)
+	api.put(tenantPath, tenant(func(t *v1alpha1.ProvisioningTenant) {
+		t.Status.Directory = &v1alpha1.DirectoryStatus{ID: "directory-1", Users: 7}
+	}))
+	folder := t.TempDir()
+	source, _ := run(t, api, folder, &log{})
+	directory := func(s *settings.Snapshot) v1alpha1.DirectoryStatus { return *s.Tenant.Status.Directory }
+	first := wait(t, source, "at all", anySnapshot)
+	if got := directory(first); got.ID != "directory-1" || got.Users != 0 {
+		t.Errorf("%+v", got)
+	}
+	api.put(tenantPath, tenant(func(t *v1alpha1.ProvisioningTenant) {
+		t.Status.Directory = &v1alpha1.DirectoryStatus{ID: "directory-2"}
+		t.Annotations = map[string]string{v1alpha1.AdoptDirectoryAnnotation: "new/directory-1", "other": "x"}
+	}))
+	wait(t, source, "with both", func(s *settings.Snapshot) bool {
+		return directory(s).ID == "directory-2" && len(s.Tenant.Annotations) == 1 && s.Tenant.Annotations[v1alpha1.AdoptDirectoryAnnotation] == "new/directory-1"
+	})
+	kept := &lastKnownGood{path: filepath.Join(folder, LastKnownGoodFile)}
+	until(t, "it is kept for a start without the API server", func() bool {
+		s, err := kept.load("customers", "contoso", "")
+		return err == nil && s != nil && directory(s).ID == "directory-2"
+	})
 }

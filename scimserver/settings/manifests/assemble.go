@@ -59,6 +59,10 @@ func (s *Source) snapshot(files folder) (f found, err error) {
 		return found{}, err
 	}
 	tenant.Status = v1alpha1.ProvisioningTenantStatus{TenantURL: base}
+	tenant.UID = "" // of a cluster's, should the file come from one
+	if tenant.Status.Directory, err = s.directory(tenant); err != nil {
+		return found{}, err
+	}
 	if f.snapshot.Verifiers, f.credentials, err = verifiers(all.secrets, tenant, s.options.DataDir); err != nil {
 		return found{}, err
 	}

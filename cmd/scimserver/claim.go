@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"github.com/go-logr/logr"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/owner"
+	"github.com/tenantry/tenantry/scimserver/settings"
+	"github.com/tenantry/tenantry/scimserver/settings/manifests"
+	"github.com/tenantry/tenantry/scimserver/store"
+)
+
+// claim is whose directory is to be served, by the latest settings.
+func claim(source settings.Source) func() (owner.Claim, bool) {
+	return func() (owner.Claim, bool) {
+		current := source.Current()
+		if current == nil {
+			return owner.Claim{}, false
+		}
+		tenant := current.Tenant
+		claim := owner.Claim{
+			Identity: owner.Identity{Namespace: tenant.Namespace, Name: tenant.Name, UID: string(tenant.UID)},
+			Adopt:    tenant.Annotations[v1alpha1.AdoptDirectoryAnnotation],
+		}
+		if tenant.Spec.Entra != nil {
+			claim.EntraTenantID = tenant.Spec.Entra.TenantID
+		}
+		if tenant.Status.Directory != nil {
+			claim.Known = tenant.Status.Directory.ID
+		}
+		return claim, true
+	}
+}
+
+// owned says whether the directory may be served, and keeps which it is.
+type owned struct {
+	store owner.Store
+	// keep takes the id of the directory that is served; nil where its report does.
+	keep  func() error
+	log   logr.Logger
+	lost  atomic.Bool
+	since *settings.Snapshot // that the refusal was logged for
+}
+
+// owned is the directory that the engine has opened, nil where no guard was asked.
+func (e *engine) owned(database store.Store, source settings.Source, log logr.Logger) *owned {
+	guarded, ok := database.(owner.Store)
+	if !ok {
+		return nil
+	}
+	o := &owned{store: guarded, log: log}
+	if folder, ok := source.(*manifests.Source); ok {
+		o.keep = func() error { return folder.KeepDirectory(e.guard.Directory()) }
+	}
+	return o
+}
+
+// refused tells whether the directory was not to be served when it was looked at last.
+func (o *owned) refused() bool { return o != nil && o.lost.Load() }
+
+// review looks again whose the directory is. The error is an *owner.Refusal; a storage that cannot say leaves all as it was.
+func (o *owned) review(ctx context.Context, current *settings.Snapshot) error {
+	if o == nil {
+		return nil
+	}
+	err := o.store.Review(ctx)
+	_, refused := errors.AsType[*owner.Refusal](err)
+	switch {
+	case refused:
+		if !o.lost.Swap(true) || o.since != current {
+			o.log.Error(err, "the directory is not served; trying again", "in", retryInterval.String())
+		}
+		o.since = current
+		return err
+	case err != nil:
+		return nil
+	}
+	if o.lost.Swap(false) {
+		o.log.Info("the directory is served")
+	}
+	if o.keep != nil {
+		if err := o.keep(); err != nil {
+			o.log.Error(err, "which directory is served is not kept for the next start; trying again")
+		}
+	}
+	return nil
+}
