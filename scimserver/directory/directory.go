@@ -109,6 +109,8 @@ type Resource struct {
 	Document []byte
 	// Quirks are the accommodations that a PUT or PATCH needed and only the resource showed the need of.
 	Quirks []string
+	// ungrouped says that no group had the resource as a direct member when it was read; false, that nobody looked.
+	ungrouped bool
 	// UnknownMembers is how many members of a group were left out of a write because they do not exist.
 	UnknownMembers int
 }
@@ -123,7 +125,7 @@ type Membership struct {
 func (d *Directory) resource(rec *store.Record) (Resource, error) {
 	r := Resource{
 		Kind: rec.Kind, ID: rec.ID, Version: rec.Version, Created: rec.Created, Modified: rec.Modified,
-		Document: rec.Document,
+		Document: rec.Document, ungrouped: rec.Ungrouped,
 	}
 	rt := d.Type(rec.Kind)
 	if len(rec.Overlay) > 0 || rt.Conceals() {

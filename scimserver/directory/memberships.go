@@ -51,7 +51,7 @@ func (d *Directory) Memberships(resources []Resource, want Related, room func(by
 		switch r := &resources[i]; {
 		case want.Members && r.Kind == store.Group:
 			m.members.owners = append(m.members.owners, r.ID)
-		case want.Groups && r.Kind == store.User:
+		case want.Groups && r.Kind == store.User && !r.ungrouped:
 			m.groups.owners = append(m.groups.owners, r.ID)
 		}
 	}

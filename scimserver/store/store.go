@@ -65,6 +65,10 @@ type Record struct {
 	// Memberships is only there when Query.Match is asked: "1" or "0" for each term of the filter that is about
 	// memberships, in their order. Decided reads it.
 	Memberships string
+
+	// Ungrouped says that no group had the resource as a direct member when it was read. Only a look-up of one resource tells; false
+	// means that nobody looked, or that one has it.
+	Ungrouped bool
 }
 
 // Decided returns the filter of the query that found r, with what the engine knows of its memberships in place of the terms

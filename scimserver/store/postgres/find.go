@@ -78,6 +78,8 @@ type finder struct {
 	scanning bool
 	// memberships is what Match is told of a candidate's memberships; empty where the filter does not ask for any.
 	memberships sqlfilter.Fragment
+	// telling says that each record tells whether it is Ungrouped.
+	telling bool
 }
 
 // list pages through all resources of a kind over the index of ids; the documents are read for the page alone.
@@ -141,7 +143,7 @@ func (f *finder) fromIDs(ids sqlfilter.Fragment, floor []byte, limit, offset int
 func (f *finder) some(ctx context.Context, page *store.Page, ids sqlfilter.Fragment) error {
 	portion := store.NewPortion(f.Query)
 	sql, args := f.fromIDs(ids, f.floor, f.Limit, f.offset())
-	err := f.eachRecord(ctx, f.Kind, func(record *store.Record) (bool, error) { return portion.Add(record), nil }, sql, args...)
+	err := f.eachFound(ctx, func(record *store.Record) (bool, error) { return portion.Add(record), nil }, sql, args...)
 	page.Records, page.More = portion.Page.Records, portion.Page.More
 	return err
 }
@@ -214,19 +216,25 @@ func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) (reco
 	return records, all, err
 }
 
-// columns are those of a record, and what Match is told of its memberships.
+// columns are those of a record, and what it tells of its memberships, or Match is told of them.
 func (f *finder) columns() string {
-	if f.memberships.SQL == "" {
-		return columns
+	switch {
+	case f.telling:
+		return columns + ", " + ungrouped
+	case f.memberships.SQL != "":
+		return columns + ", " + f.memberships.SQL
 	}
-	return columns + ", " + f.memberships.SQL
+	return columns
 }
 
 // eachFound is eachRecord for a query of f.columns.
 func (f *finder) eachFound(ctx context.Context, do func(*store.Record) (bool, error), sql string, args ...any) error {
 	var scanned row
 	targets := scanned.targets()
-	if f.memberships.SQL != "" {
+	switch {
+	case f.telling:
+		targets = append(targets, &scanned.record.Ungrouped)
+	case f.memberships.SQL != "":
 		targets = append(targets, &scanned.record.Memberships)
 	}
 	return f.each(ctx, targets, func() (bool, error) {
@@ -268,6 +276,7 @@ func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (page store.P
 	ids := f.ids(plan)
 	if len(plan.Sources) > 0 && plan.Sources[0].Few() {
 		ids.SQL += apartFromPage
+		f.telling = true
 	}
 	if f.Limit > 0 {
 		if err = f.some(ctx, &page, ids); err != nil {

@@ -74,6 +74,10 @@ const columns = "r.id, r.key, r.external_id, r.active, r.version, r.created, r.m
 // deactivated is since when a resource is inactive; the migration of these columns says why.
 const deactivated = "CASE WHEN r.active THEN NULL WHEN r.deactivated_version = r.version THEN r.deactivated ELSE r.modified END"
 
+// ungrouped tells whether no group has a resource. The order is the index's, or PostgreSQL would look for one through a table of which it knows
+// nothing, and EXISTS might be answered from all memberships at once.
+const ungrouped = "(SELECT 1 FROM main.members m WHERE m.member_id = r.id ORDER BY m.group_id LIMIT 1) IS NULL"
+
 // aKind is a kind that PostgreSQL does not know when it plans: see sqlfilter's kind.
 const aKind = "(SELECT $1::smallint)"
 
@@ -152,16 +156,21 @@ func (r *reader) Get(ctx context.Context, kind store.Kind, id string) (store.Rec
 	if !ok {
 		return store.Record{}, store.ErrNotFound
 	}
-	const query = "SELECT " + columns + " FROM main.resources r JOIN main.documents d ON d.kind = r.kind AND d.id = r.id" +
+	const query = "SELECT " + columns + ", " + ungrouped + " FROM main.resources r JOIN main.documents d ON d.kind = r.kind AND d.id = r.id" +
 		" WHERE r.kind = " + aKind + " AND r.id = $2"
-	records, err := r.records(ctx, kind, query, int64(kind), uuid[:])
+	var scanned row
+	var found store.Record
+	err := r.each(ctx, append(scanned.targets(), &scanned.record.Ungrouped), func() (bool, error) {
+		found = scanned.read(kind)
+		return false, nil
+	}, query, int64(kind), uuid[:])
 	if err != nil {
 		return store.Record{}, fmt.Errorf("get %s %s: %w", kind, id, err)
 	}
-	if len(records) == 0 {
+	if found.ID == "" {
 		return store.Record{}, store.ErrNotFound
 	}
-	return records[0], nil
+	return found, nil
 }
 
 // byID loads those of these resources that exist.

@@ -297,11 +297,14 @@ func (f *finder) decided(ctx context.Context, plan sqlfilter.Plan) (page store.P
 // them in order SQLite makes a sorter before it has seen any, which would take a tenth of the time of a look-up.
 func (f *finder) alone(ctx context.Context, plan sqlfilter.Plan) (page store.Page, alone bool, err error) {
 	ids := f.ids(plan)
-	query, args := f.load(sqlfilter.Fragment{SQL: "SELECT id FROM (" + ids.SQL + ") WHERE id >= ? LIMIT 2", Args: append(slices.Clone(ids.Args), f.floor)})
-	err = f.eachFound(ctx, func(record *store.Record) (bool, error) {
+	query := "SELECT " + columns + ", " + ungrouped + " FROM (SELECT id FROM (" + ids.SQL + ") WHERE id >= ? LIMIT 2) s" +
+		" CROSS JOIN resources r ON r.kind = ? AND r.id = s.id CROSS JOIN documents d ON d.row = r.row"
+	var free bool
+	err = f.eachAnd(ctx, f.Kind, func(record *store.Record) (bool, error) {
+		record.Ungrouped = free
 		page.Records = append(page.Records, *record)
 		return true, nil
-	}, query, args...)
+	}, []any{&free}, query, slices.Concat(ids.Args, []any{f.floor, int64(f.Kind)})...)
 	if err != nil || len(page.Records) > 1 {
 		return store.Page{}, false, err
 	}

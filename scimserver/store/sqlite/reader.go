@@ -44,6 +44,9 @@ const columns = "r.id, r.key, r.external_id, r.active, r.version, r.created, r.m
 // deactivated is since when a resource is inactive; the migration of these columns says why.
 const deactivated = "CASE WHEN r.active THEN NULL WHEN r.deactivated_version = r.version THEN r.deactivated ELSE r.modified END"
 
+// ungrouped tells whether no group has a resource. It takes a tenth of the time of a statement that finds none.
+const ungrouped = "NOT EXISTS (SELECT 1 FROM members m WHERE m.member_id = r.id)"
+
 // scanRecord reads columns, and those behind them into more.
 func scanRecord(rows *sql.Rows, kind store.Kind, more ...any) (store.Record, error) {
 	var id, key, external sql.RawBytes
@@ -99,20 +102,23 @@ func (r *reader) eachAnd(
 	return r.translate(rows.Err())
 }
 
-func (r *reader) Get(ctx context.Context, kind store.Kind, id string) (store.Record, error) {
+func (r *reader) Get(ctx context.Context, kind store.Kind, id string) (found store.Record, err error) {
 	uuid, ok := store.ParseID(id)
 	if !ok {
 		return store.Record{}, store.ErrNotFound
 	}
-	const query = "SELECT " + columns + " FROM resources r CROSS JOIN documents d ON d.row = r.row WHERE r.kind = ? AND r.id = ?"
-	records, err := r.records(brief(ctx), kind, query, int64(kind), uuid[:])
-	if err != nil {
-		return store.Record{}, fmt.Errorf("get %s %s: %w", kind, id, err)
+	const query = "SELECT " + columns + ", " + ungrouped + " FROM resources r CROSS JOIN documents d ON d.row = r.row WHERE r.kind = ? AND r.id = ?"
+	err = store.ErrNotFound
+	var free bool
+	failure := r.eachAnd(brief(ctx), kind, func(record *store.Record) (bool, error) {
+		found, err = *record, nil
+		found.Ungrouped = free
+		return false, nil
+	}, []any{&free}, query, int64(kind), uuid[:])
+	if failure != nil {
+		return store.Record{}, fmt.Errorf("get %s %s: %w", kind, id, failure)
 	}
-	if len(records) == 0 {
-		return store.Record{}, store.ErrNotFound
-	}
-	return records[0], nil
+	return found, err
 }
 
 // byID loads those of these resources that exist, in the order of their ids.

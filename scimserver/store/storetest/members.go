@@ -94,6 +94,35 @@ var memberTests = []testCase{
 		equal(t, "groups of the group", []int{1}, groupsOf(t, s, 2))
 		equal(t, "groups of nobody", []int{}, groupsOf(t, s, 9))
 	}},
+	{"a look-up of one resource tells whether a group has it", func(t *testing.T, s store.Store) {
+		insert(t, s, record(store.Group, 1, schema.Object{}), record(store.Group, 2, schema.Object{}), named(3, "anna"), named(4, "bo"))
+		addMembers(t, s, 1, store.Member{ID: id(2), Kind: store.Group}, store.Member{ID: id(3), Kind: store.User})
+		tell := func(kind store.Kind, n int, name string) (told []bool) {
+			t.Helper()
+			r, err := s.Get(context.Background(), kind, id(n))
+			isError(t, "get", err, nil)
+			told = append(told, r.Ungrouped)
+			if name != "" {
+				page := find(t, s, store.Query{Kind: kind, Filter: parse(t, kind, `userName eq "`+name+`"`), Limit: 1})
+				told = append(told, page.Records[0].Ungrouped)
+			}
+			return told
+		}
+		equal(t, "a member", []bool{false, false}, tell(store.User, 3, "anna"))
+		equal(t, "no member", []bool{true, true}, tell(store.User, 4, "bo"))
+		equal(t, "a group that is a member", []bool{false}, tell(store.Group, 2, ""))
+		equal(t, "a group that is none", []bool{true}, tell(store.Group, 1, ""))
+		addMembers(t, s, 2, store.Member{ID: id(4), Kind: store.User})
+		equal(t, "a member by now", []bool{false, false}, tell(store.User, 4, "bo"))
+		update(t, s, func(tx store.Tx) error {
+			_, err := tx.RemoveMembers(context.Background(), id(1), []string{id(3)})
+			return err
+		})
+		equal(t, "a member no more", []bool{true, true}, tell(store.User, 3, "anna"))
+		for _, r := range find(t, s, store.Query{Kind: store.User, Limit: 9}).Records {
+			equal(t, "in a list nobody looks", false, r.Ungrouped)
+		}
+	}},
 	{"the members of a group are read in portions", func(t *testing.T, s store.Store) {
 		insert(t, s, record(store.Group, 1, schema.Object{}), record(store.Group, 2, schema.Object{}), record(store.Group, 3, schema.Object{}))
 		for n := 10; n < 17; n++ {

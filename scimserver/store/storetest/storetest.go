@@ -182,11 +182,13 @@ func stored(r *store.Record) store.Record {
 	return out
 }
 
+// get returns a record as it was written. Whether a group has it is not written, and has a test of its own.
 func get(t testing.TB, s store.Reader, kind store.Kind, n int) store.Record {
 	t.Helper()
 	r, err := s.Get(context.Background(), kind, id(n))
 	if err != nil {
 		t.Fatalf("get %s %d: %v", kind, n, err)
 	}
+	r.Ungrouped = false
 	return r
 }
