@@ -6,6 +6,7 @@ package directory
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -248,5 +249,5 @@ func (d *Directory) forFilter(rec *store.Record, attributes schema.Object) schem
 
 // Version is a resource's version as an entity tag (RFC 7644 section 3.14).
 func Version(version int64) string {
-	return fmt.Sprintf("W/%q", fmt.Sprint(version))
+	return `W/"` + strconv.FormatInt(version, 10) + `"`
 }

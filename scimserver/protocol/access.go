@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/go-logr/logr"
-
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/cycle"
@@ -78,9 +76,9 @@ func authorize(w http.ResponseWriter, tenant string, caller auth.Identity, to en
 }
 
 // unauthenticated finds the answer to a request of which it is not known who sent it.
-func unauthenticated(w http.ResponseWriter, tenant string, err error, log logr.Logger) error {
+func unauthenticated(w http.ResponseWriter, tenant string, err error, log requestLog) error {
 	if refused, ok := errors.AsType[*auth.Refusal](err); ok {
-		refused.LogTo(log, "request refused")
+		refused.LogTo(log(), "request refused")
 		code := "invalid_token"
 		if errors.Is(err, auth.ErrNoCredential) {
 			code = "" // RFC 6750 section 3.1: who sent no credential is told no error
@@ -97,11 +95,11 @@ func unauthenticated(w http.ResponseWriter, tenant string, err error, log logr.L
 
 // undecided is the answer where nobody can tell for now whether a credential is good. A 401 would make Entra quarantine the job for what is no
 // fault of its token. An outage of the login authority is logged where it is noticed, and not for each request.
-func undecided(err error, log logr.Logger) error {
+func undecided(err error, log requestLog) error {
 	if !errors.Is(err, auth.ErrAuthorityUnavailable) {
 		return err
 	}
-	log.V(1).Info("a token cannot be checked", "reason", err.Error())
+	log().V(1).Info("a token cannot be checked", "reason", err.Error())
 	return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: auth.ErrAuthorityUnavailable.Error()}
 }
 

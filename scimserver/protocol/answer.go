@@ -79,7 +79,7 @@ func (a *answer) end(err error) error {
 		return err
 	case err != nil:
 		if a.request.context().Err() == nil && !errors.Is(err, errGone) {
-			a.request.log.Error(err, "an answer was cut off")
+			a.request.log().Error(err, "an answer was cut off")
 		}
 		panic(http.ErrAbortHandler)
 	case a.begun:

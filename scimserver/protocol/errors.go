@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/go-logr/logr"
-
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -33,7 +31,7 @@ type Error struct {
 func (e *Error) Error() string { return e.Detail }
 
 // describe finds the answer to an error, and logs what the client cannot do anything about: an outage of the storage when it begins.
-func (s *Server) describe(err error, log logr.Logger) *Error {
+func (s *Server) describe(err error, log requestLog) *Error {
 	answer := answerTo(err)
 	switch {
 	case errors.Is(err, store.ErrBusy):
@@ -43,14 +41,14 @@ func (s *Server) describe(err error, log logr.Logger) *Error {
 	case errors.Is(err, store.ErrUncertain):
 		s.metrics.uncertain.Inc()
 		if s.uncertain.Failed(s.now()) {
-			log.Error(err, "changes are not acknowledged, because they might get lost", "metric", uncertainMetric)
+			log().Error(err, "changes are not acknowledged, because they might get lost", "metric", uncertainMetric)
 		}
 	case errors.Is(err, store.ErrUnavailable):
 		if s.storage.Failed(s.now()) {
-			log.Error(err, "the storage is unavailable")
+			log().Error(err, "the storage is unavailable")
 		}
 	case answer.unexpected:
-		log.Error(err, "a request failed")
+		log().Error(err, "a request failed")
 	}
 	return answer
 }

@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"strconv"
 
-	"github.com/go-logr/logr"
-
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/headers"
 	"github.com/tenantry/tenantry/scimserver/settings"
@@ -36,7 +34,7 @@ func invalidRequest(description string) *oauthError {
 }
 
 // tokenEndpoint is the tenant's token endpoint (RFC 6749 section 3.2). Its only grant is client_credentials.
-func (s *Server) tokenEndpoint(w *recorder, r *http.Request, _ string, log logr.Logger) {
+func (s *Server) tokenEndpoint(w *recorder, r *http.Request, _ string, log requestLog) {
 	w.Header().Set("Pragma", "no-cache") // RFC 6749 section 5.1, beside Cache-Control, which every answer has
 	current := s.settings()
 	issued, err := s.issue(w, r, current)
@@ -86,12 +84,12 @@ func sendOAuthError(w http.ResponseWriter, answer *oauthError) {
 }
 
 // oauthErrorFor says in OAuth's words what SCIM's would be. What is no fault of the client is to be tried again.
-func (s *Server) oauthErrorFor(w http.ResponseWriter, err error, log logr.Logger) *oauthError {
+func (s *Server) oauthErrorFor(w http.ResponseWriter, err error, log requestLog) *oauthError {
 	if refused, ok := errors.AsType[*oauthError](err); ok {
 		return refused
 	}
 	if refused, ok := errors.AsType[*auth.Refusal](err); ok {
-		refused.LogTo(log, "no access token was issued")
+		refused.LogTo(log(), "no access token was issued")
 		return &oauthError{http.StatusUnauthorized, "invalid_client", refused.Reason}
 	}
 	answer := s.describe(undecided(err, log), log)

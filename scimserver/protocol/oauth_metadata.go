@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/go-logr/logr"
-
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/share"
@@ -28,7 +26,7 @@ type authorizationServer struct {
 }
 
 // oauthMetadata tells a client how it gets an access token, before it has any credential.
-func (s *Server) oauthMetadata(w *recorder, r *http.Request, _ string, log logr.Logger) {
+func (s *Server) oauthMetadata(w *recorder, r *http.Request, _ string, log requestLog) {
 	w.Header().Set("Pragma", "no-cache")
 	metadata, err := s.describeTokenEndpoint(w, r)
 	if err != nil {

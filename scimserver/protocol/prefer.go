@@ -39,7 +39,7 @@ func (s *Server) wrote(r *request, written directory.Resource, shown *view, want
 			return err
 		}
 		// The write has been carried out, so an error would be a lie: the client reads the resource when it can be shown again.
-		r.log.Info("the answer to a write does not show the resource", "reason", s.describe(err, r.log).Detail)
+		r.log().Info("the answer to a write does not show the resource", "reason", s.describe(err, r.log).Detail)
 		a.applied = ""
 	}
 	a.headers()

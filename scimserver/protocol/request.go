@@ -30,7 +30,7 @@ type request struct {
 	// user is the person who is calling, nil for a service.
 	user *auth.User
 	base string
-	log  logr.Logger
+	log  requestLog
 
 	// views are what the answer shows of each kind, nil for one of which it is not known yet; see Server.view.
 	views [store.Group + 1]*view
@@ -46,7 +46,7 @@ func (r *request) context() context.Context { return r.ctx }
 
 // instrument turns an endpoint table into a handler: authentication, and errors in SCIM's form.
 func (s *Server) instrument(route string, methods map[string]endpoint) http.Handler {
-	return s.observed(route, func(w *recorder, r *http.Request, id string, log logr.Logger) {
+	return s.observed(route, func(w *recorder, r *http.Request, id string, log requestLog) {
 		if err := s.serve(w, r, methods, id, log); err != nil {
 			writeError(w, s.describe(err, log), id)
 		}
@@ -81,16 +81,23 @@ func methodOf(r *http.Request) string {
 	}
 }
 
+// requestLog returns a logger that names a request. It is made when something is logged: few requests log anything, and to put the names into
+// the log's form takes as long as a look-up in an index.
+type requestLog func() logr.Logger
+
 // observed gives a handler what every request has: an id, metrics, and the promise that no panic leaves it.
-func (s *Server) observed(route string, handle func(*recorder, *http.Request, string, logr.Logger)) http.Handler {
+func (s *Server) observed(route string, handle func(*recorder, *http.Request, string, requestLog)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.now()
 		out := &recorder{ResponseWriter: w, status: http.StatusOK}
 		id := giveRequestID(out)
 		method := methodOf(r)
-		log := s.log.WithValues("requestID", id, "method", method, "route", route)
-		if theirs := proxyRequestID(r.Header); theirs != "" {
-			log = log.WithValues("proxyRequestID", theirs)
+		log := func() logr.Logger {
+			named := s.log.WithValues("requestID", id, "method", method, "route", route)
+			if theirs := proxyRequestID(r.Header); theirs != "" {
+				named = named.WithValues("proxyRequestID", theirs)
+			}
+			return named
 		}
 		defer func() {
 			if caught := recover(); caught != nil {
@@ -98,7 +105,7 @@ func (s *Server) observed(route string, handle func(*recorder, *http.Request, st
 					s.metrics.observe(route, method, out.status, s.now().Sub(start))
 					panic(caught) // which cuts the connection
 				}
-				log.Error(panicked.With(caught), "a request panicked")
+				log().Error(panicked.With(caught), "a request panicked")
 				if !out.written {
 					writeError(out, &Error{
 						Status: http.StatusInternalServerError,
@@ -106,14 +113,17 @@ func (s *Server) observed(route string, handle func(*recorder, *http.Request, st
 					}, id)
 				}
 			}
-			s.metrics.observe(route, method, out.status, s.now().Sub(start))
-			log.V(1).Info("request", "status", out.status, "duration", s.now().Sub(start).String())
+			took := s.now().Sub(start)
+			s.metrics.observe(route, method, out.status, took)
+			if s.log.V(1).Enabled() {
+				log().V(1).Info("request", "status", out.status, "duration", took.String())
+			}
 		}()
 		handle(out, r, id, log)
 	})
 }
 
-func (s *Server) serve(w *recorder, r *http.Request, methods map[string]endpoint, id string, log logr.Logger) error {
+func (s *Server) serve(w *recorder, r *http.Request, methods map[string]endpoint, id string, log requestLog) error {
 	current := s.settings()
 	if current == nil {
 		return noSettings()

@@ -154,16 +154,16 @@ func (s *Server) noted(r *request, written *directory.Resource) {
 		return
 	}
 	s.metrics.quirks([]string{patch.QuirkUnknownMember})
-	r.log.Info("members of a group were left out because they do not exist", "group", written.ID, "members", written.UnknownMembers)
+	r.log().Info("members of a group were left out because they do not exist", "group", written.ID, "members", written.UnknownMembers)
 }
 
 func (s *Server) location(r *request, kind store.Kind, id string) string {
-	return s.below(r)(kind) + id
+	return r.base + s.directory.Type(kind).Endpoint + "/" + id
 }
 
 // below tells what stands before the id in the URL of a resource of a kind.
 func (s *Server) below(r *request) func(store.Kind) string {
-	return func(kind store.Kind) string { return r.base + s.directory.Type(kind).Endpoint + "/" }
+	return func(kind store.Kind) string { return s.location(r, kind, "") }
 }
 
 // write encodes a body and sends it.
