@@ -144,6 +144,8 @@ func TestAPreferenceReadsMembershipsOnlyForAnAnswerThatHasThem(t *testing.T) {
 	f := newFixture(t)
 	f.create("anna", "/Users", `{"userName":"anna"}`)
 	f.create("buyers", "/Groups", `{"displayName":"Buyers","members":[{"value":"{anna}"}]}`)
+	f.create("sellers", "/Groups", `{"displayName":"Sellers","members":[{"value":"{anna}"}]}`)
+	f.create("bo", "/Users", `{"userName":"bo"}`)
 	for _, c := range []struct {
 		method, path, body, prefer string
 		members, groups            int32
@@ -155,6 +157,8 @@ func TestAPreferenceReadsMembershipsOnlyForAnAnswerThatHasThem(t *testing.T) {
 		{"PATCH", "/Groups/{buyers}", patchOf(""), "return=representation", 1, 0},
 		{"PATCH", "/Groups/{buyers}?excludedAttributes=members", patchOf(""), "return=representation", 0, 0},
 		{"PATCH", "/Users/{anna}", patchOf(""), "return=representation", 0, 1},
+		{"GET", "/Users/{anna}", "", "", 0, 1},
+		{"GET", "/Users/{bo}", "", "", 0, 0}, // whom no group has, as the look-up told
 	} {
 		f.database.members.Store(0)
 		f.database.groups.Store(0)
