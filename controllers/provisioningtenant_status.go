@@ -39,6 +39,9 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 	case v1alpha1.StoragePostgreSQL:
 		status.Storage = &v1alpha1.StorageStatus{Type: s.storage.engine, Schema: desired.SchemaName(s.tenant.Namespace, s.tenant.Name)}
 	}
+	if status.Storage != nil {
+		status.Storage.Problem = storageProblem(s.tenant, now.Time).DeepCopy() // too old, it is of a server that is gone
+	}
 	found := conditions.Found{
 		Conditions:   append(slices.Clone(s.conditions), provisioningHealthy(s.tenant)),
 		Types:        slices.Concat([]string{v1alpha1.ConditionEntraTenantVerified}, requiredForTenant, []string{v1alpha1.ConditionProvisioningHealthy}),

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -10,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -279,7 +281,7 @@ func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *sc
 	case s.storage.problem != nil:
 		return s.storage.problem
 	case s.storage.engine == v1alpha1.StoragePostgreSQL:
-		s.found(conditions.True(v1alpha1.ConditionStorageReady, v1alpha1.ReasonConfigured,
+		r.judgeStorage(s, conditions.True(v1alpha1.ConditionStorageReady, v1alpha1.ReasonConfigured,
 			fmt.Sprintf("The directory is in schema %s of the database that Secret %s names.",
 				desired.SchemaName(s.tenant.Namespace, s.tenant.Name), s.tenant.Spec.Storage.PostgreSQL.ConnectionSecretRef.Name)))
 		return nil
@@ -288,6 +290,30 @@ func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *sc
 	if err := r.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.DataName(s.tenant.Name)}, &claim); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("get the volume claim: %w", err)
 	}
-	s.found(storageReady(&claim))
+	r.judgeStorage(s, storageReady(&claim))
 	return nil
+}
+
+// judgeStorage finds what is known of the storage, unless a server reports that it cannot use it.
+func (r *ProvisioningTenantReconciler) judgeStorage(s *scope, known metav1.Condition) {
+	now := r.Options.Clock.Now()
+	if problem := storageProblem(s.tenant, now); problem != nil {
+		s.outcome.at(problem.ObservedAt.Add(v1alpha1.StorageProblemLifetime), now)
+		if known.Status == metav1.ConditionTrue {
+			known = conditions.False(v1alpha1.ConditionStorageReady, problem.Reason, "The server cannot use its storage: "+problem.Message)
+		}
+	}
+	s.found(known)
+}
+
+// storageProblem is what a server reports, nil where none does or the last report is too old.
+func storageProblem(tenant *v1alpha1.ProvisioningTenant, now time.Time) *v1alpha1.StorageProblem {
+	if tenant.Status.Storage == nil || tenant.Status.Storage.Problem == nil {
+		return nil
+	}
+	problem := tenant.Status.Storage.Problem
+	if now.Sub(problem.ObservedAt.Time) >= v1alpha1.StorageProblemLifetime {
+		return nil
+	}
+	return problem
 }

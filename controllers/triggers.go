@@ -56,6 +56,11 @@ func operatorsPart(status v1alpha1.ProvisioningTenantStatus) v1alpha1.Provisioni
 		part.RefusedSchemas = status.Directory.RefusedSchemas
 	}
 	status.Directory, status.Activity = &part, nil
+	if status.Storage != nil && status.Storage.Problem != nil {
+		storage := *status.Storage
+		storage.Problem = &v1alpha1.StorageProblem{Reason: storage.Problem.Reason, Message: storage.Problem.Message}
+		status.Storage = &storage
+	}
 	return status
 }
 

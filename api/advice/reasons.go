@@ -54,7 +54,7 @@ func For(reason string) (Advice, bool) {
 		}, true
 	case v1alpha1.ReasonConfigured:
 		return Advice{
-			Meaning: "The Secret with the connection URL is there; whether the server reaches the database, ServerAvailable tells.",
+			Meaning: "The Secret with the connection URL is there, and no server has a problem with the database.",
 			Action:  "",
 		}, true
 	case v1alpha1.ReasonMoving:
@@ -212,6 +212,41 @@ func For(reason string) (Advice, bool) {
 			Meaning: "The tenant had a directory, and where that should be is none.",
 			Action:  "Restore it, correct the connection URL, or begin with an empty directory with the annotation that the message names.",
 		}, true
+	case v1alpha1.ReasonDatabaseURLInvalid:
+		return Advice{
+			Meaning: "The server cannot use the connection URL; the message says why.",
+			Action:  "Correct it in the Secret that spec.storage.postgresql names; the server follows within minutes, without a restart.",
+		}, true
+	case v1alpha1.ReasonDatabaseRefused:
+		return Advice{
+			Meaning: "The database does not let the server in, or does not let it do something; the message has the database's words.",
+			Action:  "Correct user, password or database in the connection URL, or grant the role what it needs.",
+		}, true
+	case v1alpha1.ReasonDatabaseFull:
+		return Advice{
+			Meaning: "The database's disk has no room.",
+			Action:  "Make room there. Clients are answered 503 and try again later.",
+		}, true
+	case v1alpha1.ReasonVolumeFull:
+		return Advice{
+			Meaning: "The directory's volume has no room.",
+			Action:  "Raise spec.storage.sqlite.size where the StorageClass allows that. Clients are answered 503 and try again later.",
+		}, true
+	case v1alpha1.ReasonVolumeReadOnly:
+		return Advice{
+			Meaning: "The directory's volume takes no writes, as after an error of its disk.",
+			Action:  "See the volume and its node.",
+		}, true
+	case v1alpha1.ReasonVolumeFailed:
+		return Advice{
+			Meaning: "The server cannot read or write the directory's volume; the message has the words of SQLite or of the system.",
+			Action:  "See the volume, its node and the server's log.",
+		}, true
+	case v1alpha1.ReasonDirectoryDamaged:
+		return Advice{
+			Meaning: "The file with the directory is damaged, or is none of SQLite's.",
+			Action:  "Keep a copy of it, and restore the volume or an export.",
+		}, true
 	case v1alpha1.ReasonUnsupported:
 		return Advice{
 			Meaning: "A field has a value that this version of the operator does not know.",
@@ -241,6 +276,31 @@ func For(reason string) (Advice, bool) {
 		return Advice{
 			Meaning: "The volume claim is not bound yet; the message has the claim's last event or phase.",
 			Action:  "Check that its StorageClass exists and has room, if it stays so.",
+		}, true
+	case v1alpha1.ReasonDatabaseUnreachable:
+		return Advice{
+			Meaning: "The server does not reach the database, which may be away, restarting, or behind a firewall or a name that is wrong, or has a certificate that is not trusted; the message says which.",
+			Action:  "Nothing is lost, and the server goes on by itself. See the database, and spec.storage.postgresql.port, if it stays so.",
+		}, true
+	case v1alpha1.ReasonDatabaseConnectionsExhausted:
+		return Advice{
+			Meaning: "The database, or a pooler before it, has no connection to give, and the server has none.",
+			Action:  "The server waits for one. Let the database take more, or the servers have fewer with pool_max_conns in their connection URLs.",
+		}, true
+	case v1alpha1.ReasonDatabaseReadOnly:
+		return Advice{
+			Meaning: "The database that the server reaches takes no writes: it is a standby, or read-only by default.",
+			Action:  "The server looks for one that takes writes. Let the connection URL name all hosts, if it stays so.",
+		}, true
+	case v1alpha1.ReasonDatabaseCommitUncertain:
+		return Advice{
+			Meaning: "The database does not say that a change is final, as while a synchronous standby is away.",
+			Action:  "Clients are answered 503 and try again later. Bring the standby back, or take it out of synchronous_standby_names.",
+		}, true
+	case v1alpha1.ReasonDatabaseFailed:
+		return Advice{
+			Meaning: "The database answers with an error that is not one of the others; the message has its words.",
+			Action:  "See the log of the database.",
 		}, true
 	case v1alpha1.ReasonServerUnavailable:
 		return Advice{

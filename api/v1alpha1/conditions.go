@@ -20,7 +20,7 @@ const (
 	// ConditionCredentialsReady tells whether the server has a token to check requests against.
 	ConditionCredentialsReady = "CredentialsReady"
 	// ConditionStorageReady tells whether the volume for the directory, or the Secret with the connection URL of its
-	// database, is there.
+	// database, is there, and whether the server can work with it.
 	ConditionStorageReady = "StorageReady"
 	// ConditionServerAvailable tells whether the SCIM server of this generation answers.
 	ConditionServerAvailable = "ServerAvailable"
@@ -57,8 +57,7 @@ const (
 	ReasonPreviousExpiring = "PreviousExpiring"
 	// ReasonBound: the volume claim is bound.
 	ReasonBound = "Bound"
-	// ReasonConfigured: the Secret with the connection URL is there; whether the server reaches the database, ServerAvailable
-	// tells.
+	// ReasonConfigured: the Secret with the connection URL is there, and no server has a problem with the database.
 	ReasonConfigured = "Configured"
 	// ReasonMoving: the directory is being moved to PostgreSQL; no server runs meanwhile. Nothing needs to be done.
 	ReasonMoving = "Moving"
@@ -141,6 +140,25 @@ const (
 	// ReasonDirectoryMissing: the tenant had a directory, and where that should be is none. Restore it, correct the connection URL, or begin
 	// with an empty directory with the annotation that the message names.
 	ReasonDirectoryMissing = "DirectoryMissing"
+	// ReasonDatabaseURLInvalid: the server cannot use the connection URL; the message says why. Correct it in the Secret that
+	// spec.storage.postgresql names; the server follows within minutes, without a restart.
+	ReasonDatabaseURLInvalid = "DatabaseURLInvalid"
+	// ReasonDatabaseRefused: the database does not let the server in, or does not let it do something; the message has the database's
+	// words. Correct user, password or database in the connection URL, or grant the role what it needs.
+	ReasonDatabaseRefused = "DatabaseRefused"
+	// ReasonDatabaseFull: the database's disk has no room. Make room there. Clients are answered 503 and try again later.
+	ReasonDatabaseFull = "DatabaseFull"
+	// ReasonVolumeFull: the directory's volume has no room. Raise spec.storage.sqlite.size where the StorageClass allows that. Clients are
+	// answered 503 and try again later.
+	ReasonVolumeFull = "VolumeFull"
+	// ReasonVolumeReadOnly: the directory's volume takes no writes, as after an error of its disk. See the volume and its node.
+	ReasonVolumeReadOnly = "VolumeReadOnly"
+	// ReasonVolumeFailed: the server cannot read or write the directory's volume; the message has the words of SQLite or of the
+	// system. See the volume, its node and the server's log.
+	ReasonVolumeFailed = "VolumeFailed"
+	// ReasonDirectoryDamaged: the file with the directory is damaged, or is none of SQLite's. Keep a copy of it, and restore the volume or
+	// an export.
+	ReasonDirectoryDamaged = "DirectoryDamaged"
 	// ReasonUnsupported: a field has a value that this version of the operator does not know. Upgrade the operator, or
 	// choose another value.
 	ReasonUnsupported = "Unsupported"
@@ -163,6 +181,22 @@ const (
 	// ReasonClaimPending: the volume claim is not bound yet; the message has the claim's last event or phase. Check that its
 	// StorageClass exists and has room, if it stays so.
 	ReasonClaimPending = "ClaimPending"
+	// ReasonDatabaseUnreachable: the server does not reach the database, which may be away, restarting, or behind a firewall or a name
+	// that is wrong, or has a certificate that is not trusted; the message says which. Nothing is lost, and the server goes on by itself. See
+	// the database, and spec.storage.postgresql.port, if it stays so.
+	ReasonDatabaseUnreachable = "DatabaseUnreachable"
+	// ReasonDatabaseConnectionsExhausted: the database, or a pooler before it, has no connection to give, and the server has none. The
+	// server waits for one. Let the database take more, or the servers have fewer with pool_max_conns in their connection URLs.
+	ReasonDatabaseConnectionsExhausted = "DatabaseConnectionsExhausted"
+	// ReasonDatabaseReadOnly: the database that the server reaches takes no writes: it is a standby, or read-only by default. The server
+	// looks for one that takes writes. Let the connection URL name all hosts, if it stays so.
+	ReasonDatabaseReadOnly = "DatabaseReadOnly"
+	// ReasonDatabaseCommitUncertain: the database does not say that a change is final, as while a synchronous standby is away. Clients are
+	// answered 503 and try again later. Bring the standby back, or take it out of synchronous_standby_names.
+	ReasonDatabaseCommitUncertain = "DatabaseCommitUncertain"
+	// ReasonDatabaseFailed: the database answers with an error that is not one of the others; the message has its words. See the log of the
+	// database.
+	ReasonDatabaseFailed = "DatabaseFailed"
 	// ReasonServerUnavailable: the server's Deployment has no available pod; the message says why. See the pod's events and log,
 	// if it stays so.
 	ReasonServerUnavailable = "ServerUnavailable"

@@ -1,5 +1,7 @@
 package v1alpha1
 
+import "time"
+
 // What the operator and the SCIM server must agree on stands here once.
 const (
 	// BasePath is where the SCIM endpoints of a tenant begin; a Tenant URL is https://, the host and this.
@@ -27,6 +29,10 @@ const (
 	ExportPath = "/export"
 	// ImportPath on the admin port takes a whole directory from whoever has the Secret Token, while the tenant is paused.
 	ImportPath = "/import"
+
+	// StorageProblemLifetime is for how long after its observedAt status.storage.problem counts. A server that has a problem writes it three
+	// times in that time.
+	StorageProblemLifetime = 90 * time.Second
 
 	// DataPath is where the tenant's volume is mounted in the server's container.
 	DataPath = "/data"

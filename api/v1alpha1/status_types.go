@@ -2,8 +2,8 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// ProvisioningTenantStatus is what was seen of a tenant. The operator writes all of it but directory and activity,
-// which the tenant's SCIM server writes.
+// ProvisioningTenantStatus is what was seen of a tenant. The operator writes all of it but directory, activity and
+// storage.problem, which the tenant's SCIM server writes.
 type ProvisioningTenantStatus struct {
 	// observedGeneration is the generation of the spec that conditions and tenantURL speak of.
 	//
@@ -34,7 +34,7 @@ type ProvisioningTenantStatus struct {
 	// +kubebuilder:validation:MaxItems=1000
 	UserDefaults []string `json:"userDefaults,omitempty"`
 
-	// storage tells where the directory is.
+	// storage tells where the directory is, and what is wrong with that place.
 	//
 	// +optional
 	Storage *StorageStatus `json:"storage,omitempty"`

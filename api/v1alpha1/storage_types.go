@@ -1,6 +1,9 @@
 package v1alpha1
 
-import "k8s.io/apimachinery/pkg/api/resource"
+import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // Storage says where the directory is kept.
 //
@@ -113,4 +116,39 @@ type StorageStatus struct {
 	//
 	// +optional
 	Schema string `json:"schema,omitempty"`
+
+	// problem is what keeps a server of the tenant from its storage. It is not there while nothing does. Condition StorageReady says the
+	// same.
+	//
+	// +optional
+	Problem *StorageProblem `json:"problem,omitempty"`
+}
+
+// StorageProblem is what keeps a server from its storage. The server writes it, again every half a minute while it lasts, and takes it away
+// when it is over. Without that, because the pod is gone, the operator does, a minute and a half after observedAt.
+type StorageProblem struct {
+	// reason is that of condition StorageReady.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[A-Z][A-Za-z0-9]*$`
+	Reason string `json:"reason,omitempty"`
+
+	// message is what the storage said. It never has a secret.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+
+	// pod is the name of the server's pod.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Pod string `json:"pod,omitempty"`
+
+	// observedAt is when the server last found it so.
+	//
+	// +required
+	ObservedAt metav1.Time `json:"observedAt,omitzero"`
 }

@@ -58,17 +58,29 @@ func (e *engine) follow(source *manifests.Source, log logr.Logger) error {
 	return nil
 }
 
-func (e *engine) open(ctx context.Context) (store.Store, error) {
-	if e.url != nil {
-		return e.connect(ctx, "the connection Secret", e.url)
+// database tells whether the directory is in a PostgreSQL.
+func (e *engine) database() bool { return e.url != nil || e.databaseURLFile != "" }
+
+// check refuses flags that make no sense together.
+func (e *engine) check() error {
+	if !e.database() && e.databaseSchema != "" {
+		return errors.New("--database-schema names a schema in the database of --database-url-file, which is missing")
 	}
-	if e.databaseURLFile == "" {
-		if e.databaseSchema != "" {
-			return nil, errors.New("--database-schema names a schema in the database of --database-url-file, which is missing")
-		}
+	return nil
+}
+
+func (e *engine) open(ctx context.Context) (store.Store, error) {
+	if err := e.check(); err != nil {
+		return nil, err
+	}
+	switch {
+	case e.url != nil:
+		return e.connect(ctx, "the connection Secret", e.url)
+	case e.database():
+		return e.openDatabase(ctx)
+	default:
 		return e.openFolder(ctx)
 	}
-	return e.openDatabase(ctx)
 }
 
 func (e *engine) openFolder(ctx context.Context) (database store.Store, err error) {
@@ -85,7 +97,7 @@ func (e *engine) openFolder(ctx context.Context) (database store.Store, err erro
 
 func (e *engine) openDatabase(ctx context.Context) (store.Store, error) {
 	if _, err := os.Stat(e.databaseURLFile); err != nil {
-		return nil, fmt.Errorf("--database-url-file: %w", err)
+		return nil, store.WithCause(v1alpha1.ReasonDatabaseURLInvalid, fmt.Errorf("--database-url-file: %w", err))
 	}
 	return e.connect(ctx, "--database-url-file", func() (string, error) {
 		url, err := os.ReadFile(e.databaseURLFile)

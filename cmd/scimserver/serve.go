@@ -36,6 +36,8 @@ import (
 const (
 	// retryInterval is how long the background work waits after the storage or the API server failed.
 	retryInterval = 10 * time.Second
+	// openInterval is how often a directory is tried to be opened that could not be.
+	openInterval = 5 * time.Second
 	// reportInterval is how often the tenant's status is looked at; it is written only when it changed.
 	reportInterval = 5 * time.Second
 	// failureInterval is how long failed requests that are alike come together before they are one entry of the log.
@@ -73,7 +75,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		}
 	}
 	o.guard = owner.NewGuard(claim(source), log)
-	database, err := o.open(ctx)
+	database, unopened, err := o.openToServe(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -97,6 +99,14 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	group, ctx := newGroup(ctx)
 	background := store.Background(ctx)
 	group.Go(func() error { return source.Run(ctx) })
+	if unopened != nil {
+		group.Go(func() error {
+			if unopened.Run(background, openInterval) == nil {
+				log.Info("the directory is open")
+			}
+			return nil
+		})
+	}
 	group.Go(func() error {
 		look := time.NewTicker(followInterval)
 		defer look.Stop()
@@ -162,8 +172,16 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	})
 	activity := &activityReport{clients: scim, keeper: users}
 	if reporter, ok := source.(*kubernetes.Source); ok {
-		// Before there are settings the directory has no defaults, which would be told as if it were so.
-		every(reportInterval, func(ctx context.Context) { report(ctx, reporter, users, o.guard.Directory(), activity, log) })
+		storage := &storageReport{store: database, source: reporter, database: o.database(), log: log}
+		group.Go(func() error {
+			wait.UntilWithContext(background, func(ctx context.Context) {
+				// Before there are settings the directory has no defaults, which would be told as if it were so.
+				if storage.step(ctx) && followed.Current() != nil {
+					report(ctx, reporter, users, o.guard.Directory(), activity, log)
+				}
+			}, reportInterval)
+			return nil
+		})
 	}
 	if o.manifests != "" {
 		group.Go(func() error {
@@ -205,8 +223,13 @@ func source(o options, listen string, log logr.Logger) (settings.Source, error) 
 	if err != nil {
 		return nil, fmt.Errorf("reach the Kubernetes API: %w; outside a cluster use --manifests", err)
 	}
+	pod, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("find the name of this pod: %w", err)
+	}
 	return kubernetes.New(kubernetes.Options{
 		Config: config, Namespace: o.namespace, Tenant: o.tenant, TenantUID: types.UID(o.tenantUID), DataDir: o.data, Log: log,
+		Pod: pod, Now: time.Now,
 	})
 }
 

@@ -16,6 +16,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
 // fakeAPI speaks the part of the Kubernetes API that a server may use: list and watch of one object by name, and a
@@ -203,7 +205,7 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *fakeAPI) fail(w http.ResponseWriter, code int, message string) {
-	reason := map[int]metav1.StatusReason{401: metav1.StatusReasonUnauthorized, 403: metav1.StatusReasonForbidden, 410: metav1.StatusReasonExpired}[code]
+	reason := map[int]metav1.StatusReason{401: metav1.StatusReasonUnauthorized, 403: metav1.StatusReasonForbidden, 410: metav1.StatusReasonExpired, 422: metav1.StatusReasonInvalid}[code]
 	body, _ := json.Marshal(metav1.Status{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
 		Status:   metav1.StatusFailure, Code: int32(code), Reason: reason, Message: message,
@@ -284,11 +286,23 @@ func (f *fakeAPI) patch(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		f.t.Error(err)
 	}
-	if got := r.Header.Get("Content-Type"); got != "application/merge-patch+json" {
-		f.t.Errorf("patch of type %s", got)
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	switch got := r.Header.Get("Content-Type"); got {
+	case "application/merge-patch+json":
+	case "application/json-patch+json":
+		var tenant v1alpha1.ProvisioningTenant
+		if err := json.Unmarshal(f.objects[tenantPath], &tenant); err != nil {
+			f.t.Error(err)
+		}
+		storage := tenant.Status.Storage
+		if storage == nil || storage.Problem == nil || !strings.Contains(string(body), strconv.Quote(storage.Problem.Pod)) {
+			f.fail(w, http.StatusUnprocessableEntity, "the test failed")
+			return
+		}
+	default:
+		f.t.Errorf("patch of type %s", got)
+	}
 	f.patches = append(f.patches, string(body))
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(f.objects["provisioningtenants/contoso"])

@@ -127,6 +127,7 @@ func (f *follower) takeTenant(ctx context.Context, log logr.Logger, object runti
 		return
 	}
 	f.source.reporter.observe(tenant)
+	f.source.problems.observe(tenant)
 	f.tenant = &v1alpha1.ProvisioningTenant{
 		ObjectMeta: essentials(tenant.ObjectMeta),
 		Spec:       tenant.Spec,

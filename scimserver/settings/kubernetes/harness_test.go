@@ -105,7 +105,9 @@ func (l *log) count(text string) int {
 // run starts a source that ends with the test, or when the function is called.
 func run(t *testing.T, api *fakeAPI, dir string, log *log, change ...func(*Source)) (*Source, func()) {
 	t.Helper()
-	source, err := New(Options{Config: api.config(), Namespace: "customers", Tenant: "contoso", DataDir: dir, Log: log.logger()})
+	source, err := New(Options{
+		Config: api.config(), Namespace: "customers", Tenant: "contoso", DataDir: dir, Log: log.logger(), Pod: "pod-a", Now: time.Now,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

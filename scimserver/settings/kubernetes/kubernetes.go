@@ -36,6 +36,10 @@ type Options struct {
 	DataDir string
 	// Log gets what is loaded and what is wrong; never a token.
 	Log logr.Logger
+	// Pod is the name of this server's pod, for status.storage.problem.
+	Pod string
+	// Now is the time.
+	Now func() time.Time
 }
 
 // Source is a settings.Source over the Kubernetes API. What it once knew it goes on with: a tenant that is deleted, a
@@ -47,6 +51,7 @@ type Source struct {
 	clients  clients
 	latest   settings.Latest
 	reporter reporter
+	problems problems
 	// startBound is the constant, except in tests.
 	startBound time.Duration
 }

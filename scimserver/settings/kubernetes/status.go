@@ -18,7 +18,7 @@ import (
 
 const (
 	tenantResource = "provisioningtenants"
-	// fieldManager owns the two parts of the status that are the server's.
+	// fieldManager owns the parts of the status that are the server's.
 	fieldManager = "tenantry-scimserver"
 	// reportTimeout bounds one report.
 	reportTimeout = 10 * time.Second
@@ -28,10 +28,21 @@ const (
 // they stand there. An activity without the last request, or the last cycle, leaves what stands there. It returns the API server's error,
 // or one after 10 s without an answer; the next call tries again.
 func (s *Source) ReportStatus(ctx context.Context, directory v1alpha1.DirectoryStatus, activity v1alpha1.ActivityStatus) error {
-	if err := s.reporter.report(ctx, s.clients, s.options, &directory, &activity); err != nil {
+	if err := s.reporter.report(ctx, s.patchStatus, &directory, &activity); err != nil {
 		return fmt.Errorf("report the status of tenant %s/%s: %w", s.options.Namespace, s.options.Tenant, err)
 	}
 	return nil
+}
+
+// sender sends a patch of the tenant's status.
+type sender func(ctx context.Context, kind types.PatchType, patch []byte) error
+
+func (s *Source) patchStatus(ctx context.Context, kind types.PatchType, patch []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
+	defer cancel()
+	return s.clients.tenantry.Patch(kind).
+		Namespace(s.options.Namespace).Resource(tenantResource).Name(s.options.Tenant).SubResource("status").
+		Param("fieldManager", fieldManager).Body(patch).Do(ctx).Error()
 }
 
 // reporter remembers what stands in the status, so that it is not written again.
@@ -55,7 +66,7 @@ func (r *reporter) observe(tenant *v1alpha1.ProvisioningTenant) {
 	r.observed.Store(&standing{uid: tenant.UID, directory: tenant.Status.Directory, activity: tenant.Status.Activity})
 }
 
-func (r *reporter) report(ctx context.Context, clients clients, options Options, directory *v1alpha1.DirectoryStatus, activity *v1alpha1.ActivityStatus) error {
+func (r *reporter) report(ctx context.Context, send sender, directory *v1alpha1.DirectoryStatus, activity *v1alpha1.ActivityStatus) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := r.written
@@ -77,12 +88,7 @@ func (r *reporter) report(ctx context.Context, clients clients, options Options,
 			return nil
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
-	defer cancel()
-	err = clients.tenantry.Patch(types.MergePatchType).
-		Namespace(options.Namespace).Resource(tenantResource).Name(options.Tenant).SubResource("status").
-		Param("fieldManager", fieldManager).Body(patch).Do(ctx).Error()
-	if err != nil {
+	if err := send(ctx, types.MergePatchType, patch); err != nil {
 		return err
 	}
 	r.written = standing{uid: before.uid, directory: directory, activity: activity}

@@ -36,8 +36,17 @@ func CheckURL(url string) error {
 	return err
 }
 
-// parse reads a connection URL and settles what it leaves open. The schema is the directory's.
+// parse reads the connection URL, and returns an error that names its cause where that cannot be used. The schema is the directory's.
 func (o Options) parse() (config *pgxpool.Config, schema string, err error) {
+	config, schema, err = o.read()
+	if err != nil {
+		return nil, "", &engineError{misread, err.Error()}
+	}
+	return config, schema, nil
+}
+
+// read reads the connection URL and settles what it leaves open.
+func (o Options) read() (config *pgxpool.Config, schema string, err error) {
 	text, err := o.URL()
 	if err != nil {
 		return nil, "", fmt.Errorf("read the connection URL: %w", err)
@@ -91,7 +100,7 @@ func (o Options) parse() (config *pgxpool.Config, schema string, err error) {
 	return config, schema, nil
 }
 
-var errAnotherSchema = &engineError{unavailable, "the connection URL names another schema than when this server started; restart it, if that is right"}
+var errAnotherSchema = &engineError{misread, "the connection URL names another schema than when this server started; restart it, if that is right"}
 
 // connect makes a pool that asks for the URL again whenever it makes a connection. It has at most so many connections; 0 for those that
 // the URL and a pool of one leave.
@@ -107,7 +116,7 @@ func (o Options) connect(ctx context.Context, connections int32) (*pool, error) 
 	config.BeforeConnect = func(_ context.Context, connection *pgx.ConnConfig) error {
 		current, named, err := o.parse()
 		if err != nil {
-			return &engineError{unavailable, err.Error()}
+			return err
 		}
 		if named != schema {
 			return errAnotherSchema

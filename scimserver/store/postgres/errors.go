@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -29,6 +31,18 @@ const (
 	broken failure = iota
 	// unavailable passes, or an administrator has to mend it; nothing is wrong with what was asked.
 	unavailable
+	// misread is a connection URL that cannot be right.
+	misread
+	// unreachable is a database to which no connection can be made.
+	unreachable
+	// denied is what the role may not do, or what is not there for it.
+	denied
+	// filled is a database whose disk is full.
+	filled
+	// standby is a server that takes no writes, and was found so on a new connection.
+	standby
+	// busy is a server of ours that uses all the connections that it may have.
+	busy
 	// lost is a connection that ended in the middle. What it was asked for can be asked for again on another.
 	lost
 	// full is a database that takes no more connections, of this role or at all.
@@ -48,6 +62,28 @@ func (e *engineError) Error() string { return e.text }
 // Is makes all that can pass store.ErrUnavailable, should it last.
 func (e *engineError) Is(target error) bool {
 	return target == store.ErrUnavailable && e.failure != broken || target == store.ErrUncertain && e.failure == uncertain
+}
+
+// Cause is the reason of condition StorageReady.
+func (e *engineError) Cause() string {
+	switch e.failure {
+	case misread:
+		return v1alpha1.ReasonDatabaseURLInvalid
+	case unreachable, lost, silent:
+		return v1alpha1.ReasonDatabaseUnreachable
+	case denied:
+		return v1alpha1.ReasonDatabaseRefused
+	case filled:
+		return v1alpha1.ReasonDatabaseFull
+	case standby, demoted:
+		return v1alpha1.ReasonDatabaseReadOnly
+	case busy, full:
+		return v1alpha1.ReasonDatabaseConnectionsExhausted
+	case uncertain:
+		return v1alpha1.ReasonDatabaseCommitUncertain
+	case broken, unavailable, conflict:
+	}
+	return v1alpha1.ReasonDatabaseFailed
 }
 
 // stale tells whether a failure says of the other connections, too, that they are of no use: after a fail-over, new ones reach the database
@@ -77,8 +113,11 @@ func translate(ctx context.Context, err error) error {
 		}
 		return sorted(answer)
 	}
-	if connecting {
-		return &engineError{unavailable, "cannot connect to the database: " + said(connect)}
+	switch {
+	case errors.Is(err, errReadOnly):
+		return &engineError{standby, "cannot connect to the database: " + said(connect)}
+	case connecting:
+		return &engineError{unreachable, "cannot connect to the database: " + said(connect)}
 	}
 	var network net.Error
 	switch {
@@ -94,14 +133,24 @@ func translate(ctx context.Context, err error) error {
 // cause is what the network said, which names addresses alone.
 func cause(err error) string {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
-		return ": " + op.Error()
+		return ": " + steady(op.Error())
 	}
 	return ""
 }
 
 // said is what the network, TLS or the driver said of each host. It names hosts, addresses and certificates; the error around it names the user.
 func said(failed *pgconn.ConnectError) string {
-	return strings.ReplaceAll(failed.Unwrap().Error(), "\n", "; ")
+	return steady(strings.ReplaceAll(failed.Unwrap().Error(), "\n", "; "))
+}
+
+var (
+	ownAddress = regexp.MustCompile(`\S+->`)
+	ownTime    = regexp.MustCompile(`current time \S+ is`)
+)
+
+// steady leaves out what is another each time: the port at this end, and the time at which a certificate was looked at.
+func steady(text string) string {
+	return ownTime.ReplaceAllString(ownAddress.ReplaceAllString(text, ""), "the time is")
 }
 
 // refusedConnection sorts why the database, or a pooler, took no connection. All of it can pass without a change of ours.
@@ -109,7 +158,16 @@ func refusedConnection(answer *pgconn.PgError) *engineError {
 	if e := sorted(answer); e.failure == full || e.failure == lost && !strings.HasPrefix(answer.Code, "08") {
 		return e
 	}
-	return &engineError{unavailable, fmt.Sprintf("the database takes no connection: it answered %s: %s", answer.Code, answer.Message)}
+	e := &engineError{unreachable, fmt.Sprintf("the database takes no connection: it answered %s: %s", answer.Code, answer.Message)}
+	switch {
+	case answer.Code == "42704", answer.Code == "22023", strings.Contains(answer.Message, "startup parameter"):
+		e.failure = misread // a parameter, or a value of one, that the database or a pooler does not know
+	default:
+		if known := sorted(answer).failure; known == denied || known == filled {
+			e.failure = known
+		}
+	}
+	return e
 }
 
 // none tells whether an answer of class 08 is a pooler's that has no connection to give.
@@ -135,7 +193,13 @@ func sorted(answer *pgconn.PgError) *engineError {
 		return &engineError{full, said}
 	case "25006":
 		return &engineError{demoted, said}
-	case "57014", "57P03", "42501", "42P01", "55P03":
+	case "53100":
+		return &engineError{filled, said}
+	case "57P03":
+		return &engineError{unreachable, said}
+	case "42501":
+		return &engineError{denied, said}
+	case "57014", "42P01", "55P03":
 		return &engineError{unavailable, said}
 	}
 	if none(answer) {
@@ -144,7 +208,9 @@ func sorted(answer *pgconn.PgError) *engineError {
 	switch answer.Code[:min(2, len(answer.Code))] {
 	case "08":
 		return &engineError{lost, said}
-	case "28", "3D", "3F", "53", "58", "XX":
+	case "28", "3D":
+		return &engineError{denied, said}
+	case "3F", "53", "58", "XX":
 		return &engineError{unavailable, said}
 	}
 	return &engineError{broken, "the database refused a statement (SQLSTATE " + answer.Code + ")"}

@@ -101,7 +101,7 @@ func (s *Store) finished(ctx context.Context) (bool, error) {
 	case errors.Is(err, store.ErrNotFound):
 		return false, nil
 	case err == nil && !usable:
-		return false, &engineError{unavailable, "the role has no USAGE on the schema " + schema.quoted + ", which exists (GRANT USAGE ON SCHEMA)"}
+		return false, &engineError{denied, "the role has no USAGE on the schema " + schema.quoted + ", which exists (GRANT USAGE ON SCHEMA)"}
 	case err != nil || !there:
 		return false, err
 	}
@@ -181,7 +181,7 @@ func (s *Store) prepareSchemaOnce(ctx context.Context) error {
 	if !there { // asked first, because IF NOT EXISTS needs the right to make it even if it exists
 		_, err := conn.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema.quoted)
 		if answer, ok := errors.AsType[*pgconn.PgError](err); ok && answer.Code == "42501" {
-			return &engineError{unavailable,
+			return &engineError{denied,
 				"there is no schema " + schema.quoted + ", and the role may not make it (GRANT CREATE ON DATABASE), or make it yourself"}
 		}
 		if err != nil {

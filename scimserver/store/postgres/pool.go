@@ -49,7 +49,7 @@ func (l lent) Release() {
 	}
 }
 
-var errNoneFree = &engineError{unavailable, "no connection to the database became free in time"}
+var errNoneFree = &engineError{busy, "no connection to the database became free in time"}
 
 // acquire takes a connection, and waits for one until ctx ends. Its error is the store's.
 func (p *pool) acquire(ctx context.Context) (lent, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/google/uuid"
 
+	"github.com/tenantry/tenantry/internal/panicked"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/scan"
 )
@@ -45,8 +46,8 @@ type Store struct {
 	updates  chan struct{} // held by each update, so that connections are left for readers
 	commits  atomic.Int64  // transactions of this replica that wrote something
 	counted  counted
-	refused  atomic.Bool // the last update failed, as the engine was unavailable
-	trying   atomic.Bool // a Check writes to find out whether that is over
+	refused  atomic.Pointer[engineError] // why the last update failed, nil if it did not
+	trying   atomic.Bool                 // a Check writes to find out whether that is over
 	migrated atomic.Bool
 	migrator chan struct{} // held while migrating
 
@@ -233,17 +234,36 @@ func (s *Store) Check(ctx context.Context) error {
 		return fmt.Errorf("read: %w", err)
 	case state != "off":
 		s.reset() // the next connections may reach the one that can be written to
-		return fmt.Errorf("write: %w: the database is read-only", store.ErrUnavailable)
-	case !s.refused.Load():
+		return fmt.Errorf("write: %w", &engineError{standby, "the database is read-only"})
+	}
+	refused := s.refused.Load()
+	switch {
+	case refused == nil:
 		return nil
 	case !s.trying.CompareAndSwap(false, true): // the one that tries may have to wait long, and keeps a connection
-		return fmt.Errorf("write: %w: the last change failed, and the one to try again has no answer yet", store.ErrUnavailable)
+		return fmt.Errorf("write: %w", unanswered(refused))
 	}
-	defer s.trying.Store(false)
-	if err := s.Update(ctx, func(tx store.Tx) error { return tx.SetMeta(ctx, checkKey, "") }); err != nil {
+	tried := make(chan error, 1)
+	go func() {
+		defer s.trying.Store(false)
+		tried <- panicked.Guard(func() error {
+			return s.Update(ctx, func(tx store.Tx) error { return tx.SetMeta(ctx, checkKey, "") })
+		})
+	}()
+	select {
+	case err = <-tried:
+	case <-ctx.Done(): // an update that has begun tells its outcome, however long that takes
+		err = unanswered(refused)
+	}
+	if err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
 	return nil
+}
+
+// unanswered is the error of a check while another, or an earlier one, waits to hear whether it can write again.
+func unanswered(refused *engineError) error {
+	return fmt.Errorf("the last change failed, and the one to try again has no answer yet: %w", refused)
 }
 
 // Close implements store.Store. Updates that were already asked for are finished.

@@ -51,10 +51,10 @@ func (s *Store) Update(ctx context.Context, change func(tx store.Tx) error) erro
 	})
 	if err == nil && wrote {
 		s.commits.Add(1)
-		s.refused.Store(false)
+		s.refused.Store(nil)
 	}
-	if _, ok := errors.AsType[*engineError](err); ok {
-		s.refused.Store(true)
+	if refused, ok := errors.AsType[*engineError](err); ok {
+		s.refused.Store(refused)
 		s.resetIfStale(err)
 	}
 	return err

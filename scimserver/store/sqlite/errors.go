@@ -4,10 +4,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"syscall"
 
 	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -21,16 +23,36 @@ func translate(err error) error {
 	case errors.Is(err, sql.ErrNoRows):
 		return store.ErrNotFound
 	case unavailable(err):
-		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+		return store.WithCause(reason(err), fmt.Errorf("%w: %w", store.ErrUnavailable, err))
 	default:
 		return err
 	}
+}
+
+// reason is why condition StorageReady is False where err makes the engine unavailable.
+func reason(err error) string {
+	code := 0
+	if e, ok := errors.AsType[*driver.Error](err); ok {
+		code = e.Code() & 0xff
+	}
+	switch {
+	case code == sqlite3.SQLITE_FULL, errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return v1alpha1.ReasonVolumeFull
+	case code == sqlite3.SQLITE_READONLY, errors.Is(err, syscall.EROFS):
+		return v1alpha1.ReasonVolumeReadOnly
+	case code == sqlite3.SQLITE_CORRUPT, code == sqlite3.SQLITE_NOTADB:
+		return v1alpha1.ReasonDirectoryDamaged
+	}
+	return v1alpha1.ReasonVolumeFailed
 }
 
 // unavailable tells whether err is the engine's, in a way that passes or that an administrator has to mend: nothing is
 // wrong with what was asked.
 func unavailable(err error) bool {
 	if errors.Is(err, sql.ErrConnDone) {
+		return true
+	}
+	if _, ok := errors.AsType[syscall.Errno](err); ok {
 		return true
 	}
 	var e *driver.Error

@@ -162,7 +162,7 @@ func (t *transaction) lateError(err error) error {
 	if err == nil || errors.Is(err, store.ErrUnavailable) {
 		return err
 	}
-	return t.translate(fmt.Errorf("%w: sort the entries of the index: %w", store.ErrUnavailable, err))
+	return t.translate(store.WithCause(reason(err), fmt.Errorf("%w: sort the entries of the index: %w", store.ErrUnavailable, err)))
 }
 
 // discard forgets what was put off.

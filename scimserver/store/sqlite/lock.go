@@ -6,6 +6,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -19,7 +20,7 @@ func lock(name string) (*os.File, error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%w: another process has it open", store.ErrUnavailable)
+			return nil, store.WithCause(v1alpha1.ReasonVolumeFailed, fmt.Errorf("%w: another process has it open", store.ErrUnavailable))
 		}
 		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}

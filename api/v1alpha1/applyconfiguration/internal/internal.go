@@ -708,9 +708,27 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.StorageType
       default: SQLite
+- name: com.github.tenantry.tenantry.api.v1alpha1.StorageProblem
+  map:
+    fields:
+    - name: message
+      type:
+        scalar: string
+    - name: observedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: pod
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.StorageStatus
   map:
     fields:
+    - name: problem
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.StorageProblem
     - name: schema
       type:
         scalar: string

@@ -9,8 +9,8 @@ import (
 // ProvisioningTenantStatusApplyConfiguration represents a declarative configuration of the ProvisioningTenantStatus type for use
 // with apply.
 //
-// ProvisioningTenantStatus is what was seen of a tenant. The operator writes all of it but directory and activity,
-// which the tenant's SCIM server writes.
+// ProvisioningTenantStatus is what was seen of a tenant. The operator writes all of it but directory, activity and
+// storage.problem, which the tenant's SCIM server writes.
 type ProvisioningTenantStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that conditions and tenantURL speak of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
@@ -24,7 +24,7 @@ type ProvisioningTenantStatusApplyConfiguration struct {
 	Credentials *CredentialsStatusApplyConfiguration `json:"credentials,omitempty"`
 	// userDefaults are the names of the accepted UserDefaults of this tenant; the SCIM server follows these and no others.
 	UserDefaults []string `json:"userDefaults,omitempty"`
-	// storage tells where the directory is.
+	// storage tells where the directory is, and what is wrong with that place.
 	Storage *StorageStatusApplyConfiguration `json:"storage,omitempty"`
 	// directory names the tenant's directory and counts what it holds.
 	Directory *DirectoryStatusApplyConfiguration `json:"directory,omitempty"`

@@ -16,6 +16,9 @@ type StorageStatusApplyConfiguration struct {
 	Type *apiv1alpha1.StorageType `json:"type,omitempty"`
 	// schema is the schema of the PostgreSQL database that keeps the directory; empty with SQLite.
 	Schema *string `json:"schema,omitempty"`
+	// problem is what keeps a server of the tenant from its storage. It is not there while nothing does. Condition StorageReady says the
+	// same.
+	Problem *StorageProblemApplyConfiguration `json:"problem,omitempty"`
 }
 
 // StorageStatusApplyConfiguration constructs a declarative configuration of the StorageStatus type for use with
@@ -37,5 +40,13 @@ func (b *StorageStatusApplyConfiguration) WithType(value apiv1alpha1.StorageType
 // If called multiple times, the Schema field is set to the value of the last call.
 func (b *StorageStatusApplyConfiguration) WithSchema(value string) *StorageStatusApplyConfiguration {
 	b.Schema = &value
+	return b
+}
+
+// WithProblem sets the Problem field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Problem field is set to the value of the last call.
+func (b *StorageStatusApplyConfiguration) WithProblem(value *StorageProblemApplyConfiguration) *StorageStatusApplyConfiguration {
+	b.Problem = value
 	return b
 }

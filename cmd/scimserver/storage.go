@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/internal/panicked"
+	"github.com/tenantry/tenantry/scimserver/outage"
+	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/opening"
+)
+
+// checkTimeout is how long the storage may take to answer before that is the problem with it.
+const checkTimeout = 5 * time.Second
+
+// openToServe opens the directory. In a cluster, where a process that ends again and again hides why, a failure is no error: the directory is
+// then unopened, and has to be run. With manifests a person is at the terminal.
+func (o *options) openToServe(ctx context.Context, log logr.Logger) (directory store.Store, unopened *opening.Store, err error) {
+	if err := o.check(); err != nil {
+		return nil, nil, err
+	}
+	directory, err = o.open(ctx)
+	if err == nil || o.manifests != "" || ctx.Err() != nil {
+		return directory, nil, err
+	}
+	log.Error(err, "the directory cannot be opened; trying again", "in", openInterval.String())
+	unopened = opening.New(o.open, err)
+	return unopened, unopened, nil
+}
+
+// storageReport tells the tenant's status what keeps the server from its storage. It belongs to one goroutine.
+type storageReport struct {
+	store interface {
+		Check(ctx context.Context) error
+	}
+	source interface {
+		ReportProblem(ctx context.Context, reason, message string) error
+	}
+	// database tells whether the storage is a PostgreSQL.
+	database bool
+	log      logr.Logger
+
+	checked   chan error // has the answer of a check that took too long
+	unsettled outage.Outage
+}
+
+// step checks the storage and reports what it finds. It returns whether the storage is usable.
+func (r *storageReport) step(ctx context.Context) bool {
+	err := r.check(ctx)
+	if ctx.Err() != nil {
+		return false
+	}
+	var reason, message string
+	if err != nil {
+		reason, message = r.explain(err)
+	}
+	switch failed := r.source.ReportProblem(ctx, reason, message); {
+	case ctx.Err() != nil:
+	case failed != nil && r.unsettled.Failed(time.Time{}):
+		r.log.Error(failed, "condition StorageReady may not say how the storage is; trying again", "in", reportInterval.String())
+	case failed == nil:
+		r.unsettled.Succeeded(time.Time{})
+	}
+	return err == nil
+}
+
+var errSlow = fmt.Errorf("%w: it does not answer within %s", store.ErrUnavailable, checkTimeout)
+
+// check asks the storage how it is. A disk may keep its answer for ever, whatever the context says, so one that is late is waited for at the
+// next step.
+func (r *storageReport) check(ctx context.Context) error {
+	if r.checked == nil {
+		checked := make(chan error, 1)
+		go func() {
+			ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+			defer cancel()
+			checked <- panicked.Guard(func() error { return r.store.Check(ctx) })
+		}()
+		r.checked = checked
+	}
+	patience := time.NewTimer(checkTimeout + time.Second)
+	defer patience.Stop()
+	select {
+	case err := <-r.checked:
+		r.checked = nil
+		if errors.Is(err, context.DeadlineExceeded) {
+			return errSlow
+		}
+		return err
+	case <-patience.C:
+		return errSlow
+	}
+}
+
+// explain returns the reason of condition StorageReady, "" where that is not concerned, and what to say. The text of an ErrUnavailable names
+// the cause and no secret.
+func (r *storageReport) explain(err error) (reason, message string) {
+	unknown, slow := v1alpha1.ReasonVolumeFailed, v1alpha1.ReasonVolumeFailed
+	if r.database {
+		unknown, slow = v1alpha1.ReasonDatabaseFailed, v1alpha1.ReasonDatabaseUnreachable
+	}
+	switch {
+	case errors.Is(err, errSlow):
+		return slow, err.Error()
+	case !errors.Is(err, store.ErrUnavailable):
+		return unknown, "the server's log tells why"
+	}
+	if reason, ok := store.CauseOf(err); ok {
+		return reason, err.Error()
+	}
+	return unknown, err.Error()
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
+
+	"github.com/tenantry/tenantry/api/advice"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
+)
+
+// told is what was reported last.
+type told struct {
+	reason, message string
+	err             error
+}
+
+func (r *told) ReportProblem(_ context.Context, reason, message string) error {
+	r.reason, r.message = reason, message
+	return r.err
+}
+
+// canary is in every secret of these tests.
+const canary = "s3cret"
+
+// otherCertificate listens as a database whose certificate is for example.com, and returns its port and a file with the certificate.
+func otherCertificate(t *testing.T) (port, file string) {
+	t.Helper()
+	known := httptest.NewTLSServer(nil) // for its certificate
+	known.Close()
+	file = filepath.Join(t.TempDir(), "ca.crt")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: known.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.ReadFull(conn, make([]byte, 8)) // a client asks for TLS first
+			_, _ = conn.Write([]byte("S"))
+			_ = tls.Server(conn, &tls.Config{Certificates: known.TLS.Certificates}).Handshake()
+			conn.Close()
+		}
+	})
+	t.Cleanup(func() { listener.Close(); wg.Wait() })
+	_, port, _ = net.SplitHostPort(listener.Addr().String())
+	return port, file
+}
+
+// role makes a role with options, and returns the URL with it.
+func role(t *testing.T, address *url.URL, name, options string) string {
+	t.Helper()
+	testenv.Execute(t, "CREATE ROLE "+name+" PASSWORD '"+canary+"' "+options)
+	t.Cleanup(func() { testenv.Execute(t, "DROP OWNED BY "+name+" CASCADE; DROP ROLE "+name) })
+	as := *address
+	as.User = url.UserPassword(name, canary)
+	return as.String()
+}
+
+// Each cause has its reason, the server stays up, and goes on without a restart once the Secret is right.
+func TestWhatKeepsAServerFromItsDatabaseIsReportedAndItGoesOnWithoutARestart(t *testing.T) {
+	good := testenv.Schema(t)
+	parsed, err := url.Parse(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := parsed.Query().Get("search_path")
+	testenv.Execute(t, "CREATE SCHEMA "+schema)
+	wrong := *parsed
+	wrong.User = url.UserPassword("postgres", canary)
+	port, certificate := otherCertificate(t)
+	for name, c := range map[string]struct{ url, reason, message string }{
+		"no file":               {"", "DatabaseURLInvalid", "no such file"},
+		"an unescaped password": {"postgres://u:be/" + canary + "@h/db", "DatabaseURLInvalid", "percent-encoded"},
+		"another driver":        {"jdbc:postgresql://h/db?password=" + canary, "DatabaseURLInvalid", "another driver"},
+		"unknown parameter":     {good + "&keepalives_idle=30", "DatabaseURLInvalid", `"keepalives_idle"`},
+		"invalid value":         {good + "&default_transaction_isolation=none", "DatabaseURLInvalid", "default_transaction_isolation"},
+		"a wrong password":      {wrong.String(), "DatabaseRefused", "28P01"},
+		"no USAGE":              {role(t, parsed, schema+"_a", "LOGIN"), "DatabaseRefused", "no USAGE on the schema"},
+		"no such database":      {strings.Replace(good, "/postgres?", "/nowhere?", 1), "DatabaseRefused", "3D000"},
+		"away":                  {"postgres://u:" + canary + "@127.0.0.1:1/db", "DatabaseUnreachable", "connection refused"},
+		"no such host":          {"postgres://u:" + canary + "@nowhere.invalid/db", "DatabaseUnreachable", "nowhere.invalid"},
+		"no TLS":                {strings.Replace(good, "sslmode=disable", "sslmode=require", 1), "DatabaseUnreachable", "TLS"},
+		"certificate name": {"postgres://u:" + canary + "@localhost:" + port + "/db?sslmode=verify-full&sslrootcert=" + certificate,
+			"DatabaseUnreachable", "not localhost"},
+		"read-only":         {good + "&default_transaction_read_only=on", "DatabaseReadOnly", "takes no writes"},
+		"no connection":     {role(t, parsed, schema+"_b", "LOGIN CONNECTION LIMIT 0"), "DatabaseConnectionsExhausted", "53300"},
+		"no right to login": {role(t, parsed, schema+"_c", "NOLOGIN"), "DatabaseRefused", "28000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "url")
+			write := func(url string) {
+				if err := os.WriteFile(file, []byte(url), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.url != "" {
+				write(c.url)
+			}
+			var logged strings.Builder
+			log := funcr.New(func(_, line string) { logged.WriteString(line) }, funcr.Options{})
+			o := &options{engine: engine{databaseURLFile: file, log: log}}
+			directory, unopened, err := o.openToServe(t.Context(), log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = directory.Close() })
+			found := &told{}
+			report := &storageReport{store: directory, source: found, database: true, log: log}
+			if report.step(t.Context()) {
+				t.Error("the storage is said to be usable")
+			}
+			if found.reason != c.reason || !strings.Contains(found.message, c.message) {
+				t.Errorf("%s: %s\nwant %s: %s", found.reason, found.message, c.reason, c.message)
+			}
+			if _, ok := advice.For(found.reason); !ok {
+				t.Errorf("nobody knows what to do about %s", found.reason)
+			}
+			if text := found.message + logged.String(); strings.Contains(text, canary) {
+				t.Errorf("the password is shown: %s", text)
+			}
+
+			write(good)
+			if unopened != nil {
+				if err := unopened.Run(t.Context(), time.Millisecond); err != nil {
+					t.Error(err)
+				}
+			}
+			if !report.step(t.Context()) || found.reason != "" {
+				t.Errorf("with the right URL: %+v", found)
+			}
+		})
+	}
+}
+
+func TestWhatKeepsAServerFromItsVolumeIsReported(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	file := filepath.Join(folder, "directory.db")
+	if err := os.WriteFile(file, []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := &options{engine: engine{data: folder}}
+	directory, unopened, err := o.openToServe(t.Context(), logr.Discard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer directory.Close()
+	found := &told{}
+	report := &storageReport{store: directory, source: found, log: logr.Discard()}
+	if report.step(t.Context()) || found.reason != v1alpha1.ReasonDirectoryDamaged || !strings.Contains(found.message, "not a database") {
+		t.Errorf("%+v", found)
+	}
+	if _, err := directory.Get(t.Context(), store.User, "a"); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("a request gets %v", err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := unopened.Run(t.Context(), time.Millisecond); err != nil || !report.step(t.Context()) || found.reason != "" {
+		t.Errorf("%v, %+v", err, found)
+	}
+}
+
+// A person is at the terminal, or the flags make no sense.
+func TestAServerThatCannotStartEndsWhereSomebodySeesIt(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]*options{
+		"manifests": {manifests: "m", engine: engine{databaseURLFile: filepath.Join(t.TempDir(), "none")}},
+		"flags":     {engine: engine{databaseSchema: "a"}},
+	} {
+		if directory, unopened, err := o.openToServe(t.Context(), logr.Discard()); err == nil || directory != nil || unopened != nil {
+			t.Errorf("%s: %v %v %v", name, directory, unopened, err)
+		}
+	}
+}
+
+// checks answers with what it has.
+type checks chan error
+
+func (c checks) Check(ctx context.Context) error {
+	select {
+	case err := <-c:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func TestAFailureThatNamesNoCauseIsReportedWithoutItsWords(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err             error
+		database        bool
+		reason, message string
+	}{
+		{errors.New(canary), true, "DatabaseFailed", "the server's log tells why"},
+		{errors.New(canary), false, "VolumeFailed", "the server's log tells why"},
+		{fmt.Errorf("check: %w", context.DeadlineExceeded), true, "DatabaseUnreachable", "the directory's storage is unavailable: it does not answer within 5s"},
+		{fmt.Errorf("check: %w", context.DeadlineExceeded), false, "VolumeFailed", "the directory's storage is unavailable: it does not answer within 5s"},
+		{store.ErrUnavailable, true, "DatabaseFailed", "the directory's storage is unavailable"},
+		{fmt.Errorf("write: %w", store.WithCause("A", store.ErrUnavailable)), true, "A", "write: the directory's storage is unavailable"},
+		{store.WithCause("", store.ErrUnavailable), true, "", "the directory's storage is unavailable"}, // as before there are settings
+	} {
+		found, answers := &told{}, make(checks, 1)
+		answers <- c.err
+		report := &storageReport{store: answers, source: found, database: c.database, log: logr.Discard()}
+		if report.step(t.Context()) || found.reason != c.reason || found.message != c.message {
+			t.Errorf("%v: %+v, want %s: %s", c.err, found, c.reason, c.message)
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package kubernetes
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+const (
+	// maxMessage is how long a message of status.storage.problem may be, in characters.
+	maxMessage = 1024
+	// renewInterval is how often a problem that lasts is written again.
+	renewInterval = v1alpha1.StorageProblemLifetime / 3
+	// renewedBy is after how long another server's problem counts as one of a server that is gone.
+	renewedBy = 2 * renewInterval
+)
+
+// ReportProblem writes status.storage.problem: what keeps this server from its storage, as a reason of condition StorageReady and a message
+// without secrets; the empty reason says that nothing does. It is to be called every few seconds.
+//
+// Of several servers with a problem one writes, and again every half a minute. It takes away what it has written, and no other's. Nothing
+// is sent while nothing changes. It returns the API server's error, or one after 10 s without an answer; the next call tries again.
+func (s *Source) ReportProblem(ctx context.Context, reason, message string) error {
+	var err error
+	if reason == "" {
+		err = s.endProblem(ctx)
+	} else {
+		err = s.writeProblem(ctx, reason, message)
+	}
+	if err != nil {
+		return fmt.Errorf("report the problem of the storage of tenant %s/%s: %w", s.options.Namespace, s.options.Tenant, err)
+	}
+	return nil
+}
+
+// problems is what is known of status.storage.problem.
+type problems struct {
+	// observed is how a watch last saw it, nil while none has.
+	observed atomic.Pointer[observedProblem]
+
+	mu sync.Mutex
+	// own is what this server last wrote and has not taken away, nil if there is nothing.
+	own *v1alpha1.StorageProblem
+	// ended is what the watch had seen when this server took its problem away. The watch may be behind.
+	ended *observedProblem
+}
+
+type observedProblem struct{ *v1alpha1.StorageProblem }
+
+func (p *problems) observe(tenant *v1alpha1.ProvisioningTenant) {
+	var seen observedProblem
+	if storage := tenant.Status.Storage; storage != nil {
+		seen.StorageProblem = storage.Problem
+	}
+	p.observed.Store(&seen)
+}
+
+// others tells whether another server has written a problem a moment ago.
+func (p *problems) others(pod string, now time.Time) bool {
+	seen := p.observed.Load()
+	return seen != nil && seen.StorageProblem != nil && seen.Pod != pod && now.Sub(seen.ObservedAt.Time) < renewedBy
+}
+
+func (s *Source) writeProblem(ctx context.Context, reason, message string) error {
+	p := &s.problems
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := s.options.Now()
+	if p.others(s.options.Pod, now) {
+		p.own = nil
+		return nil
+	}
+	// A message may have a time or a port in it, so another one alone waits.
+	if p.own != nil && p.own.Reason == reason && now.Sub(p.own.ObservedAt.Time) < renewInterval {
+		return nil
+	}
+	next := &v1alpha1.StorageProblem{
+		Reason: reason, Message: bounded(message), Pod: s.options.Pod, ObservedAt: metav1.NewTime(now.UTC().Truncate(time.Second)),
+	}
+	patch, err := json.Marshal(map[string]any{"status": map[string]any{"storage": map[string]any{"problem": next}}})
+	if err != nil {
+		return err
+	}
+	if err := s.patchStatus(ctx, types.MergePatchType, patch); err != nil {
+		return err
+	}
+	p.own = next
+	return nil
+}
+
+// endProblem takes away what this server wrote, also in a life before.
+func (s *Source) endProblem(ctx context.Context) error {
+	p := &s.problems
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	seen := p.observed.Load()
+	earlier := seen != nil && seen != p.ended && seen.StorageProblem != nil && seen.Pod == s.options.Pod
+	if p.own == nil && !earlier {
+		return nil
+	}
+	// The API server looks whose it is, because the watch may be behind.
+	const path = "/status/storage/problem"
+	patch, err := json.Marshal([]map[string]string{
+		{"op": "test", "path": path + "/pod", "value": s.options.Pod},
+		{"op": "remove", "path": path},
+	})
+	if err != nil {
+		return err
+	}
+	err = s.patchStatus(ctx, types.JSONPatchType, patch)
+	if err != nil && !apierrors.IsInvalid(err) { // which says that it is another's, or gone
+		return err
+	}
+	p.own, p.ended = nil, seen
+	return nil
+}
+
+// bounded cuts a message to the length that it may have.
+func bounded(message string) string {
+	runes := []rune(strings.ToValidUTF8(message, "?"))
+	if len(runes) <= maxMessage {
+		return string(runes)
+	}
+	return string(runes[:maxMessage-1]) + "…"
+}
