@@ -24,6 +24,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // told is what was reported last.
@@ -83,6 +84,7 @@ func role(t *testing.T, address *url.URL, name, options string) string {
 
 // Each cause has its reason, the server stays up, and goes on without a restart once the Secret is right.
 func TestWhatKeepsAServerFromItsDatabaseIsReportedAndItGoesOnWithoutARestart(t *testing.T) {
+	race.Meets(t)
 	good := testenv.Schema(t)
 	parsed, err := url.Parse(good)
 	if err != nil {
@@ -124,7 +126,7 @@ func TestWhatKeepsAServerFromItsDatabaseIsReportedAndItGoesOnWithoutARestart(t *
 			}
 			var logged strings.Builder
 			log := funcr.New(func(_, line string) { logged.WriteString(line) }, funcr.Options{})
-			o := &options{engine: engine{databaseURLFile: file, log: log}}
+			o := &options{engine: engine{databaseURLFile: file, databaseSchema: schema, log: log}} // as the operator starts it
 			directory, unopened, err := o.openToServe(t.Context(), log)
 			if err != nil {
 				t.Fatal(err)

@@ -125,13 +125,37 @@ func (s *Store) prepare(ctx context.Context) error {
 	if s.migrated.Load() {
 		return nil
 	}
-	if err := s.migrate(ctx); err != nil {
+	err := s.reach(ctx)
+	if err == nil {
+		err = s.migrate(ctx)
+	}
+	if err != nil {
 		err = translate(ctx, err)
 		s.resetIfStale(err)
 		return fmt.Errorf("bring the database to this version's schema: %w", err)
 	}
 	s.migrated.Store(true)
 	return nil
+}
+
+// reach makes the first connection. A database that has none to give is asked again for a moment, not for as long as a statement may wait:
+// those who look at a server that starts should soon hear why it does not serve.
+func (s *Store) reach(ctx context.Context) error {
+	for until := time.Now().Add(fullFor); ; {
+		conn, err := s.pool.Acquire(ctx)
+		if err == nil {
+			conn.Release()
+			return nil
+		}
+		if err = translate(ctx, err); !failed(err, full) || time.Now().After(until) {
+			return err
+		}
+		select {
+		case <-time.After(lookAgain):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // enter lets a caller in unless the store is closed. Close waits until it leaves.
@@ -286,7 +310,7 @@ func (s *Store) readOnly(ctx context.Context) (state string, err error) {
 	}
 	if !ok {
 		own, err := s.checks.Acquire(ctx)
-		if err = translate(ctx, err); failed(err, full) {
+		if err = translate(ctx, err); failed(err, full) && s.pool.open() > 0 {
 			conn, err = s.acquire(ctx)
 		} else {
 			conn = lent{Conn: own}
