@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tenantry/tenantry/scimserver/connections"
+	"github.com/tenantry/tenantry/scimserver/protocol"
 )
 
 const (
@@ -48,8 +49,8 @@ func newServer(base context.Context, handler http.Handler, bound *connections.Bo
 	server := &http.Server{
 		BaseContext:       func(net.Listener) context.Context { return base },
 		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
+		ReadHeaderTimeout: protocol.ReadTimeout,
+		ReadTimeout:       protocol.ReadTimeout,
 		WriteTimeout:      60 * time.Second,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    32 << 10,

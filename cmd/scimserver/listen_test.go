@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tenantry/tenantry/scimserver/connections"
+	"github.com/tenantry/tenantry/scimserver/protocol"
 	"github.com/tenantry/tenantry/test/race"
 )
 
@@ -29,6 +30,9 @@ func TestIdleConnectionsAreKeptLongerThanAnyLoadBalancerKeepsThem(t *testing.T) 
 	}
 	if server.ReadHeaderTimeout > time.Minute || server.ReadTimeout > time.Minute || server.WriteTimeout > 2*time.Minute {
 		t.Error("a request may take as long as an idle connection is kept")
+	}
+	if server.ReadTimeout != protocol.ReadTimeout || server.ReadHeaderTimeout != server.ReadTimeout {
+		t.Error("small bodies have other time than package protocol counts on, or cost a deadline of their own")
 	}
 }
 

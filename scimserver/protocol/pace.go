@@ -11,7 +11,7 @@ import (
 // pace is how fast a body has to arrive. A request has its place while its body arrives, so a client that sends a byte now and then
 // would keep the place for as long as it likes.
 type pace struct {
-	// first is the time for the first SmallBody bytes.
+	// first is the time for the header and the first SmallBody bytes. The server sees to it: see ReadTimeout.
 	first time.Duration
 	// chunk is the time for each bodyChunk bytes after them.
 	chunk time.Duration
@@ -19,9 +19,14 @@ type pace struct {
 	whole time.Duration
 }
 
+// ReadTimeout is the http.Server's ReadTimeout, in which the header and the first SmallBody bytes of a body have to be there; larger bodies get
+// more of a Server. A deadline that net/http sets costs nothing more where it is the ReadHeaderTimeout too, while one of our own wakes a thread
+// for each small body.
+const ReadTimeout = 10 * time.Second
+
 // defaultPace lets a body of MaxBody take 26 seconds.
 func defaultPace() pace {
-	return pace{first: 10 * time.Second, chunk: time.Second, whole: 30 * time.Second}
+	return pace{first: ReadTimeout, chunk: time.Second, whole: 30 * time.Second}
 }
 
 // due is the time, from the beginning of a body, in which so many bytes of it have to be there.
@@ -49,7 +54,9 @@ func (p pace) read(w http.ResponseWriter, r *http.Request, body io.Reader, small
 	// A writer without a connection, as in tests, has no deadlines. A body that is late leaves its own in force: before net/http sends
 	// the answer it reads what is missing of a body with a Content-Length, and would wait for it.
 	for end := small; ; end += bodyChunk {
-		_ = control.SetReadDeadline(began.Add(p.due(end)))
+		if end > small {
+			_ = control.SetReadDeadline(began.Add(p.due(end)))
+		}
 		if length >= 0 {
 			end = min(end, length)
 		}

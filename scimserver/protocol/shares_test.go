@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strconv"
 	"strings"
@@ -156,7 +157,8 @@ func TestABodyThatDoesNotComeInTimeIsGivenUp(t *testing.T) {
 	race.Meets(t)
 	f := newFixture(t)
 	f.withClient()
-	f.server.SetPace(time.Millisecond, time.Millisecond, time.Hour)
+	patient := f.http
+	f.hurry()
 	large := `{"userName":"` + strings.Repeat("x", 400<<10)
 	for _, path := range []string{"/Users", "/Groups", "/Bulk", "/.search", "/Users/.search"} {
 		for _, c := range []struct {
@@ -172,8 +174,17 @@ func TestABodyThatDoesNotComeInTimeIsGivenUp(t *testing.T) {
 	if places, bytes := f.server.Held(); bytes != 0 {
 		t.Errorf("%d places and %d bytes are still held", places, bytes)
 	}
-	f.server.SetPace(time.Hour, time.Hour, time.Hour)
+	f.http = patient
 	f.expect("POST", "/Users", `{"userName":"anna"}`, 201, "")
+}
+
+// hurry has bodies given up that are not there when they are read.
+func (f *fixture) hurry() {
+	f.server.SetPace(time.Millisecond, time.Millisecond, time.Hour)
+	f.http = httptest.NewUnstartedServer(f.server.Handler())
+	f.http.Config.ReadHeaderTimeout, f.http.Config.ReadTimeout = time.Minute, time.Millisecond
+	f.http.Start()
+	f.t.Cleanup(f.http.Close)
 }
 
 // Anybody can send token requests. Above 8 KiB, which none has in earnest, their bodies take room that strangers have together.
@@ -221,7 +232,7 @@ func TestStrangersWaitForTheLoginAuthorityInTheirOwnShare(t *testing.T) {
 // A client that does not ask before it sends is answered in the same time: net/http reads what is missing of such a body before it answers.
 func TestALateBodyOfAClientThatDoesNotAskIsAnsweredAtOnce(t *testing.T) {
 	f := newFixture(t)
-	f.server.SetPace(time.Millisecond, time.Millisecond, time.Hour)
+	f.hurry()
 	for _, length := range []int{50, 1 << 20} {
 		connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", f.http.Listener.Addr().String())
 		if err != nil {
