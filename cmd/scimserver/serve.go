@@ -171,8 +171,9 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		return nil
 	})
 	activity := &activityReport{clients: scim, keeper: users}
+	var storage *storageReport
 	if reporter, ok := source.(*kubernetes.Source); ok {
-		storage := &storageReport{store: database, source: reporter, database: o.database(), log: log}
+		storage = &storageReport{store: database, source: reporter, database: o.database(), log: log}
 		group.Go(func() error {
 			wait.UntilWithContext(background, func(ctx context.Context) {
 				// Before there are settings the directory has no defaults, which would be told as if it were so.
@@ -198,6 +199,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	group.Go(func() error { return serveUntil(ctx, context.WithoutCancel(ctx), clientPort, scim.Handler()) })
 	log.Info("serving", "clients", clientPort.Addr().String(), "admin", adminPort.Addr().String())
 	err = group.Wait()
+	storage.end(context.WithoutCancel(ctx))
 	if followed.Current() == nil {
 		return err
 	}

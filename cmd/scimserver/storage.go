@@ -18,6 +18,9 @@ import (
 // checkTimeout is how long the storage may take to answer before that is the problem with it.
 const checkTimeout = 5 * time.Second
 
+// endTimeout is how long a server that ends waits for the API server to take away what it reported.
+const endTimeout = 2 * time.Second
+
 // openToServe opens the directory. In a cluster, where a process that ends again and again hides why, a failure is no error: the directory is
 // then unopened, and has to be run. With manifests a person is at the terminal.
 func (o *options) openToServe(ctx context.Context, log logr.Logger) (directory store.Store, unopened *opening.Store, err error) {
@@ -67,6 +70,16 @@ func (r *storageReport) step(ctx context.Context) bool {
 		r.unsettled.Succeeded(time.Time{})
 	}
 	return err == nil
+}
+
+// end takes away what was reported: what keeps a server that ends from its storage keeps nobody from anything. r may be nil.
+func (r *storageReport) end(ctx context.Context) {
+	if r == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	_ = r.source.ReportProblem(ctx, "", "") // or the operator does when it is too old
 }
 
 var errSlow = fmt.Errorf("%w: it does not answer within %s", store.ErrUnavailable, checkTimeout)

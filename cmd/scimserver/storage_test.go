@@ -14,7 +14,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -236,4 +238,35 @@ func TestAFailureThatNamesNoCauseIsReportedWithoutItsWords(t *testing.T) {
 			t.Errorf("%v: %+v, want %s: %s", c.err, found, c.reason, c.message)
 		}
 	}
+}
+
+// A disk may keep an answer for ever, whatever the context says. One check waits for it, and not another every few seconds.
+func TestAStorageThatDoesNotAnswerIsReportedAndAskedOnce(t *testing.T) {
+	race.Meets(t)
+	synctest.Test(t, func(t *testing.T) {
+		found, slow := &told{}, &silent{answer: make(chan error)}
+		report := &storageReport{store: slow, source: found, log: logr.Discard()}
+		for range 3 {
+			if report.step(t.Context()) || found.reason != "VolumeFailed" || !strings.Contains(found.message, "does not answer") {
+				t.Errorf("%+v", found)
+			}
+		}
+		if asked := slow.asked.Load(); asked != 1 {
+			t.Errorf("asked %d times", asked)
+		}
+		go func() { slow.answer <- nil }()
+		if !report.step(t.Context()) || found.reason != "" {
+			t.Errorf("%+v", found)
+		}
+	})
+}
+
+type silent struct {
+	asked  atomic.Int32
+	answer chan error
+}
+
+func (s *silent) Check(context.Context) error {
+	s.asked.Add(1)
+	return <-s.answer
 }

@@ -27,6 +27,9 @@ func Translate(err error) error { return translate(context.Background(), err) }
 // Stale tells whether an error closes all connections.
 func Stale(err error) bool { return stale(err) }
 
+// Steady leaves out of a text what is another each time.
+func Steady(text string) string { return steady(text) }
+
 // SetFew makes a store take the ways for many candidates although it has few resources.
 func (s *Store) SetFew(n int) { s.few = n }
 

@@ -106,23 +106,29 @@ func TestWhatTheDatabaseAndPoolersAnswerIsSorted(t *testing.T) {
 	for _, c := range []struct {
 		code, message, want string
 		stale               bool
+		reason              string
 	}{
-		{"42P05", "prepared statement \"a\" already exists", "pools transactions", false},
-		{"26000", "prepared statement \"a\" does not exist", "pools transactions", false},
-		{"53300", "too many connections for role", "too many connections", false},
-		{"08P01", "no more connections allowed (max_client_conn)", "no more connections", false},
-		{"08P01", "query_wait_timeout", "query_wait_timeout", false},
-		{"53100", "could not extend file", "could not extend", false},
-		{"57014", "canceling statement due to statement timeout", "timeout", false},
-		{"42501", "permission denied for table log", "permission denied", false},
-		{"25006", "cannot execute INSERT in a read-only transaction", "read-only", true},
-		{"57P01", "terminating connection due to administrator command", "terminating", true},
-		{"57P02", "terminating connection because of crash", "terminating", true},
-		{"08006", "server conn crashed", "crashed", true},
+		{"42P05", "prepared statement \"a\" already exists", "pools transactions", false, "DatabaseFailed"},
+		{"26000", "prepared statement \"a\" does not exist", "pools transactions", false, "DatabaseFailed"},
+		{"53300", "too many connections for role", "too many connections", false, "DatabaseConnectionsExhausted"},
+		{"08P01", "no more connections allowed (max_client_conn)", "no more connections", false, "DatabaseConnectionsExhausted"},
+		{"08P01", "query_wait_timeout", "query_wait_timeout", false, "DatabaseConnectionsExhausted"},
+		{"53100", "could not extend file", "could not extend", false, "DatabaseFull"},
+		{"57014", "canceling statement due to statement timeout", "timeout", false, "DatabaseFailed"},
+		{"42501", "permission denied for table log", "permission denied", false, "DatabaseRefused"},
+		{"25006", "cannot execute INSERT in a read-only transaction", "read-only", true, "DatabaseReadOnly"},
+		{"53200", "out of memory", "out of memory", false, "DatabaseFailed"},
+		{"57P03", "the database system is starting up", "starting up", false, "DatabaseUnreachable"},
+		{"3D000", "database does not exist", "does not exist", false, "DatabaseRefused"},
+		{"58030", "could not read block", "could not read", false, "DatabaseFailed"},
+		{"57P01", "terminating connection due to administrator command", "terminating", true, "DatabaseUnreachable"},
+		{"57P02", "terminating connection because of crash", "terminating", true, "DatabaseUnreachable"},
+		{"08006", "server conn crashed", "crashed", true, "DatabaseUnreachable"},
 	} {
 		err := postgres.Translate(&pgconn.PgError{Code: c.code, Message: c.message})
-		if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), c.want) || postgres.Stale(err) != c.stale {
-			t.Errorf("%s %s: %v, closes all: %t", c.code, c.message, err, postgres.Stale(err))
+		reason, _ := store.CauseOf(err)
+		if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), c.want) || postgres.Stale(err) != c.stale || reason != c.reason {
+			t.Errorf("%s %s: %s: %v, closes all: %t", c.code, c.message, reason, err, postgres.Stale(err))
 		}
 	}
 }
@@ -156,5 +162,20 @@ func TestACertificateForAnotherNameIsNamed(t *testing.T) {
 	err := s.Check(t.Context())
 	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "not localhost") || strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A condition that changed with every attempt would be written as often.
+func TestWhatIsSaidOfAFailureIsTheSameEachTime(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"read tcp 10.0.0.2:41234->10.0.0.1:5432: connection reset by peer":     "read tcp 10.0.0.1:5432: connection reset by peer",
+		"read tcp [fd00::2]:41234->[fd00::1]:5432: i/o timeout":                "read tcp [fd00::1]:5432: i/o timeout",
+		"expired: current time 2026-11-30T01:35:21Z is after 2026-01-01T00:00": "expired: the time is after 2026-01-01T00:00",
+		"dial tcp 127.0.0.1:1: connect: connection refused":                    "dial tcp 127.0.0.1:1: connect: connection refused",
+	} {
+		if got := postgres.Steady(text); got != want {
+			t.Errorf("%s\nwant %s", got, want)
+		}
 	}
 }

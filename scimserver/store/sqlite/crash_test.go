@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/sqlite"
@@ -308,8 +309,9 @@ func TestAFullDatabaseAnswersEachOfManyWritersTruly(t *testing.T) {
 	if len(refused) == 0 {
 		t.Fatal("the database did not get full")
 	}
-	if err := s.Check(context.Background()); !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("check: %v", err)
+	err := s.Check(context.Background())
+	if reason, _ := store.CauseOf(err); !errors.Is(err, store.ErrUnavailable) || reason != v1alpha1.ReasonVolumeFull {
+		t.Errorf("check: %s: %v", reason, err)
 	}
 	for n := range refused {
 		if _, err := s.Get(context.Background(), store.User, storetest.BenchID(n)); !errors.Is(err, store.ErrNotFound) {
