@@ -18,6 +18,7 @@ BENCHTIME  ?= 1s
 BENCHFLAGS ?=
 SCALEFLAGS ?=
 PROXIESFLAGS ?=
+ROWS         ?=
 
 .PHONY: help
 help: ## Show this list
@@ -80,6 +81,10 @@ scale: ## What the operator costs with 100, 1,000 and 2,000 tenants, against its
 .PHONY: proxies
 proxies: ## The recipes of docs/exposure.md before real proxies, as a table (Debian, root); PROXIESFLAGS='-only nginx'
 	go run ./test/proxies $(PROXIESFLAGS)
+
+.PHONY: test-poolers
+test-poolers: ## The server on PostgreSQL behind poolers, over fail-overs and on bad days, as a table (Debian, root, npm); ROWS=failover
+	go run ./test/poolers -rows '$(ROWS)'
 
 .PHONY: attack
 attack: ## Every known attack on a tenant at once, on each engine, beside a provisioning cycle; make test does it on SQLite
