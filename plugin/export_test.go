@@ -130,7 +130,7 @@ func TestWhatKeepsAnExportFromBeginning(t *testing.T) {
 		want string
 	}{
 		"a reader's token": {[]string{"--token-file", "-", "-o", filepath.Join(folder, "a")},
-			"the tenant's server answers 403 Forbidden: this takes the tenant's Secret Token"},
+			"the tenant's server answers 403 Forbidden: this takes a credential that provisions: the tenant's Secret Token, or an access token of its provisioning client"},
 		"a folder that is none":      {[]string{"-o", "/no/such/file"}, "write a file in /no/such: no such file or directory"},
 		"a folder in a file's place": {[]string{"-o", folder}, folder + " is no file that could be replaced"},
 	} {

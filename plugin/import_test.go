@@ -156,7 +156,7 @@ func TestAnImportThatTheServerDoesNotTakeSaysWhy(t *testing.T) {
 		t.Errorf("a file that is large: exit %d\n%s%swant\n%s", code, out, errOut, early)
 	}
 	reader := genericiooptions.IOStreams{In: strings.NewReader(s.reader)}
-	const forbidden = "error: the tenant's server answers 403 Forbidden: this takes the tenant's Secret Token\n"
+	const forbidden = "error: the tenant's server answers 403 Forbidden: this takes a credential that provisions: the tenant's Secret Token, or an access token of its provisioning client\n"
 	if code, out, errOut := p.run(Options{IOStreams: reader, Forward: p.forward}, "import", "contoso", "-f", file, "--token-file", "-"); code != ExitWrong || out != "" || errOut != forbidden {
 		t.Errorf("a reader's token: exit %d\n%s%swant\n%s", code, out, errOut, forbidden)
 	}

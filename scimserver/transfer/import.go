@@ -212,10 +212,25 @@ func (i *importer) insert() error {
 	}
 	if before, err := i.tx.InsertAll(i.ctx, i.waiting); err != nil {
 		r := i.waiting[before]
-		return fmt.Errorf("line %d: %s %s: %w", i.first+before, r.Kind, r.ID, err)
+		return fmt.Errorf("line %d: %s %s: %w", i.first+before, r.Kind, r.ID, taken(r, err))
 	}
 	i.waiting = i.waiting[:0]
 	return nil
+}
+
+// taken names the attribute that another resource has the value of already.
+func taken(r *store.Record, err error) error {
+	conflict, ok := errors.AsType[*store.ConflictError](err)
+	switch {
+	case !ok:
+		return err
+	case conflict.Existing == r.ID:
+		return fmt.Errorf("its id is %w", err)
+	case r.Kind == store.Group:
+		return fmt.Errorf("its displayName, or its externalId beside it, is %w", err)
+	default:
+		return fmt.Errorf("its userName is %w", err)
+	}
 }
 
 // apartFromUsers returns an error where a group that waits has the id of a user: a member is told by its id alone.

@@ -262,7 +262,7 @@ func TestAFileThatIsNoWholeExportIsRefusedAndLeavesNothing(t *testing.T) {
 		"something after the end":           {whole + lines[1], fmt.Sprintf("line %d: this is no whole export: it does not belong after", len(lines)+1)},
 		"a user among groups":               {strings.Join(append(append([]string(nil), lines[:group+3]...), lines[1]), ""), fmt.Sprintf("line %d: this is no whole export: it does not belong after", group+4)},
 		"a user twice":                      {lines[0] + lines[1] + lines[1], "line 3: this is no whole export: the id does not follow"},
-		"a userName twice":                  {lines[0] + lines[1] + strings.Replace(lines[1], first, "ffffffff"+first[8:], 1), "line 3: User ffffffff" + first[8:] + ": taken by User " + first},
+		"a userName twice":                  {lines[0] + lines[1] + strings.Replace(lines[1], first, "ffffffff"+first[8:], 1), "line 3: User ffffffff" + first[8:] + ": its userName is taken by User " + first},
 		"an id that is none":                {change(1, first, "anna"), "line 2: this is no whole export: the id is not a UUID in canonical form"},
 		"a user without a name":             {change(1, `"userName"`, `"profileUrl"`), "line 2: this is no whole export: User " + first + ": document: it has no userName"},
 		"an active that is a text":          {change(1, `"active":`, `"active":"perhaps","x":`), "line 2: this is no whole export: User " + first + ": document: it has no active that is true or false"},

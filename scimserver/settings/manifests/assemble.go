@@ -50,7 +50,7 @@ func (s *Source) snapshot(files folder) (f found, err error) {
 	if err != nil {
 		return found{}, err
 	}
-	f = found{snapshot: &settings.Snapshot{Tenant: tenant}, ignored: s.ignored(all.given[tenant.Namespace+"/"+tenant.Name])}
+	f = found{snapshot: &settings.Snapshot{Tenant: tenant}, ignored: append(s.ignored(all.given[tenant.Namespace+"/"+tenant.Name]), unheard(tenant)...)}
 	if f.snapshot.Defaults, err = all.defaultsOf(tenant); err != nil {
 		return found{}, err
 	}

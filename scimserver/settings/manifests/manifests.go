@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/settings"
 )
 
@@ -131,11 +132,15 @@ func (s *Source) load(files folder) error {
 		}
 	}
 	s.url.Store(found.url)
+	before := s.latest.Current()
 	s.latest.Publish(snapshot)
+	if before != nil && before.Verifiers.Epoch() != snapshot.Verifiers.Epoch() {
+		s.options.Log.Info("All access tokens that were issued until now have ended", "annotation", v1alpha1.RotateAnnotation)
+	}
 	s.options.Log.Info("Settings taken from manifests", "folder", s.options.Dir, "namespace", snapshot.Tenant.Namespace,
 		"tenant", snapshot.Tenant.Name, "userDefaults", len(snapshot.Defaults), "baseURL", snapshot.BaseURL(), "credentials", found.credentials)
 	if len(found.ignored) > 0 {
-		s.options.Log.Info("These fields have no effect here: the operator follows them, or a flag says otherwise", "fields", found.ignored)
+		s.options.Log.Info("This has no effect here: the operator follows it, or a flag says otherwise", "fields", found.ignored)
 	}
 	return nil
 }

@@ -82,6 +82,18 @@ func verifiers(secrets []document, tenant *v1alpha1.ProvisioningTenant, dataDir 
 	return set, strings.Join(places, ", "), nil
 }
 
+// unheard lists the annotations of a tenant that ask for what only the operator does, as for a new credential where the files have them.
+func unheard(tenant *v1alpha1.ProvisioningTenant) (annotations []string) {
+	ends := tenant.Annotations[v1alpha1.CredentialAnnotation] == v1alpha1.AccessTokensCredential
+	if _, asked := tenant.Annotations[v1alpha1.RotateAnnotation]; asked && !ends {
+		annotations = append(annotations, "metadata.annotations["+v1alpha1.RotateAnnotation+"] for another credential than "+v1alpha1.AccessTokensCredential)
+	}
+	if _, asked := tenant.Annotations[v1alpha1.RevokeAnnotation]; asked {
+		annotations = append(annotations, "metadata.annotations["+v1alpha1.RevokeAnnotation+"]")
+	}
+	return annotations
+}
+
 // find returns the verifier of the credential, and where it was found. A credentials Secret has at least the Secret Token.
 func (c Credential) find(secret *corev1.Secret, d document, dataDir string) (token.Verifier, string, error) {
 	if secret == nil || c.Key != v1alpha1.CredentialsTokenKey && value(secret, c.Key) == nil {

@@ -48,13 +48,28 @@ func TestAccessTokensEndWhereTheTenantsAnnotationsAskForIt(t *testing.T) {
 		return strings.Replace(contoso, "namespace: customers}",
 			"namespace: customers, annotations: {provisioning.tenantry.dev/rotate-requested-at: t1, provisioning.tenantry.dev/credential: "+credential+"}}", 1)
 	}
-	for manifest, want := range map[string]string{contoso: "", asked("accessTokens"): "t1", asked("clientSecret"): ""} {
-		s, err := load(options(t, map[string]string{"a.yaml": manifest}))
-		if err != nil {
+	for manifest, want := range map[string]struct {
+		epoch   string
+		unheard int
+	}{contoso: {"", 0}, asked("accessTokens"): {"t1", 0}, asked("clientSecret"): {"", 1}, asked("accesTokens"): {"", 1}} {
+		var l log
+		o := options(t, map[string]string{"a.yaml": contoso}, func(o *Options) { o.Log = l.logger() })
+		source := New(o)
+		if err := source.Load(); err != nil {
 			t.Fatal(err)
 		}
-		if got := s.Verifiers.Epoch(); got != want {
-			t.Errorf("the epoch is %q, want %q by\n%s", got, want, manifest)
+		write(t, o.Dir, map[string]string{"a.yaml": manifest})
+		if err := source.Load(); err != nil {
+			t.Fatal(err)
+		}
+		if got := source.Current().Verifiers.Epoch(); got != want.epoch {
+			t.Errorf("the epoch is %q, want %q by\n%s", got, want.epoch, manifest)
+		}
+		if got := l.count("have ended"); got != len(want.epoch)/2 {
+			t.Errorf("the log says %d times that the tokens have ended, by\n%s", got, manifest)
+		}
+		if got := l.count("rotate-requested-at] for another credential"); got != want.unheard {
+			t.Errorf("the log says %d times that the annotation has no effect, want %d, by\n%s", got, want.unheard, manifest)
 		}
 	}
 }
