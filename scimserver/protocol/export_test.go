@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/tenantry/tenantry/scimserver/cursor"
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/share"
 )
@@ -40,6 +41,12 @@ func PreferredReturn(lines []string) string { return preferredReturn(lines) }
 
 // SetBulkWork sets what the operations of a bulk request may be together, in place of MaxBulkWork.
 func (s *Server) SetBulkWork(work int) { s.bulkWork = work }
+
+// Place reads a cursor that was made with this sealer.
+func (s *Server) Place(text string, sealer *cursor.Sealer, about []byte) error {
+	_, err := s.place(text, sealer, about)
+	return err
+}
 
 // SetPace sets how fast a body has to arrive.
 func (s *Server) SetPace(first, chunk, whole time.Duration) {

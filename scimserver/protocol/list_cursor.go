@@ -63,6 +63,9 @@ func (s *Server) place(text string, sealer *cursor.Sealer, about []byte) (*direc
 		return &directory.Place{}, nil
 	}
 	opened, err := sealer.Open(text, about, s.now())
+	if _, ok := store.ParseID(opened.ID); err == nil && (!ok || opened.Total < 0 || opened.Kind != uint8(store.User) && opened.Kind != uint8(store.Group)) {
+		err = cursor.ErrInvalid // of somebody who has read the key, as in a copy of the directory
+	}
 	switch {
 	case errors.Is(err, cursor.ErrExpired):
 		return nil, &Error{

@@ -7,9 +7,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/cursor"
 	"github.com/tenantry/tenantry/scimserver/protocol"
 	"github.com/tenantry/tenantry/test/race"
 )
@@ -147,6 +149,31 @@ func TestACursorOfOneReplicaIsHonouredByTheOthers(t *testing.T) {
 			if names := f.names(got); names != "alf Cia" {
 				t.Errorf("behind the cursor of replica %d, replica %d finds %s", i, j, names)
 			}
+		}
+	}
+}
+
+func TestACursorThatNoListHasMadeIsInvalidThoughItIsSealed(t *testing.T) {
+	f := newFixture(t)
+	sealer, err := cursor.NewSealer(make([]byte, cursor.KeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const anna = "01890a5d-ac96-774b-bcce-b302099a8057"
+	for _, c := range []struct {
+		cursor.Place
+
+		valid bool
+	}{
+		{cursor.Place{Kind: 1, ID: anna, Total: 1}, true}, {cursor.Place{Kind: 2, ID: anna}, true}, {cursor.Place{Kind: 1, ID: "anna"}, false},
+		{cursor.Place{Kind: 1}, false}, {cursor.Place{Kind: 3, ID: anna}, false}, {cursor.Place{ID: anna}, false}, {cursor.Place{Kind: 1, ID: anna, Total: -1}, false},
+	} {
+		text, err := sealer.Seal(c.Place, nil, time.Now().Add(time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.server.Place(text, sealer, nil); (err == nil) != c.valid {
+			t.Errorf("%+v: %v", c.Place, err)
 		}
 	}
 }
