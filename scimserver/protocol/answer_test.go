@@ -366,6 +366,43 @@ func TestALargePageIsTheSameAsManySmallOnes(t *testing.T) {
 	}
 }
 
+// TestALargePageEndsWhereItWasAskedTo: its last portion is a walk, which knows whether anything is left behind the page.
+func TestALargePageEndsWhereItWasAskedTo(t *testing.T) {
+	f := newFixture(t)
+	for i := range 30 {
+		f.create("", "/Users", fmt.Sprintf(`{"userName":"user %d","title":"%s","nickName":"n%d"}`, i, strings.Repeat("x", 3000), i*7%10))
+		f.create("", "/Groups", fmt.Sprintf(`{"displayName":"group %d","externalId":"%s"}`, i, strings.Repeat("y", 2000)))
+	}
+	for _, page := range []struct {
+		path  string
+		count int
+	}{
+		{"/Users?startIndex=1", 25}, {"/Users?startIndex=4", 26}, {"/Users?sortBy=nickName&sortOrder=descending", 25}, {"/Users?filter=title pr", 25},
+		{"/Groups?sortBy=displayName", 25}, {"/?filter=id pr", 25}, {"/?filter=id pr", 30}, {"/?filter=id pr&startIndex=2&sortBy=externalId", 50},
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			path := fmt.Sprintf("%s&count=%d", page.path, page.count)
+			f.server.SetPortion(1 << 30)
+			whole := f.expect(method, path, "", 200, "")
+			f.server.SetPortion(10_000)
+			f.database.finds = 0
+			portions := f.expect(method, path, "", 200, "")
+			if method == http.MethodHead {
+				continue
+			}
+			if f.database.finds < 4 {
+				t.Errorf("%s was read by %d statements, want some portions", path, f.database.finds)
+			}
+			if n := f.field(portions, "itemsPerPage"); n != float64(page.count) {
+				t.Errorf("%s has %v resources", path, n)
+			}
+			if diff := cmp.Diff(f.field(whole), f.field(portions)); diff != "" {
+				t.Errorf("%s: in portions (+) it is not what it is as a whole (-)\n%s", path, diff)
+			}
+		}
+	}
+}
+
 // TestAPageTakesLittleMemoryHoweverLargeItsResourcesAre counts what is in use while the answer is sent.
 func TestAPageTakesLittleMemoryHoweverLargeItsResourcesAre(t *testing.T) {
 	f := newFixture(t)

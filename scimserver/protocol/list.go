@@ -68,7 +68,7 @@ func (s *Server) query(r *request, kinds []store.Kind) error {
 	}
 	start = max(start, 1)
 	q.Offset, q.Limit = start-1, min(max(count, 0), MaxCount)
-	return s.page(r, kinds, q, fmt.Sprintf(`"startIndex":%d,`, start), nil)
+	return s.page(r, kinds, q, fmt.Sprintf(`"startIndex":%d,`, start), func(*directory.Place) (string, error) { return "", nil })
 }
 
 // found searches, and counts what that took as requests of the client.
