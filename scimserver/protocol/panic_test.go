@@ -2,6 +2,8 @@ package protocol_test
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -56,5 +58,39 @@ func TestAPanicIsLoggedByTypeAndStack(t *testing.T) {
 		if status := got.status; status != http.StatusInternalServerError && !strings.Contains(string(got.body), `"500"`) || strings.Contains(string(got.body), ".go") {
 			t.Errorf("%s: %d %s", name, status, got.body)
 		}
+	}
+}
+
+// TestAPanicBehindTheFirstPortionCutsTheConnection: net/http would end the answer as if it were whole.
+func TestAPanicBehindTheFirstPortionCutsTheConnection(t *testing.T) {
+	f := newFixture(t)
+	f.server.SetPortion(100_000)
+	for i := range 60 {
+		f.create("", "/Users", fmt.Sprintf(`{"userName":"user %d","title":"%s"}`, i, strings.Repeat("x", 3000)))
+	}
+	f.database.finds = 0
+	f.database.found = func() {
+		if f.database.finds == 2 {
+			panic(personalData)
+		}
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.http.URL+"/scim/v2/Users", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+f.token)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	if response.StatusCode != http.StatusOK || len(data) == 0 || err == nil {
+		t.Errorf("%d, %d bytes, %v, want a connection that is cut", response.StatusCode, len(data), err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if logged := f.logs.String(); !strings.Contains(logged, "type string") || strings.Contains(logged, personalData) {
+		t.Errorf("want the type and the stack in the log, and no value\n%s", logged)
 	}
 }

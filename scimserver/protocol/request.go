@@ -85,7 +85,8 @@ func methodOf(r *http.Request) string {
 // the log's form takes as long as a look-up in an index.
 type requestLog func() logr.Logger
 
-// observed gives a handler what every request has: an id, metrics, and the promise that no panic leaves it.
+// observed gives a handler what every request has: an id, metrics, and the promise that no panic leaves it but http.ErrAbortHandler, which cuts
+// the connection.
 func (s *Server) observed(route string, handle func(*recorder, *http.Request, string, requestLog)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.now()
@@ -100,13 +101,13 @@ func (s *Server) observed(route string, handle func(*recorder, *http.Request, st
 			return named
 		}
 		defer func() {
-			if caught := recover(); caught != nil {
-				if caught == http.ErrAbortHandler { //nolint:errorlint // the value itself is what net/http looks for
-					s.metrics.observe(route, method, out.status, s.now().Sub(start))
-					panic(caught) // which cuts the connection
-				}
+			caught := recover()
+			if caught != nil && caught != http.ErrAbortHandler { //nolint:errorlint // the value itself is what net/http looks for
 				log().Error(panicked.With(caught), "a request panicked")
-				if !out.written {
+				if out.written {
+					caught = http.ErrAbortHandler
+				} else {
+					caught = nil
 					writeError(out, &Error{
 						Status: http.StatusInternalServerError,
 						Detail: "internal error; the operator of this server finds it by the request id",
@@ -117,6 +118,9 @@ func (s *Server) observed(route string, handle func(*recorder, *http.Request, st
 			s.metrics.observe(route, method, out.status, took)
 			if s.log.V(1).Enabled() {
 				log().V(1).Info("request", "status", out.status, "duration", took.String())
+			}
+			if caught != nil {
+				panic(caught) // cuts the connection: net/http would end the answer as if it were whole
 			}
 		}()
 		handle(out, r, id, log)
