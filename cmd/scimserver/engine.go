@@ -110,7 +110,7 @@ func (e *engine) openDatabase(ctx context.Context) (store.Store, error) {
 
 // connect opens the directory in the database of a connection URL; from says where that stands.
 func (e *engine) connect(ctx context.Context, from string, url func() (string, error)) (store.Store, error) {
-	database, err := postgres.Open(ctx, postgres.Options{Schema: e.databaseSchema, URL: url, Log: e.log})
+	database, err := postgres.Open(ctx, postgres.Options{Schema: e.databaseSchema, URL: url, Log: e.log, Guard: e.guard})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", from, err)
 	}

@@ -79,7 +79,7 @@ func (o Options) read() (config *pgxpool.Config, schema string, err error) {
 	}
 	connection.OnNotice = warnings.keep
 	_, chosen := connection.RuntimeParams["synchronous_commit"]
-	connection.ValidateConnect = validated(connection.ValidateConnect, !strings.Contains(text, "target_session_attrs"), chosen)
+	connection.ValidateConnect = validated(connection.ValidateConnect, !strings.Contains(text, "target_session_attrs"), chosen, o.owned)
 	parameters := connection.RuntimeParams
 	schema = cmp.Or(o.Schema, parameters["search_path"])
 	delete(parameters, "search_path") // statements say which schema

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/owner"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -49,6 +50,8 @@ const (
 	full
 	// silent is a database that does not answer. Its connections may lead to a machine that is gone.
 	silent
+	// dropped is a directory whose tables are gone. Those that come in their place may be another's.
+	dropped
 	// demoted is a database that takes no writes any more.
 	demoted
 	// uncertain is a commit of which it is not known whether it happened, and if so, whether it outlives its machine.
@@ -81,14 +84,16 @@ func (e *engineError) Cause() string {
 		return v1alpha1.ReasonDatabaseConnectionsExhausted
 	case uncertain:
 		return v1alpha1.ReasonDatabaseCommitUncertain
-	case broken, unavailable, conflict:
+	case broken, unavailable, conflict, dropped:
 	}
 	return v1alpha1.ReasonDatabaseFailed
 }
 
 // stale tells whether a failure says of the other connections, too, that they are of no use: after a fail-over, new ones reach the database
 // that takes writes. Those that it does not concern are kept, because the database may have no others to give.
-func stale(err error) bool { return failed(err, lost) || failed(err, silent) || failed(err, demoted) }
+func stale(err error) bool {
+	return failed(err, lost) || failed(err, silent) || failed(err, demoted) || failed(err, dropped)
+}
 
 func failed(err error, as failure) bool {
 	var e *engineError
@@ -97,9 +102,15 @@ func failed(err error, as failure) bool {
 
 // translate makes store's errors of the driver's. ctx is the caller's: if it has ended, that is the error.
 func translate(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if refused, ok := errors.AsType[*owner.Refusal](err); ok {
+		return refused // whatever the driver says around it
+	}
 	var known *engineError
 	switch {
-	case err == nil, errors.Is(err, errClosed), errors.As(err, &known):
+	case errors.Is(err, errClosed), errors.As(err, &known):
 		return err
 	case errors.Is(err, pgx.ErrNoRows):
 		return store.ErrNotFound
@@ -199,7 +210,9 @@ func sorted(answer *pgconn.PgError) *engineError {
 		return &engineError{unreachable, said}
 	case "42501":
 		return &engineError{denied, said}
-	case "57014", "42P01", "55P03":
+	case "42P01", "3F000":
+		return &engineError{dropped, said}
+	case "57014", "55P03":
 		return &engineError{unavailable, said}
 	}
 	if none(answer) {

@@ -101,7 +101,7 @@ func (s *Store) finished(ctx context.Context) (bool, error) {
 	case errors.Is(err, store.ErrNotFound):
 		return false, nil
 	case err == nil && !usable:
-		return false, &engineError{denied, "the role has no USAGE on the schema " + schema.quoted + ", which exists (GRANT USAGE ON SCHEMA)"}
+		return false, noUsage(schema)
 	case err != nil || !there:
 		return false, err
 	}

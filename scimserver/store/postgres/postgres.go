@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenantry/tenantry/internal/panicked"
+	"github.com/tenantry/tenantry/scimserver/owner"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/scan"
 )
@@ -29,12 +30,17 @@ type Options struct {
 	Log logr.Logger
 	// Schema keeps the tables, and is made if it is missing. Default: the URL's search_path, else "public".
 	Schema string
+	// Guard decides whether the directory that is there is served. Default: it is, whoever it belongs to.
+	Guard *owner.Guard
+
+	owned *ownership // of the store
 }
 
 // Store is a store.Store in a schema.
 type Store struct {
 	reader
 
+	owned    ownership
 	pool     *pool
 	checks   *pool // one connection, that no reader holds when Check wants it
 	url      func() (string, error)
@@ -56,7 +62,7 @@ type Store struct {
 	users  sync.WaitGroup
 }
 
-var _ store.Store = (*Store)(nil)
+var _ owner.Store = (*Store)(nil)
 
 // few is up to how many candidates of a filter are loaded and checked instead of asking for a page of them.
 const few = 256
@@ -64,6 +70,13 @@ const few = 256
 // Open opens a directory, and brings its tables to this version's. Where the database cannot be reached just now, that is done
 // when it can be, and until then the store is unavailable; other failures are Open's.
 func Open(ctx context.Context, o Options) (*Store, error) {
+	s := &Store{url: o.URL, log: o.Log, newID: uuid.NewV7, patience: statementTimeout, migrator: make(chan struct{}, 1)}
+	s.owned.guard, o.owned = o.Guard, &s.owned
+	_, schema, err := o.parse()
+	if err != nil {
+		return nil, fmt.Errorf("open the directory: %w", err)
+	}
+	s.owned.schema = newNamespace(schema)
 	pool, err := o.connect(ctx, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open the directory: %w", err)
@@ -75,16 +88,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	connections := int(pool.Config().MaxConns + checks.Config().MaxConns)
 	scans := max(1, connections/5)
-	s := &Store{
-		pool: pool, checks: checks, url: o.URL, newID: uuid.NewV7, patience: statementTimeout,
-		updates:  make(chan struct{}, max(1, connections-scans-2)),
-		migrator: make(chan struct{}, 1),
-	}
-	s.log = o.Log
+	s.pool, s.checks, s.updates = pool, checks, make(chan struct{}, max(1, connections-scans-2))
 	turns := max(1, (int(pool.Config().MaxConns)-scans)/2) // the others are for the client that provisions
 	s.reader = reader{on: pooled{pool, scan.NewTurns(turns)}, few: few, gate: scan.NewGate(scans), page: scan.Page}
 	s.followURL()
-	switch err := s.prepare(ctx); {
+	err = s.prepare(ctx)
+	_, refused := errors.AsType[*owner.Refusal](err)
+	switch {
+	case refused: // which is for Review to say
 	case errors.Is(err, store.ErrUnavailable):
 		s.log.Error(err, "the database is not ready; trying again with each request and each readiness check")
 	case err != nil:
@@ -105,15 +116,25 @@ func (s *Store) reset() {
 	s.pool.Reset()
 }
 
+// resetIfStale lets go of all connections where a failure says that of them, and judges anew whose directory is there where its tables are gone.
 func (s *Store) resetIfStale(err error) {
 	if stale(err) {
 		s.reset()
 	}
+	if failed(err, dropped) && s.owned.guard != nil {
+		s.migrated.Store(false)
+		s.owned.settled.Store(false)
+	}
 }
 
-// prepare migrates once.
+// prepared tells whether the directory may be used as it is.
+func (s *Store) prepared() bool {
+	return s.migrated.Load() && (s.owned.guard == nil || s.owned.settled.Load())
+}
+
+// prepare has the directory judged and its tables migrated, once and again when something says that this is needed.
 func (s *Store) prepare(ctx context.Context) error {
-	if s.migrated.Load() {
+	if s.prepared() {
 		return nil
 	}
 	select {
@@ -122,6 +143,14 @@ func (s *Store) prepare(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	if s.prepared() {
+		return nil
+	}
+	return s.settle(ctx)
+}
+
+// migrateOnce migrates unless that was done.
+func (s *Store) migrateOnce(ctx context.Context) error {
 	if s.migrated.Load() {
 		return nil
 	}

@@ -26,10 +26,19 @@ type proxy struct {
 	deafServer atomic.Bool // what the store says is lost
 	// begin changes the first message of a connection; nil changes nothing.
 	begin func(parameters map[string]string)
+	// said is told what the store says; nil is told nothing.
+	said func(message pgproto3.FrontendMessage)
 
 	mu    sync.Mutex
 	conns []net.Conn
 	wg    sync.WaitGroup
+}
+
+// newTap returns a connection URL that leads through a proxy that tells what the store says.
+func newTap(t *testing.T, address string, said func(message pgproto3.FrontendMessage)) string {
+	t.Helper()
+	p := &proxy{said: said}
+	return p.start(t, address)
 }
 
 // newProxy returns a proxy and the connection URL that leads through it.
@@ -71,7 +80,7 @@ func (p *proxy) start(t *testing.T, address string) (url string) {
 			p.mu.Unlock()
 			p.wg.Go(func() {
 				if p.begin == nil || p.introduce(server, client) == nil {
-					p.carry(server, client, &p.deafServer)
+					p.carry(server, p.tap(client), &p.deafServer)
 				}
 			})
 			p.wg.Go(func() { p.carry(client, server, &p.deafClient) })
@@ -100,6 +109,43 @@ func (p *proxy) introduce(server, client net.Conn) error {
 	}
 	_, err = server.Write(encoded)
 	return err
+}
+
+// tap tells what is read from a client.
+func (p *proxy) tap(client io.Reader) io.Reader {
+	if p.said == nil {
+		return client
+	}
+	heard, hears := io.Pipe()
+	p.wg.Go(func() {
+		backend := pgproto3.NewBackend(heard, io.Discard)
+		var message pgproto3.FrontendMessage
+		var err error
+		for begun := false; !begun && err == nil; { // it may ask for TLS first
+			message, err = backend.ReceiveStartupMessage()
+			_, begun = message.(*pgproto3.StartupMessage)
+		}
+		_ = backend.SetAuthType(pgproto3.AuthTypeSASLContinue) // with which any password can be read
+		for err == nil {
+			if message, err = backend.Receive(); err == nil {
+				p.said(message)
+			}
+		}
+		_, _ = io.Copy(io.Discard, heard)
+	})
+	return tapped{io.TeeReader(client, hears), hears}
+}
+
+type tapped struct {
+	io.Reader
+	hears *io.PipeWriter
+}
+
+func (t tapped) Read(b []byte) (n int, err error) {
+	if n, err = t.Reader.Read(b); err != nil {
+		t.hears.Close()
+	}
+	return n, err
 }
 
 func (p *proxy) carry(to io.WriteCloser, from io.Reader, deaf *atomic.Bool) {

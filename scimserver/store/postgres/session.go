@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -15,17 +16,23 @@ type lax struct {
 	chosen  bool   // by the connection URL
 }
 
+var errNoAnswer = errors.New("the server does not say what its settings are")
+
 var errReadOnly = errors.New("the server takes no writes: it is a standby, or read-only by default")
 
 // validated looks at a new connection: a server that takes no writes is passed over, where the next host of the URL may take them, unless
-// the URL says by itself which servers are right. Both settings
-// are read in one round trip. chosen says that the URL has a synchronous_commit.
-func validated(next pgconn.ValidateConnectFunc, writable, chosen bool) pgconn.ValidateConnectFunc {
+// the URL says by itself which servers are right, and so is one with a directory that may not be served. All of
+// this is read in one round trip. chosen says that the URL has a synchronous_commit.
+func validated(next pgconn.ValidateConnectFunc, writable, chosen bool, owned *ownership) pgconn.ValidateConnectFunc {
 	return func(ctx context.Context, connection *pgconn.PgConn) error {
-		const question = "SELECT current_setting('transaction_read_only'), coalesce(current_setting('synchronous_commit', true), '')"
+		question := "SELECT current_setting('transaction_read_only'), coalesce(current_setting('synchronous_commit', true), '')"
+		guarded := owned != nil && owned.guard != nil
+		if guarded {
+			question += "; " + owned.question()
+		}
 		results, err := connection.Exec(ctx, question).ReadAll()
-		if err != nil {
-			return err
+		if len(results) == 0 || results[0].Err != nil || len(results[0].Rows) == 0 || err != nil && !guarded {
+			return cmp.Or(err, errNoAnswer)
 		}
 		row := results[0].Rows[0]
 		switch setting := string(row[1]); setting {
@@ -36,7 +43,16 @@ func validated(next pgconn.ValidateConnectFunc, writable, chosen bool) pgconn.Va
 		switch {
 		case writable && string(row[0]) == "on":
 			return errReadOnly
-		case next != nil:
+		case guarded:
+			found, err := owned.found(ctx, connection, results, err)
+			if err == nil {
+				err = owned.admit(found)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if next != nil {
 			return next(ctx, connection)
 		}
 		return nil
