@@ -6,6 +6,8 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"sync"
@@ -300,7 +302,7 @@ func (s *Store) Check(ctx context.Context) error {
 	go func() {
 		defer s.trying.Store(false)
 		tried <- panicked.Guard(func() error {
-			return s.Update(ctx, func(tx store.Tx) error { return tx.SetMeta(ctx, checkKey, "") })
+			return s.Update(ctx, func(tx store.Tx) error { return tryWriting(ctx, tx, refused.failure == filled) })
 		})
 	}()
 	select {
@@ -312,6 +314,21 @@ func (s *Store) Check(ctx context.Context) error {
 		return fmt.Errorf("write: %w", err)
 	}
 	return nil
+}
+
+// probeSize is what has to fit on the disk before it counts as having room again, in bytes. Less fits into pages that are there.
+const probeSize = 256 << 10
+
+// tryWriting writes what leaves nothing behind. Where the disk was full it takes new pages on the way.
+func tryWriting(ctx context.Context, tx store.Tx, room bool) error {
+	if room {
+		probe := make([]byte, probeSize)
+		_, _ = rand.Read(probe) // what repeats itself would be compressed
+		if err := tx.SetMeta(ctx, checkKey, base64.StdEncoding.EncodeToString(probe)); err != nil {
+			return err
+		}
+	}
+	return tx.SetMeta(ctx, checkKey, "")
 }
 
 // unanswered is the error of a check while another, or an earlier one, waits to hear whether it can write again.
