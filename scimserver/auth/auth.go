@@ -20,6 +20,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/headers"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/share"
+	"github.com/tenantry/tenantry/scimserver/signin"
 )
 
 const (
@@ -86,7 +87,7 @@ type Identity struct {
 	// Role says what the caller may do.
 	Role token.Role
 	// User is the person who is calling, where the role is RoleUser.
-	User *User
+	User *signin.Person
 }
 
 // AsClient returns the caller as one of the clients that have a share of what the server has: a credential, or a person, of whom the

@@ -1,8 +1,10 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/settings"
+	"github.com/tenantry/tenantry/scimserver/signin"
 )
 
 // Refusals of a token of which anybody may be the author.
@@ -35,18 +38,6 @@ var (
 	errNoUser      = known("the token is not that of a user: sign a user in and send the token that was issued to them")
 )
 
-// User is a person as Entra knows them.
-type User struct {
-	// Issuers are the names by which the Entra tenant is known as an identity provider: its issuers of versions 1 and 2.
-	Issuers []string
-	// ObjectID is the person's in the Entra tenant, which never changes.
-	ObjectID string
-	// Subject is the person's for the application that they signed in to.
-	Subject string
-	// UserName is how they sign in, "" where the token does not tell.
-	UserName string
-}
-
 // entraClaims are what a token of Entra's says, in both versions.
 type entraClaims struct {
 	jwt.Claims
@@ -58,22 +49,30 @@ type entraClaims struct {
 	Kind              string `json:"idtyp"`              // "app" or "user", where the application asked for it
 	UPN               string `json:"upn"`                // version 1
 	PreferredUsername string `json:"preferred_username"` // version 2
+	IdentityProvider  string `json:"idp"`                // issuer of a guest's own tenant; absent, or that of the token, for a member
+	Account           any    `json:"acct"`               // 1 for a guest, 0 for a member, where the application asked for it
 }
 
 func (c entraClaims) isFor(audiences []string) bool {
 	return slices.ContainsFunc(audiences, c.Audience.Contains)
 }
 
-func (c entraClaims) userName() string {
-	if c.PreferredUsername != "" {
-		return c.PreferredUsername
+// userName is the name by which the Entra tenant knows the person, "" for none. The name that a guest brings along was given by another tenant, in
+// which anybody may have any name. Names that contradict each other are none. Neither email nor unique_name is looked at: Entra does not
+// promise that they are the person's alone.
+func (c entraClaims) userName(issuers []string) string {
+	isGuest := c.IdentityProvider != "" && !slices.Contains(issuers, c.IdentityProvider) || fmt.Sprint(c.Account) == "1"
+	switch {
+	case isGuest, c.UPN != "" && c.PreferredUsername != "" && !strings.EqualFold(c.UPN, c.PreferredUsername):
+		return ""
+	default:
+		return cmp.Or(c.PreferredUsername, c.UPN)
 	}
-	return c.UPN
 }
 
 // isUser tells a token that stands for a person from one of an application for itself.
 func (c entraClaims) isUser() bool {
-	return c.ObjectID != "" && c.Kind != "app" && (c.Scope != "" || c.userName() != "")
+	return c.ObjectID != "" && c.Kind != "app" && (c.Scope != "" || c.PreferredUsername != "" || c.UPN != "")
 }
 
 // entraToken returns who bears a token that Entra issued: its provisioning service, or a user.
@@ -96,9 +95,9 @@ func (a *Authenticator) entraToken(ctx context.Context, presented *jwt.JSONWebTo
 			if !claims.isUser() {
 				return errNoUser
 			}
-			identity = Identity{Client: "entra-user", Role: RoleUser, User: &User{
-				Issuers: a.authority.issuers(current.Tenant.Spec.Entra), ObjectID: claims.ObjectID,
-				Subject: claims.Subject, UserName: claims.userName(),
+			issuers := a.authority.issuers(current.Tenant.Spec.Entra)
+			identity = Identity{Client: "entra-user", Role: RoleUser, User: &signin.Person{
+				Issuers: issuers, ObjectID: claims.ObjectID, Subject: claims.Subject, UserName: claims.userName(issuers),
 			}}
 		default:
 			return errAudience

@@ -22,6 +22,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/auth/authtest"
 	"github.com/tenantry/tenantry/scimserver/settings"
+	"github.com/tenantry/tenantry/scimserver/signin"
 )
 
 // claimCases are what may be wrong with the claims of every token of Entra's.
@@ -191,7 +192,7 @@ func TestEntrasOwnTokenOpensTheDirectoryWhereTheTenantSaysSo(t *testing.T) {
 
 func TestAUsersTokenTellsWhoTheyAre(t *testing.T) {
 	f := newFixture(t)
-	want := auth.User{
+	want := signin.Person{
 		Issuers: []string{f.issuer.Issuer(), f.issuer.IssuerV1()}, ObjectID: objectID, Subject: "AAAAAsubject", UserName: "anna@contoso.test",
 	}
 	for name, changes := range map[string]authtest.Claims{
@@ -222,6 +223,33 @@ func TestAUsersTokenTellsWhoTheyAre(t *testing.T) {
 	}
 	f.change(func(s *settings.Snapshot) { s.Tenant.Spec.Authentication.UserToken = nil })
 	f.wantRefused("where the tenant does not say so", f.issuer.Sign(f.user()))
+}
+
+// A name counts where the Entra tenant gave it, and gave no other.
+func TestANameIsTheEntraTenantsOrNone(t *testing.T) {
+	f := newFixture(t)
+	const name = "anna@contoso.test"
+	for what, c := range map[string]struct {
+		changes authtest.Claims
+		want    string
+	}{
+		"preferred_username":            {authtest.Claims{}, name},
+		"upn":                           {authtest.Claims{"preferred_username": nil, "upn": name}, name},
+		"both, alike":                   {authtest.Claims{"upn": "Anna@Contoso.test"}, name},
+		"both, and they differ":         {authtest.Claims{"upn": "bo@contoso.test"}, ""},
+		"neither":                       {authtest.Claims{"preferred_username": nil}, ""},
+		"unique_name and email":         {authtest.Claims{"preferred_username": nil, "unique_name": name, "email": name, "verified_primary_email": []string{name}}, ""},
+		"a member who is said to be so": {authtest.Claims{"idp": f.issuer.IssuerV1(), "acct": 0}, name},
+		"a guest of another tenant":     {authtest.Claims{"idp": "https://sts.windows.net/11111111-1111-4111-8111-111111111111/"}, ""},
+		"a guest by e-mail":             {authtest.Claims{"idp": "mail"}, ""},
+		"a guest by acct":               {authtest.Claims{"acct": 1}, ""},
+		"a guest by acct, as text":      {authtest.Claims{"acct": "1"}, ""},
+	} {
+		got, err := f.bearer(f.issuer.Sign(f.user().With(c.changes)))
+		if err != nil || got.User.UserName != c.want || got.User.ObjectID != objectID {
+			t.Errorf("%s: %+v, %v, want the name %q", what, got.User, err, c.want)
+		}
+	}
 }
 
 func TestKeysAreFetchedOnceAndAgainWhenEntraRotatesThem(t *testing.T) {

@@ -1,15 +1,10 @@
 package protocol
 
 import (
-	"encoding/json"
 	"net/http"
-	"slices"
 
-	"github.com/google/uuid"
-
-	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
-	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/signin"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -38,77 +33,40 @@ func notOffered(*request) error {
 	return &Error{Status: http.StatusNotImplemented, Detail: "/Me can be read and not be changed"}
 }
 
-// whoIs finds a user in the directory: by identityProvider and nameIdentifier, which say how somebody signs in, else by
-// the object ID that Entra sent as externalId, else by userName.
+// whoIs finds the user of the directory that the person who is calling is.
 func (s *Server) whoIs(r *request) (directory.Resource, error) {
-	user := r.user
-	const medius = schema.MediusUser + ":"
-	names := slices.DeleteFunc([]string{user.ObjectID, user.Subject, user.UserName}, func(name string) bool { return name == "" })
-	ways := []string{
-		"(" + anyOf(medius+"identityProvider", user.Issuers) + ") and (" + anyOf(medius+"nameIdentifier", names) + ")",
-		anyOf("externalId", []string{user.ObjectID}),
-	}
-	if user.UserName != "" {
-		ways = append(ways, anyOf("userName", []string{user.UserName}))
-	}
-	for i, way := range ways {
-		list, err := s.directory.List(r.context(), store.User, directory.Query{Filter: way, Limit: 2, Client: r.client})
-		switch {
-		case err != nil:
-			return directory.Resource{}, err
-		case len(list.Resources) == 0:
-			continue
-		case len(list.Resources) > 1:
-			return directory.Resource{}, &Error{
-				Status: http.StatusForbidden,
-				Detail: "more than one user of this tenant matches the token; nobody can tell which one it is",
-			}
-		}
-		found := list.Resources[0]
-		stored, err := identityOf(found)
-		switch {
-		case err != nil:
-			return directory.Resource{}, err
-		case i == len(ways)-1 && stored.isSomebodyElse(user):
-			continue
-		case !stored.Active:
-			return directory.Resource{}, &Error{Status: http.StatusForbidden, Detail: "this user is not active in the tenant"}
-		}
-		return found, nil
-	}
-	return directory.Resource{}, &Error{Status: http.StatusNotFound, Detail: "no user of this tenant matches the token; they may not have been provisioned yet"}
-}
-
-// storedIdentity is what a user's resource says about who they are.
-type storedIdentity struct {
-	Active     bool   `json:"active"`
-	ExternalID string `json:"externalId"`
-}
-
-func identityOf(found directory.Resource) (storedIdentity, error) {
-	var stored storedIdentity
-	return stored, json.Unmarshal(found.Document, &stored)
-}
-
-// isSomebodyElse tells a user whose userName was given to another person after them: their object IDs differ.
-func (i storedIdentity) isSomebodyElse(user *auth.User) bool {
-	stored, err := uuid.Parse(i.ExternalID)
+	list, err := s.directory.List(r.context(), store.User, directory.Query{
+		Filter: r.user.Filter(), Client: r.client,
+		Walk: &directory.Place{Kind: store.User, ID: store.Start}, Limit: signin.MaxUsers + 1, // a step of a walk counts no others
+	})
 	if err != nil {
-		return false
+		return directory.Resource{}, err
 	}
-	presented, err := uuid.Parse(user.ObjectID)
-	return err == nil && stored != presented
+	users := make([]signin.User, len(list.Resources))
+	for i := range list.Resources {
+		if users[i], err = signin.Read(list.Resources[i].Document); err != nil {
+			return directory.Resource{}, err
+		}
+	}
+	at, refusal := r.user.Choose(users)
+	if refusal != "" {
+		return directory.Resource{}, refused(refusal)
+	}
+	return list.Resources[at], nil
 }
 
-// anyOf is the filter for an attribute with one of the values.
-func anyOf(attribute string, values []string) string {
-	filter := ""
-	for _, value := range values {
-		if filter != "" {
-			filter += " or "
-		}
-		quoted, _ := json.Marshal(value) // a string can always be encoded
-		filter += attribute + " eq " + string(quoted)
+// refused is the answer to a person who is no user of the tenant. RFC 7644 has no scimType for it: the person's application reads the refusal there.
+func refused(refusal signin.Refusal) *Error {
+	answer := &Error{Status: http.StatusForbidden, ScimType: string(refusal)}
+	switch refusal {
+	case signin.Inactive:
+		answer.Detail = "this user is not active in the tenant: end their session; an administrator of the tenant can make them active again"
+	case signin.Ambiguous:
+		answer.Detail = "more than one user of the tenant is reached by this token: an administrator has to give each an identityProvider and nameIdentifier of its own"
+	default:
+		answer.Status = http.StatusNotFound
+		answer.Detail = "no user of the tenant is reached by this token: the person is not provisioned yet, or what is provisioned as" +
+			" identityProvider and nameIdentifier is not the issuer and the object ID of the person's tokens"
 	}
-	return filter
+	return answer
 }

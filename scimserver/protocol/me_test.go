@@ -1,13 +1,16 @@
 package protocol_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/auth/authtest"
+	"github.com/tenantry/tenantry/scimserver/signin"
 )
 
 const (
@@ -30,50 +33,106 @@ func newFixtureForUsers(t *testing.T) *fixture {
 	return f
 }
 
-func TestMeIsTheUserWhoSignedIn(t *testing.T) {
-	medius := func(provider, name string) string {
-		return `"urn:ietf:params:scim:schemas:extension:medius:2.0:User":{"identityProvider":"` + provider + `","nameIdentifier":"` + name + `"}`
+const mediusURN = "urn:ietf:params:scim:schemas:extension:medius:2.0:User"
+
+// signsIn is what a user's resource says of how they sign in, as JSON. {v1} and {v2} are the issuers of the tenant's login authority.
+func (f *fixture) signsIn(userName, externalID, provider, name string) string {
+	f.t.Helper()
+	way := map[string]any{}
+	if provider != "" {
+		way["identityProvider"] = strings.NewReplacer("{v1}", f.issuer.IssuerV1(), "{v2}", f.issuer.Issuer()).Replace(provider)
 	}
+	if name != "" {
+		way["nameIdentifier"] = name
+	}
+	user := map[string]any{"userName": userName, mediusURN: way}
+	if externalID != "" {
+		user["externalId"] = externalID
+	}
+	body, err := json.Marshal(user)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return string(body)
+}
+
+const (
+	annasName = "anna.k@contoso.test"
+	otherIdP  = "https://login.microsoftonline.com/11111111-1111-4111-8111-111111111111/v2.0"
+)
+
+// Each combination stands in the table of package signin. These are what users of real tenants have, and go through the directory.
+func TestMeIsTheUserWhoSignedIn(t *testing.T) {
+	type stored struct{ userName, externalID, provider, name string }
+	v1 := authtest.Claims{"preferred_username": nil, "upn": annasName}
 	for name, c := range map[string]struct {
-		stored func(f *fixture) string
+		users  []stored
 		claims authtest.Claims
-		status int
+		want   int    // which of the users, counted from 1
+		refuse string // else why nobody
 	}{
-		"by identityProvider and nameIdentifier, the object ID": {func(f *fixture) string {
-			return `{"userName":"x","externalId":"x",` + medius(f.issuer.Issuer(), annasOID) + `}`
-		}, nil, 200},
-		"by the issuer of version 1 and the subject": {func(f *fixture) string { return `{"userName":"x",` + medius(f.issuer.IssuerV1(), "AAAAsubject") + `}` }, nil, 200},
-		"by the issuer and the user name": {func(f *fixture) string {
-			return `{"userName":"x",` + medius(f.issuer.Issuer(), "anna.k@contoso.test") + `}`
-		}, nil, 200},
-		"by externalId":                          {func(*fixture) string { return `{"userName":"x","externalId":"` + annasOID + `"}` }, nil, 200},
-		"by userName":                            {func(*fixture) string { return `{"userName":"Anna.K@contoso.test","externalId":"anna"}` }, nil, 200},
-		"by userName, from a token of version 1": {func(*fixture) string { return `{"userName":"anna.k@contoso.test"}` }, authtest.Claims{"preferred_username": nil, "upn": "anna.k@contoso.test"}, 200},
-		"another identity provider":              {func(*fixture) string { return `{"userName":"x",` + medius("https://other.example/", annasOID) + `}` }, nil, 404},
-		"another name at our provider":           {func(f *fixture) string { return `{"userName":"x",` + medius(f.issuer.Issuer(), bosOID) + `}` }, nil, 404},
-		"the userName of somebody before them":   {func(*fixture) string { return `{"userName":"anna.k@contoso.test","externalId":"` + bosOID + `"}` }, nil, 404},
-		"nobody":                                 {func(*fixture) string { return `{"userName":"x"}` }, nil, 404},
-		"a quote in a claim":                     {func(*fixture) string { return `{"userName":"x"}` }, authtest.Claims{"preferred_username": `x" or userName eq "x`, "oid": annasOID}, 404},
-		"inactive":                               {func(*fixture) string { return `{"userName":"anna.k@contoso.test","active":false}` }, nil, 403},
-		"inactive, by externalId": {func(*fixture) string {
-			return `{"userName":"x","active":"False","externalId":"` + annasOID + `"}`
-		}, nil, 403},
+		"by identityProvider and nameIdentifier":    {[]stored{{"x", "x", "{v2}", annasOID}}, nil, 1, ""},
+		"by them, of the other version of issuer":   {[]stored{{"x", "x", "{v1}", annasOID}}, nil, 1, ""},
+		"by them, from a token of version 1":        {[]stored{{"x", "x", "{v2}", annasOID}}, authtest.Claims{"iss": "{v1}"}, 1, ""},
+		"by them, in other letters":                 {[]stored{{"x", "x", "{v2}/", "{" + strings.ToUpper(annasOID) + "}"}}, nil, 1, ""},
+		"by the issuer of version 1 and the sub":    {[]stored{{"x", "", "{v1}", "AAAAsubject"}}, nil, 1, ""},
+		"by the issuer and the user name":           {[]stored{{"x", "anna", "{v2}", annasName}}, nil, 1, ""},
+		"by externalId":                             {[]stored{{"x", annasOID, "", ""}}, nil, 1, ""},
+		"by externalId in capitals":                 {[]stored{{annasName, "bo", "", ""}, {"x", strings.ToUpper(annasOID), "", ""}}, nil, 2, ""},
+		"by userName":                               {[]stored{{"Anna.K@contoso.test", "anna", "", ""}}, nil, 1, ""},
+		"by userName, from a token of version 1":    {[]stored{{annasName, "", "", ""}}, v1, 1, ""},
+		"the ID goes before the name":               {[]stored{{annasName, "", "", ""}, {"x", annasOID, "", ""}}, nil, 2, ""},
+		"the ID goes before the name at the issuer": {[]stored{{"x", "", "{v2}", annasName}, {"y", annasOID, "", ""}}, nil, 2, ""},
+
+		"the sub in other letters":                       {[]stored{{"x", "", "{v1}", "aaaaSUBJECT"}}, nil, 0, "unknown"},
+		"another identity provider":                      {[]stored{{annasName, "", otherIdP, annasOID}}, nil, 0, "unknown"},
+		"another name at our provider":                   {[]stored{{annasName, "anna", "{v2}", bosOID}}, nil, 0, "unknown"},
+		"another name at no provider":                    {[]stored{{annasName, "anna", "", bosOID}}, nil, 0, "unknown"},
+		"another name at another provider":               {[]stored{{annasName, "anna", otherIdP, "bo"}}, nil, 0, "unknown"},
+		"a provider and no name":                         {[]stored{{annasName, "anna", "{v2}", ""}}, nil, 0, "unknown"},
+		"a provider and no name, and the object ID":      {[]stored{{annasName, annasOID, "{v2}", ""}}, nil, 0, "unknown"},
+		"a name and no provider":                         {[]stored{{annasName, annasOID, "", annasOID}}, nil, 0, "unknown"},
+		"the userName of somebody before them":           {[]stored{{annasName, bosOID, "", ""}}, nil, 0, "unknown"},
+		"that, in capitals and braces":                   {[]stored{{annasName, "{" + strings.ToUpper(bosOID) + "}", "", ""}}, nil, 0, "unknown"},
+		"the name at the issuer of somebody before them": {[]stored{{"x", bosOID, "{v2}", annasName}}, nil, 0, "unknown"},
+		"the userName, where another has the object ID":  {[]stored{{annasName, "", "", ""}, {"x", annasOID, otherIdP, "x"}}, nil, 0, "unknown"},
+		"nobody":                                        {[]stored{{"x", "", "", ""}}, nil, 0, "unknown"},
+		"a quote in a claim":                            {[]stored{{"x", "", "", ""}}, authtest.Claims{"preferred_username": `x" or userName eq "x`}, 0, "unknown"},
+		"a name that a guest brings along":              {[]stored{{annasName, "", "", ""}}, authtest.Claims{"idp": "https://sts.windows.net/1111/"}, 0, "unknown"},
+		"a guest by object ID":                          {[]stored{{"x", annasOID, "", ""}}, authtest.Claims{"idp": "live.com"}, 1, ""},
+		"names that differ":                             {[]stored{{annasName, "", "", ""}}, authtest.Claims{"upn": "bo@contoso.test"}, 0, "unknown"},
+		"an e-mail address":                             {[]stored{{annasName, "", "", ""}}, authtest.Claims{"preferred_username": nil, "email": annasName, "unique_name": annasName}, 0, "unknown"},
+		"two by object ID":                              {[]stored{{"x", annasOID, "", ""}, {"y", annasOID, "", ""}}, nil, 0, "ambiguous"},
+		"two by object ID, in different ways":           {[]stored{{"x", annasOID, "", ""}, {"y", "", "{v2}", annasOID}}, nil, 0, "ambiguous"},
+		"one by object ID and one by sub":               {[]stored{{"x", annasOID, "", ""}, {"y", "", "{v2}", "AAAAsubject"}}, nil, 0, "ambiguous"},
+		"two by object ID, at issuers of both versions": {[]stored{{"x", "", "{v1}", annasOID}, {"y", "", "{v2}", strings.ToUpper(annasOID)}}, nil, 0, "ambiguous"},
+		"two by name, in different ways":                {[]stored{{annasName, "", "", ""}, {"y", "", "{v2}", annasName}}, nil, 0, "ambiguous"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixtureForUsers(t)
-			f.create("anna", "/Users", c.stored(f))
+			var ids []string
+			for i, u := range c.users {
+				id := "user" + strconv.Itoa(i+1)
+				f.create(id, "/Users", f.signsIn(u.userName, u.externalID, u.provider, u.name))
+				ids = append(ids, f.ids[id])
+			}
+			if c.claims["iss"] == "{v1}" {
+				c.claims = c.claims.With(authtest.Claims{"iss": f.issuer.IssuerV1()})
+			}
 			got := f.sendWith("GET", "/Me", "", bearer(f.userToken(c.claims)))
-			if c.status != 200 {
-				f.wantError(got, c.status, "")
+			if c.want == 0 {
+				status := map[string]int{"unknown": 404, "ambiguous": 403}[c.refuse]
+				f.wantError(got, status, c.refuse)
 				return
 			}
-			if got.status != 200 || f.field(got, "id") != f.ids["anna"] {
-				t.Fatalf("got %d %s, want user %s", got.status, got.body, f.ids["anna"])
+			id := ids[c.want-1]
+			if got.status != 200 || f.field(got, "id") != id {
+				t.Fatalf("got %d %s, want user %s", got.status, got.body, id)
 			}
-			if want := tenantURL + "/Users/" + f.ids["anna"]; got.header.Get("Location") != want || f.field(got, "meta", "location") != want {
+			if want := tenantURL + "/Users/" + id; got.header.Get("Location") != want || f.field(got, "meta", "location") != want {
 				t.Errorf("Location = %s, meta.location = %v, want %s", got.header.Get("Location"), f.field(got, "meta", "location"), want)
 			}
-			canonical := f.expect("GET", "/Users/{anna}", "", 200, "")
+			canonical := f.expect("GET", "/Users/"+id, "", 200, "")
 			if string(canonical.body) != string(got.body) {
 				t.Errorf("/Me has\n%s\nand the resource\n%s", got.body, canonical.body)
 			}
@@ -81,15 +140,56 @@ func TestMeIsTheUserWhoSignedIn(t *testing.T) {
 	}
 }
 
-func TestTheStrongerMatchWinsAndTwoAreNone(t *testing.T) {
-	f := newFixtureForUsers(t)
-	f.create("byName", "/Users", `{"userName":"anna.k@contoso.test"}`)
-	f.create("byID", "/Users", `{"userName":"anna2","externalId":"`+annasOID+`"}`)
-	if got := f.sendWith("GET", "/Me", "", bearer(f.userToken(nil))); f.field(got, "id") != f.ids["byID"] {
-		t.Errorf("externalId does not go before userName: %s", got.body)
+// What a person without a user is told must not tell whether there is one of their name.
+func TestARefusalTellsNothingOfOthers(t *testing.T) {
+	told := map[string]bool{}
+	for _, user := range []string{
+		`{"userName":"x"}`, `{"userName":"` + annasName + `","externalId":"` + bosOID + `"}`,
+		`{"userName":"` + annasName + `","externalId":"` + bosOID + `","active":false}`,
+		`{"userName":"` + annasName + `","` + mediusURN + `":{"identityProvider":"` + otherIdP + `","nameIdentifier":"x"}}`,
+		`{"userName":"x","externalId":"` + annasOID + `","` + mediusURN + `":{"nameIdentifier":"x"}}`,
+	} {
+		f := newFixtureForUsers(t)
+		f.create("user", "/Users", user)
+		got := f.sendWith("GET", "/Me", "", bearer(f.userToken(nil)))
+		f.wantError(got, http.StatusNotFound, "unknown")
+		if got.header.Get("Location") != "" || got.header.Get("ETag") != "" {
+			t.Errorf("the header has %v", got.header)
+		}
+		told[strings.ReplaceAll(string(got.body), got.header.Get("X-Request-Id"), "")] = true
 	}
-	f.create("twin", "/Users", `{"userName":"anna3","externalId":"`+annasOID+`"}`)
-	f.wantError(f.sendWith("GET", "/Me", "", bearer(f.userToken(nil))), http.StatusForbidden, "")
+	if len(told) != 1 {
+		t.Errorf("there are %d answers, want one: %v", len(told), told)
+	}
+}
+
+func TestAPersonWhoseUserIsInactiveIsToldSo(t *testing.T) {
+	for name, user := range map[string]string{
+		"by userName":   `{"userName":"` + annasName + `","active":false}`,
+		"by externalId": `{"userName":"x","active":"False","externalId":"` + annasOID + `"}`,
+	} {
+		f := newFixtureForUsers(t)
+		f.create("anna", "/Users", user)
+		f.create("by name", "/Users", `{"userName":"`+annasName+`2"}`)
+		got := f.sendWith("GET", "/Me", "", bearer(f.userToken(nil)))
+		f.wantError(got, http.StatusForbidden, "inactive")
+		if detail, _ := f.field(got, "detail").(string); !strings.HasPrefix(detail, "this user is not active in the tenant") {
+			t.Errorf("%s: %s", name, got.body)
+		}
+		f.expect("PATCH", "/Users/{anna}", patchOf(`{"op":"Replace","path":"active","value":"True"}`), 204, "")
+		f.wantServed(name, f.userToken(nil), "/Me")
+	}
+}
+
+// Users that have something of a person's are looked at, up to a bound.
+func TestMoreUsersThanAreLookedAtAreAmbiguous(t *testing.T) {
+	f := newFixtureForUsers(t)
+	f.create("anna", "/Users", f.signsIn("anna", "", "{v2}", annasOID))
+	for n := range signin.MaxUsers {
+		f.wantServed("a person", f.userToken(nil), "/Me")
+		f.create("twin", "/Users", f.signsIn("twin"+strconv.Itoa(n), "", otherIdP, annasOID))
+	}
+	f.wantError(f.sendWith("GET", "/Me", "", bearer(f.userToken(nil))), http.StatusForbidden, "ambiguous")
 }
 
 func TestMeTakesProjection(t *testing.T) {
@@ -139,9 +239,10 @@ func TestMeListsEachGroupOnce(t *testing.T) {
 	f.create("anna", "/Users", `{"userName":"anna.k@contoso.test"}`)
 	f.create("buyers", "/Groups", `{"displayName":"Buyers","members":[{"value":"{anna}"}]}`)
 	f.database.groups.Store(0)
+	f.database.finds = 0
 	got := f.sendWith("GET", "/Me", "", bearer(f.userToken(nil)))
-	if read := f.database.groups.Load(); read != 1 {
-		t.Errorf("the groups of users were read %d times, want once", read)
+	if read := f.database.groups.Load(); read != 1 || f.database.finds != 1 {
+		t.Errorf("the groups of users were read %d times, and users were looked up %d times, want once each", read, f.database.finds)
 	}
 	f.compare("/Me", got.body, string(f.expect("GET", "/Users/{anna}", "", 200, "").body))
 }

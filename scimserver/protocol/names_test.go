@@ -145,7 +145,7 @@ func TestTwoUsersOfOneNameFromBeforeAreServed(t *testing.T) {
 		f.wantError(f.send("POST", "/Users", `{"userName":"`+name+`"}`), http.StatusConflict, "uniqueness")
 	}
 	me := f.sendWith("GET", "/Me", "", bearer(f.userToken(authtest.Claims{"preferred_username": "zoë"})))
-	f.wantError(me, http.StatusForbidden, "")
+	f.wantError(me, http.StatusForbidden, "ambiguous")
 	for _, id := range []string{"{one}", "{two}"} {
 		name := f.field(f.expect("GET", "/Users/"+id, "", 200, ""), "userName").(string)
 		f.expect("PATCH", "/Users/"+id, operation("replace", "title", `"clerk"`), 204, "")

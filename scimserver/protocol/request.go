@@ -16,6 +16,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/share"
+	"github.com/tenantry/tenantry/scimserver/signin"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -28,7 +29,7 @@ type request struct {
 	settings *settings.Snapshot
 	caller   directory.Caller
 	// user is the person who is calling, nil for a service.
-	user *auth.User
+	user *signin.Person
 	base string
 	log  requestLog
 

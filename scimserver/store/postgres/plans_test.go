@@ -10,6 +10,7 @@ import (
 
 	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/signin"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/postgres"
 	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
@@ -135,6 +136,7 @@ func reads(t *testing.T, s *postgres.Store, onlyLookUps bool) []planned {
 		}
 		return &store.Sort{Path: path, Descending: descending, Key: func(*store.Record) (string, bool, error) { return "", false, nil }}
 	}
+	signsIn := &signin.Person{ObjectID: "0c7d2b9f-3f1e-4a55-8f0b-2a1c6d5e4f30", Subject: "AAAAsubject", UserName: "user1@contoso.com"}
 	lookUps := []planned{
 		{"a user by id", "resources_pkey", func() error { _, err := s.Get(ctx, store.User, one); return err }},
 		{"a group by id", "resources_pkey", func() error { _, err := s.Get(ctx, store.Group, group); return err }},
@@ -150,6 +152,8 @@ func reads(t *testing.T, s *postgres.Store, onlyLookUps bool) []planned {
 		{"users of a group", "members_pkey", found(store.User, `groups eq "`+group+`"`)},
 		{"users of a group by its name", "resources_key_apart", found(store.User, `groups.display eq "group 1"`)},
 		{"displayName of a group", "resources_key_apart", found(store.Group, `displayName eq "group 1"`)},
+		{"who signs in, by what identifies them", "attributes_pkey", found(store.User, signsIn.Filter())},
+		{"who signs in, by their name", "resources_key_apart", found(store.User, signsIn.Filter())},
 		{"groups of a user", "members_member", found(store.Group, `members eq "`+one+`"`)},
 		{"a membership check", "resources_pkey", found(store.Group, `id eq "`+group+`" and members[value eq "`+one+`"]`)},
 		{"members that exist", "resources_pkey", func() error { _, err := s.Kinds(ctx, []string{one, last}); return err }},

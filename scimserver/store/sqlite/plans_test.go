@@ -7,6 +7,7 @@ import (
 
 	"github.com/tenantry/tenantry/scimserver/filter"
 	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/signin"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/sqlite"
 	"github.com/tenantry/tenantry/scimserver/store/storetest"
@@ -40,13 +41,14 @@ func lookUp(t *testing.T, s *sqlite.Store) {
 	t.Helper()
 	ctx := context.Background()
 	one := storetest.BenchID(1)
+	signsIn := &signin.Person{ObjectID: "0c7d2b9f-3f1e-4a55-8f0b-2a1c6d5e4f30", Subject: "AAAAsubject", UserName: "user1@contoso.com"}
 	for kind, texts := range map[store.Kind][]string{
 		store.User: {
 			`id eq "` + one + `"`, `userName eq "user1@contoso.com"`, `externalId eq "e"`, `emails eq "a"`, `emails[type eq "work"].value eq "a"`,
 			`emails[type eq "work" and value eq "a"]`, `id eq "` + one + `" and manager eq "` + one + `"`, `userName sw "user1"`,
 			schema.MediusUser + `:nameIdentifier eq "n" and ` + schema.MediusUser + `:identityProvider eq "entra"`,
 			`userName eq "a" or externalId eq "b"`, `title eq "x" and not (active eq true)`, `meta.lastModified gt "2030-01-01T00:00:00Z"`,
-			`groups eq "` + one + `"`, `groups.display eq "g"`, `groups[display eq "g" and type eq "direct"]`,
+			signsIn.Filter(), `groups eq "` + one + `"`, `groups.display eq "g"`, `groups[display eq "g" and type eq "direct"]`,
 		},
 		store.Group: {
 			`displayName eq "g"`, `externalId eq "e"`, `members eq "` + one + `"`, `id eq "` + one + `" and members[value eq "` + one + `"]`,
