@@ -10,6 +10,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/owner"
 	"github.com/tenantry/tenantry/scimserver/settings"
+	"github.com/tenantry/tenantry/scimserver/settings/kubernetes"
 	"github.com/tenantry/tenantry/scimserver/settings/manifests"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
@@ -28,6 +29,9 @@ func claim(source settings.Source) func() (owner.Claim, bool) {
 		}
 		if tenant.Spec.Entra != nil {
 			claim.EntraTenantID = tenant.Spec.Entra.TenantID
+		}
+		if cluster, ok := source.(*kubernetes.Source); ok {
+			claim.Gone = cluster.Gone()
 		}
 		if tenant.Status.Directory != nil {
 			claim.Known = tenant.Status.Directory.ID
@@ -57,6 +61,16 @@ func (e *engine) owned(database store.Store, source settings.Source, log logr.Lo
 		o.keep = func() error { return folder.KeepDirectory(e.guard.Directory()) }
 	}
 	return o
+}
+
+// end lets go of the directory, after its tenant was deleted.
+func (o *owned) end(ctx context.Context) {
+	if o == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	_ = o.review(ctx, o.since) // or the hold ends by itself
 }
 
 // refused tells whether the directory was not to be served when it was looked at last.

@@ -81,6 +81,8 @@ type Claim struct {
 	Held string
 	// Adopt is the annotation adopt-directory.
 	Adopt string
+	// Gone says that the ProvisioningTenant was deleted, so that it keeps nobody else from the directory.
+	Gone bool
 }
 
 // Found is what there is.

@@ -6,10 +6,14 @@ import (
 	"os"
 	"testing"
 
+	"github.com/go-logr/logr"
+
+	"github.com/tenantry/tenantry/scimserver/owner"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/postgres"
 	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
 	"github.com/tenantry/tenantry/scimserver/store/sqlite"
+	"github.com/tenantry/tenantry/scimserver/store/storetest"
 )
 
 // engine is the one that newFixture keeps its directory in just now.
@@ -50,16 +54,17 @@ func openStore(t testing.TB) (database store.Store, replica func() store.Store) 
 		})
 		return database
 	}
+	guard := owner.NewGuard(func() (owner.Claim, bool) { return owner.Claim{Identity: storetest.Contoso()}, true }, logr.Discard())
 	if engine == "postgres" {
 		url := testenv.HastySchema(t)
 		replica = func() store.Store {
 			t.Helper()
-			database, err := postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return url, nil }})
+			database, err := postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return url, nil }, Guard: guard})
 			return opened(database, err)
 		}
 		return replica(), replica
 	}
-	one, err := sqlite.Open(t.Context(), t.TempDir())
+	one, err := sqlite.OpenGuarded(t.Context(), t.TempDir(), guard)
 	database = opened(one, err)
 	return database, func() store.Store { return database }
 }

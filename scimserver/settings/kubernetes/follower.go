@@ -122,6 +122,7 @@ func (f *follower) takeFailure(log logr.Logger, e event) {
 
 func (f *follower) takeTenant(ctx context.Context, log logr.Logger, object runtime.Object) {
 	tenant, ok := object.(*v1alpha1.ProvisioningTenant)
+	f.source.gone.Store(!ok)
 	if !ok {
 		log.Info("The tenant does not exist; settings that were known before stay in force")
 		return

@@ -4,6 +4,7 @@ package kubernetes
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -52,6 +53,7 @@ type Source struct {
 	latest   settings.Latest
 	reporter reporter
 	problems problems
+	gone     atomic.Bool
 	// startBound is the constant, except in tests.
 	startBound time.Duration
 }
@@ -97,6 +99,9 @@ func (s *Source) Run(ctx context.Context) error {
 		}
 	}
 }
+
+// Gone tells whether the tenant did not exist when the API server was last asked. Its settings are in force nevertheless.
+func (s *Source) Gone() bool { return s.gone.Load() }
 
 // Current implements settings.Source.
 func (s *Source) Current() *settings.Snapshot { return s.latest.Current() }

@@ -164,7 +164,8 @@ func (s *Store) mark(ctx context.Context, found owner.Found, verdict owner.Verdi
 const hold = "INSERT INTO main.meta (key, value) VALUES ($1, " + nowMicros + "::text)" +
 	" ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
-// Review implements owner.Store. It also renews the hold of the tenant, at most once a minute, however many replicas there are.
+// Review implements owner.Store. It also renews the hold of the tenant, at most once a minute, however many replicas there are, and ends it
+// where the tenant was deleted.
 func (s *Store) Review(ctx context.Context) error {
 	leave, err := s.enter(ctx)
 	if err != nil {
@@ -183,7 +184,8 @@ func (s *Store) Review(ctx context.Context) error {
 		s.owned.settled.Store(false)
 		return s.prepare(ctx)
 	}
-	if !s.owned.guard.Holds(verdict.Mark, found) {
+	ends := s.owned.guard.Releases(verdict.Mark, found)
+	if !ends && !s.owned.guard.Holds(verdict.Mark, found) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
@@ -192,6 +194,9 @@ func (s *Store) Review(ctx context.Context) error {
 		seen, err := t.Meta(ctx, store.MetaOwnerSeen)
 		if err != nil || seen != micros(found.Seen) {
 			return err // another replica was first
+		}
+		if ends {
+			return t.SetMeta(ctx, store.MetaOwnerSeen, "")
 		}
 		_, err = t.write(ctx, hold, store.MetaOwnerSeen)
 		return err

@@ -263,6 +263,27 @@ func TestATenantOfAnotherClusterWaitsUntilTheHolderIsGone(t *testing.T) {
 	second.Holds(2)
 }
 
+// A tenant that is deleted and applied again has another UID. Its servers need not wait, because the last one of the former lets go.
+func TestATenantThatWasDeletedHoldsNothing(t *testing.T) {
+	at := place(t, fixed(testenv.Schema(t)))
+	first := at.Serve(t, owner.Claim{Identity: storetest.Contoso()})
+	replica := at.Serve(t, owner.Claim{Identity: storetest.Contoso()})
+	storetest.Fill(t, first, 2)
+	again := storetest.Contoso()
+	again.UID = "uid-3"
+	second := at.Serve(t, owner.Claim{Identity: again})
+	second.Refuses(v1alpha1.ReasonForeignDirectory)
+	gone := func(c *owner.Claim) { c.Gone = true }
+	must(0, first.Set(gone))(t)
+	must(0, replica.Set(gone))(t)
+	must(0, second.Review(t.Context()))(t)
+	second.Holds(2)
+	for _, former := range []*storetest.Server{first, replica} {
+		_ = former.Review(t.Context())
+		former.Refuses(v1alpha1.ReasonForeignDirectory)
+	}
+}
+
 // A role may read the mark only where it may use the schema, and is told what it lacks.
 func TestAMarkThatMayNotBeReadIsARefusalOfTheDatabase(t *testing.T) {
 	address := testenv.Schema(t)
