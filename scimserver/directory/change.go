@@ -190,7 +190,7 @@ func (d *Directory) change(ctx context.Context, caller Caller, target Target, c 
 		if err != nil {
 			return err
 		}
-		if err := target.If.check(old.Version); err != nil {
+		if err := target.If.Check(old.Version); err != nil {
 			return err
 		}
 		rec = old

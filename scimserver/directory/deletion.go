@@ -29,7 +29,7 @@ func (g deletion) caller() Caller { return Caller{Client: g.Client, RequestID: g
 // FinishDeletions goes on. The error is store.ErrNotFound, a *PreconditionError or the store's; with none the resource is gone.
 func (d *Directory) Delete(ctx context.Context, caller Caller, target Target) error {
 	gone := deletion{Kind: target.Kind, ID: target.ID, Client: caller.Client, RequestID: caller.RequestID}
-	return d.remove(ctx, gone, func(current *store.Record) (bool, error) { return true, target.If.check(current.Version) })
+	return d.remove(ctx, gone, func(current *store.Record) (bool, error) { return true, target.If.Check(current.Version) })
 }
 
 // remove deletes a resource if wanted says so of it.

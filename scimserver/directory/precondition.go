@@ -52,8 +52,8 @@ func (e *PreconditionError) Error() string {
 
 func (p Precondition) demands() bool { return p.Match != nil || p.NoneMatch != nil }
 
-// check returns a *PreconditionError unless p holds of a version. Match comes first (RFC 9110 section 13.2.2).
-func (p Precondition) check(version int64) error {
+// Check returns a *PreconditionError unless p holds of a version. Match comes first (RFC 9110 section 13.2.2).
+func (p Precondition) Check(version int64) error {
 	if !p.demands() {
 		return nil
 	}

@@ -18,7 +18,7 @@ func (d *Directory) Get(ctx context.Context, target Target) (Resource, error) {
 	if err != nil {
 		return Resource{}, err
 	}
-	if err := target.If.check(rec.Version); err != nil {
+	if err := target.If.Check(rec.Version); err != nil {
 		return Resource{}, err
 	}
 	return d.resource(&rec)

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -18,6 +19,30 @@ func (r *request) target(kind store.Kind) (directory.Target, error) {
 	}
 	target.If.NoneMatch, err = versions(r.http, "If-None-Match")
 	return target, err
+}
+
+// reading is what a request that reads one resource shows of it, and its target. The groups of a user change without the user's version, so an
+// answer that holds them is sent whatever version the client has.
+func (s *Server) reading(r *request, kind store.Kind) (*view, directory.Target, error) {
+	target, err := r.target(kind)
+	if err != nil {
+		return nil, target, err
+	}
+	shown, err := s.view(r, kind)
+	if err == nil && shown.wants.Groups {
+		target.If.NoneMatch = nil
+	}
+	return shown, target, err
+}
+
+// unlessUnchanged answers a request that reads where err says that the client has what it asks for, and returns every other error.
+func unlessUnchanged(r *request, err error) error {
+	if unmet := (*directory.PreconditionError)(nil); errors.As(err, &unmet) && unmet.Unchanged {
+		r.out.Header().Set("ETag", unmet.Version)
+		r.out.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	return err
 }
 
 // versions reads a header that lists entity tags; nil if it was not sent. What cannot be read is refused: to ignore it

@@ -16,13 +16,16 @@ func (s *Server) me(r *request, kind store.Kind) error {
 			Detail: "this credential is a service's, and /Me is about a user: send a token that Microsoft Entra ID issued to a user",
 		}
 	}
-	shown, err := s.view(r, kind)
+	shown, target, err := s.reading(r, kind)
 	if err != nil {
 		return err
 	}
 	found, err := s.whoIs(r)
 	if err != nil {
 		return err
+	}
+	if err := target.If.Check(found.Version); err != nil {
+		return unlessUnchanged(r, err)
 	}
 	r.out.Header().Set("Location", s.location(r, kind, found.ID))
 	return s.show(r, shown, &found)

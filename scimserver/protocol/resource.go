@@ -2,7 +2,6 @@ package protocol
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strconv"
 
@@ -42,22 +41,13 @@ func (s *Server) create(r *request, kind store.Kind) error {
 }
 
 func (s *Server) get(r *request, kind store.Kind) error {
-	target, err := r.target(kind)
-	if err != nil {
-		return err
-	}
-	shown, err := s.view(r, kind)
+	shown, target, err := s.reading(r, kind)
 	if err != nil {
 		return err
 	}
 	found, err := s.directory.Get(r.context(), target)
-	if unmet := (*directory.PreconditionError)(nil); errors.As(err, &unmet) && unmet.Unchanged {
-		r.out.Header().Set("ETag", unmet.Version)
-		r.out.WriteHeader(http.StatusNotModified)
-		return nil
-	}
 	if err != nil {
-		return err
+		return unlessUnchanged(r, err)
 	}
 	return s.show(r, shown, &found)
 }
