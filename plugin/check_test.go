@@ -243,7 +243,7 @@ func TestCheckSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 		"the token is another tenant's": {
 			args: []string{"--token-file", "-"}, fails: 1,
 			want: wellReached + refused +
-				"failed   Test Connection        401 Unauthorized: the bearer token is not valid for this tenant: paste the tenant's current Secret Token\n" +
+				"failed   Test Connection        401 Unauthorized: the bearer token is not valid for this tenant: a client that provisions sends the tenant's current Secret Token, and a reader the current token of that reader\n" +
 				"         → The token is not one of this tenant's: 'kubectl tenantry token contoso' prints the valid one.\n" + skipped("Test Connection", 2),
 		},
 		"nothing behind the Ingress": {

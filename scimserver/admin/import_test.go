@@ -143,7 +143,7 @@ func TestAnImportIsRefusedAndLeavesNothing(t *testing.T) {
 			want              string
 		}{
 			"a reader":         {f.reader, "/import", file, 403, "this takes a credential that provisions: the tenant's Secret Token, or an access token of its provisioning client\n"},
-			"another tenant's": {foreign, "/import", file, 401, "the bearer token is not valid for this tenant: paste the tenant's current Secret Token\n"},
+			"another tenant's": {foreign, "/import", file, 401, "the bearer token is not valid for this tenant: a client that provisions sends the tenant's current Secret Token, and a reader the current token of that reader\n"},
 			"a parameter":      {f.provisioner, "/import?log=true", file, 400, "there are no parameters\n"},
 			"a damaged line": {f.provisioner, "/import", strings.Replace(file, `"userName":"u1@`, `"profileUrl":"u1@`, 1), 422,
 				"import: line 3: this is no whole export: User "},

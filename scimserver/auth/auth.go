@@ -68,11 +68,14 @@ func unsigned(cause string) error {
 
 var (
 	// ErrNoCredential says that the request carries no bearer token.
-	ErrNoCredential = refusal("the request has no bearer token: send the tenant's Secret Token in the header Authorization: Bearer")
-	// ErrRejected says that the bearer token is none of this tenant's.
-	ErrRejected = refusal("the bearer token is not valid for this tenant: paste the tenant's current Secret Token")
-	// ErrExpired says that the bearer token was one of this tenant's.
+	ErrNoCredential = refusal("the request has no bearer token: send a credential of this tenant in the header Authorization: Bearer")
+	// ErrRejected says that the bearer token is none of this tenant's. Whose it was meant to be nobody knows.
+	ErrRejected = refusal("the bearer token is not valid for this tenant: a client that provisions sends the tenant's current Secret Token, " +
+		"and a reader the current token of that reader")
+	// ErrExpired says that the bearer token was the tenant's Secret Token.
 	ErrExpired = known("the bearer token has expired: paste the tenant's current Secret Token")
+	// ErrReaderExpired says that the bearer token was a reader's.
+	ErrReaderExpired = known("this reader's token has expired: send the current token of this reader")
 	// ErrTwoCredentials says that the request has more than one header Authorization. It has one value (RFC 9110 section 11.6.2), and a proxy
 	// that checks another line than this server would be passed by.
 	ErrTwoCredentials = errors.New("the request has more than one header Authorization: send one")
@@ -169,10 +172,14 @@ func (a *Authenticator) Authenticate(r *http.Request, current *settings.Snapshot
 	if !ok {
 		return Identity{}, rejected(credential)
 	}
-	if verifier.Expired(a.now()) {
+	switch {
+	case !verifier.Expired(a.now()):
+		return Identity{Client: verifier.ID, Role: verifier.Role}, nil
+	case verifier.Role == token.RoleReader:
+		return Identity{}, ErrReaderExpired
+	default:
 		return Identity{}, ErrExpired
 	}
-	return Identity{Client: verifier.ID, Role: verifier.Role}, nil
 }
 
 // rejected is ErrRejected, of a text that could be a Secret Token as one that is known.

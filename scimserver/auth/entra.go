@@ -32,7 +32,7 @@ var (
 
 // Refusals of a token that the tenant's login authority has signed. That of a person is none of a client of this tenant.
 var (
-	errTimes       = known("the token has expired or is not valid yet")
+	errTimes       = known("the token has expired or is not valid yet: send one that was issued just now")
 	errAudience    = known("the token is for an audience that spec.authentication does not name")
 	errApplication = known("the token is not that of an application that spec.authentication.entraToken.applications names")
 	errNoUser      = known("the token is not that of a user: sign a user in and send the token that was issued to them")

@@ -67,9 +67,9 @@ func authorize(w http.ResponseWriter, tenant string, caller auth.Identity, to en
 	detail := "this credential gives no access to this endpoint"
 	switch caller.Role {
 	case token.RoleReader:
-		detail = "this credential is a reader's and may not change the directory: use the tenant's Secret Token"
+		detail = "this credential is a reader's, which reads the directory and may not change it; a client that provisions has a credential of its own"
 	case auth.RoleUser:
-		detail = "a user's token gives access to /Me only"
+		detail = "this token is a person's, which opens /Me alone; an application reads the directory with a reader's credential"
 	}
 	challenge(w, tenant, "insufficient_scope", detail)
 	return &Error{Status: http.StatusForbidden, Detail: detail}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/scimserver/auth/authtest"
 )
 
 // bearer is the header with another token than the fixture's.
@@ -57,7 +58,7 @@ func TestAReaderReadsEverythingAndChangesNothing(t *testing.T) {
 	} {
 		got := f.sendWith(c.method, c.path, c.body, bearer(reader))
 		f.wantError(got, http.StatusForbidden, "")
-		if detail, _ := f.field(got, "detail").(string); !strings.HasPrefix(detail, "this credential is a reader's and may not change the directory: use the tenant's Secret Token") {
+		if detail, _ := f.field(got, "detail").(string); !strings.HasPrefix(detail, "this credential is a reader's, which reads the directory and may not change it; ") {
 			t.Errorf("%s %s: detail = %q", c.method, c.path, detail)
 		}
 		if challenge := got.header.Get("WWW-Authenticate"); !strings.Contains(challenge, `error="insufficient_scope"`) {
@@ -78,6 +79,39 @@ func TestARoleThatTheServerDoesNotKnowMayDoNothing(t *testing.T) {
 	for _, plaintext := range []string{other, tokenOf(t, "none")} {
 		f.wantError(f.sendWith("GET", "/Users", "", bearer(plaintext)), http.StatusForbidden, "")
 		f.wantError(f.sendWith("POST", "/Users", anna, bearer(plaintext)), http.StatusForbidden, "")
+	}
+}
+
+// Nobody is sent to ask for a credential that may do more than what they have.
+func TestAReaderIsToldOfItsOwnCredential(t *testing.T) {
+	f := newFixtureForUsers(t)
+	f.create("anna", "/Users", anna)
+	former, reader := tokenOf(t, "former"), f.withReader("payroll")
+	ended := token.NewReader(former, "payroll", f.now)
+	ended.NotAfter = f.now
+	f.trust(ended)
+	f.advance(time.Second)
+	for name, c := range map[string]struct {
+		header http.Header
+		method string
+		status int
+		want   string
+	}{
+		"one that has ended":   {bearer(former), "GET", 401, "this reader's token has expired: send the current token of this reader"},
+		"a write":              {bearer(reader), "DELETE", 403, "this credential is a reader's, which reads the directory and may not change it; a client that provisions has a credential of its own"},
+		"a person who reads":   {bearer(f.userToken(nil)), "GET", 403, "this token is a person's, which opens /Me alone; an application reads the directory with a reader's credential"},
+		"a person who writes":  {bearer(f.userToken(nil)), "DELETE", 403, "this token is a person's, which opens /Me alone; an application reads the directory with a reader's credential"},
+		"a person who is late": {bearer(f.userToken(authtest.Claims{"exp": f.now.Add(-time.Hour).Unix()})), "GET", 401, "the token has expired or is not valid yet: send one that was issued just now"},
+		"none":                 {http.Header{}, "GET", 401, "the request has no bearer token: send a credential of this tenant in the header Authorization: Bearer"},
+	} {
+		got := f.sendWith(c.method, "/Users/{anna}", "", c.header)
+		f.wantError(got, c.status, "")
+		if detail, _ := f.field(got, "detail").(string); !strings.HasPrefix(detail, c.want+" (request ") {
+			t.Errorf("%s: detail = %q, want %q", name, detail, c.want)
+		}
+		if challenge := got.header.Get("WWW-Authenticate"); name != "none" && !strings.Contains(challenge, c.want) {
+			t.Errorf("%s: WWW-Authenticate = %q", name, challenge)
+		}
 	}
 }
 
@@ -116,7 +150,8 @@ func TestTheChallengeTellsAWrongTokenFromNone(t *testing.T) {
 		"none":           {http.Header{}, `Bearer realm="contoso"`},
 		"another scheme": {http.Header{"Authorization": {"Basic YTpi"}}, `Bearer realm="contoso"`},
 		"a wrong one": {bearer(tokenOf(t, "wrong")),
-			`Bearer realm="contoso", error="invalid_token", error_description="the bearer token is not valid for this tenant: paste the tenant's current Secret Token"`},
+			`Bearer realm="contoso", error="invalid_token", error_description="the bearer token is not valid for this tenant: ` +
+				`a client that provisions sends the tenant's current Secret Token, and a reader the current token of that reader"`},
 	} {
 		got := f.sendWith("GET", "/Users", "", c.header)
 		f.wantError(got, http.StatusUnauthorized, "")
