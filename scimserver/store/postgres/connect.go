@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -30,15 +31,18 @@ const (
 	lifetime = time.Hour
 )
 
+// timeLimits are the parameters that end what takes longer than statementTimeout.
+var timeLimits = []string{"statement_timeout", "idle_in_transaction_session_timeout"}
+
 // CheckURL returns an error, which does not repeat it, where a connection URL cannot be read. The database is not asked.
 func CheckURL(url string) error {
-	_, _, err := Options{URL: func() (string, error) { return url, nil }}.parse()
+	_, _, err := Options{URL: func() (string, error) { return url, nil }}.parse(direct)
 	return err
 }
 
 // parse reads the connection URL, and returns an error that names its cause where that cannot be used. The schema is the directory's.
-func (o Options) parse() (config *pgxpool.Config, schema string, err error) {
-	config, schema, err = o.read()
+func (o Options) parse(m manner) (config *pgxpool.Config, schema string, err error) {
+	config, schema, err = o.read(m)
 	if err != nil {
 		return nil, "", &engineError{misread, err.Error()}
 	}
@@ -46,7 +50,7 @@ func (o Options) parse() (config *pgxpool.Config, schema string, err error) {
 }
 
 // read reads the connection URL and settles what it leaves open.
-func (o Options) read() (config *pgxpool.Config, schema string, err error) {
+func (o Options) read(m manner) (config *pgxpool.Config, schema string, err error) {
 	text, err := o.URL()
 	if err != nil {
 		return nil, "", fmt.Errorf("read the connection URL: %w", err)
@@ -74,12 +78,9 @@ func (o Options) read() (config *pgxpool.Config, schema string, err error) {
 		connection.ConnectTimeout = connectTimeout
 	}
 	connection.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
-		// Whoever no longer wants an answer ends the statement, not the connection.
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: connectTimeout}
+		return &canceling{connection: c}
 	}
 	connection.OnNotice = warnings.keep
-	_, chosen := connection.RuntimeParams["synchronous_commit"]
-	connection.ValidateConnect = validated(connection.ValidateConnect, !strings.Contains(text, "target_session_attrs"), chosen, o.owned)
 	parameters := connection.RuntimeParams
 	schema = cmp.Or(o.Schema, parameters["search_path"])
 	delete(parameters, "search_path") // statements say which schema
@@ -87,16 +88,18 @@ func (o Options) read() (config *pgxpool.Config, schema string, err error) {
 		return nil, "", errors.New("search_path must name one schema: the tenant's own")
 	}
 	schema = cmp.Or(strings.Trim(schema, `" `), "public")
-	milliseconds := fmt.Sprint(statementTimeout.Milliseconds())
-	for name, value := range map[string]string{
-		"application_name":                    "scimserver",
-		"statement_timeout":                   milliseconds,
-		"idle_in_transaction_session_timeout": milliseconds,
-	} {
-		if parameters[name] == "" {
-			parameters[name] = value
-		}
+	parameters["application_name"] = cmp.Or(parameters["application_name"], "scimserver")
+	for _, name := range timeLimits {
+		parameters[name] = cmp.Or(parameters[name], fmt.Sprint(statementTimeout.Milliseconds()))
 	}
+	expected := expectation{
+		writable: !strings.Contains(text, "target_session_attrs"), durable: parameters["synchronous_commit"], sent: maps.Clone(parameters),
+		owned: o.owned,
+	}
+	if m != direct {
+		expected.carried = m.pool(connection, strings.Contains(text, "default_query_exec_mode"))
+	}
+	connection.ValidateConnect = expected.validated(connection.ValidateConnect)
 	return config, schema, nil
 }
 
@@ -104,8 +107,8 @@ var errAnotherSchema = &engineError{misread, "the connection URL names another s
 
 // connect makes a pool that asks for the URL again whenever it makes a connection. It has at most so many connections; 0 for those that
 // the URL and a pool of one leave.
-func (o Options) connect(ctx context.Context, connections int32) (*pool, error) {
-	config, schema, err := o.parse()
+func (o Options) connect(ctx context.Context, way *pooler, connections int32) (*pool, error) {
+	config, schema, err := o.parse(direct)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +117,7 @@ func (o Options) connect(ctx context.Context, connections int32) (*pool, error) 
 	}
 	config.MinConns, config.MinIdleConns = 0, 0 // those in reserve would be others' who share the database
 	config.BeforeConnect = func(_ context.Context, connection *pgx.ConnConfig) error {
-		current, named, err := o.parse()
+		current, named, err := o.parse(way.manner())
 		if err != nil {
 			return err
 		}
@@ -124,7 +127,13 @@ func (o Options) connect(ctx context.Context, connections int32) (*pool, error) 
 		*connection = *current.ConnConfig
 		return nil
 	}
-	p := &pool{most: int(config.MaxConns), schema: newNamespace(schema)}
+	config.AfterConnect = func(_ context.Context, connection *pgx.Conn) error {
+		if misled(connection.PgConn()) {
+			return errPooled
+		}
+		return nil
+	}
+	p := &pool{way: way, most: int(config.MaxConns), schema: newNamespace(schema)}
 	p.Pool, err = pgxpool.NewWithConfig(ctx, config)
 	return p, err
 }

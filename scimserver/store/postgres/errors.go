@@ -48,6 +48,8 @@ const (
 	lost
 	// full is a database that takes no more connections, of this role or at all.
 	full
+	// nameless is a connection on which a statement with a name is not what it was, so a pooler is in between. The statement did not run.
+	nameless
 	// silent is a database that does not answer. Its connections may lead to a machine that is gone.
 	silent
 	// dropped is a directory whose tables are gone. Those that come in their place may be another's.
@@ -84,7 +86,7 @@ func (e *engineError) Cause() string {
 		return v1alpha1.ReasonDatabaseConnectionsExhausted
 	case uncertain:
 		return v1alpha1.ReasonDatabaseCommitUncertain
-	case broken, unavailable, conflict, dropped:
+	case broken, unavailable, conflict, dropped, nameless:
 	}
 	return v1alpha1.ReasonDatabaseFailed
 }
@@ -92,7 +94,12 @@ func (e *engineError) Cause() string {
 // stale tells whether a failure says of the other connections, too, that they are of no use: after a fail-over, new ones reach the database
 // that takes writes. Those that it does not concern are kept, because the database may have no others to give.
 func stale(err error) bool {
-	return failed(err, lost) || failed(err, silent) || failed(err, demoted) || failed(err, dropped)
+	for _, as := range []failure{lost, silent, demoted, dropped, nameless} {
+		if failed(err, as) {
+			return true
+		}
+	}
+	return false
 }
 
 func failed(err error, as failure) bool {
@@ -126,9 +133,9 @@ func translate(ctx context.Context, err error) error {
 	}
 	switch {
 	case errors.Is(err, errReadOnly):
-		return &engineError{standby, "cannot connect to the database: " + said(connect)}
+		return &engineError{standby, "cannot connect to the database: " + everyCause(connect)}
 	case connecting:
-		return &engineError{unreachable, "cannot connect to the database: " + said(connect)}
+		return &engineError{unreachable, "cannot connect to the database: " + everyCause(connect)}
 	}
 	var network net.Error
 	switch {
@@ -149,8 +156,9 @@ func cause(err error) string {
 	return ""
 }
 
-// said is what the network, TLS or the driver said of each host. It names hosts, addresses and certificates; the error around it names the user.
-func said(failed *pgconn.ConnectError) string {
+// everyCause is what the network, TLS or the driver said of each host. It names hosts, addresses and certificates; the error around it names
+// the user.
+func everyCause(failed *pgconn.ConnectError) string {
 	return steady(strings.ReplaceAll(failed.Unwrap().Error(), "\n", "; "))
 }
 
@@ -169,10 +177,12 @@ func refusedConnection(answer *pgconn.PgError) *engineError {
 	if e := sorted(answer); e.failure == full || e.failure == lost && !strings.HasPrefix(answer.Code, "08") {
 		return e
 	}
-	e := &engineError{unreachable, fmt.Sprintf("the database takes no connection: it answered %s: %s", answer.Code, answer.Message)}
+	e := &engineError{unreachable, "the server gets no connection: " + said(answer)}
 	switch {
-	case answer.Code == "42704", answer.Code == "22023", strings.Contains(answer.Message, "startup parameter"):
+	case answer.Code == "42704", answer.Code == "22023", refusesParameter(answer):
 		e.failure = misread // a parameter, or a value of one, that the database or a pooler does not know
+	case strings.Contains(answer.Message, "authentication failed"), strings.Contains(answer.Message, "no such"):
+		e.failure = denied // by PgBouncer, which has one code for all
 	default:
 		if known := sorted(answer).failure; known == denied || known == filled {
 			e.failure = known
@@ -180,6 +190,17 @@ func refusedConnection(answer *pgconn.PgError) *engineError {
 	}
 	return e
 }
+
+// said is what was answered, and by whom: PostgreSQL says in which of its functions an error came up, poolers have none to name.
+func said(answer *pgconn.PgError) string {
+	who := "the database"
+	if fromPooler(answer) {
+		who = "the pooler"
+	}
+	return fmt.Sprintf("%s answered %s: %s", who, answer.Code, answer.Message)
+}
+
+func fromPooler(answer *pgconn.PgError) bool { return answer.Routine == "" && answer.File == "" }
 
 // none tells whether an answer of class 08 is a pooler's that has no connection to give.
 func none(answer *pgconn.PgError) bool {
@@ -190,7 +211,7 @@ func none(answer *pgconn.PgError) bool {
 
 // sorted sorts what the engine answered by its SQLSTATE.
 func sorted(answer *pgconn.PgError) *engineError {
-	said := fmt.Sprintf("the database answered %s: %s", answer.Code, answer.Message)
+	said := said(answer)
 	switch answer.Code {
 	case "40001", "40P01", "23505":
 		// A unique index is only violated where another transaction came between our look and our write: look again.
@@ -199,7 +220,7 @@ func sorted(answer *pgconn.PgError) *engineError {
 		return &engineError{lost, said}
 	case "42P05", "26000":
 		// Names of prepared statements follow from their text, so that one exists already, or does not any more, is nobody's mistake here.
-		return &engineError{unavailable, said + "; a pooler that pools transactions is in between, and one that pools sessions is needed"}
+		return &engineError{nameless, said + "; a pooler is in between that keeps no prepared statements"}
 	case "53300":
 		return &engineError{full, said}
 	case "25006":
@@ -212,11 +233,14 @@ func sorted(answer *pgconn.PgError) *engineError {
 		return &engineError{denied, said}
 	case "42P01", "3F000":
 		return &engineError{dropped, said}
-	case "57014", "55P03":
+	case "57014", "42704", "55P03":
 		return &engineError{unavailable, said}
 	}
 	if none(answer) {
 		return &engineError{full, said}
+	}
+	if strings.Contains(answer.Message, "statement pooling mode") {
+		return &engineError{denied, said + "; the pooler pools statements, and one that pools transactions or sessions is needed"}
 	}
 	switch answer.Code[:min(2, len(answer.Code))] {
 	case "08":
@@ -224,6 +248,9 @@ func sorted(answer *pgconn.PgError) *engineError {
 	case "28", "3D":
 		return &engineError{denied, said}
 	case "3F", "53", "58", "XX":
+		return &engineError{unavailable, said}
+	}
+	if fromPooler(answer) {
 		return &engineError{unavailable, said}
 	}
 	return &engineError{broken, "the database refused a statement (SQLSTATE " + answer.Code + ")"}

@@ -155,7 +155,7 @@ func MigrateTo(ctx context.Context, url string, n int64) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	_, schema, err := Options{URL: func() (string, error) { return url, nil }}.parse()
+	_, schema, err := Options{URL: func() (string, error) { return url, nil }}.parse(direct)
 	if err != nil {
 		return err
 	}
@@ -171,13 +171,23 @@ func MigrateTo(ctx context.Context, url string, n int64) error {
 	return err
 }
 
-// SynchronousCommit returns what the setting is in an update.
-func (s *Store) SynchronousCommit(ctx context.Context) (setting string, err error) {
+// Setting returns what a setting is in an update.
+func (s *Store) Setting(ctx context.Context, name string) (setting string, err error) {
 	err = s.Update(ctx, func(tx store.Tx) error {
 		t, _ := tx.(*transaction)
-		return t.one(ctx, []any{&setting}, "SELECT current_setting('synchronous_commit')")
+		return t.one(ctx, []any{&setting}, "SELECT current_setting('"+name+"')")
 	})
 	return setting, err
+}
+
+// Mode returns how statements are sent.
+func (s *Store) Mode(ctx context.Context) (string, error) {
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Release()
+	return conn.Conn.Conn().Config().DefaultQueryExecMode.String(), nil
 }
 
 // Each calls f with one user after the other, while the statement that finds them is under way.

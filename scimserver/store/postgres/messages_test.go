@@ -62,7 +62,7 @@ func TestAURLThatCannotBeReadIsRefusedInWordsThatHelp(t *testing.T) {
 
 // The log and the check name the cause that keeps a server from its database. Once that is mended the server works without a restart.
 func TestWhatKeepsAServerFromItsDatabaseIsSaid(t *testing.T) {
-	address := testenv.Schema(t)
+	address := testenv.Direct(t, testenv.Schema(t))
 	parsed := must(url.Parse(address))(t)
 	schema := parsed.Query().Get("search_path")
 	open(t, address)
@@ -108,8 +108,8 @@ func TestWhatTheDatabaseAndPoolersAnswerIsSorted(t *testing.T) {
 		stale               bool
 		reason              string
 	}{
-		{"42P05", "prepared statement \"a\" already exists", "pools transactions", false, "DatabaseFailed"},
-		{"26000", "prepared statement \"a\" does not exist", "pools transactions", false, "DatabaseFailed"},
+		{"42P05", "prepared statement \"a\" already exists", "keeps no prepared statements", true, "DatabaseFailed"},
+		{"26000", "prepared statement \"a\" does not exist", "keeps no prepared statements", true, "DatabaseFailed"},
 		{"53300", "too many connections for role", "too many connections", false, "DatabaseConnectionsExhausted"},
 		{"08P01", "no more connections allowed (max_client_conn)", "no more connections", false, "DatabaseConnectionsExhausted"},
 		{"08P01", "query_wait_timeout", "query_wait_timeout", false, "DatabaseConnectionsExhausted"},

@@ -20,7 +20,7 @@ import (
 // newer makes of a schema what a later version's migration might: it only adds.
 func newer(t *testing.T, url string) {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
+	conn, err := pgx.Connect(t.Context(), testenv.Direct(t, url))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestAServerWorksBesideANewerSchema(t *testing.T) {
 func TestWhatAnOlderReplicaWritesMakesNobodyInactiveForLonger(t *testing.T) {
 	url := testenv.Schema(t)
 	s := open(t, url)
-	conn := must(pgx.Connect(t.Context(), url))(t)
+	conn := must(pgx.Connect(t.Context(), testenv.Direct(t, url)))(t)
 	defer conn.Close(context.WithoutCancel(t.Context()))
 	storetest.OlderServerWrites(t, s, func(statement string) {
 		must(conn.Exec(t.Context(), statement))(t)
@@ -73,10 +73,10 @@ func TestWhatAnOlderReplicaWritesMakesNobodyInactiveForLonger(t *testing.T) {
 func olderTables(t *testing.T) (url string, conn *pgx.Conn) {
 	t.Helper()
 	url = testenv.Schema(t)
-	conn = must(pgx.Connect(t.Context(), url))(t)
+	conn = must(pgx.Connect(t.Context(), testenv.Direct(t, url)))(t)
 	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
 	must(conn.Exec(t.Context(), "CREATE SCHEMA "+conn.Config().RuntimeParams["search_path"]))(t)
-	must(0, postgres.MigrateTo(t.Context(), url, 2))(t)
+	must(0, postgres.MigrateTo(t.Context(), testenv.Direct(t, url), 2))(t)
 	must(conn.Exec(t.Context(), "BEGIN"))(t)
 	for _, r := range storetest.Older() {
 		must(0, writeOlder(t.Context(), conn, r))(t)

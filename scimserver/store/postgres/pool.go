@@ -27,6 +27,7 @@ type pool struct {
 	*pgxpool.Pool
 
 	schema *namespace
+	way    *pooler
 
 	mu    sync.Mutex
 	most  int
@@ -64,7 +65,7 @@ func (p *pool) acquire(ctx context.Context) (lent, error) {
 			}
 			return lent{}, err
 		}
-		conn, err := p.Pool.Acquire(ctx)
+		conn, err := p.take(ctx)
 		if err == nil {
 			return lent{conn, p}, nil
 		}
@@ -73,6 +74,17 @@ func (p *pool) acquire(ctx context.Context) (lent, error) {
 			return lent{}, last
 		}
 		p.refused()
+	}
+}
+
+// take takes a connection of the pool, or makes one, in the manner that the way to the database asks for.
+func (p *pool) take(ctx context.Context) (*pgxpool.Conn, error) {
+	for {
+		made := p.way.manner()
+		conn, err := p.Pool.Acquire(ctx)
+		if err == nil || !p.way.learn(err, made) {
+			return conn, err
+		}
 	}
 }
 
@@ -86,7 +98,7 @@ func (p *pool) idle(ctx context.Context) (conn lent, ok bool, err error) {
 	if !ok {
 		return lent{}, false, nil
 	}
-	taken, err := p.Pool.Acquire(ctx)
+	taken, err := p.take(ctx)
 	if err != nil {
 		p.leave()
 		return lent{}, true, translate(ctx, err)

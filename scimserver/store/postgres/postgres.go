@@ -72,18 +72,19 @@ const few = 256
 // Open opens a directory, and brings its tables to this version's. Where the database cannot be reached just now, that is done
 // when it can be, and until then the store is unavailable; other failures are Open's.
 func Open(ctx context.Context, o Options) (*Store, error) {
+	way := &pooler{log: o.Log}
 	s := &Store{url: o.URL, log: o.Log, newID: uuid.NewV7, patience: statementTimeout, migrator: make(chan struct{}, 1)}
 	s.owned.guard, o.owned = o.Guard, &s.owned
-	_, schema, err := o.parse()
+	_, schema, err := o.parse(direct)
 	if err != nil {
 		return nil, fmt.Errorf("open the directory: %w", err)
 	}
 	s.owned.schema = newNamespace(schema)
-	pool, err := o.connect(ctx, 0)
+	pool, err := o.connect(ctx, way, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open the directory: %w", err)
 	}
-	checks, err := o.connect(ctx, 1)
+	checks, err := o.connect(ctx, way, 1)
 	if err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("open the directory: %w", err)
@@ -120,6 +121,9 @@ func (s *Store) reset() {
 
 // resetIfStale lets go of all connections where a failure says that of them, and judges anew whose directory is there where its tables are gone.
 func (s *Store) resetIfStale(err error) {
+	if failed(err, nameless) {
+		s.pool.way.learn(err, direct)
+	}
 	if stale(err) {
 		s.reset()
 	}
@@ -158,11 +162,13 @@ func (s *Store) migrateOnce(ctx context.Context) error {
 	}
 	err := s.reach(ctx)
 	if err == nil {
-		err = s.migrate(ctx)
+		err = translate(ctx, s.migrate(ctx))
+	}
+	s.resetIfStale(err)
+	if failed(err, nameless) {
+		err = translate(ctx, s.migrate(ctx))
 	}
 	if err != nil {
-		err = translate(ctx, err)
-		s.resetIfStale(err)
 		return fmt.Errorf("bring the database to this version's schema: %w", err)
 	}
 	s.migrated.Store(true)
@@ -173,7 +179,7 @@ func (s *Store) migrateOnce(ctx context.Context) error {
 // those who look at a server that starts should soon hear why it does not serve.
 func (s *Store) reach(ctx context.Context) error {
 	for until := time.Now().Add(fullFor); ; {
-		conn, err := s.pool.Acquire(ctx)
+		conn, err := s.pool.take(ctx)
 		if err == nil {
 			conn.Release()
 			return nil
@@ -276,6 +282,7 @@ func (s *Store) followURL() {
 		return // New connections will say so; those that are there are good.
 	}
 	if before := s.lastURL.Swap(&now); before != nil && *before != now {
+		s.pool.way.forget()
 		s.reset()
 	}
 }
@@ -319,7 +326,8 @@ func (s *Store) Check(ctx context.Context) error {
 // probeSize is what has to fit on the disk before it counts as having room again, in bytes. Less fits into pages that are there.
 const probeSize = 256 << 10
 
-// tryWriting writes what leaves nothing behind. Where the disk was full it takes new pages on the way.
+// tryWriting writes what leaves nothing behind, and has an answer before COMMIT is sent, as other changes do: a pooler of statements would let
+// it pass otherwise. Where the disk was full it takes new pages on the way.
 func tryWriting(ctx context.Context, tx store.Tx, room bool) error {
 	if room {
 		probe := make([]byte, probeSize)
@@ -327,8 +335,12 @@ func tryWriting(ctx context.Context, tx store.Tx, room bool) error {
 		if err := tx.SetMeta(ctx, checkKey, base64.StdEncoding.EncodeToString(probe)); err != nil {
 			return err
 		}
+		if err := tx.SetMeta(ctx, checkKey, ""); err != nil {
+			return err
+		}
 	}
-	return tx.SetMeta(ctx, checkKey, "")
+	_, err := tx.Meta(ctx, checkKey)
+	return err
 }
 
 // unanswered is the error of a check while another, or an earlier one, waits to hear whether it can write again.
@@ -355,7 +367,7 @@ func (s *Store) readOnly(ctx context.Context) (state string, err error) {
 		return "", err
 	}
 	if !ok {
-		own, err := s.checks.Acquire(ctx)
+		own, err := s.checks.take(ctx)
 		if err = translate(ctx, err); failed(err, full) && s.pool.open() > 0 {
 			conn, err = s.acquire(ctx)
 		} else {

@@ -25,7 +25,7 @@ func credentials(t *testing.T) (schema string, urls [2]*url.URL) {
 	statements := []string{"CREATE ROLE " + owner, "GRANT CREATE ON DATABASE postgres TO " + owner}
 	ends := []string{"DROP SCHEMA IF EXISTS " + schema + " CASCADE", "DROP OWNED BY " + owner}
 	for i := range urls {
-		urls[i] = must(url.Parse(must(testenv.URL())(t)))(t)
+		urls[i] = must(url.Parse(testenv.Direct(t, must(testenv.URL())(t))))(t)
 		user := schema + "_" + string(rune('a'+i))
 		urls[i].User = url.UserPassword(user, "s3cret-"+user)
 		statements = append(statements,
@@ -48,7 +48,7 @@ func credentials(t *testing.T) (schema string, urls [2]*url.URL) {
 func sessions(t *testing.T, of *url.URL) (n int) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
-	conn := must(pgx.Connect(ctx, must(testenv.URL())(t)))(t)
+	conn := must(pgx.Connect(ctx, testenv.Direct(t, must(testenv.URL())(t))))(t)
 	defer conn.Close(ctx)
 	if err := conn.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE usename = $1", of.User.Username()).Scan(&n); err != nil {
 		t.Fatal(err)

@@ -48,7 +48,7 @@ func TestNoSettingOfAConnectionDecidesWhoseDataIsRead(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			through := as
 			if way != "directly" {
-				through = newLossyProxy(t, as)
+				through = newLossyProxy(t, testenv.Direct(t, as))
 			}
 			for _, schema := range []string{schemaOf(t, testenv.Schema(t)), schemaOf(t, testenv.Schema(t))} {
 				s := openSchema(t, through, schema)

@@ -60,7 +60,11 @@ func (s *Store) newTransaction(conn *pgxpool.Conn) *transaction {
 	t := &transaction{conn: conn, schema: s.pool.schema, newID: s.newID, patience: s.patience, batch: &pgx.Batch{}, held: map[resource]*stored{}}
 	t.reader = reader{on: t, lock: lockRows, share: shareRows, few: s.few}
 	t.batch.Queue(begin)
-	if s.restores(conn.Conn().PgConn()) {
+	own := s.restores(conn.Conn().PgConn())
+	switch settings := carriedBy(conn.Conn().PgConn()); {
+	case settings != nil:
+		t.batch.Queue(settings.statement())
+	case own:
 		t.batch.Queue("SET LOCAL synchronous_commit = on")
 	}
 	return t
@@ -103,7 +107,9 @@ func (t *transaction) query(ctx context.Context, sql string, args []any) (pgx.Ro
 	t.batch.Queue(t.schema.statement(sql), args...)
 	results := t.send(ctx)
 	done := func() {
-		_ = results.Close()
+		if err := results.Close(); err != nil { // which can come after the last row
+			_ = t.failed(ctx, err)
+		}
 		cancel()
 	}
 	for range before {

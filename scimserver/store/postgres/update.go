@@ -66,7 +66,7 @@ func (s *Store) retry(ctx context.Context, f func(ctx context.Context) error) er
 	err := wait.ExponentialBackoffWithContext(ctx, again(), func(ctx context.Context) (bool, error) {
 		last = f(ctx)
 		s.resetIfStale(last)
-		return !failed(last, lost) && !failed(last, conflict), nil
+		return !failed(last, lost) && !failed(last, nameless) && !failed(last, conflict), nil
 	})
 	if err != nil && last == nil {
 		return err

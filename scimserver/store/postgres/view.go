@@ -69,13 +69,15 @@ func (s *Store) beginView(ctx context.Context) (lent, error) {
 	if err != nil {
 		return lent{}, err
 	}
-	for _, statement := range []string{
-		"BEGIN READ ONLY, ISOLATION LEVEL REPEATABLE READ", "SET LOCAL idle_in_transaction_session_timeout = 0",
-	} {
-		if _, err := conn.Exec(ctx, statement); err != nil {
-			conn.Release()
-			return lent{}, translate(ctx, err)
-		}
+	batch := &pgx.Batch{}
+	batch.Queue("BEGIN READ ONLY, ISOLATION LEVEL REPEATABLE READ")
+	if settings := carriedBy(conn.Conn.Conn().PgConn()); settings != nil {
+		batch.Queue(settings.statement())
+	}
+	batch.Queue("SET LOCAL idle_in_transaction_session_timeout = 0")
+	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+		conn.Release()
+		return lent{}, translate(ctx, err)
 	}
 	return conn, nil
 }

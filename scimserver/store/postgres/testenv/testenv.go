@@ -2,6 +2,7 @@
 package testenv
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -13,8 +14,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Variable names the environment variable with the connection URL of a PostgreSQL for tests.
-const Variable = "TENANTRY_TEST_POSTGRES_URL"
+// Variable names the environment variable with the connection URL of a PostgreSQL for tests. Where that leads to a pooler, Owner names the one
+// with the URL of the database behind it, for what tests do as its owner.
+const (
+	Variable = "TENANTRY_TEST_POSTGRES_URL"
+	Owner    = "TENANTRY_TEST_POSTGRES_OWNER_URL"
+)
 
 // Engines returns the names of the engines to run a test on, "sqlite" and "postgres": both, or those that TENANTRY_TEST_ENGINES lists.
 func Engines() []string {
@@ -80,6 +85,21 @@ func Ask(t testing.TB, sql string) (answer string) {
 	return answer
 }
 
+// Direct returns the connection URL that leads to the same schema of the database behind a pooler.
+func Direct(t testing.TB, address string) string {
+	t.Helper()
+	direct, err := url.Parse(cmp.Or(os.Getenv(Owner), address))
+	if err != nil {
+		t.Fatalf("%s is not a URL", Owner)
+	}
+	parsed, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed.Host = direct.Host
+	return parsed.String()
+}
+
 // asOwner calls run with a connection of the owner of the database, also while a test is being cleaned up.
 func asOwner(t testing.TB, sql string, run func(context.Context, *pgx.Conn) error) {
 	t.Helper()
@@ -88,7 +108,7 @@ func asOwner(t testing.TB, sql string, run func(context.Context, *pgx.Conn) erro
 		t.Fatal(err)
 	}
 	ctx := context.WithoutCancel(t.Context())
-	conn, err := pgx.Connect(ctx, address)
+	conn, err := pgx.Connect(ctx, Direct(t, address))
 	if err != nil {
 		t.Fatalf("connect to the PostgreSQL of %s: %v", Variable, err)
 	}
