@@ -4,10 +4,13 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/tenantry/tenantry/scimserver/auth/authtest"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // person is the token of somebody who signed in.
@@ -57,6 +60,41 @@ func TestOnePersonUsesUpNobodyElsesAllowance(t *testing.T) {
 	}
 	f.wantCounted(`scim_refusals_total{pool="rate",role="provisioner"} 17`, `scim_refusals_total{pool="rate",role="reader"} 17`,
 		`scim_refusals_total{pool="rate",role="user"} `+strconv.Itoa(17+2+17+94+17))
+}
+
+// Twelve loops of one person, whatever they ask, are refused for that person alone, also while they are under way at the same time.
+func TestLoopsOfOnePersonRefuseNobodyElse(t *testing.T) {
+	race.Meets(t)
+	f := newFixtureForUsers(t)
+	f.create("anna", "/Users", `{"userName":"anna.k@contoso.test"}`)
+	f.create("bo", "/Users", `{"userName":"bo","externalId":"`+bosOID+`"}`)
+	reader := f.withReader("payroll")
+	f.limit(10, 10)
+	const loops, each = 12, 40
+	paths := []string{"/Me", "/Me?attributes=id", "/Users", "/Schemas"}
+	var answered atomic.Int32
+	var working sync.WaitGroup
+	for n := range loops {
+		credential := f.userToken(nil)
+		working.Go(func() {
+			for i := range each {
+				if got := f.as(credential, http.MethodGet, paths[(n+i)%len(paths)], ""); got.status < 429 {
+					answered.Add(1)
+				}
+			}
+		})
+	}
+	bo := f.userToken(authtest.Claims{"oid": bosOID, "preferred_username": "bo@contoso.test", "sub": "BBBBsubject"})
+	for range each {
+		f.wantServed("another person", bo, "/Me")
+		f.wantServed("a reader", reader, "/Users")
+		f.wantServed("the provisioning client", f.token, "/Users")
+		f.advance(100 * time.Millisecond)
+	}
+	working.Wait()
+	if got := answered.Load(); got < 10 || got > 10+10*each/10 {
+		t.Errorf("%d requests of the loops are answered, want 10 at once and no more than 10 a second after them", got)
+	}
 }
 
 func TestManyReadersTogetherLeaveTheProvisioningClientItsAllowance(t *testing.T) {

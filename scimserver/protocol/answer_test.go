@@ -333,10 +333,10 @@ func TestALargePageIsTheSameAsManySmallOnes(t *testing.T) {
 			}
 			return ids
 		}
-		f.database.finds = 0
+		f.database.finds.Store(0)
 		all := f.expect("GET", path+"&count=1000", "", 200, "")
-		if f.database.finds < 4 {
-			t.Errorf("%s was read by %d statements, want some portions", path, f.database.finds)
+		if f.database.finds.Load() < 4 {
+			t.Errorf("%s was read by %d statements, want some portions", path, f.database.finds.Load())
 		}
 		if f.server.SetPortion(1 << 30); true {
 			whole := f.expect("GET", path+"&count=1000", "", 200, "")
@@ -385,13 +385,13 @@ func TestALargePageEndsWhereItWasAskedTo(t *testing.T) {
 			f.server.SetPortion(1 << 30)
 			whole := f.expect(method, path, "", 200, "")
 			f.server.SetPortion(10_000)
-			f.database.finds = 0
+			f.database.finds.Store(0)
 			portions := f.expect(method, path, "", 200, "")
 			if method == http.MethodHead {
 				continue
 			}
-			if f.database.finds < 4 {
-				t.Errorf("%s was read by %d statements, want some portions", path, f.database.finds)
+			if f.database.finds.Load() < 4 {
+				t.Errorf("%s was read by %d statements, want some portions", path, f.database.finds.Load())
 			}
 			if n := f.field(portions, "itemsPerPage"); n != float64(page.count) {
 				t.Errorf("%s has %v resources", path, n)

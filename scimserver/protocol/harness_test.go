@@ -43,7 +43,7 @@ type counting struct {
 
 	members, groups atomic.Int32
 	find            func(store.Query) (store.Page, error) // answers in place of the store's Find, unless nil
-	finds           int                                   // how often Find was called
+	finds           atomic.Int32                          // how often Find was called
 	found           func()                                // called after each Find, unless nil
 	failing         int32                                 // which read of members fails, counted from 1; 0 for none
 }
@@ -56,7 +56,7 @@ func (c *counting) MembersOf(ctx context.Context, groups []string, after string,
 }
 
 func (c *counting) Find(ctx context.Context, query store.Query) (store.Page, error) {
-	c.finds++
+	c.finds.Add(1)
 	if c.find != nil {
 		return c.find(query)
 	}

@@ -239,10 +239,10 @@ func TestMeListsEachGroupOnce(t *testing.T) {
 	f.create("anna", "/Users", `{"userName":"anna.k@contoso.test"}`)
 	f.create("buyers", "/Groups", `{"displayName":"Buyers","members":[{"value":"{anna}"}]}`)
 	f.database.groups.Store(0)
-	f.database.finds = 0
+	f.database.finds.Store(0)
 	got := f.sendWith("GET", "/Me", "", bearer(f.userToken(nil)))
-	if read := f.database.groups.Load(); read != 1 || f.database.finds != 1 {
-		t.Errorf("the groups of users were read %d times, and users were looked up %d times, want once each", read, f.database.finds)
+	if read := f.database.groups.Load(); read != 1 || f.database.finds.Load() != 1 {
+		t.Errorf("the groups of users were read %d times, and users were looked up %d times, want once each", read, f.database.finds.Load())
 	}
 	f.compare("/Me", got.body, string(f.expect("GET", "/Users/{anna}", "", 200, "").body))
 }

@@ -68,9 +68,9 @@ func TestAPanicBehindTheFirstPortionCutsTheConnection(t *testing.T) {
 	for i := range 60 {
 		f.create("", "/Users", fmt.Sprintf(`{"userName":"user %d","title":"%s"}`, i, strings.Repeat("x", 3000)))
 	}
-	f.database.finds = 0
+	f.database.finds.Store(0)
 	f.database.found = func() {
-		if f.database.finds == 2 {
+		if f.database.finds.Load() == 2 {
 			panic(personalData)
 		}
 	}
