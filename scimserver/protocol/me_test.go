@@ -7,9 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/auth/authtest"
+	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/signin"
 )
 
@@ -178,6 +182,25 @@ func TestAPersonWhoseUserIsInactiveIsToldSo(t *testing.T) {
 		}
 		f.expect("PATCH", "/Users/{anna}", patchOf(`{"op":"Replace","path":"active","value":"True"}`), 204, "")
 		f.wantServed(name, f.userToken(nil), "/Me")
+	}
+}
+
+// What identityProvider has to hold is the same for all users, so a UserDefaults can give it.
+func TestTheProviderCanBeADefault(t *testing.T) {
+	f := newFixtureForUsers(t)
+	f.create("anna", "/Users", f.signsIn(annasName, "", "", annasOID))
+	f.wantError(f.sendWith("GET", "/Me", "", bearer(f.userToken(nil))), http.StatusNotFound, "unknown")
+	defaults, err := directory.NewDefaults(&v1alpha1.UserDefaults{ObjectMeta: metav1.ObjectMeta{Name: "everyone"}, Spec: v1alpha1.UserDefaultsSpec{
+		Apply: v1alpha1.ApplyAlways, Attributes: []v1alpha1.AttributeDefault{{Path: mediusURN + ":identityProvider", Value: f.issuer.Issuer()}},
+	}}, v1alpha1.Catalog{}, schema.User())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.directory.SetDefaults([]*directory.Defaults{defaults})
+	f.create("bo", "/Users", f.signsIn("bo", "", "", bosOID))
+	got := f.sendWith("GET", "/Me", "", bearer(f.userToken(authtest.Claims{"oid": bosOID})))
+	if got.status != 200 || f.field(got, "id") != f.ids["bo"] {
+		t.Errorf("%d %s", got.status, got.body)
 	}
 }
 

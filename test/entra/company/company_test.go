@@ -146,6 +146,17 @@ func TestGeneratedNamesAreOfManyPlacesAndInSeveralDomains(t *testing.T) {
 	}
 }
 
+// As docs/entra.md has it: the issuer of the Entra tenant's tokens, and what they have as oid.
+func TestEveryoneCanSignIn(t *testing.T) {
+	c := Generate(Size{Seed: 7, Users: 50})
+	for _, u := range c.Users {
+		if provider, name := u.Attribute("identityProvider"), u.Attribute("nameIdentifier"); provider != "https://login.microsoftonline.com/"+c.TenantID+"/v2.0" ||
+			name != u.ObjectID {
+			t.Fatalf("%s signs in as %s at %s", u.ObjectID, name, provider)
+		}
+	}
+}
+
 func TestAttributesAreReadAndSetByTheirEntraNames(t *testing.T) {
 	u := &User{ObjectID: "o", Manager: "m", AccountEnabled: true}
 	for _, name := range []string{

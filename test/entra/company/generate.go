@@ -133,8 +133,10 @@ func (h *hirer) hire(r *rand.Rand) *User {
 		u.Mail = u.MailNickname + "@partner.test"
 		u.UserPrincipalName = u.MailNickname + "_partner.test#EXT#@" + h.c.Domains[0]
 	}
-	u.Set("identityProvider", "entra-"+h.c.Domains[0])
-	u.Set("nameIdentifier", u.ObjectID)
+	if h.c.TenantID != "" { // docs/entra.md: both or neither, or nobody signs in as the user
+		u.Set("identityProvider", "https://login.microsoftonline.com/"+h.c.TenantID+"/v2.0")
+		u.Set("nameIdentifier", u.ObjectID)
+	}
 	u.Set("customFieldText1", fmt.Sprintf("CC-%d", 100+10*r.IntN(60)))
 	if r.IntN(3) == 0 {
 		u.Set("customFieldText2", places[r.IntN(len(places))])
