@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/tenantry/tenantry/scimserver/headers"
+	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/share"
 )
 
@@ -19,6 +20,10 @@ const (
 	SmallBody = 64 << 10
 	// bodyChunk is how many bytes of a larger one are read at a time.
 	bodyChunk = 256 << 10
+	// bodyTimes is how many times its size nearly every body takes in memory at the most, once it is taken apart.
+	bodyTimes = 10
+	// lightBody is the size in bytes up to which nobody looks what a body takes.
+	lightBody = 4 << 10
 )
 
 // body reads the request's body, checking its media type and size.
@@ -41,8 +46,36 @@ func (r *request) body() ([]byte, error) {
 	if refused != nil {
 		return nil, refused
 	}
-	r.charge((len(data) - 1) / worthOne)
+	size, refused := r.weigh(data)
+	if refused != nil {
+		return nil, refused
+	}
+	r.charge((size - 1) / worthOne)
 	return data, nil
+}
+
+// weigh returns the size by which a body counts: its own, or more where it has so many short values that it takes more than bodyTimes that.
+// For these it takes more room.
+func (r *request) weigh(data []byte) (size int, refused *Error) {
+	size = len(data)
+	if size <= lightBody {
+		return size, nil
+	}
+	size = max(size, schema.Weight(data)/bodyTimes)
+	more := size
+	if len(data) > SmallBody {
+		more -= len(data) // which has its room
+	}
+	switch {
+	case size > MaxBody:
+		refused = &Error{
+			Status: http.StatusRequestEntityTooLarge,
+			Detail: "the request's body has more values than there is memory for: send fewer in one request",
+		}
+	case size > SmallBody && more > 0:
+		refused = r.room(more)
+	}
+	return size, refused
 }
 
 // open returns a request's body, from which reading more than limit bytes fails. A body that is encoded, or larger by its

@@ -153,6 +153,40 @@ func TestALargeBodyOfUnknownLengthTakesRoomAsItComes(t *testing.T) {
 	f.ended(held)
 }
 
+// A body is bounded by what it takes in memory: one of many short values takes fifty times its size.
+func TestABodyOfManyShortValuesTakesRoomForWhatItBecomes(t *testing.T) {
+	race.Meets(t)
+	const mib = 1 << 20
+	f := newFixture(t)
+	f.create("anna", "/Users", `{"userName":"anna"}`)
+	f.create("sales", "/Groups", `{"displayName":"sales"}`)
+	reader := f.withReader("payroll")
+	many := func(size int) string { return `{"x":[` + strings.Repeat(`{"":1},`, size/7) + `{}]}` }
+	whole := many(4*mib - 100)
+	for _, path := range []string{"/Users/.search", "/Groups/.search", "/.search"} {
+		f.wantError(f.as(reader, "POST", path, whole), http.StatusRequestEntityTooLarge, "")
+	}
+	for _, to := range []string{"POST /Users", "PUT /Users/{anna}", "PATCH /Users/{anna}", "POST /Groups", "PUT /Groups/{sales}", "PATCH /Groups/{sales}", "POST /Bulk"} {
+		method, path, _ := strings.Cut(to, " ")
+		f.wantError(f.send(method, path, whole), http.StatusRequestEntityTooLarge, "")
+	}
+	held := f.begin(reader, "/Users/.search", "{", 4*mib-100<<10)
+	f.wantHeld(1, 4*mib-100<<10)
+	plain := `{"x":"` + strings.Repeat("x", 60<<10) + `"}`
+	if got := f.as(reader, "POST", "/Users/.search", plain); got.status != http.StatusOK {
+		t.Errorf("a text of 60 KiB: %d %s", got.status, got.body)
+	}
+	f.wantLater(f.as(reader, "POST", "/Users/.search", many(60<<10)), http.StatusServiceUnavailable, 1)
+	f.wantLater(f.as(reader, "POST", "/Users/.search", many(90<<10)), http.StatusServiceUnavailable, 1)
+	f.ended([]*begun{held})
+	for _, size := range []int{60 << 10, 90 << 10} {
+		if got := f.as(reader, "POST", "/Users/.search", many(size)); got.status != http.StatusOK {
+			t.Errorf("%d bytes of short values where there is room: %d %s", size, got.status, got.body)
+		}
+	}
+	f.wantHeld(0, 0)
+}
+
 func TestABodyThatDoesNotComeInTimeIsGivenUp(t *testing.T) {
 	race.Meets(t)
 	f := newFixture(t)
