@@ -3,6 +3,7 @@ package share
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 )
@@ -23,13 +24,16 @@ type Pool struct {
 	held     map[Client]int64
 	together [classes]int64
 	total    int64
-	waiting  [classes][]*waiter // the first come first
+	waiting  [classes][]*waiter // in the order of their rounds, of one round the first come first
+	round    [classes]int       // in which the last that waited was served
+	next     map[Client]int     // the round of a client's next that waits, where it is behind that of its class
 }
 
 // waiter is a take that waits for others to release.
 type waiter struct {
 	client Client
 	amount int64
+	round  int
 	taken  chan struct{} // closed under the lock, once the amount is the client's
 }
 
@@ -45,7 +49,7 @@ func NewPool(d Division) *Pool {
 			panic("share: a client's share is greater than what its class has together")
 		}
 	}
-	return &Pool{size: d.Size, shares: shares, held: map[Client]int64{}}
+	return &Pool{size: d.Size, shares: shares, held: map[Client]int64{}, next: map[Client]int{}}
 }
 
 // Held is an amount that a client holds. The zero value holds nothing. It belongs to one goroutine at a time, and a copy of it is
@@ -72,8 +76,9 @@ func (p *Pool) TryTake(client Client, amount int64) (held Held, ok bool) {
 	return Held{p, client, amount}, true
 }
 
-// Take takes an amount for a client as TryTake does, and waits for it until ctx ends. Those who wait are served in the order in which
-// they came, provisioning clients first; a client that holds its share holds up nobody behind it. The error is ctx's or ErrNever.
+// Take takes an amount for a client as TryTake does, and waits for it until ctx ends. Provisioning clients are served first. Of a class, one
+// take of each client that waits is served in a round, in the order in which they came: a client that waits with many waits behind itself and
+// not others behind it. A client that holds its share holds up nobody. The error is ctx's or ErrNever.
 func (p *Pool) Take(ctx context.Context, client Client, amount int64) (Held, error) {
 	if err := ctx.Err(); err != nil {
 		return Held{}, err
@@ -87,8 +92,7 @@ func (p *Pool) Take(ctx context.Context, client Client, amount int64) (Held, err
 		p.mu.Unlock()
 		return Held{p, client, amount}, nil
 	}
-	w := &waiter{client, amount, make(chan struct{})}
-	p.waiting[client.Class] = append(p.waiting[client.Class], w)
+	w := p.wait(client, amount)
 	p.mu.Unlock()
 
 	select {
@@ -103,6 +107,7 @@ func (p *Pool) Take(ctx context.Context, client Client, amount int64) (Held, err
 		p.add(client, -amount)
 	default:
 		p.waiting[client.Class] = slices.DeleteFunc(p.waiting[client.Class], func(other *waiter) bool { return other == w })
+		p.forget(client.Class)
 	}
 	p.serve() // those who waited behind it
 	return Held{}, ctx.Err()
@@ -201,6 +206,26 @@ func (p *Pool) lacks(client Client, amount int64) lack {
 	}
 }
 
+// wait puts a take behind those that wait in its round or before; the caller holds the lock.
+func (p *Pool) wait(client Client, amount int64) *waiter {
+	class := client.Class
+	w := &waiter{client, amount, max(p.round[class], p.next[client]), make(chan struct{})}
+	p.next[client] = w.round + 1
+	behind := slices.IndexFunc(p.waiting[class], func(other *waiter) bool { return other.round > w.round })
+	if behind < 0 {
+		behind = len(p.waiting[class])
+	}
+	p.waiting[class] = slices.Insert(p.waiting[class], behind, w)
+	return w
+}
+
+// forget drops what says nothing any more of the order in which a class is served; the caller holds the lock.
+func (p *Pool) forget(class Class) {
+	maps.DeleteFunc(p.next, func(client Client, round int) bool {
+		return client.Class == class && (round <= p.round[class] || len(p.waiting[class]) == 0)
+	})
+}
+
 // serve gives those who wait what is left, provisioning clients first; the caller holds the lock.
 func (p *Pool) serve() {
 	for class := Class(classes) - 1; class >= 0; class-- {
@@ -213,6 +238,10 @@ func (p *Pool) serve() {
 // serveClass serves those of one class, and returns what there is too little of for the first who has to wait on and holds less than
 // its share: what is left comes together for that one, and not for those behind it. The caller holds the lock.
 func (p *Pool) serveClass(class Class) (first lack) {
+	if len(p.waiting[class]) == 0 {
+		return nothing
+	}
+	defer p.forget(class)
 	p.waiting[class] = slices.DeleteFunc(p.waiting[class], func(w *waiter) bool {
 		if first != nothing {
 			return false
@@ -220,6 +249,7 @@ func (p *Pool) serveClass(class Class) (first lack) {
 		switch lack := p.lacks(w.client, w.amount); lack {
 		case nothing:
 			p.add(w.client, w.amount)
+			p.round[class] = max(p.round[class], w.round)
 			close(w.taken)
 			return true
 		case ofClient:

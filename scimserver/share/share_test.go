@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -143,6 +144,40 @@ func TestWaitingClientsAreServedInOrderAndProvisioningClientsFirst(t *testing.T)
 		wg.Wait()
 		if len(order) != 3 || order[0] != "provisioner" {
 			t.Errorf("served %v", order)
+		}
+	})
+}
+
+// One that asks for much at once waits behind itself, and not others behind it.
+func TestClientsThatWaitAreServedInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := share.NewPool(share.Division{Size: 2, Provisioners: share.Share{Each: 1, Together: 1}, Readers: share.Share{Each: 1, Together: 1}})
+		var order []string
+		var served share.Held
+		take := func(names ...string) {
+			for _, name := range names {
+				go func() {
+					held, err := p.Take(t.Context(), share.Client{Class: share.Reader, ID: name[:1]}, 1)
+					if err != nil {
+						t.Error(name, err)
+					}
+					order, served = append(order, name), held // of which there is one at a time
+				}()
+				synctest.Wait()
+			}
+		}
+		next := func() { served.Release(); synctest.Wait() }
+		take("z", "a1", "a2", "a3", "a4", "b1", "c1", "c2")
+		next()
+		next()
+		take("b2") // it has been served, so it comes behind those who have not
+		next()
+		take("d1")
+		for p.Waiting() > 0 {
+			next()
+		}
+		if want := []string{"z", "a1", "b1", "c1", "d1", "a2", "c2", "b2", "a3", "a4"}; !slices.Equal(order, want) {
+			t.Errorf("served %v, want %v", order, want)
 		}
 	})
 }
