@@ -130,7 +130,7 @@ func TestEachOperationOfABulkRequestIsPaid(t *testing.T) {
 }
 
 func TestALargeRequestIsPaidByItsSize(t *testing.T) {
-	const filler = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"attributes":["id"],"filter":"userName eq \"user1\""`
+	const filler = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"attributes":["id"],"filter":"userName eq \"nobody\""`
 	for name, c := range map[string]struct {
 		method, path, body string
 		seconds            int // what the next request waits for at one a second and with a burst of one
@@ -141,6 +141,9 @@ func TestALargeRequestIsPaidByItsSize(t *testing.T) {
 		"a page":              {"GET", "/Users?count=1", "", 2},
 		"a large page":        {"GET", "/Users?count=10", "", 16},
 		"a part of one":       {"GET", "/Users?count=10&attributes=name.givenName", "", 16},
+		"nothing of one":      {"GET", "/Users?count=10&attributes=id", "", 16},
+		"its headers":         {"HEAD", "/Users?count=10", "", 33}, // for two portions, which it had room for
+		"headers of a group":  {"HEAD", "/Groups/{everybody}", "", 111}, // for 110,000 members, which it had room for
 		"one that is refused": {"POST", "/Users/.search", `{"filter":"` + strings.Repeat("x", 640<<10) + `"}`, 11},
 	} {
 		f := newFixture(t)
@@ -148,6 +151,7 @@ func TestALargeRequestIsPaidByItsSize(t *testing.T) {
 		for n := range 10 {
 			f.expect("POST", "/Users", `{"userName":"user`+strconv.Itoa(n)+`","title":"`+strings.Repeat("x", 100<<10)+`"}`, 201, "")
 		}
+		f.crowd("everybody", 20_000)
 		f.limit(1, 1)
 		f.as(reader, c.method, c.path, c.body)
 		f.wantLater(f.as(reader, "GET", "/Users?count=0", ""), http.StatusTooManyRequests, c.seconds)

@@ -46,6 +46,7 @@ func (a *answer) flow() error {
 		a.headers()
 		a.request.out.WriteHeader(a.status)
 		if a.request.http.Method == http.MethodHead {
+			a.request.charge(int(a.request.inHand.bytes / worthOne)) // what was read for it; nothing is sent by which it would pay
 			return errHeaders
 		}
 	}

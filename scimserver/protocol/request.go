@@ -40,7 +40,7 @@ type request struct {
 	client share.Client
 	large  share.Held // room for a large body
 	inHand holding    // room for what is on its way to the client
-	taken  int        // bytes of documents that were taken apart because the client wants a part of them
+	taken  int        // bytes of documents of which the client wants a part or nothing
 }
 
 func (r *request) context() context.Context { return r.ctx }

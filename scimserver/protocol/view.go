@@ -115,11 +115,13 @@ func (s *Server) render(a *answer, shown *view, found *directory.Resource, membe
 	}
 	a.made = append(a.made, encoded[:len(encoded)-1]...)
 	document := found.Document
+	if shown.document != schema.Whole {
+		a.request.pay(&a.request.taken, len(document))
+	}
 	switch shown.document {
 	case schema.Nothing:
 		document = nil
 	case schema.Part:
-		a.request.pay(&a.request.taken, len(document))
 		if document, err = shown.part(document); err != nil {
 			return fmt.Errorf("stored %s %s: %w", found.Kind, found.ID, err)
 		}
