@@ -25,6 +25,10 @@ const (
 // MaxDebt bounds how long a client waits for what Charge counted, so that a limit that is set too low is no ban.
 const MaxDebt = 30 * time.Minute
 
+// maxShared bounds how long all clients of a Throttle wait for what was charged to some. Each pays what it owes by itself: one reader's five
+// requests that look at a whole directory would otherwise hold up all readers for as long as they hold up that one.
+const maxShared = time.Second
+
 // Limit is what one client may ask.
 type Limit struct {
 	// PerSecond is how many requests a second in the long run.
@@ -68,16 +72,16 @@ func (t *Throttle) Take(client string, limit Limit, now time.Time) (wait time.Du
 func (t *Throttle) Charge(client string, limit Limit, now time.Time, n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	charge(t.limiter(client, limit, now), now, n)
+	charge(t.limiter(client, limit, now), now, n, MaxDebt)
 	if t.Together > 0 {
-		charge(t.limiter(everyone, limit.times(t.Together), now), now, n)
+		charge(t.limiter(everyone, limit.times(t.Together), now), now, n, maxShared)
 	}
 }
 
-// charge takes n from a limiter, or less where that would take it longer than MaxDebt to recover. A limiter reserves no more than a
+// charge takes n from a limiter, or less where that would take it longer than most to recover. A limiter reserves no more than a
 // burst at a time.
-func charge(limiter *rate.Limiter, now time.Time, n int) {
-	n = min(n, int(limiter.TokensAt(now)+MaxDebt.Seconds()*float64(limiter.Limit())))
+func charge(limiter *rate.Limiter, now time.Time, n int, most time.Duration) {
+	n = min(n, int(limiter.TokensAt(now)+most.Seconds()*float64(limiter.Limit())))
 	for ; n > 0; n -= limiter.Burst() {
 		limiter.ReserveN(now, min(n, limiter.Burst()))
 	}

@@ -185,3 +185,22 @@ func TestParallelRequestsGetNoMoreThanTheBurst(t *testing.T) {
 		t.Errorf("%d got in, want 50", in.Load())
 	}
 }
+
+// What one client is charged is its own debt. All clients together would pay it for minutes.
+func TestTheDebtOfOneClientHoldsUpNobodyElse(t *testing.T) {
+	throttled := throttle.Throttle{Together: 4}
+	limit := throttle.Limit{PerSecond: 5, Burst: 10}
+	throttled.Take("a", limit, start)
+	for range 5 {
+		throttled.Charge("a", limit, start, 2500)
+	}
+	if wait := throttled.Take("a", limit, start); wait != throttle.MaxDebt+200*time.Millisecond {
+		t.Errorf("one that owes 12,500 requests waits for %s, want the most", wait)
+	}
+	if wait := throttled.Take("b", limit, start); wait > 1100*time.Millisecond {
+		t.Errorf("another waits for %s, want a second at the most", wait)
+	}
+	if got := takes(&throttled, "b", limit, start.Add(2*time.Second), 10); got != 10 {
+		t.Errorf("two seconds later %d of another's get in, want a burst", got)
+	}
+}
