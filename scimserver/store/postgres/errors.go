@@ -134,6 +134,8 @@ func translate(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, errReadOnly):
 		return &engineError{standby, "cannot connect to the database: " + everyCause(connect)}
+	case errors.Is(err, errNoSession):
+		return &engineError{full, "cannot connect to the database: " + everyCause(connect)}
 	case connecting:
 		return &engineError{unreachable, "cannot connect to the database: " + everyCause(connect)}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/go-logr/logr/funcr"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/postgres"
@@ -341,5 +343,47 @@ func TestARequestToCancelIsNotTakenBack(t *testing.T) {
 	}
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
+	}
+}
+
+// A pooler takes a client also where it has no session for it, and lets its first statement wait. That is a database that gives no more
+// connections, for which those that a server has are waited for, and no database that is away.
+func TestAPoolerWithoutASessionToGiveHasNoConnections(t *testing.T) {
+	listener := must(net.Listen("tcp", "127.0.0.1:0"))(t)
+	var wg sync.WaitGroup
+	var waiting sync.Map
+	defer wg.Wait()
+	defer listener.Close()
+	wg.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer conn.Close()
+				client := pgproto3.NewBackend(conn, conn)
+				first, err := client.ReceiveStartupMessage()
+				if _, starts := first.(*pgproto3.StartupMessage); err != nil || !starts {
+					waiting.Range(func(other, _ any) bool { return other.(net.Conn).Close() == nil }) // as PgBouncer answers a request to cancel
+					return
+				}
+				waiting.Store(conn, nil)
+				client.Send(&pgproto3.AuthenticationOk{})
+				client.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+				_ = client.Flush()
+				_, _ = io.Copy(io.Discard, conn)
+				waiting.Delete(conn)
+			})
+		}
+	})
+	address := "postgres://u:s3cret@" + listener.Addr().String() + "/db?sslmode=disable&connect_timeout=1"
+	s := must(postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return address, nil }}))(t)
+	defer s.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+	defer cancel()
+	err := s.Check(ctx)
+	if reason, _ := store.CauseOf(err); reason != "DatabaseConnectionsExhausted" || !strings.Contains(err.Error(), "no answer to the first statement") {
+		t.Errorf("check: %s: %v", reason, err)
 	}
 }

@@ -35,6 +35,9 @@ type lax struct {
 
 var errNoAnswer = errors.New("the server does not say what its settings are")
 
+// errNoSession is how a pooler shows that it has no session to give: it takes the client, and lets its first statement wait.
+var errNoSession = errors.New("no answer to the first statement in time, as from a pooler that has no connection to give")
+
 var errReadOnly = errors.New("the server takes no writes: it is a standby, or read-only by default")
 
 // validated looks at a new connection: a server that takes no writes is passed over, where the next host of the URL may take them, and so is
@@ -47,6 +50,9 @@ func (e expectation) validated(next pgconn.ValidateConnectFunc) pgconn.ValidateC
 			question += "; " + e.owned.question()
 		}
 		results, err := connection.Exec(ctx, question).ReadAll()
+		if ctx.Err() != nil {
+			return errNoSession
+		}
 		if len(results) == 0 || results[0].Err != nil || len(results[0].Rows) == 0 || err != nil && !guarded {
 			return cmp.Or(err, errNoAnswer)
 		}
