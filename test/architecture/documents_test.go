@@ -70,25 +70,27 @@ func makeTargets(t *testing.T) map[string]bool {
 	return targets
 }
 
-// TestRecipesForProxiesAreThoseThatAreRun holds the recipes of the handbook to the files that `make proxies` runs before real proxies.
-func TestRecipesForProxiesAreThoseThatAreRun(t *testing.T) {
+// TestRecipesAreThoseThatAreRun holds the recipes of the handbook to the files that `make proxies` and `make test-poolers` run with real programs.
+func TestRecipesAreThoseThatAreRun(t *testing.T) {
 	t.Parallel()
-	handbook, err := os.ReadFile(filepath.Join(root, "docs", "exposure.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	recipes := filepath.Join(root, "test", "proxies", "recipes")
-	files, err := os.ReadDir(recipes)
-	if err != nil || len(files) == 0 {
-		t.Fatalf("found no recipe: %v", err)
-	}
-	for _, file := range files {
-		recipe, err := os.ReadFile(filepath.Join(recipes, file.Name()))
+	for page, program := range map[string]string{"exposure.md": "proxies", "storage.md": "poolers"} {
+		handbook, err := os.ReadFile(filepath.Join(root, "docs", page))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(handbook), "\n"+string(recipe)+"```\n") {
-			t.Errorf("docs/exposure.md does not show test/proxies/recipes/%s as it is", file.Name())
+		recipes := filepath.Join(root, "test", program, "recipes")
+		files, err := os.ReadDir(recipes)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("found no recipe: %v", err)
+		}
+		for _, file := range files {
+			recipe, err := os.ReadFile(filepath.Join(recipes, file.Name()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(handbook), "\n"+string(recipe)+"```\n") {
+				t.Errorf("docs/%s does not show test/%s/recipes/%s as it is", page, program, file.Name())
+			}
 		}
 	}
 }

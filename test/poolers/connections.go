@@ -34,7 +34,7 @@ func fewForTheRole(ctx context.Context, s *scene, saw *seen) error {
 	l := t.load(ctx, 8)
 	pause(ctx, loadTime)
 	notes := l.stop()
-	saw.must(notes.refused == 0, "%d × 503", notes.refused)
+	t.unrefused(notes, saw)
 	return t.account(ctx, notes, saw)
 }
 
@@ -85,7 +85,7 @@ func (s *scene) together(ctx context.Context, tenants []*tenant, clients int, sa
 		if err := t.account(ctx, notes, own); err != nil {
 			return err
 		}
-		own.must(notes.refused == 0, "%d × 503", notes.refused)
+		t.unrefused(notes, own)
 		own.must(len(notes.created) > 100, "only %d created", len(notes.created))
 		for _, fault := range own.faults {
 			saw.wrong("%s: %s", t.name, fault)

@@ -55,6 +55,7 @@ func kill(synchronous bool, parameters ...string) func(context.Context, *scene, 
 		if err != nil {
 			return err
 		}
+		saw.mayLose = !synchronous
 		return t.over(ctx, saw, func() error {
 			if err := primary.stop(ctx, "immediate"); err != nil {
 				return err

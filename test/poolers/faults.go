@@ -23,6 +23,7 @@ func faultRows() []row {
 		{name: "faults/disk-full", about: "the disk of PostgreSQL full, then not any more", run: diskFull},
 		{name: "faults/restored", about: "schema dropped and restored with pg_restore below the server", run: restored},
 		{name: "faults/dropped", about: "schema dropped below the server, and the server restarted", run: dropped},
+		{name: "faults/foreign", about: "two tenants led to one schema", run: foreign},
 	}
 }
 
@@ -178,11 +179,37 @@ func dropped(ctx context.Context, s *scene, saw *seen) error {
 		return err
 	}
 	pause(ctx, 3*time.Second)
-	if err := t.refuses(ctx, saw); err != nil {
-		return err
+	if ready, says := t.readiness(ctx); ready {
+		return fmt.Errorf("ready after the restart: %s", says)
 	}
 	t.create(ctx, t.name+"-after-restart", notes)
 	saw.must(notes.refused == 2 && len(notes.created) == 1, "%d created, %d refused", len(notes.created), notes.refused)
 	saw.heard(notes)
 	return nil
+}
+
+func foreign(ctx context.Context, s *scene, saw *seen) error {
+	c, t, err := s.served(ctx, "database")
+	if err != nil {
+		return err
+	}
+	notes := newTally()
+	t.create(ctx, t.name+"-secret", notes)
+	other, err := s.serveSchema(ctx, "fabrikam", c.url(), v1alpha1.DatabaseSchema("customers", t.name))
+	if err != nil {
+		return err
+	}
+	pause(ctx, 3*time.Second)
+	if err := other.refuses(ctx, saw); err != nil {
+		return err
+	}
+	status, answer, _, err := other.send(ctx, http.MethodGet, other.url+"/Users", nil)
+	if err != nil {
+		return err
+	}
+	saw.must(status == http.StatusServiceUnavailable, "the other tenant's client was answered %d", status)
+	saw.must(!strings.Contains(string(answer), "secret"), "the other tenant's client has read a user")
+	ready, says := t.readiness(ctx)
+	saw.must(ready, "the tenant itself is not ready: %s", says)
+	return t.account(ctx, notes, saw)
 }

@@ -172,7 +172,7 @@ func (s *scene) pair(ctx context.Context) (*pair, error) {
 	if err := await(ctx, time.Minute, follows); err != nil {
 		return nil, fmt.Errorf("no member follows %w: %s", err, p.at[1].process.said.end())
 	}
-	return p, p.at[0].cluster.administer(ctx, "CREATE ROLE scim LOGIN PASSWORD 'tenantry'", "CREATE DATABASE scim OWNER scim")
+	return p, p.at[0].cluster.administer(ctx, granted...)
 }
 
 // start runs Patroni with its recipe.

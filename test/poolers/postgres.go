@@ -18,6 +18,9 @@ type cluster struct {
 	address  string // host:port
 }
 
+// granted is what docs/storage.md asks for.
+var granted = []string{"CREATE ROLE scim LOGIN PASSWORD 'tenantry'", "CREATE DATABASE scim", "GRANT CREATE ON DATABASE scim TO scim"}
+
 // cluster makes a PostgreSQL of a major version with a database and a role scim, as docs/storage.md has them, and starts it.
 func (s *scene) cluster(ctx context.Context, name, major string) (*cluster, error) {
 	programs, err := s.programs.postgres(ctx, major)
@@ -28,7 +31,7 @@ func (s *scene) cluster(ctx context.Context, name, major string) (*cluster, erro
 	if err := c.start(ctx, s); err != nil {
 		return nil, err
 	}
-	return c, c.administer(ctx, "CREATE ROLE scim LOGIN PASSWORD 'tenantry'", "CREATE DATABASE scim OWNER scim")
+	return c, c.administer(ctx, granted...)
 }
 
 // standby makes a PostgreSQL that follows c, and starts it.

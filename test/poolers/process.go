@@ -54,22 +54,28 @@ func (s *scene) start(ctx context.Context, args ...string) (*process, error) {
 
 // startUnprivileged does so as the user who owns PostgreSQL's data: PgBouncer and PostgreSQL refuse to be run by root.
 func (s *scene) startUnprivileged(ctx context.Context, args ...string) (*process, error) {
+	who, err := owner()
+	if err != nil {
+		return nil, err
+	}
+	return s.startAs(ctx, who, args...)
+}
+
+// owner is the user who owns PostgreSQL's data, nil for the one who runs this.
+func owner() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
-		return s.startAs(ctx, nil, args...)
+		return nil, nil //nolint:nilnil // nobody else
 	}
-	owner, err := user.Lookup("postgres")
+	found, err := user.Lookup("postgres")
 	if err != nil {
 		return nil, err
 	}
-	uid, err := strconv.ParseUint(owner.Uid, 10, 32)
+	uid, err := strconv.ParseUint(found.Uid, 10, 32)
 	if err != nil {
 		return nil, err
 	}
-	gid, err := strconv.ParseUint(owner.Gid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	return s.startAs(ctx, &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, args...)
+	gid, err := strconv.ParseUint(found.Gid, 10, 32)
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, err
 }
 
 func (s *scene) startAs(ctx context.Context, who *syscall.Credential, args ...string) (*process, error) {

@@ -43,6 +43,11 @@ type tenant struct {
 
 // serve starts the server of a tenant, and returns when it listens, which is before it is ready.
 func (s *scene) serve(ctx context.Context, name, database string) (*tenant, error) {
+	return s.serveSchema(ctx, name, database, v1alpha1.DatabaseSchema("customers", name))
+}
+
+// serveSchema does so with the schema that a flag names.
+func (s *scene) serveSchema(ctx context.Context, name, database, schema string) (*tenant, error) {
 	secret, err := token.New(rand.Reader)
 	if err != nil {
 		return nil, err
@@ -61,7 +66,7 @@ func (s *scene) serve(ctx context.Context, name, database string) (*tenant, erro
 	}
 	t.begin = func(ctx context.Context) error {
 		t.process, err = s.start(ctx, s.server, "--manifests", manifests, "--data", s.file(name+"-data"), "--listen", "127.0.0.1:0",
-			"--admin-listen", "127.0.0.1:0", "--database-url-file", file, "--database-schema", v1alpha1.DatabaseSchema("customers", name))
+			"--admin-listen", "127.0.0.1:0", "--database-url-file", file, "--database-schema", schema)
 		if err != nil {
 			return err
 		}
@@ -100,7 +105,7 @@ func (t *tenant) readiness(ctx context.Context) (ready bool, says string) {
 	if err != nil {
 		return false, err.Error()
 	}
-	return status == http.StatusOK, strings.TrimSpace(string(body))
+	return status == http.StatusOK, strings.TrimPrefix(strings.TrimSpace(string(body)), "the directory's storage is unavailable: ")
 }
 
 // becomes waits until the server is ready, or is not, and returns what it says then.

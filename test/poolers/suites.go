@@ -44,11 +44,11 @@ func suites(mode string, settings ...string) func(context.Context, *scene, *seen
 	}
 }
 
-// test runs packages' tests on a database.
-func (s *scene) test(ctx context.Context, saw *seen, database, owner string, packages ...string) error {
+// test runs go test on a database.
+func (s *scene) test(ctx context.Context, saw *seen, database, owner string, arguments ...string) error {
 	begun := time.Now()
 	environment := []string{"TENANTRY_TEST_POSTGRES_URL=" + database, "TENANTRY_TEST_POSTGRES_OWNER_URL=" + owner, "TENANTRY_TEST_ENGINES=postgres"}
-	_, err := outputWith(ctx, environment, "go", append([]string{"test", "-count", "1", "-timeout", "15m"}, packages...)...)
+	_, err := outputWith(ctx, environment, "go", append([]string{"test", "-count", "1", "-timeout", "15m"}, arguments...)...)
 	if err != nil {
 		var failed []string
 		for line := range strings.Lines(err.Error()) {
@@ -63,5 +63,5 @@ func (s *scene) test(ctx context.Context, saw *seen, database, owner string, pac
 }
 
 func superuserURL(address string) string {
-	return "postgres://postgres:tenantry@" + address + "/scim?sslmode=disable"
+	return "postgres://postgres:tenantry@" + address + "/postgres?sslmode=disable"
 }

@@ -34,10 +34,12 @@ func (r *row) verdict() error {
 
 // seen is what was seen in one row.
 type seen struct {
-	tally  *tally // of the clients, where there were any
-	lost   int    // of the acknowledged, found out afterwards
-	words  []string
-	faults []string
+	tally *tally // of the clients, where there were any
+	lost  int    // of the acknowledged, found out afterwards
+	// mayLose tells that the last changes before a crash were not kept by anybody but the machine that crashed.
+	mayLose bool
+	words   []string
+	faults  []string
 }
 
 // say adds to the last cell of the row.
@@ -85,10 +87,10 @@ func seconds(d time.Duration) string {
 // write writes the table in Markdown.
 func write(out io.Writer, rows []*row) {
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-	fmt.Fprintln(w, "| row\t| what\t| 201\t| 503\t| 503 for\t| slowest 201\t| lost\t| seen\t|")
-	fmt.Fprintln(w, "| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t|")
+	fmt.Fprintln(w, "| row\t| what\t| 201\t| 503\t| 503 for\t| slowest 201\t| lost\t| seen |")
+	fmt.Fprintln(w, "| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| --- |")
 	for _, r := range rows {
-		fmt.Fprintf(w, "| %s\t| %s\t| %s\t|\n", r.name, r.about, strings.Join(r.saw.cells(), "\t| "))
+		fmt.Fprintf(w, "| %s\t| %s\t| %s |\n", r.name, r.about, strings.Join(r.saw.cells(), "\t| "))
 	}
 	_ = w.Flush()
 }
