@@ -137,11 +137,16 @@ type refusal struct {
 
 func (e *refusal) Error() string { return e.detail }
 
+// noSettings is the answer before there are settings, and while the directory is another tenant's.
+func noSettings() error {
+	return &refusal{http.StatusServiceUnavailable, "the server has no settings yet"}
+}
+
 // authorize returns who calls, and a *refusal where they may not do what takes one of these roles.
 func (s *server) authorize(r *http.Request, roles ...token.Role) (caller auth.Identity, err error) {
 	current := s.Settings()
 	if current == nil {
-		return caller, &refusal{http.StatusServiceUnavailable, "the server has no settings yet"}
+		return caller, noSettings()
 	}
 	if caller, err = s.Auth.Authenticate(r, current); err != nil {
 		return caller, s.stranger(current, err)

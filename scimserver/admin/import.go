@@ -29,13 +29,16 @@ const starved = 20 * time.Second
 // and whoever hangs up, all of it is there or nothing.
 func (s *server) restore(w http.ResponseWriter, r *http.Request) {
 	caller, err := s.authorize(r, token.RoleProvisioner)
+	current := s.Settings()
 	switch {
 	case err != nil:
+	case current == nil:
+		err = noSettings()
 	case r.URL.RawQuery != "":
 		err = &refusal{http.StatusBadRequest, "there are no parameters"}
 	case headers.HasCoding(r.Header):
 		err = &refusal{http.StatusUnsupportedMediaType, "the file must not be encoded: send it without Content-Encoding, decompressed"}
-	case !s.paused():
+	case !current.Paused():
 		err = &refusal{http.StatusConflict, "the tenant is not paused: set spec.paused to true first, so that no client is answered meanwhile"}
 	}
 	if err != nil {
@@ -56,7 +59,7 @@ func (s *server) restore(w http.ResponseWriter, r *http.Request) {
 	to := s.Directory.Importing(directory.Caller{Client: caller.Client})
 	// The directory that serves keeps its schemas until it is told of the others: a failure leaves no trace in it.
 	counts, err := transfer.Import(r.Context(), to, directory.New(directory.Options{
-		Store: s.Store, Now: s.Clock.Now, Catalog: &s.Settings().Tenant.Spec.Catalog,
+		Store: s.Store, Now: s.Clock.Now, Catalog: &current.Tenant.Spec.Catalog,
 	}), from)
 	if err != nil && from.begun && (from.broke == nil || errors.Is(from.broke, errUnpaused)) {
 		_, _ = io.CopyN(io.Discard, rest{from}, maxRest)
