@@ -262,23 +262,23 @@ func (d *Directory) followUser(ctx context.Context, tx store.Tx, old *store.Reco
 	if err != nil {
 		return fmt.Errorf("stored user %s: %w", old.ID, err)
 	}
-	visible := !bytes.Equal(next.Overlay, old.Overlay)
-	if !visible && next.Matched == old.Matched && next.Defaults == old.Defaults {
+	if bytes.Equal(next.Overlay, old.Overlay) && next.Matched == old.Matched && next.Defaults == old.Defaults {
 		return nil
 	}
-	if visible {
-		// Only what a client can see is a new version.
+	seen := changedNames(d.Type(store.User), before, after)
+	if len(seen) > 0 {
+		// Only what a client can see is a new version. The user's own values may hide all that is new.
 		next.Version++
 		next.Modified = store.Later(next.Modified, now)
 	}
 	if err := tx.Replace(ctx, &next); err != nil {
 		return err
 	}
-	if !visible {
+	if len(seen) == 0 {
 		return nil
 	}
 	return tx.Append(ctx, store.Entry{
 		Time: next.Modified, Client: "defaults", Kind: store.User, ResourceID: next.ID, Operation: OperationDefaults,
-		Attributes: changedNames(d.Type(store.User), before, after), Defaults: next.Defaults, Outcome: OutcomeSuccess,
+		Attributes: seen, Defaults: next.Defaults, Outcome: OutcomeSuccess,
 	})
 }

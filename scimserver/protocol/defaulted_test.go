@@ -411,3 +411,66 @@ func TestUsersAreFoundByWhoSetTheirValues(t *testing.T) {
 	f.expect("GET", "/Users/{some}?attributes=defaulted.path", "", 200, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","`+enterpriseURN+`","`+tenantryURN+`"],"id":"{some}",
 		"`+tenantryURN+`":{"defaulted":[{"path":"name.honorificPrefix"},{"path":"`+enterpriseURN+`:costCenter"}]}}`)
 }
+
+// A change of defaults is a new version of those users alone of whom something changes that a client can see.
+func TestAChangeOfDefaultsThatNobodySeesMakesNoVersion(t *testing.T) {
+	race.Meets(t)
+	f := newFixture(t)
+	always := func(locale, company string, roles ...string) *v1alpha1.UserDefaults {
+		return &v1alpha1.UserDefaults{ObjectMeta: metav1.ObjectMeta{Name: "all"}, Spec: v1alpha1.UserDefaultsSpec{
+			Apply: v1alpha1.ApplyAlways, Companies: []string{company}, Roles: roles, Locale: locale,
+		}}
+	}
+	f.setDefaults(finance(v1alpha1.ApplyOnCreate))
+	f.create("stamped", "/Users", `{"userName":"stamped","`+mediusURN+`":{"configurationFilter":"finance"}}`)
+	f.followDefaults(always("sv-SE", "Contoso AB", "viewer"))
+	f.create("own", "/Users", `{"userName":"own","locale":"en-GB","roles":[{"value":"admin"}]}`)
+	f.create("none", "/Users", `{"userName":"none"}`)
+	f.create("cleared", "/Users", `{"userName":"cleared"}`)
+	f.expect("PATCH", "/Users/{cleared}", patchOf(`{"op":"remove","path":"locale"},{"op":"remove","path":"roles"}`), 204, "")
+	all := []string{"stamped", "own", "none", "cleared"}
+	state := func() (versions map[string]string, entries int) {
+		versions = map[string]string{}
+		for _, name := range all {
+			got := f.expect("GET", "/Users/{"+name+"}", "", 200, "")
+			versions[name] = got.header.Get("ETag") + f.field(got, "meta", "lastModified").(string)
+		}
+		log, err := f.database.Log(t.Context(), 0, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range log {
+			if entry.Operation == directory.OperationDefaults && len(entry.Attributes) == 0 {
+				t.Errorf("an entry names no attribute: %+v", entry)
+			}
+		}
+		return versions, len(log)
+	}
+	for _, c := range []struct {
+		name     string
+		defaults *v1alpha1.UserDefaults
+		seen     []string
+	}{
+		{"another locale", always("fi-FI", "Contoso AB", "viewer"), []string{"none"}},
+		{"another role", always("fi-FI", "Contoso AB", "viewer", "approver"), []string{"none"}},
+		{"another company", always("fi-FI", "Fabrikam", "viewer", "approver"), all},
+		{"no roles", always("fi-FI", "Fabrikam"), []string{"none"}},
+	} {
+		f.advance(time.Minute)
+		before, entries := state()
+		f.followDefaults(c.defaults)
+		after, now := state()
+		for _, name := range all {
+			if changed := before[name] != after[name]; changed != slices.Contains(c.seen, name) {
+				t.Errorf("%s: %s was %s and is %s", c.name, name, before[name], after[name])
+			}
+		}
+		if now-entries != len(c.seen) {
+			t.Errorf("%s: %d entries, want %d", c.name, now-entries, len(c.seen))
+		}
+	}
+	// What nobody saw is laid under the user's own values all the same.
+	if own, err := f.database.Get(t.Context(), store.User, f.ids["own"]); err != nil || !strings.Contains(string(own.Overlay), "fi-FI") {
+		t.Errorf("%s, %v", own.Overlay, err)
+	}
+}
