@@ -142,7 +142,7 @@ func TestALargeRequestIsPaidByItsSize(t *testing.T) {
 		"a large page":        {"GET", "/Users?count=10", "", 16},
 		"a part of one":       {"GET", "/Users?count=10&attributes=name.givenName", "", 16},
 		"nothing of one":      {"GET", "/Users?count=10&attributes=id", "", 16},
-		"its headers":         {"HEAD", "/Users?count=10", "", 33}, // for two portions, which it had room for
+		"its headers":         {"HEAD", "/Users?count=10", "", 33},      // for two portions, which it had room for
 		"headers of a group":  {"HEAD", "/Groups/{everybody}", "", 111}, // for 110,000 members, which it had room for
 		"one that is refused": {"POST", "/Users/.search", `{"filter":"` + strings.Repeat("x", 640<<10) + `"}`, 11},
 	} {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -295,6 +296,43 @@ func (f *fixture) uses(method, path, body string) (sent int, most int64) {
 		f.t.Fatalf("%s: %d", path, out.status)
 	}
 	return sent, most
+}
+
+// TestNobodyWaitsForRoomWithMuchInHand: what is kept while a request waits is counted by nobody.
+func TestNobodyWaitsForRoomWithMuchInHand(t *testing.T) {
+	race.Meets(t)
+	f := newFixture(t)
+	for name, size := range map[string]int{"large": 900, "small": 100} { // KiB
+		title := strings.Repeat("x", size<<10)
+		f.create(name, "/Users", fmt.Sprintf(`{"userName":%q,"title":%q}`, name, title))
+	}
+	pool := f.server.SetAnswers(share.Division{
+		Size: 4 << 20, Provisioners: share.Share{Each: 1 << 20, Together: 1 << 20}, Readers: share.Share{Each: 2 << 20, Together: 2 << 20},
+	})
+	f.server.WaitForRoom(time.Minute)
+	reader := f.withReader("payroll")
+	for path, waits := range map[string]bool{
+		"/Users/{large}": false, "/Users?filter=userName eq \"large\"": false, "/Users/{small}": true, "/Users?filter=userName eq \"small\"": true,
+	} {
+		held, ok := pool.TryTake(share.Client{Class: share.Reader, ID: "another"}, 2<<20)
+		if !ok {
+			t.Fatal("the room is not free")
+		}
+		answered := make(chan answer, 1)
+		go func() { answered <- f.as(reader, http.MethodGet, path, "") }()
+		for len(answered) == 0 && pool.Waiting() == 0 && t.Context().Err() == nil {
+			runtime.Gosched()
+		}
+		waited := pool.Waiting() == 1
+		held.Release()
+		want := http.StatusServiceUnavailable
+		if waits {
+			want = http.StatusOK
+		}
+		if got := <-answered; waited != waits || got.status != want {
+			t.Errorf("%s: %d, waited: %t, want %d", path, got.status, waited, want)
+		}
+	}
 }
 
 // counter is a client that keeps nothing.

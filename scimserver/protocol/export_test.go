@@ -71,6 +71,9 @@ func (s *Server) SetAnswers(d share.Division) *share.Pool {
 	return s.limits.answers.Pool
 }
 
+// WaitForRoom sets how long requests wait for room.
+func (s *Server) WaitForRoom(wait time.Duration) { s.limits.answers.wait = wait }
+
 // SetPortion sets how many bytes of resources are read together.
 func (s *Server) SetPortion(bytes int) {
 	s.limits.answers.first, s.limits.answers.portion = bytes, bytes

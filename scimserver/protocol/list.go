@@ -109,11 +109,11 @@ func (s *Server) page(r *request, kinds []store.Kind, q directory.Query, before 
 func (s *Server) portions(a *answer, kinds []store.Kind, q directory.Query, list *directory.List) (n int, err error) {
 	q.Bytes = a.request.limits.answers.portion
 	for {
-		bytes := a.request.weight(list.Resources)
+		read, bytes := a.request.weight(list.Resources)
 		if list.Rest != nil {
 			bytes = max(bytes, int64(2*q.Bytes)) // room for the other portions, before they are read
 		}
-		if err := a.request.holds(bytes); err != nil {
+		if err := a.request.holds(read, bytes); err != nil {
 			return n, err
 		}
 		if err := s.resources(a, list.Resources, n == 0); err != nil {

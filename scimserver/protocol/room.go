@@ -23,6 +23,9 @@ const (
 	decodedSize = 12
 	// roomWait is how long a request waits for room before it is told to come again. Others are sent on meanwhile.
 	roomWait = 2 * time.Second
+	// waitingBytes is how much a request may have read when it waits. As many requests as are worked on may wait with so much, and it is counted
+	// nowhere. Only a resource that is large by itself is more.
+	waitingBytes = 2 * firstBytes
 )
 
 // Answers divides MaxAnswers bytes. A person asks for one resource, and a reader's share is several pages of 1,000 users at once.
@@ -56,15 +59,15 @@ type holding struct {
 	bytes int64
 }
 
-// holds takes room for what an answer has in hand, unless that is little or less than the request holds. A request that holds nothing yet
-// waits for others to be sent.
-func (r *request) holds(bytes int64) error {
+// holds takes room for what an answer is going to have in hand, unless that is little or less than the request holds. A request that holds
+// nothing yet, and has not read much, waits for others to be sent.
+func (r *request) holds(read, bytes int64) error {
 	of := r.limits.answers
 	more := min(bytes, of.Most(r.client)) - r.inHand.bytes
 	switch {
 	case bytes <= WholeAnswer || more <= 0:
 		return nil
-	case r.inHand.bytes > 0 || of.wait == 0:
+	case r.inHand.bytes > 0 || of.wait == 0 || read > waitingBytes:
 		if r.mayHold(more) {
 			return nil
 		}
@@ -98,15 +101,15 @@ func (r *request) noRoom() error {
 	return busy("as much is on its way to clients as there can be of this client, or of all clients like it")
 }
 
-// weight is how many bytes resources take until they are sent.
-func (r *request) weight(resources []directory.Resource) (bytes int64) {
+// weight is how many bytes resources take that were read, and how many until they are sent.
+func (r *request) weight(resources []directory.Resource) (read, bytes int64) {
 	largest := 0
 	for i := range resources {
 		document := len(resources[i].Document)
-		bytes += int64(document) + recordSize
+		read += int64(document) + recordSize
 		if shown := r.views[resources[i].Kind]; shown != nil && shown.document == schema.Part {
 			largest = max(largest, document)
 		}
 	}
-	return bytes + int64(largest)*decodedSize
+	return read, read + int64(largest)*decodedSize
 }
