@@ -117,7 +117,12 @@ func translate(ctx context.Context, err error) error {
 	}
 	var known *engineError
 	switch {
-	case errors.Is(err, errClosed), errors.As(err, &known):
+	case errors.Is(err, errClosed):
+		return err
+	case errors.As(err, &known):
+		if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting {
+			return known // the driver's words around it name the user
+		}
 		return err
 	case errors.Is(err, pgx.ErrNoRows):
 		return store.ErrNotFound

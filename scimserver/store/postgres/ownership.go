@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,11 +26,16 @@ type ownership struct {
 	making atomic.Bool
 }
 
-// question asks for the mark, for when its holder was last seen and for the time, as text.
+// question asks for the mark, for when its holder was last seen, for the time, and whether the directory is whole, as text. A restore that is
+// not in one transaction makes keys last, and until then users may be missing that the mark stands for.
 func (o *ownership) question() string {
 	mark := "(SELECT value FROM " + o.schema.table("meta") + " WHERE key = '"
-	return "SELECT " + mark + store.MetaOwner + "'), " + mark + store.MetaOwnerSeen + "'), " + nowMicros
+	return "SELECT " + mark + store.MetaOwner + "'), " + mark + store.MetaOwnerSeen + "'), " + nowMicros +
+		", EXISTS (SELECT 1 FROM pg_catalog.pg_constraint WHERE conrelid = '" +
+		strings.ReplaceAll(o.schema.table("resources"), "'", "''") + "'::regclass AND contype = 'p')"
 }
+
+var errPartial = &engineError{unavailable, "the directory is not whole: its table resources has no primary key, as while it is being restored"}
 
 const nowMicros = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
@@ -47,6 +53,9 @@ func (o *ownership) found(ctx context.Context, connection *pgconn.PgConn, answer
 		return owner.Found{}, err
 	}
 	row := answers[len(answers)-1].Rows[0]
+	if string(row[3]) != "t" {
+		return owner.Found{}, errPartial
+	}
 	found := owner.Found{There: true, Mark: string(row[0])}
 	if now, err := strconv.ParseInt(string(row[2]), 10, 64); err == nil {
 		found.Now = fromMicros(now)
@@ -207,9 +216,9 @@ func (s *Store) Review(ctx context.Context) error {
 	return nil
 }
 
-// unsettled has the next call judge again where a connection was refused.
+// unsettled has the next call judge again where a directory may not be served as it is found.
 func (s *Store) unsettled(err error) error {
-	if _, ok := errors.AsType[*owner.Refusal](err); ok {
+	if _, ok := errors.AsType[*owner.Refusal](err); ok || errors.Is(err, errPartial) {
 		s.owned.settled.Store(false)
 	}
 	return err
