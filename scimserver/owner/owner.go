@@ -109,7 +109,7 @@ func (r *Refusal) Cause() string { return r.Reason }
 func (*Refusal) Is(target error) bool { return target == store.ErrUnavailable }
 
 // ErrNoSettings says that it is not known yet whose directory is to be served.
-var ErrNoSettings error = &Refusal{text: "no settings yet"} //nolint:gochecknoglobals // nothing writes it
+var ErrNoSettings error = &Refusal{text: "no settings yet"}
 
 // Verdict is what becomes of a directory that may be served.
 type Verdict struct {
