@@ -32,7 +32,7 @@ const (
 )
 
 // timeLimits are the parameters that end what takes longer than statementTimeout.
-var timeLimits = []string{"statement_timeout", "idle_in_transaction_session_timeout"}
+func timeLimits() [2]string { return [2]string{"statement_timeout", "idle_in_transaction_session_timeout"} }
 
 // CheckURL returns an error, which does not repeat it, where a connection URL cannot be read. The database is not asked.
 func CheckURL(url string) error {
@@ -89,7 +89,7 @@ func (o Options) read(m manner) (config *pgxpool.Config, schema string, err erro
 	}
 	schema = cmp.Or(strings.Trim(schema, `" `), "public")
 	parameters["application_name"] = cmp.Or(parameters["application_name"], "scimserver")
-	for _, name := range timeLimits {
+	for _, name := range timeLimits() {
 		parameters[name] = cmp.Or(parameters[name], fmt.Sprint(statementTimeout.Milliseconds()))
 	}
 	expected := expectation{

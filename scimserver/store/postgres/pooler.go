@@ -96,9 +96,13 @@ func (c *carried) statement() (sql string, settings string) {
 	return carry, c.settings
 }
 
-// passed are the parameters that poolers follow for each client, lower-case.
-var passed = map[string]bool{
-	"application_name": true, "client_encoding": true, "datestyle": true, "timezone": true, "standard_conforming_strings": true, "options": true,
+// passed tells whether a parameter is one that poolers follow for each client.
+func passed(name string) bool {
+	switch strings.ToLower(name) {
+	case "application_name", "client_encoding", "datestyle", "timezone", "standard_conforming_strings", "options":
+		return true
+	}
+	return false
 }
 
 // option is one setting in the parameter "options", which has the form of a command line.
@@ -117,7 +121,7 @@ func (m manner) pool(config *pgx.ConnConfig, named bool) *carried {
 			for _, set := range option.FindAllStringSubmatch(value, -1) {
 				settings[strings.ReplaceAll(set[1], "-", "_")] = set[2]
 			}
-		case !passed[strings.ToLower(name)]:
+		case !passed(name):
 			delete(config.RuntimeParams, name)
 			settings[strings.Replace(name, "default_transaction_read_only", "transaction_read_only", 1)] = value // too late for a default
 		}

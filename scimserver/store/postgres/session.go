@@ -104,7 +104,7 @@ func (e expectation) elsewhere(process uint32, answers [][]byte) bool {
 	if string(answers[0]) != fmt.Sprint(process) {
 		return true
 	}
-	for i, name := range timeLimits {
+	for i, name := range timeLimits() {
 		has, known := duration(string(answers[i+1]))
 		sent, readable := duration(e.sent[name])
 		if known && readable && has != sent {
