@@ -35,7 +35,7 @@ func (s *scene) pgbouncer(ctx context.Context, c *cluster, mode string, settings
 		return "", err
 	}
 	file, err := s.write("pgbouncer.ini", recipe("pgbouncer.ini", "host=db-1 port=5432 dbname=scim",
-		"host=127.0.0.1 port="+port(c.address)+" dbname=scim\npostgres = host=127.0.0.1 port="+port(c.address),
+		"host=127.0.0.1 port="+port(c.address)+" dbname=scim\n* = host=127.0.0.1 port="+port(c.address),
 		"listen_addr = *", "listen_addr = 127.0.0.1", "listen_port = 6432", "listen_port = "+port(free[0]),
 		"/etc/pgbouncer/userlist.txt", users, "pool_mode = transaction", "pool_mode = "+mode)+
 		"unix_socket_dir =\n"+strings.Join(append(settings, ""), "\n"))
