@@ -197,3 +197,21 @@ func (s *Store) Each(ctx context.Context, f func(*store.Record) (bool, error)) e
 
 // Waiting is how many statements of readers wait for their turns.
 func (s *Store) Waiting() int { return s.reader.on.(pooled).turns.Waiting() }
+
+// SetTurnover makes a store give up a surplus connection so often.
+func (s *Store) SetTurnover(d time.Duration) {
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	s.pool.turnover = d
+}
+
+// Use takes a connection for a slow statement.
+func (s *Store) Use(ctx context.Context) error {
+	conn, err := s.pool.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	_, err = conn.Exec(ctx, "SELECT pg_sleep(0.01)")
+	return err
+}

@@ -47,6 +47,11 @@ func (s *Store) migrate(ctx context.Context) error {
 		return err
 	}
 	defer conn.Release()
+	second, err := s.acquire(ctx) // which the migrations use, that do not wait for one
+	if err != nil {
+		return err
+	}
+	second.Release()
 	err = s.newTransaction(conn.Conn).run(ctx, func(holder *transaction) error { return s.migrateHolding(ctx, holder) })
 	if errors.Is(err, errUpToDate) {
 		return nil

@@ -1,10 +1,12 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -20,6 +22,11 @@ const (
 	growAfter = time.Second
 	// lookAgain is how often who waits looks whether another can be opened.
 	lookAgain = 100 * time.Millisecond
+	// turnover is how often a pool gives up one of its connections, if it has at least surplus of them.
+	turnover = 10 * time.Second
+	surplus  = 4
+	// turnoverPause is for how long it opens no other then. Those who have none look again more often.
+	turnoverPause = 3 * lookAgain
 )
 
 // pool is a pgxpool.Pool whose users wait for a connection that it has where the database gives no more.
@@ -32,8 +39,12 @@ type pool struct {
 	mu    sync.Mutex
 	most  int
 	taken int             // connections in use, or being opened
-	full  bool            // the database had none to give a moment ago
+	full  bool            // the database had none to give a moment ago, or the next is left to others
 	queue []chan struct{} // those who wait, in their order
+
+	turnover time.Duration // the constant where it is 0
+	turned   time.Time     // when one was last given up
+	giveUp   atomic.Bool   // the next that is given back
 }
 
 // lent is a connection in use.
@@ -42,13 +53,40 @@ type lent struct {
 	from *pool // nil where nobody waits for it
 }
 
-// Release gives the connection back.
+// Release gives the connection back, or up.
 func (l lent) Release() {
-	l.Conn.Release()
-	if l.from != nil {
+	switch {
+	case l.from == nil:
+		l.Conn.Release()
+	case l.from.giveUp.Load() && l.from.gives():
+		connection := l.Hijack()
+		l.from.refrain(turnoverPause)
+		closing, cancel := context.WithTimeout(context.Background(), lookAgain)
+		defer cancel()
+		_ = connection.Close(closing)
+	default:
+		l.Conn.Release()
 		l.from.leave()
 	}
 }
+
+// turnOver has a connection given up now and then, even if all are used without a rest. The tenants of a database cannot know whether there is
+// one without any, which would wait for as long as the others work; what they give up, it takes. Where there is none, they have their
+// connection back in a moment.
+func (p *pool) turnOver(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.turned.IsZero():
+		p.turned = now
+	case now.Sub(p.turned) >= cmp.Or(p.turnover, turnover) && p.made() >= surplus:
+		p.turned = now
+		p.giveUp.Store(true)
+	}
+}
+
+// gives tells whether the connection that is given back now is the one to give up.
+func (p *pool) gives() bool { return p.giveUp.Swap(false) && p.made() >= surplus }
 
 var errNoneFree = &engineError{busy, "no connection to the database became free in time"}
 
@@ -73,7 +111,11 @@ func (p *pool) acquire(ctx context.Context) (lent, error) {
 			p.leave()
 			return lent{}, last
 		}
-		p.refused()
+		pause := fullFor
+		if p.open() == 0 {
+			pause /= 10
+		}
+		p.refrain(pause)
 	}
 }
 
@@ -173,15 +215,11 @@ func (p *pool) leave() {
 	p.queue = p.queue[1:]
 }
 
-// refused gives a turn back that the database has no connection for.
-func (p *pool) refused() {
+// refrain gives back a turn for which there is no connection, and opens none for a while.
+func (p *pool) refrain(pause time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.taken--
-	pause := fullFor
-	if p.open() == 0 {
-		pause /= 10
-	}
 	p.full = true
 	time.AfterFunc(pause, func() {
 		p.mu.Lock()
@@ -190,5 +228,18 @@ func (p *pool) refused() {
 	})
 }
 
+// refrains tells whether no other connection is opened for now.
+func (p *pool) refrains() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.full
+}
+
 // open is how many connections there are.
 func (p *pool) open() int { return int(p.Stat().TotalConns()) }
+
+// made is how many there are, without those that are being opened and may not come to be.
+func (p *pool) made() int {
+	stat := p.Stat()
+	return int(stat.TotalConns() - stat.ConstructingConns())
+}

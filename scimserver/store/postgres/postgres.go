@@ -287,9 +287,10 @@ func (s *Store) followURL() {
 	}
 }
 
-// Check implements store.Store. It also looks whether the connection URL has changed.
+// Check implements store.Store. It also looks whether the connection URL has changed, and whether a connection is due to be given up.
 func (s *Store) Check(ctx context.Context) error {
 	s.followURL()
+	s.pool.turnOver(time.Now())
 	state, err := reading(ctx, s, func() (string, error) { return s.readOnly(ctx) })
 	switch {
 	case err != nil:
@@ -367,11 +368,8 @@ func (s *Store) readOnly(ctx context.Context) (state string, err error) {
 		return "", err
 	}
 	if !ok {
-		own, err := s.checks.take(ctx)
-		if err = translate(ctx, err); failed(err, full) && s.pool.open() > 0 {
+		if conn, err = s.own(ctx); failed(err, full) && s.pool.open() > 0 {
 			conn, err = s.acquire(ctx)
-		} else {
-			conn = lent{Conn: own}
 		}
 		if err != nil {
 			return "", err
@@ -381,4 +379,13 @@ func (s *Store) readOnly(ctx context.Context) (state string, err error) {
 	r := reader{on: viewing{conn, s.pool.schema}}
 	err = r.one(ctx, []any{&state}, question)
 	return state, err
+}
+
+// own takes the connection that no reader can hold. It opens none that is left to others.
+func (s *Store) own(ctx context.Context) (lent, error) {
+	if s.checks.open() == 0 && s.pool.open() > 0 && s.pool.refrains() {
+		return lent{}, &engineError{full, "no connection is opened for now"}
+	}
+	conn, err := s.checks.take(ctx)
+	return lent{Conn: conn}, translate(ctx, err)
 }
