@@ -32,7 +32,9 @@ const (
 )
 
 // timeLimits are the parameters that end what takes longer than statementTimeout.
-func timeLimits() [2]string { return [2]string{"statement_timeout", "idle_in_transaction_session_timeout"} }
+func timeLimits() [2]string {
+	return [2]string{"statement_timeout", "idle_in_transaction_session_timeout"}
+}
 
 // CheckURL returns an error, which does not repeat it, where a connection URL cannot be read. The database is not asked.
 func CheckURL(url string) error {
