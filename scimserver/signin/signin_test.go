@@ -62,26 +62,26 @@ var (
 //	-      another: never, and others may be reached by name
 //	!      another, who has the person's object ID or subject: never, and nobody is reached by name
 const table = `
-identityProvider  nameIdentifier   externalId: nobody's ID    her oid               another's ID
-                                   userName:   hers another's hers       another's  hers      another's
-none              none                         name -         id         id         -         -
-none              her oid                      !    !         !          !          !         !
-none              her sub                      !    !         !          !          !         !
-none              her name                     -    -         !          !          -         -
-none              another's ID                 -    -         !          !          -         -
-none              another text                 -    -         !          !          -         -
-ours              none                         -    -         !          !          -         -
-ours              her oid                      id   id        id         id         id        id
-ours              her sub                      id   id        id         id         id        id
-ours              her name                     name name      id         id         -         -
-ours              another's ID                 -    -         !          !          -         -
-ours              another text                 -    -         !          !          -         -
-another           none                         -    -         !          !          -         -
-another           her oid                      !    !         !          !          !         !
-another           her sub                      !    !         !          !          !         !
-another           her name                     -    -         !          !          -         -
-another           another's ID                 -    -         !          !          -         -
-another           another text                 -    -         !          !          -         -
+identityProvider | nameIdentifier | externalId: nobody's ID | …         | her oid | …         | another's ID | …
+                 |                | userName: hers          | another's | hers    | another's | hers         | another's
+none             | none           | name                    | -         | id      | id        | -            | -
+none             | her oid        | !                       | !         | !       | !         | !            | !
+none             | her sub        | !                       | !         | !       | !         | !            | !
+none             | her name       | -                       | -         | !       | !         | -            | -
+none             | another's ID   | -                       | -         | !       | !         | -            | -
+none             | another text   | -                       | -         | !       | !         | -            | -
+ours             | none           | -                       | -         | !       | !         | -            | -
+ours             | her oid        | id                      | id        | id      | id        | id           | id
+ours             | her sub        | id                      | id        | id      | id        | id           | id
+ours             | her name       | name                    | name      | id      | id        | -            | -
+ours             | another's ID   | -                       | -         | !       | !         | -            | -
+ours             | another text   | -                       | -         | !       | !         | -            | -
+another          | none           | -                       | -         | !       | !         | -            | -
+another          | her oid        | !                       | !         | !       | !         | !            | !
+another          | her sub        | !                       | !         | !       | !         | !            | !
+another          | her name       | -                       | -         | !       | !         | -            | -
+another          | another's ID   | -                       | -         | !       | !         | -            | -
+another          | another text   | -                       | -         | !       | !         | -            | -
 `
 
 // rows calls do with each cell of the table: the classes of what is stored, and what is decided.
@@ -93,14 +93,21 @@ func rows(t *testing.T, do func(provider, nameIdentifier, externalID, userName s
 	}
 	seen := map[string]bool{}
 	for _, line := range lines {
-		provider, nameIdentifier, cells := strings.TrimSpace(line[:18]), strings.TrimSpace(line[18:47]), strings.Fields(line[47:])
-		if len(providers[provider]) == 0 || len(nameIdentifiers[nameIdentifier]) == 0 || len(cells) != 6 || seen[provider+nameIdentifier] {
+		cells := strings.Split(line, "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		if len(cells) != 8 {
+			t.Fatalf("row %q", line)
+		}
+		provider, nameIdentifier := cells[0], cells[1]
+		if len(providers[provider]) == 0 || len(nameIdentifiers[nameIdentifier]) == 0 || seen[provider+nameIdentifier] {
 			t.Fatalf("row %q", line)
 		}
 		seen[provider+nameIdentifier] = true
 		for i, externalID := range []string{"nobody's ID", "her oid", "another's ID"} {
 			for j, userName := range []string{"hers", "another's"} {
-				do(provider, nameIdentifier, externalID, userName, cells[2*i+j])
+				do(provider, nameIdentifier, externalID, userName, cells[2+2*i+j])
 			}
 		}
 	}
@@ -180,14 +187,14 @@ func TestEveryPairOfUsers(t *testing.T) {
 	})
 	// What two of these decide together. A pair stands there once, in the order of its words.
 	decided := map[string]string{
-		"! !": "unknown", "! -": "unknown", "! id": "id", "! name": "unknown", "- -": "unknown", "- id": "id", "- name": "name",
-		"id id": "ambiguous", "id name": "id", "name name": "ambiguous",
+		"!, !": "unknown", "!, -": "unknown", "!, id": "id", "!, name": "unknown", "-, -": "unknown", "-, id": "id", "-, name": "name",
+		"id, id": "ambiguous", "id, name": "id", "name, name": "ambiguous",
 	}
 	for i, one := range users {
 		for j, other := range users {
 			pair := []string{wants[i], wants[j]}
 			slices.Sort(pair)
-			want := decided[strings.Join(pair, " ")]
+			want := decided[strings.Join(pair, ", ")]
 			at, refusal := anna().Choose([]signin.User{one, other})
 			switch want {
 			case "id", "name":
