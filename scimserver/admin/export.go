@@ -41,6 +41,7 @@ func (s *server) export(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, err)
 		return
 	}
+	out.pace = exportPace
 	_, err = transfer.Export(r.Context(), s.Store, out, options)
 	s.finish(out, r, err)
 }

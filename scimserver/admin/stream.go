@@ -13,6 +13,9 @@ const (
 	mediaType = "application/jsonl"
 	// stalled is how long a client may take to read a few KiB before it counts as gone.
 	stalled = 30 * time.Second
+	// exportPace is how many bytes a second a client has to read of an export, once it has been given the time of one that stalls. While it
+	// reads, SQLite's write-ahead log keeps everything that is written, and PostgreSQL all that is deleted.
+	exportPace = 64 << 10
 )
 
 // stream sends an answer that may take longer than the server's timeouts allow, as long as its client reads on and its credential is good.
@@ -25,6 +28,9 @@ type stream struct {
 	// permitted returns an error where the client may not have the answer any more, and looked is when it was last asked.
 	permitted func() error
 	looked    time.Time
+	// pace is how many bytes a second the client has to read, 0 for none. sent is how many it has read, and took how long that took.
+	pace, sent int64
+	took       time.Duration
 }
 
 func newStream(w http.ResponseWriter, c clock.PassiveClock, permitted func() error) (*stream, error) {
@@ -54,7 +60,15 @@ func (s *stream) begin() error {
 		s.out.Header().Set("Content-Type", mediaType)
 		s.out.WriteHeader(http.StatusOK)
 	}
-	return s.control.SetWriteDeadline(s.clock.Now().Add(stalled))
+	return s.control.SetWriteDeadline(s.clock.Now().Add(s.patience()))
+}
+
+// patience is how long the client may take for what is sent next.
+func (s *stream) patience() time.Duration {
+	if s.pace == 0 {
+		return stalled
+	}
+	return min(stalled, stalled+time.Duration(s.sent/s.pace)*time.Second-s.took)
 }
 
 // sender is where the buffer of a stream is emptied to.
@@ -70,7 +84,11 @@ func (s sender) Write(data []byte) (int, error) {
 	if err := s.begin(); err != nil {
 		return 0, err
 	}
-	return s.out.Write(data)
+	began := s.clock.Now()
+	n, err := s.out.Write(data)
+	s.took += s.clock.Since(began)
+	s.sent += int64(n)
+	return n, err
 }
 
 // finish ends the answer. After an error in its middle the connection is cut, so that the client does not take what it
