@@ -8,10 +8,12 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/singleflight"
 	"k8s.io/utils/clock"
 
 	"github.com/tenantry/tenantry/api/token"
@@ -33,6 +35,8 @@ const (
 	retryBusy = "30"
 	// maxScrapes is how many are told the metrics at a time.
 	maxScrapes = 4
+	// checkTimeout is how long one check of the storage takes at the most. The kubelet asks every two seconds, and waits for one.
+	checkTimeout = 2 * time.Second
 )
 
 // strangers is what all may ask together who have no valid credential.
@@ -62,6 +66,7 @@ type server struct {
 	throttle  throttle.Throttle
 	storage   outage.Outage
 	checks    outage.Outage // as the readiness check finds the storage
+	checking  singleflight.Group
 }
 
 // New returns the handler. It ends what it streams when the context of the request ends, so the HTTP server's base context
@@ -102,7 +107,7 @@ func (s *server) guarded(next http.Handler) http.Handler {
 
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	current := s.Settings()
-	err := s.Store.Check(r.Context())
+	err := s.check(r.Context())
 	switch {
 	case err != nil:
 		s.unready(w, r, err)
@@ -115,6 +120,23 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusOK)
+}
+
+// check finds out whether the storage works. All who ask while a check is under way share its answer: any pod of the cluster may ask, and
+// a database answers them one by one.
+func (s *server) check(ctx context.Context) error {
+	shared := s.checking.DoChan("", func() (any, error) {
+		// It is not that of the one who came first alone, who may hang up.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
+		defer cancel()
+		return nil, panicked.Guard(func() error { return s.Store.Check(ctx) })
+	})
+	select {
+	case checked := <-shared:
+		return checked.Err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // unready says why the storage is unavailable. Errors of that kind name the cause and no secret.
