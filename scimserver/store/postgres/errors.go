@@ -54,6 +54,8 @@ const (
 	silent
 	// dropped is a directory whose tables are gone. Those that come in their place may be another's.
 	dropped
+	// foreign is a session that leads to another directory than the one that was judged. The statement did not run.
+	foreign
 	// demoted is a database that takes no writes any more.
 	demoted
 	// uncertain is a commit of which it is not known whether it happened, and if so, whether it outlives its machine.
@@ -86,7 +88,7 @@ func (e *engineError) Cause() string {
 		return v1alpha1.ReasonDatabaseConnectionsExhausted
 	case uncertain:
 		return v1alpha1.ReasonDatabaseCommitUncertain
-	case broken, unavailable, conflict, dropped, nameless:
+	case broken, unavailable, conflict, dropped, foreign, nameless:
 	}
 	return v1alpha1.ReasonDatabaseFailed
 }
@@ -240,6 +242,8 @@ func sorted(answer *pgconn.PgError) *engineError {
 		return &engineError{denied, said}
 	case "42P01", "3F000":
 		return &engineError{dropped, said}
+	case "22012":
+		return &engineError{foreign, "the pooler leads to another directory than before"} // see proof
 	case "57014", "42704", "55P03":
 		return &engineError{unavailable, said}
 	}

@@ -97,11 +97,17 @@ func (s *Store) rekeyAll(ctx context.Context) error {
 
 // finished tells whether all migrations were made. Then nothing has to be made, so the role needs no right to.
 func (s *Store) finished(ctx context.Context) (bool, error) {
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Release()
 	schema := s.pool.schema
+	r := reader{on: viewing{conn, schema}} // the directory has yet to be judged
 	var usable, there bool
 	const question = "SELECT u.usable, CASE WHEN u.usable THEN to_regclass($2) IS NOT NULL ELSE FALSE END FROM" +
 		" (SELECT has_schema_privilege(nspname, 'USAGE') AS usable FROM pg_catalog.pg_namespace WHERE nspname = $1) u"
-	err := s.reader.one(ctx, []any{&usable, &there}, question, schema.name, schema.table(versionTable))
+	err = r.one(ctx, []any{&usable, &there}, question, schema.name, schema.table(versionTable))
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return false, nil
@@ -111,7 +117,7 @@ func (s *Store) finished(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	version := int64(0)
-	err = s.reader.one(ctx, []any{&version}, "SELECT coalesce(max(version_id), 0) FROM main.goose_db_version WHERE is_applied")
+	err = r.one(ctx, []any{&version}, "SELECT coalesce(max(version_id), 0) FROM main.goose_db_version WHERE is_applied")
 	return version >= newest(), err
 }
 

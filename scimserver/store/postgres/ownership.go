@@ -24,6 +24,8 @@ type ownership struct {
 	settled atomic.Bool
 	// making says that this store makes the directory, which has no mark yet.
 	making atomic.Bool
+	// judged is the mark of the directory that is served, as it is kept; nil before there is one, and without a guard.
+	judged atomic.Pointer[string]
 }
 
 // question asks for the mark, for when its holder was last seen, for the time, and whether the directory is whole, as text. A restore that is
@@ -129,6 +131,8 @@ func (s *Store) settle(ctx context.Context) error {
 			return err
 		}
 		s.owned.guard.Admit(verdict)
+		mark := verdict.Mark.Encode()
+		s.owned.judged.Store(&mark)
 		s.owned.settled.Store(true)
 		return nil
 	})

@@ -93,7 +93,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	scans := max(1, connections/5)
 	s.pool, s.checks, s.updates = pool, checks, make(chan struct{}, max(1, connections-scans-2))
 	turns := max(1, (int(pool.Config().MaxConns)-scans)/2) // the others are for the client that provisions
-	s.reader = reader{on: pooled{pool, scan.NewTurns(turns)}, few: few, gate: scan.NewGate(scans), page: scan.Page}
+	s.reader = reader{on: pooled{pool, scan.NewTurns(turns), &s.owned}, few: few, gate: scan.NewGate(scans), page: scan.Page}
 	s.followURL()
 	err = s.prepare(ctx)
 	_, refused := errors.AsType[*owner.Refusal](err)
@@ -119,7 +119,8 @@ func (s *Store) reset() {
 	s.pool.Reset()
 }
 
-// resetIfStale lets go of all connections where a failure says that of them, and judges anew whose directory is there where its tables are gone.
+// resetIfStale lets go of all connections where a failure says that of them, and has the directory judged anew where its tables are gone, or
+// another is there.
 func (s *Store) resetIfStale(err error) {
 	if failed(err, nameless) {
 		s.pool.way.learn(err, direct)
@@ -127,7 +128,7 @@ func (s *Store) resetIfStale(err error) {
 	if stale(err) {
 		s.reset()
 	}
-	if failed(err, dropped) && s.owned.guard != nil {
+	if (failed(err, dropped) || failed(err, foreign)) && s.owned.guard != nil {
 		s.migrated.Store(false)
 		s.owned.settled.Store(false)
 	}
@@ -224,12 +225,11 @@ func reading[T any](ctx context.Context, s *Store, read func() (T, error)) (valu
 		return value, err
 	}
 	defer leave()
-	if err := s.prepare(ctx); err != nil {
-		return value, err
-	}
-	err = s.retry(ctx, func(context.Context) (err error) {
-		value, err = read()
-		return err
+	err = s.served(ctx, func() error {
+		return s.retry(ctx, func(context.Context) (err error) {
+			value, err = read()
+			return err
+		})
 	})
 	return value, err
 }

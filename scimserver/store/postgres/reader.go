@@ -27,6 +27,7 @@ type connection interface {
 type pooled struct {
 	pool  *pool
 	turns *scan.Turns
+	owned *ownership
 }
 
 func (p pooled) query(ctx context.Context, sql string, args []any) (pgx.Rows, func(), error) {
@@ -41,7 +42,7 @@ func (p pooled) query(ctx context.Context, sql string, args []any) (pgx.Rows, fu
 		turn.Release()
 		return nil, nil, err
 	}
-	rows, err := conn.Query(ctx, p.pool.schema.statement(sql), args...)
+	rows, err := p.owned.ask(ctx, conn.Conn.Conn(), p.pool.schema.statement(sql), args)
 	if err != nil {
 		conn.Release()
 		cancel()

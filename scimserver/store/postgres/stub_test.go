@@ -84,6 +84,18 @@ func (p *stub) start(t *testing.T, sessions int, parameters string) {
 	})
 }
 
+// lead has the sessions be others, which lead elsewhere, as where a pooler is told of another host. Its clients stay.
+func (p *stub) lead(address string) {
+	p.t.Helper()
+	for range cap(p.sessions) {
+		(<-p.sessions).Conn.Close()
+	}
+	p.address = testenv.Direct(p.t, address)
+	for range cap(p.sessions) {
+		p.sessions <- p.session()
+	}
+}
+
 // through is a connection URL by way of the stub.
 func (p *stub) through(t *testing.T, address string) string {
 	t.Helper()

@@ -30,18 +30,22 @@ func (s *Store) Update(ctx context.Context, change func(tx store.Tx) error) erro
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if err := s.prepare(ctx); err != nil {
-		return err
-	}
-	started, wrote := false, false
+	started := false
+	return s.served(ctx, func() error { return s.update(ctx, &started, change) })
+}
+
+// update makes a change, again and again while others are in the way. Once it has started, it goes on when ctx ends.
+func (s *Store) update(ctx context.Context, started *bool, change func(tx store.Tx) error) error {
+	wrote := false
 	run := func(t *transaction) error {
-		started = true
+		*started = true
+		s.owned.prove(t.conn.Conn().PgConn(), t.batch)
 		err := change(t)
 		wrote = t.wrote
 		return err
 	}
-	err = s.retry(context.WithoutCancel(ctx), func(lasting context.Context) error {
-		if started {
+	err := s.retry(context.WithoutCancel(ctx), func(lasting context.Context) error {
+		if *started {
 			return s.attempt(lasting, run)
 		}
 		if err := ctx.Err(); err != nil {
@@ -164,6 +168,7 @@ func (s *Store) happened(ctx context.Context, entry []byte) (there bool, err err
 	defer conn.Release()
 	t := s.newTransaction(conn.Conn)
 	t.patience = min(t.patience, outcomeTimeout)
+	s.owned.prove(conn.Conn.Conn().PgConn(), t.batch)
 	err = t.run(ctx, func(t *transaction) error {
 		n, err := t.write(ctx, appendEntry+" ON CONFLICT DO NOTHING", entry, nil, int64(0), "", "", int64(0), "", "", "", "", "", int64(0))
 		if err != nil {

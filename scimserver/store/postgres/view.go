@@ -41,16 +41,15 @@ func (s *Store) View(ctx context.Context, read func(r store.Reader) error) error
 		return err
 	}
 	defer end()
-	if err := s.prepare(ctx); err != nil {
-		return err
-	}
-	if err := s.numberAll(ctx); err != nil {
-		return fmt.Errorf("begin a view: %w", err)
-	}
 	var conn lent
-	err = s.retry(ctx, func(ctx context.Context) (err error) {
-		conn, err = s.beginView(ctx)
-		return err
+	err = s.served(ctx, func() error {
+		if err := s.numberAll(ctx); err != nil {
+			return err
+		}
+		return s.retry(ctx, func(ctx context.Context) (err error) {
+			conn, err = s.beginView(ctx)
+			return err
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("begin a view: %w", err)
@@ -74,6 +73,7 @@ func (s *Store) beginView(ctx context.Context) (lent, error) {
 	if settings := carriedBy(conn.Conn.Conn().PgConn()); settings != nil {
 		batch.Queue(settings.statement())
 	}
+	s.owned.prove(conn.Conn.Conn().PgConn(), batch)
 	batch.Queue("SET LOCAL idle_in_transaction_session_timeout = 0")
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		conn.Release()
