@@ -469,7 +469,7 @@ func TestAChangeOfDefaultsThatNobodySeesMakesNoVersion(t *testing.T) {
 			t.Errorf("%s: %d entries, want %d", c.name, now-entries, len(c.seen))
 		}
 	}
-	// What nobody saw is laid under the user's own values all the same.
+	// The default is stored below the user's own values, although no client can see it.
 	if own, err := f.database.Get(t.Context(), store.User, f.ids["own"]); err != nil || !strings.Contains(string(own.Overlay), "fi-FI") {
 		t.Errorf("%s, %v", own.Overlay, err)
 	}

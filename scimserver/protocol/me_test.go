@@ -144,7 +144,7 @@ func TestMeIsTheUserWhoSignedIn(t *testing.T) {
 	}
 }
 
-// What a person without a user is told must not tell whether there is one of their name.
+// The refusal of a person without a user must not tell whether there is a user of their name.
 func TestARefusalTellsNothingOfOthers(t *testing.T) {
 	told := map[string]bool{}
 	for _, user := range []string{
@@ -185,7 +185,7 @@ func TestAPersonWhoseUserIsInactiveIsToldSo(t *testing.T) {
 	}
 }
 
-// What identityProvider has to hold is the same for all users, so a UserDefaults can give it.
+// The identityProvider is the same for all users, so a UserDefaults can give it.
 func TestTheProviderCanBeADefault(t *testing.T) {
 	f := newFixtureForUsers(t)
 	f.create("anna", "/Users", f.signsIn(annasName, "", "", annasOID))

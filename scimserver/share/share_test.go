@@ -148,7 +148,7 @@ func TestWaitingClientsAreServedInOrderAndProvisioningClientsFirst(t *testing.T)
 	})
 }
 
-// One that asks for much at once waits behind itself, and not others behind it.
+// A client that asks for much at once waits behind itself, and no other client waits behind it.
 func TestClientsThatWaitAreServedInTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := share.NewPool(share.Division{Size: 2, Provisioners: share.Share{Each: 1, Together: 1}, Readers: share.Share{Each: 1, Together: 1}})

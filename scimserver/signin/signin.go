@@ -1,6 +1,6 @@
 // Package signin decides which user of a directory a token is of. It reads claims and stored values, and asks nobody.
 //
-// What it decides by is of two kinds. An object ID (oid) and a subject (sub) are one person's for good. A name (preferred_username, upn)
+// Claims and stored values are of two kinds. An object ID (oid) and a subject (sub) are one person's for good. A name (preferred_username, upn)
 // can change, and can be given to somebody else: it counts only where nothing of the other kind is stored.
 package signin
 

@@ -24,7 +24,7 @@ func anna() *signin.Person {
 	return &signin.Person{Issuers: []string{version, former}, ObjectID: annas, Subject: subject, UserName: name}
 }
 
-// What a user can have in each attribute. Each class is one to the decision: every member of it is tried.
+// The values that a user can have in each attribute, by classes that the decision does not tell apart. Every member of a class is tried.
 var (
 	providers = map[string][]string{
 		"none": {""},
@@ -185,7 +185,7 @@ func TestEveryPairOfUsers(t *testing.T) {
 		})
 		wants = append(wants, want)
 	})
-	// What two of these decide together. A pair stands there once, in the order of its words.
+	// The decision for two of these together. A pair stands there once, in the order of its words.
 	decided := map[string]string{
 		"!, !": "unknown", "!, -": "unknown", "!, id": "id", "!, name": "unknown", "-, -": "unknown", "-, id": "id", "-, name": "name",
 		"id, id": "ambiguous", "id, name": "id", "name, name": "ambiguous",

@@ -186,7 +186,7 @@ func TestParallelRequestsGetNoMoreThanTheBurst(t *testing.T) {
 	}
 }
 
-// What one client is charged is its own debt. All clients together would pay it for minutes.
+// One client's charges are its own debt. All clients together would pay them for minutes.
 func TestTheDebtOfOneClientHoldsUpNobodyElse(t *testing.T) {
 	throttled := throttle.Throttle{Together: 4}
 	limit := throttle.Limit{PerSecond: 5, Burst: 10}

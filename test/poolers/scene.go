@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// scene is what one row sets up. What runs in it ends with it, the last started first.
+// scene is the set-up of one row. Its processes end with it, the last started first.
 type scene struct {
 	*lab
 	folder string

@@ -58,7 +58,7 @@ func TestAFolderThatCannotBeOpenedIsAnErrorAtOnce(t *testing.T) {
 	}
 }
 
-// What waits for settings is refused by Close like everything else.
+// A store that is closed answers no Review and no Check, as no other call.
 func TestAClosedStoreStaysClosed(t *testing.T) {
 	s := place(t.TempDir()).Serve(t, owner.Claim{Identity: storetest.Contoso()})
 	s.End()
