@@ -75,7 +75,9 @@ func TestADirectoryOfAnotherTenantIsServedOnlyWhereAnAnnotationSaysSo(t *testing
 		fabrikam := func(manifest string) string { return strings.ReplaceAll(manifest, "contoso", "fabrikam") }
 		c.rewrite(fabrikam)
 		p = c.launch()
-		p.until("it says whose the directory is", func() bool { return strings.Contains(p.refuses(), "is of tenant customers/contoso, not of customers/fabrikam") })
+		p.until("it says whose the directory is", func() bool {
+			return strings.Contains(p.refuses(), "is of tenant customers/contoso, not of customers/fabrikam")
+		})
 		why := p.refuses()
 		if strings.Contains(why, "anna") {
 			t.Errorf("%q", why)
