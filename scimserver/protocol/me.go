@@ -65,7 +65,8 @@ func refused(refusal signin.Refusal) *Error {
 	case signin.Inactive:
 		answer.Detail = "this user is not active in the tenant: end their session; an administrator of the tenant can make them active again"
 	case signin.Ambiguous:
-		answer.Detail = "more than one user of the tenant is reached by this token: an administrator has to give each an identityProvider and nameIdentifier of its own"
+		answer.Detail = "more than one user of the tenant is reached by this token: an administrator has to give each an identityProvider" +
+			" and nameIdentifier of its own"
 	default:
 		answer.Status = http.StatusNotFound
 		answer.Detail = "no user of the tenant is reached by this token: the person is not provisioned yet, or what is provisioned as" +

@@ -62,7 +62,7 @@ func (f *fixture) signsIn(userName, externalID, provider, name string) string {
 
 const (
 	annasName = "anna.k@contoso.test"
-	otherIdP  = "https://login.microsoftonline.com/11111111-1111-4111-8111-111111111111/v2.0"
+	otherIDP  = "https://login.microsoftonline.com/11111111-1111-4111-8111-111111111111/v2.0"
 )
 
 // Each combination stands in the table of package signin. These are what users of real tenants have, and go through the directory.
@@ -89,17 +89,17 @@ func TestMeIsTheUserWhoSignedIn(t *testing.T) {
 		"the ID goes before the name at the issuer": {[]stored{{"x", "", "{v2}", annasName}, {"y", annasOID, "", ""}}, nil, 2, ""},
 
 		"the sub in other letters":                       {[]stored{{"x", "", "{v1}", "aaaaSUBJECT"}}, nil, 0, "unknown"},
-		"another identity provider":                      {[]stored{{annasName, "", otherIdP, annasOID}}, nil, 0, "unknown"},
+		"another identity provider":                      {[]stored{{annasName, "", otherIDP, annasOID}}, nil, 0, "unknown"},
 		"another name at our provider":                   {[]stored{{annasName, "anna", "{v2}", bosOID}}, nil, 0, "unknown"},
 		"another name at no provider":                    {[]stored{{annasName, "anna", "", bosOID}}, nil, 0, "unknown"},
-		"another name at another provider":               {[]stored{{annasName, "anna", otherIdP, "bo"}}, nil, 0, "unknown"},
+		"another name at another provider":               {[]stored{{annasName, "anna", otherIDP, "bo"}}, nil, 0, "unknown"},
 		"a provider and no name":                         {[]stored{{annasName, "anna", "{v2}", ""}}, nil, 0, "unknown"},
 		"a provider and no name, and the object ID":      {[]stored{{annasName, annasOID, "{v2}", ""}}, nil, 0, "unknown"},
 		"a name and no provider":                         {[]stored{{annasName, annasOID, "", annasOID}}, nil, 0, "unknown"},
 		"the userName of somebody before them":           {[]stored{{annasName, bosOID, "", ""}}, nil, 0, "unknown"},
 		"that, in capitals and braces":                   {[]stored{{annasName, "{" + strings.ToUpper(bosOID) + "}", "", ""}}, nil, 0, "unknown"},
 		"the name at the issuer of somebody before them": {[]stored{{"x", bosOID, "{v2}", annasName}}, nil, 0, "unknown"},
-		"the userName, where another has the object ID":  {[]stored{{annasName, "", "", ""}, {"x", annasOID, otherIdP, "x"}}, nil, 0, "unknown"},
+		"the userName, where another has the object ID":  {[]stored{{annasName, "", "", ""}, {"x", annasOID, otherIDP, "x"}}, nil, 0, "unknown"},
 		"nobody":                                        {[]stored{{"x", "", "", ""}}, nil, 0, "unknown"},
 		"a quote in a claim":                            {[]stored{{"x", "", "", ""}}, authtest.Claims{"preferred_username": `x" or userName eq "x`}, 0, "unknown"},
 		"a name that a guest brings along":              {[]stored{{annasName, "", "", ""}}, authtest.Claims{"idp": "https://sts.windows.net/1111/"}, 0, "unknown"},
@@ -150,7 +150,7 @@ func TestARefusalTellsNothingOfOthers(t *testing.T) {
 	for _, user := range []string{
 		`{"userName":"x"}`, `{"userName":"` + annasName + `","externalId":"` + bosOID + `"}`,
 		`{"userName":"` + annasName + `","externalId":"` + bosOID + `","active":false}`,
-		`{"userName":"` + annasName + `","` + mediusURN + `":{"identityProvider":"` + otherIdP + `","nameIdentifier":"x"}}`,
+		`{"userName":"` + annasName + `","` + mediusURN + `":{"identityProvider":"` + otherIDP + `","nameIdentifier":"x"}}`,
 		`{"userName":"x","externalId":"` + annasOID + `","` + mediusURN + `":{"nameIdentifier":"x"}}`,
 	} {
 		f := newFixtureForUsers(t)
@@ -210,7 +210,7 @@ func TestMoreUsersThanAreLookedAtAreAmbiguous(t *testing.T) {
 	f.create("anna", "/Users", f.signsIn("anna", "", "{v2}", annasOID))
 	for n := range signin.MaxUsers {
 		f.wantServed("a person", f.userToken(nil), "/Me")
-		f.create("twin", "/Users", f.signsIn("twin"+strconv.Itoa(n), "", otherIdP, annasOID))
+		f.create("twin", "/Users", f.signsIn("twin"+strconv.Itoa(n), "", otherIDP, annasOID))
 	}
 	f.wantError(f.sendWith("GET", "/Me", "", bearer(f.userToken(nil))), http.StatusForbidden, "ambiguous")
 }
