@@ -24,6 +24,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/headers"
 	"github.com/tenantry/tenantry/scimserver/outage"
+	"github.com/tenantry/tenantry/scimserver/owner"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/share"
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -109,6 +110,8 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	current := s.Settings()
 	err := s.check(r.Context())
 	switch {
+	case errors.Is(err, owner.ErrNoSettings):
+		current = nil // nor did the storage have any to be asked by
 	case err != nil:
 		s.unready(w, r, err)
 		return

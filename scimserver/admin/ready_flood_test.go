@@ -18,6 +18,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/admin"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // checkedStore is a storage that answers one check at a time, as the one connection for them does, and takes as long as answer.
@@ -43,6 +44,7 @@ func (s *checkedStore) Check(ctx context.Context) error {
 
 // Any pod of the cluster may ask. If each had a check of its own, the kubelet would wait behind all of them and take the pod out of its Service.
 func TestThoseWhoAskForReadinessAtOnceShareACheck(t *testing.T) {
+	race.Meets(t)
 	synctest.Test(t, func(t *testing.T) {
 		storage := &checkedStore{answer: make(chan error)}
 		handler := admin.New(admin.Options{

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenantry/tenantry/scimserver/owner"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -50,5 +51,23 @@ func TestReadinessNamesWhatKeepsTheStorageFromItsWorkFirst(t *testing.T) {
 	ready(200, "")
 	if lines := logged(); len(lines) != 2 || !strings.Contains(lines[0], "another name") || !strings.Contains(lines[1], "again") {
 		t.Errorf("logged are %q, want the beginning and the end", lines)
+	}
+}
+
+// waitingStore is a storage that is not asked before it is known whose directory it has to have.
+type waitingStore struct{ store.Store }
+
+func (waitingStore) Check(context.Context) error { return fmt.Errorf("read: %w", owner.ErrNoSettings) }
+
+func TestAServerThatHasNoSettingsYetHasNoTroubleWithItsStorage(t *testing.T) {
+	f := newFixture(t)
+	f.snapshot.Store(nil)
+	logged := f.logsOn(f.directory, waitingStore{f.store})
+	got := f.get("/readyz", "")
+	if body, err := io.ReadAll(got.Body); err != nil || got.StatusCode != 503 || string(body) != "no settings yet\n" {
+		t.Errorf("%d %q %v", got.StatusCode, body, err)
+	}
+	if lines := logged(); len(lines) > 0 {
+		t.Errorf("logged are %q", lines)
 	}
 }
