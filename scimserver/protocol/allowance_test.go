@@ -72,14 +72,14 @@ func TestLoopsOfOnePersonRefuseNobodyElse(t *testing.T) {
 	f.limit(10, 10)
 	const loops, each = 12, 40
 	paths := []string{"/Me", "/Me?attributes=id", "/Users", "/Schemas"}
-	var answered atomic.Int32
+	var in atomic.Int32 // whatever the answer: beyond a person's four places it is 503, which counts as a request as well
 	var working sync.WaitGroup
 	for n := range loops {
 		credential := f.userToken(nil)
 		working.Go(func() {
 			for i := range each {
-				if got := f.as(credential, http.MethodGet, paths[(n+i)%len(paths)], ""); got.status < 429 {
-					answered.Add(1)
+				if got := f.as(credential, http.MethodGet, paths[(n+i)%len(paths)], ""); got.status != http.StatusTooManyRequests {
+					in.Add(1)
 				}
 			}
 		})
@@ -92,8 +92,8 @@ func TestLoopsOfOnePersonRefuseNobodyElse(t *testing.T) {
 		f.advance(100 * time.Millisecond)
 	}
 	working.Wait()
-	if got := answered.Load(); got < 10 || got > 10+10*each/10 {
-		t.Errorf("%d requests of the loops are answered, want 10 at once and no more than 10 a second after them", got)
+	if got := in.Load(); got < 10 || got > 10+10*each/10 {
+		t.Errorf("%d requests of the loops are let in, want 10 at once and no more than 10 a second after them", got)
 	}
 }
 
