@@ -177,7 +177,9 @@ func (s *server) authorize(r *http.Request, roles ...token.Role) (caller auth.Id
 		return caller, s.stranger(current, err)
 	}
 	if !slices.Contains(roles, caller.Role) {
-		return caller, &refusal{http.StatusForbidden, "this takes a credential that provisions: the tenant's Secret Token, or an access token of its provisioning client"}
+		return caller, &refusal{
+			http.StatusForbidden, "this takes a credential that provisions: the tenant's Secret Token, or an access token of its provisioning client",
+		}
 	}
 	connections.Work(r.Context())
 	return caller, nil

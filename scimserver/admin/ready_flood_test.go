@@ -76,7 +76,7 @@ func TestThoseWhoAskForReadinessAtOnceShareACheck(t *testing.T) {
 		}
 		// A storage that does not answer holds up nobody who asks later.
 		late := ask(t.Context())
-		time.Sleep(time.Minute)
+		<-time.NewTimer(time.Minute).C
 		synctest.Wait()
 		if late.Code != http.StatusServiceUnavailable || storage.checks != 2 {
 			t.Errorf("%d after %d checks", late.Code, storage.checks)
