@@ -174,13 +174,15 @@ func (r *reader) Get(ctx context.Context, kind store.Kind, id string) (store.Rec
 	return found, nil
 }
 
-// byID loads those of these resources that exist.
+// byID loads those of these resources that exist. Each is looked up by itself: for several at once, newer versions of PostgreSQL may choose
+// another index by kind and walk through it, while they know nothing of the table.
 func (r *reader) byID(ctx context.Context, kind store.Kind, ids []string) ([]store.Record, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	const query = "SELECT " + columns + " FROM main.resources r JOIN main.documents d ON d.kind = r.kind AND d.id = r.id" +
-		" WHERE r.kind = " + aKind + " AND r.id = ANY($2) ORDER BY r.id"
+	const query = "SELECT " + columns + " FROM unnest($2::bytea[]) AS i (id)" +
+		" CROSS JOIN LATERAL (SELECT * FROM main.resources o WHERE o.kind = " + aKind + " AND o.id = i.id OFFSET 0) r" +
+		" JOIN main.documents d ON d.kind = r.kind AND d.id = r.id ORDER BY r.id"
 	return r.records(ctx, kind, query+r.lock, int64(kind), idList(ids))
 }
 
@@ -191,7 +193,8 @@ func (r *reader) Kinds(ctx context.Context, ids []string) (map[string]store.Kind
 	err := r.each(ctx, []any{&id, &kind}, func() (bool, error) {
 		kinds[formatID(id)] = store.Kind(kind)
 		return true, nil
-	}, "SELECT id, kind FROM main.resources WHERE kind IN (1, 2) AND id = ANY($1) ORDER BY id"+r.share, idList(ids))
+	}, "SELECT r.id, r.kind FROM unnest($1::bytea[]) AS i (id) CROSS JOIN LATERAL"+
+		" (SELECT o.id, o.kind FROM main.resources o WHERE o.kind IN (1, 2) AND o.id = i.id OFFSET 0) r ORDER BY r.id"+r.share, idList(ids))
 	if err != nil {
 		return nil, fmt.Errorf("look ids up: %w", err)
 	}
