@@ -91,7 +91,7 @@ func (o *owned) review(ctx context.Context, current *settings.Snapshot) error {
 		o.since = current
 		return err
 	case err != nil:
-		return nil
+		return nil //nolint:nilerr // the checks of the storage say so
 	}
 	if o.lost.Swap(false) {
 		o.log.Info("the directory is served")

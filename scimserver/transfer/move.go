@@ -19,9 +19,9 @@ var (
 	ErrDiffers = errors.New("the copy differs from what it was made from")
 )
 
-// Move copies a directory with its mark, its provisioning log and its secrets into an empty one of nobody or of the same tenant, and compares the two, counts and
-// checksum. Nobody may use either meanwhile. The source stays as it was. A move that was cut off can be made again: where
-// the copy was complete by then, it is only compared.
+// Move copies a directory with its mark, its provisioning log and its secrets into an empty one of nobody or of the same tenant, and compares
+// the two, counts and checksum. Nobody may use either meanwhile. The source stays as it was. A move that was cut off can be made again:
+// where the copy was complete by then, it is only compared.
 //
 // secrets are the keys of Meta that belong to the directory and are left out of an export.
 func Move(ctx context.Context, from, to store.Store, restorer Restorer, secrets ...string) (Counts, error) {

@@ -19,16 +19,17 @@ type canceling struct {
 const delivery = 100 * time.Millisecond
 
 // HandleCancel implements ctxwatch.Handler.
-func (c *canceling) HandleCancel(context.Context) {
+func (c *canceling) HandleCancel(ctx context.Context) {
 	c.asked = make(chan struct{})
-	deadline := time.Now().Add(connectTimeout)
-	_ = c.connection.Conn().SetDeadline(deadline)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = c.connection.Conn().SetDeadline(deadline)
+	}
 	go func() {
 		defer close(c.asked)
-		ctx, cancel := context.WithDeadline(context.Background(), deadline)
 		defer cancel()
 		if c.connection.CancelRequest(ctx) == nil {
-			time.Sleep(delivery)
+			<-time.After(delivery)
 		}
 	}()
 }

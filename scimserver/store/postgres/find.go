@@ -135,7 +135,8 @@ func (f *finder) count(ctx context.Context, ids sqlfilter.Fragment) (n int, err 
 // fromIDs is a statement for the records of a part of these ids, in their order.
 func (f *finder) fromIDs(ids sqlfilter.Fragment, floor []byte, limit, offset int) (sql string, args []any) {
 	sql = "SELECT " + f.columns() + " FROM (SELECT i.id FROM (" + ids.SQL + ") i WHERE i.id >= ? ORDER BY i.id LIMIT ? OFFSET ?) s" +
-		" JOIN main.resources r ON r.kind = (SELECT ?::smallint) AND r.id = s.id JOIN main.documents d ON d.kind = r.kind AND d.id = r.id ORDER BY s.id" + f.lock
+		" JOIN main.resources r ON r.kind = (SELECT ?::smallint) AND r.id = s.id JOIN main.documents d ON d.kind = r.kind AND d.id = r.id" +
+		" ORDER BY s.id" + f.lock
 	return placed(sql), slices.Concat(f.memberships.Args, ids.Args, []any{floor, int64(limit), int64(offset), int64(f.Kind)})
 }
 
@@ -203,7 +204,8 @@ func (f *finder) narrowest(ctx context.Context, sources []sqlfilter.Source) (*sq
 // candidates loads what a source finds. It stops at one more than few, or where they have many bytes: then they are not all.
 func (f *finder) candidates(ctx context.Context, source *sqlfilter.Source) (records []store.Record, all bool, err error) {
 	query := "SELECT " + f.columns() + " FROM (SELECT DISTINCT i.id FROM (" + source.SQL + ") i LIMIT " + strconv.Itoa(f.few+1) + ") s" +
-		" JOIN main.resources r ON r.kind = (SELECT ?::smallint) AND r.id = s.id JOIN main.documents d ON d.kind = r.kind AND d.id = r.id ORDER BY s.id" + f.lock
+		" JOIN main.resources r ON r.kind = (SELECT ?::smallint) AND r.id = s.id JOIN main.documents d ON d.kind = r.kind AND d.id = r.id" +
+		" ORDER BY s.id" + f.lock
 	args := slices.Concat(f.memberships.Args, source.Args, []any{int64(f.Kind)})
 	size := 0
 	all = true

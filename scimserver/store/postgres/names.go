@@ -149,7 +149,8 @@ const countAmbiguous = "SELECT coalesce(sum(CASE WHEN k.kind = 1 OR k.without > 
 
 func (r *reader) Ambiguous(ctx context.Context, kind store.Kind, limit int) (ids []string, err error) {
 	const query = "SELECT r.id FROM " + several + " s JOIN main.resources r ON r.kind = s.kind AND r.key = s.key WHERE s.kind = $1" +
-		" AND EXISTS (SELECT 1 FROM main.resources o WHERE o.kind = r.kind AND o.key = r.key AND o.id <> r.id AND " + sqlfilter.Clash + ") ORDER BY r.id LIMIT $2"
+		" AND EXISTS (SELECT 1 FROM main.resources o WHERE o.kind = r.kind AND o.key = r.key AND o.id <> r.id AND " + sqlfilter.Clash + ")" +
+		" ORDER BY r.id LIMIT $2"
 	var id []byte
 	err = r.each(ctx, []any{&id}, func() (bool, error) {
 		ids = append(ids, formatID(id))

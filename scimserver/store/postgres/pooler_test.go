@@ -335,7 +335,8 @@ func TestARequestToCancelIsNotTakenBack(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() { _, err := s.Meta(ctx, "a"); done <- err }()
-	for testenv.Ask(t, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '"+schemaOf(t, address)+".meta'::regclass") == "0" {
+	for waiting := "0"; waiting == "0"; {
+		waiting = testenv.Ask(t, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '"+schemaOf(t, address)+".meta'::regclass")
 	}
 	stop()
 	if err := <-kept; !errors.Is(err, os.ErrDeadlineExceeded) {

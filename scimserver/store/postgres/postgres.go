@@ -179,18 +179,20 @@ func (s *Store) migrateOnce(ctx context.Context) error {
 // reach makes the first connection. A database that has none to give is asked again for a moment, not for as long as a statement may wait:
 // those who look at a server that starts should soon hear why it does not serve.
 func (s *Store) reach(ctx context.Context) error {
-	for until := time.Now().Add(fullFor); ; {
+	moment, cancel := context.WithTimeout(ctx, fullFor)
+	defer cancel()
+	for {
 		conn, err := s.pool.take(ctx)
 		if err == nil {
 			conn.Release()
 			return nil
 		}
-		if err = translate(ctx, err); !failed(err, full) || time.Now().After(until) {
+		if err = translate(ctx, err); !failed(err, full) {
 			return err
 		}
 		select {
 		case <-time.After(lookAgain):
-		case <-ctx.Done():
+		case <-moment.Done():
 			return err
 		}
 	}
@@ -290,7 +292,7 @@ func (s *Store) followURL() {
 // Check implements store.Store. It also looks whether the connection URL has changed, and whether a connection is due to be given up.
 func (s *Store) Check(ctx context.Context) error {
 	s.followURL()
-	s.pool.turnOver(time.Now())
+	s.pool.turnOver(time.Now()) //nolint:forbidigo // connections age by the machine's clock, in pgxpool too
 	state, err := reading(ctx, s, func() (string, error) { return s.readOnly(ctx) })
 	switch {
 	case err != nil:

@@ -56,12 +56,13 @@ func TestATenantThatStartsWhileOthersHoldAllConnectionsGetsItsOwn(t *testing.T) 
 			})
 		}
 	}
-	for testenv.Ask(t, "SELECT count(*) FROM pg_stat_activity WHERE usename = '"+name+"'") != "20" && !t.Failed() {
+	for held := ""; held != "20"; {
+		held = testenv.Ask(t, "SELECT count(*) FROM pg_stat_activity WHERE usename = '"+name+"'")
 	}
 	late := time.After(time.Minute)
 	for i, address := range addresses[3:] {
 		s := must(postgres.Open(ctx, postgres.Options{URL: func() (string, error) { return address, nil }}))(t)
-		defer s.Close()
+		t.Cleanup(func() { must(0, s.Close())(t) })
 		wg.Go(func() { looked(s) })
 		works := make(chan struct{})
 		wg.Go(func() {
