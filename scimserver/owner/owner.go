@@ -81,7 +81,7 @@ type Claim struct {
 	Held string
 	// Adopt is the annotation adopt-directory.
 	Adopt string
-	// Gone says that the ProvisioningTenant was deleted, so that it keeps nobody else from the directory.
+	// Gone says that the ProvisioningTenant was deleted, so that it keeps nobody else from the directory, and takes it from nobody.
 	Gone bool
 }
 
@@ -134,6 +134,9 @@ func (c Claim) Judge(found Found) (Verdict, error) {
 	case !c.owns(mark):
 		return Verdict{}, foreign("the directory that is there is of tenant %s, not of %s; to serve it nevertheless, %s",
 			mark.Identity, c.Identity, annotate(mark.String()))
+	case c.Gone && mark.UID != "" && mark.UID != c.UID:
+		return Verdict{}, foreign("the directory that is there is that of another ProvisioningTenant %s, with the UID %s; the one with the UID %s was deleted",
+			c.Identity, mark.UID, c.UID)
 	case !expected:
 		return Verdict{}, foreign("the directory that is there is %s, and that of the tenant is %s; to serve the other nevertheless, %s",
 			mark.Directory, c.Known, annotate(mark.String()))

@@ -123,6 +123,8 @@ func TestWhoseADirectoryIs(t *testing.T) {
 		{name: "made again, and the clock of the database went back", found: held(mark(contoso(otherUID)), -time.Hour), claim: owner.Claim{Identity: contoso()}, reason: v1alpha1.ReasonForeignDirectory},
 		{name: "made again below the server that holds it", found: held(mark(contoso(otherUID)), 0), claim: owner.Claim{Identity: contoso(), Held: "uid-2"}, want: mark(contoso()), note: "up to date"},
 		{name: "taken over from the server that held it", found: held(mark(contoso(otherUID)), 0), claim: owner.Claim{Identity: contoso(), Held: "uid-1", Known: known}, reason: v1alpha1.ReasonForeignDirectory},
+		{name: "deleted, and made again by now", found: held(mark(contoso(otherUID)), owner.HeldFor), claim: owner.Claim{Identity: contoso(), Held: "uid-1", Gone: true}, reason: v1alpha1.ReasonForeignDirectory},
+		{name: "deleted, and the last that had it", found: held(mark(contoso()), owner.HeldFor), claim: owner.Claim{Identity: contoso(), Gone: true}, want: mark(contoso())},
 		{name: "another replica lives", found: held(mark(contoso()), 0), claim: owner.Claim{Identity: contoso()}, want: mark(contoso())},
 		{name: "manifests beside a holder", found: held(mark(contoso()), 0), claim: owner.Claim{Identity: contoso(noUID)}, want: mark(contoso())},
 		{name: "a UID where manifests had none", found: held(mark(contoso(noUID)), 0), claim: owner.Claim{Identity: contoso()}, want: mark(contoso()), note: "up to date"},
