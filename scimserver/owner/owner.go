@@ -6,7 +6,8 @@
 //  1. A directory of the tenant is served. One without a mark is of an earlier version, and is marked.
 //  2. Another tenant's is refused, until the annotation adopt-directory names it as its mark does.
 //  3. Where the tenant's status names a directory and there is none, no empty one is made in its place, until the annotation says so.
-//  4. A tenant that differs in its UID alone was made again. It waits until no server with the former UID has renewed its hold for HeldFor.
+//  4. A tenant that differs in its UID alone was made again. It, and one that adopts a directory, waits until no server of the former tenant
+//     has renewed its hold for HeldFor: two that were told to take one directory do not take it from each other.
 package owner
 
 import (
@@ -77,8 +78,8 @@ type Claim struct {
 	Identity
 	// Known is the directory that the tenant had when it was last served, "" for none.
 	Known string
-	// Held is the UID with which this process holds the directory, "" if it does not.
-	Held string
+	// Held is as whom this process holds the directory, the zero Identity if it does not.
+	Held Identity
 	// Adopt is the annotation adopt-directory.
 	Adopt string
 	// Gone says that the ProvisioningTenant was deleted, so that it keeps nobody else from the directory, and takes it from nobody.
@@ -132,22 +133,36 @@ func (c Claim) Judge(found Found) (Verdict, error) {
 	switch {
 	case adopted:
 	case !c.owns(mark):
-		return Verdict{}, foreign("the directory that is there is of tenant %s, not of %s; to serve it nevertheless, %s",
-			mark.Identity, c.Identity, annotate(mark.String()))
+		return Verdict{}, foreign("the directory that is there is of tenant %s, not of %s; %s, or to take it from that tenant, %s",
+			mark.Identity, c.Identity, correct, annotate(mark.String()))
 	case c.Gone && mark.UID != "" && mark.UID != c.UID:
 		return Verdict{}, foreign("the directory that is there is that of another ProvisioningTenant %s, with the UID %s; the one with the UID %s was deleted",
 			c.Identity, mark.UID, c.UID)
 	case !expected:
-		return Verdict{}, foreign("the directory that is there is %s, and that of the tenant is %s; to serve the other nevertheless, %s",
-			mark.Directory, c.Known, annotate(mark.String()))
+		return Verdict{}, foreign("the directory that is there is %s, and that of the tenant is %s; %s, or to serve the other nevertheless, %s",
+			mark.Directory, c.Known, correct, annotate(mark.String()))
 	}
-	if idle := found.Now.Sub(found.Seen); !found.Seen.IsZero() && idle < HeldFor && mark.UID != "" && c.UID != mark.UID &&
-		(c.UID != "" || !c.owns(mark)) && c.Held != mark.UID {
-		return Verdict{}, foreign("the directory that is there is served for another ProvisioningTenant %s/%s, with the UID %s, which was last seen"+
-			" %s ago; it is tried again, and succeeds when that was not seen for %s",
-			mark.Namespace, mark.Name, mark.UID, max(idle, 0).Truncate(time.Second), HeldFor)
+	if idle := found.Now.Sub(found.Seen); !found.Seen.IsZero() && idle < HeldFor && c.follows(mark) && c.Held != mark.Identity {
+		return Verdict{}, foreign("the directory that is there is served for %s, whose server was last seen %s ago; it is tried again, and succeeds"+
+			" when that was not seen for %s", another(mark.Identity), max(idle, 0).Truncate(time.Second), HeldFor)
 	}
 	return c.take(mark, expected), nil
+}
+
+// follows tells whether the tenant is another ProvisioningTenant than that of a mark, as far as their UIDs tell.
+func (c Claim) follows(m Mark) bool {
+	if c.owns(m) && (c.UID == "" || m.UID == "") {
+		return false
+	}
+	return c.UID == "" || c.UID != m.UID
+}
+
+func another(i Identity) string {
+	text := "another ProvisioningTenant " + i.Namespace + "/" + i.Name
+	if i.UID != "" {
+		text += ", with the UID " + i.UID
+	}
+	return text
 }
 
 // take makes a directory the tenant's. An Entra tenant ID or a UID that the tenant lacks stays in the mark.
@@ -187,11 +202,12 @@ func (c Claim) unmarked(there bool) (Verdict, error) {
 		mark.InPlaceOf = c.Known
 		return Verdict{mark, note + " in place of " + c.Known + ", as the annotation says"}, nil
 	case there:
-		return Verdict{}, foreign("the directory that is there has no mark that says whose it is, and that of the tenant, %s, has one; to serve it"+
-			" nevertheless, %s", c.Known, annotate(prefix+c.Known))
+		return Verdict{}, foreign("the directory that is there has no mark that says whose it is, and that of the tenant, %s, has one; %s, or to"+
+			" serve it nevertheless, %s", c.Known, correct, annotate(prefix+c.Known))
 	}
 	return Verdict{}, &Refusal{v1alpha1.ReasonDirectoryMissing, fmt.Sprintf(
-		"there is no directory where that of the tenant, %s, should be; restore it, or to begin with an empty one, %s", c.Known, annotate(prefix+c.Known))}
+		"there is no directory where that of the tenant, %s, should be; %s, restore it, or to begin with an empty one, %s",
+		c.Known, correct, annotate(prefix+c.Known))}
 }
 
 // The annotation in place of a mark's text. The former directory's id ends its effect with the first directory that it lets in.
@@ -199,6 +215,9 @@ const (
 	anew   = "new/"
 	asItIs = "unmarked/"
 )
+
+// correct is what most who see a refusal have to do.
+const correct = "correct where the storage leads"
 
 // owns tells whether a mark is the tenant's. An Entra tenant ID that one of them lacks is no difference.
 func (c Claim) owns(m Mark) bool {

@@ -121,15 +121,26 @@ func TestWhoseADirectoryIs(t *testing.T) {
 		{name: "made again, and the former holder is silent", found: held(mark(contoso(otherUID)), owner.HeldFor), claim: owner.Claim{Identity: contoso()}, want: mark(contoso()), note: "up to date"},
 		{name: "made again, and the former holder lives", found: held(mark(contoso(otherUID)), owner.HeldFor-time.Second), claim: owner.Claim{Identity: contoso()}, reason: v1alpha1.ReasonForeignDirectory},
 		{name: "made again, and the clock of the database went back", found: held(mark(contoso(otherUID)), -time.Hour), claim: owner.Claim{Identity: contoso()}, reason: v1alpha1.ReasonForeignDirectory},
-		{name: "made again below the server that holds it", found: held(mark(contoso(otherUID)), 0), claim: owner.Claim{Identity: contoso(), Held: "uid-2"}, want: mark(contoso()), note: "up to date"},
-		{name: "taken over from the server that held it", found: held(mark(contoso(otherUID)), 0), claim: owner.Claim{Identity: contoso(), Held: "uid-1", Known: known}, reason: v1alpha1.ReasonForeignDirectory},
-		{name: "deleted, and made again by now", found: held(mark(contoso(otherUID)), owner.HeldFor), claim: owner.Claim{Identity: contoso(), Held: "uid-1", Gone: true}, reason: v1alpha1.ReasonForeignDirectory},
+		{name: "made again below the server that holds it", found: held(mark(contoso(otherUID)), 0), claim: owner.Claim{Identity: contoso(), Held: contoso(otherUID)}, want: mark(contoso()), note: "up to date"},
+		{name: "taken over from the server that held it", found: held(mark(contoso(otherUID)), 0), claim: owner.Claim{Identity: contoso(), Held: contoso(), Known: known}, reason: v1alpha1.ReasonForeignDirectory},
+		{name: "deleted, and made again by now", found: held(mark(contoso(otherUID)), owner.HeldFor), claim: owner.Claim{Identity: contoso(), Held: contoso(), Gone: true}, reason: v1alpha1.ReasonForeignDirectory},
 		{name: "deleted, and the last that had it", found: held(mark(contoso()), owner.HeldFor), claim: owner.Claim{Identity: contoso(), Gone: true}, want: mark(contoso())},
 		{name: "another replica lives", found: held(mark(contoso()), 0), claim: owner.Claim{Identity: contoso()}, want: mark(contoso())},
 		{name: "manifests beside a holder", found: held(mark(contoso()), 0), claim: owner.Claim{Identity: contoso(noUID)}, want: mark(contoso())},
 		{name: "a UID where manifests had none", found: held(mark(contoso(noUID)), 0), claim: owner.Claim{Identity: contoso()}, want: mark(contoso()), note: "up to date"},
 		{name: "adopted, but its former tenant lives", found: held(mark(contoso(otherName, otherUID)), 0), claim: owner.Claim{Identity: contoso(), Adopt: mark(contoso(otherName)).String()}, reason: v1alpha1.ReasonForeignDirectory},
 		{name: "adopted with manifests, but its former tenant lives", found: held(mark(contoso(otherName)), 0), claim: owner.Claim{Identity: contoso(noUID), Adopt: mark(contoso(otherName)).String()}, reason: v1alpha1.ReasonForeignDirectory},
+		{name: "adopted with manifests, but its former tenant lives with manifests", found: held(mark(contoso(otherName, noUID)), 0),
+			claim: owner.Claim{Identity: contoso(noUID), Adopt: mark(contoso(otherName)).String()}, reason: v1alpha1.ReasonForeignDirectory},
+		{name: "taken with manifests from a server that was silent", found: held(mark(contoso(otherName, noUID)), 0),
+			claim:  owner.Claim{Identity: contoso(noUID), Held: contoso(noUID), Known: known, Adopt: mark(contoso(otherName)).String()},
+			reason: v1alpha1.ReasonForeignDirectory},
+		{name: "the Entra tenant ID was edited below the server, with manifests", found: held(mark(contoso(otherEntra, noUID)), 0),
+			claim: owner.Claim{Identity: contoso(noUID), Held: contoso(otherEntra, noUID), Known: known, Adopt: mark(contoso(otherEntra)).String()},
+			want:  mark(contoso(noUID)), note: "adopted"},
+		{name: "the Entra tenant ID was edited while no server ran", found: held(mark(contoso(otherEntra)), 0),
+			claim: owner.Claim{Identity: contoso(), Known: known, Adopt: mark(contoso(otherEntra)).String()}, want: mark(contoso()), note: "adopted"},
+		{name: "started again with manifests", found: held(mark(contoso(noUID)), 0), claim: owner.Claim{Identity: contoso(noUID)}, want: mark(contoso(noUID))},
 		{name: "adopted, and its former tenant is silent", found: held(mark(contoso(otherName, otherUID)), owner.HeldFor), claim: owner.Claim{Identity: contoso(), Adopt: mark(contoso(otherName)).String()}, want: mark(contoso()), note: "adopted"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -206,7 +217,7 @@ func TestAHoldIsRenewedOnceAMinuteByItsHolder(t *testing.T) {
 		{"its own", mark(contoso()), owner.RenewAfter, true},
 		{"its own, just renewed", mark(contoso()), owner.RenewAfter - time.Second, false},
 		{"another's", mark(contoso(otherUID)), time.Hour, false},
-		{"nobody's", mark(contoso(noUID)), time.Hour, false},
+		{"a manifest's", mark(contoso(noUID)), time.Hour, false},
 	} {
 		if got := guard.Holds(c.mark, owner.Found{Seen: now.Add(-c.age), Now: now}); got != c.want {
 			t.Errorf("%s: %t", c.name, got)

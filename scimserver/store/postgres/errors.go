@@ -239,12 +239,15 @@ func sorted(answer *pgconn.PgError) *engineError {
 	case "57P03":
 		return &engineError{unreachable, said}
 	case "42501":
-		return &engineError{denied, said}
+		return &engineError{denied, said + "; the role of the connection URL needs USAGE of the schema, and SELECT, INSERT, UPDATE and DELETE on its tables," +
+			" or CREATE to make them"}
 	case "42P01", "3F000":
 		return &engineError{dropped, said}
 	case "22012":
 		return &engineError{foreign, "the pooler leads to another directory than before"} // see proof
-	case "57014", "42704", "55P03":
+	case "42704":
+		return &engineError{unavailable, said + "; look at the parameters of the connection URL"}
+	case "57014", "55P03":
 		return &engineError{unavailable, said}
 	}
 	if none(answer) {

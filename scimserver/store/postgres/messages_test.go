@@ -115,7 +115,7 @@ func TestWhatTheDatabaseAndPoolersAnswerIsSorted(t *testing.T) {
 		{"08P01", "query_wait_timeout", "query_wait_timeout", false, "DatabaseConnectionsExhausted"},
 		{"53100", "could not extend file", "could not extend", false, "DatabaseFull"},
 		{"57014", "canceling statement due to statement timeout", "timeout", false, "DatabaseFailed"},
-		{"42501", "permission denied for table log", "permission denied", false, "DatabaseRefused"},
+		{"42501", "permission denied for table log", "SELECT, INSERT, UPDATE and DELETE", false, "DatabaseRefused"},
 		{"25006", "cannot execute INSERT in a read-only transaction", "read-only", true, "DatabaseReadOnly"},
 		{"53200", "out of memory", "out of memory", false, "DatabaseFailed"},
 		{"57P03", "the database system is starting up", "starting up", false, "DatabaseUnreachable"},

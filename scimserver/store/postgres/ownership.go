@@ -165,9 +165,6 @@ func (s *Store) mark(ctx context.Context, found owner.Found, verdict owner.Verdi
 		if err := t.SetMeta(ctx, store.MetaOwner, mark); err != nil {
 			return err
 		}
-		if verdict.Mark.UID == "" {
-			return t.SetMeta(ctx, store.MetaOwnerSeen, "")
-		}
 		_, err = t.write(ctx, hold, store.MetaOwnerSeen)
 		return err
 	})
