@@ -171,6 +171,8 @@ func (p *stub) serve(c *stubClient) {
 }
 
 func (c *stubClient) fail(message string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.backend.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "08P01", Message: message})
 	_ = c.backend.Flush()
 	c.conn.Close()
@@ -233,11 +235,12 @@ func (p *stub) answer(c *stubClient, s *pgconn.HijackedConn) {
 			p.sessions <- p.session()
 			return
 		}
+		c.mu.Lock()
 		c.backend.Send(message)
 		if !ok {
+			c.mu.Unlock()
 			continue
 		}
-		c.mu.Lock()
 		c.open--
 		back := ready.TxStatus == 'I' && c.open == 0 && !c.partial
 		if back {
