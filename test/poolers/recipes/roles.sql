@@ -1,4 +1,4 @@
--- As an administrator of the database, once for each tenant:
+-- As an administrator, in the database of the connection URL (\c scim), once for each tenant:
 CREATE ROLE contoso_owner LOGIN PASSWORD 'OWNER';
 CREATE ROLE contoso_server LOGIN PASSWORD 'SERVER';
 CREATE SCHEMA tenantry_customers_contoso AUTHORIZATION contoso_owner;
