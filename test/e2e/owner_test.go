@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
 )
 
 // rewrite changes the tenant's manifests.
@@ -83,6 +85,10 @@ func TestADirectoryOfAnotherTenantIsServedOnlyWhereAnAnnotationSaysSo(t *testing
 			t.Errorf("%q", why)
 		}
 		c.annotate(why)
+		if c.schema != "" { // which the server of contoso may still have open, as far as anybody knows
+			p.until("it waits for the other server", func() bool { return strings.Contains(p.refuses(), "whose server was last seen") })
+			testenv.Execute(t, "UPDATE "+c.schema+".meta SET value = '1' WHERE key = '"+store.MetaOwnerSeen+"'")
+		}
 		p.awaitReady() // without a restart
 		p.mustSend("GET", "/Users/"+anna, "", 200)
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -79,6 +80,7 @@ type tenant struct {
 	manifests string
 	data      string
 	token     string
+	schema    string // in PostgreSQL, "" on a volume
 	flags     []string
 	env       []string
 	binary    func() (string, error)
@@ -90,9 +92,15 @@ func eachEngine(t *testing.T, test func(t *testing.T, c *tenant)) {
 	t.Run("PostgreSQL", func(t *testing.T) {
 		c := newTenant(t)
 		file := filepath.Join(t.TempDir(), "url")
-		if err := os.WriteFile(file, []byte(testenv.Schema(t)+"\n"), 0o600); err != nil {
+		address := testenv.Schema(t)
+		parsed, err := url.Parse(address)
+		if err == nil {
+			err = os.WriteFile(file, []byte(address+"\n"), 0o600)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
+		c.schema = parsed.Query().Get("search_path")
 		c.flags = []string{"--database-url-file", file}
 		test(t, c)
 	})
