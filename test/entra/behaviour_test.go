@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -381,11 +382,14 @@ func TestOnDemandIsLegacyTakesFiveMembersAndDoesNotRestore(t *testing.T) {
 	for _, u := range c.Users[:8] {
 		group.Members = append(group.Members, u.ObjectID)
 	}
+	var mu sync.Mutex // the ordinary cycle sends several at once
 	var patches []string
 	recordPatches := func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method == "PATCH" {
 			var text bytes.Buffer
 			record(t, &text, r)
+			mu.Lock()
+			defer mu.Unlock()
 			patches = append(patches, text.String())
 		}
 		return false
