@@ -16,6 +16,8 @@ import (
 // Store is a store.Store that is opened by Run. Until then all that it is asked for is a store.ErrUnavailable that says why. It may be used
 // by any number of goroutines.
 type Store struct {
+	store.Through
+
 	open  func(context.Context) (store.Store, error)
 	state atomic.Pointer[state]
 
@@ -35,6 +37,7 @@ var _ owner.Store = (*Store)(nil)
 // New returns a Store which open has just failed to open with err. The text of err must show no secret.
 func New(open func(context.Context) (store.Store, error), err error) *Store {
 	s := &Store{open: open}
+	s.Through = s.opened
 	s.state.Store(failed(err))
 	return s
 }
@@ -98,22 +101,10 @@ func (s *Store) Check(ctx context.Context) error {
 	return now.Check(ctx)
 }
 
-// Update implements store.Store.
-func (s *Store) Update(ctx context.Context, change func(tx store.Tx) error) error {
+// opened returns the store that is open, or why there is none.
+func (s *Store) opened() (store.Store, error) {
 	now := s.state.Load()
-	if now.err != nil {
-		return now.err
-	}
-	return now.Update(ctx, change)
-}
-
-// View implements store.Store.
-func (s *Store) View(ctx context.Context, read func(r store.Reader) error) error {
-	now := s.state.Load()
-	if now.err != nil {
-		return now.err
-	}
-	return now.View(ctx, read)
+	return now.Store, now.err
 }
 
 // Review implements owner.Store. A store that asks no guard is let in.

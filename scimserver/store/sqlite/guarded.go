@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/tenantry/tenantry/scimserver/owner"
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -14,6 +13,8 @@ import (
 
 // Guarded is the directory in a folder behind a guard. It is opened when the guard first lets it in, and the folder is locked from then on.
 type Guarded struct {
+	store.Through
+
 	folder string
 	guard  *owner.Guard
 
@@ -37,6 +38,7 @@ var _ owner.Store = (*Guarded)(nil)
 // and each Check tries again; other failures are OpenGuarded's.
 func OpenGuarded(ctx context.Context, folder string, guard *owner.Guard) (*Guarded, error) {
 	g := &Guarded{folder: folder, guard: guard}
+	g.Through = g.admitted
 	err := g.Review(ctx)
 	if _, refused := errors.AsType[*owner.Refusal](err); err != nil && !refused {
 		return nil, err
@@ -85,7 +87,7 @@ func (g *Guarded) review(ctx context.Context) (err error) {
 }
 
 // admitted returns the store, or why it is not served.
-func (g *Guarded) admitted() (*Store, error) {
+func (g *Guarded) admitted() (store.Store, error) {
 	current := g.served.Load()
 	return current.store, current.err
 }
@@ -115,96 +117,4 @@ func (g *Guarded) Close() error {
 		return nil
 	}
 	return g.opened.Close()
-}
-
-// Update implements store.Store.
-func (g *Guarded) Update(ctx context.Context, change func(tx store.Tx) error) error {
-	s, err := g.admitted()
-	if err != nil {
-		return err
-	}
-	return s.Update(ctx, change)
-}
-
-// View implements store.Store.
-func (g *Guarded) View(ctx context.Context, read func(r store.Reader) error) error {
-	s, err := g.admitted()
-	if err != nil {
-		return err
-	}
-	return s.View(ctx, read)
-}
-
-// through sends a read to the store, if it is served.
-func through[T any](g *Guarded, read func(s *Store) (T, error)) (value T, err error) {
-	s, err := g.admitted()
-	if err != nil {
-		return value, err
-	}
-	return read(s)
-}
-
-// Get implements store.Reader.
-func (g *Guarded) Get(ctx context.Context, kind store.Kind, id string) (store.Record, error) {
-	return through(g, func(s *Store) (store.Record, error) { return s.Get(ctx, kind, id) })
-}
-
-// Find implements store.Reader.
-func (g *Guarded) Find(ctx context.Context, query store.Query) (store.Page, error) {
-	return through(g, func(s *Store) (store.Page, error) { return s.Find(ctx, query) })
-}
-
-// Kinds implements store.Reader.
-func (g *Guarded) Kinds(ctx context.Context, ids []string) (map[string]store.Kind, error) {
-	return through(g, func(s *Store) (map[string]store.Kind, error) { return s.Kinds(ctx, ids) })
-}
-
-// Members implements store.Reader.
-func (g *Guarded) Members(ctx context.Context, group string) ([]store.Member, error) {
-	return through(g, func(s *Store) ([]store.Member, error) { return s.Members(ctx, group) })
-}
-
-// MembersOf implements store.Reader.
-func (g *Guarded) MembersOf(ctx context.Context, groups []string, after string, limit int) ([]store.Link, error) {
-	return through(g, func(s *Store) ([]store.Link, error) { return s.MembersOf(ctx, groups, after, limit) })
-}
-
-// GroupsOf implements store.Reader.
-func (g *Guarded) GroupsOf(ctx context.Context, members []string, after string, limit int) ([]store.Link, error) {
-	return through(g, func(s *Store) ([]store.Link, error) { return s.GroupsOf(ctx, members, after, limit) })
-}
-
-// Records implements store.Reader.
-func (g *Guarded) Records(ctx context.Context, kind store.Kind, ids []string) ([]store.Record, error) {
-	return through(g, func(s *Store) ([]store.Record, error) { return s.Records(ctx, kind, ids) })
-}
-
-// Memberships implements store.Reader.
-func (g *Guarded) Memberships(ctx context.Context, after store.Membership, limit int) ([]store.Membership, error) {
-	return through(g, func(s *Store) ([]store.Membership, error) { return s.Memberships(ctx, after, limit) })
-}
-
-// Stats implements store.Reader.
-func (g *Guarded) Stats(ctx context.Context) (store.Stats, error) {
-	return through(g, func(s *Store) (store.Stats, error) { return s.Stats(ctx) })
-}
-
-// Ambiguous implements store.Reader.
-func (g *Guarded) Ambiguous(ctx context.Context, kind store.Kind, limit int) ([]string, error) {
-	return through(g, func(s *Store) ([]string, error) { return s.Ambiguous(ctx, kind, limit) })
-}
-
-// Deactivated implements store.Reader.
-func (g *Guarded) Deactivated(ctx context.Context, before time.Time, limit int) ([]string, error) {
-	return through(g, func(s *Store) ([]string, error) { return s.Deactivated(ctx, before, limit) })
-}
-
-// Log implements store.Reader.
-func (g *Guarded) Log(ctx context.Context, after int64, limit int) ([]store.Entry, error) {
-	return through(g, func(s *Store) ([]store.Entry, error) { return s.Log(ctx, after, limit) })
-}
-
-// Meta implements store.Reader.
-func (g *Guarded) Meta(ctx context.Context, key string) (string, error) {
-	return through(g, func(s *Store) (string, error) { return s.Meta(ctx, key) })
 }
