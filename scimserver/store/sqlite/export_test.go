@@ -162,3 +162,10 @@ func (s *Store) Each(ctx context.Context, f func(*store.Record) (bool, error)) e
 
 // Waiting is how many statements of readers wait for their turns.
 func (s *Store) Waiting() int { return s.statements.turns.Waiting() }
+
+// Missed is how many pages an update did not find in the page cache.
+func (s *Store) Missed(update func()) int {
+	before := s.writer.missed
+	update()
+	return s.writer.missed - before
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 
 	driver "modernc.org/sqlite"
@@ -37,6 +38,8 @@ type writer struct {
 	failure atomic.Pointer[error]
 	// written says that the write-ahead log has grown.
 	written func(pages int)
+	// missed is how many pages were not in the page cache since rebalance.
+	missed int
 }
 
 // update is one call of Update.
@@ -219,7 +222,25 @@ func (w *writer) note(changed *changes) {
 		w.outline.remove(r.kind, r.id)
 	}
 	w.refine()
-	w.written(w.pagesWritten())
+	written, missed := w.pages()
+	w.written(written)
+	if w.missed += missed; w.missed >= rebalanceAfter {
+		w.rebalance()
+	}
+}
+
+// rebalanceAfter is how many pages the writer may miss until rebalance: twice what its cache has. It is a millisecond of reading.
+const rebalanceAfter = 2 * writerCache / 4
+
+// rebalance lets the writer have its part of the page cache again. The driver's SQLite has one cache for all connections of a process
+// (SQLITE_ENABLE_MEMORY_MANAGEMENT): readers that are at their own limit take the oldest pages, whose ever they are. When the writer
+// then takes new ones the cache is above its limit, and as long as it is, a connection keeps no page that it has used: each update
+// reads all its pages again. To set a limit trims the cache to it, the oldest pages first.
+func (w *writer) rebalance() {
+	w.missed = 0
+	for _, size := range []int{writerCache / 2, writerCache} {
+		_ = w.exec("PRAGMA cache_size(-" + strconv.Itoa(size) + ")") // should it fail, updates are slower, and nothing else
+	}
 }
 
 // refine keeps the outline fine enough. Should it fail, far pages are slower until it succeeds, and nothing else.
@@ -233,15 +254,18 @@ func (w *writer) refine() {
 	}
 }
 
-// pagesWritten is how many pages the last transactions added to the write-ahead log.
-func (w *writer) pagesWritten() (pages int) {
+// pages tells how many pages the last transactions added to the write-ahead log, and how many they did not find in the page cache.
+func (w *writer) pages() (written, missed int) {
 	_ = w.conn.Raw(func(c any) (err error) {
 		if status, ok := c.(driver.DBStatus); ok {
-			pages, _, err = status.Status(driver.DBStatusCacheWrite, true)
+			written, _, err = status.Status(driver.DBStatusCacheWrite, true)
+			if err == nil {
+				missed, _, err = status.Status(driver.DBStatusCacheMiss, true)
+			}
 		}
 		return err
 	})
-	return pages
+	return written, missed
 }
 
 func (w *writer) exec(query string) error {
