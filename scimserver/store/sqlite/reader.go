@@ -102,19 +102,28 @@ func (r *reader) eachAnd(
 	return r.translate(rows.Err())
 }
 
-func (r *reader) Get(ctx context.Context, kind store.Kind, id string) (found store.Record, err error) {
+const (
+	getFrom   = " FROM resources r CROSS JOIN documents d ON d.row = r.row WHERE r.kind = ? AND r.id = ?"
+	getRecord = "SELECT " + columns + ", " + ungrouped + getFrom
+)
+
+func (r *reader) Get(ctx context.Context, kind store.Kind, id string) (store.Record, error) {
+	return r.get(ctx, kind, id, getRecord)
+}
+
+// get reads a resource by getRecord, or by a query with more columns behind, which it reads into more.
+func (r *reader) get(ctx context.Context, kind store.Kind, id, query string, more ...any) (found store.Record, err error) {
 	uuid, ok := store.ParseID(id)
 	if !ok {
 		return store.Record{}, store.ErrNotFound
 	}
-	const query = "SELECT " + columns + ", " + ungrouped + " FROM resources r CROSS JOIN documents d ON d.row = r.row WHERE r.kind = ? AND r.id = ?"
 	err = store.ErrNotFound
 	var free bool
 	failure := r.eachAnd(brief(ctx), kind, func(record *store.Record) (bool, error) {
 		found, err = *record, nil
 		found.Ungrouped = free
 		return false, nil
-	}, []any{&free}, query, int64(kind), uuid[:])
+	}, append([]any{&free}, more...), query, int64(kind), uuid[:])
 	if failure != nil {
 		return store.Record{}, fmt.Errorf("get %s %s: %w", kind, id, failure)
 	}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -23,6 +24,8 @@ type transaction struct {
 	numbered bool  // a path got its number
 	broken   error // the engine failed, whatever the update makes of it
 	ended    bool
+	// read is what Get has last read, as long as nothing was written since; Replace need not read it again.
+	read *stored
 }
 
 // changes are what a transaction did to the set of resources, whether it did anything, and how many rows it wrote.
@@ -52,7 +55,7 @@ func (t *transaction) write(ctx context.Context, query string, args ...any) (row
 	if err := t.usable(); err != nil {
 		return 0, err
 	}
-	t.any = true
+	t.any, t.read = true, nil
 	result, err := t.exec(ctx, query, args...)
 	if err != nil {
 		return 0, t.translate(err)
@@ -122,7 +125,7 @@ func (t *transaction) InsertAll(ctx context.Context, records []*store.Record) (b
 }
 
 func (t *transaction) Replace(ctx context.Context, record *store.Record) error {
-	old, err := t.stored(ctx, record.Kind, record.ID)
+	old, before, err := t.stored(ctx, record.Kind, record.ID)
 	if err != nil {
 		return err
 	}
@@ -155,7 +158,7 @@ func (t *transaction) Replace(ctx context.Context, record *store.Record) error {
 	if err != nil {
 		return err
 	}
-	gone, come := difference(old.keys, keys)
+	gone, come := difference(before, keys)
 	if err := t.removeKeys(ctx, old.id, gone); err != nil {
 		return err
 	}
@@ -176,11 +179,11 @@ func (t *transaction) Touch(ctx context.Context, kind store.Kind, id string, ver
 }
 
 func (t *transaction) Delete(ctx context.Context, kind store.Kind, id string) error {
-	old, err := t.stored(ctx, kind, id)
+	old, entries, err := t.stored(ctx, kind, id)
 	if err != nil {
 		return err
 	}
-	if err := t.removeKeys(ctx, old.id, old.keys); err != nil {
+	if err := t.removeKeys(ctx, old.id, entries); err != nil {
 		return err
 	}
 	for _, query := range []string{"DELETE FROM documents WHERE row = ?", "DELETE FROM resources WHERE row = ?"} {
@@ -239,32 +242,45 @@ func (t *transaction) SetMetaUnless(ctx context.Context, key, value, other strin
 // stored is what has to be known of a resource in order to change it.
 type stored struct {
 	row           int64
+	kind          store.Kind
 	id            []byte
 	key, external string
-	keys          keys
+	keys          []byte // see unmarshalKeys
 }
 
-func (t *transaction) stored(ctx context.Context, kind store.Kind, id string) (stored, error) {
+const getStored = "SELECT " + columns + ", " + ungrouped + ", r.row, d.keys" + getFrom
+
+// Get also reads what a change of the resource has to know.
+func (t *transaction) Get(ctx context.Context, kind store.Kind, id string) (store.Record, error) {
+	s := stored{kind: kind}
+	record, err := t.get(ctx, kind, id, getStored, &s.row, &s.keys)
+	if err != nil {
+		return store.Record{}, err
+	}
+	uuid, _ := store.ParseID(id)
+	s.id, s.key, s.external = uuid[:], record.Key, record.ExternalID
+	t.read = &s
+	return record, nil
+}
+
+func (t *transaction) stored(ctx context.Context, kind store.Kind, id string) (s stored, k keys, err error) {
+	if err := t.settle(ctx); err != nil {
+		return stored{}, nil, err
+	}
 	uuid, ok := store.ParseID(id)
 	if !ok {
-		return stored{}, store.ErrNotFound
+		return stored{}, nil, store.ErrNotFound
 	}
-	if err := t.settle(ctx); err != nil {
-		return stored{}, err
+	if t.read == nil || t.read.kind != kind || !bytes.Equal(t.read.id, uuid[:]) {
+		if _, err := t.Get(ctx, kind, id); err != nil {
+			return stored{}, nil, err
+		}
 	}
-	s := stored{id: uuid[:]}
-	var key, external, encoded []byte
-	err := t.row(ctx, []any{&s.row, &key, &external, &encoded},
-		"SELECT r.row, r.key, r.external_id, d.keys FROM resources r CROSS JOIN documents d ON d.row = r.row WHERE r.kind = ? AND r.id = ?",
-		int64(kind), uuid[:])
-	if err != nil {
-		return stored{}, t.translate(err)
+	s = *t.read
+	if k, err = unmarshalKeys(s.keys); err != nil {
+		return stored{}, nil, fmt.Errorf("index of %s %s: %w", kind, id, err)
 	}
-	s.key, s.external = string(key), string(external)
-	if s.keys, err = unmarshalKeys(encoded); err != nil {
-		return stored{}, fmt.Errorf("index of %s %s: %w", kind, id, err)
-	}
-	return s, nil
+	return s, k, nil
 }
 
 // conflict is the error of an insert whose id is taken: its key was asked for.
