@@ -63,18 +63,19 @@ func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, 
 			return err
 		}
 		unknown = named.unknown
-		added, err := tx.AddMembers(ctx, rec.ID, named.existing)
-		if err != nil {
+		var members store.MemberChanges
+		if _, err := tx.AddMembers(ctx, rec.ID, named.existing, &members); err != nil {
 			return err
 		}
 		if err := d.written(ctx, tx, kind, composed); err != nil {
 			return err
 		}
 		changed := names
-		if added > 0 {
-			changed = append(slices.Clip(names), "members")
+		joined, some := members.Net()
+		if some {
+			changed = append(slices.Clip(names), membersAttribute)
 		}
-		return d.log(ctx, tx, caller, OperationCreate, &rec, changed)
+		return d.log(ctx, tx, caller, OperationCreate, &rec, changed, joined)
 	})
 	if err != nil {
 		return Resource{}, d.sorted(ctx, kind, err)
@@ -208,12 +209,13 @@ func (d *Directory) change(ctx context.Context, caller Caller, target Target, c 
 				return err
 			}
 		}
-		moved := false
+		var members store.MemberChanges
 		if kind == store.Group {
-			if moved, unknown, err = changeMembers(ctx, tx, id, c.members, budget); err != nil {
+			if unknown, err = changeMembers(ctx, tx, id, c.members, budget, &members); err != nil {
 				return err
 			}
 		}
+		moves, moved := members.Net()
 		if !rewritten && !moved {
 			rec = old
 			return nil
@@ -234,9 +236,9 @@ func (d *Directory) change(ctx context.Context, caller Caller, target Target, c 
 			return err
 		}
 		if moved {
-			names = append(names, "members")
+			names = append(names, membersAttribute)
 		}
-		return d.log(ctx, tx, caller, c.operation, &rec, names)
+		return d.log(ctx, tx, caller, c.operation, &rec, names, moves)
 	})
 	target.Budget.Keep(budget)
 	if err != nil {

@@ -37,15 +37,24 @@ const (
 	logBatch = 500
 )
 
-// log appends the row that a change owes to the provisioning log.
+// log appends the row that a change owes to the provisioning log. members are those of a group that it changed.
 func (d *Directory) log(
-	ctx context.Context, tx store.Tx, caller Caller, operation string, next *store.Record, names []string,
+	ctx context.Context, tx store.Tx, caller Caller, operation string, next *store.Record, names []string, members []store.MemberChange,
 ) error {
 	return tx.Append(ctx, store.Entry{
 		Time: next.Modified, Client: caller.Client, RequestID: caller.RequestID,
 		Kind: next.Kind, ResourceID: next.ID, Operation: operation,
-		Attributes: names, Defaults: next.Defaults, Outcome: OutcomeSuccess,
+		Attributes: names, Members: members, Defaults: next.Defaults, Outcome: OutcomeSuccess,
 	})
+}
+
+// membersAttribute is the name in Entry.Attributes that says that the members of a group changed.
+const membersAttribute = "members"
+
+// MembersUnlisted reports whether an entry tells that the members of a group changed, and not which: they were more than
+// store.MaxMemberChanges, or a server of an older version wrote it. To know them, read the group.
+func MembersUnlisted(e *store.Entry) bool {
+	return e.Outcome == OutcomeSuccess && len(e.Members) == 0 && slices.Contains(e.Attributes, membersAttribute)
 }
 
 // changedNames lists the attributes that differ, sorted. before is nil for a new resource.

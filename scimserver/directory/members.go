@@ -19,20 +19,20 @@ const memberWork = 10
 // second on SQLite.
 const maxGone = 200_000
 
-// changeMembers carries out the changes of a group's members. It tells whether any had an effect, and how many of those
-// that were to become members do not exist. However many operations there are, those that name members are a few statements together.
+// changeMembers carries out the changes of a group's members, which changes collects, and tells how many of those that were to become members
+// do not exist. However many operations there are, those that name members are a few statements together.
 func changeMembers(
-	ctx context.Context, tx store.Tx, group string, ops []patch.MemberOp, budget *patch.Budget,
-) (changed bool, unknown int, err error) {
+	ctx context.Context, tx store.Tx, group string, ops []patch.MemberOp, budget *patch.Budget, changes *store.MemberChanges,
+) (unknown int, err error) {
 	kinds, err := kindsOf(ctx, tx, ops)
 	if err != nil {
-		return false, 0, err
+		return 0, err
 	}
 	var next moves
 	for _, op := range ops {
 		named := exist(kinds, group, op.IDs)
 		if err := checkMembers(kinds, group, op, named); err != nil {
-			return false, 0, err
+			return 0, err
 		}
 		if op.Op != patch.Remove {
 			unknown += named.unknown
@@ -49,25 +49,22 @@ func changeMembers(
 			next.remove(op.IDs)
 			continue
 		}
-		moved, err := next.make(ctx, tx, group)
-		if err != nil {
-			return false, 0, err
+		if err := next.make(ctx, tx, group, changes); err != nil {
+			return 0, err
 		}
 		if op.Op == patch.Replace {
-			n, err = replaceMembers(ctx, tx, group, named.existing, budget)
+			n, err = replaceMembers(ctx, tx, group, named.existing, budget, changes)
 		} else {
-			n, err = removeMatching(ctx, tx, group, op, budget)
+			n, err = removeMatching(ctx, tx, group, op, budget, changes)
 		}
 		if err != nil {
-			return false, 0, err
+			return 0, err
 		}
 		if op.MustMatch && n == 0 {
-			return false, 0, schema.Errorf(schema.NoTarget, "no value of members matches the filter of the path")
+			return 0, schema.Errorf(schema.NoTarget, "no value of members matches the filter of the path")
 		}
-		changed = changed || moved || n > 0
 	}
-	moved, err := next.make(ctx, tx, group)
-	return changed || moved, unknown, err
+	return unknown, next.make(ctx, tx, group, changes)
 }
 
 // kindsOf looks for all resources that the operations need to know of.
@@ -130,22 +127,22 @@ func (m *moves) remove(ids []string) {
 	}
 }
 
-// make carries them out, after which there are none, and tells whether they had an effect.
-func (m *moves) make(ctx context.Context, tx store.Tx, group string) (changed bool, err error) {
-	n, gone := 0, 0
+// make carries them out, after which there are none.
+func (m *moves) make(ctx context.Context, tx store.Tx, group string, changes *store.MemberChanges) (err error) {
 	switch {
 	case m.cleared:
-		if gone, err = tx.ClearMembers(ctx, group, maxGone+1); gone > maxGone {
+		var gone int
+		if gone, err = tx.ClearMembers(ctx, group, maxGone+1, changes); gone > maxGone {
 			err = tooManyGone()
 		}
 	case len(m.removed) > 0:
-		gone, err = tx.RemoveMembers(ctx, group, slices.Collect(maps.Keys(m.removed)))
+		_, err = tx.RemoveMembers(ctx, group, slices.Collect(maps.Keys(m.removed)), changes)
 	}
 	if err == nil && len(m.added) > 0 {
-		n, err = tx.AddMembers(ctx, group, slices.Collect(maps.Values(m.added)))
+		_, err = tx.AddMembers(ctx, group, slices.Collect(maps.Values(m.added)), changes)
 	}
 	*m = moves{}
-	return gone+n > 0, err
+	return err
 }
 
 func tooManyGone() error {
@@ -205,31 +202,37 @@ func allMembers(ctx context.Context, tx store.Tx, group string, budget *patch.Bu
 }
 
 // replaceMembers leaves exactly these members, writing only the difference.
-func replaceMembers(ctx context.Context, tx store.Tx, group string, members []store.Member, budget *patch.Budget) (int, error) {
+func replaceMembers(
+	ctx context.Context, tx store.Tx, group string, members []store.Member, budget *patch.Budget, changes *store.MemberChanges,
+) (int, error) {
 	current, err := allMembers(ctx, tx, group, budget)
 	if err != nil {
 		return 0, err
 	}
-	wanted := make(map[string]bool, len(members))
+	missing := make(map[string]store.Member, len(members))
 	for _, m := range members {
-		wanted[m.ID] = true
+		missing[m.ID] = m
 	}
 	var gone []string
 	for _, m := range current {
-		if !wanted[m.ID] {
+		if _, stays := missing[m.ID]; stays {
+			delete(missing, m.ID)
+		} else {
 			gone = append(gone, m.ID)
 		}
 	}
-	removed, err := removeMembers(ctx, tx, group, gone)
+	removed, err := removeMembers(ctx, tx, group, gone, changes)
 	if err != nil {
 		return 0, err
 	}
-	added, err := tx.AddMembers(ctx, group, members)
+	added, err := tx.AddMembers(ctx, group, slices.Collect(maps.Values(missing)), changes)
 	return removed + added, err
 }
 
 // removeMatching removes the members that a filter selects by more than their ids, or those of them that are named besides.
-func removeMatching(ctx context.Context, tx store.Tx, group string, op patch.MemberOp, budget *patch.Budget) (int, error) {
+func removeMatching(
+	ctx context.Context, tx store.Tx, group string, op patch.MemberOp, budget *patch.Budget, changes *store.MemberChanges,
+) (int, error) {
 	current, err := allMembers(ctx, tx, group, budget)
 	if err != nil {
 		return 0, err
@@ -247,14 +250,14 @@ func removeMatching(ctx context.Context, tx store.Tx, group string, op patch.Mem
 			gone = append(gone, m.ID)
 		}
 	}
-	return removeMembers(ctx, tx, group, gone)
+	return removeMembers(ctx, tx, group, gone, changes)
 }
 
-func removeMembers(ctx context.Context, tx store.Tx, group string, ids []string) (int, error) {
+func removeMembers(ctx context.Context, tx store.Tx, group string, ids []string, changes *store.MemberChanges) (int, error) {
 	if len(ids) > maxGone {
 		return 0, tooManyGone()
 	}
-	return tx.RemoveMembers(ctx, group, ids)
+	return tx.RemoveMembers(ctx, group, ids, changes)
 }
 
 // notMatching tells of a member whether a filter leaves it aside.

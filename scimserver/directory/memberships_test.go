@@ -46,7 +46,7 @@ func (c company) has(kind store.Kind, first int, members ...int) (resources []di
 			for m := range of {
 				of[m] = store.Member{ID: numbered(m + 1), Kind: store.User}
 			}
-			if _, err := tx.AddMembers(c.t.Context(), id, of); err != nil {
+			if _, err := tx.AddMembers(c.t.Context(), id, of, nil); err != nil {
 				return err
 			}
 			resources = append(resources, directory.Resource{Kind: kind, ID: id})

@@ -40,7 +40,7 @@ func (u unassigning) step(ctx context.Context, d *Directory, tx store.Tx) (unass
 	}
 	u.ended = left < unassignGroups
 	if u.Kind == store.Group {
-		cleared, err := tx.ClearMembers(ctx, u.ID, unassignMembers)
+		cleared, err := tx.ClearMembers(ctx, u.ID, unassignMembers, nil)
 		u.ended = u.ended && cleared < unassignMembers
 		return u, err
 	}
@@ -99,7 +99,7 @@ func (d *Directory) release(ctx context.Context, tx store.Tx, caller Caller, rep
 	if err := d.written(ctx, tx, report.Kind, current); err != nil {
 		return err
 	}
-	return d.log(ctx, tx, caller, OperationUnassign, report, names)
+	return d.log(ctx, tx, caller, OperationUnassign, report, names, nil)
 }
 
 // leaveGroups takes what is gone out of some of the groups that it was a direct member of. Each is a new version: who asks by its version
@@ -107,7 +107,7 @@ func (d *Directory) release(ctx context.Context, tx store.Tx, caller Caller, rep
 func (d *Directory) leaveGroups(ctx context.Context, tx store.Tx, gone deletion) (left int, err error) {
 	left, err = tx.LeaveGroups(ctx, gone.ID, unassignGroups, store.Entry{
 		Time: d.now(), Client: gone.Client, RequestID: gone.RequestID, Kind: store.Group, Operation: OperationUnassign,
-		Attributes: []string{"members"}, Outcome: OutcomeSuccess,
+		Attributes: []string{membersAttribute}, Outcome: OutcomeSuccess,
 	})
 	if err != nil {
 		return 0, fmt.Errorf("take what was deleted out of its groups: %w", err)

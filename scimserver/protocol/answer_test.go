@@ -31,7 +31,7 @@ func (f *fixture) crowd(group string, members int) {
 		for i := range all {
 			all[i] = store.Member{ID: numbered(i + 1), Kind: store.User}
 		}
-		_, err := tx.AddMembers(f.t.Context(), f.ids[group], all)
+		_, err := tx.AddMembers(f.t.Context(), f.ids[group], all, nil)
 		return err
 	})
 	if err != nil {

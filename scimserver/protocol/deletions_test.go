@@ -109,16 +109,16 @@ func (w weighedTx) LeaveGroups(ctx context.Context, member string, limit int, e 
 	return w.count(w.Tx.LeaveGroups(ctx, member, limit, e))
 }
 
-func (w weighedTx) AddMembers(ctx context.Context, group string, members []store.Member) (int, error) {
-	return w.count(w.Tx.AddMembers(ctx, group, members))
+func (w weighedTx) AddMembers(ctx context.Context, group string, members []store.Member, c *store.MemberChanges) (int, error) {
+	return w.count(w.Tx.AddMembers(ctx, group, members, c))
 }
 
-func (w weighedTx) RemoveMembers(ctx context.Context, group string, ids []string) (int, error) {
-	return w.count(w.Tx.RemoveMembers(ctx, group, ids))
+func (w weighedTx) RemoveMembers(ctx context.Context, group string, ids []string, c *store.MemberChanges) (int, error) {
+	return w.count(w.Tx.RemoveMembers(ctx, group, ids, c))
 }
 
-func (w weighedTx) ClearMembers(ctx context.Context, group string, limit int) (int, error) {
-	return w.count(w.Tx.ClearMembers(ctx, group, limit))
+func (w weighedTx) ClearMembers(ctx context.Context, group string, limit int, c *store.MemberChanges) (int, error) {
+	return w.count(w.Tx.ClearMembers(ctx, group, limit, c))
 }
 
 // weigh has the fixture's server write through a weighed store.
@@ -171,7 +171,7 @@ func (f *fixture) join(groups []string, kind store.Kind, members ...string) {
 	}
 	err := f.database.Update(f.t.Context(), func(tx store.Tx) error {
 		for _, group := range groups {
-			if _, err := tx.AddMembers(f.t.Context(), group, rows); err != nil {
+			if _, err := tx.AddMembers(f.t.Context(), group, rows, nil); err != nil {
 				return err
 			}
 		}

@@ -210,9 +210,12 @@ type Entry struct {
 	ResourceID string
 	Operation  string
 	Attributes []string // names of what changed
-	Defaults   string   // name of the UserDefaults that applied, "" for none
-	Outcome    string
-	Count      int64 // how many requests the row stands for: 1, or more failed ones that were alike; 0 is kept as 1
+	// Members are the members of a group that the change added and removed, in the order of their ids, at most MaxMemberChanges. It is nil
+	// where none changed, and where more did, or a server that does not list them wrote the entry. Then Attributes says that they changed.
+	Members  []MemberChange
+	Defaults string // name of the UserDefaults that applied, "" for none
+	Outcome  string
+	Count    int64 // how many requests the row stands for: 1, or more failed ones that were alike; 0 is kept as 1
 }
 
 // Stats counts what a directory holds.
@@ -311,19 +314,19 @@ type Tx interface {
 
 	// LeaveGroups removes a resource from at most limit of the groups that have it as a direct member, and returns how many that were.
 	// Each becomes a new version, which is modified at the time of entry or, where it was modified later than that, a millisecond after
-	// its last change; entry goes to the provisioning log with this time and the id of the group. The number of statements does not
-	// depend on that of groups.
+	// its last change; entry goes to the provisioning log with this time, the id of the group, and the resource as the member that was
+	// removed. The number of statements does not depend on that of groups.
 	LeaveGroups(ctx context.Context, member string, limit int, entry Entry) (left int, err error)
 
-	// AddMembers adds those that are not members yet and returns how many that were. Whether the members
+	// AddMembers adds those that are not members yet and returns how many that were; each is a step of changes. Whether the members
 	// exist is for the caller to ask with Kinds in the same Update; that the group does, too.
-	AddMembers(ctx context.Context, group string, members []Member) (added int, err error)
+	AddMembers(ctx context.Context, group string, members []Member, changes *MemberChanges) (added int, err error)
 
-	// RemoveMembers removes those that are members and returns how many that were.
-	RemoveMembers(ctx context.Context, group string, ids []string) (removed int, err error)
+	// RemoveMembers removes those that are members and returns how many that were; each is a step of changes.
+	RemoveMembers(ctx context.Context, group string, ids []string, changes *MemberChanges) (removed int, err error)
 
-	// ClearMembers removes members, at most limit of them, and returns how many.
-	ClearMembers(ctx context.Context, group string, limit int) (removed int, err error)
+	// ClearMembers removes members, at most limit of them, and returns how many; each is a step of changes.
+	ClearMembers(ctx context.Context, group string, limit int, changes *MemberChanges) (removed int, err error)
 
 	// Append adds one row to the provisioning log. The engine gives the Sequence. An entry that has one keeps it: only an
 	// import gives one, greater than any that is there.

@@ -274,7 +274,7 @@ func (i *importer) members(m *members) error {
 			rows = append(rows, store.Member{ID: id, Kind: kind})
 		}
 	}
-	added, err := i.tx.AddMembers(i.ctx, m.Group, rows)
+	added, err := i.tx.AddMembers(i.ctx, m.Group, rows, nil)
 	if err != nil {
 		return err
 	}

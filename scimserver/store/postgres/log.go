@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -94,7 +96,7 @@ func (r *reader) unnumbered(ctx context.Context) (there bool, err error) {
 	return there, err
 }
 
-const entryColumns = "time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome, count"
+const entryColumns = "time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome, count, members"
 
 // Log reads the entries that have a number, and behind them those that have none yet, as if they were numbered now. Who can
 // number them has done so before.
@@ -117,13 +119,17 @@ func (r *reader) entries(ctx context.Context, query string, args ...any) ([]stor
 	var e store.Entry
 	var at, kind int64
 	var attributes string
+	var members pgtype.DriverBytes
 	targets := []any{
-		&e.Sequence, &at, &e.Client, &e.RequestID, &kind, &e.ResourceID, &e.Operation, &attributes, &e.Defaults, &e.Outcome, &e.Count,
+		&e.Sequence, &at, &e.Client, &e.RequestID, &kind, &e.ResourceID, &e.Operation, &attributes, &e.Defaults, &e.Outcome, &e.Count, &members,
 	}
-	err := r.each(ctx, targets, func() (bool, error) {
+	err := r.each(ctx, targets, func() (more bool, err error) {
 		e.Time, e.Kind, e.Attributes = fromMicros(at), store.Kind(kind), nil
 		if attributes != "" {
 			e.Attributes = strings.Split(attributes, "\n")
+		}
+		if e.Members, err = store.DecodeMemberChanges(members); err != nil {
+			return false, fmt.Errorf("entry %d: %w", e.Sequence, err)
 		}
 		entries = append(entries, e)
 		return true, nil
@@ -134,7 +140,7 @@ func (r *reader) entries(ctx context.Context, query string, args ...any) ([]stor
 	return entries, nil
 }
 
-const appendEntry = "INSERT INTO main.log (id, sequence, " + entryColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+const appendEntry = "INSERT INTO main.log (id, sequence, " + entryColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 
 func (t *transaction) Append(_ context.Context, e store.Entry) error {
 	if err := t.usable(); err != nil {
@@ -150,7 +156,8 @@ func (t *transaction) Append(_ context.Context, e store.Entry) error {
 		t.queue("UPDATE main.log_end SET last = greatest(last, $1)", e.Sequence)
 	}
 	t.queue(appendEntry, id, sequence, e.Time.UnixMicro(), text(e.Client), text(e.RequestID), int64(e.Kind), text(e.ResourceID),
-		text(e.Operation), text(strings.Join(e.Attributes, "\n")), text(e.Defaults), text(e.Outcome), max(e.Count, 1))
+		text(e.Operation), text(strings.Join(e.Attributes, "\n")), text(e.Defaults), text(e.Outcome), max(e.Count, 1),
+		store.EncodeMemberChanges(e.Members))
 	return nil
 }
 

@@ -11,7 +11,9 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-func (t *transaction) AddMembers(ctx context.Context, group string, members []store.Member) (added int, err error) {
+func (t *transaction) AddMembers(
+	ctx context.Context, group string, members []store.Member, changes *store.MemberChanges,
+) (added int, err error) {
 	uuid, ok := store.ParseID(group)
 	if !ok {
 		return 0, store.ErrNotFound
@@ -24,41 +26,64 @@ func (t *transaction) AddMembers(ctx context.Context, group string, members []st
 		if len(byKind[kind]) == 0 {
 			continue
 		}
-		n, err := t.write(ctx, "INSERT INTO main.members (group_id, member_id, kind)"+
+		n, err := t.move(ctx, changes, true, byKind[kind], "INSERT INTO main.members (group_id, member_id, kind)"+
 			" SELECT $1, m.id, $2 FROM unnest($3::bytea[]) AS m (id) ON CONFLICT DO NOTHING",
 			uuid[:], int64(kind), idList(byKind[kind]))
 		if err != nil {
 			return 0, fmt.Errorf("add members to group %s: %w", group, err)
 		}
-		added += int(n)
+		added += n
 	}
 	return added, nil
 }
 
-func (t *transaction) RemoveMembers(ctx context.Context, group string, ids []string) (removed int, err error) {
+func (t *transaction) RemoveMembers(ctx context.Context, group string, ids []string, changes *store.MemberChanges) (removed int, err error) {
 	uuid, ok := store.ParseID(group)
 	list := idList(ids)
 	if !ok || len(list) == 0 {
 		return 0, t.usable()
 	}
-	n, err := t.write(ctx, "DELETE FROM main.members WHERE group_id = $1 AND member_id = ANY($2)", uuid[:], list)
+	removed, err = t.move(ctx, changes, false, ids, "DELETE FROM main.members WHERE group_id = $1 AND member_id = ANY($2)", uuid[:], list)
 	if err != nil {
 		return 0, fmt.Errorf("remove members of group %s: %w", group, err)
 	}
-	return int(n), nil
+	return removed, nil
 }
 
-func (t *transaction) ClearMembers(ctx context.Context, group string, limit int) (removed int, err error) {
+func (t *transaction) ClearMembers(ctx context.Context, group string, limit int, changes *store.MemberChanges) (removed int, err error) {
 	uuid, ok := store.ParseID(group)
 	if !ok {
 		return 0, nil
 	}
-	n, err := t.write(ctx, "DELETE FROM main.members WHERE group_id = $1 AND member_id IN"+
+	removed, err = t.move(ctx, changes, false, nil, "DELETE FROM main.members WHERE group_id = $1 AND member_id IN"+
 		" (SELECT member_id FROM main.members WHERE group_id = $1 ORDER BY member_id LIMIT $2)", uuid[:], int64(limit))
 	if err != nil {
 		return 0, fmt.Errorf("remove the members of group %s: %w", group, err)
 	}
-	return int(n), nil
+	return removed, nil
+}
+
+// move executes a statement that adds or removes members, and returns how many those were. It asks which they were only where that does not
+// follow from their number: ids are those that the statement names, nil if it names none.
+func (t *transaction) move(
+	ctx context.Context, changes *store.MemberChanges, added bool, ids []string, query string, args ...any,
+) (moved int, err error) {
+	if !changes.Collects() || len(ids) == 1 {
+		n, err := t.write(ctx, query, args...)
+		if err == nil && n == 1 && len(ids) == 1 {
+			id, _ := store.ParseID(ids[0])
+			changes.Step(id, added)
+		}
+		return int(n), err
+	}
+	t.wrote = true
+	var id pgtype.DriverBytes
+	err = t.each(ctx, []any{&id}, func() (bool, error) {
+		moved++
+		changes.Step([16]byte(id), added)
+		return true, nil
+	}, query+" RETURNING member_id", args...)
+	return moved, err
 }
 
 const (
@@ -68,7 +93,7 @@ const (
 		" FROM gone WHERE r.kind = (SELECT 2::smallint) AND r.id = ANY($2) AND r.id = gone.group_id RETURNING r.id, r.modified)" +
 		" SELECT id, modified FROM changed ORDER BY id"
 	logGroups = "INSERT INTO main.log (id, " + entryColumns + ")" +
-		" SELECT i.id, i.time, $4, $5, 2, i.resource, $6, $7, $8, $9, $10" +
+		" SELECT i.id, i.time, $4, $5, 2, i.resource, $6, $7, $8, $9, $10, $11::bytea" +
 		" FROM unnest($1::bytea[], $2::bigint[], $3::text[]) AS i (id, time, resource)"
 )
 
@@ -99,7 +124,8 @@ func (t *transaction) LeaveGroups(ctx context.Context, member string, limit int,
 	}
 	if len(entries) > 0 {
 		t.queue(logGroups, entries, times, resources, text(e.Client), text(e.RequestID), text(e.Operation),
-			text(strings.Join(e.Attributes, "\n")), text(e.Defaults), text(e.Outcome), max(e.Count, 1))
+			text(strings.Join(e.Attributes, "\n")), text(e.Defaults), text(e.Outcome), max(e.Count, 1),
+			store.EncodeMemberChanges([]store.MemberChange{{ID: uuid}}))
 	}
 	return len(groups), nil
 }

@@ -211,7 +211,7 @@ func seed(t *testing.T, s *postgres.Store, users int) {
 			for m := range members {
 				members[m] = store.Member{ID: storetest.BenchID(n + 100*m), Kind: store.User}
 			}
-			if _, err := tx.AddMembers(ctx, g.ID, members); err != nil {
+			if _, err := tx.AddMembers(ctx, g.ID, members, nil); err != nil {
 				return err
 			}
 			if err := tx.Append(ctx, storetest.BenchEntry(g)); err != nil {

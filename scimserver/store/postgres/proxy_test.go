@@ -202,7 +202,7 @@ func TestTheOutcomeOfACommitWhoseAnswerWasLostIsFoundOut(t *testing.T) {
 					if err := tx.Insert(ctx, r); err != nil {
 						return err
 					}
-					if _, err := tx.AddMembers(ctx, group, []store.Member{{ID: r.ID, Kind: store.User}}); err != nil {
+					if _, err := tx.AddMembers(ctx, group, []store.Member{{ID: r.ID, Kind: store.User}}, nil); err != nil {
 						return err
 					}
 					if runs++; runs == 1 {

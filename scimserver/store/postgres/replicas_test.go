@@ -75,7 +75,7 @@ func addMember(s store.Store, group, member string) error {
 		if err != nil || kinds[member] != store.User {
 			return errors.Join(err, errors.New("no such user"))
 		}
-		n, err := tx.AddMembers(ctx, group, []store.Member{{ID: member, Kind: store.User}})
+		n, err := tx.AddMembers(ctx, group, []store.Member{{ID: member, Kind: store.User}}, nil)
 		if err != nil || n == 0 {
 			return err
 		}

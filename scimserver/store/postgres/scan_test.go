@@ -122,7 +122,7 @@ func heavy(t *testing.T, s *postgres.Store) store.Query {
 			if err := tx.Insert(t.Context(), group); err != nil {
 				return err
 			}
-			if _, err := tx.AddMembers(t.Context(), group.ID, members); err != nil {
+			if _, err := tx.AddMembers(t.Context(), group.ID, members, nil); err != nil {
 				return err
 			}
 		}

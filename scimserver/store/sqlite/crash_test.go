@@ -71,7 +71,7 @@ func arrive(s store.Store, n int) error {
 		if err := tx.Insert(context.Background(), r); err != nil {
 			return err
 		}
-		if _, err := tx.AddMembers(context.Background(), group, []store.Member{{ID: r.ID, Kind: store.User}}); err != nil {
+		if _, err := tx.AddMembers(context.Background(), group, []store.Member{{ID: r.ID, Kind: store.User}}, nil); err != nil {
 			return err
 		}
 		return tx.Append(context.Background(), storetest.BenchEntry(r))

@@ -107,7 +107,7 @@ func TestAGroupOfUpdatesEndsWhereItWroteMuch(t *testing.T) {
 			}
 			go func() {
 				results <- s.Update(context.Background(), func(tx store.Tx) error {
-					_, err := tx.AddMembers(context.Background(), storetest.BenchID(i+1), members)
+					_, err := tx.AddMembers(context.Background(), storetest.BenchID(i+1), members, nil)
 					return err
 				})
 			}()

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,7 +10,9 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-func (t *transaction) AddMembers(ctx context.Context, group string, members []store.Member) (added int, err error) {
+func (t *transaction) AddMembers(
+	ctx context.Context, group string, members []store.Member, changes *store.MemberChanges,
+) (added int, err error) {
 	uuid, ok := store.ParseID(group)
 	if !ok {
 		return 0, store.ErrNotFound
@@ -22,41 +25,80 @@ func (t *transaction) AddMembers(ctx context.Context, group string, members []st
 		if len(byKind[kind]) == 0 {
 			continue
 		}
-		n, err := t.write(ctx, "INSERT INTO members (group_id, member_id, kind)"+
+		n, err := t.move(ctx, changes, true, byKind[kind], "INSERT INTO members (group_id, member_id, kind)"+
 			" SELECT ?, unhex(value, '-'), ? FROM json_each(?) WHERE TRUE ON CONFLICT DO NOTHING",
 			uuid[:], int64(kind), idList(byKind[kind]))
 		if err != nil {
 			return 0, fmt.Errorf("add members to group %s: %w", group, err)
 		}
-		added += int(n)
+		added += n
 	}
 	return added, nil
 }
 
-func (t *transaction) RemoveMembers(ctx context.Context, group string, ids []string) (removed int, err error) {
+func (t *transaction) RemoveMembers(ctx context.Context, group string, ids []string, changes *store.MemberChanges) (removed int, err error) {
 	uuid, ok := store.ParseID(group)
 	if !ok {
 		return 0, nil
 	}
-	n, err := t.write(ctx, "DELETE FROM members WHERE group_id = ? AND member_id IN (SELECT unhex(value, '-') FROM json_each(?))",
-		uuid[:], idList(ids))
+	removed, err = t.move(ctx, changes, false, ids,
+		"DELETE FROM members WHERE group_id = ? AND member_id IN (SELECT unhex(value, '-') FROM json_each(?))", uuid[:], idList(ids))
 	if err != nil {
 		return 0, fmt.Errorf("remove members of group %s: %w", group, err)
 	}
-	return int(n), nil
+	return removed, nil
 }
 
-func (t *transaction) ClearMembers(ctx context.Context, group string, limit int) (removed int, err error) {
+func (t *transaction) ClearMembers(ctx context.Context, group string, limit int, changes *store.MemberChanges) (removed int, err error) {
 	uuid, ok := store.ParseID(group)
 	if !ok {
 		return 0, nil
 	}
-	n, err := t.write(ctx, "DELETE FROM members WHERE group_id = ?1 AND member_id IN"+
+	removed, err = t.move(ctx, changes, false, nil, "DELETE FROM members WHERE group_id = ?1 AND member_id IN"+
 		" (SELECT member_id FROM members WHERE group_id = ?1 ORDER BY member_id LIMIT ?2)", uuid[:], int64(limit))
 	if err != nil {
 		return 0, fmt.Errorf("remove the members of group %s: %w", group, err)
 	}
-	return int(n), nil
+	return removed, nil
+}
+
+// move executes a statement that adds or removes members, and returns how many those were. It asks which they were only where that does not
+// follow from their number: ids are those that the statement names, nil if it names none.
+func (t *transaction) move(
+	ctx context.Context, changes *store.MemberChanges, added bool, ids []string, query string, args ...any,
+) (moved int, err error) {
+	if !changes.Collects() || len(ids) == 1 {
+		n, err := t.write(ctx, query, args...)
+		if err == nil && n == 1 && len(ids) == 1 {
+			id, _ := store.ParseID(ids[0])
+			changes.Step(id, added)
+		}
+		return int(n), err
+	}
+	if err := t.usable(); err != nil {
+		return 0, err
+	}
+	t.any = true
+	rows, err := t.query(ctx, query+" RETURNING member_id", args...)
+	if err != nil {
+		return 0, t.translate(err)
+	}
+	for changes.Collects() && rows.Next() { // before the first row all is done, so nobody need read them all
+		var id sql.RawBytes
+		if err = rows.Scan(&id); err != nil {
+			break
+		}
+		changes.Step([16]byte(id), added)
+	}
+	if err == nil {
+		err = rows.Err()
+	}
+	rows.done()
+	if err == nil {
+		err = t.row(ctx, []any{&moved}, "SELECT changes()")
+	}
+	t.rows += int64(moved)
+	return moved, t.translate(err)
 }
 
 // Some groups of a member, the same in each statement of LeaveGroups.
@@ -67,7 +109,7 @@ const (
 		" WHERE kind = ?3 AND id IN " + groupsLeft
 	logGroupsLeft = "INSERT INTO log (" + entryColumns + ")" +
 		" SELECT r.modified, ?4, ?5, r.kind, lower(substr(hex(r.id), 1, 8) || '-' || substr(hex(r.id), 9, 4) || '-' || substr(hex(r.id), 13, 4)" +
-		" || '-' || substr(hex(r.id), 17, 4) || '-' || substr(hex(r.id), 21)), ?6, ?7, ?8, ?9, ?10" +
+		" || '-' || substr(hex(r.id), 17, 4) || '-' || substr(hex(r.id), 21)), ?6, ?7, ?8, ?9, ?10, ?11" +
 		" FROM resources r WHERE r.kind = ?3 AND r.id IN " + groupsLeft + " ORDER BY r.id"
 	deleteGroupsLeft = "DELETE FROM members WHERE member_id = ?1 AND group_id IN " + groupsLeft
 )
@@ -85,7 +127,7 @@ func (t *transaction) LeaveGroups(ctx context.Context, member string, limit int,
 	groups := append(slices.Clip(of), int64(store.Group))
 	if _, err = t.write(ctx, touchGroupsLeft, append(slices.Clip(groups), e.Time.UnixMicro())...); err == nil {
 		_, err = t.write(ctx, logGroupsLeft, append(slices.Clip(groups), e.Client, e.RequestID, e.Operation, strings.Join(e.Attributes, "\n"),
-			e.Defaults, e.Outcome, max(e.Count, 1))...)
+			e.Defaults, e.Outcome, max(e.Count, 1), store.EncodeMemberChanges([]store.MemberChange{{ID: uuid}}))...)
 	}
 	var n int64
 	if err == nil {

@@ -273,7 +273,7 @@ func (r *reader) ids(ctx context.Context, what, query string, args ...any) ([]st
 	return ids, r.translate(rows.Err())
 }
 
-const entryColumns = "time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome, count"
+const entryColumns = "time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome, count, members"
 
 func (r *reader) Log(ctx context.Context, after int64, limit int) ([]store.Entry, error) {
 	const query = "SELECT sequence, " + entryColumns +
@@ -288,10 +288,14 @@ func (r *reader) Log(ctx context.Context, after int64, limit int) ([]store.Entry
 		var e store.Entry
 		var at, kind int64
 		var attributes string
+		var members sql.RawBytes
 		err := rows.Scan(&e.Sequence, &at, &e.Client, &e.RequestID, &kind, &e.ResourceID, &e.Operation, &attributes,
-			&e.Defaults, &e.Outcome, &e.Count)
+			&e.Defaults, &e.Outcome, &e.Count, &members)
 		if err != nil {
 			return nil, r.translate(err)
+		}
+		if e.Members, err = store.DecodeMemberChanges(members); err != nil {
+			return nil, fmt.Errorf("entry %d: %w", e.Sequence, err)
 		}
 		e.Time, e.Kind = fromMicros(at), store.Kind(kind)
 		if attributes != "" {

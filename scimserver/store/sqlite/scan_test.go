@@ -127,7 +127,7 @@ func heavy(t *testing.T, s *sqlite.Store) store.Query {
 		for n := range members {
 			members[n] = store.Member{ID: storetest.BenchID(n + 1), Kind: store.User}
 		}
-		_, err := tx.AddMembers(t.Context(), group.ID, members)
+		_, err := tx.AddMembers(t.Context(), group.ID, members, nil)
 		return err
 	})
 	if err != nil {

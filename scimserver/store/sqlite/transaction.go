@@ -201,9 +201,9 @@ func (t *transaction) Append(ctx context.Context, e store.Entry) error {
 		sequence = e.Sequence
 	}
 	_, err := t.write(ctx, "INSERT INTO log (sequence, "+entryColumns+")"+
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		sequence, e.Time.UnixMicro(), e.Client, e.RequestID, int64(e.Kind), e.ResourceID, e.Operation,
-		strings.Join(e.Attributes, "\n"), e.Defaults, e.Outcome, max(e.Count, 1))
+		strings.Join(e.Attributes, "\n"), e.Defaults, e.Outcome, max(e.Count, 1), unlessNone(store.EncodeMemberChanges(e.Members)))
 	if err != nil {
 		return fmt.Errorf("write the provisioning log: %w", err)
 	}
@@ -305,6 +305,14 @@ func optional(value string) any {
 		return nil
 	}
 	return []byte(value)
+}
+
+// unlessNone is NULL for what there is nothing of.
+func unlessNone(b []byte) any {
+	if b == nil {
+		return nil
+	}
+	return b
 }
 
 func nonNil(b []byte) []byte {

@@ -208,9 +208,9 @@ func benchMembers(b *testing.B, s store.Store) {
 			member := strings.Replace(id(1_000_000+i/2*7919%100_000), "-8000-", "-8001-", 1)
 			return s.Update(context.Background(), func(tx store.Tx) (err error) {
 				if i%2 == 0 {
-					_, err = tx.AddMembers(context.Background(), id(group), []store.Member{{ID: member, Kind: store.User}})
+					_, err = tx.AddMembers(context.Background(), id(group), []store.Member{{ID: member, Kind: store.User}}, nil)
 				} else {
-					_, err = tx.RemoveMembers(context.Background(), id(group), []string{member})
+					_, err = tx.RemoveMembers(context.Background(), id(group), []string{member}, nil)
 				}
 				if err != nil {
 					return err
@@ -244,9 +244,9 @@ func benchMembers(b *testing.B, s store.Store) {
 						return err
 					}
 					if i%2 == 1 {
-						_, err = tx.AddMembers(context.Background(), id(3), chunk)
+						_, err = tx.AddMembers(context.Background(), id(3), chunk, nil)
 					} else {
-						_, err = tx.RemoveMembers(context.Background(), id(3), ids)
+						_, err = tx.RemoveMembers(context.Background(), id(3), ids, nil)
 					}
 					return err
 				})

@@ -187,7 +187,7 @@ func FindEqualsMatch(t testing.TB, s store.Store, seed uint64, filters int) {
 		}
 		for _, group := range all[store.Group] {
 			members := r.members(rows, group)
-			if _, err := tx.AddMembers(context.Background(), group.ID, members); err != nil {
+			if _, err := tx.AddMembers(context.Background(), group.ID, members, nil); err != nil {
 				return err
 			}
 		}

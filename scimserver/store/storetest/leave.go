@@ -27,7 +27,7 @@ func leave(t testing.TB, s store.Store, member, limit int, at time.Time) (left i
 func remove(tx store.Tx, kind store.Kind, id string) error {
 	ctx := context.Background()
 	_, left := tx.LeaveGroups(ctx, id, 1000, store.Entry{Time: dawn, Kind: store.Group, Operation: "unassign", Outcome: "success"})
-	_, cleared := tx.ClearMembers(ctx, id, 1000)
+	_, cleared := tx.ClearMembers(ctx, id, 1000, nil)
 	return errors.Join(left, cleared, tx.Delete(ctx, kind, id))
 }
 
@@ -68,7 +68,8 @@ var leaveTests = []testCase{
 		}{{1, noon}, {2, later}, {3, noon}} {
 			want = append(want, store.Entry{
 				Sequence: int64(i) + 1, Time: g.at, Client: "token-1", RequestID: "r-1", Kind: store.Group, ResourceID: id(g.n),
-				Operation: "unassign", Attributes: []string{"members", "more"}, Defaults: "none", Outcome: "success", Count: 1,
+				Operation: "unassign", Attributes: []string{"members", "more"}, Members: []store.MemberChange{{ID: uuid(11)}}, Defaults: "none",
+				Outcome: "success", Count: 1,
 			})
 		}
 		equal(t, "log", want, entries)

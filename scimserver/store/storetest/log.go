@@ -16,6 +16,7 @@ var logTests = []testCase{
 		entry := store.Entry{
 			Time: dawn, Client: "c", RequestID: "r", Kind: store.Group, ResourceID: id(1), Operation: "update",
 			Attributes: []string{"displayName", `emails[type eq "work"].value`}, Defaults: "finance", Outcome: "success", Count: 1,
+			Members: []store.MemberChange{{ID: uuid(2), Added: true}, {ID: uuid(3)}},
 		}
 		many := store.Entry{Time: dawn.Add(time.Second), Outcome: "failure", Count: 17}
 		appendAll(t, s, entry, many, entry)

@@ -59,19 +59,19 @@ var memberTests = []testCase{
 		equal(t, "members, in the order of ids", []store.Member{group2, user3, user4}, members(t, s, 1))
 		var removed int
 		update(t, s, func(tx store.Tx) (err error) {
-			removed, err = tx.RemoveMembers(context.Background(), id(1), []string{id(3), id(9), "nobody", id(3)})
+			removed, err = tx.RemoveMembers(context.Background(), id(1), []string{id(3), id(9), "nobody", id(3)}, nil)
 			return err
 		})
 		equal(t, "removed", 1, removed)
 		equal(t, "members left", []store.Member{group2, user4}, members(t, s, 1))
 		update(t, s, func(tx store.Tx) (err error) {
-			removed, err = tx.ClearMembers(context.Background(), id(1), 1)
+			removed, err = tx.ClearMembers(context.Background(), id(1), 1, nil)
 			return err
 		})
 		equal(t, "cleared, one at most", 1, removed)
 		equal(t, "members left", []store.Member{user4}, members(t, s, 1))
 		update(t, s, func(tx store.Tx) (err error) {
-			removed, err = tx.ClearMembers(context.Background(), id(1), 9)
+			removed, err = tx.ClearMembers(context.Background(), id(1), 9, nil)
 			return err
 		})
 		equal(t, "cleared", 1, removed)
@@ -81,7 +81,7 @@ var memberTests = []testCase{
 		insert(t, s, record(store.Group, 1, schema.Object{}), record(store.User, 2, schema.Object{}))
 		addMembers(t, s, 1, store.Member{ID: id(2), Kind: store.User})
 		update(t, s, func(tx store.Tx) error {
-			_, err := tx.RemoveMembers(context.Background(), id(1), nil)
+			_, err := tx.RemoveMembers(context.Background(), id(1), nil, nil)
 			return err
 		})
 		equal(t, "members", 1, len(members(t, s, 1)))
@@ -115,7 +115,7 @@ var memberTests = []testCase{
 		addMembers(t, s, 2, store.Member{ID: id(4), Kind: store.User})
 		equal(t, "a member by now", []bool{false, false}, tell(store.User, 4, "bo"))
 		update(t, s, func(tx store.Tx) error {
-			_, err := tx.RemoveMembers(context.Background(), id(1), []string{id(3)})
+			_, err := tx.RemoveMembers(context.Background(), id(1), []string{id(3)}, nil)
 			return err
 		})
 		equal(t, "a member no more", []bool{true, true}, tell(store.User, 3, "anna"))
@@ -201,7 +201,7 @@ var memberTests = []testCase{
 		equal(t, "added again", 0, addMembers(t, s, 1, all...))
 		equal(t, "members", all, members(t, s, 1))
 		update(t, s, func(tx store.Tx) error {
-			removed, err := tx.RemoveMembers(context.Background(), id(1), ids[1:])
+			removed, err := tx.RemoveMembers(context.Background(), id(1), ids[1:], nil)
 			equal(t, "removed", 999, removed)
 			return err
 		})
@@ -319,7 +319,7 @@ var memberTests = []testCase{
 func addMembers(t testing.TB, s store.Store, group int, members ...store.Member) (added int) {
 	t.Helper()
 	update(t, s, func(tx store.Tx) (err error) {
-		added, err = tx.AddMembers(context.Background(), id(group), members)
+		added, err = tx.AddMembers(context.Background(), id(group), members, nil)
 		return err
 	})
 	return added

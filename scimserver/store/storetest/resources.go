@@ -199,7 +199,7 @@ var resourceTests = []testCase{
 		update(t, s, func(tx store.Tx) error { return tx.Delete(context.Background(), store.Group, id(3)) })
 		equal(t, "groups of the user", []int{}, groupsOf(t, s, 1))
 		update(t, s, func(tx store.Tx) error {
-			removed, err := tx.ClearMembers(context.Background(), id(3), 9)
+			removed, err := tx.ClearMembers(context.Background(), id(3), 9, nil)
 			equal(t, "cleared", 1, removed)
 			return err
 		})

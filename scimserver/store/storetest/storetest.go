@@ -20,14 +20,14 @@ import (
 
 // Run runs the suite, but for what RunTogether has.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	run(t, open, resourceTests, nameTests, deactivatedTests, listTests, sortTests, filterTests, memberTests, leaveTests, portionTests, logTests, viewTests,
+	run(t, open, resourceTests, nameTests, deactivatedTests, listTests, sortTests, filterTests, memberTests, memberChangeTests, leaveTests, portionTests, logTests, viewTests,
 		otherTests, updateTests, requireTests)
 }
 
 // RunTogether runs the part of the suite in which goroutines use a store together, so that an engine can run it alone under the race
 // detector.
 func RunTogether(t *testing.T, open func(t *testing.T) store.Store) {
-	run(t, open, concurrencyTests, followTests, nameRaceTests)
+	run(t, open, concurrencyTests, followTests, memberRaceTests, nameRaceTests)
 }
 
 func run(t *testing.T, open func(t *testing.T) store.Store, groups ...[]testCase) {
@@ -58,12 +58,14 @@ func typeOf(kind store.Kind) *schema.ResourceType {
 }
 
 // id returns the n-th id in the order of ids.
-func id(n int) string {
-	var b [16]byte
+func id(n int) string { return store.FormatID(uuid(n)) }
+
+// uuid has the bytes of id(n).
+func uuid(n int) (b [16]byte) {
 	binary.BigEndian.PutUint64(b[0:], uint64(n)<<16)
 	b[6] = 0x70
 	b[8] = 0x80
-	return store.FormatID(b)
+	return b
 }
 
 // record makes a record of a resource as the directory does.

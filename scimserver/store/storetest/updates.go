@@ -214,7 +214,7 @@ func everything(tx store.Tx) error {
 	if err := tx.Touch(ctx, store.Group, id(9), 5, dawn.Add(time.Hour)); err != nil {
 		return err
 	}
-	if _, err := tx.AddMembers(ctx, id(9), []store.Member{{ID: id(1), Kind: store.User}}); err != nil {
+	if _, err := tx.AddMembers(ctx, id(9), []store.Member{{ID: id(1), Kind: store.User}}, nil); err != nil {
 		return err
 	}
 	if err := tx.Append(ctx, store.Entry{Time: dawn}); err != nil {
@@ -258,7 +258,7 @@ var concurrencyTests = []testCase{
 		parallel(t, 16, func(n int) error {
 			for i := range 25 {
 				err := s.Update(context.Background(), func(tx store.Tx) error {
-					_, err := tx.AddMembers(context.Background(), id(1), []store.Member{{ID: id(100 + n*25 + i), Kind: store.User}})
+					_, err := tx.AddMembers(context.Background(), id(1), []store.Member{{ID: id(100 + n*25 + i), Kind: store.User}}, nil)
 					return err
 				})
 				if err != nil {
