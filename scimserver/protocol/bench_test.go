@@ -35,10 +35,12 @@ func BenchmarkRequests(b *testing.B) {
 		Directory: users, Settings: func() *settings.Snapshot { return snapshot }, Auth: auth.New(auth.Options{Now: time.Now, Random: rand.Reader, Keys: users}),
 		Log: logr.Discard(), Metrics: prometheus.NewRegistry(), Now: time.Now,
 	}).Handler()
+	codings := "identity"
 	send := func(b *testing.B, method, target, body string, status int) *httptest.ResponseRecorder {
 		request := httptest.NewRequestWithContext(b.Context(), method, v1alpha1.BasePath+target, strings.NewReader(body))
 		request.Header.Set("Authorization", "Bearer "+secret)
 		request.Header.Set("Content-Type", "application/scim+json")
+		request.Header.Set("Accept-Encoding", codings)
 		answer := httptest.NewRecorder()
 		if handler.ServeHTTP(answer, request); answer.Code != status {
 			b.Fatalf("%s %s = %d\n%s", method, target, answer.Code, answer.Body)
@@ -77,6 +79,18 @@ func BenchmarkRequests(b *testing.B) {
 			send(b, http.MethodGet, "/Users?count=100", "", http.StatusOK)
 		}
 	})
+	for _, coding := range []string{"identity", "gzip"} {
+		b.Run("page of 1,000 in "+coding, func(b *testing.B) {
+			b.ReportAllocs()
+			codings = coding
+			size := 0
+			for b.Loop() {
+				size = send(b, http.MethodGet, "/Users?count=1000", "", http.StatusOK).Body.Len()
+			}
+			b.ReportMetric(float64(size), "bytes")
+			codings = "identity"
+		})
+	}
 	b.Run("patch", func(b *testing.B) {
 		b.ReportAllocs()
 		for n := 0; b.Loop(); n++ {

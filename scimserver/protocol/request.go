@@ -48,6 +48,7 @@ func (r *request) context() context.Context { return r.ctx }
 // instrument turns an endpoint table into a handler: authentication, and errors in SCIM's form.
 func (s *Server) instrument(route string, methods map[string]endpoint) http.Handler {
 	return s.observed(route, func(w *recorder, r *http.Request, id string, log requestLog) {
+		w.negotiates(r)
 		if err := s.serve(w, r, methods, id, log); err != nil {
 			writeError(w, s.describe(err, log), id)
 		}
@@ -114,6 +115,9 @@ func (s *Server) observed(route string, handle func(*recorder, *http.Request, st
 						Detail: "internal error; the operator of this server finds it by the request id",
 					}, id)
 				}
+			}
+			if caught == nil {
+				out.end()
 			}
 			took := s.now().Sub(start)
 			s.metrics.observe(route, method, out.status, took)
@@ -238,28 +242,3 @@ func allowed(methods map[string]endpoint) string {
 	}
 	return strings.Join(append(names, http.MethodOptions), ", ")
 }
-
-// recorder remembers what was answered.
-type recorder struct {
-	http.ResponseWriter
-	status  int
-	written bool
-	sent    int      // bytes of body
-	by      *request // whose client pays for them, nil where nobody does
-}
-
-func (r *recorder) WriteHeader(status int) {
-	r.status, r.written = status, true
-	r.ResponseWriter.WriteHeader(status)
-}
-
-func (r *recorder) Write(data []byte) (int, error) {
-	r.written = true
-	if r.by != nil {
-		r.by.pay(&r.sent, len(data))
-	}
-	return r.ResponseWriter.Write(data)
-}
-
-// Unwrap lets http.MaxBytesReader and ResponseController reach the connection.
-func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -71,9 +71,10 @@ var everyAttack = []attack{
 	{"/Me as fast as it goes", 4, atMe("")},
 	{"bodies that trickle", 256, trickle(50, 1)},
 	{"large bodies that trickle", 16, trickle(70<<10, 66<<10)},
-	{"lists that nobody reads", 90, unread(func(attacker) string { return "/Users?count=1000" })},
-	{"groups that nobody reads", 90, unread(func(a attacker) string { return "/Groups/" + a.group })},
-	{"lists of groups that nobody reads", 10, unread(func(attacker) string { return "/Groups?count=1000" })},
+	{"lists that nobody reads", 90, unread("identity", func(attacker) string { return "/Users?count=1000" })},
+	{"groups that nobody reads", 90, unread("identity", func(a attacker) string { return "/Groups/" + a.group })},
+	{"lists of groups that nobody reads", 10, unread("identity", func(attacker) string { return "/Groups?count=1000" })},
+	{"groups in gzip that nobody reads", 30, unread("gzip", func(a attacker) string { return "/Groups/" + a.group })},
 	{"writes of a reader", 2, asReader("DELETE", "/Users/0192f0c1-0000-7000-8000-000000000001", "")},
 	{"assertions signed by nobody", 4, strangerAtTokenEndpoint},
 	{"invented tokens", 2, stranger},
@@ -206,10 +207,10 @@ func (a attacker) dial(ctx context.Context) net.Conn {
 	return c
 }
 
-// unread asks for much and reads the beginning of the answer.
-func unread(path func(attacker) string) func(context.Context, attacker) {
+// unread asks for much, in a coding, and reads the beginning of the answer.
+func unread(coding string, path func(attacker) string) func(context.Context, attacker) {
 	return func(ctx context.Context, a attacker) {
-		a.raw(ctx, "GET /scim/v2"+path(a)+" HTTP/1.1\r\n", nil, func(c net.Conn) {
+		a.raw(ctx, "GET /scim/v2"+path(a)+" HTTP/1.1\r\nAccept-Encoding: "+coding+"\r\n", nil, func(c net.Conn) {
 			start := make([]byte, len("HTTP/1.1 200"))
 			if _, err := io.ReadFull(c, start); err != nil {
 				a.tally.add("no answer")
