@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tenantry/tenantry/scimserver/store"
+	"github.com/tenantry/tenantry/scimserver/store/scan"
 	"github.com/tenantry/tenantry/scimserver/store/sqlfilter"
 )
 
@@ -132,12 +133,23 @@ func (f *finder) count(ctx context.Context, ids sqlfilter.Fragment) (n int, err 
 	return n, err
 }
 
-// fromIDs is a statement for the records of a part of these ids, in their order.
+// fromIDs is a statement for the records of a part of these ids, in their order. Those of a page are looked up one by one: PostgreSQL would
+// walk through a table of a few thousand resources for a hundred of them.
 func (f *finder) fromIDs(ids sqlfilter.Fragment, floor []byte, limit, offset int) (sql string, args []any) {
+	resources := " JOIN main.resources r ON r.kind = (SELECT ?::smallint) AND r.id = s.id JOIN main.documents d ON d.kind = r.kind AND d.id = r.id"
+	if limit <= scan.Page {
+		resources = oneByOne("(SELECT ?::smallint)", "s.id")
+	}
 	sql = "SELECT " + f.columns() + " FROM (SELECT i.id FROM (" + ids.SQL + ") i WHERE i.id >= ? ORDER BY i.id LIMIT ? OFFSET ?) s" +
-		" JOIN main.resources r ON r.kind = (SELECT ?::smallint) AND r.id = s.id JOIN main.documents d ON d.kind = r.kind AND d.id = r.id" +
-		" ORDER BY s.id" + f.lock
+		resources + " ORDER BY s.id" + f.lock
 	return placed(sql), slices.Concat(f.memberships.Args, ids.Args, []any{floor, int64(limit), int64(offset), int64(f.Kind)})
+}
+
+// oneByOne joins the resource of a kind and an id, as r, and its document, as d, by a look-up for each. While PostgreSQL knows nothing of a
+// table, it may choose another index for several at once, and walk through it.
+func oneByOne(kind, id string) string {
+	return " CROSS JOIN LATERAL (SELECT * FROM main.resources o WHERE o.kind = " + kind + " AND o.id = " + id + " OFFSET 0) r" +
+		" CROSS JOIN LATERAL (SELECT * FROM main.documents o WHERE o.kind = r.kind AND o.id = r.id OFFSET 0) d"
 }
 
 // some reads the records of a page, which is a part of these ids.

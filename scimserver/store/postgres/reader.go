@@ -174,16 +174,13 @@ func (r *reader) Get(ctx context.Context, kind store.Kind, id string) (store.Rec
 	return found, nil
 }
 
-// byID loads those of these resources that exist. Each is looked up by itself: for several at once, newer versions of PostgreSQL may choose
-// another index by kind and walk through it, while they know nothing of the table.
+// byID loads those of these resources that exist.
 func (r *reader) byID(ctx context.Context, kind store.Kind, ids []string) ([]store.Record, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	const query = "SELECT " + columns + " FROM unnest($2::bytea[]) AS i (id)" +
-		" CROSS JOIN LATERAL (SELECT * FROM main.resources o WHERE o.kind = " + aKind + " AND o.id = i.id OFFSET 0) r" +
-		" JOIN main.documents d ON d.kind = r.kind AND d.id = r.id ORDER BY r.id"
-	return r.records(ctx, kind, query+r.lock, int64(kind), idList(ids))
+	query := "SELECT " + columns + " FROM unnest($2::bytea[]) AS i (id)" + oneByOne(aKind, "i.id") + " ORDER BY r.id" + r.lock
+	return r.records(ctx, kind, query, int64(kind), idList(ids))
 }
 
 func (r *reader) Kinds(ctx context.Context, ids []string) (map[string]store.Kind, error) {

@@ -131,7 +131,8 @@ const (
 	updateDocument = "UPDATE main.documents SET document = $3, overlay = $4, paths = $5, keys = $6 WHERE kind = $1 AND id = $2"
 	insertEntries  = "INSERT INTO main.attributes (path, key, resource)" +
 		" SELECT i.path, i.key, $1 FROM unnest($2::bigint[], $3::bytea[]) AS i (path, key)"
-	deleteEntries = "DELETE FROM main.attributes a USING unnest($2::bigint[], $3::bytea[]) AS i (path, key)" +
+	// PostgreSQL plans a statement anew each time where it would plan otherwise for an array of a known length.
+	deleteEntries = "DELETE FROM main.attributes a USING unnest((SELECT $2::bigint[]), (SELECT $3::bytea[])) AS i (path, key)" +
 		" WHERE a.path = i.path AND a.key = i.key AND a.resource = $1"
 )
 
