@@ -235,10 +235,10 @@ const rebalanceAfter = 2 * writerCache / 4
 // rebalance lets the writer have its part of the page cache again. The driver's SQLite has one cache for all connections of a process
 // (SQLITE_ENABLE_MEMORY_MANAGEMENT): readers that are at their own limit take the oldest pages, whose ever they are. When the writer
 // then takes new ones the cache is above its limit, and as long as it is, a connection keeps no page that it has used: each update
-// reads all its pages again. To set a limit trims the cache to it, the oldest pages first.
+// reads all its pages again. To set a limit trims the cache to it, the oldest pages first: a small one makes room, and then there is the former one again.
 func (w *writer) rebalance() {
 	w.missed = 0
-	for _, size := range []int{writerCache / 2, writerCache} {
+	for _, size := range []int{1, writerCache} {
 		_ = w.exec("PRAGMA cache_size(-" + strconv.Itoa(size) + ")") // should it fail, updates are slower, and nothing else
 	}
 }
