@@ -38,6 +38,9 @@ var (
 	errNoUser      = known("the token is not that of a user: sign a user in and send the token that was issued to them")
 )
 
+// anyIssuer stands for the issuers of both versions: they sign with the same keys, and which of them a token has is checked apart.
+const anyIssuer = ""
+
 // entraClaims are what a token of Entra's says, in both versions.
 type entraClaims struct {
 	jwt.Claims
@@ -118,6 +121,7 @@ type authority struct {
 	log       logr.Logger
 
 	mu   sync.Mutex
+	url  string
 	keys *keySet
 }
 
@@ -158,7 +162,7 @@ func (a *authority) verify(
 	if !slices.Contains(a.issuers(entra), claims.Issuer) || !strings.EqualFold(claims.TenantID, entra.TenantID) {
 		return entraClaims{}, errIssuer
 	}
-	key, err := a.keySet(entra).key(ctx, presented.Headers[0].KeyID)
+	key, err := a.keySet(entra).key(ctx, anyIssuer, presented.Headers[0].KeyID)
 	if errors.Is(err, errUnknownKey) {
 		return entraClaims{}, errKey
 	}
@@ -185,8 +189,19 @@ func (a *authority) verify(
 func (a *authority) keySet(entra *v1alpha1.Entra) *keySet {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if url := a.base(entra) + "/discovery/v2.0/keys"; a.keys == nil || a.keys.url != url {
-		a.keys = newKeySet(url, a.transport, a.now, a.log)
+	if url := a.base(entra) + "/discovery/v2.0/keys"; a.keys == nil || a.url != url {
+		a.url, a.keys = url, newKeySet(publisher{
+			transport: a.transport, unavailable: ErrAuthorityUnavailable, what: "the signing keys of the login authority",
+			advice: "see that this server may reach it. Until then tokens of Microsoft Entra ID are answered 503, but those whose key is known",
+			fetch: func(ctx context.Context, get getter) (published, error) {
+				data, err := get(ctx, url)
+				if err != nil {
+					return published{}, err
+				}
+				keys, err := parseKeys(data, isStrongRSA)
+				return published{issuer: anyIssuer, keys: keys}, err
+			},
+		}, a.now, a.log)
 	}
 	return a.keys
 }

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
@@ -33,18 +34,45 @@ const (
 	// retryInterval is the time between fetches since one failed. It is short, because made-up key IDs could else keep the server from
 	// noticing that the authority is back, and those of good tokens would wait as long.
 	retryInterval = time.Second
-	// maxKeySet is the greatest size of a key set in bytes. Entra's have 20 KiB.
+	// maxKeySet is the greatest size of a document with keys or about them, in bytes. Entra's have 20 KiB.
 	maxKeySet = 256 << 10
 	// minKeyBits is the least size of an RSA key (RFC 7518 section 3.3).
 	minKeyBits = 2048
 )
 
-// errUnknownKey is the error for a key ID that is not in a key set that was fetched lately.
+// errUnknownKey is the error for a key ID that is not in a key set that was fetched lately, or an issuer that is not that of the set.
 var errUnknownKey = errors.New("no such key")
 
-// keySet are the public keys with which a login authority signs, by key ID.
+// published are public keys as they were fetched.
+type published struct {
+	// issuer is the iss of the tokens that the keys sign; "" where the place they come from does not say.
+	issuer string
+	// keys are *rsa.PublicKey and *ecdsa.PublicKey, by key ID.
+	keys map[string]any
+	// at is when they were fetched.
+	at time.Time
+}
+
+// publisher is a place that public keys come from.
+type publisher struct {
+	transport http.RoundTripper
+	// fetch gets the keys by GET requests; at need not be set.
+	fetch func(ctx context.Context, get getter) (published, error)
+	// unavailable is the error where the keys cannot be fetched.
+	unavailable error
+	// what the keys are, and advice for an outage, for the log.
+	what, advice string
+	// keep is told of keys that were fetched, by one goroutine at a time; nil where nobody keeps them.
+	keep func(published)
+}
+
+// getter returns the body of the answer to GET, which is at most maxKeySet bytes.
+type getter func(ctx context.Context, url string) ([]byte, error)
+
+// keySet are the public keys with which somebody signs tokens.
 type keySet struct {
-	url    string
+	publisher
+
 	client *http.Client
 	now    func() time.Time
 	limit  *rate.Limiter
@@ -52,32 +80,31 @@ type keySet struct {
 	log    logr.Logger
 	outage outage.Outage
 
-	mu      sync.Mutex
-	keys    map[string]*rsa.PublicKey
-	fetched time.Time
+	mu sync.Mutex
+	published
 	// failure is that of the last fetch, and tried when it ended.
 	failure error
 	tried   time.Time
 }
 
-func newKeySet(url string, transport http.RoundTripper, now func() time.Time, log logr.Logger) *keySet {
+func newKeySet(from publisher, now func() time.Time, log logr.Logger) *keySet {
 	return &keySet{
-		url: url, now: now, log: log, limit: rate.NewLimiter(rate.Every(fetchInterval), fetchBurst),
+		publisher: from, now: now, log: log, limit: rate.NewLimiter(rate.Every(fetchInterval), fetchBurst),
 		client: &http.Client{
-			Transport: transport, Timeout: fetchTimeout,
+			Transport: from.transport, Timeout: fetchTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
 }
 
-// key returns a key, after a fetch where the set does not have it. The error is errUnknownKey, ErrAuthorityUnavailable or
-// that of ctx.
-func (k *keySet) key(ctx context.Context, id string) (*rsa.PublicKey, error) {
-	key, age := k.find(id)
+// key returns a key of the issuer, after a fetch where the set does not have it. The error is errUnknownKey, the publisher's unavailable
+// or that of ctx.
+func (k *keySet) key(ctx context.Context, issuer, id string) (any, error) {
+	key, age := k.find(issuer, id)
 	if key != nil && age < keysFresh {
 		return key, nil
 	}
-	fetching := k.flight.DoChan("", func() (any, error) { return nil, k.refresh(context.WithoutCancel(ctx)) })
+	fetching := k.fetching(ctx)
 	if key != nil && age < keysStale {
 		return key, nil // Nobody waits for the fetch of keys that are as good as fresh.
 	}
@@ -86,19 +113,27 @@ func (k *keySet) key(ctx context.Context, id string) (*rsa.PublicKey, error) {
 		return nil, ctx.Err()
 	case done := <-fetching:
 		if done.Err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrAuthorityUnavailable, done.Err)
+			return nil, fmt.Errorf("%w: %w", k.unavailable, done.Err)
 		}
 	}
-	if key, _ = k.find(id); key == nil {
+	if key, _ = k.find(issuer, id); key == nil {
 		return nil, errUnknownKey
 	}
 	return key, nil
 }
 
-func (k *keySet) find(id string) (key *rsa.PublicKey, age time.Duration) {
+// fetching fetches the keys, or waits for a fetch that is under way.
+func (k *keySet) fetching(ctx context.Context) <-chan singleflight.Result {
+	return k.flight.DoChan("", func() (any, error) { return nil, k.refresh(context.WithoutCancel(ctx)) })
+}
+
+func (k *keySet) find(issuer, id string) (key any, age time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.keys[id], k.now().Sub(k.fetched)
+	if issuer == k.issuer {
+		key = k.keys[id]
+	}
+	return key, k.now().Sub(k.at)
 }
 
 // refresh fetches the keys, or returns how the last fetch ended where that was a moment ago.
@@ -106,19 +141,22 @@ func (k *keySet) refresh(ctx context.Context) error {
 	if due, failure := k.due(); !due {
 		return failure
 	}
-	keys, err := k.fetch(ctx)
+	fetched, err := k.fetch(ctx, k.get)
+	fetched.at = k.now()
 	k.mu.Lock()
-	k.failure, k.tried = err, k.now()
+	k.failure, k.tried = err, fetched.at
 	if err == nil {
-		k.keys, k.fetched = keys, k.tried
+		k.published = fetched
 	}
 	k.mu.Unlock()
+	if err == nil && k.keep != nil {
+		k.keep(fetched)
+	}
 	switch {
 	case err != nil && k.outage.Failed(k.now()):
-		k.log.Error(err, "the signing keys of the login authority cannot be fetched: see that this server may reach it. "+
-			"Until then tokens of Microsoft Entra ID are answered 503, but those whose key is known", "trying", "at most every "+retryInterval.String())
+		k.log.Error(err, k.what+" cannot be fetched: "+k.advice, "trying", "at most every "+retryInterval.String())
 	case err == nil && k.outage.Succeeded(k.now()):
-		k.log.Info("the signing keys of the login authority are fetched again")
+		k.log.Info(k.what + " are fetched again")
 	}
 	return err
 }
@@ -133,8 +171,8 @@ func (k *keySet) due() (due bool, failure error) {
 	return k.limit.AllowN(k.now(), 1), nil
 }
 
-func (k *keySet) fetch(ctx context.Context) (map[string]*rsa.PublicKey, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, http.NoBody)
+func (k *keySet) get(ctx context.Context, url string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
@@ -144,39 +182,51 @@ func (k *keySet) fetch(ctx context.Context) (map[string]*rsa.PublicKey, error) {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("GET %s: status %d", k.url, response.StatusCode)
+		return nil, fmt.Errorf("GET %s: status %d", url, response.StatusCode)
 	}
 	data, err := io.ReadAll(io.LimitReader(response.Body, maxKeySet+1))
 	if err != nil {
-		return nil, fmt.Errorf("GET %s: %w", k.url, err)
+		return nil, fmt.Errorf("GET %s: %w", url, err)
 	}
 	if len(data) > maxKeySet {
-		return nil, fmt.Errorf("GET %s: the key set is larger than %d bytes", k.url, maxKeySet)
+		return nil, fmt.Errorf("GET %s: the answer is larger than %d bytes", url, maxKeySet)
 	}
-	return parseKeys(data)
+	return data, nil
 }
 
-// parseKeys reads a key set (RFC 7517 section 5). Keys that cannot have signed with RS256 are passed over, as that RFC
-// asks; a set without any other is an error.
-func parseKeys(data []byte) (map[string]*rsa.PublicKey, error) {
+// parseKeys reads a key set (RFC 7517 section 5). Keys that usable refuses are passed over, as that RFC asks; a set without any other is
+// an error.
+func parseKeys(data []byte, usable func(key any) bool) (map[string]any, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(data, &set); err != nil {
 		return nil, fmt.Errorf("read the key set: %w", err)
 	}
-	keys := map[string]*rsa.PublicKey{}
+	keys := map[string]any{}
 	for _, raw := range set.Keys {
 		var parsed jose.JSONWebKey
 		if parsed.UnmarshalJSON(raw) != nil || parsed.KeyID == "" || parsed.Use != "" && parsed.Use != "sig" {
 			continue
 		}
-		if key, ok := parsed.Key.(*rsa.PublicKey); ok && key.N.BitLen() >= minKeyBits {
-			keys[parsed.KeyID] = key
+		if usable(parsed.Key) {
+			keys[parsed.KeyID] = parsed.Key
 		}
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("read the key set: it has no RSA key to check signatures with")
+		return nil, errors.New("read the key set: it has no key to check signatures with")
 	}
 	return keys, nil
+}
+
+// isStrongRSA tells whether a key is an RSA key by which RS256 can be relied on.
+func isStrongRSA(key any) bool {
+	public, ok := key.(*rsa.PublicKey)
+	return ok && public.N.BitLen() >= minKeyBits
+}
+
+// isEllipticCurve tells whether a key is one on a NIST curve. The curve decides the algorithm: go-jose refuses another.
+func isEllipticCurve(key any) bool {
+	_, ok := key.(*ecdsa.PublicKey)
+	return ok
 }

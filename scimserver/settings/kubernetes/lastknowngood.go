@@ -13,7 +13,7 @@ import (
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/settings"
-	"github.com/tenantry/tenantry/scimserver/settings/internal/durable"
+	"github.com/tenantry/tenantry/scimserver/internal/durable"
 )
 
 // record is a snapshot as it stands in the file.

@@ -15,7 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	"github.com/tenantry/tenantry/scimserver/settings/internal/durable"
+	"github.com/tenantry/tenantry/scimserver/internal/durable"
 )
 
 // databaseDir is the folder in the data folder that takes the place of v1alpha1.DatabasePath.

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	"github.com/tenantry/tenantry/scimserver/settings/internal/durable"
+	"github.com/tenantry/tenantry/scimserver/internal/durable"
 )
 
 // directoryFile is the name of the file in the data folder that stands for status.directory.id.

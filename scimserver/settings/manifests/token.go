@@ -15,7 +15,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	"github.com/tenantry/tenantry/scimserver/settings/internal/durable"
+	"github.com/tenantry/tenantry/scimserver/internal/durable"
 )
 
 // Credential is one that a tenant has.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tenantry/tenantry/scimserver/settings/internal/durable"
+	"github.com/tenantry/tenantry/scimserver/internal/durable"
 )
 
 func TestAFileIsReplacedWholeAndForItsOwnerOnly(t *testing.T) {
