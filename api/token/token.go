@@ -101,9 +101,12 @@ func NewVerifier(s string, role Role, issuedAt time.Time) Verifier {
 // NewReader returns the verifier of the token of a reader, which is known by its name.
 func NewReader(s, name string, issuedAt time.Time) Verifier {
 	v := NewVerifier(s, RoleReader, issuedAt)
-	v.ID = "reader-" + name
+	v.ID = ReaderID(name)
 	return v
 }
+
+// ReaderID is the ID of a reader's credential, whoever issues it.
+func ReaderID(name string) string { return "reader-" + name }
 
 // NewClient returns the verifier of the secret of an OAuth client. Its ID changes with the secret, so that access tokens end
 // with the secret that they were issued for.

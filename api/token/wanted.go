@@ -16,13 +16,17 @@ type Credential struct {
 	ClientID string
 }
 
-// Wanted are the credentials that a tenant's spec asks for: its Secret Token first, which it always has.
+// Wanted are the credentials that a tenant's spec asks for: its Secret Token first, which it always has. Readers that are
+// ServiceAccounts need none.
 func Wanted(tenant *v1alpha1.ProvisioningTenant) []Credential {
 	wanted := []Credential{{Key: v1alpha1.CredentialsTokenKey}}
 	if tenant.Spec.Authentication.OAuth != nil {
 		wanted = append(wanted, Credential{Key: v1alpha1.CredentialsClientSecretKey, ClientID: tenant.Name})
 	}
 	for _, reader := range tenant.Spec.Authentication.Readers {
+		if reader.ServiceAccount != nil {
+			continue
+		}
 		wanted = append(wanted, Credential{Key: v1alpha1.CredentialsReaderPrefix + reader.Name, Reader: reader.Name})
 	}
 	return wanted

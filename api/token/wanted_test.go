@@ -11,14 +11,16 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
-func TestASpecAsksForTheSecretTokenTheClientsSecretAndATokenForEachReader(t *testing.T) {
+func TestASpecAsksForTheSecretTokenTheClientsSecretAndATokenForEachReaderThatIsNoServiceAccount(t *testing.T) {
 	t.Parallel()
 	tenant := &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Name: "contoso"}}
 	secretToken := token.Credential{Key: "token"}
 	if got := token.Wanted(tenant); !slices.Equal(got, []token.Credential{secretToken}) {
 		t.Errorf("a tenant without settings wants %+v", got)
 	}
-	tenant.Spec.Authentication = v1alpha1.Authentication{OAuth: &v1alpha1.OAuth{}, Readers: []v1alpha1.Reader{{Name: "payroll"}, {Name: "audit"}}}
+	tenant.Spec.Authentication = v1alpha1.Authentication{OAuth: &v1alpha1.OAuth{}, Readers: []v1alpha1.Reader{
+		{Name: "payroll"}, {Name: "portal", ServiceAccount: &v1alpha1.ServiceAccountReference{Name: "portal"}}, {Name: "audit"},
+	}}
 	want := []token.Credential{
 		secretToken, {Key: "clientSecret", ClientID: "contoso"}, {Key: "reader.payroll", Reader: "payroll"}, {Key: "reader.audit", Reader: "audit"},
 	}

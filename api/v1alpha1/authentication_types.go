@@ -39,7 +39,8 @@ type Authentication struct {
 
 	// readers are applications that read the directory. Each has a token of its own that can change nothing; it ends when
 	// the reader is taken from this list. To rename a reader is to remove it and to add another. Where the credentials Secret
-	// was deleted, a reader that is added makes it again, with the new token only.
+	// was deleted, a reader that is added makes it again, with the new token only. A reader with a serviceAccount gets no token
+	// here, because Kubernetes issues it one.
 	//
 	// +optional
 	// +listType=map
@@ -163,14 +164,45 @@ type UserToken struct {
 }
 
 // Reader is an application that reads the directory.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.serviceAccount) || !has(self.rotationInterval) && !has(self.overlap)",message="rotationInterval and overlap must not be specified where serviceAccount is: Kubernetes issues that reader's tokens and replaces them"
 type Reader struct {
 	Rotation `json:",inline"`
 
-	// name of the reader. It names its token in the credentials Secret.
+	// name of the reader. It names its token in the credentials Secret, and what it does in the provisioning log.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be a DNS label of lower-case letters, digits and '-' such as payroll"
 	Name string `json:"name,omitempty"`
+
+	// serviceAccount makes this reader the pods of a ServiceAccount in this cluster, without a secret that anybody keeps: they
+	// send a token that Kubernetes issued to them, from a projected volume or by the TokenRequest API. Its audience must be the
+	// Tenant URL, or the URL of the tenant's Service, http://NAME-scim.NAMESPACE.svc/scim/v2, which stays when the host changes;
+	// and it must be valid for a day at most. It is checked by the cluster's keys without a question to the API server, so it stays
+	// valid until it expires though its pod or its ServiceAccount is deleted; taken from this list, it ends at once. Where several
+	// readers name one ServiceAccount, it is the first of them.
+	//
+	// +optional
+	ServiceAccount *ServiceAccountReference `json:"serviceAccount,omitempty"`
+}
+
+// ServiceAccountReference names a ServiceAccount.
+type ServiceAccountReference struct {
+	// name of the ServiceAccount.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a ServiceAccount, of lower-case letters, digits, '-' and '.' such as payroll"
+	Name string `json:"name,omitempty"`
+
+	// namespace of the ServiceAccount. Default: that of the tenant.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be the name of a namespace, a DNS label of lower-case letters, digits and '-' such as apps"
+	Namespace string `json:"namespace,omitempty"`
 }

@@ -1,6 +1,9 @@
 package v1alpha1
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // What the operator and the SCIM server must agree on stands here once.
 const (
@@ -12,6 +15,10 @@ const (
 
 	// OAuthMetadataPath is where the metadata of that endpoint is (RFC 8414 section 3): its issuer is the Tenant URL's scheme and host.
 	OAuthMetadataPath = "/.well-known/oauth-authorization-server"
+
+	// ServerSuffix is added to a tenant's name to name what belongs to its server, the Service too. Without one a tenant called "default" would
+	// claim its namespace's default ServiceAccount.
+	ServerSuffix = "-scim"
 
 	// ServerPort is the TCP port on which the SCIM server serves clients.
 	ServerPort = 8080
@@ -83,3 +90,9 @@ const (
 	// no effect afterwards.
 	AdoptDirectoryAnnotation = GroupName + "/adopt-directory"
 )
+
+// ServiceURL is where clients in the cluster find a tenant's SCIM endpoints. It is the tenant's alone and never changes, so it is an audience of
+// tokens too.
+func ServiceURL(namespace, tenant string) string {
+	return fmt.Sprintf("http://%s%s.%s.svc%s", tenant, ServerSuffix, namespace, BasePath)
+}

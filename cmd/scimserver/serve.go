@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -48,6 +49,8 @@ const (
 	trimInterval = 10 * time.Minute
 	// purgeInterval is how often users that are inactive for too long are looked for.
 	purgeInterval = 10 * time.Minute
+	// keysInterval is how often the cluster's keys for ServiceAccounts' tokens are fetched, though nobody sends one.
+	keysInterval = time.Hour
 	// namesInterval is how often it is looked whether several users or groups have one name.
 	namesInterval = time.Minute
 )
@@ -90,6 +93,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	callers := auth.New(auth.Options{
 		Now: time.Now, Random: rand.Reader, Keys: users, Transport: &publicTransport{}, Log: log, LoginAuthority: o.entraAuthority,
+		Cluster: cluster(source, o.data),
 	})
 	followed := &followed{Source: source, tokens: callers, owned: o.owned(database, source, log), begun: make(chan struct{})}
 	scim := protocol.New(protocol.Options{
@@ -140,6 +144,11 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	every(followInterval, func(ctx context.Context) {
 		if err := users.FinishDeletions(ctx); err != nil && ctx.Err() == nil {
 			log.Error(err, "finish deletions; trying again", "in", followInterval.String())
+		}
+	})
+	every(keysInterval, func(ctx context.Context) {
+		if current := followed.Current(); current != nil {
+			callers.FetchKeys(ctx, current)
 		}
 	})
 	failures := &failureLog{failed: users, log: log}
@@ -236,6 +245,16 @@ func source(o options, listen string, log logr.Logger) (settings.Source, error) 
 		Config: config, Namespace: o.namespace, Tenant: o.tenant, TenantUID: types.UID(o.tenantUID), DataDir: o.data, Log: log,
 		Pod: pod, Now: time.Now,
 	})
+}
+
+// cluster is where tokens of ServiceAccounts are checked; nil outside of one.
+func cluster(source settings.Source, folder string) *auth.Cluster {
+	running, ok := source.(*kubernetes.Source)
+	if !ok {
+		return nil
+	}
+	url, transport := running.APIServer()
+	return &auth.Cluster{URL: url, Transport: transport, KeysFile: filepath.Join(folder, "cluster-keys.json")}
 }
 
 // compile checks a snapshot's defaults, and returns those that are good with the errors of those that are not.

@@ -85,6 +85,28 @@ func TestAReaderThatIsAddedGetsATokenWhichEndsWhenItIsRenamedOrRemoved(t *testin
 	w.until(tenant, ready)
 }
 
+func TestAReaderThatIsAServiceAccountHasNoTokenAndOneThatBecomesOneLosesIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	byToken := v1alpha1.Reader{Name: "payroll"}
+	byAccount := v1alpha1.Reader{Name: "payroll", ServiceAccount: &v1alpha1.ServiceAccountReference{Name: "payroll", Namespace: "apps"}}
+	tenant := create(w, w.tenant(authenticating(v1alpha1.Authentication{Readers: []v1alpha1.Reader{byAccount}})))
+	w.until(tenant, ready)
+	w.untilIssued(1, "tenantURL", "token")
+
+	become := func(reader v1alpha1.Reader) {
+		edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Authentication.Readers = []v1alpha1.Reader{reader} })
+	}
+	become(byToken)
+	before := w.untilIssued(2, "reader.payroll", "tenantURL", "token")
+	become(byAccount)
+	w.untilIssued(1, "tenantURL", "token")
+	if _, ok := w.verifiers().Find(string(before["reader.payroll"])); ok {
+		t.Error("the server still takes the token that the reader had")
+	}
+	w.until(tenant, ready)
+}
+
 func TestOAuthGivesAClientAndATokenURLAndTakesThemAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -146,6 +168,12 @@ func TestTheAPIServerAcceptsEveryWayInUpToItsBounds(t *testing.T) {
 	for i := range 32 {
 		readers = append(readers, v1alpha1.Reader{Name: fmt.Sprintf("%d-%s", i, strings.Repeat("a", 62-len(fmt.Sprint(i))))})
 	}
+	accounts := slices.Clone(readers)
+	for i := range accounts {
+		accounts[i].ServiceAccount = &v1alpha1.ServiceAccountReference{
+			Name: fmt.Sprintf("%d-%s", i, strings.Repeat("a", 252-len(fmt.Sprint(i)))), Namespace: strings.Repeat("n", 63),
+		}
+	}
 	for name, a := range map[string]v1alpha1.Authentication{
 		"nothing":                      {},
 		"a client with the default":    {OAuth: &v1alpha1.OAuth{}},
@@ -153,10 +181,16 @@ func TestTheAPIServerAcceptsEveryWayInUpToItsBounds(t *testing.T) {
 		"access tokens of six hours":   {OAuth: &v1alpha1.OAuth{AccessTokenLifetime: &metav1.Duration{Duration: 6 * time.Hour}}},
 		"as many readers as there are": {Readers: readers},
 		"a reader of one letter":       {Readers: []v1alpha1.Reader{{Name: "a"}}},
-		"workload identity":            {WorkloadIdentity: &v1alpha1.WorkloadIdentity{Audiences: many(16), Subjects: many(16)}},
-		"Entra's own token":            {EntraToken: &v1alpha1.EntraToken{}},
-		"Entra's own token, for many":  {EntraToken: &v1alpha1.EntraToken{Audiences: many(16), Applications: many(16)}},
-		"users' tokens":                {UserToken: &v1alpha1.UserToken{Audiences: many(16)}},
+		"as many ServiceAccounts":      {Readers: accounts},
+		"ServiceAccounts of one name": {Readers: []v1alpha1.Reader{
+			{Name: "a", ServiceAccount: &v1alpha1.ServiceAccountReference{Name: "portal"}},
+			{Name: "b", ServiceAccount: &v1alpha1.ServiceAccountReference{Name: "portal", Namespace: "apps"}},
+			{Name: "c", ServiceAccount: &v1alpha1.ServiceAccountReference{Name: "portal", Namespace: "jobs"}},
+		}},
+		"workload identity":           {WorkloadIdentity: &v1alpha1.WorkloadIdentity{Audiences: many(16), Subjects: many(16)}},
+		"Entra's own token":           {EntraToken: &v1alpha1.EntraToken{}},
+		"Entra's own token, for many": {EntraToken: &v1alpha1.EntraToken{Audiences: many(16), Applications: many(16)}},
+		"users' tokens":               {UserToken: &v1alpha1.UserToken{Audiences: many(16)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := w.Create(t.Context(), w.tenant(named("accepted"), authenticating(a)), client.DryRunAll); err != nil {
@@ -179,6 +213,21 @@ func TestTheAPIServerRefusesWaysInThatMakeNoSenseAndSaysWhatWould(t *testing.T) 
 	withoutEntra := func(a v1alpha1.Authentication) func(*v1alpha1.ProvisioningTenant) {
 		return func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra, p.Spec.Authentication = nil, a }
 	}
+	const rotated = path + "readers[0]: Invalid value: rotationInterval and overlap must not be specified where serviceAccount is: Kubernetes issues that reader's tokens and replaces them"
+	const account = path + "readers[0].serviceAccount.name: Invalid value: must be the name of a ServiceAccount, of lower-case letters, digits, '-' and '.' such as payroll"
+	const home = path + "readers[0].serviceAccount.namespace: Invalid value: must be the name of a namespace, a DNS label of lower-case letters, digits and '-' such as apps"
+	accounts := func(references ...v1alpha1.ServiceAccountReference) func(*v1alpha1.ProvisioningTenant) {
+		var readers []v1alpha1.Reader
+		for i := range references {
+			readers = append(readers, v1alpha1.Reader{Name: fmt.Sprint("reader-", i), ServiceAccount: &references[i]})
+		}
+		return authenticating(v1alpha1.Authentication{Readers: readers})
+	}
+	rotating := func(rotation v1alpha1.Rotation) func(*v1alpha1.ProvisioningTenant) {
+		return authenticating(v1alpha1.Authentication{Readers: []v1alpha1.Reader{
+			{Name: "payroll", Rotation: rotation, ServiceAccount: &v1alpha1.ServiceAccountReference{Name: "payroll"}},
+		}})
+	}
 	one, none, long := []string{"x"}, []string{""}, []string{strings.Repeat("x", 257)}
 	var many []string
 	for i := range 33 {
@@ -198,6 +247,14 @@ func TestTheAPIServerRefusesWaysInThatMakeNoSenseAndSaysWhatWould(t *testing.T) 
 		"a reader with a long name":                 {reading(strings.Repeat("a", 64)), path + "readers[0].name: Too long: may not be more than 63 bytes"},
 		"more readers than there may be":            {reading(many...), path + "readers: Too many: 33: must have at most 32 items"},
 		"a reader twice":                            {reading("audit", "payroll", "audit"), path + `readers[2]: Duplicate value: {"name":"audit"}`},
+		"a ServiceAccount without a name":           {accounts(v1alpha1.ServiceAccountReference{Namespace: "apps"}), path + "readers[0].serviceAccount.name: Required value"},
+		"a ServiceAccount as its subject":           {accounts(v1alpha1.ServiceAccountReference{Name: "system:serviceaccount:apps:payroll"}), account},
+		"a ServiceAccount in capitals":              {accounts(v1alpha1.ServiceAccountReference{Name: "Payroll"}), account},
+		"a ServiceAccount with a long name":         {accounts(v1alpha1.ServiceAccountReference{Name: strings.Repeat("a", 254)}), path + "readers[0].serviceAccount.name: Too long: may not be more than 253 bytes"},
+		"a namespace with a dot":                    {accounts(v1alpha1.ServiceAccountReference{Name: "payroll", Namespace: "apps.example"}), home},
+		"a namespace that is too long":              {accounts(v1alpha1.ServiceAccountReference{Name: "payroll", Namespace: strings.Repeat("a", 64)}), path + "readers[0].serviceAccount.namespace: Too long: may not be more than 63 bytes"},
+		"a ServiceAccount with a rotation":          {rotating(v1alpha1.Rotation{RotationInterval: &metav1.Duration{Duration: 24 * time.Hour}}), rotated},
+		"a ServiceAccount with an overlap":          {rotating(v1alpha1.Rotation{Overlap: &metav1.Duration{Duration: time.Hour}}), rotated},
 		"workload identity without an Entra tenant": {withoutEntra(v1alpha1.Authentication{WorkloadIdentity: &v1alpha1.WorkloadIdentity{Audiences: one, Subjects: one}}), entra},
 		"Entra's own token without an Entra tenant": {withoutEntra(v1alpha1.Authentication{EntraToken: &v1alpha1.EntraToken{}}), entra},
 		"users' tokens without an Entra tenant":     {withoutEntra(v1alpha1.Authentication{UserToken: &v1alpha1.UserToken{Audiences: one}}), entra},

@@ -28,12 +28,9 @@ const (
 	// AnnotationTenantURL on the credentials Secret repeats the Tenant URL that it holds, for the same reason.
 	AnnotationTenantURL = v1alpha1.GroupName + "/tenant-url"
 
-	// serverSuffix names what belongs to the server. Without one a tenant called "default" would claim its namespace's
-	// default ServiceAccount.
-	serverSuffix = "-scim"
-	dataSuffix   = "-data"
-	tlsSuffix    = "-tls"
-	moveSuffix   = "-move"
+	dataSuffix = "-data"
+	tlsSuffix  = "-tls"
+	moveSuffix = "-move"
 )
 
 // Tenant is all that the objects of a tenant follow from.
@@ -66,7 +63,7 @@ type Tenant struct {
 
 // ServerName is the name of the ServiceAccount, Role, RoleBinding, Deployment, HorizontalPodAutoscaler, PodDisruptionBudget,
 // Service, NetworkPolicy, Ingress and HTTPRoute.
-func ServerName(tenant string) string { return tenant + serverSuffix }
+func ServerName(tenant string) string { return tenant + v1alpha1.ServerSuffix }
 
 // DataName is the name of the volume claim.
 func DataName(tenant string) string { return tenant + dataSuffix }

@@ -1,7 +1,6 @@
 package desired
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -11,7 +10,7 @@ import (
 // only works inside the cluster.
 func TenantURL(tenant *v1alpha1.ProvisioningTenant, host string) string {
 	if host == "" {
-		return fmt.Sprintf("http://%s.%s.svc%s", ServerName(tenant.Name), tenant.Namespace, v1alpha1.BasePath)
+		return v1alpha1.ServiceURL(tenant.Namespace, tenant.Name)
 	}
 	return "https://" + host + v1alpha1.BasePath
 }

@@ -201,11 +201,11 @@ func (s *server) stranger(current *settings.Snapshot, err error) error {
 		refused.LogTo(s.Log, "an administrator's request was refused")
 		return &refusal{http.StatusUnauthorized, refused.Reason}
 	}
-	switch {
-	case errors.Is(err, auth.ErrTwoCredentials):
+	if errors.Is(err, auth.ErrTwoCredentials) {
 		return &refusal{http.StatusBadRequest, err.Error()}
-	case errors.Is(err, auth.ErrAuthorityUnavailable):
-		return &refusal{http.StatusServiceUnavailable, auth.ErrAuthorityUnavailable.Error()}
+	}
+	if detail, ok := auth.Undecided(err); ok {
+		return &refusal{http.StatusServiceUnavailable, detail}
 	}
 	return err
 }

@@ -1,5 +1,5 @@
 // Package auth tells who is calling: by a secret token, by an access token that this tenant's token endpoint issued, or by a
-// token that Microsoft Entra ID signed.
+// token that Microsoft Entra ID or the Kubernetes cluster signed.
 package auth
 
 import (
@@ -81,7 +81,19 @@ var (
 	ErrTwoCredentials = errors.New("the request has more than one header Authorization: send one")
 	// ErrAuthorityUnavailable says that nobody can tell for now whether a token of Entra's is good.
 	ErrAuthorityUnavailable = errors.New("the signing keys of the tenant's login authority cannot be fetched")
+	// ErrClusterUnavailable says that nobody can tell for now whether a ServiceAccount's token is good.
+	ErrClusterUnavailable = errors.New("the cluster's keys for tokens of ServiceAccounts cannot be fetched")
 )
+
+// Undecided returns what to tell a client whose token cannot be checked for now, where err is that.
+func Undecided(err error) (detail string, ok bool) {
+	for _, unavailable := range []error{ErrAuthorityUnavailable, ErrClusterUnavailable} {
+		if errors.Is(err, unavailable) {
+			return unavailable.Error(), true
+		}
+	}
+	return "", false
+}
 
 // Identity is who is calling.
 type Identity struct {
@@ -127,7 +139,9 @@ type Options struct {
 	Keys Keys
 	// Transport reaches the login authority.
 	Transport http.RoundTripper
-	// Log is told when the keys of the login authority cannot be fetched.
+	// Cluster checks tokens of ServiceAccounts; nil where there is none.
+	Cluster *Cluster
+	// Log is told when the keys of the login authority or of the cluster cannot be fetched.
 	Log logr.Logger
 	// LoginAuthority is the base URL of a login authority that stands in for Microsoft's, as issuer and as source of
 	// signing keys. Empty for Microsoft's.
@@ -142,6 +156,7 @@ type Authenticator struct {
 	keys      *accessKeys
 	seen      seenTokens
 	authority authority
+	cluster   *cluster
 }
 
 // New returns an Authenticator.
@@ -149,11 +164,12 @@ func New(o Options) *Authenticator {
 	return &Authenticator{
 		now: o.Now, random: o.Random, keys: newAccessKeys(o),
 		authority: authority{override: strings.TrimSuffix(o.LoginAuthority, "/"), transport: o.Transport, now: o.Now, log: o.Log},
+		cluster:   newCluster(o),
 	}
 }
 
 // Authenticate returns who sent the request by the settings in force, so that a rotated token counts at once. The error
-// is a *Refusal, ErrTwoCredentials, ErrAuthorityUnavailable, or the store's (RFC 6750 section 2.1).
+// is a *Refusal, ErrTwoCredentials, one that Undecided knows, or the store's (RFC 6750 section 2.1).
 func (a *Authenticator) Authenticate(r *http.Request, current *settings.Snapshot) (Identity, error) {
 	if !headers.Once(r.Header, "Authorization") {
 		return Identity{}, ErrTwoCredentials
@@ -197,20 +213,25 @@ func (a *Authenticator) Follow(ctx context.Context, current *settings.Snapshot) 
 	return a.keys.follow(ctx, current)
 }
 
-// signed looks at a JSON Web Token. Which key can have signed it follows from its algorithm and from nothing else that it
-// says: EdDSA, and HS256 of the earlier version, are ours, and RS256 is Entra's. A token is never checked against a key that is
-// not of its algorithm.
+// signed looks at a JSON Web Token. Which key can have signed it follows from its algorithm: EdDSA, and HS256 of the earlier
+// version, are ours, and RS256 is Entra's or the cluster's, which its subject tells apart; on elliptic curves the cluster alone signs. A
+// token is never checked against a key that is not of its algorithm.
 func (a *Authenticator) signed(ctx context.Context, credential string, current *settings.Snapshot) (Identity, error) {
 	if seen, ok := a.seen.find(credential); ok {
 		return a.bearer(ctx, seen, current, func(crypto.PublicKey) bool { return true })
 	}
-	presented, err := jwt.ParseSigned(credential, []jose.SignatureAlgorithm{jose.EdDSA, jose.HS256, AssertionAlgorithm})
-	switch {
-	case err != nil:
+	presented, err := jwt.ParseSigned(credential, append(clusterAlgorithms(), jose.EdDSA, jose.HS256))
+	if err != nil {
 		return Identity{}, ErrRejected
-	case presented.Headers[0].Algorithm == string(AssertionAlgorithm):
+	}
+	switch algorithm := jose.SignatureAlgorithm(presented.Headers[0].Algorithm); {
+	case algorithm == jose.EdDSA || algorithm == jose.HS256:
+		return a.accessToken(ctx, credential, presented, current)
+	case isAccounts(presented):
+		return a.accountToken(ctx, presented, current)
+	case algorithm == AssertionAlgorithm:
 		return a.entraToken(ctx, presented, current)
 	default:
-		return a.accessToken(ctx, credential, presented, current)
+		return Identity{}, ErrRejected
 	}
 }

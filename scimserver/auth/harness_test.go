@@ -107,6 +107,8 @@ type fixture struct {
 	random   *recorder
 	settings *settings.Snapshot
 	secret   string
+	// inCluster is where servers made from now on are; nil for nowhere.
+	inCluster *auth.Cluster
 
 	mu    sync.Mutex
 	now   time.Time
@@ -159,6 +161,7 @@ func newToken(t testing.TB) string {
 func (f *fixture) server() *auth.Authenticator {
 	return auth.New(auth.Options{
 		Now: f.clock, Random: f.random, Keys: f.keys, Transport: f.issuer.Transport(), LoginAuthority: f.issuer.URL(),
+		Cluster: f.inCluster,
 		Log: funcr.New(func(_, line string) {
 			f.mu.Lock()
 			defer f.mu.Unlock()

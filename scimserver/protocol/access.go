@@ -94,13 +94,14 @@ func unauthenticated(w http.ResponseWriter, tenant string, err error, log reques
 }
 
 // undecided is the answer where nobody can tell for now whether a credential is good. A 401 would make Entra quarantine the job for what is no
-// fault of its token. An outage of the login authority is logged where it is noticed, and not for each request.
+// fault of its token. An outage of whoever publishes the keys is logged where it is noticed, and not for each request.
 func undecided(err error, log requestLog) error {
-	if !errors.Is(err, auth.ErrAuthorityUnavailable) {
+	detail, ok := auth.Undecided(err)
+	if !ok {
 		return err
 	}
 	log().V(1).Info("a token cannot be checked", "reason", err.Error())
-	return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: auth.ErrAuthorityUnavailable.Error()}
+	return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: detail}
 }
 
 // challenge says how to authenticate (RFC 6750 section 3).

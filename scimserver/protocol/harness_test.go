@@ -85,6 +85,7 @@ type fixture struct {
 	snapshot    *settings.Snapshot
 	registry    *prometheus.Registry
 	issuer      *authtest.Issuer // the tenant's login authority
+	inCluster   *auth.Cluster    // in which servers made from now on are; nil for nowhere
 	token       string
 	ids         map[string]string // placeholder → id that the server gave
 	planted     bool              // whether there are values that no client could send; see wantCanonical
@@ -123,6 +124,7 @@ func (f *fixture) serve(d *directory.Directory, registry prometheus.Registerer) 
 	}, funcr.Options{Verbosity: 9})
 	callers := auth.New(auth.Options{
 		Now: f.clock, Random: rand.Reader, Keys: d, Transport: f.issuer.Transport(), Log: log, LoginAuthority: f.issuer.URL(),
+		Cluster: f.inCluster,
 	})
 	f.callers = append(f.callers, callers)
 	server := protocol.New(protocol.Options{

@@ -18,6 +18,7 @@ import (
 // memory than the rest of the server.
 type clients struct {
 	tenantry, core rest.Interface
+	transport      http.RoundTripper
 }
 
 func newClients(config *rest.Config) (clients, error) {
@@ -48,7 +49,7 @@ func newClients(config *rest.Config) (clients, error) {
 	if err != nil {
 		return clients{}, err
 	}
-	return clients{tenantry: tenantry, core: core}, nil
+	return clients{tenantry: tenantry, core: core, transport: transport.Transport}, nil
 }
 
 func restClient(config *rest.Config, transport *http.Client, path string, version schema.GroupVersion) (rest.Interface, error) {

@@ -4,6 +4,8 @@ package kubernetes
 
 import (
 	"context"
+	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -68,6 +70,11 @@ func New(options Options) (*Source, error) {
 	}
 	s := &Source{options: options, clients: clients, startBound: startBound}
 	return s, nil
+}
+
+// APIServer returns the API server's URL, without a slash at the end, and what reaches it as this server.
+func (s *Source) APIServer() (url string, transport http.RoundTripper) {
+	return strings.TrimSuffix(s.clients.core.Get().AbsPath("/").URL().String(), "/"), s.clients.transport
 }
 
 // Run implements settings.Source. It goes on, with the pauses of client-go's reflector, for as long as the API does

@@ -12,8 +12,8 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/internal/durable"
+	"github.com/tenantry/tenantry/scimserver/settings"
 )
 
 // record is a snapshot as it stands in the file.

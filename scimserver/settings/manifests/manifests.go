@@ -142,6 +142,10 @@ func (s *Source) load(files folder) error {
 	if len(found.ignored) > 0 {
 		s.options.Log.Info("This has no effect here: the operator follows it, or a flag says otherwise", "fields", found.ignored)
 	}
+	if readers := serviceAccountReaders(snapshot.Tenant); len(readers) > 0 {
+		s.options.Log.Info("These readers cannot be let in: only a server in a cluster can check the tokens of its ServiceAccounts. "+
+			"Without serviceAccount they get tokens here", "readers", readers)
+	}
 	return nil
 }
 

@@ -53,6 +53,28 @@ func validateReaders(path *field.Path, readers []v1alpha1.Reader) field.ErrorLis
 			list = append(list, field.Duplicate(name, reader.Name))
 		}
 		seen[reader.Name] = true
+		if reader.ServiceAccount != nil {
+			list = append(list, validateServiceAccount(path.Index(i), reader)...)
+		}
+	}
+	return list
+}
+
+func validateServiceAccount(path *field.Path, reader v1alpha1.Reader) field.ErrorList {
+	const label = `^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	var list field.ErrorList
+	account, at := reader.ServiceAccount, path.Child("serviceAccount")
+	if reader.RotationInterval != nil || reader.Overlap != nil {
+		list = append(list, field.Invalid(path, "", "rotationInterval and overlap must not be specified where serviceAccount is: "+
+			"Kubernetes issues that reader's tokens and replaces them"))
+	}
+	list = append(list, required(at.Child("name"), account.Name, 253)...)
+	list = append(list, match(at.Child("name"), account.Name, `^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`,
+		"must be the name of a ServiceAccount, of lower-case letters, digits, '-' and '.' such as payroll")...)
+	if account.Namespace != "" {
+		list = append(list, required(at.Child("namespace"), account.Namespace, 63)...)
+		list = append(list, match(at.Child("namespace"), account.Namespace, label,
+			"must be the name of a namespace, a DNS label of lower-case letters, digits and '-' such as apps")...)
 	}
 	return list
 }

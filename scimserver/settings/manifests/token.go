@@ -94,6 +94,16 @@ func unheard(tenant *v1alpha1.ProvisioningTenant) (annotations []string) {
 	return annotations
 }
 
+// serviceAccountReaders lists the names of readers that are ServiceAccounts of a cluster.
+func serviceAccountReaders(tenant *v1alpha1.ProvisioningTenant) (names []string) {
+	for _, reader := range tenant.Spec.Authentication.Readers {
+		if reader.ServiceAccount != nil {
+			names = append(names, reader.Name)
+		}
+	}
+	return names
+}
+
 // find returns the verifier of the credential, and where it was found. A credentials Secret has at least the Secret Token.
 func (c Credential) find(secret *corev1.Secret, d document, dataDir string) (token.Verifier, string, error) {
 	if secret == nil || c.Key != v1alpha1.CredentialsTokenKey && value(secret, c.Key) == nil {

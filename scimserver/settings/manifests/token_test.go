@@ -228,3 +228,23 @@ func TestACredentialsSecretMayHaveThoseOfReadersAndClientToo(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAReaderThatIsAServiceAccountGetsNoTokenAndItIsSaidThatNobodyIsLetIn(t *testing.T) {
+	var l log
+	tenant := strings.Replace(contoso, "spec:\n", "spec:\n  authentication: {readers: [{name: payroll, serviceAccount: {name: payroll}}, {name: audit}]}\n", 1)
+	o := options(t, map[string]string{"a.yaml": tenant}, func(o *Options) { o.Log = l.logger() })
+	source, err := load(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.count(`"These readers cannot be let in`) != 1 || l.count(`"readers"=["payroll"]`) != 1 {
+		t.Errorf("nobody is told:\n%s", strings.Join(l.lines, "\n"))
+	}
+	var ids []string
+	for _, v := range source.Verifiers.Verifiers {
+		ids = append(ids, v.ID)
+	}
+	if len(ids) != 2 || ids[1] != "reader-audit" {
+		t.Errorf("there are credentials %v, want the Secret Token and that of audit", ids)
+	}
+}

@@ -493,6 +493,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: rotationInterval
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: serviceAccount
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.ServiceAccountReference
 - name: com.github.tenantry.tenantry.api.v1alpha1.RefusedSchema
   map:
     fields:
@@ -694,6 +697,15 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: io.k8s.api.core.v1.TopologySpreadConstraint
           elementRelationship: atomic
+- name: com.github.tenantry.tenantry.api.v1alpha1.ServiceAccountReference
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.Storage
   map:
     fields:

@@ -12,8 +12,15 @@ import (
 // Reader is an application that reads the directory.
 type ReaderApplyConfiguration struct {
 	RotationApplyConfiguration `json:""`
-	// name of the reader. It names its token in the credentials Secret.
+	// name of the reader. It names its token in the credentials Secret, and what it does in the provisioning log.
 	Name *string `json:"name,omitempty"`
+	// serviceAccount makes this reader the pods of a ServiceAccount in this cluster, without a secret that anybody keeps: they
+	// send a token that Kubernetes issued to them, from a projected volume or by the TokenRequest API. Its audience must be the
+	// Tenant URL, or the URL of the tenant's Service, http://NAME-scim.NAMESPACE.svc/scim/v2, which stays when the host changes;
+	// and it must be valid for a day at most. It is checked by the cluster's keys without a question to the API server, so it stays
+	// valid until it expires though its pod or its ServiceAccount is deleted; taken from this list, it ends at once. Where several
+	// readers name one ServiceAccount, it is the first of them.
+	ServiceAccount *ServiceAccountReferenceApplyConfiguration `json:"serviceAccount,omitempty"`
 }
 
 // ReaderApplyConfiguration constructs a declarative configuration of the Reader type for use with
@@ -43,5 +50,13 @@ func (b *ReaderApplyConfiguration) WithOverlap(value v1.Duration) *ReaderApplyCo
 // If called multiple times, the Name field is set to the value of the last call.
 func (b *ReaderApplyConfiguration) WithName(value string) *ReaderApplyConfiguration {
 	b.Name = &value
+	return b
+}
+
+// WithServiceAccount sets the ServiceAccount field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ServiceAccount field is set to the value of the last call.
+func (b *ReaderApplyConfiguration) WithServiceAccount(value *ServiceAccountReferenceApplyConfiguration) *ReaderApplyConfiguration {
+	b.ServiceAccount = value
 	return b
 }
