@@ -31,6 +31,9 @@ const (
 	DefaultLogRetention = 720 * time.Hour
 	// MaxLogEntries is how many entries are kept, however young they are: in the order of 200 MB.
 	MaxLogEntries = 1_000_000
+	// maxLongEntries is how many of them may name more than store.LongMembers members: 340 MB at the most. A client that replaces the
+	// members of many groups again and again would fill the volume with its entries.
+	maxLongEntries = 20_000
 
 	// logBatch is how many entries are read, or removed, at once: few enough that a client that waits behind it notices
 	// nothing.
@@ -203,11 +206,11 @@ func (d *Directory) TrimLog(ctx context.Context) error {
 	if age == 0 {
 		return nil
 	}
-	before := d.now().Add(-age)
+	kept := store.Retention{Since: d.now().Add(-age), Entries: MaxLogEntries, Long: maxLongEntries}
 	for {
 		var removed int
 		err := d.store.Update(ctx, func(tx store.Tx) (err error) {
-			removed, err = tx.TrimLog(ctx, before, MaxLogEntries, logBatch)
+			removed, err = tx.TrimLog(ctx, kept, logBatch)
 			return err
 		})
 		if err != nil {

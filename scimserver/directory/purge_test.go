@@ -130,8 +130,11 @@ func TestWhoeverIsDeletedLeavesGroupsAndReportsAndEntriesOfTheProvisioningLog(t 
 			Time: a.now, Client: "retention", Kind: kind, ResourceID: id, Operation: operation, Attributes: attributes, Outcome: "success", Count: 1,
 		}
 	}
+	leaving := entry(store.Group, group.ID, "unassign", "members")
+	uuid, _ := store.ParseID(gone)
+	leaving.Members = []store.MemberChange{{ID: uuid}}
 	want := []store.Entry{
-		entry(store.Group, group.ID, "unassign", "members"),
+		leaving,
 		entry(store.User, stays, "unassign", schema.EnterpriseUser+":manager"),
 		entry(store.User, gone, "delete"),
 	}

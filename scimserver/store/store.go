@@ -218,6 +218,19 @@ type Entry struct {
 	Count    int64 // how many requests the row stands for: 1, or more failed ones that were alike; 0 is kept as 1
 }
 
+// Retention says which entries of the provisioning log are kept: all that meet each of its conditions.
+type Retention struct {
+	// Since is the time of the oldest.
+	Since time.Time
+	// Entries is how many there may be by their sequence numbers, which can have gaps.
+	Entries int
+	// Long is how many there may be with more than LongMembers members. Where there are more, what is older than those goes, too.
+	Long int
+}
+
+// LongMembers is with how many members an entry of the provisioning log is not yet a long one. Engines have an index of those that are.
+const LongMembers = 100
+
 // Stats counts what a directory holds.
 type Stats struct {
 	Users, ActiveUsers, Groups, Memberships int64
@@ -331,10 +344,9 @@ type Tx interface {
 	// Append adds one row to the provisioning log. The engine gives the Sequence. An entry that has one keeps it: only an
 	// import gives one, greater than any that is there.
 	Append(ctx context.Context, entry Entry) error
-	// TrimLog looks at the oldest entries of the provisioning log, at most limit of them, removes those with a Time before
-	// the given one and those that have at least keep newer sequence numbers, and returns how many it removed. The newest
-	// entry always stays, because sequence numbers go on from it.
-	TrimLog(ctx context.Context, before time.Time, keep, limit int) (removed int, err error)
+	// TrimLog looks at the oldest entries of the provisioning log, at most limit of them, removes those that are not to be kept any more,
+	// and returns how many that were. The newest entry always stays, because sequence numbers go on from it.
+	TrimLog(ctx context.Context, kept Retention, limit int) (removed int, err error)
 
 	SetMeta(ctx context.Context, key, value string) error
 

@@ -307,9 +307,13 @@ func (i *importer) entry(e *Entry) error {
 	case e.Count < 1:
 		return damaged("the count is not positive")
 	}
+	changed, err := e.Members.restored(kind)
+	if err != nil {
+		return err
+	}
 	restored := store.Entry{
 		Sequence: e.Sequence, Time: e.Time, Client: e.Client, RequestID: e.RequestID, Kind: kind, ResourceID: e.ResourceID,
-		Operation: e.Operation, Attributes: e.Attributes, Defaults: e.Defaults, Outcome: e.Outcome, Count: e.Count,
+		Operation: e.Operation, Attributes: e.Attributes, Members: changed, Defaults: e.Defaults, Outcome: e.Outcome, Count: e.Count,
 	}
 	if err := i.restorer.RestoreEntry(&restored); err != nil {
 		return damaged("%w", err)

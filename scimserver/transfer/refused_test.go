@@ -64,6 +64,13 @@ func entry(fields string) string {
 	return `{"entry":{"time":"2026-11-01T06:00:00Z","resourceType":"User",` + fields + `}}`
 }
 
+const counted = `"sequence":1,"operation":"patch","outcome":"success","count":1,`
+
+// grouped is an entry of a group with these members.
+func grouped(members string) string {
+	return `{"entry":{"sequence":1,"time":"2026-11-01T06:00:00Z","resourceType":"Group","operation":"patch","members":` + members + `,"outcome":"success","count":1}}`
+}
+
 const stamped = `"` + schema.TenantryUser + `":{"companies":["A"],"defaulted":[],"defaults":"d"}`
 
 func TestAnImportTakesWhatAServerCouldHold(t *testing.T) {
@@ -167,6 +174,13 @@ func TestAnImportRefusesWhatNoServerCouldHold(t *testing.T) {
 		"an entry of an unknown id":    {handmade(plain, entry(`"sequence":1,"resourceId":"anna","operation":"create","outcome":"success","count":1`)), "line 2: this is no whole export: the resourceId is not a UUID in canonical form"},
 		"an entry with U+0000":         {handmade(plain, entry(`"sequence":1,"client":"a\u0000","operation":"create","outcome":"success","count":1`)), "line 2: this is no whole export: client accepts a text of at most 2048 bytes without control characters"},
 		"an attribute of two lines":    {handmade(plain, entry(`"sequence":1,"attributes":["a","b\nc"],"operation":"create","outcome":"success","count":1`)), "line 2: this is no whole export: attributes accepts a text of at most 2048 bytes without control characters"},
+		"members of a user's entry":    {handmade(plain, entry(counted+`"members":{"added":["`+one+`"]}`)), "line 2: this is no whole export: only the entry of a group has members"},
+		"members that are none":        {handmade(plain, grouped(`{}`)), "line 2: this is no whole export: members has neither added nor removed ones"},
+		"a changed member without id":  {handmade(plain, grouped(`{"removed":["anna"]}`)), "line 2: this is no whole export: the id of a member is not a UUID in canonical form"},
+		"a member in upper case":       {handmade(plain, grouped(`{"removed":["`+strings.ToUpper(one)+`"]}`)), "line 2: this is no whole export: the id of a member is not a UUID in canonical form"},
+		"a member twice":               {handmade(plain, grouped(`{"added":["`+one+`"],"removed":["`+two+`","`+one+`"]}`)), "line 2: this is no whole export: members has an id twice"},
+		"members beyond the bound":     {handmade(plain, grouped(`{"added":["`+strings.Repeat(one+`","`, store.MaxMemberChanges)+one+`"]}`)), "line 2: this is no whole export: members has more than 1000 ids"},
+		"members that are a list":      {handmade(plain, grouped(`["`+one+`"]`)), "line 2: this is no whole export: it is not the JSON of an export"},
 		"an outcome that is a book":    {handmade(plain, entry(`"sequence":1,"operation":"create","outcome":"`+strings.Repeat("x", long)+`","count":1`)), "line 2: this is no whole export: outcome accepts a text of at most 2048 bytes without control characters"},
 		"schemas that are none":        {handmade(schemas(`7`), user(``)), "line 1: this is no whole export: read which schemas were declared"},
 		"a schema of the core":         {handmade(extension(schema.CoreUser, `{"name":"x"}`), user(``)), "line 1: this is no whole export: schemas: an id accepts the URN of an extension that a tenant can declare"},

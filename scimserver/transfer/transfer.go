@@ -77,9 +77,12 @@ type Entry struct {
 	ResourceID   string    `json:"resourceId,omitempty"`
 	Operation    string    `json:"operation"`
 	Attributes   []string  `json:"attributes,omitempty"`
-	Defaults     string    `json:"defaults,omitempty"`
-	Outcome      string    `json:"outcome"`
-	Count        int64     `json:"count"`
+	// Members is missing where no member of a group changed, and where more than store.MaxMemberChanges did, or a server of an older version
+	// wrote the entry. Then "members" is among the attributes.
+	Members  *MemberChanges `json:"members,omitempty"`
+	Defaults string         `json:"defaults,omitempty"`
+	Outcome  string         `json:"outcome"`
+	Count    int64          `json:"count"`
 }
 
 // NewEntry returns an entry of a store as JSON has it.
@@ -87,7 +90,7 @@ func NewEntry(e *store.Entry) Entry {
 	return Entry{
 		Sequence: e.Sequence, Time: e.Time.UTC(), Client: e.Client, RequestID: e.RequestID,
 		ResourceType: e.Kind.String(), ResourceID: e.ResourceID, Operation: e.Operation,
-		Attributes: e.Attributes, Defaults: e.Defaults, Outcome: e.Outcome, Count: e.Count,
+		Attributes: e.Attributes, Members: newMemberChanges(e.Members), Defaults: e.Defaults, Outcome: e.Outcome, Count: e.Count,
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -173,15 +172,17 @@ func (t *transaction) newEntry() ([]byte, error) {
 	return id[:], nil
 }
 
-func (t *transaction) TrimLog(ctx context.Context, before time.Time, keep, limit int) (removed int, err error) {
+func (t *transaction) TrimLog(ctx context.Context, kept store.Retention, limit int) (removed int, err error) {
 	if err := t.number(ctx); err != nil {
 		return 0, err
 	}
 	t.queue(lockLogEnd)
 	n, err := t.write(ctx, "DELETE FROM main.log WHERE sequence IN"+
 		" (SELECT l.sequence FROM main.log l WHERE l.sequence IS NOT NULL ORDER BY l.sequence LIMIT $1)"+
-		" AND sequence < (SELECT last FROM main.log_end) AND (time < $2 OR sequence <= (SELECT last FROM main.log_end) - $3)",
-		int64(limit), before.UnixMicro(), int64(keep))
+		" AND sequence < (SELECT last FROM main.log_end) AND (time < $2 OR sequence <= (SELECT last FROM main.log_end) - $3"+
+		" OR sequence <= (SELECT l.sequence FROM main.log l WHERE octet_length(l.members) > 1700 AND l.sequence IS NOT NULL"+
+		" ORDER BY l.sequence DESC LIMIT 1 OFFSET $4))",
+		int64(limit), kept.Since.UnixMicro(), int64(kept.Entries), int64(kept.Long))
 	if err != nil {
 		return 0, fmt.Errorf("trim the provisioning log: %w", err)
 	}

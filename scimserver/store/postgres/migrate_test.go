@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -81,6 +82,8 @@ func olderTables(t *testing.T) (url string, conn *pgx.Conn) {
 	for _, r := range storetest.Older() {
 		must(0, writeOlder(t.Context(), conn, r))(t)
 	}
+	must(conn.Exec(t.Context(), "INSERT INTO log (time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome, id, count)"+
+		strings.Replace(storetest.OlderEntry, ")", ", '1', 1)", 1)))(t)
 	must(conn.Exec(t.Context(), "COMMIT"))(t)
 	return url, conn
 }

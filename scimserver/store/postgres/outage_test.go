@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/url"
 	"os/exec"
 	"strings"
@@ -24,10 +25,13 @@ func arrive(s store.Store, group string, n int) error {
 		if err := tx.Insert(context.Background(), r); err != nil {
 			return err
 		}
-		if _, err := tx.AddMembers(context.Background(), group, []store.Member{{ID: r.ID, Kind: store.User}}, nil); err != nil {
+		var changes store.MemberChanges
+		if _, err := tx.AddMembers(context.Background(), group, []store.Member{{ID: r.ID, Kind: store.User}}, &changes); err != nil {
 			return err
 		}
-		return tx.Append(context.Background(), storetest.BenchEntry(r))
+		entry := storetest.BenchEntry(r)
+		entry.Members, _ = changes.Net()
+		return tx.Append(context.Background(), entry)
 	})
 }
 
@@ -44,11 +48,14 @@ func checkArrived(t *testing.T, s store.Store, group string, acknowledged, refus
 func checkView(t *testing.T, s store.Reader, group string, acknowledged, refused map[int]bool) {
 	t.Helper()
 	ctx := context.Background()
-	logged := map[string]int{}
+	logged, joined := map[string]int{}, map[string]bool{}
 	for after := int64(0); ; {
 		entries := must(s.Log(ctx, after, 1000))(t)
 		for _, e := range entries {
 			logged[e.ResourceID]++
+			for _, m := range e.Members {
+				joined[store.FormatID(m.ID)] = m.Added
+			}
 			after = e.Sequence
 		}
 		if len(entries) < 1000 {
@@ -58,6 +65,9 @@ func checkView(t *testing.T, s store.Reader, group string, acknowledged, refused
 	belongs := map[string]bool{}
 	for _, m := range must(s.Members(ctx, group))(t) {
 		belongs[m.ID] = true
+	}
+	if !maps.Equal(joined, belongs) {
+		t.Errorf("%d members, %d joined by the log", len(belongs), len(joined))
 	}
 	users := map[string]bool{}
 	for after := store.Start; after != ""; {

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -71,10 +72,13 @@ func arrive(s store.Store, n int) error {
 		if err := tx.Insert(context.Background(), r); err != nil {
 			return err
 		}
-		if _, err := tx.AddMembers(context.Background(), group, []store.Member{{ID: r.ID, Kind: store.User}}, nil); err != nil {
+		var changes store.MemberChanges
+		if _, err := tx.AddMembers(context.Background(), group, []store.Member{{ID: r.ID, Kind: store.User}}, &changes); err != nil {
 			return err
 		}
-		return tx.Append(context.Background(), storetest.BenchEntry(r))
+		entry := storetest.BenchEntry(r)
+		entry.Members, _ = changes.Net()
+		return tx.Append(context.Background(), entry)
 	})
 }
 
@@ -137,11 +141,14 @@ func checkCrashed(t *testing.T, folder string, acknowledged map[int]bool, since 
 	t.Helper()
 	s := must(sqlite.Open(context.Background(), folder))(t)
 	ctx := context.Background()
-	logged := map[string]int{}
+	logged, joined := map[string]int{}, map[string]bool{}
 	for after := int64(0); ; {
 		entries := must(s.Log(ctx, after, 1000))(t)
 		for _, e := range entries {
 			logged[e.ResourceID]++
+			for _, m := range e.Members {
+				joined[store.FormatID(m.ID)] = m.Added
+			}
 			after = e.Sequence
 		}
 		if len(entries) < 1000 {
@@ -151,6 +158,9 @@ func checkCrashed(t *testing.T, folder string, acknowledged map[int]bool, since 
 	belongs := map[string]bool{}
 	for _, m := range must(s.Members(ctx, group))(t) {
 		belongs[m.ID] = true
+	}
+	if !maps.Equal(joined, belongs) {
+		t.Errorf("%d members, %d joined by the log", len(belongs), len(joined))
 	}
 	users := map[string]bool{}
 	for after := store.Start; after != ""; {

@@ -43,7 +43,8 @@ func writeOlder(t *testing.T, folder string) {
 				return err
 			}
 		}
-		return execute("COMMIT")
+		return errors.Join(execute("INSERT INTO log (time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome)"+
+			storetest.OlderEntry), execute("COMMIT"))
 	})
 	must(0, err)(t)
 }

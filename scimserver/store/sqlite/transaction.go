@@ -210,10 +210,11 @@ func (t *transaction) Append(ctx context.Context, e store.Entry) error {
 	return nil
 }
 
-func (t *transaction) TrimLog(ctx context.Context, before time.Time, keep, limit int) (removed int, err error) {
+func (t *transaction) TrimLog(ctx context.Context, kept store.Retention, limit int) (removed int, err error) {
 	n, err := t.write(ctx, "DELETE FROM log WHERE sequence IN (SELECT sequence FROM log ORDER BY sequence LIMIT ?)"+
-		" AND sequence < (SELECT max(sequence) FROM log) AND (time < ? OR sequence <= (SELECT max(sequence) FROM log) - ?)",
-		int64(limit), before.UnixMicro(), int64(keep))
+		" AND sequence < (SELECT max(sequence) FROM log) AND (time < ? OR sequence <= (SELECT max(sequence) FROM log) - ?"+
+		" OR sequence <= (SELECT sequence FROM log WHERE length(members) > 1700 ORDER BY sequence DESC LIMIT 1 OFFSET ?))",
+		int64(limit), kept.Since.UnixMicro(), int64(kept.Entries), int64(kept.Long))
 	if err != nil {
 		return 0, fmt.Errorf("trim the provisioning log: %w", err)
 	}

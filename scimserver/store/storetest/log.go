@@ -60,6 +60,30 @@ var logTests = []testCase{
 		}
 		equal(t, "left", all[6:], sequences(logged(t, s, 0, 100)))
 	}},
+	{"trimming by long lists of members keeps so many, and what is younger than they are", func(t *testing.T, s store.Store) {
+		list := func(members int) store.Entry {
+			e := store.Entry{Time: dawn}
+			for n := range members {
+				e.Members = append(e.Members, store.MemberChange{ID: uuid(n)})
+			}
+			return e
+		}
+		for range 4 {
+			appendAll(t, s, list(store.LongMembers), list(store.LongMembers+1), list(1), list(0))
+		}
+		all := sequences(logged(t, s, 0, 100))
+		for _, step := range []struct{ long, limit, removed, left int }{
+			{4, 100, 0, 0}, {2, 3, 3, 3}, {2, 100, 3, 6}, {2, 100, 0, 6}, {0, 100, 8, 14}, {0, 100, 0, 14},
+		} {
+			var removed int
+			update(t, s, func(tx store.Tx) (err error) {
+				removed, err = tx.TrimLog(context.Background(), store.Retention{Since: dawn, Entries: 100, Long: step.long}, step.limit)
+				return err
+			})
+			equal(t, "removed", step.removed, removed)
+			equal(t, "left", all[step.left:], sequences(logged(t, s, 0, 100)))
+		}
+	}},
 	{"the newest entry always stays, so that sequence numbers go on", func(t *testing.T, s store.Store) {
 		equal(t, "removed of none", 0, trim(t, s, dawn.Add(time.Hour), 0, 100))
 		appendAll(t, s, store.Entry{Time: dawn}, store.Entry{Time: dawn})
@@ -191,7 +215,7 @@ func sequences(entries []store.Entry) []int64 {
 func trim(t testing.TB, s store.Store, before time.Time, keep, limit int) (removed int) {
 	t.Helper()
 	update(t, s, func(tx store.Tx) (err error) {
-		removed, err = tx.TrimLog(context.Background(), before, keep, limit)
+		removed, err = tx.TrimLog(context.Background(), store.Retention{Since: before, Entries: keep, Long: 100}, limit)
 		return err
 	})
 	return removed

@@ -29,12 +29,20 @@ func Older() []*store.Record {
 	return records
 }
 
+// OlderEntry are the values of an entry in which a server of that time told that members of a group changed: its columns are time, client,
+// request_id, kind, resource_id, operation, attributes, defaults and outcome.
+const OlderEntry = " VALUES (0, '', '', 2, '', 'patch', 'members', '', 'success')"
+
 // olderMany is more than one step of store.Rekey.
 const olderMany = store.RekeyStep + 100
 
 // OlderIsUpToDate checks a directory that was opened with what Older was in it.
 func OlderIsUpToDate(t *testing.T, s store.Store) {
 	t.Helper()
+	entries := logged(t, s, 0, 9)
+	equal(t, "entries", 1, len(entries))
+	equal(t, "attributes of an entry", []string{"members"}, entries[0].Attributes)
+	equal(t, "members of an entry", 0, len(entries[0].Members))
 	for text, want := range map[string][]int{
 		`userName eq "zoë"`: {1, 2}, `userName eq "ZOE\u0308"`: {1, 2}, `userName eq "a\u030asa"`: {3, 4}, `userName eq "josé"`: {5},
 		`userName eq "anna"`: {6}, `userName eq "bob"`: {7}, `userName eq "René 105"`: {105},
