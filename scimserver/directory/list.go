@@ -217,9 +217,9 @@ func (d *Directory) page(ctx context.Context, queries []store.Query, q Query) (r
 		}
 	}
 	if more {
-		list.Rest, err = behind(&records[len(records)-1], queries, list.Total)
+		list.Rest = behind(&records[len(records)-1], list.Total)
 	}
-	return records, list, err
+	return records, list, nil
 }
 
 // walk reads the page behind a place, and one resource more to know whether anything is left.
@@ -249,35 +249,23 @@ func (d *Directory) walk(ctx context.Context, queries []store.Query, q Query) (r
 			return nil, list, err
 		}
 		if records = append(records, page.Records...); page.More && len(records) < q.Limit {
-			list.Rest, err = behind(&records[len(records)-1], queries, list.Total)
-			return records, list, err
+			list.Rest = behind(&records[len(records)-1], list.Total)
+			return records, list, nil
 		} else if page.More {
 			// The page is whole. Something may be left.
-			list.Next, err = behind(&records[q.Limit-1], queries, list.Total)
-			return records, list, err
+			list.Next = behind(&records[q.Limit-1], list.Total)
+			return records, list, nil
 		}
 	}
 	if len(records) <= q.Limit || q.Limit == 0 {
 		return records[:min(len(records), q.Limit)], list, nil
 	}
 	records = records[:q.Limit]
-	list.Next, err = behind(&records[q.Limit-1], queries, list.Total)
-	return records, list, err
+	list.Next = behind(&records[q.Limit-1], list.Total)
+	return records, list, nil
 }
 
 // behind is the place behind a record.
-func behind(last *store.Record, queries []store.Query, total int) (*Place, error) {
-	place := &Place{Kind: last.Kind, ID: last.ID, Total: total}
-	for i := range queries {
-		if sort := queries[i].Sort; queries[i].Kind == last.Kind && sort != nil {
-			key, ok, err := sort.Key(last)
-			if err != nil {
-				return nil, err
-			}
-			if ok {
-				place.Key = &key
-			}
-		}
-	}
-	return place, nil
+func behind(last *store.Record, total int) *Place {
+	return &Place{Kind: last.Kind, ID: last.ID, Key: last.SortKey, Total: total}
 }

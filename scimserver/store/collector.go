@@ -44,10 +44,12 @@ func rank(q Query, candidates []Record) (page Page, err error) {
 		}
 		byID[record.ID] = record
 	}
-	ids, total, err := ranking.Page()
+	found, total, err := ranking.Page()
 	page.Total = total
-	for _, id := range ids {
-		page.Records = append(page.Records, *byID[id])
+	for _, f := range found {
+		record := byID[f.ID]
+		record.SortKey = f.Key
+		page.Records = append(page.Records, *record)
 	}
 	return page, err
 }

@@ -27,27 +27,39 @@ func (p *Portion) Add(record *Record) bool {
 // turns are how many records of a page that is in no order of ids are read together.
 const turns = 100
 
-// InTurn adds the records with these ids in just this order. load reads some of them, in any order.
-func (p *Portion) InTurn(ids []string, load func(ids []string) ([]Record, error)) error {
-	for len(ids) > 0 {
-		some := ids
+// InTurn adds the records of a part of a sorted list in just this order. load reads some of them, in any order. They may have changed since
+// they were found, or be gone: a record says by which key it was found, and where some are gone Page.More says that the list goes on.
+func (p *Portion) InTurn(found []Found, load func(ids []string) ([]Record, error)) error {
+	full := len(found) >= p.limit
+	for len(found) > 0 {
+		some := found
 		if p.bytes > 0 {
-			some = ids[:min(len(ids), turns)]
+			some = found[:min(len(found), turns)]
 		}
-		records, err := load(some)
+		ids := make([]string, len(some))
+		for i := range some {
+			ids[i] = some[i].ID
+		}
+		records, err := load(ids)
 		if err != nil {
 			return err
 		}
-		found := make(map[string]*Record, len(records))
+		byID := make(map[string]*Record, len(records))
 		for i := range records {
-			found[records[i].ID] = &records[i]
+			byID[records[i].ID] = &records[i]
 		}
-		for _, id := range some {
-			if record := found[id]; record != nil && !p.Add(record) { // or it was deleted just now
+		for _, f := range some {
+			record := byID[f.ID]
+			if record == nil {
+				continue
+			}
+			record.SortKey = f.Key
+			if !p.Add(record) {
 				return nil
 			}
 		}
-		ids = ids[len(some):]
+		found = found[len(some):]
 	}
+	p.Page.More = full && len(p.Page.Records) < p.limit
 	return nil
 }

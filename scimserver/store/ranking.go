@@ -77,9 +77,14 @@ func (r *Ranking) cut() {
 	r.first = r.first[:kept]
 }
 
-// Page returns the ids of the page in their order and, but for a walk, how many records there were. The error is
-// ErrTooMany.
-func (r *Ranking) Page() (ids []string, total int, err error) {
+// Found is a resource of a sorted list: its id, and the key by which it has its place there, nil for none.
+type Found struct {
+	ID  string
+	Key *string
+}
+
+// Page returns what is on the page in its order and, but for a walk, how many records there were. The error is ErrTooMany.
+func (r *Ranking) Page() (page []Found, total int, err error) {
 	if r.query.After == "" {
 		total = r.total
 	}
@@ -91,9 +96,13 @@ func (r *Ranking) Page() (ids []string, total int, err error) {
 	}
 	r.cut()
 	for _, record := range r.first[r.query.Offset:] {
-		ids = append(ids, record.id)
+		found := Found{ID: record.id}
+		if !record.missing {
+			found.Key = &record.key
+		}
+		page = append(page, found)
 	}
-	return ids, total, nil
+	return page, total, nil
 }
 
 // ranked is what a sort knows of a record.

@@ -26,7 +26,12 @@ func rank(t *testing.T, q store.Query, n int) ([]string, int, error) {
 			t.Fatal(err)
 		}
 	}
-	return ranking.Page()
+	page, total, err := ranking.Page()
+	var ids []string
+	for _, found := range page {
+		ids = append(ids, found.ID)
+	}
+	return ids, total, err
 }
 
 func TestARankingGivesAnyPage(t *testing.T) {

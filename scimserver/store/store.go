@@ -66,6 +66,10 @@ type Record struct {
 	// memberships, in their order. Decided reads it.
 	Memberships string
 
+	// SortKey is read with a sorted page: the key by which the record has its place there, nil for none. The record may have got another
+	// since.
+	SortKey *string
+
 	// Ungrouped says that no group had the resource as a direct member when it was read. Only a look-up of one resource tells; false
 	// means that nobody looked, or that one has it.
 	Ungrouped bool

@@ -10,17 +10,25 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store/sqlfilter"
 )
 
-// sorted answers with the records that the plan finds, in the order of f.Sort: as SQL sorts them where it decides the
-// filter and has the keys, else after all have been looked at.
+// sorted answers with the records that the plan finds, in the order of f.Sort. A page of which all were deleted while it was read is read
+// again, because the list may go on behind it.
 func (f *finder) sorted(ctx context.Context, plan sqlfilter.Plan) (page store.Page, err error) {
+	for again := true; again && err == nil; again = page.More && len(page.Records) == 0 {
+		page, err = f.sortedOnce(ctx, plan)
+	}
+	return page, err
+}
+
+// sortedOnce has SQL sort where it decides the filter and has the keys, and else looks at all records.
+func (f *finder) sortedOnce(ctx context.Context, plan sqlfilter.Plan) (page store.Page, err error) {
 	if plan.Exact {
 		where := plan.Where
 		if len(plan.Sources) > 0 {
 			ids := f.ids(plan)
 			where = sqlfilter.Fragment{SQL: "r.id IN (" + ids.SQL + ")", Args: ids.Args}
 		}
-		if sorted, ok := sqlfilter.Sorted(sqlfilter.PostgreSQL, f.Query, where); ok {
-			return f.inOrder(ctx, plan, sorted)
+		if sorted, key, ok := sqlfilter.Sorted(sqlfilter.PostgreSQL, f.Query, where); ok {
+			return f.inOrder(ctx, plan, sorted, key)
 		}
 	}
 	ranking := store.NewRanking(f.Query)
@@ -36,17 +44,19 @@ func (f *finder) sorted(ctx context.Context, plan sqlfilter.Plan) (page store.Pa
 	if err != nil {
 		return store.Page{}, err
 	}
-	ids, total, err := ranking.Page()
+	found, total, err := ranking.Page()
 	if err != nil {
 		return store.Page{}, err
 	}
-	page, err = f.inTurn(ctx, ids)
+	page, err = f.inTurn(ctx, found)
 	page.Total = total
 	return page, err
 }
 
-// inOrder answers with a part of what a query finds in the right order.
-func (f *finder) inOrder(ctx context.Context, plan sqlfilter.Plan, sorted sqlfilter.Fragment) (page store.Page, err error) {
+// inOrder answers with a part of what a query finds in the right order, with keys that key reads.
+func (f *finder) inOrder(
+	ctx context.Context, plan sqlfilter.Plan, sorted sqlfilter.Fragment, key func(found any) *string,
+) (page store.Page, err error) {
 	if !f.walk {
 		if page.Total, err = f.count(ctx, f.ids(plan)); err != nil || f.Offset >= page.Total {
 			return page, err
@@ -55,24 +65,25 @@ func (f *finder) inOrder(ctx context.Context, plan sqlfilter.Plan, sorted sqlfil
 	if f.Limit == 0 {
 		return page, nil
 	}
-	var ids []string
+	var found []store.Found
 	var id pgtype.DriverBytes
-	err = f.each(ctx, []any{&id}, func() (bool, error) {
-		ids = append(ids, formatID(id))
+	var k any
+	err = f.each(ctx, []any{&id, &k}, func() (bool, error) {
+		found = append(found, store.Found{ID: formatID(id), Key: key(k)})
 		return true, nil
 	}, placed(sorted.SQL+" LIMIT ? OFFSET ?"), append(slices.Clone(sorted.Args), int64(f.Limit), int64(f.offset()))...)
 	if err != nil {
 		return store.Page{}, err
 	}
 	total := page.Total
-	page, err = f.inTurn(ctx, ids)
+	page, err = f.inTurn(ctx, found)
 	page.Total = total
 	return page, err
 }
 
-// inTurn loads the records with these ids in just this order.
-func (f *finder) inTurn(ctx context.Context, ids []string) (store.Page, error) {
+// inTurn loads the records that were found, in just this order.
+func (f *finder) inTurn(ctx context.Context, found []store.Found) (store.Page, error) {
 	portion := store.NewPortion(f.Query)
-	err := portion.InTurn(ids, func(ids []string) ([]store.Record, error) { return f.byID(ctx, f.Kind, ids) })
+	err := portion.InTurn(found, func(ids []string) ([]store.Record, error) { return f.byID(ctx, f.Kind, ids) })
 	return portion.Page, err
 }

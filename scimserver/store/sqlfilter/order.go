@@ -3,28 +3,31 @@ package sqlfilter
 import (
 	"fmt"
 	"slices"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-// Sorted is the query for the ids of the resources of a kind that meet a condition on "resources AS r", in the order of
-// a sort and, in a walk, behind After. ok is false where SQL does not have the keys: then they are to be asked of
-// store.Sort.Key.
-func Sorted(dialect Dialect, q store.Query, where Fragment) (f Fragment, ok bool) {
+// Sorted is the query for the ids and keys of the resources of a kind that meet a condition on "resources AS r", in the order of
+// a sort and, in a walk, behind After. Key is what store.Sort.Key gives for a key that it finds, nil for NULL. ok is false where SQL does
+// not have the keys: then they are to be asked of store.Sort.Key.
+func Sorted(dialect Dialect, q store.Query, where Fragment) (f Fragment, key func(found any) *string, ok bool) {
 	keys, ok := sortKeys(q.Kind, q.Sort.Path)
 	if !ok {
-		return Fragment{}, false
+		return Fragment{}, nil, false
 	}
 	behind, ok := keys.behind(q)
 	if !ok {
-		return Fragment{}, false
+		return Fragment{}, nil, false
 	}
 	source := keys.source(dialect, q.Kind, where)
 	return Fragment{
-		SQL:  "SELECT id FROM (" + source.SQL + ") keyed WHERE " + behind.SQL + " ORDER BY " + keys.order(q.Sort.Descending),
+		SQL:  "SELECT id, k FROM (" + source.SQL + ") keyed WHERE " + behind.SQL + " ORDER BY " + keys.order(q.Sort.Descending),
 		Args: append(source.Args, behind.Args...),
-	}, true
+	}, keys.key, true
 }
 
 // sorter is where the keys of a sort are.
@@ -33,6 +36,22 @@ type sorter struct {
 	path     string // in the attribute index
 	optional bool   // some resources have no key
 	value    func(key string) (parameter any, ok bool)
+}
+
+// key is the reverse of value.
+func (s sorter) key(found any) *string {
+	var key string
+	switch found := found.(type) {
+	case int64:
+		key = store.TimeKey(time.UnixMicro(found))
+	case []byte:
+		if key = string(found); s.column == "id" {
+			key = uuid.UUID(found).String()
+		}
+	default:
+		return nil
+	}
+	return &key
 }
 
 func sortKeys(kind store.Kind, p schema.Path) (s sorter, ok bool) {
