@@ -30,8 +30,8 @@ func provisioningHealthy(tenant *v1alpha1.ProvisioningTenant) metav1.Condition {
 	}
 	cycle := activity.LastCycle
 	switch {
-	case tenant.Spec.Paused:
-		return conditions.Unknown(condition, v1alpha1.ReasonPaused, "How the client fares is seen when the pause is over.")
+	case tenant.Spec.Provisioning.State == v1alpha1.StateSuspended:
+		return conditions.Unknown(condition, v1alpha1.ReasonProvisioningSuspended, "How the client fares is seen when provisioning is active again.")
 	case activity.CredentialsRejectedSince != nil:
 		return conditions.False(condition, v1alpha1.ReasonCredentialsRejected,
 			"Clients send credentials that the tenant's server rejects, and none that may provision.")

@@ -21,31 +21,32 @@ func TestProvisioningIsHealthyByWhatTheServerReports(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		before   string // the reason that stands there
-		paused   bool
+		state    v1alpha1.State
 		activity *v1alpha1.ActivityStatus
 		want     string
 	}{
-		"nothing was reported yet":                    {"", false, nil, "Unknown/NoRequests"},
-		"nobody came yet":                             {"", false, &v1alpha1.ActivityStatus{}, "Unknown/NoRequests"},
-		"only a reader came":                          {"", false, &v1alpha1.ActivityStatus{LastRequestTime: &now}, "Unknown/NoRequests"},
-		"a wrong token from the start":                {"NoRequests", false, &v1alpha1.ActivityStatus{CredentialsRejectedSince: &now}, "False/CredentialsRejected"},
-		"a token that ended":                          {"Healthy", false, &v1alpha1.ActivityStatus{LastCycle: over(9, 0), CredentialsRejectedSince: &now}, "False/CredentialsRejected"},
-		"a good token at last":                        {"CredentialsRejected", false, &v1alpha1.ActivityStatus{LastCycle: running(1, 0)}, "True/Healthy"},
-		"a pause":                                     {"RequestsFailing", true, &v1alpha1.ActivityStatus{LastCycle: over(50, 50)}, "Unknown/Paused"},
-		"the end of a pause":                          {"Paused", false, &v1alpha1.ActivityStatus{LastCycle: over(50, 50)}, "False/RequestsFailing"},
-		"a cycle without a failure":                   {"", false, &v1alpha1.ActivityStatus{LastCycle: over(1, 0)}, "True/Healthy"},
-		"a Test Connection":                           {"NoRequests", false, &v1alpha1.ActivityStatus{LastCycle: running(1, 0)}, "True/Healthy"},
-		"so few failures that their share is nothing": {"Healthy", false, &v1alpha1.ActivityStatus{LastCycle: over(9, 9)}, "True/Healthy"},
-		"three in ten":                                {"Healthy", false, &v1alpha1.ActivityStatus{LastCycle: over(1000, 300)}, "False/RequestsFailing"},
-		"not quite three in ten":                      {"RequestsFailing", false, &v1alpha1.ActivityStatus{LastCycle: over(1000, 299)}, "True/Healthy"},
-		"very many, whatever their share":             {"Healthy", false, &v1alpha1.ActivityStatus{LastCycle: over(5_000_000, 30_000)}, "False/RequestsFailing"},
-		"a bad beginning":                             {"Healthy", false, &v1alpha1.ActivityStatus{LastCycle: running(999, 999)}, "True/Healthy"},
-		"a long bad beginning":                        {"Healthy", false, &v1alpha1.ActivityStatus{LastCycle: running(1000, 999)}, "False/RequestsFailing"},
-		"a good beginning after a bad cycle":          {"RequestsFailing", false, &v1alpha1.ActivityStatus{LastCycle: running(999, 0)}, "False/RequestsFailing"},
-		"a long good beginning after a bad cycle":     {"RequestsFailing", false, &v1alpha1.ActivityStatus{LastCycle: running(1000, 0)}, "True/Healthy"},
+		"nothing was reported yet":                    {"", "", nil, "Unknown/NoRequests"},
+		"nobody came yet":                             {"", "", &v1alpha1.ActivityStatus{}, "Unknown/NoRequests"},
+		"only a reader came":                          {"", "", &v1alpha1.ActivityStatus{LastRequestTime: &now}, "Unknown/NoRequests"},
+		"a wrong token from the start":                {"NoRequests", "", &v1alpha1.ActivityStatus{CredentialsRejectedSince: &now}, "False/CredentialsRejected"},
+		"a token that ended":                          {"Healthy", "", &v1alpha1.ActivityStatus{LastCycle: over(9, 0), CredentialsRejectedSince: &now}, "False/CredentialsRejected"},
+		"a good token at last":                        {"CredentialsRejected", "", &v1alpha1.ActivityStatus{LastCycle: running(1, 0)}, "True/Healthy"},
+		"provisioning is suspended":                   {"RequestsFailing", "Suspended", &v1alpha1.ActivityStatus{LastCycle: over(50, 50)}, "Unknown/ProvisioningSuspended"},
+		"provisioning is active again":                {"ProvisioningSuspended", "Active", &v1alpha1.ActivityStatus{LastCycle: over(50, 50)}, "False/RequestsFailing"},
+		"a cycle without a failure":                   {"", "", &v1alpha1.ActivityStatus{LastCycle: over(1, 0)}, "True/Healthy"},
+		"a Test Connection":                           {"NoRequests", "", &v1alpha1.ActivityStatus{LastCycle: running(1, 0)}, "True/Healthy"},
+		"so few failures that their share is nothing": {"Healthy", "", &v1alpha1.ActivityStatus{LastCycle: over(9, 9)}, "True/Healthy"},
+		"three in ten":                                {"Healthy", "", &v1alpha1.ActivityStatus{LastCycle: over(1000, 300)}, "False/RequestsFailing"},
+		"not quite three in ten":                      {"RequestsFailing", "", &v1alpha1.ActivityStatus{LastCycle: over(1000, 299)}, "True/Healthy"},
+		"very many, whatever their share":             {"Healthy", "", &v1alpha1.ActivityStatus{LastCycle: over(5_000_000, 30_000)}, "False/RequestsFailing"},
+		"a bad beginning":                             {"Healthy", "", &v1alpha1.ActivityStatus{LastCycle: running(999, 999)}, "True/Healthy"},
+		"a long bad beginning":                        {"Healthy", "", &v1alpha1.ActivityStatus{LastCycle: running(1000, 999)}, "False/RequestsFailing"},
+		"a good beginning after a bad cycle":          {"RequestsFailing", "", &v1alpha1.ActivityStatus{LastCycle: running(999, 0)}, "False/RequestsFailing"},
+		"a long good beginning after a bad cycle":     {"RequestsFailing", "", &v1alpha1.ActivityStatus{LastCycle: running(1000, 0)}, "True/Healthy"},
 	} {
 		tenant := &v1alpha1.ProvisioningTenant{}
-		tenant.Spec.Paused, tenant.Status.Activity = c.paused, c.activity
+		tenant.Spec.Provisioning.State, tenant.Spec.Access.State = c.state, v1alpha1.StateSuspended // which says nothing of clients that provision
+		tenant.Status.Activity = c.activity
 		if c.before != "" {
 			tenant.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionProvisioningHealthy, Reason: c.before}}
 		}

@@ -49,9 +49,8 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 		ReadyReason:  v1alpha1.ReasonReady,
 		ReadyMessage: "The tenant can be provisioned.",
 	}
-	if s.tenant.Spec.Paused {
-		found.ReadyReason = v1alpha1.ReasonPaused
-		found.ReadyMessage = "The tenant is paused: its server asks clients to try again later. Set spec.paused to false to go on."
+	if reason, message := suspended(&s.tenant.Spec); reason != "" {
+		found.ReadyReason, found.ReadyMessage = reason, message
 	}
 	if len(s.outcome.stalled) > 0 {
 		first := s.outcome.stalled[0]
@@ -64,6 +63,24 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 	status.TenantURL = publishedURL(s.tenant.Status.TenantURL, s.tenantURL, status.Conditions, generation)
 	status.TokenURL = desired.TokenURL(s.tenant, status.TenantURL)
 	return status
+}
+
+// suspended says which clients the spec holds back, "" for none. The tenant is ready all the same: it does what its spec says.
+func suspended(spec *v1alpha1.ProvisioningTenantSpec) (reason, message string) {
+	provisioning, access := spec.Provisioning.State == v1alpha1.StateSuspended, spec.Access.State == v1alpha1.StateSuspended
+	switch {
+	case provisioning && access:
+		return v1alpha1.ReasonSuspended,
+			"Provisioning and access are suspended: the server asks every client to try again later. " +
+				"Set spec.provisioning.state and spec.access.state to Active to go on."
+	case provisioning:
+		return v1alpha1.ReasonProvisioningSuspended,
+			"Provisioning is suspended: the server asks clients that provision to try again later. Set spec.provisioning.state to Active to go on."
+	case access:
+		return v1alpha1.ReasonAccessSuspended,
+			"Access is suspended: the server asks readers and people to try again later. Set spec.access.state to Active to go on."
+	}
+	return "", ""
 }
 
 // publishedURL is the Tenant URL if it is true: once everything that it needs was seen to work. From then on it stays

@@ -172,10 +172,10 @@ func TestCheckTellsPrograms(t *testing.T) {
 	if !got.Passed || got.Namespace != "customers" || got.Name != "contoso" || got.URL != s.url || len(got.Steps) != steps || got.Steps[7] != last {
 		t.Errorf("-o json has %+v", got)
 	}
-	s.tenant.Spec.Paused = true
+	s.tenant.Spec.Provisioning.State = v1alpha1.StateSuspended
 	code, out, errOut = c.run(Options{}, "check", "contoso", "--ca-file", s.caFile, "-o", "yaml")
 	if code != ExitWrong || errOut != fmt.Sprintf("error: tenant \"contoso\" fails 1 of %d steps\n", steps) || !strings.Contains(out, "\npassed: false\n") ||
-		!strings.Contains(out, "- action: Set spec.paused to false.\n") {
+		!strings.Contains(out, "- action: Set spec.provisioning.state to Active.\n") {
 		t.Errorf("-o yaml: exit %d\n%s%s", code, out, errOut)
 	}
 }
@@ -228,11 +228,29 @@ func TestCheckSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 		want   string // the output up to where it is as ever
 		fails  int
 	}{
-		"the tenant is paused": {
-			change: func(s *server) { s.tenant.Spec.Paused = true }, fails: 1,
+		"provisioning is suspended": {
+			change: func(s *server) { s.tenant.Spec.Provisioning.State = v1alpha1.StateSuspended }, fails: 1,
 			want: wellReached + refused +
-				"failed   Test Connection        503 Service Unavailable: this tenant is paused (spec.paused); nothing was changed, try again later\n" +
-				"         → Set spec.paused to false.\n" + skipped("Test Connection", 2),
+				"failed   Test Connection        503 Service Unavailable: provisioning of this tenant is suspended (spec.provisioning.state); nothing was changed, try again later\n" +
+				"         → Set spec.provisioning.state to Active.\n" + skipped("Test Connection", 2),
+		},
+		"provisioning is suspended, and a reader asks": {
+			change: func(s *server) { s.tenant.Spec.Provisioning.State = v1alpha1.StateSuspended }, args: []string{"--credential", "reader.payroll"}, fails: 1,
+			want: wellReached + refused +
+				"failed   Test Connection        a reader is answered, and a client that provisions gets 503\n" +
+				"         → Set spec.provisioning.state to Active.\n" + skipped("Test Connection", 2),
+		},
+		"users are switched off, and a reader asks": {
+			change: func(s *server) { s.tenant.Spec.Provisioning.Users = v1alpha1.SwitchDisabled }, args: []string{"--credential", "reader.payroll"}, fails: 1,
+			want: wellReached + refused +
+				"failed   Test Connection        a reader is answered, and a client that provisions gets 503\n" +
+				"         → Set spec.provisioning.users to Enabled.\n" + skipped("Test Connection", 2),
+		},
+		"access is suspended, and a reader asks": {
+			change: func(s *server) { s.tenant.Spec.Access.State = v1alpha1.StateSuspended }, args: []string{"--credential", "reader.payroll"}, fails: 1,
+			want: wellReached + refused +
+				"failed   Test Connection        503 Service Unavailable: access to this tenant is suspended (spec.access.state); try again later\n" +
+				"         → Set spec.access.state to Active.\n" + skipped("Test Connection", 2),
 		},
 		"users are switched off": {
 			change: func(s *server) { s.tenant.Spec.Provisioning.Users = v1alpha1.SwitchDisabled }, fails: 1,

@@ -52,10 +52,8 @@ func (w *walk) unexpected(answered *answer) *fault {
 		return &fault{what, "Give Entra a Tenant URL that answers by itself: a token is not taken to another place."}
 	case ours && answered.status == http.StatusUnauthorized:
 		return &fault{what, fmt.Sprintf("The token is not one of this tenant's: 'kubectl tenantry token %s' prints the valid one.", name)}
-	case ours && answered.status == http.StatusServiceUnavailable && w.tenant.Spec.Paused:
-		return &fault{what, "Set spec.paused to false."}
-	case ours && answered.status == http.StatusServiceUnavailable && w.tenant.Spec.Provisioning.Users == v1alpha1.SwitchDisabled:
-		return &fault{what, "Set spec.provisioning.users to Enabled."}
+	case ours && answered.status == http.StatusServiceUnavailable && remedy(detail) != "":
+		return &fault{what, remedy(detail)}
 	case ours && answered.status == http.StatusTooManyRequests:
 		return &fault{what, "Try again later, or see spec.limits of the tenant."}
 	case ours:
@@ -65,6 +63,19 @@ func (w *walk) unexpected(answered *answer) *fault {
 	default:
 		return &fault{what, route}
 	}
+}
+
+// remedy is what lets a client in that the tenant's spec holds back, "" where the server's words name no field that does.
+func remedy(detail string) string {
+	for _, field := range []struct{ name, value string }{
+		{"spec.provisioning.state", string(v1alpha1.StateActive)}, {"spec.access.state", string(v1alpha1.StateActive)},
+		{"spec.provisioning.users", string(v1alpha1.SwitchEnabled)}, {"spec.provisioning.groups", string(v1alpha1.SwitchEnabled)},
+	} {
+		if strings.Contains(detail, "("+field.name+")") {
+			return fmt.Sprintf("Set %s to %s.", field.name, field.value)
+		}
+	}
+	return ""
 }
 
 // explanation is a server's own in one line, and whether it is a SCIM server's.

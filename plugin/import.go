@@ -27,15 +27,16 @@ func (s *session) importing() *cobra.Command {
 the provisioning log where it is in the file. Ids, versions and times stay what they
 are. All of it is imported or nothing, whatever goes wrong.
 
-The tenant must be paused, so that no client is answered meanwhile, and its directory
-empty. A file is read to its end first and its checksum compared; standard input is
-sent as it comes, and the server finds out.
+Provisioning must be suspended, so that nothing is written meanwhile, and the directory
+empty. Suspend access too (spec.access.state) where applications read the tenant, or
+they read an empty directory until then. A file is read to its end first and its
+checksum compared; standard input is sent as it comes, and the server finds out.
 
 The server is asked through the API server, which takes the right to list pods and to
 create pods/portforward, and the Secret Token.`,
-		Example: `  kubectl patch provisioningtenant contoso --type=merge -p '{"spec":{"paused":true}}'
+		Example: `  kubectl patch provisioningtenant contoso --type=merge -p '{"spec":{"provisioning":{"state":"Suspended"}}}'
   kubectl tenantry import contoso -f contoso.jsonl
-  kubectl patch provisioningtenant contoso --type=merge -p '{"spec":{"paused":false}}'
+  kubectl patch provisioningtenant contoso --type=merge -p '{"spec":{"provisioning":{"state":"Active"}}}'
 
   # A compressed file
   gunzip -c contoso.jsonl.gz | kubectl tenantry import contoso -f -`,
@@ -56,9 +57,9 @@ create pods/portforward, and the Secret Token.`,
 			if err != nil {
 				return err
 			}
-			if !a.tenant.Spec.Paused {
-				return fmt.Errorf("tenant %q is not paused, and no client may be answered while its directory is filled. Pause it, and run this again:\n  %s",
-					a.tenant.Name, pauseCommand(a.tenant, true))
+			if a.tenant.Spec.Provisioning.State != v1alpha1.StateSuspended {
+				return fmt.Errorf("provisioning of tenant %q is not suspended, and no client may write while its directory is filled. "+
+					"Suspend it, and run this again:\n  %s", a.tenant.Name, provisioningCommand(a.tenant, v1alpha1.StateSuspended))
 			}
 			from, err := s.openImport(file)
 			if err != nil {
@@ -70,8 +71,8 @@ create pods/portforward, and the Secret Token.`,
 				return err
 			}
 			fmt.Fprintf(s.Out, "imported %s into tenant %s\n", got, a.tenant.Name)
-			fmt.Fprintf(s.Out, "See with 'kubectl tenantry describe %s' in half a minute whether its schemas fit, then let its clients in again:\n  %s\n",
-				a.tenant.Name, pauseCommand(a.tenant, false))
+			fmt.Fprintf(s.Out, "See with 'kubectl tenantry describe %s' in half a minute whether its schemas fit, then let the provisioning client in again:\n  %s\n",
+				a.tenant.Name, provisioningCommand(a.tenant, v1alpha1.StateActive))
 			return nil
 		},
 	}
@@ -80,8 +81,10 @@ create pods/portforward, and the Secret Token.`,
 	return command
 }
 
-func pauseCommand(tenant *v1alpha1.ProvisioningTenant, paused bool) string {
-	return fmt.Sprintf(`kubectl patch provisioningtenant %s --namespace %s --type=merge -p '{"spec":{"paused":%t}}'`, tenant.Name, tenant.Namespace, paused)
+// provisioningCommand sets spec.provisioning.state.
+func provisioningCommand(tenant *v1alpha1.ProvisioningTenant, state v1alpha1.State) string {
+	return fmt.Sprintf(`kubectl patch provisioningtenant %s --namespace %s --type=merge -p '{"spec":{"provisioning":{"state":%q}}}'`,
+		tenant.Name, tenant.Namespace, state)
 }
 
 // upload is a file on its way. It tells now and then how far it is.

@@ -13,6 +13,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	clocktesting "k8s.io/utils/clock/testing"
 
+	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/transfer"
 )
 
@@ -34,8 +35,8 @@ func exported(t *testing.T) (file, content string) {
 }
 
 const imported = "imported 2 users, 0 groups and 0 memberships into tenant contoso\n" +
-	"See with 'kubectl tenantry describe contoso' in half a minute whether its schemas fit, then let its clients in again:\n" +
-	"  kubectl patch provisioningtenant contoso --namespace customers --type=merge -p '{\"spec\":{\"paused\":false}}'\n"
+	"See with 'kubectl tenantry describe contoso' in half a minute whether its schemas fit, then let the provisioning client in again:\n" +
+	"  kubectl patch provisioningtenant contoso --namespace customers --type=merge -p '{\"spec\":{\"provisioning\":{\"state\":\"Active\"}}}'\n"
 
 func TestImportFillsTheDirectoryWithWhatExportWrote(t *testing.T) {
 	t.Parallel()
@@ -44,7 +45,7 @@ func TestImportFillsTheDirectoryWithWhatExportWrote(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
-			s.tenant.Spec.Paused = true
+			s.tenant.Spec.Provisioning.State = v1alpha1.StateSuspended
 			p := newPods(newCluster(t, s.tenant, s.credentials()))
 			p.start(pod("contoso-scim-1", time.Hour), s.admin)
 			in := genericiooptions.IOStreams{In: strings.NewReader(content)}
@@ -73,21 +74,22 @@ func TestWhatKeepsAnImportFromBeginningIsSaidBeforeAnythingIsSent(t *testing.T) 
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		unpaused bool
-		file     string
-		want     string
+		state v1alpha1.State
+		file  string
+		want  string
 	}{
-		"the tenant is not paused": {true, file, "tenant \"contoso\" is not paused, and no client may be answered while its directory is filled. Pause it, and run this again:\n" +
-			"  kubectl patch provisioningtenant contoso --namespace customers --type=merge -p '{\"spec\":{\"paused\":true}}'"},
-		"no such file":      {false, "/no/such/file", "open /no/such/file: no such file or directory"},
-		"half a file":       {false, broken, broken + ": this is no whole export: it was cut off after line 3, its last line is missing"},
-		"a folder":          {false, filepath.Dir(file), filepath.Dir(file) + ": this is a folder"},
-		"a file of no kind": {false, os.DevNull + "/x", "open /dev/null/x: not a directory"},
+		"provisioning is active": {"Active", file, "provisioning of tenant \"contoso\" is not suspended, and no client may write while its directory is filled. " +
+			"Suspend it, and run this again:\n" +
+			"  kubectl patch provisioningtenant contoso --namespace customers --type=merge -p '{\"spec\":{\"provisioning\":{\"state\":\"Suspended\"}}}'"},
+		"no such file":      {"Suspended", "/no/such/file", "open /no/such/file: no such file or directory"},
+		"half a file":       {"Suspended", broken, broken + ": this is no whole export: it was cut off after line 3, its last line is missing"},
+		"a folder":          {"Suspended", filepath.Dir(file), filepath.Dir(file) + ": this is a folder"},
+		"a file of no kind": {"Suspended", os.DevNull + "/x", "open /dev/null/x: not a directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
-			s.tenant.Spec.Paused = !c.unpaused
+			s.tenant.Spec.Provisioning.State = c.state
 			p := newPods(newCluster(t, s.tenant, s.credentials()))
 			p.start(pod("contoso-scim-1", time.Hour), s.admin)
 			code, out, errOut := p.run(Options{Forward: p.forward}, "import", "contoso", "-f", c.file)
@@ -129,7 +131,7 @@ func TestAnImportThatTheServerDoesNotTakeSaysWhy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
-			s.tenant.Spec.Paused = true
+			s.tenant.Spec.Provisioning.State = v1alpha1.StateSuspended
 			p := newPods(newCluster(t, s.tenant, s.credentials()))
 			p.start(pod("contoso-scim-1", time.Hour), c.answer)
 			code, out, errOut := p.run(Options{Forward: p.forward}, "import", "contoso", "-f", file)
@@ -140,7 +142,7 @@ func TestAnImportThatTheServerDoesNotTakeSaysWhy(t *testing.T) {
 		})
 	}
 	s := newServer(t)
-	s.tenant.Spec.Paused = true
+	s.tenant.Spec.Provisioning.State = v1alpha1.StateSuspended
 	p := newPods(newCluster(t, s.tenant, s.credentials()))
 	p.start(pod("contoso-scim-1", time.Hour), s.admin)
 	in := genericiooptions.IOStreams{In: strings.NewReader(strings.Replace(content, "anna", "anne", 1))}

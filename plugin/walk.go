@@ -159,6 +159,13 @@ func (w *walk) testConnection(ctx context.Context) (string, error) {
 	if found.TotalResults != 0 || len(found.Resources) != 0 {
 		return "", incompatible("a user that does not exist is found")
 	}
+	// A reader is answered where the client that provisions, for whom this is asked, is held back.
+	switch provisioning := w.tenant.Spec.Provisioning; {
+	case provisioning.State == v1alpha1.StateSuspended:
+		return "", &fault{"a reader is answered, and a client that provisions gets 503", remedy("(spec.provisioning.state)")}
+	case provisioning.Users == v1alpha1.SwitchDisabled:
+		return "", &fault{"a reader is answered, and a client that provisions gets 503", remedy("(spec.provisioning.users)")}
+	}
 	return "succeeds: a user that does not exist is not found", nil
 }
 

@@ -12,10 +12,20 @@ func For(reason string) (Advice, bool) {
 			Meaning: "Everything is as the spec says.",
 			Action:  "",
 		}, true
-	case v1alpha1.ReasonPaused:
+	case v1alpha1.ReasonProvisioningSuspended:
 		return Advice{
-			Meaning: "Everything is as the spec says, and the spec says that the tenant is paused: clients are answered 503 and try again later.",
-			Action:  "Set spec.paused to false to go on.",
+			Meaning: "Everything is as the spec says, and the spec says that provisioning is suspended: clients that provision are answered 503 and try again later.",
+			Action:  "Set spec.provisioning.state to Active to go on.",
+		}, true
+	case v1alpha1.ReasonAccessSuspended:
+		return Advice{
+			Meaning: "Everything is as the spec says, and the spec says that access is suspended: readers and people are answered 503 and try again later.",
+			Action:  "Set spec.access.state to Active to go on.",
+		}, true
+	case v1alpha1.ReasonSuspended:
+		return Advice{
+			Meaning: "Everything is as the spec says, and the spec says that provisioning and access are suspended: every client is answered 503 and tries again later.",
+			Action:  "Set spec.provisioning.state and spec.access.state to Active to go on.",
 		}, true
 	case v1alpha1.ReasonAccepted:
 		return Advice{

@@ -38,9 +38,15 @@ const ConditionApplied = "Applied"
 const (
 	// ReasonReady: everything is as the spec says.
 	ReasonReady = "Ready"
-	// ReasonPaused: everything is as the spec says, and the spec says that the tenant is paused: clients are answered 503 and try
-	// again later. Set spec.paused to false to go on.
-	ReasonPaused = "Paused"
+	// ReasonProvisioningSuspended: everything is as the spec says, and the spec says that provisioning is suspended: clients that
+	// provision are answered 503 and try again later. Set spec.provisioning.state to Active to go on.
+	ReasonProvisioningSuspended = "ProvisioningSuspended"
+	// ReasonAccessSuspended: everything is as the spec says, and the spec says that access is suspended: readers and people are answered
+	// 503 and try again later. Set spec.access.state to Active to go on.
+	ReasonAccessSuspended = "AccessSuspended"
+	// ReasonSuspended: everything is as the spec says, and the spec says that provisioning and access are suspended: every client is
+	// answered 503 and tries again later. Set spec.provisioning.state and spec.access.state to Active to go on.
+	ReasonSuspended = "Suspended"
 	// ReasonAccepted: the spec makes sense.
 	ReasonAccepted = "Accepted"
 	// ReasonProgressing: work is under way; the message says on what. Nothing needs to be done.

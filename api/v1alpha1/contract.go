@@ -34,7 +34,7 @@ const (
 	LogPath = "/log"
 	// ExportPath on the admin port serves the whole directory to whoever has the Secret Token.
 	ExportPath = "/export"
-	// ImportPath on the admin port takes a whole directory from whoever has the Secret Token, while the tenant is paused.
+	// ImportPath on the admin port takes a whole directory from whoever has the Secret Token, while provisioning is suspended.
 	ImportPath = "/import"
 
 	// StorageProblemLifetime is for how long after its observedAt status.storage.problem counts. A server that has a problem writes it three

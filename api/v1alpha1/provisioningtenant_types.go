@@ -21,19 +21,19 @@ type ProvisioningTenantSpec struct {
 	// +optional
 	Entra *Entra `json:"entra,omitempty"`
 
-	// paused holds all provisioning: every request of a client is answered 503 with Retry-After, once it is known who sends it, so
-	// that Microsoft Entra ID tries again later. Nothing is deleted, and neither pods nor credentials change. It takes effect at
-	// once, and so does its end. Default: false.
-	//
-	// +optional
-	Paused bool `json:"paused,omitempty"`
-
-	// provisioning switches the two resource types on or off. Requests for a type that is off are answered 503 with
-	// Retry-After, so that Microsoft Entra ID tries again later and deletes nothing.
+	// provisioning says what clients that provision may do, such as Microsoft Entra ID. What it holds back is answered 503 with
+	// Retry-After, so that Entra tries again later and deletes nothing. It does not concern readers and people: see access.
 	//
 	// +optional
 	// +kubebuilder:default={}
 	Provisioning Provisioning `json:"provisioning,omitzero"`
+
+	// access says whether applications may use what is stored: by the credentials of readers, and by the tokens of people at /Me.
+	// It does not concern clients that provision: see provisioning.
+	//
+	// +optional
+	// +kubebuilder:default={}
+	Access Access `json:"access,omitzero"`
 
 	// catalog lists the companies and roles that exist in the application. UserDefaults may name only these.
 	//
@@ -168,19 +168,52 @@ const (
 	SwitchDisabled Switch = "Disabled"
 )
 
-// Provisioning says which resource types a client may provision.
+// State says whether requests are answered or held back.
+//
+// +kubebuilder:validation:Enum=Active;Suspended
+type State string
+
+const (
+	// StateActive answers them.
+	StateActive State = "Active"
+	// StateSuspended answers 503 with Retry-After.
+	StateSuspended State = "Suspended"
+)
+
+// Provisioning says what clients that provision may do. They are those with the Secret Token, with an access token of the tenant's
+// token endpoint, or with a token of Microsoft Entra ID's own.
 type Provisioning struct {
-	// users switches the provisioning of users.
+	// state is Active, or Suspended: then every request of such a client to the Tenant URL is answered 503 with Retry-After, reads too,
+	// once it is known who sends it. Nothing is deleted, pods and credentials stay as they are, the token endpoint issues tokens, and
+	// the administrative port answers. It takes effect at once, and so does its end. An import needs Suspended.
+	//
+	// +optional
+	// +kubebuilder:default=Active
+	State State `json:"state,omitempty"`
+
+	// users switches the provisioning of users on or off. Where it is off, requests on users are answered 503 with Retry-After, and
+	// discovery does not list the resource type, to a client that provisions.
 	//
 	// +optional
 	// +kubebuilder:default=Enabled
 	Users Switch `json:"users,omitempty"`
 
-	// groups switches the provisioning of groups and their memberships.
+	// groups switches the provisioning of groups and their memberships in the same way.
 	//
 	// +optional
 	// +kubebuilder:default=Enabled
 	Groups Switch `json:"groups,omitempty"`
+}
+
+// Access says whether applications may use what is stored in the directory.
+type Access struct {
+	// state is Active, or Suspended: then every request with a reader's credential or a person's token is answered 503 with
+	// Retry-After, once it is known who sends it, the provisioning log on the administrative port included. Credentials stay valid. It
+	// takes effect at once, and so does its end.
+	//
+	// +optional
+	// +kubebuilder:default=Active
+	State State `json:"state,omitempty"`
 }
 
 // Catalog lists what exists in the application. Names are compared exactly.
@@ -210,7 +243,7 @@ type Retention struct {
 	// its memberships: from 24h to 87600h (ten years), in hours, minutes and seconds such as 2160h. The time counts from the
 	// change that made the user inactive, also where that was before this was set. Microsoft Entra ID may make a user active again
 	// for 30 days (720h) after it was removed there, so less than that loses memberships that Entra does not send again. None is
-	// deleted while the tenant is paused or the provisioning of users is disabled. Default: never.
+	// deleted while provisioning is suspended or that of users is disabled. Default: never.
 	//
 	// +optional
 	// +kubebuilder:validation:Type=string
@@ -241,6 +274,8 @@ type Retention struct {
 // +kubebuilder:printcolumn:name="Tenant URL",type=string,JSONPath=`.status.tenantURL`
 // +kubebuilder:printcolumn:name="Users",type=integer,JSONPath=`.status.directory.users`
 // +kubebuilder:printcolumn:name="Groups",type=integer,JSONPath=`.status.directory.groups`,priority=1
+// +kubebuilder:printcolumn:name="Provisioning",type=string,JSONPath=`.spec.provisioning.state`,priority=1
+// +kubebuilder:printcolumn:name="Access",type=string,JSONPath=`.spec.access.state`,priority=1
 // +kubebuilder:printcolumn:name="Last Request",type=date,JSONPath=`.status.activity.lastRequestTime`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 52",message="metadata.name must have at most 52 characters: the names of the tenant's objects add to it"

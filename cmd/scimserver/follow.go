@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -77,7 +78,7 @@ func (f *followed) overtaken(ctx context.Context, users *directory.Directory) bo
 }
 
 // put brings a snapshot into force and tells whether all of it is. Where the storage cannot take its schemas, the rest
-// counts with those that were in force, if there were any: a token that was revoked must not wait. Clients that were held back by a pause
+// counts with those that were in force, if there were any: a token that was revoked must not wait. Clients that were held back
 // do: an import may have brought values of other schemas.
 func (f *followed) put(ctx context.Context, current *settings.Snapshot, users *directory.Directory, log logr.Logger) bool {
 	if f.owned.review(ctx, current) != nil {
@@ -91,12 +92,7 @@ func (f *followed) put(ctx context.Context, current *settings.Snapshot, users *d
 		if last == nil {
 			return false
 		}
-		if last.Paused() {
-			held := *current
-			held.Tenant = held.Tenant.DeepCopy()
-			held.Tenant.Spec.Paused = true
-			current = &held
-		}
+		current = holdingBack(current, last)
 	}
 	for id, reason := range users.Refused() {
 		if before[id] != reason {
@@ -121,6 +117,22 @@ func (f *followed) put(ctx context.Context, current *settings.Snapshot, users *d
 		}
 	})
 	return err == nil
+}
+
+// holdingBack returns next, and with it the clients held back that last held back.
+func holdingBack(next, last *settings.Snapshot) *settings.Snapshot {
+	if !last.ProvisioningSuspended() && !last.AccessSuspended() {
+		return next
+	}
+	held := *next
+	held.Tenant = held.Tenant.DeepCopy()
+	if last.ProvisioningSuspended() {
+		held.Tenant.Spec.Provisioning.State = v1alpha1.StateSuspended
+	}
+	if last.AccessSuspended() {
+		held.Tenant.Spec.Access.State = v1alpha1.StateSuspended
+	}
+	return &held
 }
 
 // declare has the directory hold the declared schemas against what is stored, which an import may have brought.

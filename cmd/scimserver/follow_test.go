@@ -150,17 +150,17 @@ func TestHowLongInactiveUsersAreKeptIsFollowedWithoutARestart(t *testing.T) {
 	users := directory.New(directory.Options{Store: database, Now: func() time.Time { return now }})
 	f := &followed{Source: &fakeSource{}, tokens: &fakeTokens{}}
 	for n, step := range []struct {
-		name   string
-		after  *metav1.Duration
-		paused bool
-		want   int
+		name  string
+		after *metav1.Duration
+		state v1alpha1.State
+		want  int
 	}{
-		{"not set", nil, false, 0},
-		{"set", &metav1.Duration{Duration: 48 * time.Hour}, false, 1},
-		{"longer", &metav1.Duration{Duration: 100 * time.Hour}, false, 0},
-		{"shorter, and paused", &metav1.Duration{Duration: 24 * time.Hour}, true, 0},
-		{"no longer paused", &metav1.Duration{Duration: 24 * time.Hour}, false, 4},
-		{"unset", nil, false, 0},
+		{"not set", nil, "", 0},
+		{"set", &metav1.Duration{Duration: 48 * time.Hour}, "", 1},
+		{"longer", &metav1.Duration{Duration: 100 * time.Hour}, "", 0},
+		{"shorter, and provisioning is suspended", &metav1.Duration{Duration: 24 * time.Hour}, "Suspended", 0},
+		{"no longer suspended", &metav1.Duration{Duration: 24 * time.Hour}, "Active", 4},
+		{"unset", nil, "", 0},
 	} {
 		user := schema.Object{"userName": fmt.Sprint("u", n), "active": false}
 		if _, err := users.Create(t.Context(), directory.Caller{}, store.User, user); err != nil {
@@ -168,7 +168,7 @@ func TestHowLongInactiveUsersAreKeptIsFollowedWithoutARestart(t *testing.T) {
 		}
 		snapshot := declaring()
 		snapshot.Tenant.Spec.Schema.Extensions = nil
-		snapshot.Tenant.Spec.Retention.PurgeDeactivatedAfter, snapshot.Tenant.Spec.Paused = step.after, step.paused
+		snapshot.Tenant.Spec.Retention.PurgeDeactivatedAfter, snapshot.Tenant.Spec.Provisioning.State = step.after, step.state
 		f.put(t.Context(), snapshot, users, logr.Discard())
 		now = now.Add(30 * time.Hour)
 		if got, err := users.Purge(t.Context()); err != nil || got != step.want {
@@ -230,30 +230,38 @@ func TestTheSchemasOfAnImportAreHeldAgainstWhatTheTenantDeclares(t *testing.T) {
 	}
 }
 
-func TestWhoWasHeldBackByAPauseWaitsForTheSchemas(t *testing.T) {
-	database, err := sqlite.Open(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	users := directory.New(directory.Options{Store: database, Now: time.Now})
-	f := &followed{Source: &fakeSource{}, tokens: &fakeTokens{}}
-	paused := declaring(v1alpha1.SchemaAttribute{Name: "badge"})
-	paused.Tenant.Spec.Paused = true
-	if !f.put(t.Context(), paused, users, logr.Discard()) {
-		t.Fatal("good settings are not in force")
-	}
-	if err := database.Close(); err != nil {
-		t.Fatal(err)
-	}
-	next := declaring(v1alpha1.SchemaAttribute{Name: "badge"})
-	next.Tenant.Spec.DisplayName = "Contoso Ltd"
-	if f.put(t.Context(), next, users, logr.Discard()) {
-		t.Error("schemas are said to be in force that were not held against the storage")
-	}
-	if got := f.Current(); !got.Paused() || got.Tenant.Spec.DisplayName != "Contoso Ltd" {
-		t.Errorf("paused %t, %q: want the pause and the other new settings", got.Paused(), got.Tenant.Spec.DisplayName)
-	}
-	if next.Paused() {
-		t.Error("a published snapshot was changed")
+// Where the schemas cannot be held against the storage, an import may have brought values of others.
+func TestClientsThatWereHeldBackWaitForTheSchemas(t *testing.T) {
+	for name, c := range map[string]struct{ provisioning, access v1alpha1.State }{
+		"none": {"Active", "Active"}, "provisioning": {"Suspended", "Active"}, "access": {"Active", "Suspended"}, "both": {"Suspended", "Suspended"},
+	} {
+		database, err := sqlite.Open(t.Context(), t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		users := directory.New(directory.Options{Store: database, Now: time.Now})
+		f := &followed{Source: &fakeSource{}, tokens: &fakeTokens{}}
+		before := declaring(v1alpha1.SchemaAttribute{Name: "badge"})
+		before.Tenant.Spec.Provisioning.State, before.Tenant.Spec.Access.State = c.provisioning, c.access
+		if !f.put(t.Context(), before, users, logr.Discard()) {
+			t.Fatal("good settings are not in force")
+		}
+		if err := database.Close(); err != nil {
+			t.Fatal(err)
+		}
+		next := declaring(v1alpha1.SchemaAttribute{Name: "badge"})
+		next.Tenant.Spec.DisplayName = "Contoso Ltd"
+		next.Tenant.Spec.Provisioning.State, next.Tenant.Spec.Access.State = "Active", "Active"
+		if f.put(t.Context(), next, users, logr.Discard()) {
+			t.Error("schemas are said to be in force that were not held against the storage")
+		}
+		spec := f.Current().Tenant.Spec
+		if spec.Provisioning.State != c.provisioning || spec.Access.State != c.access || spec.DisplayName != "Contoso Ltd" {
+			t.Errorf("%s suspended: provisioning is %s, access %s, of %q: want what was held back, and the other new settings",
+				name, spec.Provisioning.State, spec.Access.State, spec.DisplayName)
+		}
+		if next.ProvisioningSuspended() || next.AccessSuspended() {
+			t.Errorf("%s suspended: a published snapshot was changed", name)
+		}
 	}
 }

@@ -79,7 +79,7 @@ func (k *kubectl) forwards(pod *corev1.Pod, server *httptest.Server) {
 }
 
 // What the server makes of a file is looked at in the tests of packages plugin and admin.
-func TestThePluginSendsAnImportToATenantThatIsPaused(t *testing.T) {
+func TestThePluginSendsAnImportToATenantWhoseProvisioningIsSuspended(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	k := newKubectl(w)
@@ -107,14 +107,14 @@ func TestThePluginSendsAnImportToATenantThatIsPaused(t *testing.T) {
 	t.Cleanup(server.Close)
 	k.forwards(pod, server)
 
-	patch := func(paused bool) string {
-		return fmt.Sprintf(`kubectl patch provisioningtenant contoso --namespace %s --type=merge -p '{"spec":{"paused":%t}}'`, w.namespace, paused)
+	patch := func(state v1alpha1.State) string {
+		return fmt.Sprintf(`kubectl patch provisioningtenant contoso --namespace %s --type=merge -p '{"spec":{"provisioning":{"state":%q}}}'`, w.namespace, state)
 	}
-	k.refused("tenant \"contoso\" is not paused, and no client may be answered while its directory is filled. Pause it, and run this again:\n  "+patch(true),
-		"import", "contoso", "-f", file)
-	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Paused = true })
+	k.refused("provisioning of tenant \"contoso\" is not suspended, and no client may write while its directory is filled. Suspend it, and run this again:\n  "+
+		patch(v1alpha1.StateSuspended), "import", "contoso", "-f", file)
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Provisioning.State = v1alpha1.StateSuspended })
 	got := k.want("import", "contoso", "-f", file)
-	if !strings.HasPrefix(got, "imported 7 users, 0 groups and 0 memberships into tenant contoso\n") || !strings.HasSuffix(got, "\n  "+patch(false)+"\n") {
+	if !strings.HasPrefix(got, "imported 7 users, 0 groups and 0 memberships into tenant contoso\n") || !strings.HasSuffix(got, "\n  "+patch(v1alpha1.StateActive)+"\n") {
 		t.Errorf("import says\n%s", got)
 	}
 	if want := fmt.Sprintf("POST /import with %d bytes", len(content)-len("SUM")+hex.EncodedLen(len(sum))); len(asked) != 1 || asked[0] != want {

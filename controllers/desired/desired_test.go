@@ -285,13 +285,13 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 	}
 	// The SCIM server reads these from the resource, and what follows from the type of the storage the operator resolves.
 	elsewhere := []string{
-		"displayName", "entra.tenantID", "entra.cloud", "provisioning.users", "provisioning.groups",
+		"displayName", "entra.tenantID", "entra.cloud", "provisioning.state", "provisioning.users", "provisioning.groups", "access.state",
 		"catalog.companies", "catalog.roles",
 		"authentication.secretToken.rotationInterval", "authentication.secretToken.overlap",
 		"authentication.oauth.rotationInterval", "authentication.oauth.overlap",
 		"authentication.workloadIdentity.subjects", "authentication.entraToken.audiences", "authentication.entraToken.applications",
 		"authentication.userToken.audiences",
-		"retention.purgeDeactivatedAfter", "retention.provisioningLog", "limits.requestsPerSecond", "limits.burst", "paused", "schema.extensions", "storage.type",
+		"retention.purgeDeactivatedAfter", "retention.provisioningLog", "limits.requestsPerSecond", "limits.burst", "schema.extensions", "storage.type",
 	}
 	known := slices.Concat(elsewhere, slices.Collect(mapsKeys(changes)), slices.Collect(mapsKeys(ofDatabases)))
 	for _, leaf := range fields.Leaves(reflect.TypeFor[v1alpha1.ProvisioningTenantSpec]()) {

@@ -167,7 +167,8 @@ func noSettings() error {
 	return &refusal{http.StatusServiceUnavailable, "the server has no settings yet"}
 }
 
-// authorize returns who calls, and a *refusal where they may not do what takes one of these roles.
+// authorize returns who calls, and a *refusal where they may not do what takes one of these roles. Readers are held back as at the Tenant URL;
+// an administrator looks, exports and imports while provisioning is suspended.
 func (s *server) authorize(r *http.Request, roles ...token.Role) (caller auth.Identity, err error) {
 	current := s.Settings()
 	if current == nil {
@@ -180,6 +181,9 @@ func (s *server) authorize(r *http.Request, roles ...token.Role) (caller auth.Id
 		return caller, &refusal{
 			http.StatusForbidden, "this takes a credential that provisions: the tenant's Secret Token, or an access token of its provisioning client",
 		}
+	}
+	if caller.Role == token.RoleReader && current.AccessSuspended() {
+		return caller, &refusal{http.StatusServiceUnavailable, "access to this tenant is suspended (spec.access.state); try again later"}
 	}
 	connections.Work(r.Context())
 	return caller, nil

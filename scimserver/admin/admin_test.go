@@ -106,11 +106,21 @@ func newFixtureOn(t *testing.T, database store.Store) *fixture {
 	return f
 }
 
-// pause sets spec.paused of the settings in force.
-func (f *fixture) pause(paused bool) {
+// suspend sets spec.provisioning.state of the settings in force.
+func (f *fixture) suspend() {
+	f.spec(func(s *v1alpha1.ProvisioningTenantSpec) { s.Provisioning.State = v1alpha1.StateSuspended })
+}
+
+// resume takes back what suspend did.
+func (f *fixture) resume() {
+	f.spec(func(s *v1alpha1.ProvisioningTenantSpec) { s.Provisioning.State = v1alpha1.StateActive })
+}
+
+// spec changes the settings in force.
+func (f *fixture) spec(change func(*v1alpha1.ProvisioningTenantSpec)) {
 	next := *f.snapshot.Load()
 	next.Tenant = next.Tenant.DeepCopy()
-	next.Tenant.Spec.Paused = paused
+	change(&next.Tenant.Spec)
 	f.snapshot.Store(&next)
 }
 
@@ -171,9 +181,28 @@ func TestTheLogAndTheDirectoryAreShownToWhoHasACredentialForThem(t *testing.T) {
 			t.Errorf("%s repeats the token", c.path)
 		}
 	}
-	f.pause(true)
-	f.want("/readyz", "", 200) // the pod stays, and who runs it may still look
-	f.want("/log", f.reader, 200)
+	// The pod stays, and the administrator may look and export. A reader is held back here as at the Tenant URL.
+	for _, c := range []struct {
+		provisioning, access v1alpha1.State
+		reader               int
+	}{
+		{v1alpha1.StateSuspended, v1alpha1.StateActive, 200}, {v1alpha1.StateActive, v1alpha1.StateSuspended, 503}, {v1alpha1.StateSuspended, v1alpha1.StateSuspended, 503},
+	} {
+		f.spec(func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Provisioning.State, s.Access.State = c.provisioning, c.access
+		})
+		for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+			f.want(path, "", 200)
+		}
+		f.want("/log", f.provisioner, 200)
+		f.want("/export", f.provisioner, 200)
+		f.want("/export", f.reader, 403)
+		f.want("/log", foreign, 401)
+		got := f.want("/log", f.reader, c.reader)
+		if c.reader == 503 && got != "access to this tenant is suspended (spec.access.state); try again later\n" {
+			t.Errorf("a reader is told %q", got)
+		}
+	}
 	f.snapshot.Store(nil)
 	for _, path := range []string{"/readyz", "/log", "/export"} {
 		f.want(path, f.provisioner, 503)

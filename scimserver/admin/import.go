@@ -38,8 +38,11 @@ func (s *server) restore(w http.ResponseWriter, r *http.Request) {
 		err = &refusal{http.StatusBadRequest, "there are no parameters"}
 	case headers.HasCoding(r.Header):
 		err = &refusal{http.StatusUnsupportedMediaType, "the file must not be encoded: send it without Content-Encoding, decompressed"}
-	case !current.Paused():
-		err = &refusal{http.StatusConflict, "the tenant is not paused: set spec.paused to true first, so that no client is answered meanwhile"}
+	case !current.ProvisioningSuspended():
+		err = &refusal{
+			http.StatusConflict,
+			"provisioning is not suspended: set spec.provisioning.state to Suspended first, so that no client writes meanwhile",
+		}
 	}
 	if err != nil {
 		s.refuse(w, err)
@@ -52,7 +55,7 @@ func (s *server) restore(w http.ResponseWriter, r *http.Request) {
 	}
 	defer place.Release()
 
-	from := &upload{ctx: r.Context(), body: r.Body, control: http.NewResponseController(w), clock: s.Clock, paused: s.paused}
+	from := &upload{ctx: r.Context(), body: r.Body, control: http.NewResponseController(w), clock: s.Clock, suspended: s.suspended}
 	// Who waits for the client to send on is told that the server ends.
 	stop := context.AfterFunc(r.Context(), func() { _ = from.control.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
@@ -61,7 +64,7 @@ func (s *server) restore(w http.ResponseWriter, r *http.Request) {
 	counts, err := transfer.Import(r.Context(), to, directory.New(directory.Options{
 		Store: s.Store, Now: s.Clock.Now, Catalog: &current.Tenant.Spec.Catalog,
 	}), from)
-	if err != nil && from.begun && (from.broke == nil || errors.Is(from.broke, errUnpaused)) {
+	if err != nil && from.begun && (from.broke == nil || errors.Is(from.broke, errResumed)) {
 		_, _ = io.CopyN(io.Discard, rest{from}, maxRest)
 	}
 	if timeout := from.control.SetWriteDeadline(s.Clock.Now().Add(stalled)); timeout != nil {
@@ -82,24 +85,25 @@ func (s *server) restore(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(counts) // who hung up sees by the directory that it is not empty
 }
 
-func (s *server) paused() bool {
+// suspended reports whether clients that provision are held back, which an import needs until its end.
+func (s *server) suspended() bool {
 	current := s.Settings()
-	return current != nil && current.Paused()
+	return current != nil && current.ProvisioningSuspended()
 }
 
 var (
-	errUnpaused = errors.New("the tenant is not paused any more; nothing was imported")
+	errResumed  = errors.New("provisioning is not suspended any more; nothing was imported")
 	errSentOnce = errors.New("what was sent is gone")
 )
 
-// upload is the body of a request that may take longer than the server's timeouts allow, as long as its client sends on and the
-// tenant stays paused.
+// upload is the body of a request that may take longer than the server's timeouts allow, as long as its client sends on and
+// provisioning stays suspended.
 type upload struct {
-	ctx     context.Context //nolint:containedctx // io.Reader has no room for one
-	body    io.Reader
-	control *http.ResponseController
-	clock   clock.PassiveClock
-	paused  func() bool
+	ctx       context.Context //nolint:containedctx // io.Reader has no room for one
+	body      io.Reader
+	control   *http.ResponseController
+	clock     clock.PassiveClock
+	suspended func() bool
 	// begun tells that the client was asked for the file. Until then it need not send it.
 	begun bool
 	// broke is why there is nothing more to read.
@@ -116,8 +120,8 @@ func (u *upload) Read(p []byte) (n int, err error) {
 }
 
 func (u *upload) read(p []byte) (int, error) {
-	if !u.paused() {
-		return 0, errUnpaused
+	if !u.suspended() {
+		return 0, errResumed
 	}
 	return u.next(p)
 }
@@ -149,8 +153,8 @@ func (u *upload) refusal(err error) error {
 		return &refusal{http.StatusServiceUnavailable, err.Error()}
 	case u.ctx.Err() != nil:
 		return &refusal{http.StatusServiceUnavailable, "the server is being stopped; nothing was imported"}
-	case errors.Is(u.broke, errUnpaused):
-		return &refusal{http.StatusConflict, errUnpaused.Error()}
+	case errors.Is(u.broke, errResumed):
+		return &refusal{http.StatusConflict, errResumed.Error()}
 	case errors.Is(u.broke, os.ErrDeadlineExceeded):
 		return &refusal{http.StatusRequestTimeout, "nothing came for " + starved.String() + "; nothing was imported"}
 	case u.broke != nil:

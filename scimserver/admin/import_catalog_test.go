@@ -34,7 +34,7 @@ func TestAnImportTakesTheCompaniesOfTheCatalogAlone(t *testing.T) {
 			from.user("anna")
 			file := from.want("/export", from.provisioner, 200)
 			to := newFixture(t)
-			to.pause(true)
+			to.suspend()
 			for _, companies := range [][]string{nil, {"Contoso AB"}} {
 				to.catalog(companies...)
 				status, answer := to.imports(to.provisioner, "/import", strings.NewReader(file))

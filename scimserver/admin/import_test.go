@@ -90,7 +90,7 @@ func TestWhatIsImportedIsExportedAsTheSameBytesAndStandsInTheLog(t *testing.T) {
 		for _, query := range []string{"", "?log=true"} {
 			file := from.want("/export"+query, from.provisioner, 200)
 			to := empty()
-			to.pause(true)
+			to.suspend()
 			status, answer := to.imports(to.provisioner, "/import", strings.NewReader(file))
 			var counts transfer.Counts
 			if err := json.Unmarshal([]byte(answer), &counts); status != 200 || err != nil {
@@ -132,11 +132,11 @@ func TestAnImportIsRefusedAndLeavesNothing(t *testing.T) {
 	foreign, _ := token.New(strings.NewReader(strings.Repeat("fabrikam's token", 2)))
 	eachEngine(t, func(t *testing.T, empty func() *fixture) {
 		f := empty()
-		const unpaused = "the tenant is not paused: set spec.paused to true first, so that no client is answered meanwhile\n"
-		if status, answer := f.imports(f.provisioner, "/import", strings.NewReader(file)); status != 409 || answer != unpaused {
-			t.Errorf("not paused: %d %s", status, answer)
+		const active = "provisioning is not suspended: set spec.provisioning.state to Suspended first, so that no client writes meanwhile\n"
+		if status, answer := f.imports(f.provisioner, "/import", strings.NewReader(file)); status != 409 || answer != active {
+			t.Errorf("active: %d %s", status, answer)
 		}
-		f.pause(true)
+		f.suspend()
 		for name, c := range map[string]struct {
 			token, path, file string
 			status            int
@@ -185,7 +185,7 @@ func (full) Update(context.Context, func(store.Tx) error) error {
 
 func TestAnImportThatFindsNoRoomSaysSo(t *testing.T) {
 	f := newFixtureOn(t, full{openSQLite(t)})
-	f.pause(true)
+	f.suspend()
 	const want = "import: the directory's storage is unavailable: database or disk is full; nothing was imported\n"
 	if status, answer := f.imports(f.provisioner, "/import", strings.NewReader("")); status != 503 || answer != want {
 		t.Errorf("%d %s", status, answer)
@@ -206,7 +206,7 @@ func TestAnImportThatMayHaveHappenedDoesNotSayThatNothingWasImported(t *testing.
 	source := newFixture(t)
 	file := source.want("/export", source.provisioner, 200)
 	f := newFixtureOn(t, unsure{openSQLite(t)})
-	f.pause(true)
+	f.suspend()
 	const want = "import: the directory's storage is unavailable: whether the change happened is not known: the second machine is away\n"
 	if status, answer := f.imports(f.provisioner, "/import", strings.NewReader(file)); status != 503 || answer != want {
 		t.Errorf("%d %s", status, answer)
@@ -229,7 +229,7 @@ func TestAnImportThatTheDatabaseBeginsAgainAsksForTheFileAgain(t *testing.T) {
 	source := newFixture(t)
 	source.user("anna")
 	f := newFixtureOn(t, again{openSQLite(t)})
-	f.pause(true)
+	f.suspend()
 	status, answer := f.imports(f.provisioner, "/import", strings.NewReader(source.want("/export", source.provisioner, 200)))
 	if status != 503 || answer != "the database asks to begin again: send the file again; nothing was imported\n" {
 		t.Errorf("%d %s", status, answer)
@@ -249,7 +249,7 @@ type underWay struct {
 // begin sends half of a file that is larger than what is buffered on the way.
 func (f *fixture) begin(file string) *underWay {
 	f.Helper()
-	f.pause(true)
+	f.suspend()
 	ctx, hangUp := context.WithCancel(f.Context())
 	asked := make(chan struct{})
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got100Continue: func() { close(asked) }})
@@ -300,7 +300,7 @@ func TestAnImportThatDoesNotReachItsEndLeavesNothing(t *testing.T) {
 				_, _ = io.WriteString(u.pipe, "{")
 				_ = u.pipe.CloseWithError(context.Canceled)
 			}, ""},
-			"the tenant is unpaused":    {func(u *underWay) { u.pause(false); u.sendMuch() }, "409 the tenant is not paused any more; nothing was imported\n<nil>"},
+			"provisioning is resumed":   {func(u *underWay) { u.resume(); u.sendMuch() }, "409 provisioning is not suspended any more; nothing was imported\n<nil>"},
 			"the server is told to end": {func(u *underWay) { u.stop() }, "503 the server is being stopped; nothing was imported\n<nil>"},
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -320,7 +320,7 @@ func TestAnImportThatDoesNotReachItsEndLeavesNothing(t *testing.T) {
 func (f *fixture) wantUntouched() {
 	f.Helper()
 	again := newFixtureOn(f.T, f.store)
-	again.pause(true)
+	again.suspend()
 	source := newFixture(f.T)
 	source.user("anna")
 	if status, answer := again.imports(again.provisioner, "/import", strings.NewReader(source.want("/export", source.provisioner, 200))); status != 200 {
@@ -345,7 +345,7 @@ func TestThereIsOneImportAtATime(t *testing.T) {
 	}
 }
 
-// A replica may answer a client for a moment after the tenant was paused.
+// A replica may answer a client for a moment after provisioning was suspended.
 func TestAWriteDuringAnImportIsNotLost(t *testing.T) {
 	race.Meets(t)
 	source := newFixture(t)
@@ -393,7 +393,7 @@ func TestAConnectionThatIsCutLeavesNothing(t *testing.T) {
 	eachEngine(t, func(t *testing.T, empty func() *fixture) {
 		for _, share := range []int{1, 50, 99} {
 			f := empty()
-			f.pause(true)
+			f.suspend()
 			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(f.url, "http://"))
 			if err != nil {
 				t.Fatal(err)
@@ -414,7 +414,7 @@ func TestAConnectionThatIsCutLeavesNothing(t *testing.T) {
 // A compressed file is refused before it is asked for: what is in it would be read as a damaged line.
 func TestAnImportWithAContentCodingIsRefused(t *testing.T) {
 	f := newFixture(t)
-	f.pause(true)
+	f.suspend()
 	for _, coding := range []string{"gzip", "identity, zstd"} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.url+"/import", strings.NewReader("{}"))
 		if err != nil {

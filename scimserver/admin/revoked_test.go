@@ -14,6 +14,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/admin"
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/settings"
@@ -38,13 +39,24 @@ func TestAnAnswerThatTakesLongEndsWithItsCredential(t *testing.T) {
 	good := f.snapshot.Load()
 	revoked := *good
 	revoked.Verifiers = token.Set{}
+	f.spec(func(s *v1alpha1.ProvisioningTenantSpec) {
+		s.Provisioning.State, s.Access.State = v1alpha1.StateSuspended, v1alpha1.StateSuspended
+	})
+	suspended := f.snapshot.Load()
 	for _, path := range []string{"/export", "/log", "/log?follow=true&limit=300"} {
-		for name, want := range map[string]bool{"good": true, "revoked": false} {
+		for name, c := range map[string]struct {
+			credential string
+			then       *settings.Snapshot
+			want       bool
+		}{
+			"good": {f.provisioner, good, true}, "revoked": {f.provisioner, &revoked, false},
+			"an administrator's while all is suspended": {f.provisioner, suspended, true}, "a reader's while access is suspended": {f.reader, suspended, false},
+		} {
 			var asked atomic.Int64
 			server := httptest.NewServer(admin.New(admin.Options{
 				Settings: func() *settings.Snapshot {
-					if asked.Add(1) > 1 && !want {
-						return &revoked
+					if asked.Add(1) > 1 {
+						return c.then
 					}
 					return good
 				},
@@ -55,14 +67,14 @@ func TestAnAnswerThatTakesLongEndsWithItsCredential(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			request.Header.Set("Authorization", "Bearer "+f.provisioner)
+			request.Header.Set("Authorization", "Bearer "+c.credential)
 			response, err := http.DefaultClient.Do(request)
 			if err != nil {
 				t.Fatal(err)
 			}
 			_, err = io.ReadAll(response.Body)
 			_ = response.Body.Close()
-			if whole := err == nil && response.StatusCode == http.StatusOK; whole != want {
+			if whole := err == nil && response.StatusCode == http.StatusOK; whole != c.want {
 				t.Errorf("%s with a credential that is %s after the beginning: %d, %v", path, name, response.StatusCode, err)
 			}
 			server.Close()

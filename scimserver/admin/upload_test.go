@@ -19,10 +19,10 @@ func TestWhatIsSaidOfAnUploadThatBroke(t *testing.T) {
 		broke error
 		want  refusal
 	}{
-		"nothing came for long":   {t.Context(), fmt.Errorf("read: %w", os.ErrDeadlineExceeded), refusal{http.StatusRequestTimeout, "nothing came for 20s; nothing was imported"}},
-		"the client went":         {t.Context(), io.ErrUnexpectedEOF, refusal{http.StatusBadRequest, "the file was cut off on its way; nothing was imported"}},
-		"the tenant was unpaused": {t.Context(), errUnpaused, refusal{http.StatusConflict, "the tenant is not paused any more; nothing was imported"}},
-		"the server ends":         {ended, os.ErrDeadlineExceeded, refusal{http.StatusServiceUnavailable, "the server is being stopped; nothing was imported"}},
+		"nothing came for long":    {t.Context(), fmt.Errorf("read: %w", os.ErrDeadlineExceeded), refusal{http.StatusRequestTimeout, "nothing came for 20s; nothing was imported"}},
+		"the client went":          {t.Context(), io.ErrUnexpectedEOF, refusal{http.StatusBadRequest, "the file was cut off on its way; nothing was imported"}},
+		"provisioning was resumed": {t.Context(), errResumed, refusal{http.StatusConflict, "provisioning is not suspended any more; nothing was imported"}},
+		"the server ends":          {ended, os.ErrDeadlineExceeded, refusal{http.StatusServiceUnavailable, "the server is being stopped; nothing was imported"}},
 	} {
 		u := &upload{ctx: c.ctx, broke: c.broke}
 		got, ok := errors.AsType[*refusal](u.refusal(fmt.Errorf("import: line 3: %w", c.broke)))

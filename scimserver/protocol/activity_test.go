@@ -65,10 +65,10 @@ func TestWhatTheProvisioningClientAsksIsCountedAndNothingElse(t *testing.T) {
 	if got, want := f.server.TakeActivity().Counts, (cycle.Counts{Requests: 2, Failures: 1}); got != want {
 		t.Errorf("with one beyond the limit it is %+v, want %+v", got, want)
 	}
-	f.pause(true)
+	f.provisioning(v1alpha1.StateSuspended)
 	f.send("GET", "/Users", "")
 	if got := f.server.TakeActivity(); !got.Empty() {
-		t.Errorf("of a pause it has %+v, want nothing", got)
+		t.Errorf("while provisioning is suspended it has %+v, want nothing", got)
 	}
 }
 

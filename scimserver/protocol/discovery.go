@@ -53,7 +53,7 @@ func (s *Server) allTypes() iter.Seq2[store.Kind, *schema.ResourceType] {
 	}
 }
 
-// types are the resource types that the tenant offers.
+// types are the resource types that the tenant offers to the client.
 func (s *Server) types(r *request) []*schema.ResourceType {
 	var types []*schema.ResourceType
 	for kind, rt := range s.allTypes() {
@@ -109,7 +109,7 @@ type publishedSchema struct {
 	Meta        schema.Object       `json:"meta"`
 }
 
-// allSchemas are the schemas of the resource types that the tenant offers, and those of what discovery answers.
+// allSchemas are the schemas of the resource types that the tenant offers to the client, and those of what discovery answers.
 func (s *Server) allSchemas(r *request) []publishedSchema {
 	var all []*schema.Schema
 	for _, rt := range s.types(r) {

@@ -24,17 +24,16 @@ func (s *Server) root(r *request) error {
 	return s.all(r)
 }
 
-// all is a query of every resource type that the tenant has switched on: users first, then groups.
+// all is a query of every resource type that is switched on for the client: users first, then groups.
 func (s *Server) all(r *request) error {
 	var kinds []store.Kind
-	if r.settings.UsersEnabled() {
-		kinds = append(kinds, store.User)
-	}
-	if r.settings.GroupsEnabled() {
-		kinds = append(kinds, store.Group)
+	for _, kind := range []store.Kind{store.User, store.Group} {
+		if s.enabled(r, kind) == nil {
+			kinds = append(kinds, kind)
+		}
 	}
 	if len(kinds) == 0 {
-		return s.on(store.User, s.list)(r) // which says that provisioning is disabled
+		return s.enabled(r, store.User)
 	}
 	return s.query(r, kinds)
 }

@@ -8,15 +8,15 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-// me answers with the resource of the user who is calling (RFC 7644 section 3.11).
-func (s *Server) me(r *request, kind store.Kind) error {
+// me answers with the resource of the user who is calling (RFC 7644 section 3.11). Whether users are provisioned does not matter.
+func (s *Server) me(r *request) error {
 	if r.user == nil {
 		return &Error{
 			Status: http.StatusNotImplemented,
 			Detail: "this credential is a service's, and /Me is about a user: send a token that Microsoft Entra ID issued to a user",
 		}
 	}
-	shown, target, err := s.reading(r, kind)
+	shown, target, err := s.reading(r, store.User)
 	if err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func (s *Server) me(r *request, kind store.Kind) error {
 	if err := target.If.Check(found.Version); err != nil {
 		return unlessUnchanged(r, err)
 	}
-	r.out.Header().Set("Location", s.location(r, kind, found.ID))
+	r.out.Header().Set("Location", s.location(r, store.User, found.ID))
 	return s.show(r, shown, &found)
 }
 

@@ -33,13 +33,14 @@ func invalidRequest(description string) *oauthError {
 	return &oauthError{http.StatusBadRequest, "invalid_request", description}
 }
 
-// tokenEndpoint is the tenant's token endpoint (RFC 6749 section 3.2). Its only grant is client_credentials.
+// tokenEndpoint is the tenant's token endpoint (RFC 6749 section 3.2). Its only grant is client_credentials. It issues tokens while provisioning
+// is suspended, too: what they open says so, and to be issued none looks to a client as if its credential were wrong.
 func (s *Server) tokenEndpoint(w *recorder, r *http.Request, _ string, log requestLog) {
 	w.Header().Set("Pragma", "no-cache") // RFC 6749 section 5.1, beside Cache-Control, which every answer has
 	current := s.settings()
 	issued, err := s.issue(w, r, current)
 	if err == nil {
-		err = s.admitClient(current, issued.Client)
+		err = s.limits.admit(current, share.Client{Class: share.Provisioner, ID: issued.Client})
 	} else if limited := s.admitStranger(current); limited != nil {
 		err = limited
 	} else {
@@ -57,17 +58,6 @@ func (s *Server) tokenEndpoint(w *recorder, r *http.Request, _ string, log reque
 	sendJSON(w, http.StatusOK, map[string]any{
 		"access_token": issued.Value, "token_type": "Bearer", "expires_in": int64(issued.Lifetime.Seconds()), "scope": accessTokenScope,
 	})
-}
-
-// admitClient lets a client have the access token that was made for it, unless it asks too much, or the tenant is paused.
-func (s *Server) admitClient(current *settings.Snapshot, client string) error {
-	if err := s.limits.admit(current, share.Client{Class: share.Provisioner, ID: client}); err != nil {
-		return err
-	}
-	if current.Paused() {
-		return paused()
-	}
-	return nil
 }
 
 // admitStranger counts a request that is issued no token, whatever the reason, and returns the answer to one too many. It bounds what is logged and

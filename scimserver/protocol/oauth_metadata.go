@@ -36,7 +36,7 @@ func (s *Server) oauthMetadata(w *recorder, r *http.Request, _ string, log reque
 	sendJSON(w, http.StatusOK, metadata)
 }
 
-// describeTokenEndpoint says nothing of a pause, which is for clients with a credential to know: the token endpoint tells them.
+// describeTokenEndpoint says nothing of what is suspended, which is for clients with a credential to know.
 func (s *Server) describeTokenEndpoint(w http.ResponseWriter, r *http.Request) (*authorizationServer, error) {
 	current := s.settings()
 	if current == nil {

@@ -100,10 +100,10 @@ func TestWithoutATokenEndpointThereIsNoMetadata(t *testing.T) {
 			t.Errorf("%s: Allow = %q", method, allow)
 		}
 	}
-	// A pause is nobody's business who has no credential; to a client that has one, the token endpoint tells it.
-	f.pause(true)
+	// What is suspended is for clients with a credential to know.
+	f.provisioning(v1alpha1.StateSuspended)
 	if got := f.metadata("GET"); got.status != http.StatusOK {
-		t.Errorf("paused: %d %s", got.status, got.body)
+		t.Errorf("suspended: %d %s", got.status, got.body)
 	}
 	f.snapshot = (*settings.Snapshot)(nil)
 	got := f.metadata("GET")

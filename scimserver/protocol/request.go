@@ -148,8 +148,8 @@ func (s *Server) serve(w *recorder, r *http.Request, methods map[string]endpoint
 		return unauthenticated(w, current.Tenant.Name, err, log)
 	}
 	s.activity.seen(s.now())
-	if current.Paused() {
-		return paused()
+	if err := heldBack(current, identity.Role); err != nil {
+		return err
 	}
 	failed := true // as a panic is, too
 	defer func() { s.activity.answered(s.now(), identity.Role, methods[r.Method].counts, failed) }()

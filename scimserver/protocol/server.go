@@ -28,8 +28,6 @@ const (
 	// MaxCount is the greatest size of a page; a client that asks for more gets this many.
 	MaxCount = 1000
 
-	// retryPaused is the Retry-After, in seconds, for a tenant or a resource type that is switched off: less than Entra's cycle.
-	retryPaused = "600"
 	// retryUnavailable is the Retry-After, in seconds, while the storage is unavailable.
 	retryUnavailable = "10"
 	// storageCalm is how long no request may have found the storage unavailable before it counts as available again.
@@ -107,7 +105,7 @@ func (s *Server) Handler() http.Handler {
 		})
 	}
 	route("/Me", map[string]endpoint{
-		http.MethodGet: self(unfiltered(s.on(store.User, s.me))), http.MethodPost: self(notOffered), http.MethodPut: self(notOffered),
+		http.MethodGet: self(unfiltered(s.me)), http.MethodPost: self(notOffered), http.MethodPut: self(notOffered),
 		http.MethodPatch: self(notOffered), http.MethodDelete: self(notOffered),
 	})
 	mux.Handle(v1alpha1.TokenPath, s.observed(v1alpha1.TokenPath, s.tokenEndpoint))
@@ -124,31 +122,6 @@ func (s *Server) on(kind store.Kind, handle func(*request, store.Kind) error) fu
 			return err
 		}
 		return handle(r, kind)
-	}
-}
-
-// paused is the answer to whoever has a good credential while the tenant is paused. To be asked who they are first keeps others from
-// learning of it.
-func paused() error {
-	return &Error{
-		Status: http.StatusServiceUnavailable, RetryAfter: retryPaused,
-		Detail: "this tenant is paused (spec.paused); nothing was changed, try again later",
-	}
-}
-
-// enabled returns the answer 503 while a resource type is switched off: a 404 would make Entra quarantine the job, an
-// empty list would make it create everybody again later.
-func (s *Server) enabled(r *request, kind store.Kind) error {
-	enabled, field := r.settings.UsersEnabled(), "users"
-	if kind == store.Group {
-		enabled, field = r.settings.GroupsEnabled(), "groups"
-	}
-	if enabled {
-		return nil
-	}
-	return &Error{
-		Status: http.StatusServiceUnavailable, RetryAfter: retryPaused,
-		Detail: "provisioning of " + field + " is disabled for this tenant (spec.provisioning." + field + ")",
 	}
 }
 

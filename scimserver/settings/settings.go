@@ -57,25 +57,32 @@ func (s *Snapshot) AccessTokenLifetime() time.Duration {
 	return defaultAccessTokenLifetime
 }
 
-// Paused tells whether clients are asked to try again later, whatever they want.
-func (s *Snapshot) Paused() bool { return s.Tenant.Spec.Paused }
+// ProvisioningSuspended reports whether clients that provision are asked to try again later, whatever they want.
+func (s *Snapshot) ProvisioningSuspended() bool {
+	return s.Tenant.Spec.Provisioning.State == v1alpha1.StateSuspended
+}
 
-// PurgeAfter is how long a user is to be inactive before it is deleted, 0 for ever. None is deleted while clients are held back from
-// users: they could not say that one is wanted again.
+// AccessSuspended reports whether readers and people are asked to try again later, whatever they want.
+func (s *Snapshot) AccessSuspended() bool {
+	return s.Tenant.Spec.Access.State == v1alpha1.StateSuspended
+}
+
+// PurgeAfter is how long a user is to be inactive before it is deleted, 0 for ever. None is deleted while clients that provision are held
+// back from users: they could not say that one is wanted again.
 func (s *Snapshot) PurgeAfter() time.Duration {
 	after := s.Tenant.Spec.Retention.PurgeDeactivatedAfter
-	if after == nil || s.Paused() || !s.UsersEnabled() {
+	if after == nil || s.ProvisioningSuspended() || !s.UsersEnabled() {
 		return 0
 	}
 	return after.Duration
 }
 
-// UsersEnabled tells whether clients may provision users.
+// UsersEnabled tells whether clients may provision users, while provisioning is not suspended.
 func (s *Snapshot) UsersEnabled() bool {
 	return s.Tenant.Spec.Provisioning.Users != v1alpha1.SwitchDisabled
 }
 
-// GroupsEnabled tells whether clients may provision groups.
+// GroupsEnabled tells whether clients may provision groups, while provisioning is not suspended.
 func (s *Snapshot) GroupsEnabled() bool {
 	return s.Tenant.Spec.Provisioning.Groups != v1alpha1.SwitchDisabled
 }

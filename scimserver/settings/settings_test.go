@@ -45,17 +45,31 @@ func TestOnlyDisabledSwitchesOff(t *testing.T) {
 	}
 }
 
+func TestOnlySuspendedHoldsBack(t *testing.T) {
+	for _, provisioning := range []v1alpha1.State{v1alpha1.StateActive, v1alpha1.StateSuspended, ""} {
+		for _, access := range []v1alpha1.State{v1alpha1.StateActive, v1alpha1.StateSuspended, ""} {
+			s := &settings.Snapshot{Tenant: &v1alpha1.ProvisioningTenant{Spec: v1alpha1.ProvisioningTenantSpec{
+				Provisioning: v1alpha1.Provisioning{State: provisioning}, Access: v1alpha1.Access{State: access},
+			}}}
+			if s.ProvisioningSuspended() != (provisioning == v1alpha1.StateSuspended) || s.AccessSuspended() != (access == v1alpha1.StateSuspended) {
+				t.Errorf("provisioning %q: %v, access %q: %v", provisioning, s.ProvisioningSuspended(), access, s.AccessSuspended())
+			}
+		}
+	}
+}
+
 func TestNobodyIsPurgedWhileClientsCannotSpeakOfUsers(t *testing.T) {
 	const after = 90 * 24 * time.Hour
 	for name, test := range map[string]struct {
 		change func(*v1alpha1.ProvisioningTenantSpec)
 		want   time.Duration
 	}{
-		"set":             {func(*v1alpha1.ProvisioningTenantSpec) {}, after},
-		"not set":         {func(s *v1alpha1.ProvisioningTenantSpec) { s.Retention.PurgeDeactivatedAfter = nil }, 0},
-		"paused":          {func(s *v1alpha1.ProvisioningTenantSpec) { s.Paused = true }, 0},
-		"users disabled":  {func(s *v1alpha1.ProvisioningTenantSpec) { s.Provisioning.Users = v1alpha1.SwitchDisabled }, 0},
-		"groups disabled": {func(s *v1alpha1.ProvisioningTenantSpec) { s.Provisioning.Groups = v1alpha1.SwitchDisabled }, after},
+		"set":                    {func(*v1alpha1.ProvisioningTenantSpec) {}, after},
+		"not set":                {func(s *v1alpha1.ProvisioningTenantSpec) { s.Retention.PurgeDeactivatedAfter = nil }, 0},
+		"provisioning suspended": {func(s *v1alpha1.ProvisioningTenantSpec) { s.Provisioning.State = v1alpha1.StateSuspended }, 0},
+		"access suspended":       {func(s *v1alpha1.ProvisioningTenantSpec) { s.Access.State = v1alpha1.StateSuspended }, after},
+		"users disabled":         {func(s *v1alpha1.ProvisioningTenantSpec) { s.Provisioning.Users = v1alpha1.SwitchDisabled }, 0},
+		"groups disabled":        {func(s *v1alpha1.ProvisioningTenantSpec) { s.Provisioning.Groups = v1alpha1.SwitchDisabled }, after},
 	} {
 		tenant := &v1alpha1.ProvisioningTenant{}
 		tenant.Spec.Retention.PurgeDeactivatedAfter = &metav1.Duration{Duration: after}

@@ -178,8 +178,8 @@ func TestAnImportIntoARunningServerIsThereWholeOrNotAtAll(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		paused := strings.Replace(string(running), "spec:\n  displayName", "spec:\n  paused: true\n  displayName", 1)
-		if err := os.WriteFile(manifest, []byte(paused), 0o600); err != nil {
+		suspended := strings.Replace(string(running), "spec:\n  displayName", "spec:\n  provisioning: {state: Suspended}\n  displayName", 1)
+		if err := os.WriteFile(manifest, []byte(suspended), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		p := c.start()

@@ -119,7 +119,7 @@ func (s *server) together(ctx context.Context, columns []*column, idle time.Dura
 	}); err != nil {
 		return err
 	}
-	if err := s.with(ctx, "  paused: true\n", http.StatusServiceUnavailable, func() {
+	if err := s.with(ctx, "  provisioning: {state: Suspended}\n", http.StatusServiceUnavailable, func() {
 		all(columns, func(c *column) { c.passes(ctx, "503 with Retry-After", http.StatusServiceUnavailable) })
 	}); err != nil {
 		return err

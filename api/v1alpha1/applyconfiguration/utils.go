@@ -16,6 +16,8 @@ import (
 func ForKind(kind schema.GroupVersionKind) interface{} {
 	switch kind {
 	// Group=provisioning.tenantry.dev, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithKind("Access"):
+		return &apiv1alpha1.AccessApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ActivityStatus"):
 		return &apiv1alpha1.ActivityStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AttributeDefault"):

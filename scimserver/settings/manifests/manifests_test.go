@@ -233,6 +233,8 @@ func TestWhatIsWrongIsSaidWithFileDocumentAndField(t *testing.T) {
 		"a long name":           {strings.Replace(contoso, "name: contoso", "name: "+strings.Repeat("c", 53), 1), "a.yaml, document 1: ProvisioningTenant " + strings.Repeat("c", 53) + ": metadata.name: Too long: may not be more than 52 characters"},
 		"a switch":              {tenantWith("{provisioning: {users: On}}"), `a.yaml, document 1: ProvisioningTenant contoso: spec.provisioning.users: must be string, not bool`},
 		"another switch":        {tenantWith("{provisioning: {groups: Closed}}"), `a.yaml, document 1: ProvisioningTenant contoso: spec.provisioning.groups: Unsupported value: "Closed": supported values: "Enabled", "Disabled"`},
+		"a state":               {tenantWith("{provisioning: {state: Stopped}}"), `a.yaml, document 1: ProvisioningTenant contoso: spec.provisioning.state: Unsupported value: "Stopped": supported values: "Active", "Suspended"`},
+		"another state":         {tenantWith("{access: {state: Disabled}}"), `a.yaml, document 1: ProvisioningTenant contoso: spec.access.state: Unsupported value: "Disabled": supported values: "Active", "Suspended"`},
 		"a company twice":       {tenantWith("{catalog: {companies: [A, B, A]}}"), `a.yaml, document 1: ProvisioningTenant contoso: spec.catalog.companies[2]: Duplicate value: "A"`},
 		"a role without a name": {tenantWith("{catalog: {roles: ['']}}"), `a.yaml, document 1: ProvisioningTenant contoso: spec.catalog.roles[0]: Required value`},
 		"no tenant named":       {join(contoso, with("tenantRef: {name: contoso}", "tenantRef: {}")), "a.yaml, document 2: UserDefaults finance: spec.tenantRef.name: Required value"},

@@ -23,6 +23,8 @@ func setTenantDefaults(t *v1alpha1.ProvisioningTenant) {
 	if spec.Entra != nil {
 		spec.Entra.Cloud = cmp.Or(spec.Entra.Cloud, v1alpha1.EntraCloudPublic)
 	}
+	spec.Provisioning.State = cmp.Or(spec.Provisioning.State, v1alpha1.StateActive)
+	spec.Access.State = cmp.Or(spec.Access.State, v1alpha1.StateActive)
 	spec.Provisioning.Users = cmp.Or(spec.Provisioning.Users, v1alpha1.SwitchEnabled)
 	spec.Provisioning.Groups = cmp.Or(spec.Provisioning.Groups, v1alpha1.SwitchEnabled)
 	if spec.Authentication.SecretToken == nil {
@@ -63,6 +65,8 @@ func validateTenant(t *v1alpha1.ProvisioningTenant) field.ErrorList {
 		list = append(list, field.Invalid(field.NewPath("metadata", "name"), t.Name, message))
 	}
 	list = append(list, atMost(field.NewPath("metadata", "name"), t.Name, 52)...)
+	list = append(list, oneOf(spec.Child("provisioning", "state"), t.Spec.Provisioning.State, v1alpha1.StateActive, v1alpha1.StateSuspended)...)
+	list = append(list, oneOf(spec.Child("access", "state"), t.Spec.Access.State, v1alpha1.StateActive, v1alpha1.StateSuspended)...)
 	list = append(list, oneOf(spec.Child("provisioning", "users"), t.Spec.Provisioning.Users, v1alpha1.SwitchEnabled, v1alpha1.SwitchDisabled)...)
 	list = append(list, oneOf(spec.Child("provisioning", "groups"), t.Spec.Provisioning.Groups, v1alpha1.SwitchEnabled, v1alpha1.SwitchDisabled)...)
 	if kept := t.Spec.Retention.ProvisioningLog.Duration; kept < time.Hour || kept > 87600*time.Hour {

@@ -86,6 +86,8 @@ func TestDefaultsAreThoseOfTheCRD(t *testing.T) {
 		"provisioningtenants": {
 			tenantManifest("contoso", "{}"),
 			tenantManifest("contoso", "{entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11}, provisioning: {users: Disabled}, exposure: {type: None}}"),
+			tenantManifest("contoso", "{provisioning: {state: Suspended}}"),
+			tenantManifest("contoso", "{access: {state: Suspended}}"),
 			tenantManifest("contoso", "{limits: {requestsPerSecond: 50}}"),
 			tenantManifest("contoso", "{storage: {type: PostgreSQL, postgresql: {connectionSecretRef: {name: db}}}}"),
 			tenantManifest("contoso", "{schema: {extensions: [{id: urn:contoso:hr, attributes: [{name: a, type: complex, subAttributes: [{name: value}]}, {name: b}]}]}}"),
@@ -156,6 +158,9 @@ func TestWhatAServerReadsIsRefusedOrTakenAsTheAPIServerDoes(t *testing.T) {
 			tenantManifest("contoso", "{provisioning: {users: Disabled, groups: Enabled}}"),
 			tenantManifest("contoso", "{provisioning: {users: disabled}}"),
 			tenantManifest("contoso", "{provisioning: {groups: Closed}}"),
+			tenantManifest("contoso", "{provisioning: {state: Suspended}, access: {state: Active}}"),
+			tenantManifest("contoso", "{provisioning: {state: Disabled}}"),
+			tenantManifest("contoso", "{access: {state: suspended}}"),
 			tenantManifest("contoso", "{retention: {provisioningLog: 90m}}"),
 			tenantManifest("contoso", "{retention: {provisioningLog: 59m}}"),
 			tenantManifest("contoso", "{retention: {provisioningLog: 1.5h}}"),

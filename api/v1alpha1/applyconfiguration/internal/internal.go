@@ -23,6 +23,13 @@ func Parser() *typed.Parser {
 var parserOnce sync.Once
 var parser *typed.Parser
 var schemaYAML = typed.YAMLObject(`types:
+- name: com.github.tenantry.tenantry.api.v1alpha1.Access
+  map:
+    fields:
+    - name: state
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.State
+      default: Active
 - name: com.github.tenantry.tenantry.api.v1alpha1.ActivityStatus
   map:
     fields:
@@ -371,6 +378,10 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Switch
       default: Enabled
+    - name: state
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.State
+      default: Active
     - name: users
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Switch
@@ -397,6 +408,10 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.tenantry.tenantry.api.v1alpha1.ProvisioningTenantSpec
   map:
     fields:
+    - name: access
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.Access
+      default: {}
     - name: authentication
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Authentication
@@ -422,9 +437,6 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Limits
       default: {}
-    - name: paused
-      type:
-        scalar: boolean
     - name: provisioning
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Provisioning
@@ -706,6 +718,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: namespace
       type:
         scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.State
+  scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.Storage
   map:
     fields:

@@ -9,11 +9,17 @@ import (
 // ProvisioningApplyConfiguration represents a declarative configuration of the Provisioning type for use
 // with apply.
 //
-// Provisioning says which resource types a client may provision.
+// Provisioning says what clients that provision may do. They are those with the Secret Token, with an access token of the tenant's
+// token endpoint, or with a token of Microsoft Entra ID's own.
 type ProvisioningApplyConfiguration struct {
-	// users switches the provisioning of users.
+	// state is Active, or Suspended: then every request of such a client to the Tenant URL is answered 503 with Retry-After, reads too,
+	// once it is known who sends it. Nothing is deleted, pods and credentials stay as they are, the token endpoint issues tokens, and
+	// the administrative port answers. It takes effect at once, and so does its end. An import needs Suspended.
+	State *apiv1alpha1.State `json:"state,omitempty"`
+	// users switches the provisioning of users on or off. Where it is off, requests on users are answered 503 with Retry-After, and
+	// discovery does not list the resource type, to a client that provisions.
 	Users *apiv1alpha1.Switch `json:"users,omitempty"`
-	// groups switches the provisioning of groups and their memberships.
+	// groups switches the provisioning of groups and their memberships in the same way.
 	Groups *apiv1alpha1.Switch `json:"groups,omitempty"`
 }
 
@@ -21,6 +27,14 @@ type ProvisioningApplyConfiguration struct {
 // apply.
 func Provisioning() *ProvisioningApplyConfiguration {
 	return &ProvisioningApplyConfiguration{}
+}
+
+// WithState sets the State field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the State field is set to the value of the last call.
+func (b *ProvisioningApplyConfiguration) WithState(value apiv1alpha1.State) *ProvisioningApplyConfiguration {
+	b.State = &value
+	return b
 }
 
 // WithUsers sets the Users field in the declarative configuration to the given value

@@ -16,13 +16,12 @@ type ProvisioningTenantSpecApplyConfiguration struct {
 	DisplayName *string `json:"displayName,omitempty"`
 	// entra names the Microsoft Entra tenant that provisions into this one.
 	Entra *EntraApplyConfiguration `json:"entra,omitempty"`
-	// paused holds all provisioning: every request of a client is answered 503 with Retry-After, once it is known who sends it, so
-	// that Microsoft Entra ID tries again later. Nothing is deleted, and neither pods nor credentials change. It takes effect at
-	// once, and so does its end. Default: false.
-	Paused *bool `json:"paused,omitempty"`
-	// provisioning switches the two resource types on or off. Requests for a type that is off are answered 503 with
-	// Retry-After, so that Microsoft Entra ID tries again later and deletes nothing.
+	// provisioning says what clients that provision may do, such as Microsoft Entra ID. What it holds back is answered 503 with
+	// Retry-After, so that Entra tries again later and deletes nothing. It does not concern readers and people: see access.
 	Provisioning *ProvisioningApplyConfiguration `json:"provisioning,omitempty"`
+	// access says whether applications may use what is stored: by the credentials of readers, and by the tokens of people at /Me.
+	// It does not concern clients that provision: see provisioning.
+	Access *AccessApplyConfiguration `json:"access,omitempty"`
 	// catalog lists the companies and roles that exist in the application. UserDefaults may name only these.
 	Catalog *CatalogApplyConfiguration `json:"catalog,omitempty"`
 	// authentication says how clients prove who they are.
@@ -67,19 +66,19 @@ func (b *ProvisioningTenantSpecApplyConfiguration) WithEntra(value *EntraApplyCo
 	return b
 }
 
-// WithPaused sets the Paused field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the Paused field is set to the value of the last call.
-func (b *ProvisioningTenantSpecApplyConfiguration) WithPaused(value bool) *ProvisioningTenantSpecApplyConfiguration {
-	b.Paused = &value
-	return b
-}
-
 // WithProvisioning sets the Provisioning field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Provisioning field is set to the value of the last call.
 func (b *ProvisioningTenantSpecApplyConfiguration) WithProvisioning(value *ProvisioningApplyConfiguration) *ProvisioningTenantSpecApplyConfiguration {
 	b.Provisioning = value
+	return b
+}
+
+// WithAccess sets the Access field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Access field is set to the value of the last call.
+func (b *ProvisioningTenantSpecApplyConfiguration) WithAccess(value *AccessApplyConfiguration) *ProvisioningTenantSpecApplyConfiguration {
+	b.Access = value
 	return b
 }
 

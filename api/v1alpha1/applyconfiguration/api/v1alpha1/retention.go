@@ -15,7 +15,7 @@ type RetentionApplyConfiguration struct {
 	// its memberships: from 24h to 87600h (ten years), in hours, minutes and seconds such as 2160h. The time counts from the
 	// change that made the user inactive, also where that was before this was set. Microsoft Entra ID may make a user active again
 	// for 30 days (720h) after it was removed there, so less than that loses memberships that Entra does not send again. None is
-	// deleted while the tenant is paused or the provisioning of users is disabled. Default: never.
+	// deleted while provisioning is suspended or that of users is disabled. Default: never.
 	PurgeDeactivatedAfter *v1.Duration `json:"purgeDeactivatedAfter,omitempty"`
 	// provisioningLog is how long an entry of the provisioning log is kept, from 1h to 87600h (ten years): hours, minutes
 	// and seconds, such as 720h or 36h30m. However young they are, no more than the newest 1,000,000 entries are kept.
