@@ -76,8 +76,11 @@ func findings(defaults string, generation, observed int64, conditions []metav1.C
 		case v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled:
 			// There only where something is wrong, and then Ready says the same.
 		case v1alpha1.ConditionReady:
-			if c.Status != metav1.ConditionTrue {
+			switch {
+			case c.Status != metav1.ConditionTrue:
 				summaries = append(summaries, f)
+			case known.Action != "": // what the spec holds back, of which no other condition says all
+				found = append(found, f)
 			}
 		default:
 			// A condition that holds can still ask for something: a token that ends soon.

@@ -113,6 +113,8 @@ func tenantTable(tenants *v1alpha1.ProvisioningTenantList, now time.Time) *metav
 		{Name: "Users", Type: "string"},
 		{Name: "Age", Type: "string"},
 		{Name: "Groups", Type: "string", Priority: 1},
+		{Name: "Provisioning", Type: "string", Priority: 1},
+		{Name: "Access", Type: "string", Priority: 1},
 		{Name: "Last Request", Type: "string", Priority: 1},
 		{Name: "Token", Type: "string", Priority: 1},
 		{Name: "Token Age", Type: "string", Priority: 1},
@@ -137,7 +139,7 @@ func tenantTable(tenants *v1alpha1.ProvisioningTenantList, now time.Time) *metav
 		table.Rows = append(table.Rows, metav1.TableRow{
 			Cells: []any{
 				tenant.Name, status, reason, orNothing(tenant.Status.TenantURL), users, age(&tenant.CreationTimestamp, now),
-				groups, lastRequest, fingerprint, issued,
+				groups, orNothing(string(tenant.Spec.Provisioning.State)), orNothing(string(tenant.Spec.Access.State)), lastRequest, fingerprint, issued,
 			},
 			Object: runtime.RawExtension{Object: tenant},
 		})

@@ -37,7 +37,10 @@ func contoso() *v1alpha1.ProvisioningTenant {
 	issued, asked := ago(72*time.Hour), ago(5*time.Minute)
 	return &v1alpha1.ProvisioningTenant{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "contoso", Generation: 2, CreationTimestamp: ago(72 * time.Hour)},
-		Spec:       v1alpha1.ProvisioningTenantSpec{DisplayName: "Contoso Ltd"},
+		Spec: v1alpha1.ProvisioningTenantSpec{
+			DisplayName:  "Contoso Ltd",
+			Provisioning: v1alpha1.Provisioning{State: v1alpha1.StateActive}, Access: v1alpha1.Access{State: v1alpha1.StateActive},
+		},
 		Status: v1alpha1.ProvisioningTenantStatus{
 			ObservedGeneration: 2,
 			TenantURL:          "https://contoso.scim.example.com/scim/v2",
@@ -62,6 +65,15 @@ func rotated() *v1alpha1.ProvisioningTenant {
 	tenant.Status.Credentials.ExpiresAt, tenant.Status.Credentials.PreviousExpiresAt = &end, &previousEnd
 	tenant.Status.Conditions = append(tenant.Status.Conditions,
 		condition("CredentialsReady", "True", "Rotated", "The token before is valid until 2026-11-30T12:00:00Z."))
+	return tenant
+}
+
+// suspended is contoso while clients of both kinds are held back.
+func suspended() *v1alpha1.ProvisioningTenant {
+	tenant := contoso()
+	tenant.Spec.Provisioning.State, tenant.Spec.Access.State = v1alpha1.StateSuspended, v1alpha1.StateSuspended
+	tenant.Status.Conditions[2] = condition("Ready", "True", "Suspended", "Provisioning and access are suspended.")
+	tenant.Status.Conditions = append(tenant.Status.Conditions, condition("ProvisioningHealthy", "Unknown", "ProvisioningSuspended", ""))
 	return tenant
 }
 
@@ -99,7 +111,7 @@ func sales() v1alpha1.UserDefaults {
 
 func TestTablesAndDescriptionsAreThoseInTheGoldenFiles(t *testing.T) {
 	t.Parallel()
-	all := &v1alpha1.ProvisioningTenantList{Items: []v1alpha1.ProvisioningTenant{*contoso(), *unseen(), *fabrikam()}}
+	all := &v1alpha1.ProvisioningTenantList{Items: []v1alpha1.ProvisioningTenant{*contoso(), *suspended(), *unseen(), *fabrikam()}}
 	for name, write := range map[string]func(*bytes.Buffer) error{
 		"list": func(out *bytes.Buffer) error {
 			return printers.NewTablePrinter(printers.PrintOptions{}).PrintObj(tenantTable(all, now), out)
@@ -112,7 +124,8 @@ func TestTablesAndDescriptionsAreThoseInTheGoldenFiles(t *testing.T) {
 		"describe-wrong": func(out *bytes.Buffer) error {
 			return describeTenant(out, fabrikam(), []v1alpha1.UserDefaults{sales()}, now)
 		},
-		"describe-unseen": func(out *bytes.Buffer) error { return describeTenant(out, unseen(), nil, now) },
+		"describe-suspended": func(out *bytes.Buffer) error { return describeTenant(out, suspended(), nil, now) },
+		"describe-unseen":    func(out *bytes.Buffer) error { return describeTenant(out, unseen(), nil, now) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
