@@ -110,3 +110,21 @@ func TestTheRecipesForExposureAreTakenAsTheyAre(t *testing.T) {
 		}
 	}
 }
+
+func TestTheRecipesForApplicationsAreTakenAsTheyAre(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	strict := client.WithFieldValidation(w.Client, "Strict")
+	kinds := map[string]int{}
+	for _, object := range w.recipes("applications.md") {
+		kinds[object.GetKind()]++
+		if err := strict.Create(t.Context(), object, client.DryRunAll); err != nil {
+			t.Errorf("%s %s: %v", object.GetKind(), object.GetName(), err)
+		}
+	}
+	for _, kind := range []string{"ProvisioningTenant", "Pod", "Role"} {
+		if kinds[kind] == 0 {
+			t.Errorf("docs/applications.md has no %s", kind)
+		}
+	}
+}
