@@ -185,13 +185,14 @@ func uniqueAttribute(kind store.Kind) string {
 func (d *Directory) fill(rec *store.Record, document schema.Object, rules *rules, arriving bool) (seen schema.Object, err error) {
 	key, _ := document[uniqueAttribute(rec.Kind)].(string)
 	if key == "" {
-		return nil, schema.Errorf(schema.InvalidValue, "%s is required and must not be empty", uniqueAttribute(rec.Kind))
+		return nil, schema.Errorf(schema.InvalidValue, "%s is required and must not be empty", uniqueAttribute(rec.Kind)).
+			About(uniqueAttribute(rec.Kind))
 	}
 	rec.Key = schema.FoldName(key)
 	rec.ExternalID, _ = document["externalId"].(string)
 	for name, value := range map[string]string{uniqueAttribute(rec.Kind): rec.Key, "externalId": rec.ExternalID} {
 		if len(value) > store.MaxKey {
-			return nil, schema.Errorf(schema.InvalidValue, "%s is longer than %d bytes", name, store.MaxKey)
+			return nil, schema.Errorf(schema.InvalidValue, "%s is longer than %d bytes", name, store.MaxKey).About(name)
 		}
 	}
 	rec.Active = true

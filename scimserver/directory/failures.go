@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 )
 
 // budget is how many rows there may be for failures: so many at once, and one more after each interval. Failures beyond that are counted in
-// rows that name no resource.
+// rows that name neither resource nor attribute.
 type budget struct {
 	burst    int
 	interval time.Duration
@@ -36,9 +37,6 @@ func budgets() (each, together [kinds]budget) {
 	return [kinds]budget{{100, 6 * time.Second}, {10, time.Minute}}, [kinds]budget{{400, 1500 * time.Millisecond}, {100, 6 * time.Second}}
 }
 
-// OutcomeForbidden is the Outcome of a request that its client was never allowed.
-const OutcomeForbidden = "forbidden"
-
 // Failure is a request to change something that changed nothing.
 type Failure struct {
 	Caller Caller
@@ -47,14 +45,16 @@ type Failure struct {
 	// been seen to send a name in its place.
 	ID        string
 	Operation string
-	// Outcome says why: a scimType of RFC 7644 table 9 or a word for the status.
+	// Outcome says why: one of Outcomes.
 	Outcome string
+	// Attribute is what was wrong, as Wrong tells, "" for none.
+	Attribute string
 }
 
 // alike is what failures that share a row have in common.
 type alike struct {
-	client, resourceID, operation, outcome string
-	kind                                   store.Kind
+	client, resourceID, operation, outcome, attribute string
+	kind                                              store.Kind
 }
 
 // failures waits to be written, each row for any number of requests. Its size is bounded by the burst of each client's budget, and one row for
@@ -108,21 +108,26 @@ func (d *Directory) Failed(f Failure) {
 	if _, ok := store.ParseID(f.ID); !ok {
 		f.ID = ""
 	}
+	var attributes []string
+	if f.Attribute != "" {
+		attributes = []string{f.Attribute}
+	}
 	d.failures.mu.Lock()
 	defer d.failures.mu.Unlock()
 	d.failures.add(store.Entry{
 		Time: d.now(), Client: f.Caller.Client, RequestID: f.Caller.RequestID, Kind: f.Kind, ResourceID: f.ID,
-		Operation: f.Operation, Outcome: f.Outcome, Count: 1,
+		Operation: f.Operation, Attributes: attributes, Outcome: f.Outcome, Count: 1,
 	})
 }
 
 // add puts an entry with those it is like; the caller holds the lock.
 func (f *failures) add(e store.Entry) {
 	client := f.client(&e)
-	key := alike{e.Client, e.ResourceID, e.Operation, e.Outcome, e.Kind}
+	key := alike{e.Client, e.ResourceID, e.Operation, e.Outcome, strings.Join(e.Attributes, ""), e.Kind}
 	row, known := f.waiting[key]
 	if !known && client.waiting >= client.budget.Burst() {
-		key.resourceID, e.ResourceID, e.RequestID = "", "", ""
+		key.resourceID, key.attribute = "", ""
+		e.ResourceID, e.RequestID, e.Attributes = "", "", nil
 		row, known = f.waiting[key]
 	}
 	if known {

@@ -14,18 +14,6 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-// What the provisioning log calls the operations and their outcomes.
-const (
-	OperationCreate   = "create"
-	OperationReplace  = "replace"
-	OperationPatch    = "patch"
-	OperationDelete   = "delete"
-	OperationDefaults = "defaults"
-	OperationImport   = "import"
-
-	OutcomeSuccess = "success"
-)
-
 const (
 	// DefaultLogRetention is how long entries of the provisioning log are kept where nobody says otherwise.
 	DefaultLogRetention = 720 * time.Hour

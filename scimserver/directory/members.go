@@ -61,7 +61,7 @@ func changeMembers(
 			return 0, err
 		}
 		if op.MustMatch && n == 0 {
-			return 0, schema.Errorf(schema.NoTarget, "no value of members matches the filter of the path")
+			return 0, wrongMembers(schema.NoTarget, "no value of members matches the filter of the path")
 		}
 	}
 	return unknown, next.make(ctx, tx, group, changes)
@@ -88,14 +88,18 @@ func checkMembers(kinds map[string]store.Kind, group string, op patch.MemberOp, 
 	switch {
 	case op.Op == patch.Remove:
 		if len(exist(kinds, group, idsWithin(op.IDs)).existing) > 0 {
-			return schema.Errorf(schema.InvalidValue, "members are removed by one id each; a text with an id and more was sent")
+			return wrongMembers(schema.InvalidValue, "members are removed by one id each; a text with an id and more was sent")
 		}
 	case op.Replaces && len(named.existing) == 0 && named.unknown > 0:
-		return schema.Errorf(schema.InvalidValue, "none of the members that were sent exists here; nothing was changed")
+		return wrongMembers(schema.InvalidValue, "none of the members that were sent exists here; nothing was changed")
 	case op.Op == patch.Add && op.Filter != nil && slices.ContainsFunc(named.existing, notMatching(op.Filter)):
-		return schema.Errorf(schema.InvalidValue, "members accepts what the filter of the path selects; another kind of member was sent")
+		return wrongMembers(schema.InvalidValue, "members accepts what the filter of the path selects; another kind of member was sent")
 	}
 	return nil
+}
+
+func wrongMembers(scimType, format string, args ...any) *schema.Error {
+	return schema.Errorf(scimType, format, args...).About(membersAttribute)
 }
 
 // moves are what becomes of members by operations that name them: of each, what the last says. The zero value is none.
@@ -146,7 +150,7 @@ func (m *moves) make(ctx context.Context, tx store.Tx, group string, changes *st
 }
 
 func tooManyGone() error {
-	return schema.Errorf(schema.TooMany, "one request can take at most %d members from a group; name the members to remove, some in each request", maxGone)
+	return wrongMembers(schema.TooMany, "one request can take at most %d members from a group; name the members to remove, some in each request", maxGone)
 }
 
 // idsWithin returns the ids in texts that have one and are none, such as "ID1,ID2" or an element written as JSON. Where one of them is that

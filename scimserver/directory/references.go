@@ -10,9 +10,6 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-// OperationUnassign is in the provisioning log where users or groups lost a reference because what it named was deleted.
-const OperationUnassign = "unassign"
-
 // How many references to a deleted resource one transaction takes away. Each report is written whole; groups and memberships are rows,
 // which a few statements change however many they are.
 const (

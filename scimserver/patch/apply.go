@@ -327,5 +327,5 @@ func describe(f filter.Filter, element schema.Object) (ok bool) {
 }
 
 func noTarget(path filter.Path) *schema.Error {
-	return schema.Errorf(schema.NoTarget, "no value of %s matches the filter of the path", path.Attribute.Name)
+	return schema.Errorf(schema.NoTarget, "no value of %s matches the filter of the path", path.Attribute.Name).About(path.Path.String())
 }

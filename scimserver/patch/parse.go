@@ -166,7 +166,7 @@ func (p *parser) schemaValues(op Op, s *schema.Schema, value any) error {
 		return nil
 	}
 	if value != nil && value != "" {
-		return schema.Errorf(schema.InvalidValue, "%s accepts an object of its attributes", s.ID)
+		return schema.Errorf(schema.InvalidValue, "%s accepts an object of its attributes", s.ID).About(s.ID)
 	}
 	for _, a := range s.Attributes {
 		path := filter.Path{Path: schema.Path{Schema: s, Attribute: a}}
@@ -296,7 +296,7 @@ func (p *parser) emitRemove(path filter.Path, value any) error {
 	case err != nil:
 		return err
 	case ids != nil && !slices.ContainsFunc(memberIDs(values), func(id string) bool { return slices.Contains(ids, id) }):
-		return schema.Errorf(schema.InvalidValue, "the path of a removal and its value name different members")
+		return schema.Errorf(schema.InvalidValue, "the path of a removal and its value name different members").About(path.Path.String())
 	case values != nil && !path.Attribute.MultiValued:
 		return p.append(Operation{Remove, named, []any{values}})
 	case values != nil:

@@ -119,5 +119,5 @@ func unread(err error) *Error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return &Error{Status: http.StatusRequestTimeout, Detail: "the request's body did not arrive in time"}
 	}
-	return &Error{Status: http.StatusBadRequest, ScimType: "invalidSyntax", Detail: "the request's body did not arrive whole"}
+	return &Error{Status: http.StatusBadRequest, ScimType: "invalidSyntax", Detail: "the request's body did not arrive whole", canceled: true}
 }

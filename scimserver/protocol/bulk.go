@@ -232,7 +232,7 @@ func (j *bulkJob) failed(op *bulkOperation) {
 		return
 	}
 	failure := directory.Failure{
-		Caller: j.request.caller, Kind: op.kind, Outcome: outcome(answerTo(op.err)),
+		Caller: j.request.caller, Kind: op.kind, Outcome: outcome(answerTo(op.err)), Attribute: directory.Wrong(op.kind, op.err),
 		Operation: map[string]string{
 			http.MethodPost: directory.OperationCreate, http.MethodPut: directory.OperationReplace,
 			http.MethodPatch: directory.OperationPatch, http.MethodDelete: directory.OperationDelete,

@@ -26,6 +26,8 @@ type Error struct {
 
 	// unexpected marks the answer to an error that has no other: a bug of ours.
 	unexpected bool
+	// canceled marks the answer that nobody reads, because the client has hung up.
+	canceled bool
 }
 
 func (e *Error) Error() string { return e.Detail }
@@ -66,7 +68,7 @@ func answerTo(err error) *Error {
 	case errors.As(err, &unmet):
 		return &Error{Status: http.StatusPreconditionFailed, Detail: err.Error()}
 	case errors.Is(err, directory.ErrUniqueness):
-		return &Error{Status: http.StatusConflict, ScimType: "uniqueness", Detail: err.Error()}
+		return &Error{Status: http.StatusConflict, ScimType: directory.OutcomeUniqueness, Detail: err.Error()}
 	case errors.Is(err, store.ErrNotFound):
 		return &Error{Status: http.StatusNotFound, Detail: "no resource has this id; it may have been deleted"}
 	case errors.Is(err, store.ErrUncertain):
@@ -77,7 +79,10 @@ func answerTo(err error) *Error {
 	case errors.Is(err, store.ErrUnavailable):
 		return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: "the directory is unavailable; nothing was changed"}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: "the request was given up before it was carried out"}
+		return &Error{
+			Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable,
+			Detail: "the request was given up before it was carried out", canceled: errors.Is(err, context.Canceled),
+		}
 	default:
 		return &Error{
 			Status: http.StatusInternalServerError, Detail: "internal error; the operator of this server finds it by the request id", unexpected: true,

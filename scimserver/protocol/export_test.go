@@ -95,3 +95,6 @@ func CleanPath(escaped string) string { return cleanPath(escaped) }
 func ReferencedInPath(path string, id func(bulkID string) any) string {
 	return referencedInPath(path, func(bulkID string, _ bool) any { return id(bulkID) })
 }
+
+// OutcomeOf is what the provisioning log calls an answer.
+func OutcomeOf(answer *Error) string { return outcome(answer) }

@@ -27,7 +27,7 @@ func (s *Server) recorded(kind store.Kind, operation string, handle func(*reques
 		}
 		s.directory.Failed(directory.Failure{
 			Caller: r.caller, Kind: kind, ID: r.http.PathValue("id"), Operation: operation,
-			Outcome: outcome(answerTo(err)),
+			Outcome: outcome(answerTo(err)), Attribute: directory.Wrong(kind, err),
 		})
 	}
 	return change
@@ -36,29 +36,34 @@ func (s *Server) recorded(kind store.Kind, operation string, handle func(*reques
 // outcome is what the provisioning log calls an answer: its scimType, or a word for its status. It has no value that a
 // client sent.
 func outcome(answer *Error) string {
-	if answer.ScimType != "" {
+	switch {
+	case answer.canceled:
+		return directory.OutcomeCanceled
+	case answer.ScimType != "":
 		return answer.ScimType
 	}
 	switch answer.Status {
 	case http.StatusForbidden:
 		return directory.OutcomeForbidden
 	case http.StatusNotFound:
-		return "notFound"
+		return directory.OutcomeNotFound
 	case http.StatusConflict:
-		return "conflict"
+		return directory.OutcomeConflict
 	case http.StatusPreconditionFailed, http.StatusPreconditionRequired:
-		return "preconditionFailed"
+		return directory.OutcomePreconditionFailed
 	case http.StatusRequestEntityTooLarge:
-		return "tooLarge"
+		return directory.OutcomeTooLarge
 	case http.StatusUnsupportedMediaType:
-		return "unsupportedMediaType"
+		return directory.OutcomeUnsupportedMediaType
 	case http.StatusTooManyRequests:
-		return "tooManyRequests"
+		return directory.OutcomeTooManyRequests
 	case http.StatusServiceUnavailable:
-		return "unavailable"
+		return directory.OutcomeUnavailable
+	case http.StatusRequestTimeout:
+		return directory.OutcomeTimeout
 	}
 	if answer.Status >= http.StatusInternalServerError {
-		return "internalError"
+		return directory.OutcomeInternalError
 	}
-	return "badRequest"
+	return directory.OutcomeBadRequest
 }

@@ -35,7 +35,11 @@ func (f *fixture) logged() []string {
 		if e.Client == "" || e.RequestID == "" {
 			f.t.Errorf("entry %+v does not tell who asked", e)
 		}
-		lines = append(lines, fmt.Sprintf("%s %s %s: %s x%d", e.Operation, e.Kind, known, e.Outcome, e.Count))
+		outcome := e.Outcome
+		if outcome != directory.OutcomeSuccess && len(e.Attributes) > 0 {
+			outcome += " of " + strings.Join(e.Attributes, ",")
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %s: %s x%d", e.Operation, e.Kind, known, outcome, e.Count))
 	}
 	return lines
 }
@@ -69,9 +73,9 @@ func TestAWriteThatFailsLeavesAnEntryAndAReadDoesNot(t *testing.T) {
 	}
 	want := []string{
 		"create User anna: success x1",
-		"create User no id: uniqueness x2",
+		"create User no id: uniqueness of userName x2",
 		"create User no id: invalidSyntax x1",
-		"create Group no id: invalidValue x1",
+		"create Group no id: invalidValue of displayName x1",
 		"replace User nobody: notFound x1",
 		"patch User anna: invalidPath x1",
 		"patch User anna: invalidSyntax x1",

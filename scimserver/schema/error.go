@@ -18,11 +18,29 @@ const (
 type Error struct {
 	ScimType string
 	Detail   string
+	// Attribute is the path of the attribute that is wrong, without a filter, "" where it is not one or the schemas do not have it.
+	Attribute string
 }
 
 func (e *Error) Error() string { return e.Detail }
 
-// Errorf returns an *Error. The arguments must be attribute names, numbers and the like, not values.
+// Errorf returns an *Error. The arguments must be attribute names, numbers and the like, not values. It is about the first of them that is a
+// Path, or about what an *Error among them is about.
 func Errorf(scimType, format string, args ...any) *Error {
-	return &Error{ScimType: scimType, Detail: fmt.Sprintf(format, args...)}
+	e := &Error{ScimType: scimType, Detail: fmt.Sprintf(format, args...)}
+	for _, arg := range args {
+		switch arg := arg.(type) {
+		case *Error:
+			return e.About(arg.Attribute)
+		case interface{ path() string }:
+			return e.About(arg.path())
+		}
+	}
+	return e
+}
+
+// About says which attribute is wrong.
+func (e *Error) About(attribute string) *Error {
+	e.Attribute = attribute
+	return e
 }

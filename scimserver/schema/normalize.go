@@ -157,7 +157,7 @@ func (n *normalizer) schema(s *Schema, value any) error {
 	}
 	values, ok := value.(Object)
 	if !ok {
-		return Errorf(InvalidValue, "%s accepts an object of its attributes", s.ID)
+		return Errorf(InvalidValue, "%s accepts an object of its attributes", s.ID).About(s.ID)
 	}
 	found := 0
 	for _, a := range s.Attributes {

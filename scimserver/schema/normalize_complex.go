@@ -18,6 +18,12 @@ type place struct {
 
 const alone = -1
 
+// sub is the path of a sub-attribute.
+func (at place) sub(name string) string {
+	at.Sub = at.Attribute.Sub(name)
+	return at.Path.String()
+}
+
 // String names the value, an element by its position: emails[1].
 func (at place) String() string {
 	if at.index == alone {
@@ -79,7 +85,7 @@ func (n *normalizer) complex(at place, in Object) (any, error) {
 	}
 	for _, sub := range at.Attribute.SubAttributes {
 		if sub.Required && sub.Mutability != ReadOnly && out[sub.Name] == nil {
-			return nil, Errorf(InvalidValue, "%s.%s is required", at, sub.Name)
+			return nil, Errorf(InvalidValue, "%s.%s is required", at, sub.Name).About(at.sub(sub.Name))
 		}
 	}
 	return out, nil
@@ -124,7 +130,7 @@ func (n *normalizer) refID(at place, ref any) (id string, err error) {
 	text, _ := ref.(string)
 	id, ok := at.Attribute.IDOf(text)
 	if !ok {
-		return "", Errorf(InvalidValue, "%s.$ref accepts the URL of %s, such as /Users/ID", at, at.Attribute.resources())
+		return "", Errorf(InvalidValue, "%s.$ref accepts the URL of %s, such as /Users/ID", at, at.Attribute.resources()).About(at.sub("$ref"))
 	}
 	n.lenience |= LenientReference
 	return id, nil
@@ -179,9 +185,9 @@ func (at place) unusable() *Error {
 	a := at.Attribute
 	switch {
 	case a.byID:
-		return Errorf(InvalidValue, "%s.value is required: the id of %s, or its URL as $ref", at, a.resources())
+		return Errorf(InvalidValue, "%s.value is required: the id of %s, or its URL as $ref", at, a.resources()).About(at.sub("value"))
 	case a.Sub("value") != nil:
-		return Errorf(InvalidValue, "%s.value is required: without it the element says nothing", at)
+		return Errorf(InvalidValue, "%s.value is required: without it the element says nothing", at).About(at.sub("value"))
 	}
 	var accepted []string
 	for _, sub := range a.SubAttributes {

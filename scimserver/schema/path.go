@@ -24,6 +24,9 @@ func (p Path) String() string {
 	return name
 }
 
+// path is what Errorf knows a Path by, and all that has one in it.
+func (p Path) path() string { return p.String() }
+
 func (p Path) extension() bool { return p.Schema != nil && p.Schema.IsExtension() }
 
 // Leaf returns the definition of the values that the path reaches.

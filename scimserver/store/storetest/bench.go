@@ -190,6 +190,13 @@ func benchPages(b *testing.B, s store.Store, size int) {
 	page("department", schema.EnterpriseUser+`:department eq "department 7"`, min(100, size/100), func(int) int { return 0 })
 }
 
+// benchMove is the row of the provisioning log that goes with a change of a group's members.
+func benchMove(group int, changes *store.MemberChanges) store.Entry {
+	entry := BenchEntry(&store.Record{Kind: store.Group, ID: id(group)})
+	entry.Members, _ = changes.Net()
+	return entry
+}
+
 func benchMembers(b *testing.B, s store.Store) {
 	sizes := []int{10, 10_000, 100_000}
 	for g, size := range sizes {
@@ -207,10 +214,11 @@ func benchMembers(b *testing.B, s store.Store) {
 		return func(i int) error {
 			member := strings.Replace(id(1_000_000+i/2*7919%100_000), "-8000-", "-8001-", 1)
 			return s.Update(context.Background(), func(tx store.Tx) (err error) {
+				var changes store.MemberChanges
 				if i%2 == 0 {
-					_, err = tx.AddMembers(context.Background(), id(group), []store.Member{{ID: member, Kind: store.User}}, nil)
+					_, err = tx.AddMembers(context.Background(), id(group), []store.Member{{ID: member, Kind: store.User}}, &changes)
 				} else {
-					_, err = tx.RemoveMembers(context.Background(), id(group), []string{member}, nil)
+					_, err = tx.RemoveMembers(context.Background(), id(group), []string{member}, &changes)
 				}
 				if err != nil {
 					return err
@@ -218,7 +226,7 @@ func benchMembers(b *testing.B, s store.Store) {
 				if err := tx.Touch(context.Background(), store.Group, id(group), int64(i), dawn); err != nil {
 					return err
 				}
-				return tx.Append(context.Background(), BenchEntry(&store.Record{Kind: store.Group, ID: id(group)}))
+				return tx.Append(context.Background(), benchMove(group, &changes))
 			})
 		}
 	}
@@ -243,12 +251,16 @@ func benchMembers(b *testing.B, s store.Store) {
 					if _, err := tx.Kinds(context.Background(), ids); err != nil {
 						return err
 					}
+					var changes store.MemberChanges
 					if i%2 == 1 {
-						_, err = tx.AddMembers(context.Background(), id(3), chunk, nil)
+						_, err = tx.AddMembers(context.Background(), id(3), chunk, &changes)
 					} else {
-						_, err = tx.RemoveMembers(context.Background(), id(3), ids, nil)
+						_, err = tx.RemoveMembers(context.Background(), id(3), ids, &changes)
 					}
-					return err
+					if err != nil {
+						return err
+					}
+					return tx.Append(context.Background(), benchMove(3, &changes))
 				})
 			})
 		})
