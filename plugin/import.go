@@ -71,7 +71,8 @@ create pods/portforward, and the Secret Token.`,
 				return err
 			}
 			fmt.Fprintf(s.Out, "imported %s into tenant %s\n", got, a.tenant.Name)
-			fmt.Fprintf(s.Out, "See with 'kubectl tenantry describe %s' in half a minute whether its schemas fit, then let the provisioning client in again:\n  %s\n",
+			fmt.Fprintf(s.Out,
+				"See with 'kubectl tenantry describe %s' in half a minute whether its schemas fit, then let the provisioning client in again:\n  %s\n",
 				a.tenant.Name, provisioningCommand(a.tenant, v1alpha1.StateActive))
 			return nil
 		},

@@ -85,6 +85,7 @@ func TestEachStateHoldsBackItsOwnClientsAndNobodyElse(t *testing.T) {
 	}
 
 	f := newFixture(t)
+	cluster := f.enterCluster()
 	secret := f.withClient()
 	f.allow(func(a *v1alpha1.Authentication) {
 		a.UserToken = &v1alpha1.UserToken{Audiences: []string{"api://app"}}
@@ -97,11 +98,12 @@ func TestEachStateHoldsBackItsOwnClientsAndNobodyElse(t *testing.T) {
 	f.create("anna", "/Users", f.signsIn(annasName, "x", "{v2}", annasOID))
 	f.create("buyers", "/Groups", `{"displayName":"Buyers","members":[{"value":"{anna}"}]}`)
 	f.limit(100_000, 100_000)
+	serviceAccount, _ := strings.CutPrefix(f.account(cluster, "payroll").Get("Authorization"), "Bearer ")
 	callers := []struct {
 		name, credential, role string
 	}{
 		{"the Secret Token", f.token, "provisioner"}, {"an access token", accessToken, "provisioner"}, {"Entra's token", entra, "provisioner"},
-		{"a reader's token", f.withReader("payroll"), "reader"}, {"a person's token", f.userToken(nil), "person"},
+		{"a reader's token", f.withReader("billing"), "reader"}, {"a reader's ServiceAccount", serviceAccount, "reader"}, {"a person's token", f.userToken(nil), "person"},
 		{"another token", f.token + "x", "stranger"}, {"no token", "", "stranger"},
 	}
 	before, written := f.expect("GET", "/Users/{anna}", "", 200, ""), f.logged()
