@@ -53,6 +53,7 @@ func (c *MemberChanges) TooMany() {
 // not changed. list is nil, too, where more than MaxMemberChanges changed. changed reports whether any did.
 func (c *MemberChanges) Net() (list []MemberChange, changed bool) {
 	slices.SortStableFunc(c.steps, func(a, b MemberChange) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	list = c.steps[:0]
 	for i := 0; i < len(c.steps); {
 		after := i + 1
 		for after < len(c.steps) && c.steps[after].ID == c.steps[i].ID {
@@ -63,11 +64,11 @@ func (c *MemberChanges) Net() (list []MemberChange, changed bool) {
 		}
 		i = after
 	}
-	changed = c.many || len(list) > 0
-	if len(list) > MaxMemberChanges {
-		list = nil
+	c.steps = list
+	if len(list) == 0 || len(list) > MaxMemberChanges {
+		return nil, c.many || len(list) > 0
 	}
-	return list, changed
+	return list, true
 }
 
 // memberChangeSize is how many bytes an encoded change has: 1 for an added and 0 for a removed member, then its id.

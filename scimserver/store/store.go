@@ -295,6 +295,9 @@ type Reader interface {
 	// become visible in the order of their sequence, so that who goes on from the last one misses none.
 	Log(ctx context.Context, after int64, limit int) ([]Entry, error)
 
+	// LogBack returns at most limit entries of the provisioning log with a Sequence less than before, newest first.
+	LogBack(ctx context.Context, before int64, limit int) ([]Entry, error)
+
 	// Meta returns what SetMeta last stored under key, "" if nothing was.
 	Meta(ctx context.Context, key string) (string, error)
 }

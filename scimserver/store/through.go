@@ -95,6 +95,11 @@ func (t Through) Log(ctx context.Context, after int64, limit int) ([]Entry, erro
 	return through(t, func(on Store) ([]Entry, error) { return on.Log(ctx, after, limit) })
 }
 
+// LogBack implements Reader.
+func (t Through) LogBack(ctx context.Context, before int64, limit int) ([]Entry, error) {
+	return through(t, func(on Store) ([]Entry, error) { return on.LogBack(ctx, before, limit) })
+}
+
 // Meta implements Reader.
 func (t Through) Meta(ctx context.Context, key string) (string, error) {
 	return through(t, func(on Store) (string, error) { return on.Meta(ctx, key) })

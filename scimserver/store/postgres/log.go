@@ -78,6 +78,24 @@ func (t *transaction) Log(ctx context.Context, after int64, limit int) ([]store.
 	return t.numbered(ctx, after, limit)
 }
 
+// LogBack implements store.Store. All entries are numbered before the newest is known.
+func (s *Store) LogBack(ctx context.Context, before int64, limit int) ([]store.Entry, error) {
+	return reading(ctx, s, func() ([]store.Entry, error) {
+		if err := s.numberAll(ctx); err != nil {
+			return nil, err
+		}
+		return s.reader.LogBack(ctx, before, limit)
+	})
+}
+
+// LogBack of an update numbers its own entries too, as Log does.
+func (t *transaction) LogBack(ctx context.Context, before int64, limit int) ([]store.Entry, error) {
+	if err := t.number(ctx); err != nil {
+		return nil, err
+	}
+	return t.reader.LogBack(ctx, before, limit)
+}
+
 func (t *transaction) number(ctx context.Context) error {
 	for {
 		if there, err := t.unnumbered(ctx); err != nil || !there {
@@ -101,10 +119,21 @@ const entryColumns = "time, client, request_id, kind, resource_id, operation, at
 // number them has done so before.
 func (r *reader) Log(ctx context.Context, after int64, limit int) ([]store.Entry, error) {
 	const query = "(SELECT sequence, " + entryColumns + " FROM main.log WHERE sequence > $1 ORDER BY sequence LIMIT $2)" +
-		" UNION ALL SELECT sequence, " + entryColumns + " FROM (SELECT (SELECT last FROM main.log_end) + row_number() OVER (ORDER BY id)" +
-		" AS sequence, " + entryColumns + " FROM main.log WHERE sequence IS NULL) late WHERE sequence > $1" +
+		" UNION ALL SELECT sequence, " + entryColumns + " FROM " + unnumbered + " WHERE sequence > $1" +
 		" ORDER BY sequence LIMIT $2"
 	return r.entries(ctx, query, after, int64(limit))
+}
+
+// unnumbered are the entries without a number, as if they were numbered now.
+const unnumbered = "(SELECT (SELECT last FROM main.log_end) + row_number() OVER (ORDER BY id)" +
+	" AS sequence, " + entryColumns + " FROM main.log WHERE sequence IS NULL) late"
+
+// LogBack reads them the other way round.
+func (r *reader) LogBack(ctx context.Context, before int64, limit int) ([]store.Entry, error) {
+	const query = "(SELECT sequence, " + entryColumns + " FROM main.log WHERE sequence < $1 ORDER BY sequence DESC LIMIT $2)" +
+		" UNION ALL SELECT sequence, " + entryColumns + " FROM " + unnumbered + " WHERE sequence < $1" +
+		" ORDER BY sequence DESC LIMIT $2"
+	return r.entries(ctx, query, before, int64(limit))
 }
 
 // numbered reads the entries that have a number alone.

@@ -276,9 +276,15 @@ func (r *reader) ids(ctx context.Context, what, query string, args ...any) ([]st
 const entryColumns = "time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome, count, members"
 
 func (r *reader) Log(ctx context.Context, after int64, limit int) ([]store.Entry, error) {
-	const query = "SELECT sequence, " + entryColumns +
-		" FROM log WHERE sequence > ? ORDER BY sequence LIMIT ?"
-	rows, err := r.query(ctx, query, after, int64(limit))
+	return r.entries(ctx, "SELECT sequence, "+entryColumns+" FROM log WHERE sequence > ? ORDER BY sequence LIMIT ?", after, int64(limit))
+}
+
+func (r *reader) LogBack(ctx context.Context, before int64, limit int) ([]store.Entry, error) {
+	return r.entries(ctx, "SELECT sequence, "+entryColumns+" FROM log WHERE sequence < ? ORDER BY sequence DESC LIMIT ?", before, int64(limit))
+}
+
+func (r *reader) entries(ctx context.Context, query string, args ...any) ([]store.Entry, error) {
+	rows, err := r.query(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the provisioning log: %w", r.translate(err))
 	}

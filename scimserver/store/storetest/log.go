@@ -3,6 +3,8 @@ package storetest
 import (
 	"context"
 	"errors"
+	"math"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -39,6 +41,41 @@ var logTests = []testCase{
 		if len(got) != 4 || got[0] != 41 || got[1] != 1<<40 || got[2] <= got[1] || got[3] <= got[2] {
 			t.Errorf("sequences %d", got)
 		}
+	}},
+	{"the log is read from its end in portions, as whole as from its beginning", func(t *testing.T, s store.Store) {
+		for n := range 7 {
+			appendAll(t, s, store.Entry{Time: dawn, RequestID: strconv.Itoa(n), Members: []store.MemberChange{{ID: uuid(n), Added: true}}})
+		}
+		read := func(r store.Reader, before int64, limit int) (entries []store.Entry) {
+			t.Helper()
+			entries, err := r.LogBack(context.Background(), before, limit)
+			isError(t, "log", err, nil)
+			return entries
+		}
+		update(t, s, func(tx store.Tx) error {
+			if err := tx.Append(context.Background(), store.Entry{Time: dawn, RequestID: "7"}); err != nil {
+				return err
+			}
+			newest := read(tx, math.MaxInt64, 2)
+			if len(newest) != 2 || newest[0].RequestID != "7" || newest[1].RequestID != "6" {
+				t.Errorf("an update sees %+v", newest)
+			}
+			return nil
+		})
+		isError(t, "view", s.View(context.Background(), func(r store.Reader) error {
+			equal(t, "in a view", backwards(logged(t, r, 0, 10)), read(r, math.MaxInt64, 10))
+			return nil
+		}), nil)
+		var all []store.Entry
+		for before := int64(math.MaxInt64); ; {
+			some := read(s, before, 3)
+			if all = append(all, some...); len(some) < 3 {
+				break
+			}
+			before = some[2].Sequence
+		}
+		equal(t, "in portions", backwards(logged(t, s, 0, 10)), all)
+		equal(t, "before all", 0, len(read(s, all[7].Sequence, 3)))
 	}},
 	{"trimming by age removes what is older, oldest first and no more than asked", func(t *testing.T, s store.Store) {
 		for minute := range 10 {
@@ -201,6 +238,11 @@ func logged(t testing.TB, s store.Reader, after int64, limit int) []store.Entry 
 	t.Helper()
 	entries, err := s.Log(context.Background(), after, limit)
 	isError(t, "log", err, nil)
+	return entries
+}
+
+func backwards(entries []store.Entry) []store.Entry {
+	slices.Reverse(entries)
 	return entries
 }
 
