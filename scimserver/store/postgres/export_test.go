@@ -89,7 +89,7 @@ func Writes() map[string]Statement {
 		"insert a resource": insertResource, "change a resource": updateResource, "rename a resource": updateApart,
 		"change a document": updateDocument, "remove entries of the index": deleteEntries, "add entries to the index": insertEntries,
 		"append to the log": appendEntry, "leave groups": leaveGroups, "lock groups": lockGroups, "look for entries without a number": anyUnnumbered,
-		"remove members":  "DELETE FROM main.members WHERE group_id = $1 AND member_id = ANY($2)",
+		"clear members": clearMembers, "remove members": "DELETE FROM main.members WHERE group_id = $1 AND member_id = ANY($2)",
 		"look for a name": "SELECT id FROM main.resources WHERE kind = $1 AND key = $2 AND id <> $3 LIMIT 1",
 	} {
 		n := 0

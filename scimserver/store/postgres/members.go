@@ -50,13 +50,17 @@ func (t *transaction) RemoveMembers(ctx context.Context, group string, ids []str
 	return removed, nil
 }
 
+// clearMembers removes the first members of a group, up to the last of so many. The ids of all of them would be compared with each member, where
+// PostgreSQL counted few.
+const clearMembers = "DELETE FROM main.members WHERE group_id = $1 AND (group_id, member_id) <= ($1, (SELECT m.member_id FROM" +
+	" (SELECT member_id FROM main.members WHERE group_id = $1 ORDER BY member_id LIMIT $2) m ORDER BY m.member_id DESC LIMIT 1))"
+
 func (t *transaction) ClearMembers(ctx context.Context, group string, limit int, changes *store.MemberChanges) (removed int, err error) {
 	uuid, ok := store.ParseID(group)
 	if !ok {
 		return 0, nil
 	}
-	removed, err = t.move(ctx, changes, false, nil, "DELETE FROM main.members WHERE group_id = $1 AND member_id IN"+
-		" (SELECT member_id FROM main.members WHERE group_id = $1 ORDER BY member_id LIMIT $2)", uuid[:], int64(limit))
+	removed, err = t.move(ctx, changes, false, nil, clearMembers, uuid[:], int64(limit))
 	if err != nil {
 		return 0, fmt.Errorf("remove the members of group %s: %w", group, err)
 	}
