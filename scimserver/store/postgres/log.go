@@ -183,10 +183,16 @@ func (t *transaction) Append(_ context.Context, e store.Entry) error {
 		sequence = &e.Sequence
 		t.queue("UPDATE main.log_end SET last = greatest(last, $1)", e.Sequence)
 	}
-	t.queue(appendEntry, id, sequence, e.Time.UnixMicro(), text(e.Client), text(e.RequestID), int64(e.Kind), text(e.ResourceID),
-		text(e.Operation), text(strings.Join(e.Attributes, "\n")), text(e.Defaults), text(e.Outcome), max(e.Count, 1),
-		store.EncodeMemberChanges(e.Members))
+	t.queue(appendEntry, entryRow(id, sequence, e)...)
 	return nil
+}
+
+// entryRow is the arguments of appendEntry.
+func entryRow(id []byte, sequence *int64, e store.Entry) []any {
+	return []any{
+		id, sequence, e.Time.UnixMicro(), text(e.Client), text(e.RequestID), int64(e.Kind), text(e.ResourceID), text(e.Operation),
+		text(strings.Join(e.Attributes, "\n")), text(e.Defaults), text(e.Outcome), max(e.Count, 1), store.EncodeMemberChanges(e.Members),
+	}
 }
 
 // newEntry returns the id of a new entry. By the first, outcome finds out what became of the transaction.

@@ -170,7 +170,7 @@ func (s *Store) happened(ctx context.Context, entry []byte) (there bool, err err
 	t.patience = min(t.patience, outcomeTimeout)
 	s.owned.prove(conn.Conn.Conn().PgConn(), t.batch)
 	err = t.run(ctx, func(t *transaction) error {
-		n, err := t.write(ctx, appendEntry+" ON CONFLICT DO NOTHING", entry, nil, int64(0), "", "", int64(0), "", "", "", "", "", int64(0))
+		n, err := t.write(ctx, appendEntry+" ON CONFLICT DO NOTHING", entryRow(entry, nil, store.Entry{})...)
 		if err != nil {
 			return err
 		}
