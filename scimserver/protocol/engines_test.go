@@ -19,6 +19,9 @@ import (
 // engine is the one that newFixture keeps its directory in just now.
 var engine = "sqlite"
 
+// schemas are those that tests on PostgreSQL keep their directories in.
+var schemas testenv.Reused
+
 // TestMain runs every test of this package once on each engine: the protocol must not be able to tell them apart.
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -33,6 +36,10 @@ func TestMain(m *testing.M) {
 		}
 		fmt.Printf("=== on %s\n", engine)
 		failed = max(failed, m.Run())
+	}
+	if err := schemas.Drop(); err != nil {
+		fmt.Println(err)
+		failed = 1
 	}
 	os.Exit(failed)
 }
@@ -56,7 +63,7 @@ func openStore(t testing.TB) (database store.Store, replica func() store.Store) 
 	}
 	guard := owner.NewGuard(func() (owner.Claim, bool) { return owner.Claim{Identity: storetest.Contoso()}, true }, logr.Discard())
 	if engine == "postgres" {
-		url := testenv.HastySchema(t)
+		url := schemas.Schema(t)
 		replica = func() store.Store {
 			t.Helper()
 			database, err := postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return url, nil }, Guard: guard})

@@ -180,7 +180,7 @@ func (f *fixture) opened(engine string) store.Store {
 	var to store.Store
 	var err error
 	if engine == "postgres" {
-		url := testenv.HastySchema(f.t)
+		url := schemas.Schema(f.t)
 		to, err = postgres.Open(f.t.Context(), postgres.Options{URL: func() (string, error) { return url, nil }})
 	} else {
 		to, err = sqlite.Open(f.t.Context(), f.t.TempDir())

@@ -28,7 +28,13 @@ func open(t testing.TB, url string) *postgres.Store {
 }
 
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Store { return open(t, testenv.HastySchema(t)) })
+	var schemas testenv.Reused
+	t.Cleanup(func() {
+		if err := schemas.Drop(); err != nil {
+			t.Error(err)
+		}
+	})
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, schemas.Schema(t)) })
 }
 
 func TestStoreTogether(t *testing.T) {

@@ -44,27 +44,42 @@ func URL() (string, error) {
 // that does not name the schema.
 func Schema(t testing.TB) string {
 	t.Helper()
-	address, err := URL()
+	name := newName()
+	address, err := leadingTo(name)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { Execute(t, `SET synchronous_commit = off; DROP SCHEMA IF EXISTS "`+name+`" CASCADE`) })
+	return address
+}
+
+// newName is the name of a schema that nobody has.
+func newName() string { return "test_" + strings.ToLower(rand.Text()[:12]) }
+
+// leadingTo is the connection URL of a schema.
+func leadingTo(schema string) (string, error) {
+	address, err := URL()
+	if err != nil {
+		return "", err
+	}
 	parsed, err := url.Parse(address)
 	if err != nil {
-		t.Fatalf("%s is not a URL", Variable)
+		return "", fmt.Errorf("%s is not a URL", Variable)
 	}
-	schema := "test_" + strings.ToLower(rand.Text()[:12])
 	query := parsed.Query()
 	query.Set("search_path", schema)
 	query.Set("options", "-csearch_path=nowhere")
 	parsed.RawQuery = query.Encode()
-	t.Cleanup(func() { Execute(t, `SET synchronous_commit = off; DROP SCHEMA IF EXISTS "`+schema+`" CASCADE`) })
-	return parsed.String()
+	return parsed.String(), nil
 }
+
+// hasty is added to the URL of tests that say nothing of what outlives the database: commits do not wait for the disk.
+const hasty = "&synchronous_commit=off"
 
 // HastySchema is Schema for tests that say nothing of what outlives the database: its commits do not wait for the disk.
 func HastySchema(t testing.TB) string {
 	t.Helper()
-	return Schema(t) + "&synchronous_commit=off"
+	return Schema(t) + hasty
 }
 
 // Execute runs one statement as the owner of the database.
@@ -88,34 +103,53 @@ func Ask(t testing.TB, sql string) (answer string) {
 // Direct returns the connection URL that leads to the same schema of the database behind a pooler.
 func Direct(t testing.TB, address string) string {
 	t.Helper()
-	direct, err := url.Parse(cmp.Or(os.Getenv(Owner), address))
-	if err != nil {
-		t.Fatalf("%s is not a URL", Owner)
-	}
-	parsed, err := url.Parse(address)
+	direct, err := behind(address)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return direct
+}
+
+func behind(address string) (string, error) {
+	direct, err := url.Parse(cmp.Or(os.Getenv(Owner), address))
+	if err != nil {
+		return "", fmt.Errorf("%s is not a URL", Owner)
+	}
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return "", err
+	}
 	parsed.Host = direct.Host
-	return parsed.String()
+	return parsed.String(), nil
 }
 
 // asOwner calls run with a connection of the owner of the database, also while a test is being cleaned up.
 func asOwner(t testing.TB, sql string, run func(context.Context, *pgx.Conn) error) {
 	t.Helper()
-	address, err := URL()
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := connectAsOwner(ctx)
 	if err != nil {
 		t.Fatal(err)
-	}
-	ctx := context.WithoutCancel(t.Context())
-	conn, err := pgx.Connect(ctx, Direct(t, address))
-	if err != nil {
-		t.Fatalf("connect to the PostgreSQL of %s: %v", Variable, err)
 	}
 	defer conn.Close(ctx)
 	if err := run(ctx, conn); err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
+}
+
+func connectAsOwner(ctx context.Context) (*pgx.Conn, error) {
+	address, err := URL()
+	if err != nil {
+		return nil, err
+	}
+	if address, err = behind(address); err != nil {
+		return nil, err
+	}
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the PostgreSQL of %s: %w", Variable, err)
+	}
+	return conn, nil
 }
 
 // Folder is a temporary folder that the unprivileged user who runs a PostgreSQL can enter, which t.TempDir's parents forbid.
