@@ -106,6 +106,24 @@ func TestAtRestATenantHasOneConnection(t *testing.T) {
 	}
 }
 
+// A database may have one connection to give to a new tenant, and to the next version of an old one.
+func TestOneConnectionIsEnoughToMakeTheTables(t *testing.T) {
+	for name, url := range map[string]func() string{
+		"new": func() string { return testenv.Schema(t) },
+		"old": func() string { url, conn := olderTables(t); _ = conn.Close(t.Context()); return url },
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := testenv.Direct(t, url())
+			name, as := role(t, address, "CONNECTION LIMIT 1")
+			testenv.Execute(t, "GRANT postgres TO "+name)
+			s := open(t, as)
+			if err := arrive(s, newGroup(t, s), 7777); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestARoleThatMayCreateNothingServesAFinishedSchema(t *testing.T) {
 	address := testenv.Schema(t)
 	open(t, address)

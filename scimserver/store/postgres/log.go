@@ -43,7 +43,7 @@ func (s *Store) numberBatch(ctx context.Context) (more bool, err error) {
 	}
 	var n int64
 	err = s.attempt(ctx, func(t *transaction) (err error) {
-		s.owned.prove(t.conn.Conn().PgConn(), t.batch)
+		s.owned.prove(t.conn.PgConn(), t.batch)
 		t.queue(lockLogEnd)
 		n, err = t.write(ctx, numberSome, int64(numberBatch))
 		t.queue(moveLogEnd)

@@ -102,6 +102,6 @@ func (t *transaction) copy(ctx context.Context, table string, columns []string, 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
 	defer cancel()
 	t.wrote = true
-	_, err := t.conn.Conn().CopyFrom(ctx, pgx.Identifier{t.schema.name, table}, columns, pgx.CopyFromRows(rows))
+	_, err := t.conn.CopyFrom(ctx, pgx.Identifier{t.schema.name, table}, columns, pgx.CopyFromRows(rows))
 	return t.failed(ctx, err)
 }

@@ -26,66 +26,74 @@ var migrations embed.FS
 // migrateTimeout bounds all migrations together, and waiting for the replica that makes them.
 const migrateTimeout = 5 * time.Minute
 
-// migrate brings the schema to this version. Of several replicas that start at once one does, and the others wait for it: it
-// holds a row of a table of its own, as locks of other kinds are not the same on all that speak this protocol. Should it end
-// in the middle, the row is free again.
+// migrate brings the schema to this version, with one connection. Of several replicas that start at once one makes each migration, and the
+// others wait for it: it holds a row of a table of its own, as locks of other kinds are not the same on all that speak this protocol.
+// Should it end in the middle, the row is free again.
 func (s *Store) migrate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
 	defer cancel()
-	if finished, err := s.finished(ctx); err != nil || finished {
-		if err != nil {
+	finished, err := s.finished(ctx)
+	if err != nil {
+		return err
+	}
+	if !finished {
+		if err := s.prepareSchema(ctx); err != nil {
 			return err
 		}
-		return s.rekeyAll(ctx)
+		if err := s.applyAll(ctx); err != nil {
+			return err
+		}
 	}
-	if err := s.prepareSchema(ctx); err != nil {
-		return err
-	}
-	defer s.reset() // it took more connections than the server needs at rest
-	conn, err := s.acquire(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Release()
-	second, err := s.acquire(ctx) // which the migrations use, that do not wait for one
-	if err != nil {
-		return err
-	}
-	second.Release()
-	err = s.newTransaction(conn.Conn).run(ctx, func(holder *transaction) error { return s.migrateHolding(ctx, holder) })
-	if errors.Is(err, errUpToDate) {
-		return nil
-	}
-	return err
+	return s.rekeyAll(ctx)
 }
 
-// errUpToDate undoes the transaction of a migration that had nothing to do.
-var errUpToDate = errors.New("nothing was migrated")
-
-// migrateHolding migrates while a transaction holds the row. The migrations are final where that transaction is: see commit.
-func (s *Store) migrateHolding(ctx context.Context, holder *transaction) error {
-	const hold = "INSERT INTO main.migrating (one) VALUES (1) ON CONFLICT (one) DO UPDATE SET one = excluded.one"
-	if _, err := holder.write(ctx, hold); err != nil {
+// applyAll makes the migrations that have yet to be made, each in a transaction of its own.
+func (s *Store) applyAll(ctx context.Context) error {
+	conn, err := s.acquire(ctx) // waits for one where the database has none to give, which goose does not
+	if err != nil {
 		return err
 	}
+	conn.Release()
 	db := stdlib.OpenDBFromPool(s.pool.Pool)
 	defer func() { _ = db.Close() }() // which leaves the pool alone
-	provider, err := migrationsOf(db, s.pool.schema)
+	db.SetMaxOpenConns(1)
+	db.SetMaxIdleConns(1) // it has a transaction while goose does not use it
+	row := &rowLock{store: s}
+	provider, err := migrationsOf(db, s.pool.schema, goose.WithSessionLocker(row), goose.WithIsolateDDL(true))
 	if err != nil {
 		return err
 	}
-	applied, err := provider.Up(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.rekeyAll(ctx); err != nil {
-		return err
-	}
-	if len(applied) == 0 {
-		return errUpToDate
+	for _, migration := range provider.ListSources() {
+		row.holder = nil
+		_, err := provider.ApplyVersion(ctx, migration.Version, true)
+		if row.holder != nil {
+			err = row.holder.run(ctx, func(*transaction) error { return err })
+		}
+		if err != nil && !errors.Is(err, goose.ErrAlreadyApplied) {
+			return err
+		}
 	}
 	return nil
 }
+
+// rowLock is how goose locks others out. It begins a transaction on the connection that goose uses next, and takes the row. With IsolateDDL
+// goose begins none itself, so that the migration is part of that transaction, whose COMMIT is ours.
+type rowLock struct {
+	store  *Store
+	holder *transaction
+}
+
+// SessionLock implements lock.SessionLocker.
+func (l *rowLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	return conn.Raw(func(connection any) error {
+		l.holder = l.store.newTransaction(connection.(*stdlib.Conn).Conn()) //nolint:forcetypeassert // applyAll opened it
+		_, err := l.holder.write(ctx, "INSERT INTO main.migrating (one) VALUES (1) ON CONFLICT (one) DO UPDATE SET one = excluded.one")
+		return err
+	})
+}
+
+// SessionUnlock implements lock.SessionLocker. The row is free when the transaction ends, which is after goose has said how it went.
+func (l *rowLock) SessionUnlock(context.Context, *sql.Conn) error { return nil }
 
 func (s *Store) rekeyAll(ctx context.Context) error {
 	return store.Rekey(ctx, func(ctx context.Context, change func(store.Tx) error) error {
@@ -143,7 +151,7 @@ func (v versions) TableExists(ctx context.Context, db database.DBTxConn) (there 
 	return there, err
 }
 
-func migrationsOf(db *sql.DB, schema *namespace) (*goose.Provider, error) {
+func migrationsOf(db *sql.DB, schema *namespace, options ...goose.ProviderOption) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
@@ -153,7 +161,7 @@ func migrationsOf(db *sql.DB, schema *namespace) (*goose.Provider, error) {
 		return nil, err
 	}
 	return goose.NewProvider(goose.DialectCustom, db, qualified{files, schema},
-		goose.WithStore(versions{table}), goose.WithDisableGlobalRegistry(true))
+		append(options, goose.WithStore(versions{table}), goose.WithDisableGlobalRegistry(true))...)
 }
 
 // prepareSchema makes the schema and the table of the lock. IF NOT EXISTS does not keep two from making the same at once, so

@@ -72,8 +72,8 @@ func TestAPoolerIsFoundOutAndNothingFails(t *testing.T) {
 			}
 			p.start(t, sessions, parameters)
 			address := testenv.Schema(t)
-			group := newGroup(t, open(t, address)) // makes the schema, which takes two sessions
-			s, lines := openLogged(t, p.through(t, address))
+			s, lines := openLogged(t, p.through(t, address)) // makes the schema, too
+			group := newGroup(t, s)
 			acknowledged := map[int]bool{}
 			var mu sync.Mutex
 			var wg sync.WaitGroup

@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tenantry/tenantry/scimserver/store"
 )
@@ -22,7 +21,7 @@ import (
 type transaction struct {
 	reader
 
-	conn   *pgxpool.Conn
+	conn   *pgx.Conn
 	schema *namespace
 	batch  *pgx.Batch
 	newID  func() (uuid.UUID, error)
@@ -56,12 +55,12 @@ const (
 	commit = "COMMIT"
 )
 
-func (s *Store) newTransaction(conn *pgxpool.Conn) *transaction {
+func (s *Store) newTransaction(conn *pgx.Conn) *transaction {
 	t := &transaction{conn: conn, schema: s.pool.schema, newID: s.newID, patience: s.patience, batch: &pgx.Batch{}, held: map[resource]*stored{}}
 	t.reader = reader{on: t, lock: lockRows, share: shareRows, few: s.few}
 	t.batch.Queue(begin)
-	own := s.restores(conn.Conn().PgConn())
-	switch settings := carriedBy(conn.Conn().PgConn()); {
+	own := s.restores(conn.PgConn())
+	switch settings := carriedBy(conn.PgConn()); {
 	case settings != nil:
 		t.batch.Queue(settings.statement())
 	case own:
@@ -148,7 +147,7 @@ func (t *transaction) sendAll(ctx context.Context) (last pgconn.CommandTag, err 
 	n := t.batch.Len()
 	results := t.send(ctx)
 	for range n {
-		warnings.forget(t.conn.Conn().PgConn())
+		warnings.forget(t.conn.PgConn())
 		if last, err = results.Exec(); err != nil {
 			_ = results.Close()
 			return last, err
@@ -177,7 +176,7 @@ func (t *transaction) commit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.patience)
 	defer cancel()
 	done, err := t.sendAll(ctx)
-	warning := warnings.of(t.conn.Conn().PgConn())
+	warning := warnings.of(t.conn.PgConn())
 	switch err := t.failed(ctx, err); {
 	case failed(err, silent):
 		return &engineError{uncertain, "the database did not say in time that a change is final; " + notKnown}

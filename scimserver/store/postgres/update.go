@@ -39,7 +39,7 @@ func (s *Store) update(ctx context.Context, started *bool, change func(tx store.
 	wrote := false
 	run := func(t *transaction) error {
 		*started = true
-		s.owned.prove(t.conn.Conn().PgConn(), t.batch)
+		s.owned.prove(t.conn.PgConn(), t.batch)
 		err := change(t)
 		wrote = t.wrote
 		return err
@@ -84,7 +84,7 @@ func (s *Store) attempt(ctx context.Context, change func(t *transaction) error) 
 	if err != nil {
 		return err
 	}
-	t := s.newTransaction(conn.Conn)
+	t := s.newTransaction(conn.Conn.Conn())
 	err = t.run(ctx, change)
 	conn.Release()
 	if failed(err, lost) && t.committing && t.entry != nil {
@@ -166,9 +166,9 @@ func (s *Store) happened(ctx context.Context, entry []byte) (there bool, err err
 		return false, err
 	}
 	defer conn.Release()
-	t := s.newTransaction(conn.Conn)
+	t := s.newTransaction(conn.Conn.Conn())
 	t.patience = min(t.patience, outcomeTimeout)
-	s.owned.prove(conn.Conn.Conn().PgConn(), t.batch)
+	s.owned.prove(t.conn.PgConn(), t.batch)
 	err = t.run(ctx, func(t *transaction) error {
 		n, err := t.write(ctx, appendEntry+" ON CONFLICT DO NOTHING", entryRow(entry, nil, store.Entry{})...)
 		if err != nil {
