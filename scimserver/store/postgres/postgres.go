@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/tenantry/tenantry/internal/panicked"
 	"github.com/tenantry/tenantry/scimserver/owner"
@@ -361,7 +362,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// readOnly asks the database for its transaction_read_only. At rest it uses a connection that is there; where all are in use, one that no
+// readOnly asks the database for its transaction_read_only, and behind a pooler in the same round trip whose directory is there. At rest it uses a connection that is there; where all are in use, one that no
 // reader can hold, and where the database has none to give for that, it waits for one of the others.
 func (s *Store) readOnly(ctx context.Context) (state string, err error) {
 	const question = "SHOW transaction_read_only"
@@ -378,9 +379,13 @@ func (s *Store) readOnly(ctx context.Context) (state string, err error) {
 		}
 	}
 	defer conn.Release()
-	r := reader{on: viewing{conn, s.pool.schema}}
-	err = r.one(ctx, []any{&state}, question)
-	return state, err
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	rows, err := s.owned.ask(ctx, conn.Conn.Conn(), question, nil)
+	if err == nil {
+		state, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
+	}
+	return state, translate(ctx, err)
 }
 
 // own takes the connection that no reader can hold. It opens none that is left to others.

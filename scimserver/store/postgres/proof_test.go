@@ -34,6 +34,7 @@ func TestAPoolerThatLeadsElsewhereBelowItsClients(t *testing.T) {
 		"View": func() error {
 			return s.View(t.Context(), func(store.Reader) error { t.Error("View runs"); return nil })
 		},
+		"Check":  func() error { return s.Check(t.Context()) },
 		"Update": func() error { return arrive(s, storetest.BenchID(1<<40), 2) },
 		"Update that asks for nothing": func() error {
 			return s.Update(t.Context(), func(tx store.Tx) error { return tx.SetMeta(t.Context(), "strange", "value") })
@@ -64,6 +65,7 @@ func TestAMarkThatAnotherReplicaBringsUpToDateBehindAPooler(t *testing.T) {
 			return err
 		},
 		"view":  func(s store.Store) error { return s.View(t.Context(), func(store.Reader) error { return nil }) },
+		"check": func(s store.Store) error { return s.Check(t.Context()) },
 		"write": func(s store.Store) error { return arrive(s, storetest.BenchID(1<<40), 9) },
 	} {
 		t.Run(name, func(t *testing.T) {
