@@ -45,6 +45,17 @@ func (f *followed) Current() *settings.Snapshot {
 	return f.inForce.Load()
 }
 
+// unserved says to clients why Current returns nil.
+func (f *followed) unserved() string {
+	switch {
+	case f.Source.Current() == nil:
+		return "the server has no settings yet"
+	case f.owned.refused():
+		return "the directory of this tenant is not where it should be, or another tenant's is there; it is not served until an administrator acts"
+	}
+	return "the directory's storage is unavailable"
+}
+
 // follow hands each new snapshot's schemas and defaults to the directory until ctx ends, and the same again where look fires and an
 // import came, by this replica or another. What makes no sense is left out and said; in a cluster the operator has told its
 // owner by condition.

@@ -265,3 +265,26 @@ func TestClientsThatWereHeldBackWaitForTheSchemas(t *testing.T) {
 		}
 	}
 }
+
+// Clients are told what keeps them from being served, and nothing of whose directory it is.
+func TestClientsAreToldWhyTheyAreNotServed(t *testing.T) {
+	for _, c := range []struct {
+		settings, refused bool
+		want              string
+	}{
+		{false, false, "the server has no settings yet"},
+		{false, true, "the server has no settings yet"},
+		{true, true, "the directory of this tenant is not where it should be, or another tenant's is there; it is not served until an administrator acts"},
+		{true, false, "the directory's storage is unavailable"},
+	} {
+		source, directory := &fakeSource{}, &owned{}
+		if c.settings {
+			source.Publish(declaring())
+		}
+		directory.lost.Store(c.refused)
+		f := &followed{Source: source, owned: directory}
+		if f.Current() != nil || f.unserved() != c.want {
+			t.Errorf("%+v: %q", c, f.unserved())
+		}
+	}
+}

@@ -72,10 +72,12 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	if err != nil {
 		return err
 	}
+	var problem func() string
 	if folder, ok := source.(*manifests.Source); ok {
 		if err := o.follow(folder, log); err != nil {
 			return err
 		}
+		problem = folder.Problem
 	}
 	o.guard = owner.NewGuard(claim(source), log)
 	database, unopened, err := o.openToServe(ctx, log)
@@ -97,7 +99,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	})
 	followed := &followed{Source: source, tokens: callers, owned: o.owned(database, source, log), begun: make(chan struct{})}
 	scim := protocol.New(protocol.Options{
-		Directory: users, Settings: followed.Current, Auth: callers, Log: log, Metrics: registry, Now: time.Now,
+		Directory: users, Settings: followed.Current, Unserved: followed.unserved, Auth: callers, Log: log, Metrics: registry, Now: time.Now,
 	})
 
 	group, ctx := newGroup(ctx)
@@ -200,7 +202,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		})
 	}
 	administrators := admin.New(admin.Options{
-		Settings: followed.Current, Directory: users, Store: database, Auth: callers, Metrics: registry, Log: log, Clock: clock.RealClock{},
+		Settings: followed.Current, Unserved: followed.unserved, Problem: problem, Directory: users, Store: database, Database: o.database(), Auth: callers, Metrics: registry, Log: log, Clock: clock.RealClock{},
 		Refused: scim.Refused,
 	})
 	// Who follows the log would go on for ever, so for administrators the end begins at once.

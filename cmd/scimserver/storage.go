@@ -8,8 +8,8 @@ import (
 
 	"github.com/go-logr/logr"
 
-	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/internal/panicked"
+	"github.com/tenantry/tenantry/scimserver/admin"
 	"github.com/tenantry/tenantry/scimserver/outage"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/opening"
@@ -110,21 +110,11 @@ func (r *storageReport) check(ctx context.Context) error {
 	}
 }
 
-// explain returns the reason of condition StorageReady, "" where that is not concerned, and what to say. The text of an ErrUnavailable names
-// the cause and no secret.
+// explain returns the reason of condition StorageReady, "" where that is not concerned, and what to say.
 func (r *storageReport) explain(err error) (reason, message string) {
-	unknown, slow := v1alpha1.ReasonVolumeFailed, v1alpha1.ReasonVolumeFailed
-	if r.database {
-		unknown, slow = v1alpha1.ReasonDatabaseFailed, v1alpha1.ReasonDatabaseUnreachable
-	}
-	switch {
-	case errors.Is(err, errSlow):
-		return slow, err.Error()
-	case !errors.Is(err, store.ErrUnavailable):
-		return unknown, "the server's log tells why"
-	}
-	if reason, ok := store.CauseOf(err); ok {
+	if errors.Is(err, errSlow) {
+		reason, _ = admin.Explain(context.DeadlineExceeded, r.database)
 		return reason, err.Error()
 	}
-	return unknown, err.Error()
+	return admin.Explain(err, r.database)
 }

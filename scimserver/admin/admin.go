@@ -6,6 +6,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"time"
@@ -43,10 +44,16 @@ const (
 // strangers is what all may ask together who have no valid credential.
 var strangers = throttle.Limit{PerSecond: 10, Burst: 50} //nolint:gochecknoglobals // nothing writes it
 
-// Options are what the endpoints need. All of it is required but Refused.
+// Options are what the endpoints need. All of it is required but Unserved, Problem and Refused.
 type Options struct {
 	// Settings returns the current settings, nil while there are none.
-	Settings  func() *settings.Snapshot
+	Settings func() *settings.Snapshot
+	// Unserved says why there are none, to clients. Default: the server has none yet.
+	Unserved func() string
+	// Database tells whether the storage is a PostgreSQL.
+	Database bool
+	// Problem says what is wrong with newer settings than those in force, "" if nothing is. Optional.
+	Problem   func() string
 	Directory *directory.Directory
 	Store     store.Store
 	Auth      *auth.Authenticator
@@ -119,10 +126,16 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 		s.Log.Info("the readiness check finds the storage again")
 	}
 	if current == nil {
-		http.Error(w, "no settings yet", http.StatusServiceUnavailable)
+		http.Error(w, s.unserved(), http.StatusServiceUnavailable)
 		return
 	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(http.StatusOK)
+	if s.Problem != nil {
+		if problem := s.Problem(); problem != "" {
+			_, _ = io.WriteString(w, problem+"\n")
+		}
+	}
 }
 
 // check finds out whether the storage works. All who ask while a check is under way share its answer: any pod of the cluster may ask, and
@@ -142,14 +155,33 @@ func (s *server) check(ctx context.Context) error {
 	}
 }
 
-// unready says why the storage is unavailable. Errors of that kind name the cause and no secret.
+// Explain returns what to say of a failed check of the storage, which is a PostgreSQL or a folder: the reason of condition StorageReady, "" where
+// that is not concerned, and a message. The text of a store.ErrUnavailable names the cause and no secret; that of others is in the log alone.
+func Explain(err error, database bool) (reason, message string) {
+	unknown, slow := v1alpha1.ReasonVolumeFailed, v1alpha1.ReasonVolumeFailed
+	if database {
+		unknown, slow = v1alpha1.ReasonDatabaseFailed, v1alpha1.ReasonDatabaseUnreachable
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return slow, store.ErrUnavailable.Error() + ": it does not answer in time"
+	case !errors.Is(err, store.ErrUnavailable):
+		return unknown, "the server's log tells why"
+	}
+	if reason, ok := store.CauseOf(err); ok {
+		return reason, err.Error()
+	}
+	return unknown, err.Error()
+}
+
+// unready says why the storage is unavailable, as condition StorageReady does.
 func (s *server) unready(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() == nil && s.checks.Failed(s.Clock.Now()) {
 		s.Log.Error(err, "not ready: the storage is unavailable")
 	}
-	detail := "the directory's storage is unavailable"
-	if errors.Is(err, store.ErrUnavailable) {
-		detail += ": " + err.Error()
+	reason, detail := Explain(err, s.Database)
+	if reason != "" {
+		detail = reason + ": " + detail
 	}
 	http.Error(w, detail, http.StatusServiceUnavailable)
 }
@@ -162,9 +194,14 @@ type refusal struct {
 
 func (e *refusal) Error() string { return e.detail }
 
-// noSettings is the answer before there are settings, and while the directory is another tenant's.
-func noSettings() error {
-	return &refusal{http.StatusServiceUnavailable, "the server has no settings yet"}
+// noSettings is the answer while nobody is served.
+func (s *server) noSettings() error { return &refusal{http.StatusServiceUnavailable, s.unserved()} }
+
+func (s *server) unserved() string {
+	if s.Unserved == nil {
+		return "the server has no settings yet"
+	}
+	return s.Unserved()
 }
 
 // authorize returns who calls, and a *refusal where they may not do what takes one of these roles. Readers are held back as at the Tenant URL;
@@ -172,7 +209,7 @@ func noSettings() error {
 func (s *server) authorize(r *http.Request, roles ...token.Role) (caller auth.Identity, err error) {
 	current := s.Settings()
 	if current == nil {
-		return caller, noSettings()
+		return caller, s.noSettings()
 	}
 	if caller, err = s.Auth.Authenticate(r, current); err != nil {
 		return caller, s.stranger(current, err)

@@ -33,7 +33,7 @@ func (s *server) restore(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 	case current == nil:
-		err = noSettings()
+		err = s.noSettings()
 	case r.URL.RawQuery != "":
 		err = &refusal{http.StatusBadRequest, "there are no parameters"}
 	case headers.HasCoding(r.Header):

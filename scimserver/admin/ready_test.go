@@ -3,14 +3,23 @@ package admin_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/admin"
 	"github.com/tenantry/tenantry/scimserver/owner"
+	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -31,7 +40,7 @@ func TestReadinessNamesWhatKeepsTheStorageFromItsWorkFirst(t *testing.T) {
 	f := newFixture(t)
 	var away atomic.Bool
 	away.Store(true)
-	settings := f.snapshot.Swap(nil) // a server that has just started
+	current := f.snapshot.Swap(nil) // a server that has just started
 	logged := f.logsOn(f.directory, unreadyStore{f.store, &away})
 	ready := func(status int, want string) {
 		t.Helper()
@@ -46,7 +55,7 @@ func TestReadinessNamesWhatKeepsTheStorageFromItsWorkFirst(t *testing.T) {
 	}
 	away.Store(false)
 	ready(503, "no settings yet")
-	f.snapshot.Store(settings)
+	f.snapshot.Store(current)
 	f.clock.Step(time.Minute)
 	ready(200, "")
 	if lines := logged(); len(lines) != 2 || !strings.Contains(lines[0], "another name") || !strings.Contains(lines[1], "again") {
@@ -64,10 +73,54 @@ func TestAServerThatHasNoSettingsYetHasNoTroubleWithItsStorage(t *testing.T) {
 	f.snapshot.Store(nil)
 	logged := f.logsOn(f.directory, waitingStore{f.store})
 	got := f.get("/readyz", "")
-	if body, err := io.ReadAll(got.Body); err != nil || got.StatusCode != 503 || string(body) != "no settings yet\n" {
+	if body, err := io.ReadAll(got.Body); err != nil || got.StatusCode != 503 || string(body) != "the server has no settings yet\n" {
 		t.Errorf("%d %q %v", got.StatusCode, body, err)
 	}
 	if lines := logged(); len(lines) > 0 {
 		t.Errorf("logged are %q", lines)
+	}
+}
+
+// answers is a storage whose checks have one answer.
+type answers struct {
+	store.Store
+	err error
+}
+
+func (a answers) Check(context.Context) error { return a.err }
+
+// Each answer has the reason that people look up, and no words but the store's own.
+func TestReadinessHasTheReasonOfTheConditionAndWhatIsWrongWithNewerSettings(t *testing.T) {
+	f := newFixture(t)
+	served := f.snapshot.Load()
+	for _, c := range []struct {
+		err      error
+		database bool
+		settings *settings.Snapshot
+		problem  string
+		status   int
+		want     string
+	}{
+		{store.WithCause("DirectoryMissing", fmt.Errorf("%w: none", store.ErrUnavailable)), true, served, "", 503,
+			"DirectoryMissing: the directory's storage is unavailable: none\n"},
+		{fmt.Errorf("read: %w", store.ErrUnavailable), true, served, "", 503, "DatabaseFailed: read: the directory's storage is unavailable\n"},
+		{errors.New("s3cret"), true, served, "", 503, "DatabaseFailed: the server's log tells why\n"},
+		{errors.New("s3cret"), false, served, "", 503, "VolumeFailed: the server's log tells why\n"},
+		{fmt.Errorf("read: %w", context.DeadlineExceeded), true, served, "", 503,
+			"DatabaseUnreachable: the directory's storage is unavailable: it does not answer in time\n"},
+		{nil, true, nil, "", 503, "nobody is served\n"},
+		{nil, true, served, "", 200, ""},
+		{nil, true, served, "the changed manifests are not good", 200, "the changed manifests are not good\n"},
+	} {
+		handler := admin.New(admin.Options{
+			Settings: func() *settings.Snapshot { return c.settings }, Unserved: func() string { return "nobody is served" },
+			Problem: func() string { return c.problem }, Store: answers{f.store, c.err}, Database: c.database,
+			Metrics: prometheus.NewRegistry(), Log: logr.Discard(), Clock: f.clock,
+		})
+		out := httptest.NewRecorder()
+		handler.ServeHTTP(out, httptest.NewRequestWithContext(t.Context(), http.MethodGet, v1alpha1.ReadyPath, nil))
+		if out.Code != c.status || out.Body.String() != c.want {
+			t.Errorf("%v: %d %q, want %d %q", c.err, out.Code, out.Body, c.status, c.want)
+		}
 	}
 }

@@ -67,6 +67,13 @@ func TestWithoutSettingsTheServerAsksToTryAgain(t *testing.T) {
 	if got.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
+	f.unserved = "the directory is elsewhere"
+	f.wantError(f.send("GET", "/Users", ""), http.StatusServiceUnavailable, "")
+	for _, got := range []answer{f.send("GET", "/Users", ""), f.ask("POST", "grant_type=client_credentials", basicOf("contoso", "x"))} {
+		if !strings.Contains(string(got.body), f.unserved) {
+			t.Errorf("%s does not say why", got.body)
+		}
+	}
 }
 
 func TestNeitherTokensNorPersonalDataReachLogsOrMetrics(t *testing.T) {

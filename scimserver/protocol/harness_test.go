@@ -83,6 +83,7 @@ type fixture struct {
 	openReplica func() store.Store
 	directory   *directory.Directory
 	snapshot    *settings.Snapshot
+	unserved    string // what clients are told while there is no snapshot
 	registry    *prometheus.Registry
 	issuer      *authtest.Issuer // the tenant's login authority
 	inCluster   *auth.Cluster    // in which servers made from now on are; nil for nowhere
@@ -128,8 +129,8 @@ func (f *fixture) serve(d *directory.Directory, registry prometheus.Registerer) 
 	})
 	f.callers = append(f.callers, callers)
 	server := protocol.New(protocol.Options{
-		Directory: d, Settings: func() *settings.Snapshot { return f.snapshot }, Auth: callers,
-		Log: log, Metrics: registry, Now: f.clock,
+		Directory: d, Settings: func() *settings.Snapshot { return f.snapshot }, Unserved: func() string { return f.unserved },
+		Auth: callers, Log: log, Metrics: registry, Now: f.clock,
 	})
 	f.server = server
 	listening := httptest.NewServer(server.Handler())

@@ -96,7 +96,7 @@ func (s *Server) oauthErrorFor(w http.ResponseWriter, err error, log requestLog)
 func (s *Server) issue(w http.ResponseWriter, r *http.Request, current *settings.Snapshot) (auth.AccessToken, error) {
 	switch {
 	case current == nil:
-		return auth.AccessToken{}, noSettings()
+		return auth.AccessToken{}, s.noSettings()
 	case !auth.IssuesTokens(current):
 		return auth.AccessToken{}, noTokenEndpoint()
 	case r.Method != http.MethodPost:

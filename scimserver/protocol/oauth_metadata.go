@@ -40,7 +40,7 @@ func (s *Server) oauthMetadata(w *recorder, r *http.Request, _ string, log reque
 func (s *Server) describeTokenEndpoint(w http.ResponseWriter, r *http.Request) (*authorizationServer, error) {
 	current := s.settings()
 	if current == nil {
-		return nil, noSettings()
+		return nil, s.noSettings()
 	}
 	if err := s.limits.admit(current, share.Client{}); err != nil {
 		return nil, err

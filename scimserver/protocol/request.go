@@ -135,7 +135,7 @@ func (s *Server) observed(route string, handle func(*recorder, *http.Request, st
 func (s *Server) serve(w *recorder, r *http.Request, methods map[string]endpoint, id string, log requestLog) error {
 	current := s.settings()
 	if current == nil {
-		return noSettings()
+		return s.noSettings()
 	}
 	identity, err := s.auth.Authenticate(r, current)
 	if err != nil {
@@ -169,8 +169,13 @@ func (s *Server) serve(w *recorder, r *http.Request, methods map[string]endpoint
 	return err
 }
 
-func noSettings() error {
-	return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: "the server has no settings yet"}
+// noSettings is the answer while nobody is served.
+func (s *Server) noSettings() error {
+	detail := "the server has no settings yet"
+	if s.unserved != nil {
+		detail = s.unserved()
+	}
+	return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: detail}
 }
 
 // admitted answers a request of a client that is known, unless it asks too much.

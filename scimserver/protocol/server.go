@@ -39,6 +39,8 @@ type Options struct {
 	Directory *directory.Directory
 	// Settings returns the current settings, nil while there are none.
 	Settings func() *settings.Snapshot
+	// Unserved says why there are none, to clients. Default: the server has none yet.
+	Unserved func() string
 	Auth     *auth.Authenticator
 	Log      logr.Logger
 	Metrics  prometheus.Registerer
@@ -50,6 +52,7 @@ type Options struct {
 type Server struct {
 	directory *directory.Directory
 	settings  func() *settings.Snapshot
+	unserved  func() string
 	auth      *auth.Authenticator
 	log       logr.Logger
 	metrics   *metrics
@@ -66,7 +69,7 @@ type Server struct {
 func New(o Options) *Server {
 	metrics := newMetrics(o.Metrics)
 	return &Server{
-		directory: o.Directory, settings: o.Settings, auth: o.Auth, log: o.Log, now: o.Now,
+		directory: o.Directory, settings: o.Settings, unserved: o.Unserved, auth: o.Auth, log: o.Log, now: o.Now,
 		metrics: metrics, limits: newLimits(o.Now, metrics.refused), bulkWork: MaxBulkWork,
 		storage: outage.Outage{Calm: storageCalm}, uncertain: outage.Outage{Calm: storageCalm},
 	}

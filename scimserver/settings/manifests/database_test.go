@@ -148,8 +148,12 @@ func TestAChangedConnectionSecretIsFollowedAndABrokenOneIsNot(t *testing.T) {
 		if url, err := source.DatabaseURL(); err != nil || url != before {
 			t.Errorf("%s: the URL is another, %v", name, err)
 		}
+		until(t, name+" is a problem", func() bool { return strings.HasPrefix(source.Problem(), "The changed manifests are not good") })
+		if strings.Contains(source.Problem(), "s3cr3t") {
+			t.Errorf("%s: a password is shown: %s", name, source.Problem())
+		}
 		write(t, o.Dir, map[string]string{"tenant.yaml": inDatabase, "secret.yaml": connection})
-		until(t, name+" is over", func() bool { return source.Current() != nil })
+		until(t, name+" is over", func() bool { return source.Problem() == "" })
 	}
 	if l.count("spec.storage.type must stay PostgreSQL while the server runs") == 0 {
 		t.Errorf("nobody is told that the engine stays: %v", l.lines)

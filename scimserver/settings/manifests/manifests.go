@@ -55,6 +55,7 @@ type Source struct {
 	latest  settings.Latest
 	loaded  folder // by Load
 	url     atomic.Pointer[string]
+	problem atomic.Pointer[string]
 	// interval is the constant, except in tests.
 	interval time.Duration
 }
@@ -102,11 +103,14 @@ func (s *Source) Run(ctx context.Context) error {
 		if err != nil {
 			if unreadable != err.Error() {
 				unreadable = err.Error()
-				log.Error(err, "The manifests cannot be read; the settings in force stay")
+				log.Error(err, unread)
+				s.have(unread, err)
 			}
 			continue
 		}
-		unreadable = ""
+		if unreadable != "" {
+			unreadable, loaded = "", folder{} // and what is there now is looked at anew
+		}
 		settled := now.equal(pending)
 		pending = now
 		if !settled || now.equal(loaded) {
@@ -114,9 +118,28 @@ func (s *Source) Run(ctx context.Context) error {
 		}
 		loaded = now
 		if err := s.load(now); err != nil {
-			log.Error(err, "The changed manifests are not good; the settings in force stay")
+			log.Error(err, refused)
+			s.have(refused, err)
 		}
 	}
+}
+
+const (
+	unread  = "The manifests cannot be read; the settings in force stay"
+	refused = "The changed manifests are not good; the settings in force stay"
+)
+
+func (s *Source) have(problem string, err error) {
+	problem += ": " + err.Error()
+	s.problem.Store(&problem)
+}
+
+// Problem says what is wrong with manifests that are newer than the settings in force, "" if nothing is.
+func (s *Source) Problem() string {
+	if problem := s.problem.Load(); problem != nil {
+		return *problem
+	}
+	return ""
 }
 
 // load publishes the snapshot that the files make.
@@ -132,6 +155,7 @@ func (s *Source) load(files folder) error {
 		}
 	}
 	s.url.Store(found.url)
+	s.problem.Store(nil)
 	before := s.latest.Current()
 	s.latest.Publish(snapshot)
 	if before != nil && before.Verifiers.Epoch() != snapshot.Verifiers.Epoch() {

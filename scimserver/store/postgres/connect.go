@@ -84,7 +84,11 @@ func (o Options) read(m manner) (config *pgxpool.Config, schema string, err erro
 	}
 	connection.OnNotice = warnings.keep
 	parameters := connection.RuntimeParams
-	schema = cmp.Or(o.Schema, parameters["search_path"])
+	named := parameters["search_path"]
+	schema = cmp.Or(o.Schema, named)
+	if named != "" && named != schema && o.overruled != nil {
+		o.overruled()
+	}
 	delete(parameters, "search_path") // statements say which schema
 	if strings.Contains(schema, ",") {
 		return nil, "", errors.New("search_path must name one schema: the tenant's own")

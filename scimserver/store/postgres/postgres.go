@@ -36,7 +36,8 @@ type Options struct {
 	// Guard decides whether the directory that is there is served. Default: it is, whoever it belongs to.
 	Guard *owner.Guard
 
-	owned *ownership // of the store
+	owned     *ownership // of the store
+	overruled func()     // called where the URL names another schema than Schema; nil for nobody
 }
 
 // Store is a store.Store in a schema.
@@ -76,6 +77,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	way := &pooler{log: o.Log}
 	s := &Store{url: o.URL, log: o.Log, newID: uuid.NewV7, patience: statementTimeout, migrator: make(chan struct{}, 1)}
 	s.owned.guard, o.owned = o.Guard, &s.owned
+	o.overruled = sync.OnceFunc(func() {
+		o.Log.Info("the search_path in the connection URL has no effect: --database-schema, or the tenant's namespace and name, say which schema",
+			"schema", o.Schema)
+	})
 	_, schema, err := o.parse(direct)
 	if err != nil {
 		return nil, fmt.Errorf("open the directory: %w", err)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-logr/logr/funcr"
+
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/postgres"
 	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
@@ -130,5 +132,38 @@ func TestAStatementIsPutIntoItsSchemaOnce(t *testing.T) {
 		if got := in(text); got != strings.Repeat("x", n*10)+" FROM "+schema+".meta" {
 			t.Fatalf("%s", got)
 		}
+	}
+}
+
+// The schema is said by name, as the operator does, so a search path in the URL decides nothing. That is said once.
+func TestASearchPathThatDecidesNothingIsSaid(t *testing.T) {
+	address := testenv.Schema(t)
+	own := schemaOf(t, address)
+	for _, c := range []struct {
+		name, schema string
+		want         int
+	}{
+		{"another", own, 1},
+		{"the same", own, 0},
+		{"the URL decides", "", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			url := address
+			if c.want > 0 {
+				url = strings.Replace(address, "search_path="+own, "search_path=elsewhere", 1)
+			}
+			said := 0
+			log := funcr.New(func(_, line string) {
+				if strings.Contains(line, "search_path") && strings.Contains(line, own) {
+					said++
+				}
+			}, funcr.Options{})
+			s := must(postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return url, nil }, Schema: c.schema, Log: log}))(t)
+			defer s.Close()
+			must(0, s.Check(t.Context()))(t)
+			if said != c.want {
+				t.Errorf("said %d times, want %d", said, c.want)
+			}
+		})
 	}
 }
