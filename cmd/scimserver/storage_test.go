@@ -2,18 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -43,37 +37,6 @@ func (r *told) ReportProblem(_ context.Context, reason, message string) error {
 // canary is in every secret of these tests.
 const canary = "s3cret"
 
-// otherCertificate listens as a database whose certificate is for example.com, and returns its port and a file with the certificate.
-func otherCertificate(t *testing.T) (port, file string) {
-	t.Helper()
-	known := httptest.NewTLSServer(nil) // for its certificate
-	known.Close()
-	file = filepath.Join(t.TempDir(), "ca.crt")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: known.Certificate().Raw}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = io.ReadFull(conn, make([]byte, 8)) // a client asks for TLS first
-			_, _ = conn.Write([]byte("S"))
-			_ = tls.Server(conn, &tls.Config{Certificates: known.TLS.Certificates}).Handshake()
-			conn.Close()
-		}
-	})
-	t.Cleanup(func() { listener.Close(); wg.Wait() })
-	_, port, _ = net.SplitHostPort(listener.Addr().String())
-	return port, file
-}
-
 // role makes a role with options, and returns the URL with it.
 func role(t *testing.T, address *url.URL, name, options string) string {
 	t.Helper()
@@ -96,7 +59,6 @@ func TestWhatKeepsAServerFromItsDatabaseIsReportedAndItGoesOnWithoutARestart(t *
 	testenv.Execute(t, "CREATE SCHEMA "+schema)
 	wrong := *parsed
 	wrong.User = url.UserPassword("postgres", canary)
-	port, certificate := otherCertificate(t)
 	for name, c := range map[string]struct{ url, reason, message string }{
 		"no file":               {"", "DatabaseURLInvalid", "no such file"},
 		"an unescaped password": {"postgres://u:be/" + canary + "@h/db", "DatabaseURLInvalid", "percent-encoded"},
@@ -109,11 +71,10 @@ func TestWhatKeepsAServerFromItsDatabaseIsReportedAndItGoesOnWithoutARestart(t *
 		"away":                  {"postgres://u:" + canary + "@127.0.0.1:1/db", "DatabaseUnreachable", "connection refused"},
 		"no such host":          {"postgres://u:" + canary + "@nowhere.invalid/db", "DatabaseUnreachable", "nowhere.invalid"},
 		"no TLS":                {strings.Replace(good, "sslmode=disable", "sslmode=require", 1), "DatabaseUnreachable", "TLS"},
-		"certificate name": {"postgres://u:" + canary + "@localhost:" + port + "/db?sslmode=verify-full&sslrootcert=" + certificate,
-			"DatabaseUnreachable", "not localhost"},
-		"read-only":         {good + "&default_transaction_read_only=on", "DatabaseReadOnly", "takes no writes"},
-		"no connection":     {role(t, parsed, schema+"_b", "LOGIN CONNECTION LIMIT 0"), "DatabaseConnectionsExhausted", "53300"},
-		"no right to login": {role(t, parsed, schema+"_c", "NOLOGIN"), "DatabaseRefused", "28000"},
+		"certificate name":      {testenv.OtherName(t, canary), "DatabaseUnreachable", "not localhost"},
+		"read-only":             {good + "&default_transaction_read_only=on", "DatabaseReadOnly", "takes no writes"},
+		"no connection":         {role(t, parsed, schema+"_b", "LOGIN CONNECTION LIMIT 0"), "DatabaseConnectionsExhausted", "53300"},
+		"no right to login":     {role(t, parsed, schema+"_c", "NOLOGIN"), "DatabaseRefused", "28000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

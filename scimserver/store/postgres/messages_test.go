@@ -2,17 +2,9 @@ package postgres_test
 
 import (
 	"context"
-	"crypto/tls"
-	"encoding/pem"
 	"errors"
-	"io"
-	"net"
-	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/go-logr/logr/funcr"
@@ -77,6 +69,7 @@ func TestWhatKeepsAServerFromItsDatabaseIsSaid(t *testing.T) {
 		"no USAGE":                    {as, "no USAGE on the schema"},
 		"no such schema, no right":    {strings.Replace(as, schema, schema+"_more", 1), "CREATE ON DATABASE"},
 		"no TLS at the server":        {strings.Replace(address, "sslmode=disable", "sslmode=require", 1), "TLS"},
+		"a certificate of another":    {testenv.OtherName(t, "s3cret"), "not localhost"},
 		"a server that is away":       {"postgres://u:s3cret@127.0.0.1:1/db", "connection refused"},
 		"no such host":                {"postgres://u:s3cret@nowhere.invalid/db", "nowhere.invalid"},
 		"a wrong password":            {wrong.String(), "28P01"},
@@ -130,38 +123,6 @@ func TestWhatTheDatabaseAndPoolersAnswerIsSorted(t *testing.T) {
 		if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), c.want) || postgres.Stale(err) != c.stale || reason != c.reason {
 			t.Errorf("%s %s: %s: %v, closes all: %t", c.code, c.message, reason, err, postgres.Stale(err))
 		}
-	}
-}
-
-func TestACertificateForAnotherNameIsNamed(t *testing.T) {
-	t.Parallel()
-	known := httptest.NewTLSServer(nil) // for its certificate
-	defer known.Close()
-	file := filepath.Join(t.TempDir(), "ca.crt")
-	must(0, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: known.Certificate().Raw}), 0o600))(t)
-	listener := must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = io.ReadFull(conn, make([]byte, 8)) // a client asks for TLS first
-			_, _ = conn.Write([]byte("S"))
-			_ = tls.Server(conn, &tls.Config{Certificates: known.TLS.Certificates}).Handshake()
-			conn.Close()
-		}
-	})
-	defer wg.Wait()
-	defer listener.Close()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	address := "postgres://u:s3cret@localhost:" + port + "/db?sslmode=verify-full&sslrootcert=" + file
-	s := must(postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return address, nil }}))(t)
-	defer s.Close()
-	err := s.Check(t.Context())
-	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "not localhost") || strings.Contains(err.Error(), "s3cret") {
-		t.Errorf("%v", err)
 	}
 }
 
