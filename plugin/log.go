@@ -79,7 +79,7 @@ and no entry is lost or shown twice.`,
 	flags.StringVar(&since, "since", "", "show entries from this `time` on: a duration before now such as 2h, or a time such as 2026-11-25T06:00:00Z")
 	flags.StringVar(&until, "until", "", "show entries before this `time`, given like --since")
 	flags.IntVar(&l.limit, "limit", 0, "show so many, the oldest (default: all)")
-	flags.Int64("after", 0, "show entries with a greater sequence `number`: go on from the last you saw")
+	flags.String("after", "", "show what came after this `position`, or sequence number, of an entry that you saw; latest begins at the end")
 	flags.String("resource-type", "", "show what is about this `type` only: User or Group")
 	flags.String("resource-id", "", "show what is about the user or group with this `id` only")
 	flags.String("client", "", "show what the client with this `name` did only, such as token-5c1fa7de81c3")
@@ -217,15 +217,15 @@ func (l *provisioningLog) copy(from io.ReadCloser) error {
 		if err := json.Unmarshal(line, &entry); err != nil {
 			return fmt.Errorf("%w: the server sent something else: %w", errShow, err)
 		}
-		if entry.Next > 0 {
+		if entry.Next != "" {
 			l.more = true
-			l.query.Set("after", strconv.FormatInt(entry.Next, 10))
+			l.query.Set("after", entry.Next)
 			continue
 		}
 		if err := l.show(line, &entry); err != nil {
 			return fmt.Errorf("%w: %w", errShow, err)
 		}
-		l.query.Set("after", strconv.FormatInt(entry.Sequence, 10))
+		l.query.Set("after", entry.Position)
 		if l.limit--; l.limit == 0 {
 			return nil
 		}
@@ -244,9 +244,11 @@ type Entry struct {
 	Defaults     string    `json:"defaults"`
 	Outcome      string    `json:"outcome"`
 	Count        int64     `json:"count"`
+	// Position is where a request goes on behind the entry.
+	Position string `json:"position"`
 
 	// Next is all that the last line of an answer has that ends before the log does: where a request goes on.
-	Next int64 `json:"next"`
+	Next string `json:"next"`
 }
 
 // showEntry returns what writes one entry: for programs as the server sent it, with all that it has.

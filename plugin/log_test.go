@@ -38,14 +38,22 @@ func TestLogShowsWhatWasChangedAndWhatFailed(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := s.clock.Now().Format(time.RFC3339)
+	var positions []string
+	for e, err := range s.directory.Log(t.Context(), directory.LogQuery{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		positions = append(positions, directory.PositionOf(&e).String())
+	}
 	for output, want := range map[string]string{
 		"text": `TIME                  CLIENT              OPERATION  TYPE   ID                                    OUTCOME       ATTRIBUTES
 ` + at + `  token-1             create     User   ` + anna + `  success       active,userName
 ` + at + `  token-2             create     User   <none>                                uniqueness ×3  <none>
 `,
 		"json": `{"sequence":1,"time":"` + at + `","client":"token-1","requestId":"r-anna@contoso.test","resourceType":"User","resourceId":"` + anna +
-			`","operation":"create","attributes":["active","userName"],"outcome":"success","count":1}
-{"sequence":2,"time":"` + at + `","client":"token-2","requestId":"r-2","resourceType":"User","operation":"create","outcome":"uniqueness","count":3}
+			`","operation":"create","attributes":["active","userName"],"outcome":"success","count":1,"position":"` + positions[0] + `"}
+{"sequence":2,"time":"` + at + `","client":"token-2","requestId":"r-2","resourceType":"User","operation":"create","outcome":"uniqueness","count":3,"position":"` +
+			positions[1] + `"}
 `,
 		"yaml": `---
 attributes:
@@ -55,6 +63,7 @@ client: token-1
 count: 1
 operation: create
 outcome: success
+position: ` + positions[0] + `
 requestId: r-anna@contoso.test
 resourceId: ` + anna + `
 resourceType: User
@@ -65,6 +74,7 @@ client: token-2
 count: 3
 operation: create
 outcome: uniqueness
+position: ` + positions[1] + `
 requestId: r-2
 resourceType: User
 sequence: 2
@@ -117,20 +127,20 @@ func TestLogShowsAllThatTheServerSendsInParts(t *testing.T) {
 		asked = append(asked, r.URL.RawQuery)
 		switch r.URL.Query().Get("after") {
 		case "":
-			fmt.Fprintln(w, `{"next":20000}`)
-		case "20000":
-			fmt.Fprintln(w, `{"sequence":20001,"outcome":"success"}`)
-			fmt.Fprintln(w, `{"next":40000}`)
+			fmt.Fprintln(w, `{"next":"p20000"}`)
+		case "p20000":
+			fmt.Fprintln(w, `{"sequence":20001,"outcome":"success","position":"p20001"}`)
+			fmt.Fprintln(w, `{"next":"p40000"}`)
 		default:
-			fmt.Fprintln(w, `{"sequence":40007,"outcome":"success"}`)
+			fmt.Fprintln(w, `{"sequence":40007,"outcome":"success","position":"p40007"}`)
 		}
 	}))
 	for args, want := range map[string]struct{ out, asked string }{
 		"": {
-			`{"sequence":20001,"outcome":"success"}` + "\n" + `{"sequence":40007,"outcome":"success"}` + "\n",
-			"client=a&limit=2147483647 after=20000&client=a&limit=2147483647 after=40000&client=a&limit=2147483646",
+			`{"sequence":20001,"outcome":"success","position":"p20001"}` + "\n" + `{"sequence":40007,"outcome":"success","position":"p40007"}` + "\n",
+			"client=a&limit=2147483647 after=p20000&client=a&limit=2147483647 after=p40000&client=a&limit=2147483646",
 		},
-		"--limit 1": {`{"sequence":20001,"outcome":"success"}` + "\n", "client=a&limit=1 after=20000&client=a&limit=1"},
+		"--limit 1": {`{"sequence":20001,"outcome":"success","position":"p20001"}` + "\n", "client=a&limit=1 after=p20000&client=a&limit=1"},
 	} {
 		asked = nil
 		code, out, errOut := p.run(Options{Forward: p.forward}, append([]string{"log", "contoso", "--client", "a", "-o", "json"}, strings.Fields(args)...)...)

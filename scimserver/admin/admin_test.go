@@ -234,6 +234,9 @@ func TestTheLogIsFilteredByEachParameter(t *testing.T) {
 		"after=3":                             "4 5",
 		"after=3&limit=1":                     "4",
 		"after=5":                             "",
+		"after=latest":                        "",
+		"after=" + f.position(3):              "4 5",
+		"after=" + f.position(3) + "&limit=1": "4",
 		"since=" + at(-1):                     "2 3 4 5",
 		"until=" + at(-1):                     "1",
 		"since=" + at(-1) + "&until=" + at(0): "2",
@@ -260,7 +263,7 @@ func TestTheLogIsFilteredByEachParameter(t *testing.T) {
 		}
 	}
 	want := `{"sequence":3,"time":"` + f.clock.Now().Format(time.RFC3339) + `","client":"token-2","requestId":"r-all","resourceType":"Group","resourceId":"` +
-		group.ID + `","operation":"create","attributes":["displayName"],"outcome":"success","count":1}` + "\n"
+		group.ID + `","operation":"create","attributes":["displayName"],"outcome":"success","count":1,"position":"` + f.position(3) + `"}` + "\n"
 	if got := f.want("/log?after=2&limit=1", f.reader, 200); got != want {
 		t.Errorf("got  %swant %s", got, want)
 	}
@@ -271,12 +274,13 @@ func TestTheLogIsFilteredByEachParameter(t *testing.T) {
 
 func TestAQueryThatMakesNoSenseIsRefusedAndToldWhatWould(t *testing.T) {
 	f := newFixture(t)
+	const afterMust = "after must be latest, the position of an entry, or its sequence number"
 	const unreadable = "the query cannot be read: a percent sign is written %25, a semicolon %3B"
 	for query, want := range map[string]string{
 		"resource=x":                           "an unknown parameter: there are after, client, follow, limit, operation, outcome, requestId, resourceId, resourceType, since, until",
-		"after=x":                              "after must be a sequence number",
-		"after=-1":                             "after must be a sequence number",
-		"after=9223372036854775808":            "after must be a sequence number",
+		"after=x":                              afterMust,
+		"after=-1":                             afterMust,
+		"after=9223372036854775808":            afterMust,
 		"limit=0":                              "limit must be a positive number",
 		"limit=many":                           "limit must be a positive number",
 		"limit=1&limit=2":                      "limit must be given once",
@@ -300,6 +304,16 @@ func TestAQueryThatMakesNoSenseIsRefusedAndToldWhatWould(t *testing.T) {
 	f.want("/export?log=perhaps", f.provisioner, 400)
 	f.want("/export?log=%zz", f.provisioner, 400)
 	f.want("/export?log=true;", f.provisioner, 400)
+}
+
+// position is where a request goes on behind the entry with a sequence number.
+func (f *fixture) position(sequence int64) string {
+	f.Helper()
+	at, err := f.directory.PositionAt(f.Context(), sequence)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return at.String()
 }
 
 // follow reads the lines of a follower as they come.

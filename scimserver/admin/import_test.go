@@ -114,11 +114,18 @@ func TestWhatIsImportedIsExportedAsTheSameBytesAndStandsInTheLog(t *testing.T) {
 			if query == "" && strings.Join(first, "\n") != strings.Join(again, "\n") {
 				t.Error("the second export is another")
 			}
-			entries := to.want(fmt.Sprintf("/log?after=%d", want.Entries), to.reader, 200)
+			imported, sequence := "/log", want.Entries+2 // a number is left out, because nobody knows how the users came about
+			if query != "" {
+				imported, sequence = "/log?after="+from.position(want.Entries), want.Entries+1 // who followed the other goes on here
+			}
+			entries := to.want(imported, to.reader, 200)
+			for n := range int64(2) {
+				entries = strings.Replace(entries, `,"position":"`+to.position(sequence+n)+`"`, "", 1)
+			}
 			client := to.snapshot.Load().Verifiers.Verifiers[0].ID
 			entry := `{"sequence":%d,"time":"` + to.clock.Now().Format(time.RFC3339) + `","client":"` + client +
 				`","resourceType":"%s","operation":"import","outcome":"success","count":%d}` + "\n"
-			if wanted := fmt.Sprintf(entry+entry, want.Entries+1, "User", 300, want.Entries+2, "Group", 1); entries != wanted {
+			if wanted := fmt.Sprintf(entry+entry, sequence, "User", 300, sequence+1, "Group", 1); entries != wanted {
 				t.Errorf("the log has\n%swant\n%s", entries, wanted)
 			}
 		}

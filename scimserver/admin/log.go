@@ -40,7 +40,14 @@ func logTurns() share.Division {
 // unread is the last line of an answer that ends before the log does.
 type unread struct {
 	// Next is the parameter "after" of a request that goes on.
-	Next int64 `json:"next"`
+	Next string `json:"next"`
+}
+
+// line is an entry and the parameter "after" of a request that goes on behind it.
+type line struct {
+	transfer.Entry
+
+	Position string `json:"position"`
 }
 
 // log sends entries of the provisioning log as JSON Lines, oldest first.
@@ -51,7 +58,7 @@ func (s *server) log(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, err)
 		return
 	}
-	query, limit, err := parseQuery(r.URL.RawQuery)
+	query, limit, err := s.parseQuery(r.URL.RawQuery)
 	if err != nil {
 		s.refuse(w, err)
 		return
@@ -92,15 +99,22 @@ func (s *server) log(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) send(ctx context.Context, out *stream, query directory.LogQuery, limit int) error {
 	lines := json.NewEncoder(out)
-	sent := 0
+	sent, last := 0, ""
 	for entry, err := range s.Directory.Log(ctx, query) {
 		if more, ok := errors.AsType[*directory.UnreadError](err); ok {
-			return lines.Encode(unread{more.After})
+			return lines.Encode(unread{more.After.String()})
+		}
+		if gone, ok := errors.AsType[*directory.GoneError](err); ok {
+			if sent > 0 {
+				return lines.Encode(unread{last}) // which is refused
+			}
+			return &refusal{http.StatusGone, gone.Error() + ": leave out after to read all that is kept, or begin at its end with after=latest"}
 		}
 		if err != nil {
 			return err
 		}
-		if err := lines.Encode(transfer.NewEntry(&entry)); err != nil {
+		last = directory.PositionOf(&entry).String()
+		if err := lines.Encode(line{transfer.NewEntry(&entry), last}); err != nil {
 			return err
 		}
 		if sent++; sent == limit {
@@ -120,7 +134,7 @@ func readable(rawQuery string) (url.Values, error) {
 }
 
 // parseQuery reads the parameters. An unknown one is refused: a mistyped filter would show more than was asked for.
-func parseQuery(rawQuery string) (query directory.LogQuery, limit int, err error) {
+func (s *server) parseQuery(rawQuery string) (query directory.LogQuery, limit int, err error) {
 	values, err := readable(rawQuery)
 	if err != nil {
 		return query, 0, err
@@ -136,10 +150,7 @@ func parseQuery(rawQuery string) (query directory.LogQuery, limit int, err error
 		switch name {
 		case "follow":
 		case "after":
-			query.After, err = parameter(values, name, "a sequence number", func(value string) (int64, error) {
-				n, err := strconv.ParseUint(value, 10, 63)
-				return int64(n), err
-			})
+			query.After, err = parameter(values, name, "latest, the position of an entry, or its sequence number", s.place)
 		case "limit":
 			limit, err = parameter(values, name, "a positive number", func(value string) (int, error) {
 				n, err := strconv.ParseUint(value, 10, 31)
@@ -178,6 +189,20 @@ func parseQuery(rawQuery string) (query directory.LogQuery, limit int, err error
 		}
 	}
 	return query, limit, nil
+}
+
+// place reads where in the log to begin. A number is for people: it does not tell a log from another that has the same number.
+func (s *server) place(text string) (func(context.Context) (directory.Position, error), error) {
+	if text == "latest" {
+		return s.Directory.Position, nil
+	}
+	if sequence, err := strconv.ParseUint(text, 10, 63); err == nil {
+		return func(ctx context.Context) (directory.Position, error) {
+			return s.Directory.PositionAt(ctx, int64(sequence))
+		}, nil
+	}
+	position, err := directory.ParsePosition(text)
+	return func(context.Context) (directory.Position, error) { return position, nil }, err
 }
 
 func parameters() []string {

@@ -49,21 +49,32 @@ func TestARequestForTheLogLooksAtSoManyEntriesAndSaysWhereToGoOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	position := func(sequence int64) string {
+		at, err := f.directory.PositionAt(t.Context(), sequence)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at.String()
+	}
+	next := func(sequence int64) string { return fmt.Sprintf(`{"next":%q}`, position(sequence)) }
 	for query, want := range map[string]struct {
 		lines int
 		last  string
 		reads int32
 	}{
-		"client=nobody":                {1, `{"next":20000}`, 40},
-		"client=token-2":               {1, `{"next":20000}`, 40},
-		"requestId=x&limit=2147483647": {1, `{"next":20000}`, 40},
-		"until=2000-01-01T00:00:00Z":   {1, `{"next":20000}`, 40},
-		"limit=1000000":                {20_001, `{"next":20000}`, 40},
+		"client=nobody":                {1, next(20000), 40},
+		"client=token-2":               {1, next(20000), 40},
+		"requestId=x&limit=2147483647": {1, next(20000), 40},
+		"until=2000-01-01T00:00:00Z":   {1, next(20000), 40},
+		"limit=1000000":                {20_001, next(20000), 40},
 		"limit=20000":                  {20_000, `"sequence":20000`, 40},
 		"":                             {1000, `"sequence":1000`, 2},
-		"client=token-2&after=20000":   {1, `"sequence":20001`, 2},
-		"client=nobody&after=20000":    {0, "", 2},
-		"client=nobody&after=599":      {1, `{"next":20599}`, 40},
+		"client=token-2&after=20000":   {1, `"sequence":20001`, 3}, // one to find the place
+		"client=nobody&after=20000":    {0, "", 3},
+		"client=nobody&after=599":      {1, next(20599), 41},
+
+		"client=token-2&after=" + position(20_000): {1, `"sequence":20001`, 2},
+		"client=nobody&after=" + position(599):     {1, next(20599), 40},
 	} {
 		before := database.reads.Load()
 		answer := f.want("/log?"+query, f.reader, 200)

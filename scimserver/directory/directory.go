@@ -34,6 +34,7 @@ type Directory struct {
 	overtaken overtaken
 
 	committed    *broadcast
+	recent       recent
 	failures     *failures
 	logRetention atomic.Int64 // time.Duration
 	purgeAfter   atomic.Int64 // time.Duration

@@ -209,8 +209,9 @@ func TestTheLogIsTrimmedByAgeAndItsNewestEntryStays(t *testing.T) {
 		want      []int64
 	}{
 		{"within the default", dawn.Add(directory.DefaultLogRetention), 0, []int64{1, 2, 3, 4}},
-		{"beyond the default", dawn.Add(directory.DefaultLogRetention + time.Millisecond), 0, []int64{2, 3, 4}},
-		{"with a shorter time", dawn.AddDate(0, 0, 4), 36 * time.Hour, []int64{4}},
+		{"beyond the default", dawn.Add(directory.DefaultLogRetention + time.Millisecond), 0, []int64{1, 2, 3, 4}},
+		{"the next one beyond the default", dawn.AddDate(0, 0, 1).Add(directory.DefaultLogRetention + time.Millisecond), 0, []int64{2, 3, 4}},
+		{"with a shorter time", dawn.AddDate(0, 0, 4), 36 * time.Hour, []int64{3, 4}},
 		{"long after", dawn.AddDate(10, 0, 0), time.Hour, []int64{4}},
 	} {
 		b.now = step.now

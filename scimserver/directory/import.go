@@ -35,10 +35,11 @@ func (i importing) Update(ctx context.Context, change func(tx store.Tx) error) e
 		if _, err := tx.Meta(ctx, importKey); err != nil { // which is what the next import waits at
 			return err
 		}
-		if err := change(tx); err != nil {
+		restored := &restored{Tx: tx}
+		if err := change(restored); err != nil {
 			return err
 		}
-		if err := i.log(ctx, tx); err != nil {
+		if err := i.log(ctx, tx, restored.log); err != nil {
 			return err
 		}
 		if err := tx.SetMeta(ctx, astrayKey, "yes"); err != nil {
@@ -58,10 +59,33 @@ func (i importing) finishDeletions(ctx context.Context) error {
 	return i.directory.finishDeletions(ctx)
 }
 
-func (i importing) log(ctx context.Context, tx store.Tx) error {
+// restored notices whether an import brought the provisioning log.
+type restored struct {
+	store.Tx
+
+	log bool
+}
+
+// Append implements store.Tx.
+func (r *restored) Append(ctx context.Context, e store.Entry) error {
+	r.log = true
+	return r.Tx.Append(ctx, e)
+}
+
+// log writes the entries that an import owes. Where it did not bring the log, none says how the resources came about: then one number is left
+// out, at which whoever follows the log stops.
+func (i importing) log(ctx context.Context, tx store.Tx, whole bool) error {
 	stats, err := tx.Stats(ctx)
 	if err != nil {
 		return err
+	}
+	var sequence int64 // of the next entry, 0 for the next there is
+	if !whole {
+		newest, err := tx.Newest(ctx)
+		if err != nil {
+			return err
+		}
+		sequence = newest.Sequence + 2
 	}
 	for _, came := range []struct {
 		kind store.Kind
@@ -71,12 +95,13 @@ func (i importing) log(ctx context.Context, tx store.Tx) error {
 			continue
 		}
 		err := tx.Append(ctx, store.Entry{
-			Time: i.directory.now(), Client: i.caller.Client, RequestID: i.caller.RequestID,
+			Sequence: sequence, Time: i.directory.now(), Client: i.caller.Client, RequestID: i.caller.RequestID,
 			Kind: came.kind, Operation: OperationImport, Outcome: OutcomeSuccess, Count: came.n,
 		})
 		if err != nil {
 			return err
 		}
+		sequence = 0
 	}
 	return nil
 }

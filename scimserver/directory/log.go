@@ -84,8 +84,8 @@ func union(a, b schema.Object) map[string]struct{} {
 
 // LogQuery asks for entries of the provisioning log. A field that is empty matches every entry.
 type LogQuery struct {
-	// After is the sequence number after which to begin.
-	After int64
+	// After finds the place to begin at; nil for the oldest entry that is kept, whatever is missing behind that.
+	After func(context.Context) (Position, error)
 	// Since and Until bound the time of an entry; Until itself is out.
 	Since, Until time.Time
 
@@ -121,33 +121,43 @@ func (q *LogQuery) matches(e *store.Entry) bool {
 }
 
 // UnreadError says that a query has looked at as many entries as it may. A query that begins after After goes on.
-type UnreadError struct{ After int64 }
+type UnreadError struct{ After Position }
 
 func (e *UnreadError) Error() string {
-	return fmt.Sprintf("the provisioning log has entries after %d that were not looked at", e.After)
+	return fmt.Sprintf("the provisioning log has entries after %s that were not looked at", e.After)
 }
 
 // Log returns the entries of the provisioning log that match, oldest first. The last pair may be an error: the store's, that of
-// Turn or Idle, or an *UnreadError.
+// Turn or Idle, an *UnreadError, or a *GoneError where entries are missing behind After, or while the query follows.
 func (d *Directory) Log(ctx context.Context, q LogQuery) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
-		after, looked := q.After, 0
-		for {
+		var at Position
+		exact := q.After != nil
+		if exact {
+			var err error
+			if at, err = q.After(ctx); err != nil {
+				yield(store.Entry{}, err)
+				return
+			}
+		}
+		for looked := 0; ; {
 			committed := d.committed.next() // taken before reading, so that nothing falls in between
-			entries, err := d.logSome(ctx, &q, after)
+			entries, more, err := d.logSome(ctx, &q, at, exact)
 			if err != nil {
 				yield(store.Entry{}, err)
 				return
 			}
 			for i := range entries {
-				after = entries[i].Sequence
 				if q.matches(&entries[i]) && !yield(entries[i], nil) {
 					return
 				}
 			}
-			if looked += len(entries); len(entries) == logBatch {
+			if len(entries) > 0 {
+				at = PositionOf(&entries[len(entries)-1])
+			}
+			if looked += len(entries); more {
 				if q.Look > 0 && looked >= q.Look && !q.Follow {
-					yield(store.Entry{}, &UnreadError{after})
+					yield(store.Entry{}, &UnreadError{at})
 					return
 				}
 				continue
@@ -155,6 +165,7 @@ func (d *Directory) Log(ctx context.Context, q LogQuery) iter.Seq2[store.Entry, 
 			if !q.Follow {
 				return
 			}
+			exact = true
 			if err := q.Idle(); err != nil {
 				yield(store.Entry{}, err)
 				return
@@ -170,15 +181,19 @@ func (d *Directory) Log(ctx context.Context, q LogQuery) iter.Seq2[store.Entry, 
 }
 
 // logSome reads the next entries in turn.
-func (d *Directory) logSome(ctx context.Context, q *LogQuery, after int64) ([]store.Entry, error) {
+func (d *Directory) logSome(ctx context.Context, q *LogQuery, at Position, exact bool) (entries []store.Entry, more bool, err error) {
 	if q.Turn != nil {
 		done, err := q.Turn(ctx)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		defer done()
 	}
-	return d.store.Log(ctx, after, logBatch)
+	if exact {
+		return d.entriesAfter(ctx, at, logBatch)
+	}
+	entries, err = d.store.Log(ctx, at.sequence, logBatch)
+	return entries, len(entries) == logBatch, err
 }
 
 // SetLogRetention says how long entries of the provisioning log are kept; 0 stands for DefaultLogRetention.

@@ -1,6 +1,7 @@
 package protocol_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -14,18 +15,17 @@ import (
 // purge has inactive users deleted, wants so many to be, and returns the entries that this left in the provisioning log.
 func (f *fixture) purge(want int) (entries []string) {
 	f.t.Helper()
-	after := int64(0)
-	for e, err := range f.directory.Log(f.t.Context(), directory.LogQuery{}) {
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		after = e.Sequence
+	after, err := f.directory.Position(f.t.Context())
+	if err != nil {
+		f.t.Fatal(err)
 	}
 	deleted, err := f.directory.Purge(f.t.Context())
 	if err != nil || deleted != want {
 		f.t.Errorf("%d users are deleted, want %d (%v)", deleted, want, err)
 	}
-	for e, err := range f.directory.Log(f.t.Context(), directory.LogQuery{After: after}) {
+	for e, err := range f.directory.Log(f.t.Context(), directory.LogQuery{
+		After: func(context.Context) (directory.Position, error) { return after, nil },
+	}) {
 		if err != nil {
 			f.t.Fatal(err)
 		}

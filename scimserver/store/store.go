@@ -224,9 +224,9 @@ type Entry struct {
 
 // Retention says which entries of the provisioning log are kept: all that meet each of its conditions.
 type Retention struct {
-	// Since is the time of the oldest.
+	// Since is the time of the oldest. The one before that is kept, too: somebody who read it may go on from there.
 	Since time.Time
-	// Entries is how many there may be by their sequence numbers, which can have gaps.
+	// Entries is how many there may be by their sequence numbers.
 	Entries int
 	// Long is how many there may be with more than LongMembers members. Where there are more, what is older than those goes, too.
 	Long int
@@ -297,6 +297,10 @@ type Reader interface {
 
 	// LogBack returns at most limit entries of the provisioning log with a Sequence less than before, newest first.
 	LogBack(ctx context.Context, before int64, limit int) ([]Entry, error)
+
+	// Newest returns the entry of the provisioning log with the greatest Sequence, the zero Entry where there is none. An engine that
+	// numbers entries when they are read leaves out those that Log has not been asked for.
+	Newest(ctx context.Context) (Entry, error)
 
 	// Meta returns what SetMeta last stored under key, "" if nothing was.
 	Meta(ctx context.Context, key string) (string, error)

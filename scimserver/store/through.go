@@ -100,6 +100,11 @@ func (t Through) LogBack(ctx context.Context, before int64, limit int) ([]Entry,
 	return through(t, func(on Store) ([]Entry, error) { return on.LogBack(ctx, before, limit) })
 }
 
+// Newest implements Reader.
+func (t Through) Newest(ctx context.Context) (Entry, error) {
+	return through(t, func(on Store) (Entry, error) { return on.Newest(ctx) })
+}
+
 // Meta implements Reader.
 func (t Through) Meta(ctx context.Context, key string) (string, error) {
 	return through(t, func(on Store) (string, error) { return on.Meta(ctx, key) })

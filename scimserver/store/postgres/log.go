@@ -142,6 +142,28 @@ func (r *reader) numbered(ctx context.Context, after int64, limit int) ([]store.
 	return r.entries(ctx, query, after, int64(limit))
 }
 
+// Newest implements store.Store.
+func (s *Store) Newest(ctx context.Context) (store.Entry, error) {
+	return reading(ctx, s, func() (store.Entry, error) { return s.reader.Newest(ctx) })
+}
+
+// Newest of an update knows its own entries too.
+func (t *transaction) Newest(ctx context.Context) (store.Entry, error) {
+	if err := t.number(ctx); err != nil {
+		return store.Entry{}, err
+	}
+	return t.reader.Newest(ctx)
+}
+
+// Newest reads the entry with the greatest number that was given.
+func (r *reader) Newest(ctx context.Context) (newest store.Entry, err error) {
+	entries, err := r.entries(ctx, "SELECT sequence, "+entryColumns+" FROM main.log WHERE sequence > 0 ORDER BY sequence DESC LIMIT 1")
+	if len(entries) > 0 {
+		newest = entries[0]
+	}
+	return newest, err
+}
+
 func (r *reader) entries(ctx context.Context, query string, args ...any) ([]store.Entry, error) {
 	var entries []store.Entry
 	var e store.Entry
@@ -214,7 +236,9 @@ func (t *transaction) TrimLog(ctx context.Context, kept store.Retention, limit i
 	t.queue(lockLogEnd)
 	n, err := t.write(ctx, "DELETE FROM main.log WHERE sequence IN"+
 		" (SELECT l.sequence FROM main.log l WHERE l.sequence IS NOT NULL ORDER BY l.sequence LIMIT $1)"+
-		" AND sequence < (SELECT last FROM main.log_end) AND (time < $2 OR sequence <= (SELECT last FROM main.log_end) - $3"+
+		" AND sequence < (SELECT last FROM main.log_end)"+
+		" AND ((SELECT n.time FROM main.log n WHERE n.sequence > log.sequence ORDER BY n.sequence LIMIT 1) < $2"+
+		" OR sequence <= (SELECT last FROM main.log_end) - $3"+
 		" OR sequence <= (SELECT l.sequence FROM main.log l WHERE octet_length(l.members) > 1700 AND l.sequence IS NOT NULL"+
 		" ORDER BY l.sequence DESC LIMIT 1 OFFSET $4))",
 		int64(limit), kept.Since.UnixMicro(), int64(kept.Entries), int64(kept.Long))

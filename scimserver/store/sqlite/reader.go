@@ -283,6 +283,14 @@ func (r *reader) LogBack(ctx context.Context, before int64, limit int) ([]store.
 	return r.entries(ctx, "SELECT sequence, "+entryColumns+" FROM log WHERE sequence < ? ORDER BY sequence DESC LIMIT ?", before, int64(limit))
 }
 
+func (r *reader) Newest(ctx context.Context) (newest store.Entry, err error) {
+	entries, err := r.entries(brief(ctx), "SELECT sequence, "+entryColumns+" FROM log ORDER BY sequence DESC LIMIT 1")
+	if len(entries) > 0 {
+		newest = entries[0]
+	}
+	return newest, err
+}
+
 func (r *reader) entries(ctx context.Context, query string, args ...any) ([]store.Entry, error) {
 	rows, err := r.query(ctx, query, args...)
 	if err != nil {

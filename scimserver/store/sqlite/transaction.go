@@ -211,9 +211,11 @@ func (t *transaction) Append(ctx context.Context, e store.Entry) error {
 }
 
 func (t *transaction) TrimLog(ctx context.Context, kept store.Retention, limit int) (removed int, err error) {
-	n, err := t.write(ctx, "DELETE FROM log WHERE sequence IN (SELECT sequence FROM log ORDER BY sequence LIMIT ?)"+
-		" AND sequence < (SELECT max(sequence) FROM log) AND (time < ? OR sequence <= (SELECT max(sequence) FROM log) - ?"+
-		" OR sequence <= (SELECT sequence FROM log WHERE length(members) > 1700 ORDER BY sequence DESC LIMIT 1 OFFSET ?))",
+	n, err := t.write(ctx, "DELETE FROM log WHERE sequence IN (SELECT o.sequence FROM log o ORDER BY o.sequence LIMIT ?)"+
+		" AND sequence < (SELECT max(sequence) FROM log)"+
+		" AND ((SELECT n.time FROM log n WHERE n.sequence > log.sequence ORDER BY n.sequence LIMIT 1) < ?"+
+		" OR sequence <= (SELECT max(sequence) FROM log) - ?"+
+		" OR sequence <= (SELECT o.sequence FROM log o WHERE length(o.members) > 1700 ORDER BY o.sequence DESC LIMIT 1 OFFSET ?))",
 		int64(limit), kept.Since.UnixMicro(), int64(kept.Entries), int64(kept.Long))
 	if err != nil {
 		return 0, fmt.Errorf("trim the provisioning log: %w", err)

@@ -77,15 +77,37 @@ var logTests = []testCase{
 		equal(t, "in portions", backwards(logged(t, s, 0, 10)), all)
 		equal(t, "before all", 0, len(read(s, all[7].Sequence, 3)))
 	}},
-	{"trimming by age removes what is older, oldest first and no more than asked", func(t *testing.T, s store.Store) {
+	{"the newest entry is the one with the greatest sequence number", func(t *testing.T, s store.Store) {
+		newest := func(r store.Reader) store.Entry {
+			t.Helper()
+			e, err := r.Newest(context.Background())
+			isError(t, "newest", err, nil)
+			return e
+		}
+		equal(t, "newest of none", store.Entry{}, newest(s))
+		appendAll(t, s, store.Entry{Time: dawn, RequestID: "1"}, store.Entry{
+			Time: dawn.Add(-time.Hour), RequestID: "2", Kind: store.User, ResourceID: id(1), Attributes: []string{"title"}, Outcome: "success",
+		})
+		all := logged(t, s, 0, 10) // which numbers them
+		equal(t, "newest", all[1], newest(s))
+		isError(t, "update", s.Update(context.Background(), func(tx store.Tx) error {
+			if err := tx.Append(context.Background(), store.Entry{Time: dawn, RequestID: "3"}); err != nil {
+				return err
+			}
+			equal(t, "newest in an update", "3", newest(tx).RequestID)
+			return errExpected
+		}), errExpected)
+		equal(t, "newest after an update that failed", all[1], newest(s))
+	}},
+	{"trimming by age removes what was followed by something old, oldest first and no more than asked", func(t *testing.T, s store.Store) {
 		for minute := range 10 {
 			appendAll(t, s, store.Entry{Time: dawn.Add(time.Duration(minute) * time.Minute)})
 		}
 		all := sequences(logged(t, s, 0, 100))
-		for _, step := range []struct{ limit, removed int }{{2, 2}, {100, 2}, {100, 0}} {
+		for _, step := range []struct{ limit, removed int }{{2, 2}, {100, 1}, {100, 0}} {
 			equal(t, "removed", step.removed, trim(t, s, dawn.Add(4*time.Minute), 100, step.limit))
 		}
-		equal(t, "left", all[4:], sequences(logged(t, s, 0, 100)))
+		equal(t, "left", all[3:], sequences(logged(t, s, 0, 100)))
 	}},
 	{"trimming by number keeps so many, oldest go first and no more than asked", func(t *testing.T, s store.Store) {
 		for range 10 {
@@ -120,6 +142,13 @@ var logTests = []testCase{
 			equal(t, "removed", step.removed, removed)
 			equal(t, "left", all[step.left:], sequences(logged(t, s, 0, 100)))
 		}
+	}},
+	{"an entry that was the newest for long stays for as long as the next does by its age", func(t *testing.T, s store.Store) {
+		appendAll(t, s, store.Entry{Time: dawn}, store.Entry{Time: dawn.Add(48 * time.Hour)}, store.Entry{Time: dawn.Add(49 * time.Hour)})
+		all := sequences(logged(t, s, 0, 10))
+		equal(t, "removed", 0, trim(t, s, dawn.Add(48*time.Hour), 100, 100))
+		equal(t, "removed later", 1, trim(t, s, dawn.Add(49*time.Hour), 100, 100))
+		equal(t, "left", all[1:], sequences(logged(t, s, 0, 10)))
 	}},
 	{"the newest entry always stays, so that sequence numbers go on", func(t *testing.T, s store.Store) {
 		equal(t, "removed of none", 0, trim(t, s, dawn.Add(time.Hour), 0, 100))
