@@ -205,6 +205,11 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		Settings: followed.Current, Unserved: followed.unserved, Problem: problem, Directory: users, Store: database, Database: o.database(), Auth: callers, Metrics: registry, Log: log, Clock: clock.RealClock{},
 		Refused: scim.Refused,
 	})
+	group.Go(func() error {
+		<-ctx.Done()
+		scim.Drain()
+		return nil
+	})
 	// Who follows the log would go on for ever, so for administrators the end begins at once.
 	group.Go(func() error { return serveUntil(ctx, ctx, adminPort, administrators) })
 	group.Go(func() error { return serveUntil(ctx, context.WithoutCancel(ctx), clientPort, scim.Handler()) })

@@ -18,6 +18,8 @@ type answer struct {
 	status  int
 	version string // for the header ETag, "" for none
 	applied string // for the header Preference-Applied, "" for none
+	// position is for the header Events-Position, "" for none.
+	position string
 
 	made  []byte
 	begun bool
@@ -65,6 +67,9 @@ func (a *answer) headers() {
 	header.Set("Content-Type", contentType)
 	if a.version != "" {
 		header.Set("ETag", a.version)
+	}
+	if a.position != "" {
+		header.Set(positionHeader, a.position)
 	}
 	if a.applied != "" {
 		header.Set("Preference-Applied", a.applied)

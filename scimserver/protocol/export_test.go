@@ -98,3 +98,13 @@ func ReferencedInPath(path string, id func(bulkID string) any) string {
 
 // OutcomeOf is what the provisioning log calls an answer.
 func OutcomeOf(answer *Error) string { return outcome(answer) }
+
+// SetWaits sets how long a second of the parameter wait takes, how often a request that waits looks for what another replica wrote, and how
+// long it waits for more changes after the first.
+func (s *Server) SetWaits(second, poll, gather time.Duration) { s.waits = waits{second, poll, gather} }
+
+// Waiting is how many requests wait for a change.
+func (s *Server) Waiting() int64 {
+	held, _ := s.limits.waiting.Held()
+	return held
+}

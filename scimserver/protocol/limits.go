@@ -60,6 +60,7 @@ type limits struct {
 	places   *share.Pool
 	bodies   *share.Pool
 	answers  *answers
+	waiting  *share.Pool
 	pace     pace
 }
 
@@ -67,9 +68,11 @@ func newLimits(now func() time.Time, refused func(pool string, class share.Class
 	l := &limits{
 		now: now, refused: refused, readers: throttle.Throttle{Together: togetherTimes}, people: throttle.Throttle{Together: togetherTimes},
 		places: share.NewPool(Places()), bodies: share.NewPool(LargeBodies()), answers: newAnswers(Answers()), pace: defaultPace(),
+		waiting: share.NewPool(Waiting()),
 	}
 	l.places.Refused = func(class share.Class) { refused("requests", class) }
 	l.bodies.Refused = func(class share.Class) { refused("bodies", class) }
+	l.waiting.Refused = func(class share.Class) { refused("waiting", class) }
 	l.answers.refused = func(class share.Class) { refused("answers", class) }
 	return l
 }

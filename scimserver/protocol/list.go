@@ -81,12 +81,13 @@ func (s *Server) found(r *request, kinds []store.Kind, q directory.Query) (direc
 // behind the last. A large page is read in portions, each of which is as the directory is then.
 func (s *Server) page(r *request, kinds []store.Kind, q directory.Query, before string, behind func(*directory.Place) (string, error)) error {
 	q.Bytes = r.limits.answers.first
+	position := s.position(r, q)
 	list, err := s.found(r, kinds, q)
 	if err != nil {
 		return err
 	}
 	s.metrics.quirks(list.Lenience.Quirks())
-	a := &answer{request: r, status: http.StatusOK}
+	a := &answer{request: r, status: http.StatusOK, position: position}
 	a.made = fmt.Appendf(nil, `{"schemas":[%q],"totalResults":%d,%s"Resources":[`, listSchema, list.Total, before) // [] and never null, which Entra cannot read
 	n, err := s.portions(a, kinds, q, &list)
 	if err != nil {

@@ -3,6 +3,7 @@ package protocol
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/tenantry/tenantry/scimserver/coding"
 )
@@ -17,6 +18,7 @@ type recorder struct {
 	by      *request      // whose client pays for them, nil where nobody does
 	asked   *http.Request // whose header says which coding, nil where none is used
 	coded   *coding.Stream
+	waited  time.Duration // for something to happen, which is no work
 }
 
 // varies is the header Vary of each answer that might have been in gzip (RFC 9110 section 12.5.5).

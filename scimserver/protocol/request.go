@@ -119,7 +119,7 @@ func (s *Server) observed(route string, handle func(*recorder, *http.Request, st
 			if caught == nil {
 				out.end()
 			}
-			took := s.now().Sub(start)
+			took := s.now().Sub(start) - out.waited
 			s.metrics.observe(route, method, out.status, took)
 			if s.log.V(1).Enabled() {
 				log().V(1).Info("request", "status", out.status, "duration", took.String())

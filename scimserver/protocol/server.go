@@ -5,6 +5,7 @@ package protocol
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -63,6 +64,9 @@ type Server struct {
 	now       func() time.Time
 	cursors   atomic.Pointer[cursor.Sealer]
 	bulkWork  int // MaxBulkWork, except in tests
+	waits     waits
+	draining  chan struct{} // closed by Drain
+	drain     sync.Once
 }
 
 // New returns a Server and registers its metrics.
@@ -71,6 +75,7 @@ func New(o Options) *Server {
 	return &Server{
 		directory: o.Directory, settings: o.Settings, unserved: o.Unserved, auth: o.Auth, log: o.Log, now: o.Now,
 		metrics: metrics, limits: newLimits(o.Now, metrics.refused), bulkWork: MaxBulkWork,
+		waits: defaultWaits(), draining: make(chan struct{}),
 		storage: outage.Outage{Calm: storageCalm}, uncertain: outage.Outage{Calm: storageCalm},
 	}
 }
@@ -107,6 +112,7 @@ func (s *Server) Handler() http.Handler {
 			http.MethodDelete: change(kind, directory.OperationDelete, s.delete),
 		})
 	}
+	route("/Changes", map[string]endpoint{http.MethodGet: reads(s.changes)})
 	route("/Me", map[string]endpoint{
 		http.MethodGet: self(unfiltered(s.me)), http.MethodPost: self(notOffered), http.MethodPut: self(notOffered),
 		http.MethodPatch: self(notOffered), http.MethodDelete: self(notOffered),

@@ -31,6 +31,7 @@ func TestTheHandbookListsEveryShare(t *testing.T) {
 		{"requests that are worked on at once", protocol.Places(), number},
 		{"bytes of bodies above 64 KiB", protocol.LargeBodies(), mebibytes},
 		{"bytes in hand for answers above 64 KiB", protocol.Answers(), mebibytes},
+		{"requests that wait for a change", protocol.Waiting(), number},
 		{"followers of the log", admin.Followers(), number},
 		{"queries of the log", admin.Queries(), number},
 		{"exports, and imports", admin.Transfers(), number},
