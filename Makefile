@@ -115,7 +115,7 @@ clean: ## Remove what was built in the work tree; the cache stays
 ##@ Check it
 
 .PHONY: verify
-verify: lint verify-generated verify-modules verify-scripts verify-images verify-licenses verify-vulnerabilities ## Everything below
+verify: lint verify-generated verify-modules verify-scripts verify-openapi verify-images verify-licenses verify-vulnerabilities ## Everything below
 
 .PHONY: lint
 lint: ## Format, vet and lint; the rules are in .golangci.yml
@@ -134,6 +134,10 @@ verify-modules: ## go.mod and go.sum are tidy
 .PHONY: verify-scripts
 verify-scripts: ## Shell scripts parse, and shellcheck agrees where it is installed
 	hack/verify/scripts.sh
+
+.PHONY: verify-openapi
+verify-openapi: ## A linter agrees with the OpenAPI documents, and TypeScript with the types made of them
+	hack/verify/openapi.sh
 
 .PHONY: verify-images
 verify-images: ## Two builds of the images have the same digest

@@ -9,16 +9,20 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-// target is the resource that the request's path names, with the preconditions of its headers (RFC 7644 section 3.14).
-// If-Modified-Since and If-Unmodified-Since are ignored, as RFC 9110 section 13.1.3 has it where no Last-Modified is sent.
+// target is the resource that the request's path names, with the preconditions of its headers.
 func (r *request) target(kind store.Kind) (directory.Target, error) {
-	target := directory.Target{Kind: kind, ID: r.http.PathValue("id")}
-	var err error
-	if target.If.Match, err = versions(r.http, "If-Match"); err != nil {
-		return target, err
+	condition, err := r.precondition()
+	return directory.Target{Kind: kind, ID: r.http.PathValue("id"), If: condition}, err
+}
+
+// precondition reads the preconditions of the request's headers (RFC 7644 section 3.14).
+// If-Modified-Since and If-Unmodified-Since are ignored, as RFC 9110 section 13.1.3 has it where no Last-Modified is sent.
+func (r *request) precondition() (condition directory.Precondition, err error) {
+	if condition.Match, err = versions(r.http, "If-Match"); err != nil {
+		return condition, err
 	}
-	target.If.NoneMatch, err = versions(r.http, "If-None-Match")
-	return target, err
+	condition.NoneMatch, err = versions(r.http, "If-None-Match")
+	return condition, err
 }
 
 // reading is what a request that reads one resource shows of it, and its target. The groups of a user change without the user's version, so an

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tenantry/tenantry/scimserver/cursor"
 	"github.com/tenantry/tenantry/scimserver/schema"
+	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/share"
 )
 
@@ -55,6 +56,15 @@ func (s *Server) SetPace(first, chunk, whole time.Duration) {
 
 // Due is when so many bytes of a body have to be there, by the pace that servers have.
 func Due(bytes int) time.Duration { return defaultPace().due(bytes) }
+
+// Description describes the tenant's endpoints as GET /openapi.json does. Two of one version are the same.
+func (s *Server) Description(current *settings.Snapshot, base string) (document []byte, version int64, err error) {
+	d, err := s.describeTenant(&request{settings: current, base: base})
+	if err != nil {
+		return nil, 0, err
+	}
+	return d.document, d.version, nil
+}
 
 // Held is how many places and how many bytes of large bodies are taken.
 func (s *Server) Held() (places, bytes int64) {

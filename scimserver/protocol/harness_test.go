@@ -241,7 +241,9 @@ func (f *fixture) do(request *http.Request) answer {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return answer{status: response.StatusCode, header: response.Header, body: data}
+	got := answer{status: response.StatusCode, header: response.Header, body: data}
+	f.keepsContract(request, got)
+	return got
 }
 
 // expect sends a request, wants a status, and where want is not empty exactly that JSON. A want may name a new id as

@@ -63,6 +63,7 @@ type Server struct {
 	uncertain outage.Outage // of commits
 	now       func() time.Time
 	cursors   atomic.Pointer[cursor.Sealer]
+	described atomic.Pointer[description]
 	bulkWork  int // MaxBulkWork, except in tests
 	waits     waits
 	draining  chan struct{} // closed by Drain
@@ -96,6 +97,7 @@ func (s *Server) Handler() http.Handler {
 	route("/ResourceTypes/{id}", discovery(s.resourceType))
 	route("/Schemas", discovery(s.schemas))
 	route("/Schemas/{id}", discovery(s.schema))
+	route("/openapi.json", discovery(s.openAPI))
 	change := func(kind store.Kind, operation string, handle func(*request, store.Kind) error) endpoint {
 		return s.recorded(kind, operation, unfiltered(s.on(kind, handle)))
 	}

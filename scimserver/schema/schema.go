@@ -208,6 +208,9 @@ func (rt *ResourceType) SchemaOf(urn string) *Schema {
 	return rt.schemas[Fold(urn)]
 }
 
+// Common returns the attributes that every resource has (RFC 7643 section 3.1). They must not be changed.
+func (rt *ResourceType) Common() []*Attribute { return rt.common }
+
 // Object is one resource. In a canonical object the names are spelled as the schema spells them, an extension's
 // attributes stand in an object under its URN, and each value is as the client sent it: string, bool, json.Number,
 // Object, or []any of these. An attribute without a value is absent.
