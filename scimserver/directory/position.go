@@ -25,8 +25,11 @@ type Position struct {
 	fingerprint uint64
 }
 
-// PositionOf returns the place behind an entry.
+// PositionOf returns the place behind an entry; before the first for one without a number.
 func PositionOf(e *store.Entry) Position {
+	if e.Sequence == 0 {
+		return Position{}
+	}
 	// Times of all entries are kept to the microsecond, and its request has an id of its own.
 	text := fmt.Sprintf("%d\n%s\n%s\n%d\n%s\n%s\n%s", e.Time.UnixMicro(), e.Client, e.RequestID, e.Kind, e.ResourceID, e.Operation, e.Outcome)
 	sum := sha256.Sum256([]byte(text))
@@ -114,11 +117,11 @@ func (d *Directory) entriesAfter(ctx context.Context, at Position, limit int) (e
 
 // Position returns the place behind the newest entry of the provisioning log.
 func (d *Directory) Position(ctx context.Context) (Position, error) {
-	// An engine numbers entries when it is asked for them.
-	if _, err := d.store.Log(ctx, math.MaxInt64, 1); err != nil {
+	newest, err := d.store.LogBack(ctx, math.MaxInt64, 1)
+	if err != nil || len(newest) == 0 {
 		return Position{}, err
 	}
-	return d.newest(ctx)
+	return PositionOf(&newest[0]), nil
 }
 
 // PositionAt returns the place behind the entry with a sequence number; 0 is before the first. The error is the store's, or a *GoneError.
@@ -168,19 +171,11 @@ func (d *Directory) RecentPosition(ctx context.Context) (string, error) {
 		return again.text, nil
 	}
 	since := d.now()
-	newest, err := d.newest(ctx)
+	newest, err := d.store.Newest(ctx)
 	if err != nil {
 		return "", err
 	}
-	next := &known{newest.String(), since}
+	next := &known{PositionOf(&newest).String(), since}
 	r.known.Store(next)
 	return next.text, nil
-}
-
-func (d *Directory) newest(ctx context.Context) (Position, error) {
-	entry, err := d.store.Newest(ctx)
-	if err != nil || entry.Sequence == 0 {
-		return Position{}, err
-	}
-	return PositionOf(&entry), nil
 }

@@ -139,7 +139,7 @@ func between(text string, least, most int) (n int, ok bool) {
 // await reads changes. Where there are none it waits for one, and where there are few for more.
 func (s *Server) await(r *request, after directory.Position, asked changesQuery) (directory.Changes, error) {
 	committed := s.directory.Committed() // taken before reading, so that nothing falls in between
-	found, err := s.directory.Changes(r.context(), after, asked.count)
+	found, err := s.directory.Changes(r.context(), after, asked.count, WholeAnswer)
 	if err != nil || found.More || asked.seconds == 0 || r.http.Method == http.MethodHead {
 		return found, err
 	}
@@ -176,7 +176,7 @@ func (s *Server) await(r *request, after directory.Position, asked changesQuery)
 			s.gather(r)
 		}
 		committed = s.directory.Committed()
-		next, err := s.directory.Changes(r.context(), found.End, asked.count-len(found.Entries))
+		next, err := s.directory.Changes(r.context(), found.End, asked.count-len(found.Entries), WholeAnswer)
 		if err != nil {
 			return found, err
 		}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -78,13 +79,13 @@ func (t *transaction) Log(ctx context.Context, after int64, limit int) ([]store.
 	return t.numbered(ctx, after, limit)
 }
 
-// LogBack implements store.Store. All entries are numbered before the newest is known.
+// LogBack implements store.Store. All entries are numbered before the newest is known; those that come meanwhile have no number to be told by.
 func (s *Store) LogBack(ctx context.Context, before int64, limit int) ([]store.Entry, error) {
 	return reading(ctx, s, func() ([]store.Entry, error) {
 		if err := s.numberAll(ctx); err != nil {
 			return nil, err
 		}
-		return s.reader.LogBack(ctx, before, limit)
+		return s.reader.numberedBack(ctx, before, limit)
 	})
 }
 
@@ -93,7 +94,7 @@ func (t *transaction) LogBack(ctx context.Context, before int64, limit int) ([]s
 	if err := t.number(ctx); err != nil {
 		return nil, err
 	}
-	return t.reader.LogBack(ctx, before, limit)
+	return t.numberedBack(ctx, before, limit)
 }
 
 func (t *transaction) number(ctx context.Context) error {
@@ -142,6 +143,12 @@ func (r *reader) numbered(ctx context.Context, after int64, limit int) ([]store.
 	return r.entries(ctx, query, after, int64(limit))
 }
 
+// numberedBack reads them the other way round.
+func (r *reader) numberedBack(ctx context.Context, before int64, limit int) ([]store.Entry, error) {
+	const query = "SELECT sequence, " + entryColumns + " FROM main.log WHERE sequence < $1 ORDER BY sequence DESC LIMIT $2"
+	return r.entries(ctx, query, before, int64(limit))
+}
+
 // Newest implements store.Store.
 func (s *Store) Newest(ctx context.Context) (store.Entry, error) {
 	return reading(ctx, s, func() (store.Entry, error) { return s.reader.Newest(ctx) })
@@ -157,7 +164,7 @@ func (t *transaction) Newest(ctx context.Context) (store.Entry, error) {
 
 // Newest reads the entry with the greatest number that was given.
 func (r *reader) Newest(ctx context.Context) (newest store.Entry, err error) {
-	entries, err := r.entries(ctx, "SELECT sequence, "+entryColumns+" FROM main.log WHERE sequence > 0 ORDER BY sequence DESC LIMIT 1")
+	entries, err := r.numberedBack(ctx, math.MaxInt64, 1)
 	if len(entries) > 0 {
 		newest = entries[0]
 	}

@@ -52,6 +52,9 @@ func checkView(t *testing.T, s store.Reader, group string, acknowledged, refused
 	for after := int64(0); ; {
 		entries := must(s.Log(ctx, after, 1000))(t)
 		for _, e := range entries {
+			if e.Sequence != after+1 {
+				t.Errorf("entry %d follows entry %d", e.Sequence, after)
+			}
 			logged[e.ResourceID]++
 			for _, m := range e.Members {
 				joined[store.FormatID(m.ID)] = m.Added

@@ -145,6 +145,9 @@ func checkCrashed(t *testing.T, folder string, acknowledged map[int]bool, since 
 	for after := int64(0); ; {
 		entries := must(s.Log(ctx, after, 1000))(t)
 		for _, e := range entries {
+			if e.Sequence != after+1 {
+				t.Errorf("entry %d follows entry %d", e.Sequence, after)
+			}
 			logged[e.ResourceID]++
 			for _, m := range e.Members {
 				joined[store.FormatID(m.ID)] = m.Added

@@ -173,14 +173,23 @@ var followTests = []testCase{
 				entries, err := s.Log(context.Background(), after, 7)
 				isError(t, "log", err, nil)
 				for _, e := range entries {
-					if e.Sequence <= after || seen[e.RequestID] {
+					if e.Sequence != after+1 || seen[e.RequestID] {
 						t.Errorf("entry %d of %s after %d", e.Sequence, e.RequestID, after)
 					}
 					seen[e.RequestID], after = true, e.Sequence
 				}
-				newest, err := s.Log(context.Background(), 0, writers*each)
-				isError(t, "log", err, nil)
+				newest, err := s.LogBack(context.Background(), math.MaxInt64, 2)
+				isError(t, "log from its end", err, nil)
 				for _, e := range newest {
+					again, err := s.Log(context.Background(), e.Sequence-1, 1)
+					isError(t, "log", err, nil)
+					if len(again) != 1 || again[0].RequestID != e.RequestID || again[0].Sequence != e.Sequence {
+						t.Errorf("entry %d was %s, and is %+v", e.Sequence, e.RequestID, again)
+					}
+				}
+				all, err := s.Log(context.Background(), 0, writers*each)
+				isError(t, "log", err, nil)
+				for _, e := range all {
 					if e.Sequence <= after && !seen[e.RequestID] {
 						t.Errorf("entry %d became visible after entry %d", e.Sequence, after)
 					}
