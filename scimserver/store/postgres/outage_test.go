@@ -19,7 +19,10 @@ import (
 )
 
 // arrive is one change of several rows: a user, its membership and its entry in the log.
-func arrive(s store.Store, group string, n int) error {
+func arrive(s store.Store, group string, n int) error { return arriveWith(s, group, n, func() {}) }
+
+// arriveWith is arrive with what happens before the last statement of each attempt.
+func arriveWith(s store.Store, group string, n int, happens func()) error {
 	r := storetest.BenchUser(n)
 	return s.Update(context.Background(), func(tx store.Tx) error {
 		if err := tx.Insert(context.Background(), r); err != nil {
@@ -29,6 +32,7 @@ func arrive(s store.Store, group string, n int) error {
 		if _, err := tx.AddMembers(context.Background(), group, []store.Member{{ID: r.ID, Kind: store.User}}, &changes); err != nil {
 			return err
 		}
+		happens()
 		entry := storetest.BenchEntry(r)
 		entry.Members, _ = changes.Net()
 		return tx.Append(context.Background(), entry)

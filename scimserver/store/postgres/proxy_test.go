@@ -13,9 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
-	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
-	"github.com/tenantry/tenantry/scimserver/store/storetest"
 )
 
 // proxy stands between a store and the database, and can lose what one says to the other.
@@ -197,19 +195,11 @@ func TestTheOutcomeOfACommitWhoseAnswerWasLostIsFoundOut(t *testing.T) {
 			done := make(chan error, 1)
 			losing := make(chan struct{})
 			go func() {
-				done <- s.Update(ctx, func(tx store.Tx) error {
-					r := storetest.BenchUser(2)
-					if err := tx.Insert(ctx, r); err != nil {
-						return err
-					}
-					if _, err := tx.AddMembers(ctx, group, []store.Member{{ID: r.ID, Kind: store.User}}, nil); err != nil {
-						return err
-					}
+				done <- arriveWith(s, group, 2, func() {
 					if runs++; runs == 1 {
 						c.lose(p, true)
 						close(losing)
 					}
-					return tx.Append(ctx, storetest.BenchEntry(r))
 				})
 			}()
 			<-losing
