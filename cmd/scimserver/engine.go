@@ -27,6 +27,8 @@ type engine struct {
 	url func() (string, error)
 	// guard decides which directory is served; nil for the subcommands, which take the one that they are told.
 	guard *owner.Guard
+	// search has a directory looked for in other schemas before a new one is begun in that of --database-schema.
+	search bool
 	// log gets what an administrator of the database should know.
 	log logr.Logger
 }
@@ -42,6 +44,7 @@ func (e *engine) flags(set *flag.FlagSet) {
 
 // follow has the directory kept where the manifests say, unless a flag says where.
 func (e *engine) follow(source *manifests.Source, log logr.Logger) error {
+	e.search = e.databaseSchema != "" // which the operator does not mistype
 	if err := source.Load(); err != nil || e.databaseURLFile != "" {
 		return err
 	}
@@ -110,7 +113,7 @@ func (e *engine) openDatabase(ctx context.Context) (store.Store, error) {
 
 // connect opens the directory in the database of a connection URL; from says where that stands.
 func (e *engine) connect(ctx context.Context, from string, url func() (string, error)) (store.Store, error) {
-	database, err := postgres.Open(ctx, postgres.Options{Schema: e.databaseSchema, URL: url, Log: e.log, Guard: e.guard})
+	database, err := postgres.Open(ctx, postgres.Options{Schema: e.databaseSchema, URL: url, Log: e.log, Guard: e.guard, Search: e.search})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", from, err)
 	}

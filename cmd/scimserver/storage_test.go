@@ -18,6 +18,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/advice"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/settings/manifests"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
 	"github.com/tenantry/tenantry/test/race"
@@ -230,4 +231,20 @@ type silent struct {
 func (s *silent) Check(context.Context) error {
 	s.asked.Add(1)
 	return <-s.answer
+}
+
+// A name that a person gives can be mistyped; the one that follows from the tenant's cannot.
+func TestADirectoryIsLookedForElsewhereWhereAFlagNamesItsSchema(t *testing.T) {
+	folder := t.TempDir()
+	tenant := "apiVersion: provisioning.tenantry.dev/v1alpha1\nkind: ProvisioningTenant\nmetadata: {name: contoso}\nspec: {}\n"
+	if err := os.WriteFile(filepath.Join(folder, "tenant.yaml"), []byte(tenant), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for schema, want := range map[string]bool{"": false, "contoso": true} {
+		source := manifests.New(manifests.Options{Dir: folder, DataDir: t.TempDir(), StorageByFlag: true, Listen: "127.0.0.1:80", Log: logr.Discard()})
+		e := &engine{databaseURLFile: "url", databaseSchema: schema}
+		if err := e.follow(source, logr.Discard()); err != nil || e.search != want {
+			t.Errorf("%q: %t, %v", schema, e.search, err)
+		}
+	}
 }

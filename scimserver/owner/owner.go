@@ -90,9 +90,17 @@ type Claim struct {
 type Found struct {
 	There bool   // a directory, with a mark or without
 	Mark  string // as it is kept, "" for none
+	// Elsewhere are directories in other places, where that was looked at because there is none here.
+	Elsewhere []Elsewhere
 	// Seen is when the holder of the mark renewed its hold last, and Now the time, both by the clock of the engine; zero where a directory
 	// cannot be open twice.
 	Seen, Now time.Time
+}
+
+// Elsewhere is a directory in another place than that of a tenant.
+type Elsewhere struct {
+	Place string // in words for an administrator
+	Mark  string // as it is kept
 }
 
 // Refusal says why a directory is not served. It is a store.ErrUnavailable.
@@ -122,7 +130,7 @@ type Verdict struct {
 func (c Claim) Judge(found Found) (Verdict, error) {
 	c.EntraTenantID = canonical(c.EntraTenantID)
 	if !found.There || found.Mark == "" {
-		return c.unmarked(found.There)
+		return c.unmarked(found)
 	}
 	var mark Mark
 	if err := json.Unmarshal([]byte(found.Mark), &mark); err != nil || mark.Directory == "" {
@@ -189,10 +197,14 @@ func (c Claim) take(mark Mark, expected bool) Verdict {
 }
 
 // unmarked decides about a directory without a mark, or about making one.
-func (c Claim) unmarked(there bool) (Verdict, error) {
+func (c Claim) unmarked(found Found) (Verdict, error) {
 	mark := Mark{Directory: uuid.NewString(), Identity: c.Identity}
 	prefix, note := anew, "made an empty directory"
-	if there {
+	where := ""
+	if other, ok := c.elsewhere(found); ok {
+		c.Known, where = other.directory, "; there is one of it in "+other.Place
+	}
+	if found.There {
 		prefix, note = asItIs, "marked the directory of an earlier version as the tenant's"
 	}
 	switch {
@@ -201,13 +213,29 @@ func (c Claim) unmarked(there bool) (Verdict, error) {
 	case strings.EqualFold(strings.TrimSpace(c.Adopt), prefix+c.Known):
 		mark.InPlaceOf = c.Known
 		return Verdict{mark, note + " in place of " + c.Known + ", as the annotation says"}, nil
-	case there:
+	case found.There:
 		return Verdict{}, foreign("the directory that is there has no mark that says whose it is, and that of the tenant, %s, has one; %s, or to"+
 			" serve it nevertheless, %s", c.Known, correct, annotate(prefix+c.Known))
 	}
 	return Verdict{}, &Refusal{v1alpha1.ReasonDirectoryMissing, fmt.Sprintf(
-		"there is no directory where that of the tenant, %s, should be; %s, restore it, or to begin with an empty one, %s",
-		c.Known, correct, annotate(prefix+c.Known))}
+		"there is no directory where that of the tenant, %s, should be%s; %s, restore it, or to begin with an empty one, %s",
+		c.Known, where, correct, annotate(prefix+c.Known))}
+}
+
+type other struct {
+	Elsewhere
+	directory string
+}
+
+// elsewhere is the tenant's directory in another place, if one is there. Which one a tenant has that is not known to have one, its mark says.
+func (c Claim) elsewhere(found Found) (other, bool) {
+	for _, there := range found.Elsewhere {
+		var mark Mark
+		if json.Unmarshal([]byte(there.Mark), &mark) == nil && c.owns(mark) && (c.Known == "" || c.Known == mark.Directory) {
+			return other{there, mark.Directory}, true
+		}
+	}
+	return other{}, false
 }
 
 // The annotation in place of a mark's text. The former directory's id ends its effect with the first directory that it lets in.

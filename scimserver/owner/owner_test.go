@@ -46,6 +46,12 @@ const made = "made"
 
 func TestWhoseADirectoryIs(t *testing.T) {
 	stored := func(m owner.Mark) owner.Found { return owner.Found{There: true, Mark: m.Encode()} }
+	elsewhere := func(marks ...owner.Mark) (found owner.Found) {
+		for i, m := range marks {
+			found.Elsewhere = append(found.Elsewhere, owner.Elsewhere{Place: "schema " + string(rune('a'+i)), Mark: m.Encode()})
+		}
+		return found
+	}
 	held := func(m owner.Mark, ago time.Duration) owner.Found {
 		return owner.Found{There: true, Mark: m.Encode(), Seen: now.Add(-ago), Now: now}
 	}
@@ -56,7 +62,7 @@ func TestWhoseADirectoryIs(t *testing.T) {
 		want  owner.Mark // where it may be served
 		note  string     // that of the verdict has this
 		// where it may not:
-		reason, annotation string
+		reason, annotation, says string
 	}{
 		{name: "the tenant's own", found: stored(mark(contoso())), claim: owner.Claim{Identity: contoso()}, want: mark(contoso())},
 		{name: "its own, and known", found: stored(mark(contoso())), claim: owner.Claim{Identity: contoso(), Known: known}, want: mark(contoso())},
@@ -109,6 +115,18 @@ func TestWhoseADirectoryIs(t *testing.T) {
 			reason: v1alpha1.ReasonDirectoryMissing, annotation: "new/" + known},
 		{name: "none where one was, as the administrator knows", claim: owner.Claim{Identity: contoso(), Known: known, Adopt: "new/" + known},
 			want: in(of(mark(contoso()), made), known), note: "made an empty directory in place of " + known},
+		{name: "none where a new one is to be, and its own elsewhere", found: elsewhere(mark(contoso(noUID))), claim: owner.Claim{Identity: contoso()},
+			reason: v1alpha1.ReasonDirectoryMissing, annotation: "new/" + known, says: "there is one of it in schema a"},
+		{name: "and with another Entra tenant ID", found: elsewhere(mark(contoso(otherEntra))), claim: owner.Claim{Identity: contoso()}, want: of(mark(contoso()), made), note: "made"},
+		{name: "and another tenant's before its own", found: elsewhere(mark(contoso(otherName)), mark(contoso())), claim: owner.Claim{Identity: contoso()},
+			reason: v1alpha1.ReasonDirectoryMissing, annotation: "new/" + known, says: "schema b"},
+		{name: "and another tenant's alone", found: elsewhere(mark(contoso(otherName))), claim: owner.Claim{Identity: contoso()}, want: of(mark(contoso()), made), note: "made"},
+		{name: "and its own elsewhere, as the administrator knows", found: elsewhere(mark(contoso())), claim: owner.Claim{Identity: contoso(), Adopt: "new/" + known},
+			want: in(of(mark(contoso()), made), known), note: "made an empty directory in place of " + known},
+		{name: "none where one was, which is elsewhere", found: elsewhere(of(mark(contoso()), another), mark(contoso())), claim: owner.Claim{Identity: contoso(), Known: known},
+			reason: v1alpha1.ReasonDirectoryMissing, annotation: "new/" + known, says: "schema b"},
+		{name: "none where one was, and another of the tenant elsewhere", found: elsewhere(of(mark(contoso()), another)), claim: owner.Claim{Identity: contoso(), Known: known},
+			reason: v1alpha1.ReasonDirectoryMissing, annotation: "new/" + known, says: known + ", should be; "},
 		{name: "of an earlier version", found: owner.Found{There: true}, claim: owner.Claim{Identity: contoso(noEntra, noUID)}, want: of(mark(contoso(noEntra, noUID)), made), note: "earlier version"},
 		{name: "without a mark where one with a mark was", found: owner.Found{There: true}, claim: owner.Claim{Identity: contoso(), Known: known, Adopt: "new/" + known},
 			reason: v1alpha1.ReasonForeignDirectory, annotation: "unmarked/" + known},
@@ -149,6 +167,9 @@ func TestWhoseADirectoryIs(t *testing.T) {
 				refused, ok := errors.AsType[*owner.Refusal](err)
 				if !ok || refused.Reason != c.reason || !errors.Is(err, store.ErrUnavailable) {
 					t.Fatalf("%+v, %v; want to be refused as %s", got, err, c.reason)
+				}
+				if !strings.Contains(err.Error(), c.says) {
+					t.Errorf("refused with %q; want it to say %q", err, c.says)
 				}
 				if !strings.HasSuffix(err.Error(), c.annotation) || strings.Contains(err.Error(), v1alpha1.AdoptDirectoryAnnotation) != (c.annotation != "") {
 					t.Errorf("refused with %q; want it to end with %q", err, c.annotation)

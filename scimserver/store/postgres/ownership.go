@@ -20,6 +20,7 @@ import (
 type ownership struct {
 	guard  *owner.Guard // nil serves what is there
 	schema *namespace
+	search bool
 	// settled says that the mark was judged, and is as it is to be.
 	settled atomic.Bool
 	// making says that this store makes the directory, which has no mark yet.
@@ -131,6 +132,9 @@ func (s *Store) settle(ctx context.Context) error {
 			return err
 		}
 		s.owned.guard.Admit(verdict)
+		if !found.There {
+			s.log.Info("began a directory", "schema", s.owned.schema.name, "database", s.pool.Config().ConnConfig.Database)
+		}
 		mark := verdict.Mark.Encode()
 		s.owned.judged.Store(&mark)
 		s.owned.settled.Store(true)
@@ -145,6 +149,9 @@ func (s *Store) found(ctx context.Context) (owner.Found, error) {
 	}
 	defer conn.Release()
 	found, err := s.owned.look(ctx, conn)
+	if err == nil && !found.There && s.owned.search {
+		found.Elsewhere, err = s.elsewhere(ctx, conn)
+	}
 	return found, translate(ctx, err)
 }
 

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -321,4 +323,49 @@ func TestAMarkThatMayNotBeReadIsARefusalOfTheDatabase(t *testing.T) {
 	}
 	testenv.Execute(t, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "+schemaOf(t, address)+" TO "+name)
 	s.Holds(0)
+}
+
+// A name of a schema that a person has mistyped leads to none, while the tenant's directory is in another schema. A role that may not read that one
+// cannot find it. Tables that are not ours are passed over.
+func TestANewDirectoryIsNotBegunBesideTheTenantsOwn(t *testing.T) {
+	own, strange, mistyped := testenv.Schema(t), testenv.Schema(t), testenv.Schema(t)
+	contoso := owner.Claim{Identity: owner.Identity{Namespace: "customers", Name: schemaOf(t, own)}} // which no other test is
+	storetest.Fill(t, place(t, fixed(own)).Serve(t, contoso), 3)
+	testenv.Execute(t, "CREATE SCHEMA "+schemaOf(t, strange)+"; CREATE TABLE "+schemaOf(t, strange)+".meta (key int, value text)")
+	check := func(address string, claim owner.Claim) (said string, err error) {
+		guard := owner.NewGuard(func() (owner.Claim, bool) { return claim, true }, logr.Discard())
+		log := funcr.New(func(_, line string) { said += line }, funcr.Options{})
+		s := must(postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return address, nil }, Guard: guard, Log: log, Search: true}))(t)
+		defer s.Close()
+		return said, s.Check(t.Context())
+	}
+	_, err := check(mistyped, contoso)
+	refused, ok := errors.AsType[*owner.Refusal](err)
+	if !ok || refused.Reason != v1alpha1.ReasonDirectoryMissing || !strings.Contains(refused.Error(), `in schema "`+schemaOf(t, own)+`"`) {
+		t.Fatalf("%v", err)
+	}
+	if testenv.Ask(t, "SELECT count(*) FROM pg_namespace WHERE nspname = '"+schemaOf(t, mistyped)+"'") != "0" {
+		t.Error("the schema was made")
+	}
+	fabrikam := contoso
+	fabrikam.Name += "-not"
+	_, as := role(t, testenv.Direct(t, testenv.Schema(t)), "")
+	adopting := contoso
+	_, adopting.Adopt, _ = strings.Cut(refused.Error(), v1alpha1.AdoptDirectoryAnnotation+": ")
+	for name, c := range map[string]struct {
+		address string
+		claim   owner.Claim
+		begun   bool
+	}{
+		"its own":                   {own, contoso, false},
+		"another tenant":            {testenv.Schema(t), fabrikam, true},
+		"a role that cannot see it": {as, contoso, true},
+		"as the message says":       {mistyped, adopting, true},
+	} {
+		said, err := check(c.address, c.claim)
+		want := `"began a directory" "schema"="` + schemaOf(t, c.address) + `" "database"="postgres"`
+		if err != nil || strings.Contains(said, want) != c.begun {
+			t.Errorf("%s: %v; said is %s", name, err, said)
+		}
+	}
 }

@@ -35,6 +35,9 @@ type Options struct {
 	Schema string
 	// Guard decides whether the directory that is there is served. Default: it is, whoever it belongs to.
 	Guard *owner.Guard
+	// Search has the tenant's directory looked for in other schemas of the database before a new one is begun in a schema that a person has
+	// named. Those that the role may not read are passed over.
+	Search bool
 
 	owned     *ownership // of the store
 	overruled func()     // called where the URL names another schema than Schema; nil for nobody
@@ -76,7 +79,7 @@ const few = 256
 func Open(ctx context.Context, o Options) (*Store, error) {
 	way := &pooler{log: o.Log}
 	s := &Store{url: o.URL, log: o.Log, newID: uuid.NewV7, patience: statementTimeout, migrator: make(chan struct{}, 1)}
-	s.owned.guard, o.owned = o.Guard, &s.owned
+	s.owned.guard, s.owned.search, o.owned = o.Guard, o.Search, &s.owned
 	o.overruled = sync.OnceFunc(func() {
 		o.Log.Info("the search_path in the connection URL has no effect: --database-schema, or the tenant's namespace and name, say which schema",
 			"schema", o.Schema)
