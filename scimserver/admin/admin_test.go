@@ -248,7 +248,9 @@ func TestTheLogIsFilteredByEachParameter(t *testing.T) {
 		"operation=create":                    "1 2 3",
 		"outcome=notFound":                    "5",
 		"outcome=success&operation=delete&resourceType=User": "4",
-		"follow=false&outcome=none":                          "",
+		"outcome=failure":                                    "5",
+		"outcome=failure&operation=create":                   "",
+		"follow=false&outcome=tooLarge":                      "",
 	} {
 		var got []string
 		for line := range strings.Lines(f.want("/log?"+query, f.reader, 200)) {
@@ -276,6 +278,8 @@ func TestAQueryThatMakesNoSenseIsRefusedAndToldWhatWould(t *testing.T) {
 	f := newFixture(t)
 	const afterMust = "after must be latest, the position of an entry, or its sequence number"
 	const unreadable = "the query cannot be read: a percent sign is written %25, a semicolon %3B"
+	const outcomes = "badRequest, canceled, conflict, failure, forbidden, internalError, invalidFilter, invalidPath, invalidSyntax, invalidValue, " +
+		"mutability, noTarget, notFound, preconditionFailed, success, timeout, tooLarge, tooMany, tooManyRequests, unavailable, uniqueness, unsupportedMediaType"
 	for query, want := range map[string]string{
 		"resource=x":                           "an unknown parameter: there are after, client, follow, limit, operation, outcome, requestId, resourceId, resourceType, since, until",
 		"after=x":                              afterMust,
@@ -289,8 +293,13 @@ func TestAQueryThatMakesNoSenseIsRefusedAndToldWhatWould(t *testing.T) {
 		"resourceType=Device":                  "resourceType must be User or Group",
 		"client=a&client=b":                    "client must be given once",
 		"resourceType=User&resourceType=Group": "resourceType must be given once",
-		"resourceId=":                          "resourceId must have a value; leave it out to see every entry",
-		"outcome":                              "outcome must have a value; leave it out to see every entry",
+		"resourceId=":                          "resourceId must be the id of a user or a group",
+		"resourceId=anna":                      "resourceId must be the id of a user or a group",
+		"client=":                              "client must have a value; leave it out to see every entry",
+		"operation=update":                     "operation must be one of create, defaults, delete, import, patch, replace, unassign",
+		"outcome":                              "outcome must be one of " + outcomes,
+		"outcome=nope":                         "outcome must be one of " + outcomes,
+		"outcome=!success":                     "outcome must be one of " + outcomes,
 		"follow=perhaps":                       "follow must be true or false",
 		"client=%zz":                           unreadable,
 		"limit=1;client=a":                     unreadable,

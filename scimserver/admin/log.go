@@ -172,15 +172,20 @@ func (s *server) parseQuery(rawQuery string) (query directory.LogQuery, limit in
 				return kind, nil
 			})
 		case "resourceId":
-			query.ResourceID, err = exact(values, name)
+			query.ResourceID, err = parameter(values, name, "the id of a user or a group", func(value string) (string, error) {
+				if _, valid := store.ParseID(value); !valid {
+					return "", strconv.ErrSyntax
+				}
+				return value, nil
+			})
 		case "client":
 			query.Client, err = exact(values, name)
 		case "requestId":
 			query.RequestID, err = exact(values, name)
 		case "operation":
-			query.Operation, err = exact(values, name)
+			query.Operation, err = oneOf(values, name, directory.Operations())
 		case "outcome":
-			query.Outcome, err = exact(values, name)
+			query.Outcome, err = oneOf(values, name, append(directory.Outcomes(), directory.OutcomeFailure))
 		default:
 			err = &refusal{http.StatusBadRequest, "an unknown parameter: there are " + strings.Join(parameters(), ", ")}
 		}
@@ -220,6 +225,17 @@ func exact(values url.Values, name string) (string, error) {
 		err = &refusal{http.StatusBadRequest, name + " must have a value; leave it out to see every entry"}
 	}
 	return value, err
+}
+
+// oneOf reads a word of a list. Another one would find nothing, and look as if there were nothing.
+func oneOf(values url.Values, name string, words []string) (string, error) {
+	slices.Sort(words)
+	return parameter(values, name, "one of "+strings.Join(words, ", "), func(value string) (string, error) {
+		if !slices.Contains(words, value) {
+			return "", strconv.ErrSyntax
+		}
+		return value, nil
+	})
 }
 
 // parameter reads one value, the zero value where there is none.

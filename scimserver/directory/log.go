@@ -94,7 +94,7 @@ type LogQuery struct {
 	Client     string
 	RequestID  string
 	Operation  string
-	Outcome    string
+	Outcome    string // one of Outcomes, or OutcomeFailure
 
 	// Look is how many entries a query that does not follow looks at, at most, whether they match or not; 0 for all.
 	Look int
@@ -117,7 +117,7 @@ func (q *LogQuery) matches(e *store.Entry) bool {
 		(q.Client == "" || q.Client == e.Client) &&
 		(q.RequestID == "" || q.RequestID == e.RequestID) &&
 		(q.Operation == "" || q.Operation == e.Operation) &&
-		(q.Outcome == "" || q.Outcome == e.Outcome)
+		(q.Outcome == "" || q.Outcome == e.Outcome || q.Outcome == OutcomeFailure && e.Outcome != OutcomeSuccess)
 }
 
 // UnreadError says that a query has looked at as many entries as it may. A query that begins after After goes on.
