@@ -40,8 +40,8 @@ func (s *session) log() *cobra.Command {
 		Use:   "log TENANT",
 		Short: "Show the provisioning log: what was changed, by whom, and what failed",
 		Long: `Show the provisioning log: what clients and UserDefaults changed, and which requests
-to change something failed, oldest first. It has the names of attributes and never
-their values.
+to change something failed, oldest first. It has the names of attributes, of a failure
+that of the one that was wrong, and the ids of members, and never values.
 
 The server is asked through the API server, which takes the right to list pods and
 to create pods/portforward. With --follow it is asked again where it was replaced,
@@ -49,8 +49,11 @@ and no entry is lost or shown twice.`,
 		Example: `  # What happened in the last two hours
   kubectl tenantry log contoso --since 2h
 
+  # What failed last
+  kubectl tenantry log contoso --outcome failure --order descending --limit 20
+
   # What fails just now
-  kubectl tenantry log contoso --follow --since 0s --outcome uniqueness
+  kubectl tenantry log contoso --follow --since 0s --outcome failure
 
   # All about one user, for a program
   kubectl tenantry log contoso --resource-id 01926e6f-6f2c-7000-8000-0123456789ab -o json`,
@@ -78,17 +81,23 @@ and no entry is lost or shown twice.`,
 	flags.BoolVarP(&l.follow, "follow", "f", false, "show each entry as it is written, until you interrupt")
 	flags.StringVar(&since, "since", "", "show entries from this `time` on: a duration before now such as 2h, or a time such as 2026-11-25T06:00:00Z")
 	flags.StringVar(&until, "until", "", "show entries before this `time`, given like --since")
-	flags.IntVar(&l.limit, "limit", 0, "show so many, the oldest (default: all)")
+	flags.IntVar(&l.limit, "limit", 0, "show so many, the first in the order (default: all)")
+	flags.String("order", "", "`order` of the entries: ascending, the oldest first, or descending (default ascending)")
 	flags.String("after", "", "show what came after this `position`, or sequence number, of an entry that you saw; latest begins at the end")
 	flags.String("resource-type", "", "show what is about this `type` only: User or Group")
 	flags.String("resource-id", "", "show what is about the user or group with this `id` only")
 	flags.String("client", "", "show what the client with this `name` did only, such as token-5c1fa7de81c3")
 	flags.String("request-id", "", "show the request with this `id` only, which the client was told in X-Request-Id")
 	flags.String("operation", "", "show this `operation` only: create, replace, patch, delete, import, defaults or unassign")
-	flags.String("outcome", "", "show what ended with this `outcome` only: success, or what failed, such as uniqueness or invalidValue")
+	flags.String("outcome", "", "show what ended with this `outcome` only: success, failure for all others, or one such as uniqueness or invalidValue")
 	for flag, values := range map[string][]string{
-		"resource-type": {"User", "Group"}, "operation": {"create", "replace", "patch", "delete", "defaults"},
-		"outcome": {"success", "uniqueness", "invalidValue", "notFound", "forbidden", "preconditionFailed"},
+		"resource-type": {"User", "Group"}, "order": {"ascending", "descending"},
+		"operation": {"create", "defaults", "delete", "import", "patch", "replace", "unassign"},
+		"outcome": {
+			"badRequest", "canceled", "conflict", "failure", "forbidden", "internalError", "invalidFilter", "invalidPath", "invalidSyntax", "invalidValue",
+			"mutability", "noTarget", "notFound", "preconditionFailed", "success", "timeout", "tooLarge", "tooMany", "tooManyRequests", "unavailable",
+			"uniqueness", "unsupportedMediaType",
+		},
 	} {
 		complete(command, flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
@@ -101,7 +110,7 @@ and no entry is lost or shown twice.`,
 func (l *provisioningLog) restrict(command *cobra.Command, since, until string, now time.Time) error {
 	for parameter, flag := range map[string]string{
 		"after": "after", "resourceType": "resource-type", "resourceId": "resource-id", "client": "client", "requestId": "request-id",
-		"operation": "operation", "outcome": "outcome",
+		"operation": "operation", "outcome": "outcome", "order": "order",
 	} {
 		if given := command.Flags().Lookup(flag); given.Changed {
 			l.query.Set(parameter, given.Value.String())
@@ -241,9 +250,13 @@ type Entry struct {
 	ResourceID   string    `json:"resourceId"`
 	Operation    string    `json:"operation"`
 	Attributes   []string  `json:"attributes"`
-	Defaults     string    `json:"defaults"`
-	Outcome      string    `json:"outcome"`
-	Count        int64     `json:"count"`
+	Members      struct {
+		Added   []string `json:"added"`
+		Removed []string `json:"removed"`
+	} `json:"members"`
+	Defaults string `json:"defaults"`
+	Outcome  string `json:"outcome"`
+	Count    int64  `json:"count"`
 	// Position is where a request goes on behind the entry.
 	Position string `json:"position"`
 
@@ -295,6 +308,9 @@ func (e *Entry) outcome() string {
 
 func (e *Entry) attributes() string {
 	text := orNothing(clean(strings.Join(e.Attributes, ",")))
+	if added, removed := len(e.Members.Added), len(e.Members.Removed); added+removed > 0 {
+		text += fmt.Sprintf(" (+%d -%d)", added, removed)
+	}
 	if e.Defaults != "" {
 		text += " (defaults " + clean(e.Defaults) + ")"
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +109,7 @@ func TestLogAsksTheServerForWhatItsFlagsSay(t *testing.T) {
 		"--until 2026-11-26T08:00:00+01:00":      "/log?limit=2147483647&until=2026-11-26T07%3A00%3A00Z",
 		"--resource-type Group --resource-id 1":  "/log?limit=2147483647&resourceId=1&resourceType=Group",
 		"--operation patch --outcome notFound":   "/log?limit=2147483647&operation=patch&outcome=notFound",
+		"--order descending --outcome failure":   "/log?limit=2147483647&order=descending&outcome=failure",
 		"--client token-5c1fa7de81c3":            "/log?client=token-5c1fa7de81c3&limit=2147483647",
 		"--request-id K5QX2M7A3B6C4D2E --since=": "/log?limit=2147483647&requestId=K5QX2M7A3B6C4D2E",
 	} {
@@ -317,5 +319,57 @@ func TestWhatKeepsTheLogFromBeingShown(t *testing.T) {
 				t.Errorf("exit %d\n%s%swant\nerror: %s", code, out, errOut, c.want)
 			}
 		})
+	}
+}
+
+func TestLogShowsTheLastFailureFirstAndHowManyMembersChanged(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	p := newPods(newCluster(t, s.tenant, s.credentials()))
+	p.start(pod("contoso-scim-1", time.Hour), s.admin)
+	anna := s.user("anna@contoso.test")
+	caller := directory.Caller{Client: "token-1", RequestID: "r"}
+	group, err := s.directory.Create(t.Context(), caller, store.Group, map[string]any{"displayName": "all", "members": []any{map[string]any{"value": anna}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.directory.Failed(directory.Failure{Caller: caller, Kind: store.User, Operation: "create", Outcome: "invalidValue", Attribute: "emails.value"})
+	if _, err := s.directory.WriteFailures(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	at := s.clock.Now().Format(time.RFC3339)
+	for args, want := range map[string]string{
+		"--order descending --resource-type Group": at + `  token-1             create     Group  ` + group.ID + `  success       displayName,members (+1 -0)
+`,
+		"--order descending --limit 1": at + `  token-1             create     User   <none>                                invalidValue  emails.value
+`,
+		"--outcome failure": at + `  token-1             create     User   <none>                                invalidValue  emails.value
+`,
+	} {
+		code, out, errOut := p.run(Options{Forward: p.forward}, append([]string{"log", "contoso"}, strings.Fields(args)...)...)
+		if _, entries, _ := strings.Cut(out, "\n"); code != ExitFine || entries != want || errOut != "" {
+			t.Errorf("%s: exit %d\n%s%swant\n%s", args, code, out, errOut, want)
+		}
+	}
+}
+
+// A word that is completed is one that the server knows, and the other way round.
+func TestLogCompletesTheWordsThatTheServerKnows(t *testing.T) {
+	t.Parallel()
+	command, _, err := New(Options{}).Find([]string{"log"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for flag, words := range map[string][]string{
+		"operation": directory.Operations(), "outcome": append(directory.Outcomes(), directory.OutcomeFailure),
+	} {
+		slices.Sort(words)
+		complete, known := command.GetFlagCompletionFunc(flag)
+		if !known {
+			t.Fatalf("--%s is not completed", flag)
+		}
+		if got, _ := complete(command, nil, ""); !slices.Equal(got, words) {
+			t.Errorf("--%s is completed by %q, want %q", flag, got, words)
+		}
 	}
 }

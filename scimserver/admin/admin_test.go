@@ -250,6 +250,15 @@ func TestTheLogIsFilteredByEachParameter(t *testing.T) {
 		"outcome=success&operation=delete&resourceType=User": "4",
 		"outcome=failure":                                    "5",
 		"outcome=failure&operation=create":                   "",
+		"order=ascending&limit=1":                            "1",
+		"order=descending":                                   "5 4 3 2 1",
+		"order=descending&limit=2":                           "5 4",
+		"order=descending&after=4":                           "3 2 1",
+		"order=descending&after=" + f.position(3):            "2 1",
+		"order=descending&after=1":                           "",
+		"order=descending&after=0":                           "",
+		"order=descending&outcome=success&resourceId=" + bob: "4 2",
+		"order=descending&outcome=failure":                   "5",
 		"follow=false&outcome=tooLarge":                      "",
 	} {
 		var got []string
@@ -281,7 +290,7 @@ func TestAQueryThatMakesNoSenseIsRefusedAndToldWhatWould(t *testing.T) {
 	const outcomes = "badRequest, canceled, conflict, failure, forbidden, internalError, invalidFilter, invalidPath, invalidSyntax, invalidValue, " +
 		"mutability, noTarget, notFound, preconditionFailed, success, timeout, tooLarge, tooMany, tooManyRequests, unavailable, uniqueness, unsupportedMediaType"
 	for query, want := range map[string]string{
-		"resource=x":                           "an unknown parameter: there are after, client, follow, limit, operation, outcome, requestId, resourceId, resourceType, since, until",
+		"resource=x":                           "an unknown parameter: there are after, client, follow, limit, operation, order, outcome, requestId, resourceId, resourceType, since, until",
 		"after=x":                              afterMust,
 		"after=-1":                             afterMust,
 		"after=9223372036854775808":            afterMust,
@@ -297,6 +306,9 @@ func TestAQueryThatMakesNoSenseIsRefusedAndToldWhatWould(t *testing.T) {
 		"resourceId=anna":                      "resourceId must be the id of a user or a group",
 		"client=":                              "client must have a value; leave it out to see every entry",
 		"operation=update":                     "operation must be one of create, defaults, delete, import, patch, replace, unassign",
+		"order=newest":                         "order must be one of ascending, descending",
+		"order=descending&follow=true":         "follow goes on with what is newer: leave out order=descending",
+		"order=descending&after=latest":        "order=descending begins at the end: leave out after=latest",
 		"outcome":                              "outcome must be one of " + outcomes,
 		"outcome=nope":                         "outcome must be one of " + outcomes,
 		"outcome=!success":                     "outcome must be one of " + outcomes,

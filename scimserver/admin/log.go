@@ -50,7 +50,7 @@ type line struct {
 	Position string `json:"position"`
 }
 
-// log sends entries of the provisioning log as JSON Lines, oldest first.
+// log sends entries of the provisioning log as JSON Lines.
 func (s *server) log(w http.ResponseWriter, r *http.Request) {
 	permitted := func() (auth.Identity, error) { return s.authorize(r, token.RoleProvisioner, token.RoleReader) }
 	caller, err := permitted()
@@ -184,6 +184,10 @@ func (s *server) parseQuery(rawQuery string) (query directory.LogQuery, limit in
 			query.RequestID, err = exact(values, name)
 		case "operation":
 			query.Operation, err = oneOf(values, name, directory.Operations())
+		case "order":
+			var order string
+			order, err = oneOf(values, name, []string{"ascending", "descending"})
+			query.Descending = order == "descending"
 		case "outcome":
 			query.Outcome, err = oneOf(values, name, append(directory.Outcomes(), directory.OutcomeFailure))
 		default:
@@ -193,7 +197,13 @@ func (s *server) parseQuery(rawQuery string) (query directory.LogQuery, limit in
 			return query, 0, err
 		}
 	}
-	return query, limit, nil
+	switch {
+	case query.Descending && query.Follow:
+		err = &refusal{http.StatusBadRequest, "follow goes on with what is newer: leave out order=descending"}
+	case query.Descending && values.Get("after") == "latest":
+		err = &refusal{http.StatusBadRequest, "order=descending begins at the end: leave out after=latest"}
+	}
+	return query, limit, err
 }
 
 // place reads where in the log to begin. A number is for people: it does not tell a log from another that has the same number.
@@ -212,7 +222,7 @@ func (s *server) place(text string) (func(context.Context) (directory.Position, 
 
 func parameters() []string {
 	return slices.Sorted(slices.Values([]string{
-		"after", "since", "until", "resourceType", "resourceId", "client", "requestId", "operation", "outcome", "limit", "follow",
+		"after", "since", "until", "resourceType", "resourceId", "client", "requestId", "operation", "outcome", "limit", "follow", "order",
 	}))
 }
 

@@ -29,6 +29,11 @@ func (l *looking) Log(ctx context.Context, after int64, limit int) ([]store.Entr
 	return l.Store.Log(ctx, after, limit)
 }
 
+func (l *looking) LogBack(ctx context.Context, before int64, limit int) ([]store.Entry, error) {
+	l.reads.Add(1)
+	return l.Store.LogBack(ctx, before, limit)
+}
+
 // A request looks at 20,000 entries, 500 at a time, whatever its filter finds among them.
 func TestARequestForTheLogLooksAtSoManyEntriesAndSaysWhereToGoOn(t *testing.T) {
 	database := &looking{Store: openSQLite(t)}
@@ -72,6 +77,14 @@ func TestARequestForTheLogLooksAtSoManyEntriesAndSaysWhereToGoOn(t *testing.T) {
 		"client=token-2&after=20000":   {1, `"sequence":20001`, 3}, // one to find the place
 		"client=nobody&after=20000":    {0, "", 3},
 		"client=nobody&after=599":      {1, next(20599), 41},
+
+		"order=descending&client=nobody":                                {1, next(601), 40},
+		"order=descending&limit=1":                                      {1, `"sequence":20600`, 1},
+		"order=descending&client=token-2&limit=1":                       {1, `"sequence":20001`, 2},
+		"order=descending&client=nobody&after=" + position(601):         {0, "", 2},
+		"order=descending&client=nobody&after=" + position(20_001):      {1, next(1), 40},
+		"order=descending&client=nobody&after=" + position(20_002):      {1, next(2), 40},
+		"order=descending&outcome=success&limit=2&after=" + position(3): {2, `"sequence":1`, 1},
 
 		"client=token-2&after=" + position(20_000): {1, `"sequence":20001`, 2},
 		"client=nobody&after=" + position(599):     {1, next(20599), 40},

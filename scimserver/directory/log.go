@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"reflect"
 	"slices"
 	"sync"
@@ -84,8 +85,11 @@ func union(a, b schema.Object) map[string]struct{} {
 
 // LogQuery asks for entries of the provisioning log. A field that is empty matches every entry.
 type LogQuery struct {
-	// After finds the place to begin at; nil for the oldest entry that is kept, whatever is missing behind that.
+	// After finds the place to begin at; nil for the oldest entry that is kept, whatever is missing behind that, or the newest of all where
+	// the query is Descending.
 	After func(context.Context) (Position, error)
+	// Descending makes the query go on to older entries. Such a query does not follow.
+	Descending bool
 	// Since and Until bound the time of an entry; Until itself is out.
 	Since, Until time.Time
 
@@ -127,7 +131,7 @@ func (e *UnreadError) Error() string {
 	return fmt.Sprintf("the provisioning log has entries after %s that were not looked at", e.After)
 }
 
-// Log returns the entries of the provisioning log that match, oldest first. The last pair may be an error: the store's, that of
+// Log returns the entries of the provisioning log that match, oldest first, or newest first. The last pair may be an error: the store's, that of
 // Turn or Idle, an *UnreadError, or a *GoneError where entries are missing behind After, or while the query follows.
 func (d *Directory) Log(ctx context.Context, q LogQuery) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
@@ -189,10 +193,16 @@ func (d *Directory) logSome(ctx context.Context, q *LogQuery, at Position, exact
 		}
 		defer done()
 	}
-	if exact {
+	switch {
+	case q.Descending && exact:
+		return d.entriesBefore(ctx, at, logBatch)
+	case exact:
 		return d.entriesAfter(ctx, at, logBatch)
+	case q.Descending:
+		entries, err = d.store.LogBack(ctx, cmp.Or(at.sequence, math.MaxInt64), logBatch)
+	default:
+		entries, err = d.store.Log(ctx, at.sequence, logBatch)
 	}
-	entries, err = d.store.Log(ctx, at.sequence, logBatch)
 	return entries, len(entries) == logBatch, err
 }
 

@@ -94,7 +94,7 @@ func (d *Directory) entriesAfter(ctx context.Context, at Position, limit int) (e
 		case entries[0].Sequence != at.sequence:
 			err = trimmed()
 		case PositionOf(&entries[0]) != at:
-			err = &GoneError{"this position is not one of this provisioning log: the directory was restored from a copy, or is another"}
+			err = &GoneError{foreignPosition}
 		default:
 			entries = entries[1:]
 		}
@@ -114,6 +114,24 @@ func (d *Directory) entriesAfter(ctx context.Context, at Position, limit int) (e
 	}
 	return entries, len(entries) == limit, nil
 }
+
+// entriesBefore reads at most limit entries that are older than the one at a position, newest first, and tells whether there may be more.
+// Where the position is as old as all that is kept, there are none. The error is the store's, or a *GoneError.
+func (d *Directory) entriesBefore(ctx context.Context, at Position, limit int) (entries []store.Entry, more bool, err error) {
+	entries, err = d.store.LogBack(ctx, at.sequence+1, limit+1)
+	switch {
+	case err != nil || len(entries) == 0:
+		return nil, false, err
+	case entries[0].Sequence != at.sequence:
+		return nil, false, ahead()
+	case PositionOf(&entries[0]) != at:
+		return nil, false, &GoneError{foreignPosition}
+	}
+	return entries[1:], len(entries) > limit, nil
+}
+
+// foreignPosition is what is wrong with a position that an entry of the same number does not have.
+const foreignPosition = "this position is not one of this provisioning log: the directory was restored from a copy, or is another"
 
 // Position returns the place behind the newest entry of the provisioning log.
 func (d *Directory) Position(ctx context.Context) (Position, error) {
