@@ -39,20 +39,18 @@ func (d *document) addCommonPaths() {
 			"304": {Description: "The client has this document.", Headers: headers("ETag")},
 		},
 	})}
-	query := named("filter", "attributes", "excludedAttributes", "sortBy", "sortOrder", "startIndex", "count", "cursor")
 	d.Paths["/"] = map[string]*operation{"get": d.operation(&operation{
-		OperationID: "listResources", Summary: "Find resources of all types", Tags: []string{"All"}, Parameters: query,
+		OperationID: "listResources", Summary: "Find resources of all types", Tags: []string{"All"}, Parameters: named(queryNames...),
 		Description: "Without a filter it says what the server can do.",
 		Responses: ok("A page of those found, or what the server can do.",
 			&Schema{AnyOf: []*Schema{d.ref("ResourceList"), d.ref("ServiceProviderConfig")}}, "Events-Position"),
 	})}
-	search, bulk := &body{true, content(d.ref("SearchRequest"))}, &body{true, content(d.ref("BulkRequest"))}
 	d.Paths["/.search"] = map[string]*operation{"post": d.operation(&operation{
-		OperationID: "searchResources", Summary: "Find resources of all types by a query in the body", Tags: []string{"All"}, RequestBody: search,
-		Responses: ok("A page of those found.", d.ref("ResourceList"), "Events-Position"),
+		OperationID: "searchResources", Summary: "Find resources of all types by a query in the body", Tags: []string{"All"},
+		RequestBody: d.body("SearchRequest"), Responses: ok("A page of those found.", d.ref("ResourceList"), "Events-Position"),
 	}, 413, 415)}
 	d.Paths["/Bulk"] = map[string]*operation{"post": d.operation(&operation{
-		OperationID: "bulk", Summary: "Change several resources", Tags: []string{"All"}, RequestBody: bulk,
+		OperationID: "bulk", Summary: "Change several resources", Tags: []string{"All"}, RequestBody: d.body("BulkRequest"),
 		Responses: ok("How each operation ended.", d.ref("BulkResponse")),
 	}, 413, 415)}
 	d.addChanges()
