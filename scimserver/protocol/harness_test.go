@@ -98,7 +98,7 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{t: t, ids: map[string]string{}, registry: prometheus.NewRegistry(), issuer: authtest.New(t)}
+	f := &fixture{t: t, unserved: "the server has no settings yet", ids: map[string]string{}, registry: prometheus.NewRegistry(), issuer: authtest.New(t)}
 	f.now, _ = time.Parse(time.RFC3339, started)
 	f.token, _ = token.New(strings.NewReader(strings.Repeat("contoso's token ", 2)))
 	f.snapshot = contoso(f.token, f.now)
