@@ -22,12 +22,8 @@ func (t *transaction) AddMembers(
 		byKind[m.Kind] = append(byKind[m.Kind], m.ID)
 	}
 	for _, kind := range []store.Kind{store.User, store.Group} {
-		if len(byKind[kind]) == 0 {
-			continue
-		}
-		n, err := t.move(ctx, changes, true, byKind[kind], "INSERT INTO members (group_id, member_id, kind)"+
-			" SELECT ?, unhex(value, '-'), ? FROM json_each(?) WHERE TRUE ON CONFLICT DO NOTHING",
-			uuid[:], int64(kind), idList(byKind[kind]))
+		n, err := t.moveNamed(ctx, changes, true, byKind[kind], "INSERT INTO members (group_id, member_id, kind)"+
+			" SELECT ?, unhex(value, '-'), ? FROM json_each(?) WHERE TRUE ON CONFLICT DO NOTHING", uuid[:], int64(kind))
 		if err != nil {
 			return 0, fmt.Errorf("add members to group %s: %w", group, err)
 		}
@@ -41,8 +37,8 @@ func (t *transaction) RemoveMembers(ctx context.Context, group string, ids []str
 	if !ok {
 		return 0, nil
 	}
-	removed, err = t.move(ctx, changes, false, ids,
-		"DELETE FROM members WHERE group_id = ? AND member_id IN (SELECT unhex(value, '-') FROM json_each(?))", uuid[:], idList(ids))
+	removed, err = t.moveNamed(ctx, changes, false, ids,
+		"DELETE FROM members WHERE group_id = ? AND member_id IN (SELECT unhex(value, '-') FROM json_each(?))", uuid[:])
 	if err != nil {
 		return 0, fmt.Errorf("remove members of group %s: %w", group, err)
 	}
@@ -54,25 +50,59 @@ func (t *transaction) ClearMembers(ctx context.Context, group string, limit int,
 	if !ok {
 		return 0, nil
 	}
-	removed, err = t.move(ctx, changes, false, nil, "DELETE FROM members WHERE group_id = ?1 AND member_id IN"+
-		" (SELECT member_id FROM members WHERE group_id = ?1 ORDER BY member_id LIMIT ?2)", uuid[:], int64(limit))
-	if err != nil {
-		return 0, fmt.Errorf("remove the members of group %s: %w", group, err)
+	for last := false; !last; {
+		some := limit - removed
+		if changes.Collects() {
+			some = min(some, askedAtOnce)
+		}
+		n, err := t.move(ctx, changes, false, "DELETE FROM members WHERE group_id = ?1 AND member_id IN"+
+			" (SELECT member_id FROM members WHERE group_id = ?1 ORDER BY member_id LIMIT ?2)", uuid[:], int64(some))
+		if err != nil {
+			return 0, fmt.Errorf("remove the members of group %s: %w", group, err)
+		}
+		removed += n
+		last = n < some || removed == limit
 	}
 	return removed, nil
 }
 
-// move executes a statement that adds or removes members, and returns how many those were. It asks which they were only where that does not
-// follow from their number: ids are those that the statement names, nil if it names none.
-func (t *transaction) move(
+// askedAtOnce is how many members a statement changes that says which they were. That takes it as long again as to change them, so no more are
+// asked for than are collected.
+const askedAtOnce = 1000
+
+// moveNamed executes a statement that adds or removes the members with these ids, as its last argument, and returns how many those were.
+func (t *transaction) moveNamed(
 	ctx context.Context, changes *store.MemberChanges, added bool, ids []string, query string, args ...any,
 ) (moved int, err error) {
-	if !changes.Collects() || len(ids) == 1 {
-		n, err := t.write(ctx, query, args...)
-		if err == nil && n == 1 && len(ids) == 1 {
-			id, _ := store.ParseID(ids[0])
-			changes.Step(id, added)
+	if len(ids) > askedAtOnce {
+		ids = slices.Sorted(slices.Values(ids)) // neighbours are looked up together
+	}
+	for len(ids) > 0 {
+		some := ids
+		if changes.Collects() && len(ids) > askedAtOnce {
+			some = ids[:askedAtOnce]
 		}
+		n := 0
+		if with := append(slices.Clip(args), idList(some)); len(some) == 1 {
+			n, err = t.move(ctx, nil, added, query, with...)
+			if id, ok := store.ParseID(some[0]); ok && n == 1 {
+				changes.Step(id, added)
+			}
+		} else {
+			n, err = t.move(ctx, changes, added, query, with...)
+		}
+		if err != nil {
+			return 0, err
+		}
+		moved, ids = moved+n, ids[len(some):]
+	}
+	return moved, t.usable()
+}
+
+// move executes a statement that adds or removes members, and returns how many those were. It asks which they were where that is collected.
+func (t *transaction) move(ctx context.Context, changes *store.MemberChanges, added bool, query string, args ...any) (moved int, err error) {
+	if !changes.Collects() {
+		n, err := t.write(ctx, query, args...)
 		return int(n), err
 	}
 	if err := t.usable(); err != nil {
