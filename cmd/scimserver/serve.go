@@ -202,7 +202,8 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		})
 	}
 	administrators := admin.New(admin.Options{
-		Settings: followed.Current, Unserved: followed.unserved, Problem: problem, Directory: users, Store: database, Database: o.database(), Auth: callers, Metrics: registry, Log: log, Clock: clock.RealClock{},
+		Settings: followed.Current, Unserved: followed.unserved, Problem: problem, Directory: users, Store: database, Database: o.database(),
+		Auth: callers, Metrics: registry, Log: log, Clock: clock.RealClock{},
 		Refused: scim.Refused,
 	})
 	group.Go(func() error {

@@ -86,7 +86,7 @@ type rowLock struct {
 // SessionLock implements lock.SessionLocker.
 func (l *rowLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	return conn.Raw(func(connection any) error {
-		l.holder = l.store.newTransaction(connection.(*stdlib.Conn).Conn()) //nolint:forcetypeassert // applyAll opened it
+		l.holder = l.store.newTransaction(connection.(*stdlib.Conn).Conn()) //nolint:errcheck,forcetypeassert // applyAll opened it
 		_, err := l.holder.write(ctx, "INSERT INTO main.migrating (one) VALUES (1) ON CONFLICT (one) DO UPDATE SET one = excluded.one")
 		return err
 	})

@@ -370,8 +370,9 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// readOnly asks the database for its transaction_read_only, and behind a pooler in the same round trip whose directory is there. At rest it uses a connection that is there; where all are in use, one that no
-// reader can hold, and where the database has none to give for that, it waits for one of the others.
+// readOnly asks the database for its transaction_read_only, and behind a pooler in the same round trip whose directory is there. At rest it
+// uses a connection that is there; where all are in use, one that no reader can hold, and where the database has none to give for that, it
+// waits for one of the others.
 func (s *Store) readOnly(ctx context.Context) (state string, err error) {
 	const question = "SHOW transaction_read_only"
 	conn, ok, err := s.pool.idle(ctx)

@@ -22,7 +22,7 @@ func OtherName(t testing.TB, password string) string {
 	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: known.Certificate().Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func OtherName(t testing.TB, password string) string {
 			}
 			_, _ = io.ReadFull(conn, make([]byte, 8)) // a client asks for TLS first
 			_, _ = conn.Write([]byte("S"))
-			_ = tls.Server(conn, &tls.Config{Certificates: known.TLS.Certificates}).Handshake()
+			_ = tls.Server(conn, &tls.Config{Certificates: known.TLS.Certificates}).HandshakeContext(t.Context())
 			conn.Close()
 		}
 	})
