@@ -16,12 +16,16 @@ func poolerRows() (rows []row) {
 		rows = append(rows,
 			row{
 				name: "pgbouncer/" + mode, about: "three tenants on one database, PgBouncer, pool_mode=" + mode + ", six clients each for 8 s",
-				run: threeTenants(mode),
+				run: sharing(3, mode),
 			},
-			row{name: "pgbouncer/" + mode + "-ignore", about: "the same with ignore_startup_parameters", run: threeTenants(mode, ignored)},
+			row{name: "pgbouncer/" + mode + "-ignore", about: "the same with ignore_startup_parameters", run: sharing(3, mode, ignored)},
 		)
 	}
-	return append(rows, row{name: "pgbouncer/statement", about: "PgBouncer, pool_mode=statement", run: statements})
+	one := row{
+		name: "pgbouncer/one", about: "one tenant, PgBouncer, pool_mode=transaction, default_pool_size=1, six clients for 8 s",
+		run: sharing(1, "transaction", "default_pool_size = 1"),
+	}
+	return append(rows, one, row{name: "pgbouncer/statement", about: "PgBouncer, pool_mode=statement", run: statements})
 }
 
 // pgbouncer starts a PgBouncer before a PostgreSQL, with its recipe and more settings, and returns its address.
@@ -49,8 +53,8 @@ func (s *scene) pgbouncer(ctx context.Context, c *cluster, mode string, settings
 	return free[0], process.listens(ctx, free[0])
 }
 
-// threeTenants share a database and a PgBouncer before it.
-func threeTenants(mode string, settings ...string) func(context.Context, *scene, *seen) error {
+// sharing has so many tenants share a database and a PgBouncer before it.
+func sharing(count int, mode string, settings ...string) func(context.Context, *scene, *seen) error {
 	return func(ctx context.Context, s *scene, saw *seen) error {
 		c, err := s.cluster(ctx, "database", "")
 		if err != nil {
@@ -60,7 +64,7 @@ func threeTenants(mode string, settings ...string) func(context.Context, *scene,
 		if err != nil {
 			return err
 		}
-		tenants, err := s.tenants(ctx, databaseURL(address), 3)
+		tenants, err := s.tenants(ctx, databaseURL(address), count)
 		if err != nil {
 			return err
 		}
