@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/test/debian"
 )
 
 func faultRows() []row {
@@ -157,7 +158,7 @@ func clientProgram(ctx context.Context, c *cluster, name string, args ...string)
 	if _, err := exec.LookPath(path); err != nil {
 		return err
 	}
-	_, err := outputWith(ctx, environment, path, args...)
+	_, err := debian.Output(ctx, environment, path, args...)
 	return err
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/tenantry/tenantry/test/debian"
 )
 
 // cluster is one PostgreSQL, run by hack/postgres/cluster.
@@ -71,7 +73,7 @@ func (c *cluster) promote(ctx context.Context) error {
 }
 
 func (c *cluster) do(ctx context.Context, what string, more ...string) (string, error) {
-	return outputWith(ctx, []string{"TENANTRY_TEST_POSTGRES_PROGRAMS=" + c.programs}, "hack/postgres/cluster", append([]string{what, c.folder}, more...)...)
+	return debian.Output(ctx, []string{"TENANTRY_TEST_POSTGRES_PROGRAMS=" + c.programs}, "hack/postgres/cluster", append([]string{what, c.folder}, more...)...)
 }
 
 // url is the connection URL of the role scim; several hosts may take its place.

@@ -3,14 +3,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/tenantry/tenantry/test/debian"
 )
 
 // programs are Debian's, unpacked below root as they would be below /, and the PostgreSQLs of npm.
@@ -21,19 +21,14 @@ type programs struct {
 	versions map[string]string
 }
 
-// packages are Debian's. Their dependencies come too where this machine lacks them.
+// packages are Debian's.
 var packages = []string{"pgbouncer", "patroni", "etcd-server", "haproxy"}
 
 // releases are the versions of @embedded-postgres on npm, by their major version.
 var releases = map[string]string{"13": "13.23.0-beta.16", "16": "16.14.0-beta.17", "17": "17.10.0-beta.17", "18": "18.4.0-beta.17"}
 
-// fetch downloads Debian's packages without installing them, so that none starts a service or stays, and installs PostgreSQL.
+// fetch has Debian's packages unpacked, and PostgreSQL installed.
 func fetch(ctx context.Context, folder string) (*programs, error) {
-	p := &programs{root: filepath.Join(folder, "root"), folder: folder, versions: map[string]string{}}
-	archives := filepath.Join(folder, "archives")
-	if err := os.MkdirAll(filepath.Join(archives, "partial"), 0o755); err != nil {
-		return nil, err
-	}
 	if _, err := output(ctx, "hack/postgres/cluster", "install"); err != nil {
 		return nil, err
 	}
@@ -41,28 +36,8 @@ func fetch(ctx context.Context, folder string) (*programs, error) {
 	if err != nil || len(server) == 0 {
 		return nil, fmt.Errorf("Debian's PostgreSQL is not installed: %w", err) //nolint:staticcheck // a name
 	}
-	p.debian = filepath.Dir(server[len(server)-1])
-	if _, err := output(ctx, "apt-get", "update", "-qq"); err != nil {
-		return nil, err
-	}
-	install := []string{"install", "--yes", "-qq", "--download-only", "--reinstall", "--no-install-recommends", "-o", "Dir::Cache::archives=" + archives}
-	if _, err := output(ctx, "apt-get", append(install, packages...)...); err != nil {
-		return nil, err
-	}
-	files, err := filepath.Glob(filepath.Join(archives, "*.deb"))
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range files {
-		if _, err := output(ctx, "dpkg-deb", "--extract", file, p.root); err != nil {
-			return nil, err
-		}
-		name, _, _ := strings.Cut(filepath.Base(file), "_")
-		if p.versions[name], err = output(ctx, "dpkg-deb", "--field", file, "Version"); err != nil {
-			return nil, err
-		}
-	}
-	return p, nil
+	root, versions, err := debian.Unpack(ctx, folder, packages...)
+	return &programs{root: root, debian: filepath.Dir(server[len(server)-1]), folder: folder, versions: versions}, err
 }
 
 // environment lets programs below root find their libraries.
@@ -120,17 +95,5 @@ func link(folder string) error {
 
 // output runs a command and returns what it writes; its complaint is the error.
 func output(ctx context.Context, name string, args ...string) (string, error) {
-	return outputWith(ctx, []string{"DEBIAN_FRONTEND=noninteractive"}, name, args...)
-}
-
-func outputWith(ctx context.Context, environment []string, name string, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, name, args...)
-	command.Env = append(os.Environ(), environment...)
-	var complaint bytes.Buffer
-	command.Stderr = &complaint
-	out, err := command.Output()
-	if err != nil {
-		return "", fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(args, " "), err, out, &complaint)
-	}
-	return strings.TrimSpace(string(out)), nil
+	return debian.Output(ctx, nil, name, args...)
 }

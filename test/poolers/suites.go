@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/tenantry/tenantry/test/debian"
 )
 
 func suiteRows() (rows []row) {
@@ -51,7 +53,7 @@ func suites(mode string, settings ...string) func(context.Context, *scene, *seen
 func (s *scene) test(ctx context.Context, saw *seen, database, owner string, arguments ...string) error {
 	begun := time.Now()
 	environment := []string{"TENANTRY_TEST_POSTGRES_URL=" + database, "TENANTRY_TEST_POSTGRES_OWNER_URL=" + owner, "TENANTRY_TEST_ENGINES=postgres"}
-	_, err := outputWith(ctx, environment, "go", append([]string{"test", "-count", "1", "-timeout", "15m"}, arguments...)...)
+	_, err := debian.Output(ctx, environment, "go", append([]string{"test", "-count", "1", "-timeout", "15m"}, arguments...)...)
 	if err != nil {
 		var failed []string
 		for line := range strings.Lines(err.Error()) {

@@ -11,13 +11,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"fmt"
 	"math/big"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/tenantry/tenantry/test/debian"
 )
 
 // programs are the proxies, unpacked below root as they would be below /, and Traefik.
@@ -26,36 +26,16 @@ type programs struct {
 	versions      map[string]string
 }
 
-// packages are Debian's. Their dependencies come too where this machine lacks them.
+// packages are Debian's.
 var packages = []string{"nginx", "haproxy", "caddy", "apache2", "libapache2-mod-security2", "modsecurity-crs"}
 
-// fetch downloads Debian's packages without installing them, so that none starts a service or stays, and builds Traefik.
+// fetch has Debian's packages unpacked, and Traefik built.
 func fetch(ctx context.Context, folder string) (*programs, error) {
-	p := &programs{root: filepath.Join(folder, "root"), versions: map[string]string{}}
-	archives := filepath.Join(folder, "archives")
-	if err := os.MkdirAll(filepath.Join(archives, "partial"), 0o755); err != nil {
-		return nil, err
-	}
-	if _, err := output(ctx, "apt-get", "update", "-qq"); err != nil {
-		return nil, err
-	}
-	install := []string{"install", "--yes", "-qq", "--download-only", "--reinstall", "--no-install-recommends", "-o", "Dir::Cache::archives=" + archives}
-	if _, err := output(ctx, "apt-get", append(install, packages...)...); err != nil {
-		return nil, err
-	}
-	files, err := filepath.Glob(filepath.Join(archives, "*.deb"))
+	root, versions, err := debian.Unpack(ctx, folder, packages...)
 	if err != nil {
 		return nil, err
 	}
-	for _, file := range files {
-		if _, err := output(ctx, "dpkg-deb", "--extract", file, p.root); err != nil {
-			return nil, err
-		}
-		name, _, _ := strings.Cut(filepath.Base(file), "_")
-		if p.versions[name], err = output(ctx, "dpkg-deb", "--field", file, "Version"); err != nil {
-			return nil, err
-		}
-	}
+	p := &programs{root: root, versions: versions}
 	if err := p.relocate("etc/modsecurity/modsecurity.conf-recommended", "/var/log/apache2", folder); err != nil {
 		return nil, err
 	}
@@ -83,15 +63,7 @@ func (p *programs) relocate(file, from, to string) error {
 
 // output runs a command and returns what it writes; its complaint is the error.
 func output(ctx context.Context, name string, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, name, args...)
-	command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	var complaint bytes.Buffer
-	command.Stderr = &complaint
-	out, err := command.Output()
-	if err != nil {
-		return "", fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, &complaint)
-	}
-	return strings.TrimSpace(string(out)), nil
+	return debian.Output(ctx, nil, name, args...)
 }
 
 // certificate writes a certificate for localhost, its key, and both in one file, into the folder tls, and returns it as an authority.
