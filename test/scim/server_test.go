@@ -1,10 +1,12 @@
 package scim
 
 import (
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -28,8 +30,18 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store/sqlite"
 )
 
+// schemas are those that directories in PostgreSQL are kept in.
+var schemas testenv.Reused
+
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"), goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"))
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"), goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"),
+		goleak.Cleanup(func(failed int) {
+			if err := schemas.Drop(); err != nil {
+				fmt.Println(err)
+				failed = 1
+			}
+			os.Exit(failed)
+		}))
 }
 
 // engines are the stores that everything here is run on. Each opens an empty one, which the caller closes.
@@ -41,7 +53,7 @@ func engines() map[string]func(*testing.T) (store.Store, error) {
 		},
 		"postgres": func(t *testing.T) (store.Store, error) {
 			t.Helper()
-			address := testenv.HastySchema(t)
+			address := schemas.Schema(t)
 			return postgres.Open(t.Context(), postgres.Options{URL: func() (string, error) { return address, nil }})
 		},
 	}
