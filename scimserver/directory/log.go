@@ -43,12 +43,6 @@ func (d *Directory) log(
 // membersAttribute is the name in Entry.Attributes that says that the members of a group changed.
 const membersAttribute = "members"
 
-// MembersUnlisted reports whether an entry tells that the members of a group changed, and not which: they were more than
-// store.MaxMemberChanges, or a server of an older version wrote it. To know them, read the group.
-func MembersUnlisted(e *store.Entry) bool {
-	return e.Outcome == OutcomeSuccess && len(e.Members) == 0 && slices.Contains(e.Attributes, membersAttribute)
-}
-
 // changedNames lists the attributes that differ, sorted. before is nil for a new resource.
 func changedNames(rt *schema.ResourceType, before, after schema.Object) []string {
 	var names []string

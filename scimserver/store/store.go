@@ -213,7 +213,7 @@ type Entry struct {
 	Kind       Kind
 	ResourceID string
 	Operation  string
-	Attributes []string // names of what changed
+	Attributes []string // names of what changed, or in a failure of what was wrong
 	// Members are the members of a group that the change added and removed, in the order of their ids, at most MaxMemberChanges. It is nil
 	// where none changed, and where more did, or a server that does not list them wrote the entry. Then Attributes says that they changed.
 	Members  []MemberChange
