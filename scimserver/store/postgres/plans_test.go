@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -169,6 +170,7 @@ func reads(t *testing.T, s *postgres.Store, onlyLookUps bool) []planned {
 			return err
 		}},
 		{"entries of the provisioning log", "log_sequence", func() error { _, err := s.Log(ctx, 10, 10); return err }},
+		{"the newest entries of the provisioning log", "log_sequence", func() error { _, err := s.LogBack(ctx, math.MaxInt64, 10); return err }},
 	}
 	if onlyLookUps {
 		return lookUps

@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"context"
+	"math"
 	"strings"
 	"testing"
 
@@ -73,6 +74,7 @@ func lookUp(t *testing.T, s *sqlite.Store) {
 		must(s.Records(ctx, store.Group, ids))(t)
 	}
 	must(s.Log(ctx, 0, 10))(t)
+	must(s.LogBack(ctx, math.MaxInt64, 10))(t)
 }
 
 func resourceType(kind store.Kind) *schema.ResourceType {
