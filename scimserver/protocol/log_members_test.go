@@ -39,12 +39,13 @@ func (f *fixture) membersIn(e *store.Entry) string {
 	for name, id := range f.ids {
 		names[id] = name
 	}
-	told := make([]string, len(e.Members))
-	for i, m := range e.Members {
-		told[i] = "-" + names[store.FormatID(m.ID)]
+	var told []string
+	for _, m := range e.Members {
+		sign := "-"
 		if m.Added {
-			told[i] = "+" + names[store.FormatID(m.ID)]
+			sign = "+"
 		}
+		told = append(told, sign+names[store.FormatID(m.ID)])
 	}
 	slices.Sort(told)
 	if unlisted(e) {

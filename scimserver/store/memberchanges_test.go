@@ -25,7 +25,7 @@ func TestMemberChangesComeToWhatIsDifferentInTheEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var changes store.MemberChanges
-			for _, step := range strings.Fields(c.steps) {
+			for step := range strings.FieldsSeq(c.steps) {
 				changes.Step([16]byte{step[1]}, step[0] == '+')
 			}
 			list, changed := changes.Net()

@@ -20,8 +20,8 @@ import (
 
 // Run runs the suite, but for what RunTogether has.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	run(t, open, resourceTests, nameTests, deactivatedTests, listTests, sortTests, filterTests, memberTests, memberChangeTests, leaveTests, portionTests, logTests, viewTests,
-		otherTests, updateTests, requireTests)
+	run(t, open, resourceTests, nameTests, deactivatedTests, listTests, sortTests, filterTests, memberTests, memberChangeTests, leaveTests, portionTests,
+		logTests, viewTests, otherTests, updateTests, requireTests)
 }
 
 // RunTogether runs the part of the suite in which goroutines use a store together, so that an engine can run it alone under the race
