@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -107,6 +108,13 @@ func (e *deletedError) Error() string {
 
 // hasCredential returns an error where the tenant has no credential with this key.
 func hasCredential(tenant *v1alpha1.ProvisioningTenant, key string) error {
+	for _, reader := range tenant.Spec.Authentication.Readers {
+		if account := reader.ServiceAccount; account != nil && key == v1alpha1.CredentialsReaderPrefix+reader.Name {
+			return fmt.Errorf("reader %s of tenant %q is a ServiceAccount, whose tokens Kubernetes issues: "+
+				"'kubectl create token %s --namespace %s --audience %s' prints one", reader.Name, tenant.Name,
+				account.Name, cmp.Or(account.Namespace, tenant.Namespace), cmp.Or(tenant.Status.TenantURL, v1alpha1.ServiceURL(tenant.Namespace, tenant.Name)))
+		}
+	}
 	if keys := credentialKeys(tenant); !slices.Contains(keys, key) {
 		return fmt.Errorf("tenant %q has no credential %q: its spec.authentication asks for %s", tenant.Name, key, strings.Join(keys, ", "))
 	}

@@ -260,3 +260,29 @@ func golden(t *testing.T, name, got string) {
 		t.Errorf("not what stands in %s; if that is meant, run go test -update.\n%s", path, got)
 	}
 }
+
+func TestAReaderThatIsAServiceAccountIsToldWhoIssuesItsToken(t *testing.T) {
+	t.Parallel()
+	tenant := contoso()
+	tenant.Status.TenantURL = "https://contoso.scim.example.com/scim/v2"
+	tenant.Spec.Authentication.Readers = []v1alpha1.Reader{
+		{Name: "portal", ServiceAccount: &v1alpha1.ServiceAccountReference{Name: "portal-app", Namespace: "apps"}},
+		{Name: "jobs", ServiceAccount: &v1alpha1.ServiceAccountReference{Name: "jobs"}},
+	}
+	unpublished := tenant.DeepCopy()
+	unpublished.Status.TenantURL = ""
+	for _, c := range []struct {
+		tenant    *v1alpha1.ProvisioningTenant
+		key, want string
+	}{
+		{tenant, "reader.portal", `reader portal of tenant "contoso" is a ServiceAccount, whose tokens Kubernetes issues: ` +
+			`'kubectl create token portal-app --namespace apps --audience https://contoso.scim.example.com/scim/v2' prints one`},
+		{unpublished, "reader.jobs", `reader jobs of tenant "contoso" is a ServiceAccount, whose tokens Kubernetes issues: ` +
+			`'kubectl create token jobs --namespace customers --audience http://contoso-scim.customers.svc/scim/v2' prints one`},
+		{tenant, "reader.audit", `tenant "contoso" has no credential "reader.audit": its spec.authentication asks for token`},
+	} {
+		if err := hasCredential(c.tenant, c.key); err == nil || err.Error() != c.want {
+			t.Errorf("%s: %v, want\n%s", c.key, err, c.want)
+		}
+	}
+}

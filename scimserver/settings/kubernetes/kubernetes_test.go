@@ -276,3 +276,21 @@ func TestATenantThatIsDeletedIsGoneUntilItIsThereAgain(t *testing.T) {
 	api.put(tenantPath, tenant())
 	until(t, "it is there again", func() bool { return !source.Gone() })
 }
+
+func TestTheAPIServersURLEndsBeforeItsPaths(t *testing.T) {
+	for host, want := range map[string]string{
+		"https://10.96.0.1:443":                 "https://10.96.0.1:443",
+		"https://[fd00::1]:443":                 "https://[fd00::1]:443",
+		"https://rancher.example.com/k8s/c-1":   "https://rancher.example.com/k8s/c-1",
+		"https://rancher.example.com/k8s/c-1//": "https://rancher.example.com/k8s/c-1",
+		"http://127.0.0.1:8001/":                "http://127.0.0.1:8001",
+	} {
+		source, err := New(Options{Config: &rest.Config{Host: host}, Namespace: "customers", Tenant: "contoso", DataDir: t.TempDir(), Log: logr.Discard()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, transport := source.APIServer(); got != want || transport == nil {
+			t.Errorf("%s is %s, want %s", host, got, want)
+		}
+	}
+}
