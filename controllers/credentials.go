@@ -1,10 +1,12 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,13 +23,13 @@ import (
 )
 
 // issueCredentials sees to it that there is every credential that the spec wants and no other, none older than it may be, and
-// that the server has their hashes. A settled tenant is recognised by the metadata of both Secrets in the cache; only where something is
+// that the server has their hashes. A settled tenant is recognised by the metadata of its Secrets in the cache; only where something is
 // missing are the Secrets read.
 //
-// The credentials Secret is written first and the verifier Secret is derived from it, so a crash in between loses no
-// token. A person may delete the credentials Secret after copying: it stays deleted until a new credential is to be handed over.
+// The Secrets that hand credentials out are written first and the verifier Secret is derived from them, so a crash in between loses no
+// token. A person may delete them after copying: each stays deleted until a new credential is to be handed over.
 func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *scope) error {
-	credentials, err := r.cachedSecret(ctx, s, desired.CredentialsName(s.tenant.Name))
+	handed, err := secretsOf(ctx, s, r.cachedSecret)
 	if err != nil {
 		return err
 	}
@@ -35,8 +37,9 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 	if err != nil {
 		return err
 	}
-	if ok, err := r.settled(s, credentials, verifier); err != nil || ok {
+	if ok, err := r.settled(s, handed, verifier); err != nil || ok {
 		if ok {
+			credentials := handed[desired.CredentialsName(s.tenant.Name)]
 			var held map[string]string
 			if credentials != nil {
 				held = credentials.Annotations
@@ -48,9 +51,30 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 	return classify(r.restoreCredentials(ctx, s), v1alpha1.ConditionCredentialsReady, v1alpha1.ReasonRejected)
 }
 
-// settled tells from metadata whether both Secrets are as they should be and nothing is due. credentials is nil where the
-// Secret is gone.
-func (r *ProvisioningTenantReconciler) settled(s *scope, credentials, verifier *metav1.PartialObjectMetadata) (bool, error) {
+// secretsOf are the Secrets that hand out the wanted credentials, by name, as read has them. One that read does not find is missing.
+func secretsOf[S any](
+	ctx context.Context, s *scope, read func(ctx context.Context, s *scope, name string) (*S, error),
+) (map[string]*S, error) {
+	found := map[string]*S{}
+	for _, credential := range token.Wanted(s.tenant) {
+		name, _ := credential.Secret(s.tenant.Name)
+		if _, done := found[name]; done {
+			continue
+		}
+		secret, err := read(ctx, s, name)
+		if err != nil {
+			return nil, err
+		}
+		if secret != nil {
+			found[name] = secret
+		}
+	}
+	return found, nil
+}
+
+// settled tells from metadata whether all Secrets are as they should be and nothing is due. handed are those that hand credentials out, by
+// name; one that is gone is missing.
+func (r *ProvisioningTenantReconciler) settled(s *scope, handed map[string]*metav1.PartialObjectMetadata, verifier *metav1.PartialObjectMetadata) (bool, error) {
 	if verifier == nil {
 		return false, nil
 	}
@@ -67,14 +91,19 @@ func (r *ProvisioningTenantReconciler) settled(s *scope, credentials, verifier *
 	for _, credential := range wanted {
 		mark, ok := issued[credential.Key]
 		rotation := rotations[credential.Key]
-		if !ok || rotation.due(mark.IssuedAt, now) || rotation.ended || mark.Previous != "" && rotation.over(mark.PreviousNotAfter, now) {
+		if !ok || mark.Fingerprint == "" || rotation.due(mark.IssuedAt, now) || rotation.ended ||
+			mark.Previous != "" && rotation.over(mark.PreviousNotAfter, now) {
 			return false, nil
+		}
+		if intact, err := s.readerIntact(handed, credential, mark, rotation); err != nil || !intact {
+			return false, err
 		}
 	}
 	if intact, err := apply.OwnsData(verifier, v1alpha1.VerifierKey); err != nil || !intact {
 		return false, err
 	}
 	s.fail(invalid)
+	credentials := handed[desired.CredentialsName(s.tenant.Name)]
 	if credentials == nil {
 		// Not seen where it was before: it may have been deleted, or only have lost its label. A look will tell.
 		before := meta.FindStatusCondition(s.tenant.Status.Conditions, v1alpha1.ConditionCredentialsReady)
@@ -91,9 +120,34 @@ func (r *ProvisioningTenantReconciler) settled(s *scope, credentials, verifier *
 	return intact && credentials.Annotations[desired.AnnotationTenantURL] == s.tenantURL, err
 }
 
-// restoreCredentials reads both Secrets live and writes what is missing or different.
+// readerIntact tells whether the Secret of a reader is as it should be. It is where the credential is not a reader's, and where the Secret was
+// deleted after copying.
+func (s *scope) readerIntact(
+	handed map[string]*metav1.PartialObjectMetadata, credential token.Credential, mark desired.Mark, rotation rotation,
+) (bool, error) {
+	name, key := credential.Secret(s.tenant.Name)
+	secret := handed[name]
+	if credential.Reader == "" || secret == nil {
+		return true, nil
+	}
+	data := desired.ReaderData(s.tenant, s.tenantURL, rotation.ends(mark.IssuedAt))
+	public, err := desired.PublicMark(data)
+	if err != nil || secret.Annotations[desired.AnnotationPublic] != public {
+		return false, err
+	}
+	keys := slices.Collect(maps.Keys(data))
+	if held, ok := desired.Marks(secret.Annotations)[credential.Key]; ok {
+		if held != mark {
+			return false, nil
+		}
+		keys = append(keys, key)
+	}
+	return apply.OwnsData(secret, keys...)
+}
+
+// restoreCredentials reads all Secrets live and writes what is missing or different.
 func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s *scope) error {
-	credentials, err := r.liveSecret(ctx, s, desired.CredentialsName(s.tenant.Name))
+	handed, err := secretsOf(ctx, s, r.liveSecret)
 	if err != nil {
 		return err
 	}
@@ -103,27 +157,28 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	}
 	set, wanted := verifiersIn(verifiers), token.Wanted(s.tenant)
 	before := set.Obeyed
-	if credentials != nil && desired.ObeyedBy(credentials.Annotations).Rotate == s.tenant.Annotations[v1alpha1.RotateAnnotation] {
+	if asked := s.askedOf(wanted, handed); asked != nil && desired.ObeyedBy(asked.Annotations).Rotate == s.tenant.Annotations[v1alpha1.RotateAnnotation] {
 		// A crash came between the two Secrets: the new credential is there already.
 		before.Rotate = s.tenant.Annotations[v1alpha1.RotateAnnotation]
 	}
 	rotations, obeyed, invalid := rotations(s.tenant, wanted, before)
 	s.fail(invalid)
-	issuer := issuer{credentials, set.Verifiers, rotations, r.Options.Random, r.Options.Clock.Now()}
+	issuer := issuer{s.tenant.Name, handed, set.Verifiers, rotations, r.Options.Random, r.Options.Clock.Now()}
 	result, err := issuer.issue(wanted)
 	if err != nil {
 		return err
 	}
+	gone := goneReaders(verifiers, wanted)
 	var annotations map[string]string
 	if result.revoked || verifiers != nil && obeyed.EndTokens != set.Obeyed.EndTokens {
 		// Before all else, so that nothing that fails below keeps a revoked credential valid, or an access token that was ended.
 		ended := set.Obeyed
 		ended.EndTokens = obeyed.EndTokens
-		if annotations, err = s.applyVerifiers(ctx, result.kept, ended); err != nil {
+		if annotations, err = s.applyVerifiers(ctx, result.kept, gone, ended); err != nil {
 			return err
 		}
 	}
-	exists := credentials != nil || result.holds()
+	exists := handed[desired.CredentialsName(s.tenant.Name)] != nil || result.holds()
 	var held map[string]string
 	if exists {
 		want, err := desired.Credentials(s.tenant, result.issued, obeyed, s.tenantURL)
@@ -135,8 +190,11 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 			return err
 		}
 	}
-	if !result.revoked || len(result.kept) < len(result.issued) || obeyed != set.Obeyed {
-		if annotations, err = s.applyVerifiers(ctx, result.issued, obeyed); err != nil {
+	if err := r.applyReaders(ctx, s, result.issued, gone, handed, rotations, obeyed); err != nil {
+		return err
+	}
+	if !result.revoked || len(result.kept) < len(result.issued) || len(gone) > 0 || obeyed != set.Obeyed {
+		if annotations, err = s.applyVerifiers(ctx, result.issued, nil, obeyed); err != nil {
 			return err
 		}
 	}
@@ -147,9 +205,81 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	return nil
 }
 
+// asks tells whether the annotations of the tenant speak of the credential.
+func (s *scope) asks(credential token.Credential) bool {
+	return credential.Key == cmp.Or(s.tenant.Annotations[v1alpha1.CredentialAnnotation], v1alpha1.CredentialsTokenKey)
+}
+
+// askedOf is the Secret with the credential that the annotations speak of, or nil.
+func (s *scope) askedOf(wanted []token.Credential, handed map[string]*corev1.Secret) *corev1.Secret {
+	at := slices.IndexFunc(wanted, s.asks)
+	if at < 0 {
+		return nil
+	}
+	name, _ := wanted[at].Secret(s.tenant.Name)
+	return handed[name]
+}
+
+// goneReaders are the readers that the verifier Secret knows and the spec no more.
+func goneReaders(verifiers *corev1.Secret, wanted []token.Credential) (gone []token.Credential) {
+	if verifiers == nil {
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(desired.Marks(verifiers.Annotations))) {
+		name, isReader := strings.CutPrefix(key, v1alpha1.CredentialsReaderPrefix)
+		if isReader && !slices.ContainsFunc(wanted, func(c token.Credential) bool { return c.Key == key }) {
+			gone = append(gone, token.Credential{Key: key, Reader: name})
+		}
+	}
+	return gone
+}
+
+// applyReaders applies the Secret of each reader that has one or is to get one, and empties those of readers that are gone.
+func (r *ProvisioningTenantReconciler) applyReaders(
+	ctx context.Context, s *scope, issued []desired.Issued, gone []token.Credential, handed map[string]*corev1.Secret,
+	rotations map[string]rotation, obeyed token.Obeyed,
+) error {
+	for _, one := range issued {
+		name, _ := one.Secret(s.tenant.Name)
+		if one.Reader == "" || one.Plaintext == "" && handed[name] == nil {
+			continue
+		}
+		said := obeyed
+		if there := handed[name]; there != nil && !s.asks(one.Credential) {
+			said = desired.ObeyedBy(there.Annotations) // or each request would change the Secret of every reader
+		}
+		want, err := desired.ReaderCredentials(s.tenant, one, said, s.tenantURL, rotations[one.Key].ends(one.Verifier.IssuedAt))
+		if err != nil {
+			return err
+		}
+		if _, err := s.owner.Apply(ctx, apply.Secret(want)); err != nil {
+			return err
+		}
+	}
+	for _, credential := range gone {
+		name, _ := credential.Secret(s.tenant.Name)
+		if there, err := r.liveSecret(ctx, s, name); err != nil || there == nil {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		want, err := desired.EmptiedReader(s.tenant, name)
+		if err != nil {
+			return err
+		}
+		if _, err := s.owner.Apply(ctx, apply.Secret(want).Existing()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // applyVerifiers applies the verifier Secret and returns the annotations that it was given.
-func (s *scope) applyVerifiers(ctx context.Context, issued []desired.Issued, obeyed token.Obeyed) (map[string]string, error) {
-	want, err := desired.Verifier(s.tenant, issued, obeyed)
+func (s *scope) applyVerifiers(
+	ctx context.Context, issued []desired.Issued, gone []token.Credential, obeyed token.Obeyed,
+) (map[string]string, error) {
+	want, err := desired.Verifier(s.tenant, issued, gone, obeyed)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +288,7 @@ func (s *scope) applyVerifiers(ctx context.Context, issued []desired.Issued, obe
 	return annotations, err
 }
 
-// foundCredentials tells about the credentials what the annotations of both Secrets say, and when to look at them again.
+// foundCredentials tells about the credentials what the annotations of the credentials Secret and of the verifier Secret say, and when to look at them again.
 func (r *ProvisioningTenantReconciler) foundCredentials(s *scope, secretExists bool, held, issued map[string]string) {
 	wanted, marks, now := token.Wanted(s.tenant), desired.Marks(issued), r.Options.Clock.Now()
 	rotations, _, _ := rotations(s.tenant, wanted, desired.ObeyedBy(issued))
@@ -170,9 +300,7 @@ func (r *ProvisioningTenantReconciler) foundCredentials(s *scope, secretExists b
 		Fingerprint: mark.Fingerprint,
 		IssuedAt:    timeOf(mark.IssuedAt), PreviousExpiresAt: timeOf(mark.PreviousNotAfter),
 	}
-	if rotation.interval > 0 {
-		s.credentials.ExpiresAt = timeOf(mark.IssuedAt.Add(rotation.interval + rotation.overlap))
-	}
+	s.credentials.ExpiresAt = timeOf(rotation.ends(mark.IssuedAt))
 	name := desired.CredentialsName(s.tenant.Name)
 	if secretExists {
 		s.credentials.SecretName = name

@@ -96,7 +96,7 @@ func TestWhateverGoesWrongWhileCredentialsComeAndGoTheEndIsTheSame(t *testing.T)
 				}))
 				s.settle()
 				if test.copied {
-					s.must(s.WithWatch.Delete(t.Context(), s.secret("contoso-credentials")))
+					s.copyAndDelete()
 					s.settle()
 				}
 				s.check()
@@ -141,7 +141,7 @@ func TestWhateverGoesWrongAccessTokensThatWereToEndHaveEnded(t *testing.T) {
 				}))
 				s.settle()
 				if copied {
-					s.must(s.WithWatch.Delete(t.Context(), s.secret("contoso-credentials")))
+					s.copyAndDelete()
 					s.settle()
 				}
 				tenant := s.tenant()

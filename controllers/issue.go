@@ -12,7 +12,7 @@ import (
 	"github.com/tenantry/tenantry/controllers/desired"
 )
 
-// issuance is what the two Secrets of a tenant should hold.
+// issuance is what the Secrets of a tenant should hold.
 type issuance struct {
 	// issued are the wanted credentials in the order of the spec.
 	issued []desired.Issued
@@ -24,16 +24,18 @@ type issuance struct {
 	kept []desired.Issued
 }
 
-// issuer decides on a tenant's credentials from both Secrets as they are; nil is a Secret that does not exist.
+// issuer decides on a tenant's credentials from its Secrets as they are.
 type issuer struct {
-	credentials *corev1.Secret
-	present     []token.Verifier
-	rotations   map[string]rotation
-	random      io.Reader
-	now         time.Time
+	tenant string
+	// handed are the Secrets that hand credentials out, by name; one that does not exist is missing.
+	handed    map[string]*corev1.Secret
+	present   []token.Verifier
+	rotations map[string]rotation
+	random    io.Reader
+	now       time.Time
 }
 
-// issue decides on the wanted credentials. The credentials Secret is the source, and the verifier of a credential follows
+// issue decides on the wanted credentials. The Secret that hands it out is the source, and the verifier of a credential follows
 // from it. Where the plaintext is gone, the verifier that is there stays; where there is neither, or a rotation is due, a
 // credential is made.
 func (i *issuer) issue(wanted []token.Credential) (issuance, error) {
@@ -60,9 +62,11 @@ func (i *issuer) issue(wanted []token.Credential) (issuance, error) {
 	return result, nil
 }
 
-// found is the credential as the two Secrets have it; its verifier is empty where they have none.
+// found is the credential as the Secrets have it; its verifier is empty where they have none.
 func (i *issuer) found(credential token.Credential) desired.Issued {
-	issued := desired.Issued{Key: credential.Key, Plaintext: plaintextIn(i.credentials, credential.Key)}
+	name, key := credential.Secret(i.tenant)
+	handed := i.handed[name]
+	issued := desired.Issued{Credential: credential, Plaintext: plaintextIn(handed, key)}
 	var current token.Verifier
 	for at, verifier := range i.present {
 		switch {
@@ -81,10 +85,10 @@ func (i *issuer) found(credential token.Credential) desired.Issued {
 	if issued.Previous != nil && issued.Previous.Fingerprint() == token.Fingerprint(issued.Plaintext) {
 		issued.Previous = nil // someone put it back
 	}
-	mark, marked := desired.Marks(i.credentials.Annotations)[credential.Key]
+	mark, marked := desired.Marks(handed.Annotations)[credential.Key]
 	if !marked || mark.Fingerprint != token.Fingerprint(issued.Plaintext) {
 		// Someone put it there; when and why is not known, and what it took the place of ends.
-		issued.Verifier = credential.Verifier(issued.Plaintext, i.credentials.CreationTimestamp.Time)
+		issued.Verifier = credential.Verifier(issued.Plaintext, handed.CreationTimestamp.Time)
 		return issued
 	}
 	// Its verifier was lost, or a crash came before it was written.
@@ -102,7 +106,7 @@ func (i *issuer) replace(credential token.Credential, before token.Verifier, ove
 	if err != nil {
 		return desired.Issued{}, err
 	}
-	issued := desired.Issued{Key: credential.Key, Plaintext: plaintext, Verifier: credential.Verifier(plaintext, i.now)}
+	issued := desired.Issued{Credential: credential, Plaintext: plaintext, Verifier: credential.Verifier(plaintext, i.now)}
 	if before.SHA256 != "" && overlap > 0 {
 		before.NotAfter = i.now.Add(overlap).UTC().Truncate(time.Second)
 		issued.Previous = &before
@@ -122,7 +126,7 @@ func (i *issuer) taken(issued []desired.Issued) []desired.Issued {
 		case has(one.Verifier):
 			taken = append(taken, one)
 		case one.Previous != nil:
-			taken = append(taken, desired.Issued{Key: one.Key, Verifier: *one.Previous})
+			taken = append(taken, desired.Issued{Credential: one.Credential, Verifier: *one.Previous})
 		}
 	}
 	return taken
@@ -139,12 +143,12 @@ func verifiersOf(issued []desired.Issued) int {
 	return count
 }
 
-// holds tells whether the plaintext of a credential is known, and so whether there is anything to hand over.
+// holds tells whether the plaintext of a credential is known that the credentials Secret hands out, and so whether there is anything to hand over.
 func (i issuance) holds() bool {
-	return slices.ContainsFunc(i.issued, func(issued desired.Issued) bool { return issued.Plaintext != "" })
+	return slices.ContainsFunc(i.issued, func(issued desired.Issued) bool { return issued.Plaintext != "" && issued.Reader == "" })
 }
 
-// plaintextIn returns what a credentials Secret holds under the key, or "" if that is nothing to rely on.
+// plaintextIn returns what a Secret holds under the key, or "" if that is nothing to rely on.
 func plaintextIn(secret *corev1.Secret, key string) string {
 	if secret == nil || token.Check(string(secret.Data[key])) != nil {
 		return ""

@@ -38,7 +38,7 @@ func TestCredentialsFollowFromTheSpecAndBothSecrets(t *testing.T) {
 		return token.Wanted(tenant)
 	}
 	for name, test := range map[string]struct {
-		spec, credentials, verifiers []string // nil is a Secret that does not exist
+		spec, credentials, verifiers []string // credentials that are handed out; nil verifiers are a Secret that does not exist
 		old, fresh, lost             []string // as issued: known and as they were, made now, and valid with the plaintext gone
 		revoked, holds               bool
 	}{
@@ -49,22 +49,27 @@ func TestCredentialsFollowFromTheSpecAndBothSecrets(t *testing.T) {
 		"a reader is renamed":                       {spec: []string{audit}, credentials: []string{theToken, payroll}, verifiers: []string{theToken, payroll}, old: []string{theToken}, fresh: []string{audit}, revoked: true, holds: true},
 		"oauth is turned off":                       {credentials: []string{theToken, theClient}, verifiers: []string{theToken, theClient}, old: []string{theToken}, revoked: true, holds: true},
 		"copied and deleted":                        {spec: []string{theClient, payroll}, verifiers: []string{theToken, theClient, payroll}, lost: []string{theToken, theClient, payroll}},
-		"deleted, then a reader is added":           {spec: []string{payroll, audit}, verifiers: []string{theToken, payroll}, lost: []string{theToken, payroll}, fresh: []string{audit}, holds: true},
+		"deleted, then a reader is added":           {spec: []string{payroll, audit}, verifiers: []string{theToken, payroll}, lost: []string{theToken, payroll}, fresh: []string{audit}},
 		"deleted, then a reader is removed":         {verifiers: []string{theToken, payroll}, lost: []string{theToken}, revoked: true},
 		"a crash before the verifiers":              {spec: []string{payroll}, credentials: []string{theToken, payroll}, verifiers: []string{theToken}, old: []string{theToken, payroll}, holds: true},
-		"a crash after the deleted came again":      {spec: []string{payroll}, credentials: []string{payroll}, verifiers: []string{theToken}, lost: []string{theToken}, old: []string{payroll}, holds: true},
+		"a crash after the deleted came again":      {spec: []string{payroll}, credentials: []string{payroll}, verifiers: []string{theToken}, lost: []string{theToken}, old: []string{payroll}},
 		"the verifiers were deleted":                {spec: []string{payroll}, credentials: []string{theToken, payroll}, old: []string{theToken, payroll}, holds: true},
 		"revoked, but the plaintext is there still": {credentials: []string{theToken, payroll}, verifiers: []string{theToken}, old: []string{theToken}, holds: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var credentials, verifiers *corev1.Secret
+			var verifiers *corev1.Secret
 			all := wanting(theClient, payroll, audit)
-			if test.credentials != nil {
-				credentials = &corev1.Secret{Data: map[string][]byte{}}
-				for _, key := range test.credentials {
-					credentials.Data[key] = []byte(known[key])
+			handed := map[string]*corev1.Secret{}
+			for _, credential := range all {
+				if !slices.Contains(test.credentials, credential.Key) {
+					continue
 				}
+				name, key := credential.Secret("contoso")
+				if handed[name] == nil {
+					handed[name] = &corev1.Secret{Data: map[string][]byte{}}
+				}
+				handed[name].Data[key] = []byte(known[credential.Key])
 			}
 			if test.verifiers != nil {
 				var set token.Set
@@ -79,7 +84,7 @@ func TestCredentialsFollowFromTheSpecAndBothSecrets(t *testing.T) {
 				}
 				verifiers = &corev1.Secret{Data: map[string][]byte{v1alpha1.VerifierKey: data}}
 			}
-			issuer := issuer{credentials: credentials, present: verifiersIn(verifiers).Verifiers, random: rand.Reader, now: now}
+			issuer := issuer{tenant: "contoso", handed: handed, present: verifiersIn(verifiers).Verifiers, random: rand.Reader, now: now}
 			got, err := issuer.issue(wanting(test.spec...))
 			if err != nil {
 				t.Fatal(err)

@@ -58,7 +58,7 @@ func rotations(tenant *v1alpha1.ProvisioningTenant, wanted []token.Credential, b
 	}
 	r, ok := found[key]
 	if !ok {
-		return found, before, invalidRequest("Annotation %s: the tenant has no credential %q. Name a key of the credentials Secret, such as %s.",
+		return found, before, invalidRequest("Annotation %s: the tenant has no credential %q. Name one that it has, such as %s.",
 			v1alpha1.CredentialAnnotation, key, v1alpha1.CredentialsTokenKey)
 	}
 	if text, ok := tenant.Annotations[v1alpha1.RotateOverlapAnnotation]; ok && asked {
@@ -98,6 +98,14 @@ func (r rotation) cause() string {
 		return "request"
 	}
 	return "age"
+}
+
+// ends is when a credential that was issued then ends by itself; the zero time for never.
+func (r rotation) ends(issuedAt time.Time) time.Time {
+	if r.interval == 0 || issuedAt.IsZero() {
+		return time.Time{}
+	}
+	return issuedAt.Add(r.interval + r.overlap)
 }
 
 // over tells whether the credential before, which is valid until notAfter, is to end now.

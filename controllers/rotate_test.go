@@ -90,7 +90,7 @@ func TestWhenACredentialIsRotatedFollowsFromSpecAndAnnotations(t *testing.T) {
 		"no such credential": {
 			change: annotated(rotate, "t1", which, "reader.audit"), before: token.Obeyed{Rotate: "t0"},
 			want: map[string]rotation{"token": {overlap: 7 * day}}, after: token.Obeyed{Rotate: "t0"},
-			problem: `Annotation provisioning.tenantry.dev/credential: the tenant has no credential "reader.audit". Name a key of the credentials Secret, such as token.`,
+			problem: `Annotation provisioning.tenantry.dev/credential: the tenant has no credential "reader.audit". Name one that it has, such as token.`,
 		},
 		"access tokens are to end": {
 			change: annotated(rotate, "t1", which, "accessTokens"), before: token.Obeyed{Rotate: "t0", Revoke: "r0", EndTokens: "e0"},
@@ -102,7 +102,7 @@ func TestWhenACredentialIsRotatedFollowsFromSpecAndAnnotations(t *testing.T) {
 		},
 		"of access tokens none is the one before": {
 			change: annotated(rotate, "t1", revoke, "r1", which, "accessTokens"), want: map[string]rotation{"token": {overlap: 7 * day}},
-			problem: `Annotation provisioning.tenantry.dev/credential: the tenant has no credential "accessTokens". Name a key of the credentials Secret, such as token.`,
+			problem: `Annotation provisioning.tenantry.dev/credential: the tenant has no credential "accessTokens". Name one that it has, such as token.`,
 		},
 		"no duration": {
 			change: annotated(rotate, "t1", overlap, "a week"), want: map[string]rotation{"token": {overlap: 7 * day}},
@@ -212,7 +212,7 @@ func TestWhateverGoesWrongDuringARotationTheEndIsTheSame(t *testing.T) {
 				}))
 				s.settle()
 				if test.copied {
-					s.must(s.WithWatch.Delete(t.Context(), s.secret("contoso-credentials")))
+					s.copyAndDelete()
 					s.settle()
 				}
 				s.check()

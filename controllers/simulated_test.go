@@ -194,13 +194,43 @@ func (s *simulated) write(do func() error) error {
 	}
 }
 
-// look remembers what both Secrets hold, and asserts what must be true whenever somebody looks: nobody is let in to whom nothing
+// handed are the plaintexts that Secrets hold now, by the key of the credential.
+func (s *simulated) handed() map[string]string {
+	s.Helper()
+	var secrets corev1.SecretList
+	s.must(s.List(context.Background(), &secrets))
+	found := map[string]string{}
+	for _, secret := range secrets.Items {
+		_, reader, isReaders := strings.Cut(secret.Name, v1alpha1.ReaderInfix)
+		for key, value := range secret.Data {
+			switch plaintext := string(value); {
+			case token.Check(plaintext) != nil:
+			case isReaders:
+				found[v1alpha1.CredentialsReaderPrefix+reader] = plaintext
+			default:
+				found[key] = plaintext
+			}
+		}
+	}
+	return found
+}
+
+// copyAndDelete deletes every Secret that hands out a credential, as one may after copying.
+func (s *simulated) copyAndDelete() {
+	s.Helper()
+	for _, credential := range token.Wanted(s.tenant()) {
+		name, _ := credential.Secret("contoso")
+		s.must(client.IgnoreNotFound(s.WithWatch.Delete(s.Context(), s.secret(name))))
+	}
+}
+
+// look remembers what the Secrets hold, and asserts what must be true whenever somebody looks: nobody is let in to whom nothing
 // was handed over, and whoever was locked out stays out.
 func (s *simulated) look() {
 	s.Helper()
 	s.lookAtMove()
-	for key, value := range s.secret("contoso-credentials").Data {
-		if plaintext := string(value); token.Check(plaintext) == nil && !slices.Contains(s.tokens[key], plaintext) {
+	for key, plaintext := range s.handed() {
+		if !slices.Contains(s.tokens[key], plaintext) {
 			s.tokens[key] = append(s.tokens[key], plaintext)
 		}
 	}
@@ -404,6 +434,11 @@ func (s *simulated) check() {
 	set, wanted := s.verifiers(), token.Wanted(s.tenant())
 	if len(set.Verifiers) != len(wanted) {
 		s.Errorf("the server takes %d credentials, the spec asks for %d", len(set.Verifiers), len(wanted))
+	}
+	for key, plaintext := range s.handed() {
+		if !slices.ContainsFunc(set.Verifiers, func(v token.Verifier) bool { return v.Fingerprint() == token.Fingerprint(plaintext) }) {
+			s.Errorf("a Secret still holds %s, which nobody takes", key)
+		}
 	}
 	for _, credential := range wanted {
 		given := s.tokens[credential.Key]

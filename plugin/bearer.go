@@ -30,14 +30,14 @@ type bearer struct {
 func (b *bearer) flags(command *cobra.Command) {
 	b.key = v1alpha1.CredentialsTokenKey
 	command.Flags().StringVar(&b.file, "token-file", "",
-		"read the token from this `file`, or from standard input where it is - (default: $"+TokenVariable+", or else the Secret TENANT-credentials)")
+		"read the token from this `file`, or from standard input where it is - (default: $"+TokenVariable+", or else the Secret that hands it out)")
 }
 
 // readerFlags are those of a command that takes a reader's token as well.
 func (b *bearer) readerFlags(s *session, command *cobra.Command) {
 	b.flags(command)
 	command.Flags().StringVar(&b.key, "credential", b.key,
-		"`key` of the token in the Secret TENANT-credentials: token, or reader. and the name of a reader")
+		"`key` of the token: token, or reader. and the name of a reader")
 	complete(command, "credential", s.completeCredentials(bears))
 }
 

@@ -60,7 +60,7 @@ func TestCheckWalksThroughWhatEntraReliesOn(t *testing.T) {
 	s := newServer(t)
 	s.user("anna@contoso.test")
 	s.user("bob@contoso.test")
-	c := newCluster(t, s.tenant, s.credentials())
+	c := newCluster(t, s.tenant, s.credentials(), s.readerSecret())
 	tokenFile := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(tokenFile, []byte(s.secretToken+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ func TestCheckAsksAsEntraDoesAndWritesNothing(t *testing.T) {
 		asked = append(asked, fmt.Sprintf("%s with %s%s", request, cmp.Or(secret, "another token"), r.UserAgent()))
 		return false
 	}
-	c := newCluster(t, s.tenant, s.credentials())
+	c := newCluster(t, s.tenant, s.credentials(), s.readerSecret())
 	if code, out, errOut := c.run(Options{}, "check", "contoso", "--ca-file", s.caFile); code != ExitFine {
 		t.Fatalf("exit %d\n%s%s", code, out, errOut)
 	}
@@ -162,7 +162,7 @@ func TestCheckTellsPrograms(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	s.tenant.Spec.Provisioning.Groups = v1alpha1.SwitchDisabled
-	c := newCluster(t, s.tenant, s.credentials())
+	c := newCluster(t, s.tenant, s.credentials(), s.readerSecret())
 	code, out, errOut := c.run(Options{}, "check", "contoso", "--ca-file", s.caFile, "-o", "json")
 	var got Check
 	if err := json.Unmarshal([]byte(out), &got); err != nil || code != ExitFine || errOut != "" {
@@ -407,7 +407,7 @@ func TestCheckSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 				args = append(args, "--ca-file", s.caFile)
 			}
 			in := Options{IOStreams: genericiooptions.IOStreams{In: strings.NewReader("another-token")}}
-			code, out, errOut := newCluster(t, s.tenant, s.credentials()).run(in, args...)
+			code, out, errOut := newCluster(t, s.tenant, s.credentials(), s.readerSecret()).run(in, args...)
 			if code != ExitWrong || !strings.HasPrefix(masked(out), c.want) || errOut != fmt.Sprintf("error: tenant \"contoso\" fails %d of %d steps\n", c.fails, steps) {
 				t.Errorf("exit %d\n%s%swant\n%s", code, masked(out), errOut, c.want)
 			}
@@ -422,7 +422,7 @@ func TestWhatKeepsACheckFromBeginning(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := newCluster(t, s.tenant, s.credentials(), unseen())
+	c := newCluster(t, s.tenant, s.credentials(), s.readerSecret(), unseen())
 	without := newCluster(t, s.tenant)
 	for name, how := range map[string]struct {
 		cluster *cluster
@@ -455,7 +455,7 @@ func TestWhatKeepsACheckFromBeginning(t *testing.T) {
 func TestACheckWithAReadersTokenIsNotTakenForAClientThatIsRejected(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	c := newCluster(t, s.tenant, s.credentials())
+	c := newCluster(t, s.tenant, s.credentials(), s.readerSecret())
 	if code, out, errOut := c.run(Options{}, "check", "contoso", "--ca-file", s.caFile, "--credential", "reader.payroll"); code != ExitFine {
 		t.Fatalf("exit %d\n%s%s", code, out, errOut)
 	}

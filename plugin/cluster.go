@@ -79,12 +79,12 @@ func (s *session) tenant(ctx context.Context, name string) (client.Client, *v1al
 	return c, tenant, err
 }
 
-// credential reads one credential from the Secret that a person copies from.
+// credential reads one credential, which the tenant has, from the Secret that hands it out.
 func credential(ctx context.Context, c client.Client, tenant *v1alpha1.ProvisioningTenant, key string) (string, error) {
 	secret := &corev1.Secret{}
-	name := tenant.Name + v1alpha1.CredentialsSuffix
+	name, at := secretOf(tenant, key)
 	err := c.Get(ctx, client.ObjectKey{Namespace: tenant.Namespace, Name: name}, secret)
-	found := string(secret.Data[key])
+	found := string(secret.Data[at])
 	switch {
 	case err == nil && found != "":
 		return found, nil
@@ -95,6 +95,16 @@ func credential(ctx context.Context, c client.Client, tenant *v1alpha1.Provision
 	default:
 		return "", &deletedError{tenant: tenant.Name, secret: name, key: key}
 	}
+}
+
+// secretOf returns the name of the Secret that hands out a credential, and the key there; empty where the tenant has no such credential.
+func secretOf(tenant *v1alpha1.ProvisioningTenant, key string) (name, at string) {
+	for _, wanted := range token.Wanted(tenant) {
+		if wanted.Key == key {
+			return wanted.Secret(tenant.Name)
+		}
+	}
+	return "", ""
 }
 
 // deletedError says that a credential was copied and its plaintext deleted, as one may.
@@ -121,7 +131,7 @@ func hasCredential(tenant *v1alpha1.ProvisioningTenant, key string) error {
 	return nil
 }
 
-// credentialKeys are the keys of the tenant's credentials in its credentials Secret.
+// credentialKeys are the keys of the tenant's credentials.
 func credentialKeys(tenant *v1alpha1.ProvisioningTenant) []string {
 	var keys []string
 	for _, wanted := range token.Wanted(tenant) {

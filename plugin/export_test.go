@@ -18,7 +18,7 @@ import (
 func TestExportWritesTheDirectoryAsTheServerSendsIt(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	p := newPods(newCluster(t, s.tenant, s.credentials()))
+	p := newPods(newCluster(t, s.tenant, s.credentials(), s.readerSecret()))
 	p.start(pod("contoso-scim-1", time.Hour), s.admin)
 	s.user("anna")
 	s.user("bob")
@@ -91,7 +91,7 @@ func TestAnExportThatIsNotWholeLeavesTheFileBeforeAsItWas(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPods(newCluster(t, s.tenant, s.credentials()))
+			p := newPods(newCluster(t, s.tenant, s.credentials(), s.readerSecret()))
 			p.start(pod("contoso-scim-1", time.Hour), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				if c.status != 0 {
 					w.WriteHeader(c.status)
@@ -122,7 +122,7 @@ func TestAnExportThatIsNotWholeLeavesTheFileBeforeAsItWas(t *testing.T) {
 func TestWhatKeepsAnExportFromBeginning(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	p := newPods(newCluster(t, s.tenant, s.credentials()))
+	p := newPods(newCluster(t, s.tenant, s.credentials(), s.readerSecret()))
 	p.start(pod("contoso-scim-1", time.Hour), s.admin)
 	folder := t.TempDir()
 	for name, c := range map[string]struct {

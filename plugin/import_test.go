@@ -46,7 +46,7 @@ func TestImportFillsTheDirectoryWithWhatExportWrote(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
 			s.tenant.Spec.Provisioning.State = v1alpha1.StateSuspended
-			p := newPods(newCluster(t, s.tenant, s.credentials()))
+			p := newPods(newCluster(t, s.tenant, s.credentials(), s.readerSecret()))
 			p.start(pod("contoso-scim-1", time.Hour), s.admin)
 			in := genericiooptions.IOStreams{In: strings.NewReader(content)}
 			code, out, errOut := p.run(Options{IOStreams: in, Forward: p.forward}, "import", "contoso", "-f", from)
@@ -90,7 +90,7 @@ func TestWhatKeepsAnImportFromBeginningIsSaidBeforeAnythingIsSent(t *testing.T) 
 			t.Parallel()
 			s := newServer(t)
 			s.tenant.Spec.Provisioning.State = c.state
-			p := newPods(newCluster(t, s.tenant, s.credentials()))
+			p := newPods(newCluster(t, s.tenant, s.credentials(), s.readerSecret()))
 			p.start(pod("contoso-scim-1", time.Hour), s.admin)
 			code, out, errOut := p.run(Options{Forward: p.forward}, "import", "contoso", "-f", c.file)
 			if code != ExitWrong || out != "" || errOut != "error: "+c.want+"\n" {
@@ -132,7 +132,7 @@ func TestAnImportThatTheServerDoesNotTakeSaysWhy(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
 			s.tenant.Spec.Provisioning.State = v1alpha1.StateSuspended
-			p := newPods(newCluster(t, s.tenant, s.credentials()))
+			p := newPods(newCluster(t, s.tenant, s.credentials(), s.readerSecret()))
 			p.start(pod("contoso-scim-1", time.Hour), c.answer)
 			code, out, errOut := p.run(Options{Forward: p.forward}, "import", "contoso", "-f", file)
 			begin, end, _ := strings.Cut("error: "+c.want+"\n", "…") // net/http has several words for it
@@ -143,7 +143,7 @@ func TestAnImportThatTheServerDoesNotTakeSaysWhy(t *testing.T) {
 	}
 	s := newServer(t)
 	s.tenant.Spec.Provisioning.State = v1alpha1.StateSuspended
-	p := newPods(newCluster(t, s.tenant, s.credentials()))
+	p := newPods(newCluster(t, s.tenant, s.credentials(), s.readerSecret()))
 	p.start(pod("contoso-scim-1", time.Hour), s.admin)
 	in := genericiooptions.IOStreams{In: strings.NewReader(strings.Replace(content, "anna", "anne", 1))}
 	const changed = "error: the tenant's server answers 422 Unprocessable Entity: import: line 4: this is no whole export: " +

@@ -27,7 +27,7 @@ import (
 func TestLogShowsWhatWasChangedAndWhatFailed(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	p := newPods(newCluster(t, s.tenant, s.credentials()))
+	p := newPods(newCluster(t, s.tenant, s.credentials(), s.readerSecret()))
 	p.start(pod("contoso-scim-1", time.Hour), s.admin)
 	anna := s.user("anna@contoso.test")
 	for range 3 {
@@ -99,7 +99,7 @@ time: "` + at + `"
 func TestLogAsksTheServerForWhatItsFlagsSay(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	p := newPods(newCluster(t, s.tenant, s.credentials()))
+	p := newPods(newCluster(t, s.tenant, s.credentials(), s.readerSecret()))
 	var query string
 	p.start(pod("contoso-scim-1", 0), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { query = r.URL.Path + "?" + r.URL.RawQuery }))
 	for args, want := range map[string]string{
@@ -123,7 +123,7 @@ func TestLogAsksTheServerForWhatItsFlagsSay(t *testing.T) {
 func TestLogShowsAllThatTheServerSendsInParts(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	p := newPods(newCluster(t, s.tenant, s.credentials()))
+	p := newPods(newCluster(t, s.tenant, s.credentials(), s.readerSecret()))
 	var asked []string
 	p.start(pod("contoso-scim-1", 0), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.URL.RawQuery)
@@ -185,7 +185,7 @@ func (p *pods) following(args ...string) (next func() string, interrupt func(), 
 func TestFollowGoesOnWithTheNextPodWhereTheOneBeforeWent(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	p := newPods(newCluster(t, s.tenant, s.credentials()))
+	p := newPods(newCluster(t, s.tenant, s.credentials(), s.readerSecret()))
 	p.start(pod("contoso-scim-1", time.Hour), s.admin)
 	s.user("anna")
 	s.user("bob")
@@ -220,7 +220,7 @@ func TestFollowEndsWhereItIsNoUseToGoOn(t *testing.T) {
 	t.Run("after so many entries", func(t *testing.T) {
 		t.Parallel()
 		s := newServer(t)
-		p := newPods(newCluster(t, s.tenant, s.credentials()))
+		p := newPods(newCluster(t, s.tenant, s.credentials(), s.readerSecret()))
 		p.start(pod("contoso-scim-1", time.Hour), s.admin)
 		s.user("anna")
 		code, out, errOut := p.run(Options{Forward: p.forward}, "log", "contoso", "--follow", "--limit", "1", "-o", "json")
@@ -231,7 +231,7 @@ func TestFollowEndsWhereItIsNoUseToGoOn(t *testing.T) {
 	t.Run("once the token was revoked", func(t *testing.T) {
 		t.Parallel()
 		s := newServer(t)
-		p := newPods(newCluster(t, s.tenant, s.credentials()))
+		p := newPods(newCluster(t, s.tenant, s.credentials(), s.readerSecret()))
 		p.start(pod("contoso-scim-1", time.Hour), s.admin)
 		s.user("anna")
 		next, _, wait := p.following("-o", "json")
@@ -306,7 +306,7 @@ func TestWhatKeepsTheLogFromBeingShown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPods(newCluster(t, s.tenant, s.credentials()))
+			p := newPods(newCluster(t, s.tenant, s.credentials(), s.readerSecret()))
 			if c.pod != nil {
 				p.start(c.pod, c.handler)
 			}

@@ -182,7 +182,7 @@ func TestCheckTellsWhatAProxyDoesToWrites(t *testing.T) {
 			s.user("anna@contoso.test")
 			s.user("bob@contoso.test")
 			s.before = func(w http.ResponseWriter, r *http.Request) bool { return c.proxy(s, w, r) }
-			_, out, _ := newCluster(t, s.tenant, s.credentials()).run(Options{}, "check", "contoso", "--ca-file", s.caFile)
+			_, out, _ := newCluster(t, s.tenant, s.credentials(), s.readerSecret()).run(Options{}, "check", "contoso", "--ca-file", s.caFile)
 			var want strings.Builder
 			for line := range strings.Lines(wellChecked) {
 				step := strings.TrimSpace(line[9:32])
@@ -216,7 +216,7 @@ func TestCheckLeavesNothingInTheLogAndNoFailureInTheCycle(t *testing.T) {
 		return n
 	}
 	before := entries()
-	c := newCluster(t, s.tenant, s.credentials())
+	c := newCluster(t, s.tenant, s.credentials(), s.readerSecret())
 	if code, out, errOut := c.run(Options{}, "check", "contoso", "--ca-file", s.caFile); code != ExitFine {
 		t.Fatalf("exit %d\n%s%s", code, out, errOut)
 	}
@@ -236,7 +236,7 @@ func TestTheLargeBodyIsAlmostTheLargestThatTheServerTakes(t *testing.T) {
 		largest = max(largest, r.ContentLength)
 		return false
 	}
-	if code, out, errOut := newCluster(t, s.tenant, s.credentials()).run(Options{}, "check", "contoso", "--ca-file", s.caFile); code != ExitFine {
+	if code, out, errOut := newCluster(t, s.tenant, s.credentials(), s.readerSecret()).run(Options{}, "check", "contoso", "--ca-file", s.caFile); code != ExitFine {
 		t.Fatalf("exit %d\n%s%s", code, out, errOut)
 	}
 	if left := protocol.MaxBody - largest; left < 0 || left > 1<<10 {

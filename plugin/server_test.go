@@ -106,7 +106,15 @@ func newServer(t *testing.T) *server {
 func (s *server) credentials() *corev1.Secret {
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "contoso-credentials"},
-		Data:       map[string][]byte{"token": []byte(s.secretToken), "reader.payroll": []byte(s.reader)},
+		Data:       map[string][]byte{"token": []byte(s.secretToken)},
+	}
+}
+
+// readerSecret is the Secret of the reader payroll.
+func (s *server) readerSecret() *corev1.Secret {
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "contoso-reader.payroll"},
+		Data:       map[string][]byte{"token": []byte(s.reader)},
 	}
 }
 

@@ -15,9 +15,10 @@ func (s *session) token() *cobra.Command {
 		Short: "Print the Secret Token, which is pasted into Entra",
 		Long: `Print the Secret Token, which is pasted into Entra, or another credential.
 
-It is read from the Secret TENANT-credentials. That Secret may be deleted once it
-was copied: the token stays valid, and nobody can read it any more. This is the
-only command that writes a credential, and it writes nothing else.`,
+It is read from the Secret TENANT-credentials, and that of a reader from the Secret
+TENANT-reader.READER. A Secret may be deleted once it was copied: the token stays
+valid, and nobody can read it any more. This is the only command that writes a
+credential, and it writes nothing else.`,
 		Example: `  kubectl tenantry token contoso
 
   # That of the reader payroll, and the secret of the OAuth client
@@ -45,6 +46,6 @@ only command that writes a credential, and it writes nothing else.`,
 // credentialFlag lets a command speak of another credential than the Secret Token.
 func (s *session) credentialFlag(command *cobra.Command, key *string) {
 	command.Flags().StringVar(key, "credential", v1alpha1.CredentialsTokenKey,
-		"`key` of the credential in the Secret TENANT-credentials: token, clientSecret, or reader. and the name of a reader")
+		"`key` of the credential: token, clientSecret, or reader. and the name of a reader")
 	complete(command, "credential", s.completeCredentials(func(string) bool { return true }))
 }

@@ -8,7 +8,7 @@ import (
 
 // Credential is one that a tenant's spec asks for. Without a reader and a client ID it is the Secret Token.
 type Credential struct {
-	// Key of the credentials Secret.
+	// Key names the credential among those of the tenant. It is the key of the credentials Secret but for readers.
 	Key string
 	// Reader is the name of the reader whose token it is.
 	Reader string
@@ -50,6 +50,15 @@ func (c Credential) Rotation(tenant *v1alpha1.ProvisioningTenant) v1alpha1.Rotat
 		return authentication.SecretToken.Rotation
 	}
 	return v1alpha1.Rotation{}
+}
+
+// Secret returns the name of the Secret that hands the credential out, and the key there. Each reader has a Secret of its own, because
+// rights end at the Secret: its reader learns of no other credential.
+func (c Credential) Secret(tenant string) (name, key string) {
+	if c.Reader != "" {
+		return tenant + v1alpha1.ReaderInfix + c.Reader, v1alpha1.ReaderTokenKey
+	}
+	return tenant + v1alpha1.CredentialsSuffix, c.Key
 }
 
 // Verifier returns what the server keeps of the credential.

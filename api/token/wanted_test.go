@@ -28,6 +28,11 @@ func TestASpecAsksForTheSecretTokenTheClientsSecretAndATokenForEachReaderThatIsN
 	if !slices.Equal(got, want) {
 		t.Fatalf("got %+v, want %+v", got, want)
 	}
+	for i, want := range []string{"contoso-credentials token", "contoso-credentials clientSecret", "contoso-reader.payroll token", "contoso-reader.audit token"} {
+		if name, key := got[i].Secret("contoso"); name+" "+key != want {
+			t.Errorf("%s is handed out by %s %s, want %s", got[i].Key, name, key, want)
+		}
+	}
 	at := time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
 	verifiers := []token.Verifier{
 		token.NewVerifier("secret", token.RoleProvisioner, at), token.NewClient("secret", "contoso", at),

@@ -38,9 +38,9 @@ type Authentication struct {
 	UserToken *UserToken `json:"userToken,omitempty"`
 
 	// readers are applications that read the directory. Each has a token of its own that can change nothing; it ends when
-	// the reader is taken from this list. To rename a reader is to remove it and to add another. Where the credentials Secret
-	// was deleted, a reader that is added makes it again, with the new token only. A reader with a serviceAccount gets no token
-	// here, because Kubernetes issues it one.
+	// the reader is taken from this list. To rename a reader is to remove it and to add another. The token of a reader is in a Secret
+	// of its own, NAME-reader.READER, which may be deleted after copying and is left empty when the reader is gone. A reader with a
+	// serviceAccount gets no token here, because Kubernetes issues it one.
 	//
 	// +optional
 	// +listType=map
@@ -56,7 +56,7 @@ type SecretToken struct {
 
 // Rotation says when a credential is replaced by a new one, and how long the one before stays valid beside it. A rotation
 // can be asked for at any time as well, by annotation or with kubectl tenantry rotate. The new credential is in the
-// credentials Secret, which is made again for it where it was deleted.
+// Secret of the one before, which is made again for it where it was deleted.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.overlap) || !has(self.rotationInterval) || duration(self.overlap) < duration(self.rotationInterval)",message="overlap must be shorter than rotationInterval: at most two credentials are valid at a time"
 type Rotation struct {
@@ -169,7 +169,7 @@ type UserToken struct {
 type Reader struct {
 	Rotation `json:",inline"`
 
-	// name of the reader. It names its token in the credentials Secret, and what it does in the provisioning log.
+	// name of the reader. It names the Secret with its token, and what it does in the provisioning log.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1

@@ -59,8 +59,24 @@ const (
 	CredentialsClientSecretKey = "clientSecret"
 	// CredentialsTokenURLKey is its key for the URL of the token endpoint.
 	CredentialsTokenURLKey = "tokenURL"
-	// CredentialsReaderPrefix begins its keys for the tokens of readers; the reader's name follows.
+	// CredentialsReaderPrefix begins what names the token of a reader among a tenant's credentials; the reader's name follows.
 	CredentialsReaderPrefix = "reader."
+
+	// ReaderInfix stands between the names of a tenant and a reader in the name of the Secret with that reader's token. It has a dot, as neither of
+	// the names has, so that the Secret is no other tenant's.
+	ReaderInfix = "-reader."
+	// ReaderTokenKey is the key there for the token.
+	ReaderTokenKey = "token"
+	// ReaderTypeKey is the key for ReaderType, as the Service Binding specification for Kubernetes wants it.
+	ReaderTypeKey = "type"
+	// ReaderType is what a reader's Secret leads to.
+	ReaderType = "scim"
+	// ReaderURLKey is the key for the Tenant URL.
+	ReaderURLKey = "url"
+	// ReaderEntraTenantIDKey is the key for the ID of the Entra tenant whose people are read.
+	ReaderEntraTenantIDKey = "entraTenantID"
+	// ReaderExpiresAtKey is the key for the time at which the token ends if it is rotated as the spec says, in RFC 3339.
+	ReaderExpiresAtKey = "expiresAt"
 
 	// VerifierSuffix is added to a tenant's name to name the Secret with the hashes that the server checks against.
 	VerifierSuffix = "-verifier"
@@ -79,8 +95,8 @@ const (
 	// RevokeAnnotation asks to end at once the credential that is valid beside the newest since a rotation. Its value is the
 	// time of asking in RFC 3339; each new value asks once.
 	RevokeAnnotation = GroupName + "/revoke-previous-requested-at"
-	// CredentialAnnotation says which credential RotateAnnotation and RevokeAnnotation speak of, by its key in the credentials
-	// Secret, such as clientSecret or reader.payroll. Without it they speak of the Secret Token.
+	// CredentialAnnotation says which credential RotateAnnotation and RevokeAnnotation speak of: token, clientSecret, or reader. and the name
+	// of a reader. Without it they speak of the Secret Token.
 	CredentialAnnotation = GroupName + "/credential"
 	// AccessTokensCredential is the value of CredentialAnnotation with which RotateAnnotation ends all access tokens of the tenant.
 	AccessTokensCredential = "accessTokens"

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -25,32 +26,46 @@ func reading(names ...string) func(*v1alpha1.ProvisioningTenant) {
 	}
 }
 
-// untilIssued waits until the server takes these credentials and no others, and the credentials Secret has these keys; it
-// returns the Secret's data.
+// untilIssued waits until the server takes this many credentials, and the credentials Secret has these keys; it returns the Secret's data.
 func (w *world) untilIssued(ids int, keys ...string) map[string][]byte {
+	w.Helper()
+	return w.untilHanded("contoso-credentials", ids, keys...)
+}
+
+// untilReader waits until the server takes this many credentials, and the Secret of a reader has these keys beside those that each of them has.
+func (w *world) untilReader(name string, ids int, more ...string) map[string][]byte {
+	w.Helper()
+	keys := append([]string{"entraTenantID", "token", "type", "url"}, more...)
+	slices.Sort(keys)
+	return w.untilHanded("contoso-reader."+name, ids, keys...)
+}
+
+func (w *world) untilHanded(name string, ids int, keys ...string) map[string][]byte {
 	w.Helper()
 	var data map[string][]byte
 	w.eventually("the credentials are as the spec says", func() string {
-		var credentials, verifier corev1.Secret
-		for name, secret := range map[string]*corev1.Secret{"contoso-credentials": &credentials, "contoso-verifier": &verifier} {
-			if err := w.Get(w.Context(), client.ObjectKey{Namespace: w.namespace, Name: name}, secret); err != nil {
-				return err.Error()
-			}
+		var handed, verifier corev1.Secret
+		// The verifiers first: they are written after what is handed out.
+		if err := w.Get(w.Context(), client.ObjectKey{Namespace: w.namespace, Name: "contoso-verifier"}, &verifier); err != nil {
+			return err.Error()
 		}
-		data = credentials.Data
+		if err := w.Get(w.Context(), client.ObjectKey{Namespace: w.namespace, Name: name}, &handed); err != nil {
+			return err.Error()
+		}
+		data = handed.Data
 		set, err := token.Decode(verifier.Data[v1alpha1.VerifierKey])
 		if err != nil {
 			return err.Error()
 		}
 		if got := slices.Sorted(maps.Keys(data)); !slices.Equal(got, keys) || len(set.Verifiers) != ids {
-			return "they are not yet"
+			return fmt.Sprintf("Secret %s has %v and the server takes %d", name, got, len(set.Verifiers))
 		}
 		return ""
 	})
 	return data
 }
 
-func TestAReaderThatIsAddedGetsATokenWhichEndsWhenItIsRenamedOrRemoved(t *testing.T) {
+func TestAReaderThatIsAddedGetsASecretWhoseTokenEndsWhenItIsRenamedOrRemoved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	tenant := create(w, w.tenant())
@@ -58,29 +73,104 @@ func TestAReaderThatIsAddedGetsATokenWhichEndsWhenItIsRenamedOrRemoved(t *testin
 	plaintext := w.plaintext()
 
 	edit(w, tenant, reading("payroll", "audit"))
-	first := w.untilIssued(3, "reader.audit", "reader.payroll", "tenantURL", "token")
-	for _, name := range []string{"payroll", "audit"} {
-		if v, ok := w.verifiers().Find(string(first["reader."+name])); !ok || v.Role != token.RoleReader || v.ID != "reader-"+name {
+	payroll, audit := w.untilReader("payroll", 3), w.untilReader("audit", 3)
+	for name, data := range map[string]map[string][]byte{"payroll": payroll, "audit": audit} {
+		if v, ok := w.verifiers().Find(string(data["token"])); !ok || v.Role != token.RoleReader || v.ID != "reader-"+name {
 			t.Errorf("the server takes the token of %s for %+v", name, v)
 		}
+		if string(data["url"]) != "https://"+w.namespace+".example.com/scim/v2" || string(data["entraTenantID"]) != knownEntraTenant || string(data["type"]) != "scim" {
+			t.Errorf("the Secret of %s does not say where to read: %q", name, data)
+		}
 	}
+	// Who may read a reader's Secret finds no other credential there, and nobody's is in the other.
+	w.untilIssued(3, "tenantURL", "token")
 
 	edit(w, tenant, reading("accounts", "audit"))
-	renamed := w.untilIssued(3, "reader.accounts", "reader.audit", "tenantURL", "token")
-	if string(renamed["reader.audit"]) != string(first["reader.audit"]) {
+	accounts := w.untilReader("accounts", 3)
+	if string(w.untilReader("audit", 3)["token"]) != string(audit["token"]) {
 		t.Error("the token of the reader that stays changed")
 	}
-	if string(renamed["reader.accounts"]) == string(first["reader.payroll"]) {
+	if string(accounts["token"]) == string(payroll["token"]) {
 		t.Error("the renamed reader has the old token")
 	}
-	if _, ok := w.verifiers().Find(string(first["reader.payroll"])); ok {
+	if _, ok := w.verifiers().Find(string(payroll["token"])); ok {
 		t.Error("the server still takes the token of the old name")
 	}
+	w.untilHanded("contoso-reader.payroll", 3)
 
 	edit(w, tenant, reading())
 	w.untilIssued(1, "tenantURL", "token")
+	w.untilHanded("contoso-reader.accounts", 1)
+	w.untilHanded("contoso-reader.audit", 1)
 	if _, ok := w.verifiers().Find(plaintext); !ok || w.plaintext() != plaintext {
 		t.Error("the Secret Token changed with the readers")
+	}
+	w.until(tenant, ready)
+
+	// A name that comes back gets another token, in the Secret that was left.
+	edit(w, tenant, reading("payroll"))
+	if again := w.untilReader("payroll", 2); string(again["token"]) == string(payroll["token"]) {
+		t.Error("a reader that came back has the old token")
+	}
+}
+
+func TestAReadersSecretFollowsWhatItTells(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(authenticating(v1alpha1.Authentication{Readers: []v1alpha1.Reader{
+		{Name: "payroll", Rotation: v1alpha1.Rotation{RotationInterval: &metav1.Duration{Duration: 720 * time.Hour}, Overlap: &metav1.Duration{Duration: 24 * time.Hour}}},
+	}})))
+	w.until(tenant, ready)
+	before := w.untilReader("payroll", 2, "expiresAt")
+	ends, err := time.Parse(time.RFC3339, string(before["expiresAt"]))
+	if err != nil || !ends.Equal(w.verifiers().Verifiers[1].IssuedAt.Add(744*time.Hour)) {
+		t.Errorf("the token ends at %q (%v)", before["expiresAt"], err)
+	}
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) {
+		p.Spec.Authentication.Readers[0].Rotation = v1alpha1.Rotation{}
+		p.Spec.Exposure.Host = w.namespace + ".other.example.com"
+		p.Spec.Entra = nil
+	})
+	var after map[string][]byte
+	w.eventually("the Secret tells of the new host, and of no Entra tenant and end", func() string {
+		after = get(w, &corev1.Secret{}, "contoso-reader.payroll").Data
+		if got := slices.Sorted(maps.Keys(after)); !slices.Equal(got, []string{"token", "type", "url"}) || string(after["url"]) != "https://"+w.namespace+".other.example.com/scim/v2" {
+			return fmt.Sprintf("%v, %s", got, after["url"])
+		}
+		return ""
+	})
+	if string(after["token"]) != string(before["token"]) {
+		t.Error("the token changed")
+	}
+	w.until(tenant, ready)
+	w.settled()
+}
+
+func TestAReadersSecretMayBeDeletedAfterCopyingAndOthersStay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(reading("payroll", "audit")))
+	w.until(tenant, ready)
+	payroll, audit := w.untilReader("payroll", 3), w.untilReader("audit", 3)
+	w.deleteSecret("contoso-reader.payroll")
+	w.settled()
+	if err := w.Get(t.Context(), client.ObjectKey{Namespace: w.namespace, Name: "contoso-reader.payroll"}, &corev1.Secret{}); !apierrors.IsNotFound(err) {
+		t.Errorf("the Secret that was deleted is there again: %v", err)
+	}
+	edit(w, tenant, reading("payroll", "audit", "portal"))
+	portal := w.untilReader("portal", 4)
+	for name, data := range map[string]map[string][]byte{"payroll": payroll, "audit": audit, "portal": portal} {
+		if _, ok := w.verifiers().Find(string(data["token"])); !ok {
+			t.Errorf("the server does not take the token of %s", name)
+		}
+	}
+	if err := w.Get(t.Context(), client.ObjectKey{Namespace: w.namespace, Name: "contoso-reader.payroll"}, &corev1.Secret{}); !apierrors.IsNotFound(err) {
+		t.Errorf("another reader made it again: %v", err)
+	}
+	// A rotation hands over a new one.
+	annotate(w, tenant, v1alpha1.RotateAnnotation, "2026-11-26T04:00:00Z", v1alpha1.CredentialAnnotation, "reader.payroll")
+	if next := w.untilReader("payroll", 5); string(next["token"]) == string(payroll["token"]) {
+		t.Error("the token was not replaced")
 	}
 	w.until(tenant, ready)
 }
@@ -93,15 +183,18 @@ func TestAReaderThatIsAServiceAccountHasNoTokenAndOneThatBecomesOneLosesIt(t *te
 	tenant := create(w, w.tenant(authenticating(v1alpha1.Authentication{Readers: []v1alpha1.Reader{byAccount}})))
 	w.until(tenant, ready)
 	w.untilIssued(1, "tenantURL", "token")
+	if err := w.Get(t.Context(), client.ObjectKey{Namespace: w.namespace, Name: "contoso-reader.payroll"}, &corev1.Secret{}); !apierrors.IsNotFound(err) {
+		t.Errorf("there is a Secret for it: %v", err)
+	}
 
 	become := func(reader v1alpha1.Reader) {
 		edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Authentication.Readers = []v1alpha1.Reader{reader} })
 	}
 	become(byToken)
-	before := w.untilIssued(2, "reader.payroll", "tenantURL", "token")
+	before := w.untilReader("payroll", 2)
 	become(byAccount)
-	w.untilIssued(1, "tenantURL", "token")
-	if _, ok := w.verifiers().Find(string(before["reader.payroll"])); ok {
+	w.untilHanded("contoso-reader.payroll", 1)
+	if _, ok := w.verifiers().Find(string(before["token"])); ok {
 		t.Error("the server still takes the token that the reader had")
 	}
 	w.until(tenant, ready)
@@ -128,20 +221,25 @@ func TestOAuthGivesAClientAndATokenURLAndTakesThemAway(t *testing.T) {
 	}
 }
 
-func TestAReaderThatIsAddedAfterTheCredentialsSecretWasDeletedIsAloneInTheNewOne(t *testing.T) {
+func TestAClientThatIsAddedAfterTheCredentialsSecretWasDeletedIsAloneInTheNewOne(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	tenant := create(w, w.tenant(reading("payroll")))
 	w.until(tenant, ready)
-	before := w.untilIssued(2, "reader.payroll", "tenantURL", "token")
+	before, payroll := w.untilIssued(2, "tenantURL", "token"), w.untilReader("payroll", 2)
 	w.deleteSecret("contoso-credentials")
 	w.until(tenant, "CredentialsReady=True/Copied")
 
+	// A reader has a Secret of its own, so that of the others stays as it is.
 	edit(w, tenant, reading("payroll", "audit"))
-	after := w.untilIssued(3, "reader.audit", "tenantURL")
+	audit := w.untilReader("audit", 3)
+	w.until(tenant, "CredentialsReady=True/Copied", ready)
+
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Authentication.OAuth = &v1alpha1.OAuth{} })
+	w.untilIssued(4, "clientID", "clientSecret", "tenantURL", "tokenURL")
 	w.until(tenant, "CredentialsReady=True/Issued", ready)
-	for _, plaintext := range [][]byte{before["token"], before["reader.payroll"], after["reader.audit"]} {
-		if _, ok := w.verifiers().Find(string(plaintext)); !ok {
+	for _, data := range []map[string][]byte{before, payroll, audit} {
+		if _, ok := w.verifiers().Find(string(data["token"])); !ok {
 			t.Error("the server does not take every token that was handed over")
 		}
 	}

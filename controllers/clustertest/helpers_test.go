@@ -35,7 +35,8 @@ type world struct {
 // newWorld makes a namespace, and at the end of the test checks the status of everything in it.
 func newWorld(t *testing.T, labels ...string) *world {
 	t.Helper()
-	name := fmt.Sprintf("test-%d", namespaces.Add(1))
+	// In the order of their names, which decides between two tenants of one second.
+	name := fmt.Sprintf("test-%04d", namespaces.Add(1))
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{}}}
 	for _, label := range labels {
 		namespace.Labels[label] = ""

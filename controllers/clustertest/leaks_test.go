@@ -57,7 +57,7 @@ func leaks(ctx context.Context) []string {
 				return append(found, err.Error())
 			}
 			switch has := strings.Contains(string(text), token.Prefix); {
-			case has && isSecret && strings.HasSuffix(object.GetName(), v1alpha1.CredentialsSuffix):
+			case has && isSecret && (strings.HasSuffix(object.GetName(), v1alpha1.CredentialsSuffix) || strings.Contains(object.GetName(), v1alpha1.ReaderInfix)):
 				issued++
 			case has, strings.Contains(string(text), databasePassword) && !isSecret:
 				found = append(found, fmt.Sprintf("%T %s/%s", item, object.GetNamespace(), object.GetName()))

@@ -233,9 +233,9 @@ func TestThePluginChecksWithTheCredentialThatTheOperatorIssued(t *testing.T) {
 	k := newKubectl(w)
 	tenant := create(w, w.tenant(reading("payroll")))
 	w.until(tenant, ready)
-	secret := get(w, &corev1.Secret{}, "contoso-credentials")
+	tokens := map[string]string{"token": w.plaintext(), "reader.payroll": string(w.untilReader("payroll", 2)["token"])}
 	known := func(r *http.Request, key string) bool {
-		return r.Header.Get("Authorization") == "Bearer "+string(secret.Data[key])
+		return r.Header.Get("Authorization") == "Bearer "+tokens[key]
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {

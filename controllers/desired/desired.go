@@ -25,6 +25,8 @@ const (
 	AnnotationRevoked = v1alpha1.GroupName + "/revoked-previous"
 	// AnnotationTokensEnded repeats that of the rotate annotation which ended all access tokens.
 	AnnotationTokensEnded = v1alpha1.GroupName + "/access-tokens-ended"
+	// AnnotationPublic on a reader's Secret repeats what that holds beside the token, as JSON, for the same reason.
+	AnnotationPublic = v1alpha1.GroupName + "/public"
 	// AnnotationTenantURL on the credentials Secret repeats the Tenant URL that it holds, for the same reason.
 	AnnotationTenantURL = v1alpha1.GroupName + "/tenant-url"
 

@@ -115,9 +115,9 @@ func build(t *testing.T, tenant Tenant) map[string]string {
 	t.Helper()
 	var issued []Issued
 	for _, credential := range token.Wanted(tenant.Resource) {
-		issued = append(issued, Issued{Key: credential.Key, Plaintext: plaintext, Verifier: credential.Verifier(plaintext, issuedAt)})
+		issued = append(issued, Issued{Credential: credential, Plaintext: plaintext, Verifier: credential.Verifier(plaintext, issuedAt)})
 	}
-	verifier, err := Verifier(tenant.Resource, issued, token.Obeyed{})
+	verifier, err := Verifier(tenant.Resource, issued, nil, token.Obeyed{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,6 +134,16 @@ func build(t *testing.T, tenant Tenant) map[string]string {
 		"credentials": credentials, "verifier": verifier,
 		"deployment": deployment, "service": Service(tenant),
 		"ingress": Ingress(tenant), "httproute": HTTPRoute(tenant), "networkpolicy": NetworkPolicy(tenant),
+	}
+	for _, one := range issued {
+		if one.Reader == "" {
+			continue
+		}
+		reader, err := ReaderCredentials(tenant.Resource, one, token.Obeyed{}, TenantURL(tenant.Resource, tenant.Host), issuedAt.Add(30*24*time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects["reader-"+one.Reader] = reader
 	}
 	if tenant.Volume {
 		objects["claim"] = DataClaim(tenant)
@@ -349,10 +359,10 @@ func TestARoleWithoutUserDefaultsDoesNotAllowAllOfThem(t *testing.T) {
 }
 
 // bug class 21: a secret where it does not belong.
-func TestTheTokenIsInTheCredentialsSecretOnly(t *testing.T) {
+func TestTheTokenIsInTheSecretsThatHandItOutOnly(t *testing.T) {
 	encoded := "dG50XzAwMDAw" // "tnt_00000" in base64
 	for kind, text := range build(t, full()) {
-		if has := strings.Contains(text, plaintext) || strings.Contains(text, encoded); has != (kind == "credentials") {
+		if has := strings.Contains(text, plaintext) || strings.Contains(text, encoded); has != (kind == "credentials" || strings.HasPrefix(kind, "reader-")) {
 			t.Errorf("%s contains the token: %v", kind, has)
 		}
 	}

@@ -3,6 +3,7 @@ package desired
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,8 +15,8 @@ import (
 
 // Issued is a credential that was issued.
 type Issued struct {
-	// Key of the credentials Secret.
-	Key string
+	token.Credential
+
 	// Plaintext is empty where a person deleted it after copying.
 	Plaintext string
 	Verifier  token.Verifier
@@ -71,12 +72,12 @@ func ObeyedBy(annotations map[string]string) token.Obeyed {
 	}
 }
 
-// Credentials is the Secret that a person copies from: the URLs and every credential whose plaintext is known.
+// Credentials is the Secret that a person copies from: the URLs and every credential whose plaintext is known, but those of readers.
 func Credentials(tenant *v1alpha1.ProvisioningTenant, issued []Issued, obeyed token.Obeyed, tenantURL string) (*corev1ac.SecretApplyConfiguration, error) {
 	var held []Issued
 	data := PublicData(tenant, tenantURL)
 	for _, i := range issued {
-		if i.Plaintext != "" {
+		if i.Plaintext != "" && i.Reader == "" {
 			held = append(held, i)
 			data[i.Key] = []byte(i.Plaintext)
 		}
@@ -91,8 +92,61 @@ func Credentials(tenant *v1alpha1.ProvisioningTenant, issued []Issued, obeyed to
 	return secret.WithData(data), nil
 }
 
-// Verifier is the Secret that the server checks credentials against. It holds hashes, never a credential.
-func Verifier(tenant *v1alpha1.ProvisioningTenant, issued []Issued, obeyed token.Obeyed) (*corev1ac.SecretApplyConfiguration, error) {
+// ReaderData is what a reader's Secret holds beside the token, which ends at expiresAt; the zero time for never.
+func ReaderData(tenant *v1alpha1.ProvisioningTenant, tenantURL string, expiresAt time.Time) map[string][]byte {
+	data := map[string][]byte{v1alpha1.ReaderTypeKey: []byte(v1alpha1.ReaderType)}
+	if tenantURL != "" {
+		data[v1alpha1.ReaderURLKey] = []byte(tenantURL)
+	}
+	if tenant.Spec.Entra != nil {
+		data[v1alpha1.ReaderEntraTenantIDKey] = []byte(tenant.Spec.Entra.TenantID)
+	}
+	if !expiresAt.IsZero() {
+		data[v1alpha1.ReaderExpiresAtKey] = []byte(expiresAt.UTC().Format(time.RFC3339))
+	}
+	return data
+}
+
+// PublicMark is the value of AnnotationPublic.
+func PublicMark(data map[string][]byte) (string, error) {
+	texts := map[string]string{}
+	for key, value := range data {
+		texts[key] = string(value)
+	}
+	text, err := json.Marshal(texts)
+	return string(text), err
+}
+
+// ReaderCredentials is the Secret with one reader's token, where its plaintext is known.
+func ReaderCredentials(
+	tenant *v1alpha1.ProvisioningTenant, issued Issued, obeyed token.Obeyed, tenantURL string, expiresAt time.Time,
+) (*corev1ac.SecretApplyConfiguration, error) {
+	data := ReaderData(tenant, tenantURL, expiresAt)
+	mark, err := PublicMark(data)
+	if err != nil {
+		return nil, err
+	}
+	var held []Issued
+	name, key := issued.Secret(tenant.Name)
+	if issued.Plaintext != "" {
+		held = append(held, issued)
+		data[key] = []byte(issued.Plaintext)
+	}
+	secret, err := secret(tenant, name, held, obeyed)
+	if err != nil {
+		return nil, err
+	}
+	return secret.WithAnnotations(map[string]string{AnnotationPublic: mark}).WithData(data), nil
+}
+
+// EmptiedReader is the Secret of a reader that there is no more. The operator may delete no Secret, so it takes away what it has put in.
+func EmptiedReader(tenant *v1alpha1.ProvisioningTenant, name string) (*corev1ac.SecretApplyConfiguration, error) {
+	return secret(tenant, name, nil, token.Obeyed{})
+}
+
+// Verifier is the Secret that the server checks credentials against. It holds hashes, never a credential. Its annotation names the readers
+// that are gone and whose Secrets are still to be emptied.
+func Verifier(tenant *v1alpha1.ProvisioningTenant, issued []Issued, gone []token.Credential, obeyed token.Obeyed) (*corev1ac.SecretApplyConfiguration, error) {
 	set := token.Set{Obeyed: obeyed}
 	for _, i := range issued {
 		set.Verifiers = append(set.Verifiers, i.Verifier)
@@ -104,7 +158,11 @@ func Verifier(tenant *v1alpha1.ProvisioningTenant, issued []Issued, obeyed token
 	if err != nil {
 		return nil, fmt.Errorf("encode the verifiers: %w", err)
 	}
-	secret, err := secret(tenant, VerifierName(tenant.Name), issued, obeyed)
+	marked := slices.Clone(issued)
+	for _, credential := range gone {
+		marked = append(marked, Issued{Credential: credential})
+	}
+	secret, err := secret(tenant, VerifierName(tenant.Name), marked, obeyed)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func Credentials(tenant *v1alpha1.ProvisioningTenant) []Credential {
 }
 
 // verifiers returns what the tenant's verifier Secret holds. Where there is none it returns the verifiers of the tenant's
-// credentials: those in its credentials Secret, and of the others those in the data folder, where they are created if
+// credentials: those in the Secrets that hand them out, and of the others those in the data folder, where they are created if
 // they are not there. It tells where they were found too. Of the requests that the operator obeys, it obeys the one to end access
 // tokens: the others would change what is in files.
 func verifiers(secrets []document, tenant *v1alpha1.ProvisioningTenant, dataDir string) (token.Set, string, error) {
@@ -60,17 +60,18 @@ func verifiers(secrets []document, tenant *v1alpha1.ProvisioningTenant, dataDir 
 		}
 		return set, d.place, nil
 	}
-	secret, d, err = secretOf(secrets, tenant, tenant.Name+v1alpha1.CredentialsSuffix)
-	if err != nil {
-		return token.Set{}, "", err
-	}
 	var set token.Set
 	if tenant.Annotations[v1alpha1.CredentialAnnotation] == v1alpha1.AccessTokensCredential {
 		set.Obeyed.EndTokens = tenant.Annotations[v1alpha1.RotateAnnotation]
 	}
 	var places []string
 	for _, credential := range Credentials(tenant) {
-		verifier, place, err := credential.find(secret, d, dataDir)
+		name, key := credential.Secret(tenant.Name)
+		secret, d, err := secretOf(secrets, tenant, name)
+		if err != nil {
+			return token.Set{}, "", err
+		}
+		verifier, place, err := credential.find(secret, d, key, dataDir)
 		if err != nil {
 			return token.Set{}, "", err
 		}
@@ -104,14 +105,15 @@ func serviceAccountReaders(tenant *v1alpha1.ProvisioningTenant) (names []string)
 	return names
 }
 
-// find returns the verifier of the credential, and where it was found. A credentials Secret has at least the Secret Token.
-func (c Credential) find(secret *corev1.Secret, d document, dataDir string) (token.Verifier, string, error) {
-	if secret == nil || c.Key != v1alpha1.CredentialsTokenKey && value(secret, c.Key) == nil {
+// find returns the verifier of the credential, and where it was found: under the key of the Secret, or in a file. Each Secret has at least a
+// token.
+func (c Credential) find(secret *corev1.Secret, d document, key, dataDir string) (token.Verifier, string, error) {
+	if secret == nil || key != v1alpha1.CredentialsTokenKey && value(secret, key) == nil {
 		return c.file(filepath.Join(dataDir, c.File))
 	}
-	plaintext, err := checked(value(secret, c.Key))
+	plaintext, err := checked(value(secret, key))
 	if err != nil {
-		return token.Verifier{}, "", d.failure(fmt.Errorf("key %s: %w; leave the Secret out and a token is created", c.Key, err))
+		return token.Verifier{}, "", d.failure(fmt.Errorf("key %s: %w; leave the Secret out and a token is created", key, err))
 	}
 	return c.Verifier(plaintext, time.Time{}), d.place, nil
 }

@@ -203,10 +203,11 @@ func TestReadersAndTheOAuthClientGetCredentialsOfTheirOwn(t *testing.T) {
 	}
 }
 
-func TestACredentialsSecretMayHaveThoseOfReadersAndClientToo(t *testing.T) {
+func TestSecretsMayHandOutThoseOfReadersAndClientToo(t *testing.T) {
 	secretToken, payroll, client := newToken(t), newToken(t), newToken(t)
 	manifest := "\napiVersion: v1\nkind: Secret\nmetadata: {name: contoso-credentials, namespace: customers}\n" +
-		"stringData: {token: " + secretToken + ", reader.payroll: " + payroll + ", clientSecret: " + client + "}\n"
+		"stringData: {token: " + secretToken + ", clientSecret: " + client + "}\n---\n" +
+		"apiVersion: v1\nkind: Secret\nmetadata: {name: contoso-reader.payroll, namespace: customers}\nstringData: {token: " + payroll + "}\n"
 	o := options(t, map[string]string{"a.yaml": join(contosoWithMore, manifest)})
 	s, err := load(o)
 	if err != nil {
@@ -224,7 +225,7 @@ func TestACredentialsSecretMayHaveThoseOfReadersAndClientToo(t *testing.T) {
 	}
 	broken := strings.Replace(manifest, payroll, "tnt_x", 1)
 	write(t, o.Dir, map[string]string{"a.yaml": join(contosoWithMore, broken)})
-	if _, err := load(o); err == nil || !strings.Contains(err.Error(), "key reader.payroll: not a Tenantry token") {
+	if _, err := load(o); err == nil || !strings.Contains(err.Error(), "Secret contoso-reader.payroll: key token: not a Tenantry token") {
 		t.Errorf("got %v", err)
 	}
 }

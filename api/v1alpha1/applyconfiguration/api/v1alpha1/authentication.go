@@ -25,9 +25,9 @@ type AuthenticationApplyConfiguration struct {
 	// to a user with that user's resource, and nothing else.
 	UserToken *UserTokenApplyConfiguration `json:"userToken,omitempty"`
 	// readers are applications that read the directory. Each has a token of its own that can change nothing; it ends when
-	// the reader is taken from this list. To rename a reader is to remove it and to add another. Where the credentials Secret
-	// was deleted, a reader that is added makes it again, with the new token only. A reader with a serviceAccount gets no token
-	// here, because Kubernetes issues it one.
+	// the reader is taken from this list. To rename a reader is to remove it and to add another. The token of a reader is in a Secret
+	// of its own, NAME-reader.READER, which may be deleted after copying and is left empty when the reader is gone. A reader with a
+	// serviceAccount gets no token here, because Kubernetes issues it one.
 	Readers []ReaderApplyConfiguration `json:"readers,omitempty"`
 }
 

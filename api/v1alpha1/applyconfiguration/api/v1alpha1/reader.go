@@ -12,7 +12,7 @@ import (
 // Reader is an application that reads the directory.
 type ReaderApplyConfiguration struct {
 	RotationApplyConfiguration `json:""`
-	// name of the reader. It names its token in the credentials Secret, and what it does in the provisioning log.
+	// name of the reader. It names the Secret with its token, and what it does in the provisioning log.
 	Name *string `json:"name,omitempty"`
 	// serviceAccount makes this reader the pods of a ServiceAccount in this cluster, without a secret that anybody keeps: they
 	// send a token that Kubernetes issued to them, from a projected volume or by the TokenRequest API. Its audience must be the

@@ -11,7 +11,7 @@ import (
 //
 // Rotation says when a credential is replaced by a new one, and how long the one before stays valid beside it. A rotation
 // can be asked for at any time as well, by annotation or with kubectl tenantry rotate. The new credential is in the
-// credentials Secret, which is made again for it where it was deleted.
+// Secret of the one before, which is made again for it where it was deleted.
 type RotationApplyConfiguration struct {
 	// rotationInterval is the age at which the operator replaces the credential: from 1h to 87600h (ten years), in hours,
 	// minutes and seconds such as 4320h. Default: never by itself.
