@@ -74,7 +74,9 @@ func secretsOf[S any](
 
 // settled tells from metadata whether all Secrets are as they should be and nothing is due. handed are those that hand credentials out, by
 // name; one that is gone is missing.
-func (r *ProvisioningTenantReconciler) settled(s *scope, handed map[string]*metav1.PartialObjectMetadata, verifier *metav1.PartialObjectMetadata) (bool, error) {
+func (r *ProvisioningTenantReconciler) settled(
+	s *scope, handed map[string]*metav1.PartialObjectMetadata, verifier *metav1.PartialObjectMetadata,
+) (bool, error) {
 	if verifier == nil {
 		return false, nil
 	}

@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/scimserver/auth"
@@ -114,8 +116,11 @@ func (c *cluster) itIsValidUntilItEndsThoughItsPodIsGone(s *server) {
 	if err := c.Delete(c.Context(), pod); err != nil {
 		c.Fatal(err)
 	}
-	if c.valid(bound, tenantURL) {
-		c.Error("the API server still takes the token of a pod that is gone")
+	// The API server learns of it by a watch, too.
+	if err := wait.PollUntilContextTimeout(c.Context(), 100*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+		return !c.valid(bound, tenantURL), nil
+	}); err != nil {
+		c.Errorf("the API server still takes the token of a pod that is gone: %v", err)
 	}
 	s.lets("of a pod that is gone", bound)
 	s.setClock(2 * time.Hour)
