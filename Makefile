@@ -19,6 +19,7 @@ BENCHFLAGS ?=
 SCALEFLAGS ?=
 PROXIESFLAGS ?=
 ROWS         ?=
+LENGTH       ?= 3m
 
 .PHONY: help
 help: ## Show this list
@@ -85,6 +86,10 @@ proxies: ## The recipes of docs/exposure.md before real proxies, as a table (Deb
 .PHONY: test-poolers
 test-poolers: ## The server on PostgreSQL behind poolers, over fail-overs and on bad days, as a table (Debian, root, npm); ROWS=failover
 	go run ./test/poolers -rows '$(ROWS)'
+
+.PHONY: test-applications
+test-applications: ## The clients of docs/applications follow a directory for LENGTH (3m) on each engine, while they and the server are killed
+	hack/postgres/run go test ./test/e2e -run ApplicationsFollow -count 1 -timeout 60m -v -args -applications-for $(LENGTH)
 
 .PHONY: attack
 attack: ## Every known attack on a tenant at once, on each engine, beside a provisioning cycle; make test does it on SQLite

@@ -81,6 +81,7 @@ type tenant struct {
 	data      string
 	token     string
 	schema    string // in PostgreSQL, "" on a volume
+	listen    string // where the server serves clients, a free port of its own choice if the port is 0
 	flags     []string
 	env       []string
 	binary    func() (string, error)
@@ -112,7 +113,7 @@ func newTenant(t *testing.T) *tenant {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &tenant{t: t, manifests: t.TempDir(), data: t.TempDir(), token: secret, binary: binary}
+	c := &tenant{t: t, manifests: t.TempDir(), data: t.TempDir(), token: secret, listen: "127.0.0.1:0", binary: binary}
 	if err := os.WriteFile(filepath.Join(c.manifests, "contoso.yaml"), fmt.Appendf(nil, manifest, secret), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +164,7 @@ func (c *tenant) launch() *process {
 		c.t.Fatal(err)
 	}
 	p := &process{t: c.t, token: c.token, done: make(chan struct{}), log: &safeBuffer{}}
-	flags := []string{"--manifests", c.manifests, "--data", c.data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}
+	flags := []string{"--manifests", c.manifests, "--data", c.data, "--listen", c.listen, "--admin-listen", "127.0.0.1:0"}
 	p.cmd = exec.Command(path, append(flags, c.flags...)...)
 	p.cmd.Env = append(os.Environ(), c.env...)
 	stderr, err := p.cmd.StderrPipe()

@@ -30,10 +30,12 @@ func TestTheServerAnswersAsWritten(t *testing.T) {
 	}
 }
 
-// TestTheExamplesOfTheHandbookAreTrue plays those of docs/scim.md.
+// TestTheExamplesOfTheHandbookAreTrue plays those of docs/scim.md, and those for an application's developer.
 func TestTheExamplesOfTheHandbookAreTrue(t *testing.T) {
 	t.Parallel()
-	playAll(t, handbook)
+	for _, page := range []string{handbook, "../../docs/applications.md"} {
+		playAll(t, page)
+	}
 }
 
 func playAll(t *testing.T, file string) {
