@@ -36,7 +36,7 @@ func main() {
 	flag.DurationVar(&o.turn, "turn", 600*time.Millisecond, "`duration` of one turn")
 	flag.DurationVar(&o.rest, "rest", 5*time.Second,
 		"`duration` for which memory must not have fallen to count as idle after load; Go gives back most of it within minutes")
-	flag.StringVar(&o.only, "only", "", "measure only the `part`: start, creates, lookups, patch, pages, members or transfer")
+	flag.StringVar(&o.only, "only", "", "measure only the `part`: start, creates, lookups, patch, pages, members, changes or transfer")
 	flag.StringVar(&o.results, "results", "test/bench/results",
 		"keep the table in this `folder` too, in a file named after the day, the engine and the users; empty for nowhere")
 	flag.StringVar(&o.binary, "binary", "", "measure this `file` instead of building ./cmd/scimserver")
@@ -102,6 +102,7 @@ func run(ctx context.Context, o options) (err error) {
 		{"patch", b.patches},
 		{"pages", b.pages},
 		{"members", b.members},
+		{"changes", b.changes},
 		{"start", b.afterLoad},
 		{"transfer", b.transfers},
 	} {

@@ -143,6 +143,7 @@ func reads(t *testing.T, s *postgres.Store, onlyLookUps bool) []planned {
 		{"a user by id", "resources_pkey", func() error { _, err := s.Get(ctx, store.User, one); return err }},
 		{"a group by id", "resources_pkey", func() error { _, err := s.Get(ctx, store.Group, group); return err }},
 		{"a user by id in a filter", "resources_pkey", found(store.User, `id eq "`+one+`"`)},
+		{"users by their ids in a filter", "resources_pkey", found(store.User, `id eq "`+one+`" or id eq "`+last+`"`)},
 		{"userName", "resources_key_apart", found(store.User, `userName eq "user1@contoso.com"`)},
 		{"externalId", "resources_external_id", found(store.User, `externalId eq "3f1e6a2b-00000001"`)},
 		{"an e-mail address", "attributes_pkey", found(store.User, `emails eq "mail1@contoso.com"`)},

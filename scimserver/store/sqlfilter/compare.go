@@ -79,7 +79,16 @@ func (c *compiler) id(f filter.Compare) Plan {
 	if len(where.Args) == 0 {
 		return nothing()
 	}
-	return exactly(where, c.resources(where, unique))
+	plan := exactly(where, c.resources(where, unique))
+	plan.ids = []string{f.Value.Text}
+	return plan
+}
+
+// amongIDs is the plan of several ids, of which the resource has to have one.
+func (c *compiler) amongIDs(ids []string) Plan {
+	slices.Sort(ids)
+	where, source := c.dialect.among(c.kind, slices.Compact(ids))
+	return exactly(where, Source{Fragment: source, cost: listed})
 }
 
 // identifier compares with a column of ids.

@@ -35,6 +35,27 @@ func (d Dialect) kind() string {
 	return "?"
 }
 
+// among is the condition that a resource has one of these ids, and the query for those that have, each by a look-up of its own.
+func (d Dialect) among(kind store.Kind, ids []string) (where, source Fragment) {
+	if d == PostgreSQL {
+		list := make([][]byte, len(ids))
+		for i, text := range ids {
+			id, _ := store.ParseID(text)
+			list[i] = id[:]
+		}
+		return Fragment{SQL: "r.id = ANY (?::bytea[])", Args: []any{list}}, Fragment{
+			SQL: "SELECT r.id FROM unnest(?::bytea[]) AS i (id) CROSS JOIN LATERAL" +
+				" (SELECT o.id FROM main.resources o WHERE o.kind = " + d.kind() + " AND o.id = i.id OFFSET 0) r",
+			Args: []any{list, int64(kind)},
+		}
+	}
+	list := `["` + strings.Join(ids, `","`) + `"]`
+	return Fragment{SQL: "r.id IN (SELECT unhex(j.value, '-') FROM json_each(?) j)", Args: []any{list}}, Fragment{
+		SQL:  "SELECT r.id FROM json_each(?) j CROSS JOIN main.resources r ON r.kind = ? AND r.id = unhex(j.value, '-')",
+		Args: []any{list, int64(kind)},
+	}
+}
+
 // position is where in a column of bytes others begin, from 1; 0 if they do not occur.
 func (d Dialect) position(column string) string {
 	if d == PostgreSQL {

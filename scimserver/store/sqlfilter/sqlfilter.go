@@ -4,7 +4,7 @@
 package sqlfilter
 
 import (
-	"bytes"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -38,6 +38,7 @@ type Plan struct {
 	Sources []Source
 
 	entries *entries // nil unless the plan is one condition on the entries of one attribute
+	ids     []string // what the plan finds where it is one or more ids, nil otherwise
 }
 
 // Source is one way to find the resources that can match.
@@ -62,6 +63,9 @@ func (s Source) Narrow() bool { return s.cost <= equal }
 // Few tells whether the source finds few resources in any directory.
 func (s Source) Few() bool { return s.cost <= few }
 
+// Listed tells whether the source finds at most what the filter lists, which is no more than a filter has comparisons.
+func (s Source) Listed() bool { return s.cost <= listed }
+
 // Bounded tells whether the source reads no more than it finds, so that a LIMIT bounds its work.
 func (s Source) Bounded() bool { return s.cost <= span }
 
@@ -71,6 +75,7 @@ type cost int
 const (
 	unique cost = iota // at most one row
 	few                // one row, or the few that share a name
+	listed             // rows that the filter names one by one
 	equal              // rows with one value
 	span               // rows within a range of values
 	scan               // all rows of one attribute
@@ -196,15 +201,19 @@ func (c *compiler) or(terms []filter.Filter) Plan {
 }
 
 // alternatives are the plans of terms of which one has to hold. Those that are conditions on the entries of one attribute are
-// one plan, so that the entries are read once.
+// one plan, so that the entries are read once, and so are ids: as a statement that names each, to prepare it would take longer than to run it.
 func (c *compiler) alternatives(terms []filter.Filter) (plans []Plan) {
 	for _, term := range terms {
 		p := c.compile(term)
 		same := slices.IndexFunc(plans, func(other Plan) bool {
-			return p.entries != nil && other.entries != nil && p.entries.path.String() == other.entries.path.String()
+			return p.ids != nil && other.ids != nil || p.entries != nil && other.entries != nil && p.entries.path.String() == other.entries.path.String()
 		})
 		if same < 0 {
 			plans = append(plans, p)
+			continue
+		}
+		if p.ids != nil {
+			plans[same].ids = append(plans[same].ids, p.ids...)
 			continue
 		}
 		if len(p.Sources) > 0 {
@@ -213,6 +222,9 @@ func (c *compiler) alternatives(terms []filter.Filter) (plans []Plan) {
 		plans[same].entries.or(p.entries)
 	}
 	for i, p := range plans {
+		if len(p.ids) > 1 {
+			plans[i] = c.amongIDs(p.ids)
+		}
 		if p.entries != nil && len(p.Sources) > 0 {
 			plans[i] = c.among(p.entries)
 		}
@@ -250,14 +262,7 @@ func distinct(parts []Fragment) (out []Fragment) {
 }
 
 func (f Fragment) equals(other Fragment) bool {
-	return f.SQL == other.SQL && slices.EqualFunc(f.Args, other.Args, func(a, b any) bool {
-		x, bytesInA := a.([]byte)
-		y, bytesInB := b.([]byte)
-		if bytesInA && bytesInB {
-			return bytes.Equal(x, y)
-		}
-		return !bytesInA && !bytesInB && a == b
-	})
+	return f.SQL == other.SQL && reflect.DeepEqual(f.Args, other.Args)
 }
 
 // join puts conditions together, each once.

@@ -20,6 +20,15 @@ func repeated(n int, operator, term string) string {
 	return strings.Join(terms, " "+operator+" ")
 }
 
+// ids is a filter for n ids.
+func ids(n int) string {
+	terms := make([]string, n)
+	for i := range terms {
+		terms[i] = fmt.Sprintf(`id eq "019ab0c0-0000-7000-8000-%012d"`, i)
+	}
+	return strings.Join(terms, " or ")
+}
+
 // A filter's cost is counted in the parts that it has the engine read: each query for keys that were cut and each set of ids reads
 // all entries of an attribute, and each set can have all ids of the directory in memory.
 func TestAFilterReadsNothingTwiceAndMakesFewSets(t *testing.T) {
@@ -46,6 +55,7 @@ func TestAFilterReadsNothingTwiceAndMakesFewSets(t *testing.T) {
 		"a conjunction of value paths":        {store.User, repeated(100, "and", `emails[value co "x#x"]`), 1, 8, 8},
 		"alternatives within a conjunction":   {store.User, repeated(60, "and", `(title co "a#" or title co "b#" or nickName co "c#")`), 2, 8, 200},
 		"alternatives of negations":           {store.User, repeated(100, "or", `not (title co "x#x")`), 1, 8, 8},
+		"different ids":                       {store.User, ids(150), 0, 1, 0},
 		"the same membership":                 {store.User, repeated(100, "or", `groups.display co "x"`), 0, 0, 1},
 		"different memberships":               {store.User, repeated(100, "or", `groups.display co "x#x"`), 0, 8, 100},
 		"the same member":                     {store.Group, repeated(60, "or", `members.value eq `+member), 0, 0, 0},
@@ -89,5 +99,27 @@ func TestAFilterReadsNothingTwiceAndMakesFewSets(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A statement that names each of a hundred ids takes longer to prepare than to run.
+func TestManyIDsAreOneStatement(t *testing.T) {
+	t.Parallel()
+	texts := map[string]bool{}
+	for n := 2; n < 160; n += 50 {
+		parsed, err := filter.Parse(schema.User(), ids(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, dialect := range []sqlfilter.Dialect{sqlfilter.SQLite, sqlfilter.PostgreSQL} {
+			plan := sqlfilter.Compile(dialect, store.Query{Kind: store.User, Filter: filter.Distinct(parsed)})
+			if !plan.Exact || len(plan.Sources) != 1 || !plan.Sources[0].Complete() || !plan.Sources[0].Listed() {
+				t.Errorf("%d ids: %+v", n, plan)
+			}
+			texts[plan.Where.SQL+plan.Sources[0].SQL] = true
+		}
+	}
+	if len(texts) != 2 {
+		t.Errorf("%d statements of two engines", len(texts))
 	}
 }

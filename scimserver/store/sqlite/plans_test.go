@@ -45,7 +45,7 @@ func lookUp(t *testing.T, s *sqlite.Store) {
 	signsIn := &signin.Person{ObjectID: "0c7d2b9f-3f1e-4a55-8f0b-2a1c6d5e4f30", Subject: "AAAAsubject", UserName: "user1@contoso.com"}
 	for kind, texts := range map[store.Kind][]string{
 		store.User: {
-			`id eq "` + one + `"`, `userName eq "user1@contoso.com"`, `externalId eq "e"`, `emails eq "a"`, `emails[type eq "work"].value eq "a"`,
+			`id eq "` + one + `"`, `id eq "` + one + `" or id eq "` + storetest.BenchID(2) + `"`, `userName eq "user1@contoso.com"`, `externalId eq "e"`, `emails eq "a"`, `emails[type eq "work"].value eq "a"`,
 			`emails[type eq "work" and value eq "a"]`, `id eq "` + one + `" and manager eq "` + one + `"`, `userName sw "user1"`,
 			schema.MediusUser + `:nameIdentifier eq "n" and ` + schema.MediusUser + `:identityProvider eq "entra"`,
 			`userName eq "a" or externalId eq "b"`, `title eq "x" and not (active eq true)`, `meta.lastModified gt "2030-01-01T00:00:00Z"`,

@@ -23,7 +23,7 @@ func (f *finder) scan(ctx context.Context, read func(context.Context) (store.Pag
 // near tells whether a page of what a narrow source finds is read without looking at many of them.
 func (f *finder) near(ctx context.Context, source sqlfilter.Source) (bool, error) {
 	switch {
-	case f.gate == nil, source.Few():
+	case f.gate == nil, source.Listed():
 		return true, nil
 	case source.Ordered:
 		return f.offset() <= f.page-f.Limit, nil
