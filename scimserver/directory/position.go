@@ -42,7 +42,7 @@ const positionFormat = 1
 // String returns the position as clients have it: 23 of the unreserved characters of RFC 3986.
 func (p Position) String() string {
 	data := []byte{positionFormat}
-	data = binary.BigEndian.AppendUint64(data, uint64(p.sequence)) //nolint:gosec // never negative
+	data = binary.BigEndian.AppendUint64(data, uint64(p.sequence))
 	data = binary.BigEndian.AppendUint64(data, p.fingerprint)
 	return base64.RawURLEncoding.EncodeToString(data)
 }

@@ -89,21 +89,12 @@ func (b *bench) followed(ctx context.Context, client *http.Client, round int) (s
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	follower := make(chan error, 1)
+	follower, failed := make(chan []step, 1), make(chan error, 1)
 	began := time.Now()
 	go func() {
-		told := 0
-		for at := start.Position; told < changed; {
-			answered, err := b.read(ctx, client, "wait=10&count=1000&after="+at)
-			if err != nil {
-				follower <- err
-				return
-			}
-			steps = append(steps, step{at, len(answered.Changes)})
-			told += len(answered.Changes)
-			at = answered.Position
-		}
-		follower <- nil
+		steps, err := b.follow(ctx, client, start.Position)
+		follower <- steps
+		failed <- err
 	}()
 	_, err = turn(ctx, 8, time.Hour, func(ctx context.Context, i int) error {
 		if i >= changed {
@@ -117,11 +108,26 @@ func (b *bench) followed(ctx context.Context, client *http.Client, round int) (s
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	if err := <-follower; err != nil {
+	steps = <-follower
+	if err := <-failed; err != nil {
 		return nil, 0, 0, err
 	}
 	after, err := b.large.process.processor()
 	return steps, time.Since(began), after - before, err
+}
+
+// follow waits for changes behind a position until there were all.
+func (b *bench) follow(ctx context.Context, client *http.Client, at string) (steps []step, err error) {
+	for told := 0; told < changed; {
+		answered, err := b.read(ctx, client, "wait=10&count=1000&after="+at)
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, step{at, len(answered.Changes)})
+		told += len(answered.Changes)
+		at = answered.Position
+	}
+	return steps, nil
 }
 
 // read asks for changes.
