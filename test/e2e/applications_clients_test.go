@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -76,9 +77,9 @@ func newApplications(t *testing.T, tenantURL, token string) []*application {
 		t.Fatal(err)
 	}
 	applications := []*application{
-		{name: "Go", command: []string{filepath.Join(built, "mirror")}, load: loadJSON},
-		{name: "TypeScript", command: []string{"node", filepath.Join(built, "typescript", "mirror.js")}, load: loadJSON},
-		{name: "Python", command: []string{"python3", "../../docs/applications/python/mirror.py"}, load: loadSQLite},
+		{name: "Go", command: []string{"./mirror"}, load: loadJSON},
+		{name: "TypeScript", command: shown(t, "node"), load: loadJSON},
+		{name: "Python", command: shown(t, "python3"), load: loadSQLite},
 	}
 	for _, a := range applications {
 		a.t, a.env, a.log = t, env, &safeBuffer{}
@@ -88,15 +89,30 @@ func newApplications(t *testing.T, tenantURL, token string) []*application {
 	return applications
 }
 
-// clients builds the clients that have to be.
+// shown is a command of the page, without the file that it ends with.
+func shown(t *testing.T, program string) []string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/applications.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`(?m)^(` + program + ` docs/applications/.*) contoso\.\w+$`).FindSubmatch(page)
+	if line == nil {
+		t.Fatalf("docs/applications.md shows no command with %s", program)
+	}
+	return strings.Fields(string(line[1]))
+}
+
+// clients builds the clients that have to be, beside a copy of the others.
 var clients = sync.OnceValue(func() error {
 	build := exec.Command("sh", "-euc", `
 		go build -o "$0/mirror" ./docs/applications/go
 		hack/debian.sh python3
 		modules=$(hack/npm.sh docs/applications/typescript)
-		cp -r docs/applications/typescript "$0"
-		ln -s "$modules" "$0/typescript/node_modules"
-		cd "$0/typescript"
+		mkdir "$0/docs"
+		cp -r docs/applications "$0/docs"
+		cd "$0/docs/applications/typescript"
+		ln -s "$modules" node_modules
 		node_modules/.bin/tsc
 	`, built)
 	build.Dir = "../.."
@@ -118,7 +134,7 @@ func (a *application) start() {
 func (a *application) process(flags ...string) *exec.Cmd {
 	args := append(append(a.command[1:], flags...), a.file)
 	command := exec.Command(a.command[0], args...)
-	command.Env, command.Stderr = a.env, a.log
+	command.Dir, command.Env, command.Stderr = built, a.env, a.log
 	return command
 }
 

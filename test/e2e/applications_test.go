@@ -108,10 +108,14 @@ func (c *tenant) admitReader() string {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.rewrite(strings.NewReplacer(
-		"spec:\n  displayName", "spec:\n  authentication: {readers: [{name: portal}]}\n  displayName",
-		"stringData: {", "stringData: {reader.portal: "+secret+", ",
-	).Replace)
+	c.rewrite(func(manifest string) string {
+		return strings.Replace(manifest, "spec:\n  displayName", "spec:\n  authentication: {readers: [{name: portal}]}\n  displayName", 1) + `---
+apiVersion: v1
+kind: Secret
+metadata: {name: contoso-reader.portal, namespace: customers}
+stringData: {token: ` + secret + `}
+`
+	})
 	return secret
 }
 
