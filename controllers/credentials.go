@@ -165,18 +165,18 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	}
 	rotations, obeyed, invalid := rotations(s.tenant, wanted, before)
 	s.fail(invalid)
+	ended := s.forgetEnded(verifiers, wanted, handed)
 	issuer := issuer{s.tenant.Name, handed, set.Verifiers, rotations, r.Options.Random, r.Options.Clock.Now()}
 	result, err := issuer.issue(wanted)
 	if err != nil {
 		return err
 	}
-	gone := goneReaders(verifiers, wanted)
 	var annotations map[string]string
 	if result.revoked || verifiers != nil && obeyed.EndTokens != set.Obeyed.EndTokens {
 		// Before all else, so that nothing that fails below keeps a revoked credential valid, or an access token that was ended.
-		ended := set.Obeyed
-		ended.EndTokens = obeyed.EndTokens
-		if annotations, err = s.applyVerifiers(ctx, result.kept, gone, ended); err != nil {
+		first := set.Obeyed
+		first.EndTokens = obeyed.EndTokens
+		if annotations, err = s.applyVerifiers(ctx, result.kept, ended, first); err != nil {
 			return err
 		}
 	}
@@ -192,10 +192,10 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 			return err
 		}
 	}
-	if err := r.applyReaders(ctx, s, result.issued, gone, handed, rotations, obeyed); err != nil {
+	if err := r.applyReaders(ctx, s, result.issued, ended, handed, rotations, obeyed); err != nil {
 		return err
 	}
-	if !result.revoked || len(result.kept) < len(result.issued) || len(gone) > 0 || obeyed != set.Obeyed {
+	if !result.revoked || len(result.kept) < len(result.issued) || len(ended) > 0 || obeyed != set.Obeyed {
 		if annotations, err = s.applyVerifiers(ctx, result.issued, nil, obeyed); err != nil {
 			return err
 		}
@@ -222,23 +222,38 @@ func (s *scope) askedOf(wanted []token.Credential, handed map[string]*corev1.Sec
 	return handed[name]
 }
 
-// goneReaders are the readers that the verifier Secret knows and the spec no more.
-func goneReaders(verifiers *corev1.Secret, wanted []token.Credential) (gone []token.Credential) {
+// forgetEnded returns what the server takes no more, or is not to take, because it was taken from the spec, as long as the verifier Secret knows
+// of it. It forgets that the Secrets which hand credentials out still hold such a one: where the credential is wanted again it is made anew, or
+// whoever had it would be let in again.
+func (s *scope) forgetEnded(verifiers *corev1.Secret, wanted []token.Credential, handed map[string]*corev1.Secret) (ended []desired.Ended) {
 	if verifiers == nil {
 		return nil
 	}
-	for _, key := range slices.Sorted(maps.Keys(desired.Marks(verifiers.Annotations))) {
-		name, isReader := strings.CutPrefix(key, v1alpha1.CredentialsReaderPrefix)
-		if isReader && !slices.ContainsFunc(wanted, func(c token.Credential) bool { return c.Key == key }) {
-			gone = append(gone, token.Credential{Key: key, Reader: name})
+	marks := desired.Marks(verifiers.Annotations)
+	for _, key := range slices.Sorted(maps.Keys(marks)) {
+		credential := token.Credential{Key: key}
+		if reader, isReader := strings.CutPrefix(key, v1alpha1.CredentialsReaderPrefix); isReader {
+			credential.Reader = reader
+		}
+		fingerprint := marks[key].Ended
+		if fingerprint == "" {
+			if slices.ContainsFunc(wanted, func(c token.Credential) bool { return c.Key == key }) {
+				continue
+			}
+			fingerprint = marks[key].Fingerprint
+		}
+		ended = append(ended, desired.Ended{Credential: credential, Fingerprint: fingerprint})
+		name, at := credential.Secret(s.tenant.Name)
+		if secret := handed[name]; secret != nil && token.Fingerprint(plaintextIn(secret, at)) == fingerprint {
+			delete(secret.Data, at)
 		}
 	}
-	return gone
+	return ended
 }
 
 // applyReaders applies the Secret of each reader that has one or is to get one, and empties those of readers that are gone.
 func (r *ProvisioningTenantReconciler) applyReaders(
-	ctx context.Context, s *scope, issued []desired.Issued, gone []token.Credential, handed map[string]*corev1.Secret,
+	ctx context.Context, s *scope, issued []desired.Issued, ended []desired.Ended, handed map[string]*corev1.Secret,
 	rotations map[string]rotation, obeyed token.Obeyed,
 ) error {
 	for _, one := range issued {
@@ -258,8 +273,11 @@ func (r *ProvisioningTenantReconciler) applyReaders(
 			return err
 		}
 	}
-	for _, credential := range gone {
-		name, _ := credential.Secret(s.tenant.Name)
+	for _, one := range ended {
+		name, _ := one.Secret(s.tenant.Name)
+		if one.Reader == "" || slices.ContainsFunc(issued, func(i desired.Issued) bool { return i.Key == one.Key }) {
+			continue
+		}
 		if there, err := r.liveSecret(ctx, s, name); err != nil || there == nil {
 			if err != nil {
 				return err
@@ -279,9 +297,9 @@ func (r *ProvisioningTenantReconciler) applyReaders(
 
 // applyVerifiers applies the verifier Secret and returns the annotations that it was given.
 func (s *scope) applyVerifiers(
-	ctx context.Context, issued []desired.Issued, gone []token.Credential, obeyed token.Obeyed,
+	ctx context.Context, issued []desired.Issued, ended []desired.Ended, obeyed token.Obeyed,
 ) (map[string]string, error) {
-	want, err := desired.Verifier(s.tenant, issued, gone, obeyed)
+	want, err := desired.Verifier(s.tenant, issued, ended, obeyed)
 	if err != nil {
 		return nil, err
 	}

@@ -129,6 +129,53 @@ func TestWhateverGoesWrongWhileCredentialsComeAndGoTheEndIsTheSame(t *testing.T)
 	}
 }
 
+// The server takes what ended never again, which look asserts: neither where the credential is wanted again before its Secret was emptied, nor
+// where something else ends meanwhile.
+func TestWhateverGoesWrongACredentialThatWasTakenAwayStaysEndedWhenItIsWantedAgain(t *testing.T) {
+	t.Parallel()
+	all := v1alpha1.Authentication{OAuth: &v1alpha1.OAuth{}, Readers: []v1alpha1.Reader{{Name: "payroll"}, {Name: "audit"}}}
+	for name, again := range map[string]v1alpha1.Authentication{
+		"all of them":                         all,
+		"a reader":                            {Readers: []v1alpha1.Reader{{Name: "payroll"}, {Name: "audit"}}},
+		"the client, and another reader goes": {OAuth: &v1alpha1.OAuth{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			change := func(s *simulated, to v1alpha1.Authentication) {
+				tenant := s.tenant()
+				tenant.Spec.Authentication = to
+				tenant.Generation++
+				s.must(s.WithWatch.Update(t.Context(), tenant))
+			}
+			for at := 1; at <= 2; at++ {
+				for second := 0; second <= 3; second++ {
+					s := simulate(t, contoso(func(p *v1alpha1.ProvisioningTenant) {
+						p.Spec.Authentication = all
+						p.Spec.Exposure.Type = v1alpha1.ExposureNone
+					}))
+					s.settle()
+					before := s.handed()
+					change(s, v1alpha1.Authentication{Readers: []v1alpha1.Reader{{Name: "audit"}}})
+					s.fault, s.failAt = crashAfter, s.writes+at
+					_, _ = s.reconcile()
+					change(s, again)
+					s.fault, s.failAt = crashAfter, s.writes+second
+					s.settle()
+					set := s.verifiers()
+					if len(set.Verifiers) != len(token.Wanted(s.tenant())) {
+						t.Errorf("the server takes %d credentials", len(set.Verifiers))
+					}
+					for key, plaintext := range s.handed() {
+						if plaintext == before[key] && (key == "clientSecret" || key == "reader.payroll") {
+							t.Errorf("crashes after writes %d and %d: %s is handed out again", at, second, key)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
 func TestWhateverGoesWrongAccessTokensThatWereToEndHaveEnded(t *testing.T) {
 	t.Parallel()
 	for name, copied := range map[string]bool{"with the credentials Secret": false, "after it was deleted": true} {

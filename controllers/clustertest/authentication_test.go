@@ -82,7 +82,7 @@ func TestAReaderThatIsAddedGetsASecretWhoseTokenEndsWhenItIsRenamedOrRemoved(t *
 			t.Errorf("the Secret of %s does not say where to read: %q", name, data)
 		}
 	}
-	// Who may read a reader's Secret finds no other credential there, and nobody's is in the other.
+	// A reader's Secret has no other credential, and the credentials Secret has no reader's.
 	w.untilIssued(3, "tenantURL", "token")
 
 	edit(w, tenant, reading("accounts", "audit"))

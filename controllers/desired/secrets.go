@@ -3,7 +3,6 @@ package desired
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -31,6 +30,15 @@ type Mark struct {
 	// Previous is the fingerprint of the credential before while that is valid too, and PreviousNotAfter its last moment.
 	Previous         string    `json:"previous,omitempty"`
 	PreviousNotAfter time.Time `json:"previousNotAfter,omitzero"`
+	// Ended is the fingerprint of one that was taken from the spec, as long as the Secret that hands it out may still hold it.
+	Ended string `json:"ended,omitempty"`
+}
+
+// Ended is a credential that was taken from the spec, and that the Secret which hands it out may still hold.
+type Ended struct {
+	token.Credential
+
+	Fingerprint string
 }
 
 func markOf(i Issued) Mark {
@@ -82,7 +90,7 @@ func Credentials(tenant *v1alpha1.ProvisioningTenant, issued []Issued, obeyed to
 			data[i.Key] = []byte(i.Plaintext)
 		}
 	}
-	secret, err := secret(tenant, CredentialsName(tenant.Name), held, obeyed)
+	secret, err := secret(tenant, CredentialsName(tenant.Name), marksOf(held), obeyed)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +140,7 @@ func ReaderCredentials(
 		held = append(held, issued)
 		data[key] = []byte(issued.Plaintext)
 	}
-	secret, err := secret(tenant, name, held, obeyed)
+	secret, err := secret(tenant, name, marksOf(held), obeyed)
 	if err != nil {
 		return nil, err
 	}
@@ -144,9 +152,9 @@ func EmptiedReader(tenant *v1alpha1.ProvisioningTenant, name string) (*corev1ac.
 	return secret(tenant, name, nil, token.Obeyed{})
 }
 
-// Verifier is the Secret that the server checks credentials against. It holds hashes, never a credential. Its annotation names the readers
-// that are gone and whose Secrets are still to be emptied.
-func Verifier(tenant *v1alpha1.ProvisioningTenant, issued []Issued, gone []token.Credential, obeyed token.Obeyed) (*corev1ac.SecretApplyConfiguration, error) {
+// Verifier is the Secret that the server checks credentials against. It holds hashes, never a credential. Its annotation tells what has ended
+// and is still to be taken out of the Secrets that hand credentials out.
+func Verifier(tenant *v1alpha1.ProvisioningTenant, issued []Issued, ended []Ended, obeyed token.Obeyed) (*corev1ac.SecretApplyConfiguration, error) {
 	set := token.Set{Obeyed: obeyed}
 	for _, i := range issued {
 		set.Verifiers = append(set.Verifiers, i.Verifier)
@@ -158,22 +166,28 @@ func Verifier(tenant *v1alpha1.ProvisioningTenant, issued []Issued, gone []token
 	if err != nil {
 		return nil, fmt.Errorf("encode the verifiers: %w", err)
 	}
-	marked := slices.Clone(issued)
-	for _, credential := range gone {
-		marked = append(marked, Issued{Credential: credential})
+	marks := marksOf(issued)
+	for _, e := range ended {
+		marks[e.Key] = Mark{Ended: e.Fingerprint}
 	}
-	secret, err := secret(tenant, VerifierName(tenant.Name), marked, obeyed)
+	secret, err := secret(tenant, VerifierName(tenant.Name), marks, obeyed)
 	if err != nil {
 		return nil, err
 	}
 	return secret.WithData(map[string][]byte{v1alpha1.VerifierKey: data}), nil
 }
 
-func secret(tenant *v1alpha1.ProvisioningTenant, name string, issued []Issued, obeyed token.Obeyed) (*corev1ac.SecretApplyConfiguration, error) {
+func marksOf(issued []Issued) map[string]Mark {
 	marks := make(map[string]Mark, len(issued))
 	for _, i := range issued {
 		marks[i.Key] = markOf(i)
 	}
+	return marks
+}
+
+func secret(
+	tenant *v1alpha1.ProvisioningTenant, name string, marks map[string]Mark, obeyed token.Obeyed,
+) (*corev1ac.SecretApplyConfiguration, error) {
 	text, err := json.Marshal(marks)
 	if err != nil {
 		return nil, fmt.Errorf("encode the annotation of Secret %q: %w", name, err)
