@@ -114,7 +114,7 @@ func TestWhatIsSmallOrForOthersIsSentAsItIs(t *testing.T) {
 		{"identity", "GET", "/Users", "", bearer(f.token), 200, true},
 		{"br, gzip;q=0", "GET", "/Groups/{everybody}", "", bearer(f.token), 200, true},
 		{"identity, gzip;q=0.9", "GET", "/Groups/{everybody}", "", bearer(f.token), 200, true},
-		// What holds a token is never compressed, so that no length tells of it.
+		// An answer with a token is never compressed, so that no length tells of it.
 		{"gzip, *;q=0", "POST", f.http.URL + v1alpha1.TokenPath, token, form, 200, false},
 		{"gzip, *;q=0", "GET", f.http.URL + v1alpha1.OAuthMetadataPath, "", http.Header{}, 200, false},
 	} {

@@ -100,7 +100,7 @@ func TestWithoutATokenEndpointThereIsNoMetadata(t *testing.T) {
 			t.Errorf("%s: Allow = %q", method, allow)
 		}
 	}
-	// What is suspended is for clients with a credential to know.
+	// Clients with a credential alone learn that something is suspended.
 	f.provisioning(v1alpha1.StateSuspended)
 	if got := f.metadata("GET"); got.status != http.StatusOK {
 		t.Errorf("suspended: %d %s", got.status, got.body)

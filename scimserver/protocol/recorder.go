@@ -68,7 +68,7 @@ func (r *recorder) Write(data []byte) (int, error) {
 	}
 }
 
-// end ends an answer that is whole. One that is cut off must not be ended, or it would look whole to who reads gzip.
+// end ends an answer that is whole. An answer that is cut off must not be ended, or a reader of gzip would take it for the whole.
 func (r *recorder) end() {
 	if r.coded != nil && r.asked.Method != http.MethodHead {
 		_ = r.coded.Close() // nothing can be done about a client that has gone away

@@ -108,7 +108,7 @@ func (t *transaction) move(ctx context.Context, changes *store.MemberChanges, ad
 	if err := t.usable(); err != nil {
 		return 0, err
 	}
-	t.any = true
+	t.any, t.read = true, nil
 	rows, err := t.query(ctx, query+" RETURNING member_id", args...)
 	if err != nil {
 		return 0, t.translate(err)
