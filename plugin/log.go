@@ -154,6 +154,9 @@ func (l *provisioningLog) run(ctx context.Context) error {
 	if !l.follow {
 		return l.read(ctx)
 	}
+	if err := l.pin(ctx); err != nil {
+		return err
+	}
 	from, err := l.open(ctx)
 	if err != nil {
 		return err
@@ -181,6 +184,24 @@ func (l *provisioningLog) run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// pin puts the position of the newest entry in the place of latest: a connection that ends before an entry came would go on at another end.
+func (l *provisioningLog) pin(ctx context.Context) error {
+	if l.query.Get("after") != "latest" {
+		return nil
+	}
+	from, err := l.get(ctx, v1alpha1.LogPath, url.Values{"order": {"descending"}, "limit": {"1"}})
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	newest := Entry{Position: "0"} // before the first, where there is none
+	if err := json.NewDecoder(from).Decode(&newest); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: the server sent something else: %w", errShow, err)
+	}
+	l.query.Set("after", newest.Position)
+	return nil
 }
 
 // read shows what is there. The server looks at a part of the log for each request.

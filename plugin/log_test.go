@@ -322,6 +322,27 @@ func TestWhatKeepsTheLogFromBeingShown(t *testing.T) {
 	}
 }
 
+// The end of the log that a follower began at must not be another one each time it connects.
+func TestLogGoesOnFromTheEndThatItBeganAtThoughNothingCameBeforeTheConnectionEnded(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	for newest, want := range map[string]string{`{"sequence":7,"outcome":"success","position":"p7"}`: "p7", "": "0"} {
+		p := newPods(newCluster(t, s.tenant, s.credentials()))
+		var after []string
+		p.start(pod("contoso-scim-1", 0), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if query := r.URL.Query(); query.Get("follow") == "" {
+				fmt.Fprint(w, newest)
+			} else if after = append(after, query.Get("after")); len(after) == 2 {
+				fmt.Fprintln(w, `{"sequence":8,"outcome":"success","position":"p8"}`)
+			}
+		}))
+		code, out, _ := p.run(Options{Forward: p.forward}, "log", "contoso", "--follow", "--after", "latest", "--limit", "1", "-o", "json")
+		if code != ExitFine || !strings.Contains(out, `"sequence":8`) || !slices.Equal(after, []string{want, want}) {
+			t.Errorf("exit %d, asks for what is after %q, want %s both times\n%s", code, after, want, out)
+		}
+	}
+}
+
 func TestLogShowsTheLastFailureFirstAndHowManyMembersChanged(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
