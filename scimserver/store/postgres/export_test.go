@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver of goose
 	"github.com/pressly/goose/v3"
@@ -35,6 +36,9 @@ func (s *Store) SetFew(n int) { s.few = n }
 
 // SetPatience makes a store wait no longer than this for a statement of an update.
 func (s *Store) SetPatience(d time.Duration) { s.patience = d }
+
+// SetNewID makes a store take its ids elsewhere.
+func (s *Store) SetNewID(newID func() (uuid.UUID, error)) { s.newID = newID }
 
 // SetPage makes a store scan where it would have to look at more than so many rows otherwise.
 func (s *Store) SetPage(n int) { s.page = n }

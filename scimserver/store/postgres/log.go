@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"strings"
@@ -13,7 +14,7 @@ import (
 
 // The order in which transactions take numbers from a sequence is not the order in which they commit, so a reader that goes
 // on from the last number it saw would pass over an entry that commits late. Therefore an entry is written without one, and
-// whoever reads the log first numbers those that have been committed, in the order of their ids, which is by age. Only one
+// whoever reads the log first numbers those that have been committed, in the order of their ids, which is by time. Only one
 // at a time does so: it holds the row with the last number until its own commit. So what is numbered later has a greater
 // number, writers share no row, and a reader that sees a number sees every smaller one.
 const (
@@ -203,7 +204,7 @@ func (t *transaction) Append(_ context.Context, e store.Entry) error {
 	if err := t.usable(); err != nil {
 		return err
 	}
-	id, err := t.newEntry()
+	id, err := t.newEntry(e.Time.UnixMicro())
 	if err != nil {
 		return err
 	}
@@ -224,16 +225,21 @@ func entryRow(id []byte, sequence *int64, e store.Entry) []any {
 	}
 }
 
-// newEntry returns the id of a new entry. By the first, outcome finds out what became of the transaction.
-func (t *transaction) newEntry() ([]byte, error) {
-	id, err := t.newID()
+// newEntry returns the id of a new entry, which begins with its time, in milliseconds as in a UUID of version 7 and with the microseconds behind
+// them: the times of a resource's versions grow, whatever the clocks of those who write them say. Entries of one transaction are told as they were
+// written. By the first id, outcome finds out what became of the transaction.
+func (t *transaction) newEntry(micros int64) ([]byte, error) {
+	unique, err := t.newID()
 	if err != nil {
 		return nil, fmt.Errorf("make an id for the provisioning log: %w", err)
 	}
+	t.written = max(t.written, micros)
+	id := binary.BigEndian.AppendUint64(nil, uint64(t.written/1000<<16|t.written%1000)) //nolint:gosec // never negative
+	id = append(id, unique[:]...)
 	if t.entry == nil {
-		t.entry = id[:]
+		t.entry = id
 	}
-	return id[:], nil
+	return id, nil
 }
 
 func (t *transaction) TrimLog(ctx context.Context, kept store.Retention, limit int) (removed int, err error) {

@@ -119,7 +119,7 @@ func (t *transaction) LeaveGroups(ctx context.Context, member string, limit int,
 	var group pgtype.DriverBytes
 	var modified int64
 	err = t.each(ctx, []any{&group, &modified}, func() (bool, error) {
-		id, err := t.newEntry()
+		id, err := t.newEntry(modified)
 		entries, times, resources = append(entries, id), append(times, modified), append(resources, formatID(group))
 		return true, err
 	}, leaveGroups, uuid[:], groups, e.Time.UnixMicro())

@@ -2,12 +2,15 @@ package postgres_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/postgres"
@@ -236,6 +239,35 @@ func TestAReaderOfTheLogMissesNoEntryThatCommitsLate(t *testing.T) {
 	}
 	if again := must(stores[0].Log(ctx, 0, 10))(t); len(again) != 2 || again[0].Sequence != first[0].Sequence || again[1].Sequence != rest[0].Sequence {
 		t.Errorf("numbers changed: %+v", again)
+	}
+}
+
+// A resource's next version is always later than the one before, whatever the clock of the replica says that writes it. Its entries are told
+// in that order: whoever follows who is a member would keep somebody who has left.
+func TestEntriesOfReplicasWhoseClocksDifferAreToldInTheOrderOfTheirChanges(t *testing.T) {
+	stores := replicas(t)
+	ctx := context.Background()
+	stores[0].SetNewID(func() (uuid.UUID, error) { // whose clock is an hour ahead
+		id, err := uuid.NewV7()
+		milliseconds := append([]byte{0, 0}, id[:6]...)
+		binary.BigEndian.PutUint64(milliseconds, binary.BigEndian.Uint64(milliseconds)+uint64(time.Hour.Milliseconds()))
+		copy(id[:6], milliseconds[2:])
+		return id, err
+	})
+	at, want := noon, ""
+	for i := range 5 {
+		id := fmt.Sprint(i)
+		must(0, stores[i%2].Update(ctx, func(tx store.Tx) error {
+			return tx.Append(ctx, store.Entry{Time: at, RequestID: id, Outcome: "success"})
+		}))(t)
+		at, want = store.Later(at, noon), want+id
+	}
+	got := ""
+	for _, e := range must(stores[2].Log(ctx, 0, 10))(t) {
+		got += e.RequestID
+	}
+	if got != want {
+		t.Errorf("told in the order %s, want %s", got, want)
 	}
 }
 

@@ -28,11 +28,12 @@ type transaction struct {
 	// patience is how long a statement is waited for, and a COMMIT for the machines that must have it.
 	patience time.Duration
 
-	held  map[resource]*stored // what this transaction has locked and read
-	entry []byte               // id of its first entry in the provisioning log
-	sent  bool                 // there is something to roll back
-	wrote bool
-	ended bool
+	held    map[resource]*stored // what this transaction has locked and read
+	entry   []byte               // id of its first entry in the provisioning log
+	written int64                // the time of its last entry there, in microseconds
+	sent    bool                 // there is something to roll back
+	wrote   bool
+	ended   bool
 	// committing says that COMMIT was sent.
 	committing bool
 	broke      error // the engine failed, whatever the update makes of it

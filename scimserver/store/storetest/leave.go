@@ -34,7 +34,7 @@ func remove(tx store.Tx, kind store.Kind, id string) error {
 var leaveTests = []testCase{
 	{"a resource leaves its groups some at a time, each a new version with its entry in the log", func(t *testing.T, s store.Store) {
 		ahead := dawn.Add(time.Hour)
-		for n, modified := range map[int]time.Time{1: dawn, 2: ahead, 3: dawn, 4: dawn} {
+		for n, modified := range map[int]time.Time{1: dawn, 2: dawn, 3: ahead, 4: dawn} {
 			g := record(store.Group, n, schema.Object{})
 			g.Version, g.Modified = int64(n), modified
 			insert(t, s, g)
@@ -53,7 +53,7 @@ var leaveTests = []testCase{
 		for n, want := range map[int]struct {
 			version  int64
 			modified time.Time
-		}{1: {2, noon}, 2: {3, later}, 3: {4, noon}, 4: {4, dawn}} {
+		}{1: {2, noon}, 2: {3, noon}, 3: {4, later}, 4: {4, dawn}} {
 			g := get(t, s, store.Group, n)
 			equal(t, "version", want.version, g.Version)
 			equal(t, "modified", want.modified, g.Modified)
@@ -65,7 +65,7 @@ var leaveTests = []testCase{
 		for i, g := range []struct {
 			n  int
 			at time.Time
-		}{{1, noon}, {2, later}, {3, noon}} {
+		}{{1, noon}, {2, noon}, {3, later}} {
 			want = append(want, store.Entry{
 				Sequence: int64(i) + 1, Time: g.at, Client: "token-1", RequestID: "r-1", Kind: store.Group, ResourceID: id(g.n),
 				Operation: "unassign", Attributes: []string{"members", "more"}, Members: []store.MemberChange{{ID: uuid(11)}}, Defaults: "none",
