@@ -182,9 +182,28 @@ func (s *Server) await(r *request, after directory.Position, asked changesQuery)
 		}
 		next.Entries = append(found.Entries, next.Entries...)
 		if found = next; len(found.Entries) > 0 || found.More {
-			return found, nil
+			return found, s.stillServed(r)
 		}
 	}
+}
+
+// stillServed returns the answer to a client that has lost its access while its request waited, nil for one that has it still.
+func (s *Server) stillServed(r *request) error {
+	current := s.settings()
+	switch current {
+	case r.settings:
+		return nil
+	case nil:
+		return s.noSettings()
+	}
+	identity, err := s.auth.Authenticate(r.http, current)
+	if err != nil {
+		return unauthenticated(r.out, current.Tenant.Name, err, r.log)
+	}
+	if err := heldBack(current, identity.Role); err != nil {
+		return err
+	}
+	return authorize(r.out, current.Tenant.Name, identity, reads(s.changes))
 }
 
 // gather lets a moment go by.

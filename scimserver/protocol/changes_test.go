@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/protocol"
+	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/test/race"
 )
@@ -366,6 +368,34 @@ func TestARequestThatWaitsSeesWhatAnotherReplicaWrote(t *testing.T) {
 	}
 	if got := f.told(answered()); got != "create" {
 		t.Errorf("it is told %s", got)
+	}
+}
+
+func TestARequestThatWaitsIsToldNothingOnceItsClientHasLostItsAccess(t *testing.T) {
+	race.Meets(t)
+	for name, c := range map[string]struct {
+		lose   func(changed *settings.Snapshot)
+		status int
+	}{
+		"access is suspended":   {func(s *settings.Snapshot) { s.Tenant.Spec.Access.State = v1alpha1.StateSuspended }, http.StatusServiceUnavailable},
+		"the reader is no more": {func(s *settings.Snapshot) { s.Verifiers.Verifiers = s.Verifiers.Verifiers[:1] }, http.StatusUnauthorized},
+	} {
+		f := newFixture(t)
+		f.server.SetWaits(time.Hour, time.Hour, time.Nanosecond)
+		reader := f.withReader("payroll")
+		ended := make(chan answer, 1)
+		go func() { ended <- f.as(reader, http.MethodGet, "/Changes?wait=30&after=latest", "") }()
+		for f.server.Waiting() == 0 {
+			runtime.Gosched()
+		}
+		changed := *f.snapshot
+		changed.Tenant = changed.Tenant.DeepCopy()
+		c.lose(&changed)
+		f.snapshot = &changed
+		f.create("anna", "/Users", anna)
+		if got := <-ended; got.status != c.status {
+			t.Errorf("%s: %d, want %d\n%s", name, got.status, c.status, got.body)
+		}
 	}
 }
 
