@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 
 	"github.com/tenantry/tenantry/scimserver/store"
 )
@@ -32,6 +33,9 @@ func (d *Directory) Changes(ctx context.Context, after Position, limit, bytes in
 	for looked, size := 0, 0; ; {
 		entries, more, err := d.entriesAfter(ctx, changes.End, min(limit-len(changes.Entries), changesBatch))
 		if err != nil {
+			if _, gone := errors.AsType[*GoneError](err); gone {
+				d.recent.known.Store(nil) // it may be gone as well, and is what the next list says
+			}
 			return Changes{}, err
 		}
 		for i := range entries {

@@ -174,7 +174,7 @@ type known struct {
 }
 
 // RecentPosition returns a position, as text, that was the end of the provisioning log at some time of the last minute, as far as its
-// entries had numbers. Whatever came before it can be read by now. It asks the store once a minute.
+// entries had numbers. Whatever came before it can be read by now. It asks the store once a minute, and after a position was gone.
 func (d *Directory) RecentPosition(ctx context.Context) (string, error) {
 	r := &d.recent
 	last := r.known.Load()
@@ -185,7 +185,7 @@ func (d *Directory) RecentPosition(ctx context.Context) (string, error) {
 		return last.text, nil
 	}
 	defer r.reading.Unlock()
-	if again := r.known.Load(); again != last {
+	if again := r.known.Load(); again != nil && again != last {
 		return again.text, nil
 	}
 	since := d.now()

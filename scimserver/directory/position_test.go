@@ -169,6 +169,9 @@ func TestAnImportStopsWhoFollowsUnlessItBringsTheLog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newLogbook(t)
 			start := b.position()
+			if recent := b.recent(); recent != start {
+				t.Errorf("the recent position is %s", recent)
+			}
 			id := "01926e6f-6f2c-7000-8000-000000000001"
 			err := b.Importing(directory.Caller{Client: "token-1"}).Update(t.Context(), func(tx store.Tx) error {
 				rec := &store.Record{
@@ -190,6 +193,9 @@ func TestAnImportStopsWhoFollowsUnlessItBringsTheLog(t *testing.T) {
 			if ids, reason := b.changed(b.position()); len(ids) != 0 || reason != "" {
 				t.Errorf("after the import: %v %s", ids, reason)
 			}
+			if _, reason := b.changed(b.recent()); reason != "" { // whoever was told to read all again would be told so by that again
+				t.Errorf("from the next list on: %s", reason)
+			}
 			b.user("bob")
 			if ids, reason := b.changed(start); !strings.Contains(reason, c.want) || c.want == "" && len(ids) != 2 {
 				t.Errorf("later: %v %s, want %s", ids, reason, c.want)
@@ -198,27 +204,28 @@ func TestAnImportStopsWhoFollowsUnlessItBringsTheLog(t *testing.T) {
 	}
 }
 
+func (b *logbook) recent() directory.Position {
+	b.Helper()
+	text, err := b.RecentPosition(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	at, err := directory.ParsePosition(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return at
+}
+
 func TestARecentPositionIsReadOnceAMinuteAndIsNeverAhead(t *testing.T) {
 	b := newLogbook(t)
-	recent := func() directory.Position {
-		t.Helper()
-		text, err := b.RecentPosition(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		at, err := directory.ParsePosition(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return at
-	}
-	before := recent()
+	before := b.recent()
 	b.user("anna")
-	if got := recent(); got != before {
+	if got := b.recent(); got != before {
 		t.Error("it was read again")
 	}
 	b.now = b.now.Add(time.Minute)
-	if got := recent(); got != b.position() {
+	if got := b.recent(); got != b.position() {
 		t.Error("it was not read again after a minute")
 	}
 }
