@@ -234,7 +234,7 @@ func (t *transaction) newEntry(micros int64) ([]byte, error) {
 		return nil, fmt.Errorf("make an id for the provisioning log: %w", err)
 	}
 	t.written = max(t.written, micros)
-	id := binary.BigEndian.AppendUint64(nil, uint64(t.written/1000<<16|t.written%1000)) //nolint:gosec // never negative
+	id := binary.BigEndian.AppendUint64(nil, uint64(t.written/1000<<16|t.written%1000))
 	id = append(id, unique[:]...)
 	if t.entry == nil {
 		t.entry = id
