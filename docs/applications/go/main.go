@@ -75,7 +75,7 @@ func (m *mirror) run(ctx context.Context, untilIdle bool) error {
 	case errors.Is(err, fs.ErrNotExist):
 		err = m.readAll(ctx)
 	}
-	wait := "30"
+	wait := "10" // seconds: less than proxies wait for an answer
 	if untilIdle {
 		wait = "0"
 	}

@@ -154,7 +154,7 @@ def main():
     position = row[0] if row else read_all(db)
     while True:
         try:
-            query = {"after": position, "wait": 0 if until_idle else 30, "count": 1000}
+            query = {"after": position, "wait": 0 if until_idle else 10, "count": 1000}
             _, answer = ask("/Changes?" + urllib.parse.urlencode(query))
         except Gone:
             print("the server cannot tell what changed since", file=sys.stderr)

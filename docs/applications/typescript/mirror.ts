@@ -150,7 +150,7 @@ const untilIdle = process.argv.includes("--until-idle");
 let copy: Copy = existsSync(file) ? JSON.parse(await readFile(file, "utf8")) : await readAll();
 for (;;) {
   try {
-    const query = new URLSearchParams({ after: copy.position, wait: untilIdle ? "0" : "30", count: "1000" });
+    const query = new URLSearchParams({ after: copy.position, wait: untilIdle ? "0" : "10", count: "1000" });
     const [answer] = await ask<Changes>(`/Changes?${query}`);
     if (answer.position !== copy.position) await apply(copy, answer.changes, answer.position);
     else if (untilIdle) break;
