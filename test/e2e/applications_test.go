@@ -109,12 +109,8 @@ func (c *tenant) admitReader() string {
 		c.t.Fatal(err)
 	}
 	c.rewrite(func(manifest string) string {
-		return strings.Replace(manifest, "spec:\n  displayName", "spec:\n  authentication: {readers: [{name: portal}]}\n  displayName", 1) + `---
-apiVersion: v1
-kind: Secret
-metadata: {name: contoso-reader.portal, namespace: customers}
-stringData: {token: ` + secret + `}
-`
+		return strings.Replace(manifest, "spec:\n  displayName", "spec:\n  authentication: {readers: [{name: portal}]}\n  displayName", 1) +
+			fmt.Sprintf(readerSecret, "portal", secret)
 	})
 	return secret
 }

@@ -41,8 +41,8 @@ spec:
 apiVersion: v1
 kind: Secret
 metadata: {name: contoso-credentials, namespace: customers}
-stringData: {token: %s, clientID: contoso, clientSecret: %s%s}
-`
+stringData: {token: %s, clientID: contoso, clientSecret: %s}
+%s`
 
 const applicationID = "api://the-application"
 
@@ -71,7 +71,7 @@ func newAttacked(t *testing.T, c *tenant) *attacked {
 	for n := range manyReaders {
 		a.readers = append(a.readers, newTenant(t).token)
 		names += fmt.Sprintf("{name: reader%d}, ", n)
-		secrets += fmt.Sprintf(", reader.reader%d: %s", n, a.readers[n])
+		secrets += fmt.Sprintf(readerSecret, fmt.Sprintf("reader%d", n), a.readers[n])
 	}
 	clientSecret := newTenant(t).token
 	certificate := filepath.Join(t.TempDir(), "authority.pem")
@@ -93,6 +93,9 @@ func newAttacked(t *testing.T, c *tenant) *attacked {
 	a.process.kill()
 	configure("")
 	a.process = c.start()
+	for _, secret := range a.readers { // an attacker who is not let in proves nothing
+		(&process{t: t, url: a.process.url, token: secret}).mustSend("GET", "/ServiceProviderConfig", "", 200)
+	}
 	return a
 }
 

@@ -45,6 +45,14 @@ metadata: {name: contoso-credentials, namespace: customers}
 stringData: {token: %s}
 `
 
+// readerSecret has the token of a reader, by the reader's name.
+const readerSecret = `---
+apiVersion: v1
+kind: Secret
+metadata: {name: contoso-reader.%s, namespace: customers}
+stringData: {token: %s}
+`
+
 // binary is the server, built once with the race detector; released is the one that people run, with which memory is measured.
 var (
 	binary   = sync.OnceValues(func() (string, error) { return build("raced", "-race") })
