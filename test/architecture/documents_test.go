@@ -23,7 +23,7 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && path != root && strings.HasPrefix(entry.Name(), ".") {
+		if entry.IsDir() && path != root && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules") {
 			return fs.SkipDir
 		}
 		if entry.IsDir() || filepath.Ext(path) != ".md" {
