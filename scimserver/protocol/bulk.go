@@ -228,7 +228,7 @@ func (j *bulkJob) anyFailed(unit []int) bool {
 
 // failed records an operation that failed, if it can be told what it was about.
 func (j *bulkJob) failed(op *bulkOperation) {
-	if op.kind == 0 {
+	if op.kind == 0 || isHeldBack(op.err) {
 		return
 	}
 	failure := directory.Failure{

@@ -28,6 +28,8 @@ type Error struct {
 	unexpected bool
 	// canceled marks the answer that nobody reads, because the client has hung up.
 	canceled bool
+	// heldBack marks the answer to what the tenant's spec holds back, which is no failure of the client.
+	heldBack bool
 }
 
 func (e *Error) Error() string { return e.Detail }

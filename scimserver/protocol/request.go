@@ -13,6 +13,7 @@ import (
 	"github.com/tenantry/tenantry/internal/panicked"
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/connections"
+	"github.com/tenantry/tenantry/scimserver/cycle"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/share"
@@ -151,14 +152,19 @@ func (s *Server) serve(w *recorder, r *http.Request, methods map[string]endpoint
 	if err := heldBack(current, identity.Role); err != nil {
 		return err
 	}
-	failed := true // as a panic is, too
-	defer func() { s.activity.answered(s.now(), identity.Role, methods[r.Method].counts, failed) }()
+	counts, failed := methods[r.Method].counts, true // as a panic is, too
+	defer func() { s.activity.answered(s.now(), identity.Role, counts, failed) }()
 	client := identity.AsClient()
 	err = s.admitted(&request{
 		http: r, ctx: share.NewContext(r.Context(), client), out: w, settings: current, base: base(current, r), log: log, limits: s.limits, client: client,
 		caller: directory.Caller{Client: identity.Client, RequestID: id}, user: identity.User,
 	}, methods, identity)
-	if failed = err != nil; !failed && methods[r.Method].counts.Requests > 0 {
+	held := isHeldBack(err)
+	failed = err != nil && !held
+	switch {
+	case held: // the client was let in, and did nothing
+		counts = cycle.Counts{Requests: counts.Requests}
+	case !failed && counts.Requests > 0:
 		if s.storage.Succeeded(s.now()) {
 			s.log.Info("the storage answers again")
 		}
@@ -216,7 +222,7 @@ func (s *Server) admitted(r *request, methods map[string]endpoint, identity auth
 	if err == nil {
 		err = handle.serve(r)
 	}
-	if err != nil && handle.failed != nil {
+	if err != nil && handle.failed != nil && !isHeldBack(err) {
 		handle.failed(r, err)
 	}
 	return err

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/tenantry/tenantry/api/token"
@@ -47,5 +48,11 @@ func (s *Server) enabled(r *request, kind store.Kind) error {
 }
 
 func later(detail string) error {
-	return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retrySuspended, Detail: detail}
+	return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retrySuspended, Detail: detail, heldBack: true}
+}
+
+// isHeldBack tells whether an error is what later returns.
+func isHeldBack(err error) bool {
+	answer, ok := errors.AsType[*Error](err)
+	return ok && answer.heldBack
 }

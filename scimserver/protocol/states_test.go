@@ -8,6 +8,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/auth/authtest"
+	"github.com/tenantry/tenantry/scimserver/cycle"
 )
 
 // spec changes the tenant, as a change of the resource does.
@@ -222,6 +223,39 @@ func TestATypeThatIsSwitchedOffIsOffForClientsThatProvisionAlone(t *testing.T) {
 	user := f.as(reader, "GET", "/Users/{anna}", "") // both types are off
 	if groups := fmt.Sprint(f.field(user, "groups")); !strings.Contains(groups, f.ids["buyers"]) {
 		t.Errorf("a reader sees the user with the groups %s", groups)
+	}
+}
+
+// What the tenant itself holds back is no failure of its client: neither in the provisioning log nor in the cycle, from which the operator learns
+// that requests fail. A client that is held back from a resource type alone is let in all the same.
+func TestWhatIsHeldBackIsNoFailureOfTheClient(t *testing.T) {
+	f := newFixture(t)
+	f.create("anna", "/Users", anna)
+	f.create("buyers", "/Groups", `{"displayName":"Buyers"}`)
+	before := f.logged()
+	for name, c := range map[string]struct {
+		spec v1alpha1.Provisioning
+		want cycle.Counts
+	}{
+		"suspended": {v1alpha1.Provisioning{State: v1alpha1.StateSuspended}, cycle.Counts{}},
+		"disabled":  {v1alpha1.Provisioning{Users: v1alpha1.SwitchDisabled, Groups: v1alpha1.SwitchDisabled}, cycle.Counts{Requests: 8}},
+	} {
+		f.spec(func(s *v1alpha1.ProvisioningTenantSpec) { s.Provisioning = c.spec })
+		f.server.TakeActivity()
+		for _, r := range []struct{ method, path, body string }{
+			{"GET", "/Users", ""}, {"GET", "/Users/{anna}", ""}, {"GET", `/Groups?filter=displayName eq "x"`, ""}, {"POST", "/Groups/.search", `{}`},
+			{"POST", "/Users", anna}, {"PUT", "/Users/{anna}", anna}, {"PATCH", "/Groups/{buyers}", patchOf(`{"op":"remove","path":"externalId"}`)},
+			{"DELETE", "/Groups/{buyers}", ""},
+		} {
+			f.wantLater(f.send(r.method, r.path, r.body), http.StatusServiceUnavailable, 600)
+		}
+		if asked := f.server.TakeActivity(); asked.Counts != c.want {
+			t.Errorf("%s: the cycle has %+v, want %+v", name, asked.Counts, c.want)
+		}
+		_ = f.send("POST", "/Bulk", bulkOf(`{"method":"DELETE","path":"/Users/{anna}"},{"method":"POST","path":"/Groups","bulkId":"g","data":{"displayName":"x"}}`))
+		if after := f.logged(); len(after) != len(before) {
+			t.Errorf("%s: the log has %q", name, after[len(before):])
+		}
 	}
 }
 
