@@ -5,10 +5,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -280,6 +283,14 @@ func TestTheLogIsFilteredByEachParameter(t *testing.T) {
 	}
 	if got := f.get("/log", f.reader).Header.Get("Content-Type"); got != "application/jsonl" {
 		t.Errorf("Content-Type %q", got)
+	}
+}
+
+func TestAPositionWithTheGreatestNumberIsGone(t *testing.T) {
+	f := newFixture(t)
+	made := base64.RawURLEncoding.EncodeToString(append(binary.BigEndian.AppendUint64([]byte{1}, math.MaxInt64), "whatever"...))
+	for _, query := range []string{"after=" + made, "order=descending&after=" + made} {
+		f.want("/log?"+query, f.reader, http.StatusGone)
 	}
 }
 

@@ -59,6 +59,7 @@ func New(o Options) *Directory {
 		rulesNew:  make(chan struct{}, 1),
 		committed: committed,
 		failures:  newFailures(),
+		recent:    recent{reading: make(chan struct{}, 1)},
 	}
 	// What a client is told at once and what it reads later must be the same, whatever precision a store keeps.
 	d.now = func() time.Time { return o.Now().UTC().Truncate(time.Millisecond) }

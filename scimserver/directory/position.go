@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -118,6 +117,9 @@ func (d *Directory) entriesAfter(ctx context.Context, at Position, limit int) (e
 // entriesBefore reads at most limit entries that are older than the one at a position, newest first, and tells whether there may be more.
 // Where the position is as old as all that is kept, there are none. The error is the store's, or a *GoneError.
 func (d *Directory) entriesBefore(ctx context.Context, at Position, limit int) (entries []store.Entry, more bool, err error) {
+	if at.sequence == math.MaxInt64 {
+		return nil, false, ahead()
+	}
 	entries, err = d.store.LogBack(ctx, at.sequence+1, limit+1)
 	switch {
 	case err != nil || len(entries) == 0:
@@ -164,7 +166,7 @@ const recentFor = time.Minute
 
 // recent is what RecentPosition remembers.
 type recent struct {
-	reading sync.Mutex
+	reading chan struct{} // has room for the one that reads
 	known   atomic.Pointer[known]
 }
 
@@ -180,11 +182,21 @@ func (d *Directory) RecentPosition(ctx context.Context) (string, error) {
 	last := r.known.Load()
 	switch {
 	case last == nil:
-		r.reading.Lock()
-	case d.now().Sub(last.since) < recentFor || !r.reading.TryLock():
+		select {
+		case r.reading <- struct{}{}:
+		case <-ctx.Done(): // the store may hang
+			return "", ctx.Err()
+		}
+	case d.now().Sub(last.since) < recentFor:
 		return last.text, nil
+	default:
+		select {
+		case r.reading <- struct{}{}:
+		default:
+			return last.text, nil
+		}
 	}
-	defer r.reading.Unlock()
+	defer func() { <-r.reading }()
 	if again := r.known.Load(); again != nil && again != last {
 		return again.text, nil
 	}

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -98,12 +100,8 @@ func parseChanges(raw string) (asked changesQuery, err error) {
 	if err != nil {
 		return asked, invalidValue("the query cannot be read: a percent sign is written %25, a semicolon %3B")
 	}
-	for name, values := range parameters {
-		if len(values) > 1 {
-			return asked, invalidValue(name + " must be given once")
-		}
-		text, ok := values[0], true
-		must := ""
+	for _, name := range slices.Sorted(maps.Keys(parameters)) {
+		text, ok, must := parameters.Get(name), true, ""
 		switch name {
 		case "after":
 			must = "latest, or a position that the server gave: a position of an answer of this endpoint, or an " + positionHeader + " of a list"
@@ -120,6 +118,9 @@ func parseChanges(raw string) (asked changesQuery, err error) {
 			asked.count, ok = between(text, 1, MaxChanges)
 		default:
 			return asked, invalidValue("there is an unknown parameter: this endpoint has after, wait and count")
+		}
+		if len(parameters[name]) > 1 {
+			must, ok = "given once", false
 		}
 		if !ok {
 			return asked, invalidValue(name + " must be " + must)

@@ -193,6 +193,7 @@ func TestTheFeedRefusesWhatItCannotRead(t *testing.T) {
 		"after=" + at + "A":                "after must be latest, or a position",
 		"after=" + at[1:]:                  "after must be latest, or a position",
 		"after=" + at + "&after=" + at:     "after must be given once",
+		"anna=1&anna=2&after=" + at:        "there is an unknown parameter: this endpoint has after, wait and count",
 		"After=" + at:                      "there is an unknown parameter: this endpoint has after, wait and count",
 		"after=" + at + "&limit=2":         "there is an unknown parameter",
 		"after=" + at + "&filter=id+pr":    "there is an unknown parameter",

@@ -115,7 +115,7 @@ func (m *mirror) readAll(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if m.Position == "" {
+			if endpoint == "/Users" && cursor == "" { // a later one leaves out what changed since
 				m.Position = header.Get("Events-Position")
 			}
 			m.keep(endpoint, page.Resources)

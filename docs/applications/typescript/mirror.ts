@@ -72,7 +72,7 @@ async function readAll(): Promise<Copy> {
     do {
       const query: string = new URLSearchParams({ cursor, count: "1000", excludedAttributes: "groups" }).toString();
       const [page, headers]: [List, Headers] = await ask<List>(`${endpoint}?${query}`);
-      copy.position ||= headers.get("Events-Position") ?? "";
+      if (endpoint === "/Users" && cursor === "") copy.position = headers.get("Events-Position") ?? ""; // a later one leaves out what changed since
       keep(copy, endpoint, page.Resources);
       cursor = page.nextCursor;
     } while (cursor);

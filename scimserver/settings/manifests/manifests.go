@@ -104,7 +104,7 @@ func (s *Source) Run(ctx context.Context) error {
 			if unreadable != err.Error() {
 				unreadable = err.Error()
 				log.Error(err, unread)
-				s.have(unread, err)
+				s.have(unread)
 			}
 			continue
 		}
@@ -119,7 +119,7 @@ func (s *Source) Run(ctx context.Context) error {
 		loaded = now
 		if err := s.load(now); err != nil {
 			log.Error(err, refused)
-			s.have(refused, err)
+			s.have(refused)
 		}
 	}
 }
@@ -129,8 +129,8 @@ const (
 	refused = "The changed manifests are not good; the settings in force stay"
 )
 
-func (s *Source) have(problem string, err error) {
-	problem += ": " + err.Error()
+func (s *Source) have(problem string) {
+	problem += "; the server's log says what is wrong" // with values that anybody who asks whether the server is ready need not see
 	s.problem.Store(&problem)
 }
 
