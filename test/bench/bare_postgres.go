@@ -159,7 +159,7 @@ func (b *barePostgres) insert(u rows) error {
 		batch.Queue("INSERT INTO documents VALUES ($1, $2, $3, $4, $5, $6)", u.document...)
 		batch.Queue("INSERT INTO attributes SELECT path, key, $3 FROM unnest($1::bigint[], $2::bytea[]) AS i (path, key)",
 			u.document[4], u.document[5], u.resource[1])
-		batch.Queue("INSERT INTO log VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", u.log...)
+		batch.Queue("INSERT INTO log VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)", u.log...)
 	})
 }
 
@@ -170,6 +170,6 @@ func (b *barePostgres) update(u rows, version int) error {
 		batch.Queue("UPDATE documents SET document = $3, keys = $4 WHERE kind = $1 AND id = $2", kind, id, u.document[2], u.document[5])
 		batch.Queue("DELETE FROM attributes WHERE path = $1 AND key = $2 AND resource = $3", path, u.key(version-1), id)
 		batch.Queue("INSERT INTO attributes VALUES ($1, $2, $3)", path, u.key(version), id)
-		batch.Queue("INSERT INTO log VALUES (uuid_send(gen_random_uuid()), NULL, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", u.log[2:]...)
+		batch.Queue("INSERT INTO log VALUES (uuid_send(gen_random_uuid()), NULL, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", u.log[2:]...)
 	})
 }

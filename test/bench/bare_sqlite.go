@@ -67,14 +67,14 @@ func (embedded) written(ctx context.Context, t *tenant, after int) (all []rows, 
 		return nil, err
 	}
 	// The rows of the log are as many as the users, and which goes with whom makes no difference.
-	logged, err := db.QueryContext(ctx, "SELECT sequence, time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome, count"+
+	logged, err := db.QueryContext(ctx, "SELECT sequence, time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome, count, members"+
 		" FROM log WHERE operation = 'create' ORDER BY sequence DESC LIMIT ?", len(all))
 	if err != nil {
 		return nil, err
 	}
 	defer logged.Close()
 	for i := len(all) - 1; i >= 0 && logged.Next(); i-- {
-		v := scanner(11)
+		v := scanner(12)
 		if err := logged.Scan(v.pointers...); err != nil {
 			return nil, err
 		}
