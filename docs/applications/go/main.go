@@ -62,6 +62,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	m := mirror{tenantURL: os.Getenv("TENANT_URL"), tokenFile: os.Getenv("TOKEN_FILE"), file: flag.Arg(0)}
+	if flag.NArg() != 1 || m.tenantURL == "" || m.tokenFile == "" {
+		log.Fatal("name a FILE, and set TENANT_URL and TOKEN_FILE")
+	}
 	if err := m.run(ctx, *untilIdle); err != nil && ctx.Err() == nil {
 		log.Fatal(err) // the next start goes on from what the file has
 	}
@@ -247,7 +250,10 @@ func (m *mirror) ask(ctx context.Context, method, path string, question, answer 
 		if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil {
 			wait = time.Duration(seconds) * time.Second
 		}
-		log.Printf("ask again in %s: status %d, %v", wait, status, err)
+		if err == nil {
+			err = fmt.Errorf("%d %s", status, body)
+		}
+		log.Printf("ask again in %s: %v", wait, err)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

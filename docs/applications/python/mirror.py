@@ -52,14 +52,23 @@ def ask(path, search=None):
             if error.code == 410:
                 raise Gone from error
             if error.code != 429 and error.code < 500:
-                sys.exit(f"{path}: {error.code} {error.read().decode()}")
-            wait = float(error.headers.get("Retry-After", pause))
-            problem = error
+                sys.exit(f"{path}: {error.code} {text(error)}")
+            after = error.headers.get("Retry-After", "")
+            wait = int(after) if after.isdecimal() else pause  # proxies may send a date
+            problem = f"{error.code} {text(error)}"
         except (OSError, http.client.HTTPException) as error:
             problem = error
         print(f"ask again in {wait} s: {problem}", file=sys.stderr)
         time.sleep(wait)
         pause = min(2 * pause, 5)
+
+
+def text(error):
+    """Reads why the server refused, if that comes whole."""
+    try:
+        return error.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as problem:
+        return str(problem)
 
 
 def read_all(db):
@@ -148,6 +157,8 @@ def keep_position(db, position):
 
 
 def main():
+    if len(sys.argv) < 2 or sys.argv[-1].startswith("--") or not (os.environ.get("TENANT_URL") and os.environ.get("TOKEN_FILE")):
+        sys.exit("name a FILE, and set TENANT_URL and TOKEN_FILE")
     until_idle = "--until-idle" in sys.argv
     db = sqlite3.connect(sys.argv[-1])
     db.executescript(TABLES)

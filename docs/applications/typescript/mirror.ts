@@ -52,10 +52,12 @@ async function ask<Answer>(path: string, search?: object): Promise<[Answer, Head
         console.error(`${path}: ${response.status} ${text}`);
         process.exit(1); // the next start goes on from what the file has
       }
-      [wait, problem] = [Number(response.headers.get("Retry-After") ?? pause), response.status];
+      const after = response.headers.get("Retry-After") ?? "";
+      [wait, problem] = [/^\d+$/.test(after) ? Number(after) : pause, `${response.status} ${text}`]; // proxies may send a date
     } catch (error) {
       if (error instanceof Gone) throw error;
-      problem = error;
+      const cause = (error as Error).cause as NodeJS.ErrnoException | undefined; // what fetch says is that it failed
+      problem = cause?.message || cause?.code || error;
     }
     console.error(`ask again in ${wait} s: ${problem}`);
     await sleep(wait * 1000);
@@ -147,6 +149,10 @@ async function save(copy: Copy): Promise<void> {
 
 const file = process.argv[process.argv.length - 1]!;
 const untilIdle = process.argv.includes("--until-idle");
+if (process.argv.length < 3 || file.startsWith("--") || !process.env.TENANT_URL || !process.env.TOKEN_FILE) {
+  console.error("name a FILE, and set TENANT_URL and TOKEN_FILE");
+  process.exit(1);
+}
 let copy: Copy = existsSync(file) ? JSON.parse(await readFile(file, "utf8")) : await readAll();
 for (;;) {
   try {
