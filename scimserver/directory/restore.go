@@ -24,7 +24,8 @@ const (
 // and what a UserDefaults could have given it; and besides, what a server goes on serving though it would not accept it any more (see
 // schema.ResourceType.CheckCanonical). The error names the attribute and what would be right, without the value.
 func (d *Directory) Restore(rec *store.Record) error {
-	if err := d.Derive(rec); err != nil {
+	document, seen, err := d.derive(rec)
+	if err != nil {
 		return err
 	}
 	switch {
@@ -43,15 +44,11 @@ func (d *Directory) Restore(rec *store.Record) error {
 			return err
 		}
 	}
-	if err := d.restoreDocument(rec); err != nil {
+	if err := d.restoreDocument(rec, document); err != nil {
 		return fmt.Errorf("document: %w", err)
 	}
 	if err := d.restoreOverlay(rec); err != nil {
 		return fmt.Errorf("overlay: %w", err)
-	}
-	seen, err := effective(rec)
-	if err != nil {
-		return err
 	}
 	if stamp, _ := seen[schema.TenantryUser].(schema.Object); rec.Defaults != "" || stamp["defaults"] != nil {
 		if stamp["defaults"] != rec.Defaults {
@@ -65,13 +62,18 @@ func (d *Directory) Restore(rec *store.Record) error {
 // store.Tx.Rekey to bring up to date, the narrow columns and the index. The error says what is wrong with the document, without
 // its values.
 func (d *Directory) Derive(rec *store.Record) error {
-	document, err := schema.Decode(rec.Document)
-	if err != nil {
-		return fmt.Errorf("document: %w", err)
+	_, _, err := d.derive(rec)
+	return err
+}
+
+// derive is Derive, and returns the record's document and what clients see of it.
+func (d *Directory) derive(rec *store.Record) (document, seen schema.Object, err error) {
+	if document, err = schema.Decode(rec.Document); err != nil {
+		return nil, nil, fmt.Errorf("document: %w", err)
 	}
 	name, _ := document[uniqueAttribute(rec.Kind)].(string)
 	if name == "" {
-		return fmt.Errorf("document: it has no %s", uniqueAttribute(rec.Kind))
+		return nil, nil, fmt.Errorf("document: it has no %s", uniqueAttribute(rec.Kind))
 	}
 	rec.Key = schema.Fold(name) // and not FoldName: what was exported may have two names that are one by now
 	if len(rec.Key) > store.MaxKey {
@@ -80,7 +82,7 @@ func (d *Directory) Derive(rec *store.Record) error {
 	rec.ExternalID, _ = document["externalId"].(string)
 	for attribute, key := range map[string]string{uniqueAttribute(rec.Kind): rec.Key, "externalId": rec.ExternalID} {
 		if len(key) > store.MaxKey {
-			return fmt.Errorf("document: %s is longer than %d bytes", attribute, store.MaxKey)
+			return nil, nil, fmt.Errorf("document: %s is longer than %d bytes", attribute, store.MaxKey)
 		}
 	}
 	rec.Active = true
@@ -88,24 +90,19 @@ func (d *Directory) Derive(rec *store.Record) error {
 		// Each export has it, so nobody has to guess whether somebody may sign in.
 		active, given := document["active"].(bool)
 		if !given {
-			return errors.New("document: it has no active that is true or false")
+			return nil, nil, errors.New("document: it has no active that is true or false")
 		}
 		rec.Active = active
 	}
-	seen, err := overlaid(rec, document)
-	if err != nil {
-		return err
+	if seen, err = overlaid(rec, document); err != nil {
+		return nil, nil, err
 	}
 	rec.Index = d.Type(rec.Kind).IndexKeys(seen)
-	return nil
+	return document, seen, nil
 }
 
 // restoreDocument checks a record's document and encodes it as a server does, so that what is read of its bytes is right.
-func (d *Directory) restoreDocument(rec *store.Record) error {
-	document, err := schema.Decode(rec.Document)
-	if err != nil {
-		return err
-	}
+func (d *Directory) restoreDocument(rec *store.Record, document schema.Object) (err error) {
 	values := document
 	if stamp, stamped := document[schema.TenantryUser]; stamped && rec.Kind == store.User {
 		if err := d.checkStamp(stamp, true); err != nil {
