@@ -67,8 +67,8 @@ func (embedded) written(ctx context.Context, t *tenant, after int) (all []rows, 
 		return nil, err
 	}
 	// The rows of the log are as many as the users, and which goes with whom makes no difference.
-	logged, err := db.QueryContext(ctx, "SELECT sequence, time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome, count, members"+
-		" FROM log WHERE operation = 'create' ORDER BY sequence DESC LIMIT ?", len(all))
+	logged, err := db.QueryContext(ctx, "SELECT sequence, time, client, request_id, kind, resource_id, operation, attributes, defaults, outcome, count,"+
+		" members FROM log WHERE operation = 'create' ORDER BY sequence DESC LIMIT ?", len(all))
 	if err != nil {
 		return nil, err
 	}
