@@ -77,6 +77,11 @@ func TestTokensOfARealAPIServerOpenTheDirectoryToTheirReaderAlone(t *testing.T) 
 	c.restart("next", "next.pub", "sa-signer.crt")
 	s.lets("of the key before, which is still published", first)
 	next := c.issue("apps", "payroll", projected(tenantURL))
+	// A fetch may have failed while the API server was away, and is not tried again at once.
+	_ = wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+		_, err := s.ask(next)
+		return err == nil, nil
+	})
 	s.lets("of the next key", next)
 	c.restart("next", "next.pub")
 	s = c.server(data) // whose own token was of the key before, too

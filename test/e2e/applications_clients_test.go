@@ -96,7 +96,7 @@ func shown(t *testing.T, program string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := regexp.MustCompile(`(?m)^(` + program + ` docs/applications/.*) contoso\.\w+$`).FindSubmatch(page)
+	line := regexp.MustCompile(`(?m)^(` + program + ` docs/applications/.*) contoso[-\w]*\.\w+$`).FindSubmatch(page)
 	if line == nil {
 		t.Fatalf("docs/applications.md shows no command with %s", program)
 	}
