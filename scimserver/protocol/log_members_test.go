@@ -150,7 +150,7 @@ func TestAChangeOfMoreMembersThanAnEntryListsSaysSo(t *testing.T) {
 	}
 }
 
-// Whatever is done to groups, who follows the log has their members.
+// A reader that follows the log has the members of each group, by whichever request they changed.
 func TestTheLogLeadsToTheMembersOfEveryGroup(t *testing.T) {
 	f := newFixture(t)
 	random := rand.New(rand.NewPCG(14, 48))

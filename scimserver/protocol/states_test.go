@@ -226,7 +226,7 @@ func TestATypeThatIsSwitchedOffIsOffForClientsThatProvisionAlone(t *testing.T) {
 	}
 }
 
-// What the tenant itself holds back is no failure of its client: neither in the provisioning log nor in the cycle, from which the operator learns
+// A request that the tenant itself holds back is no failure of its client: neither in the provisioning log nor in the cycle, from which the operator learns
 // that requests fail. A client that is held back from a resource type alone is let in all the same.
 func TestWhatIsHeldBackIsNoFailureOfTheClient(t *testing.T) {
 	f := newFixture(t)
