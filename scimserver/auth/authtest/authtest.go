@@ -23,14 +23,13 @@ const TenantID = "8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11"
 
 // Issuer is a login authority.
 type Issuer struct {
+	publisher
+
 	t      testing.TB
 	server *httptest.Server
 
-	mu      sync.Mutex
-	kid     string
-	keys    map[string]*rsa.PrivateKey
-	answer  http.HandlerFunc
-	fetches int
+	kid  string
+	keys map[string]*rsa.PrivateKey
 }
 
 // New returns an authority with one key that ends with the test.
@@ -84,20 +83,6 @@ func (i *Issuer) Rotate(kid string, key *rsa.PrivateKey) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.kid, i.keys = kid, map[string]*rsa.PrivateKey{kid: key}
-}
-
-// Answer makes the authority answer in another way from now on; nil is as it should.
-func (i *Issuer) Answer(answer http.HandlerFunc) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.answer = answer
-}
-
-// Fetches is how often its keys were asked for.
-func (i *Issuer) Fetches() int {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.fetches
 }
 
 func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {

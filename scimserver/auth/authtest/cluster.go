@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,16 +15,15 @@ import (
 
 // Cluster is an API server as far as it tells who issues tokens to ServiceAccounts.
 type Cluster struct {
+	publisher
+
 	t      testing.TB
 	server *httptest.Server
 
-	mu      sync.Mutex
-	issuer  string
-	kid     string
-	signer  crypto.Signer
-	keys    map[string]any // public ones
-	answer  http.HandlerFunc
-	fetches int
+	issuer string
+	kid    string
+	signer crypto.Signer
+	keys   map[string]any // public ones
 }
 
 // ClusterIssuer is the issuer of a new Cluster.
@@ -66,20 +64,6 @@ func (c *Cluster) Rename(issuer string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.issuer = issuer
-}
-
-// Answer makes it answer in another way from now on; nil is as it should.
-func (c *Cluster) Answer(answer http.HandlerFunc) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.answer = answer
-}
-
-// Fetches is how often its keys were asked for.
-func (c *Cluster) Fetches() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.fetches
 }
 
 func (c *Cluster) serve(w http.ResponseWriter, r *http.Request) {
