@@ -39,6 +39,13 @@ func TestUserDefaultsAreAcceptedOnlyIfTheyFitTheTenant(t *testing.T) {
 		"unknown role":      {v1alpha1.UserDefaultsSpec{Companies: []string{"Contoso AB"}, Roles: []string{"boss"}}, options, "UnknownRole", `spec.roles: "boss" must be in spec.catalog.roles of ProvisioningTenant contoso.`},
 		"invalid filter":    {v1alpha1.UserDefaultsSpec{Filter: "("}, Options{CheckFilter: refuse}, "InvalidFilter", "spec.filter must be a SCIM filter over users: the parser's words."},
 		"invalid attribute": {v1alpha1.UserDefaultsSpec{Attributes: []v1alpha1.AttributeDefault{{Path: "emails", Value: "x"}}}, Options{CheckAttribute: func(v1alpha1.Schema, string, string) error { return errors.New("has several values") }}, "InvalidAttribute", `spec.attributes["emails"]: has several values.`},
+		"unknown time zone": {v1alpha1.UserDefaultsSpec{Timezone: "Mars/Base"}, Options{CheckAttribute: func(_ v1alpha1.Schema, path, value string) error { return errors.New(path + " is not " + value) }}, "InvalidAttribute", `spec.timezone: timezone is not Mars/Base.`},
+		"several mistakes": {
+			v1alpha1.UserDefaultsSpec{Companies: []string{"X", "Contoso AB"}, Roles: []string{"boss"}, Filter: "(", Locale: "xx"},
+			Options{CheckFilter: refuse, CheckAttribute: func(v1alpha1.Schema, string, string) error { return errors.New("wrong") }}, "UnknownCompany",
+			`spec.companies: "X" must be in spec.catalog.companies of ProvisioningTenant contoso. spec.roles: "boss" must be in spec.catalog.roles of ` +
+				`ProvisioningTenant contoso. spec.filter must be a SCIM filter over users: the parser's words. spec.locale: wrong.`,
+		},
 		// bug class 10: an unknown enum value taken for the default.
 		"apply of a newer version": {v1alpha1.UserDefaultsSpec{Apply: "Sometimes"}, options, "Unsupported", `spec.apply "Sometimes" is of a newer version: upgrade the operator or choose OnCreate or Always.`},
 	} {

@@ -64,21 +64,25 @@ type UserDefaultsSpec struct {
 	// +kubebuilder:validation:items:MaxLength=256
 	Roles []string `json:"roles,omitempty"`
 
-	// locale of the user as a language tag such as sv-SE (RFC 7643 section 4.1.1), given where the client sent none.
+	// locale of the user as a language tag such as sv-SE (RFC 7643 section 4.1.1), given where the client sent none. Each of its
+	// subtags must be in the registry of BCP 47.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=35
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$')",message="must be a language tag such as sv-SE"
 	Locale string `json:"locale,omitempty"`
 
-	// preferredLanguage of the user such as sv, given where the client sent none.
+	// preferredLanguage of the user such as sv, or sv-SE, en;q=0.8 as in the header field Accept-Language, given where the client sent none.
+	// Each subtag must be in the registry of BCP 47.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8})*|[*])([ ]*[;][ ]*[qQ]=[01]([.][0-9]{0,3})?)?([ ]*,[ ]*([A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8})*|[*])([ ]*[;][ ]*[qQ]=[01]([.][0-9]{0,3})?)?)*$')",message="must be language tags as in Accept-Language, such as sv or sv-SE, en;q=0.8"
 	PreferredLanguage string `json:"preferredLanguage,omitempty"`
 
-	// timezone of the user in the IANA database such as Europe/Stockholm, given where the client sent none.
+	// timezone of the user in the IANA database such as Europe/Stockholm, given where the client sent none. It must be a name that is in
+	// that database, spelled as there.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=64

@@ -109,6 +109,17 @@ func TestFiltersAndAttributesAreCheckedWithTheServersOwnParser(t *testing.T) {
 	if err := o.CheckAttribute(none, "emails", "x"); err == nil {
 		t.Error("an attribute with several values is taken")
 	}
+	for path, values := range map[string][2]string{
+		"timezone": {"Europe/Stockholm", "Mars/Base"}, "locale": {"sv-SE", "xx-YY"}, "preferredLanguage": {"sv, en;q=0.8", "swedish"},
+		"urn:ietf:params:scim:schemas:core:2.0:User:TimeZone": {"UTC", "Local"},
+	} {
+		if err := o.CheckAttribute(none, path, values[0]); err != nil {
+			t.Errorf("a good %s: %v", path, err)
+		}
+		if err := o.CheckAttribute(none, path, values[1]); err == nil {
+			t.Errorf("%s is taken for a %s", values[1], path)
+		}
+	}
 	declared := v1alpha1.Schema{Extensions: []v1alpha1.SchemaExtension{{
 		ID: "urn:contoso:hr:1.0:User", Attributes: []v1alpha1.SchemaAttribute{{Name: "badge", Type: "integer"}},
 	}}}

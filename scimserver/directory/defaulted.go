@@ -27,7 +27,8 @@ func unspoken(users *schema.ResourceType, document schema.Object) []any {
 	}
 	var list []any
 	for _, path := range leaves(document) {
-		if path == "roles" || CheckAttribute(users, path, fmt.Sprint(valueAt(document, path))) == nil {
+		_, _, never := attributeDefault(users, path, fmt.Sprint(valueAt(document, path)))
+		if path == "roles" || never == nil {
 			list = append(list, schema.Object{"path": path})
 		}
 	}

@@ -4,12 +4,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/filter"
+	"github.com/tenantry/tenantry/scimserver/locale"
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
@@ -25,38 +27,85 @@ type Defaults struct {
 	digest  string
 }
 
-// NewDefaults checks a UserDefaults resource against its tenant's catalog and resource type of users. The error says which
-// field is wrong and what would be right.
+// NewDefaults checks a UserDefaults resource against its tenant's catalog and resource type of users. The error says of each field
+// that is wrong what would be right.
 func NewDefaults(ud *v1alpha1.UserDefaults, catalog v1alpha1.Catalog, users *schema.ResourceType) (*Defaults, error) {
-	spec := ud.Spec
+	problems := unlisted(ud.Spec, catalog)
+	if apply := ud.Spec.Apply; apply != "" && apply != v1alpha1.ApplyOnCreate && apply != v1alpha1.ApplyAlways {
+		problems = append(problems, fmt.Errorf("apply: %q is of a newer version of the server", apply))
+	}
+	for _, given := range settings(ud.Spec) {
+		if err := checkFormat(given.Path, given.Value); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", given.Path, err))
+		}
+	}
+	for _, a := range ud.Spec.Attributes {
+		if path, _, err := attributeDefault(users, a.Path, a.Value); err == nil {
+			if err := checkFormat(path.String(), a.Value); err != nil {
+				problems = append(problems, fmt.Errorf("attributes: %s: %w", path, err))
+			}
+		}
+	}
+	compiled, err := compile(ud, users)
+	if err := errors.Join(append(problems, err)...); err != nil {
+		return nil, fmt.Errorf("UserDefaults %s: %w", ud.Name, err)
+	}
+	return compiled, nil
+}
+
+// unlisted returns an error for each name that is not in the tenant's catalog.
+func unlisted(spec v1alpha1.UserDefaultsSpec, catalog v1alpha1.Catalog) (problems []error) {
 	for _, company := range spec.Companies {
 		if !slices.Contains(catalog.Companies, company) {
-			return nil, fmt.Errorf("UserDefaults %s: company %q is not in spec.catalog.companies of the tenant", ud.Name, company)
+			problems = append(problems, fmt.Errorf("company %q is not in spec.catalog.companies of the tenant", company))
 		}
 	}
 	for _, role := range spec.Roles {
 		if !slices.Contains(catalog.Roles, role) {
-			return nil, fmt.Errorf("UserDefaults %s: role %q is not in spec.catalog.roles of the tenant", ud.Name, role)
+			problems = append(problems, fmt.Errorf("role %q is not in spec.catalog.roles of the tenant", role))
 		}
 	}
-	matches, err := condition(users, spec)
-	if err != nil {
-		return nil, fmt.Errorf("UserDefaults %s: %w", ud.Name, err)
+	return problems
+}
+
+// compile makes ready what a UserDefaults says. The error is about what users cannot be asked for or given.
+func compile(ud *v1alpha1.UserDefaults, users *schema.ResourceType) (*Defaults, error) {
+	matches, noCondition := condition(users, ud.Spec)
+	values, noValues := defaultValues(users, ud.Name, ud.Spec)
+	if err := errors.Join(noCondition, noValues); err != nil {
+		return nil, err
 	}
-	values, err := defaultValues(users, ud.Name, spec)
+	encoded, err := json.Marshal(ud.Spec)
 	if err != nil {
-		return nil, fmt.Errorf("UserDefaults %s: %w", ud.Name, err)
-	}
-	encoded, err := json.Marshal(spec)
-	if err != nil {
-		return nil, fmt.Errorf("UserDefaults %s: %w", ud.Name, err)
+		return nil, err
 	}
 	digest := sha256.Sum256(append([]byte(ud.Name+"\x00"), encoded...))
 	return &Defaults{
 		Name: ud.Name, Generation: ud.Generation,
-		always: spec.Apply == v1alpha1.ApplyAlways, matches: matches, values: values,
+		always: ud.Spec.Apply == v1alpha1.ApplyAlways, matches: matches, values: values,
 		digest: hex.EncodeToString(digest[:]),
 	}, nil
+}
+
+// settings are the attributes that have a field of their own, those that are given.
+func settings(spec v1alpha1.UserDefaultsSpec) []v1alpha1.AttributeDefault {
+	return slices.DeleteFunc([]v1alpha1.AttributeDefault{
+		{Path: "locale", Value: spec.Locale}, {Path: "preferredLanguage", Value: spec.PreferredLanguage}, {Path: "timezone", Value: spec.Timezone},
+	}, func(a v1alpha1.AttributeDefault) bool { return a.Value == "" })
+}
+
+// checkFormat returns why a text cannot be the value of an attribute of which RFC 7643 section 4.1.1 says how it looks, or nil. A
+// client's value is kept as it was sent, and a default is not: a mistake in it would reach every user.
+func checkFormat(path, value string) error {
+	switch path {
+	case "locale":
+		return locale.CheckTag(value)
+	case "preferredLanguage":
+		return locale.CheckLanguages(value)
+	case "timezone":
+		return locale.CheckZone(value)
+	}
+	return nil
 }
 
 // condition is the filter that a user must match: configurationFilter, filter, both, or nil for everybody.
@@ -98,19 +147,20 @@ func defaultValues(users *schema.ResourceType, name string, spec v1alpha1.UserDe
 		}
 		values["roles"] = roles
 	}
-	for attribute, value := range map[string]string{
-		"locale": spec.Locale, "preferredLanguage": spec.PreferredLanguage, "timezone": spec.Timezone,
-	} {
-		if value != "" {
-			values[attribute] = value
-		}
+	for _, given := range settings(spec) {
+		values[given.Path] = given.Value
 	}
+	var problems []error
 	for _, a := range spec.Attributes {
 		path, value, err := attributeDefault(users, a.Path, a.Value)
 		if err != nil {
-			return nil, fmt.Errorf("attributes: %w", err)
+			problems = append(problems, fmt.Errorf("attributes: %w", err))
+			continue
 		}
 		place(values, path.String(), value)
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
 	}
 	values[schema.TenantryUser] = schema.Object{
 		"defaults": name, "companies": strings2any(spec.Companies), defaulted: gives(name, values),
@@ -120,8 +170,11 @@ func defaultValues(users *schema.ResourceType, name string, spec v1alpha1.UserDe
 
 // CheckAttribute returns an error that says why a default cannot be given to the attribute at path, nil if it can.
 func CheckAttribute(users *schema.ResourceType, path, value string) error {
-	_, _, err := attributeDefault(users, path, value)
-	return err
+	resolved, _, err := attributeDefault(users, path, value)
+	if err != nil {
+		return err
+	}
+	return checkFormat(resolved.String(), value)
 }
 
 func attributeDefault(users *schema.ResourceType, name, value string) (schema.Path, any, error) {

@@ -299,6 +299,13 @@ func TestDefaultsThatMakeNoSenseAreRefusedWithTheReason(t *testing.T) {
 		"an unknown attribute":         {v1alpha1.UserDefaultsSpec{Attributes: []v1alpha1.AttributeDefault{{Path: "colour", Value: "red"}}}, `attributes: `},
 		"an attribute of the server's": {v1alpha1.UserDefaultsSpec{Attributes: []v1alpha1.AttributeDefault{{Path: "id", Value: "1"}}}, `attributes: id`},
 		"an attribute with several":    {v1alpha1.UserDefaultsSpec{Attributes: []v1alpha1.AttributeDefault{{Path: "emails.value", Value: "x"}}}, `several values`},
+		"a time zone of no place":      {v1alpha1.UserDefaultsSpec{Timezone: "Mars/Base"}, `timezone: "Mars/Base" is no name of the IANA time zone database`},
+		"an unknown locale":            {v1alpha1.UserDefaultsSpec{Locale: "xx-YY"}, `locale: "xx-YY" is no language tag`},
+		"an unknown language":          {v1alpha1.UserDefaultsSpec{PreferredLanguage: "swedish"}, `preferredLanguage: "swedish" is no language tag`},
+		"a time zone among attributes": {v1alpha1.UserDefaultsSpec{Attributes: []v1alpha1.AttributeDefault{{Path: "TimeZone", Value: "Local"}}}, `attributes: timezone: "Local" is no name`},
+		"an apply of a newer version":  {v1alpha1.UserDefaultsSpec{Apply: "Sometimes"}, `apply: "Sometimes" is of a newer version`},
+		"the second of two mistakes":   {v1alpha1.UserDefaultsSpec{Roles: []string{"king"}, Timezone: "Mars/Base", Filter: "("}, `timezone: "Mars/Base"`},
+		"the last of many mistakes":    {v1alpha1.UserDefaultsSpec{Roles: []string{"king"}, Filter: "(", Attributes: []v1alpha1.AttributeDefault{{Path: "no", Value: "1"}, {Path: "name", Value: "x"}}}, `name is complex`},
 		"a complex attribute":          {v1alpha1.UserDefaultsSpec{Attributes: []v1alpha1.AttributeDefault{{Path: "name", Value: "x"}}}, `name is complex`},
 	} {
 		t.Run(name, func(t *testing.T) {

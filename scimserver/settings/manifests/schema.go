@@ -130,11 +130,16 @@ func validateUserDefaults(d *v1alpha1.UserDefaults) field.ErrorList {
 	list = append(list, atMost(spec.Child("locale"), d.Spec.Locale, 35)...)
 	list = append(list, match(spec.Child("locale"), d.Spec.Locale, `^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$`, "must be a language tag such as sv-SE")...)
 	list = append(list, atMost(spec.Child("preferredLanguage"), d.Spec.PreferredLanguage, 128)...)
+	list = append(list, match(spec.Child("preferredLanguage"), d.Spec.PreferredLanguage, `^`+languageRange+`([ ]*,[ ]*`+languageRange+`)*$`,
+		"must be language tags as in Accept-Language, such as sv or sv-SE, en;q=0.8")...)
 	list = append(list, atMost(spec.Child("timezone"), d.Spec.Timezone, 64)...)
 	list = append(list, match(spec.Child("timezone"), d.Spec.Timezone, `^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$`,
 		"must be a name of the IANA time zone database such as Europe/Stockholm")...)
 	return append(list, validateAttributes(spec.Child("attributes"), d.Spec.Attributes)...)
 }
+
+// languageRange is one of the elements of Accept-Language, in the pattern of the CRD.
+const languageRange = `([A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8})*|[*])([ ]*[;][ ]*[qQ]=[01]([.][0-9]{0,3})?)?`
 
 // reserved are the attributes that no default can set. The pattern is that of the CRD.
 var reserved = regexp.MustCompile(`(?i)^(urn:ietf:params:scim:schemas:core:2[.]0:user:)?` +

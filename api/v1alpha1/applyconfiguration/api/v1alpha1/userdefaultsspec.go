@@ -30,11 +30,14 @@ type UserDefaultsSpecApplyConfiguration struct {
 	Companies []string `json:"companies,omitempty"`
 	// roles of the user, given where the client sent none. Each must be in the tenant's catalog.
 	Roles []string `json:"roles,omitempty"`
-	// locale of the user as a language tag such as sv-SE (RFC 7643 section 4.1.1), given where the client sent none.
+	// locale of the user as a language tag such as sv-SE (RFC 7643 section 4.1.1), given where the client sent none. Each of its
+	// subtags must be in the registry of BCP 47.
 	Locale *string `json:"locale,omitempty"`
-	// preferredLanguage of the user such as sv, given where the client sent none.
+	// preferredLanguage of the user such as sv, or sv-SE, en;q=0.8 as in the header field Accept-Language, given where the client sent none.
+	// Each subtag must be in the registry of BCP 47.
 	PreferredLanguage *string `json:"preferredLanguage,omitempty"`
-	// timezone of the user in the IANA database such as Europe/Stockholm, given where the client sent none.
+	// timezone of the user in the IANA database such as Europe/Stockholm, given where the client sent none. It must be a name that is in
+	// that database, spelled as there.
 	Timezone *string `json:"timezone,omitempty"`
 	// attributes are further values, each given where the client sent none.
 	Attributes []AttributeDefaultApplyConfiguration `json:"attributes,omitempty"`
