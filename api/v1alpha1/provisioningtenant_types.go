@@ -299,6 +299,7 @@ type ProvisioningTenant struct {
 	// status is what was seen of it.
 	//
 	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
 	Status ProvisioningTenantStatus `json:"status,omitzero"`
 }
 

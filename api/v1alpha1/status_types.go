@@ -5,7 +5,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // ProvisioningTenantStatus is what was seen of a tenant. The operator writes all of it but directory, activity and
 // storage.problem, which the tenant's SCIM server writes.
 type ProvisioningTenantStatus struct {
-	// observedGeneration is the generation of the spec that conditions and tenantURL speak of.
+	// observedGeneration is the generation of the spec that conditions and tenantURL speak of. It is -1 until the operator has
+	// looked at the tenant for the first time, so that tools which wait for a status, such as Helm and Flux, do wait.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`

@@ -141,7 +141,8 @@ type AttributeDefault struct {
 
 // UserDefaultsStatus is what was seen of the defaults.
 type UserDefaultsStatus struct {
-	// observedGeneration is the generation of the spec that the conditions speak of.
+	// observedGeneration is the generation of the spec that the conditions speak of. It is -1 until the operator has looked at the
+	// resource for the first time.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -197,6 +198,7 @@ type UserDefaults struct {
 	// status is what was seen of the defaults.
 	//
 	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
 	Status UserDefaultsStatus `json:"status,omitzero"`
 }
 

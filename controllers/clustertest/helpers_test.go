@@ -69,12 +69,14 @@ func (w *world) checkStatuses() {
 				wrong = append(wrong, tenants.Items[i].Name+": the status is behind")
 			}
 			wrong = append(wrong, statuscheck.Tenant(&tenants.Items[i])...)
+			wrong = append(wrong, w.misread(&tenants.Items[i], tenants.Items[i].Status.ObservedGeneration, tenants.Items[i].Status.Conditions)...)
 		}
 		for i := range defaults.Items {
 			if defaults.Items[i].Status.ObservedGeneration < defaults.Items[i].Generation {
 				wrong = append(wrong, defaults.Items[i].Name+": the status is behind")
 			}
 			wrong = append(wrong, statuscheck.Defaults(&defaults.Items[i])...)
+			wrong = append(wrong, w.misread(&defaults.Items[i], defaults.Items[i].Status.ObservedGeneration, defaults.Items[i].Status.Conditions)...)
 		}
 		return len(wrong) == 0, nil
 	})

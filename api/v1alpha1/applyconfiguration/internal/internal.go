@@ -405,6 +405,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: status
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.ProvisioningTenantStatus
+      default:
+        observedGeneration: -1
 - name: com.github.tenantry.tenantry.api.v1alpha1.ProvisioningTenantSpec
   map:
     fields:
@@ -789,6 +791,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: status
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.UserDefaultsStatus
+      default:
+        observedGeneration: -1
 - name: com.github.tenantry.tenantry.api.v1alpha1.UserDefaultsSpec
   map:
     fields:

@@ -12,7 +12,8 @@ import (
 // ProvisioningTenantStatus is what was seen of a tenant. The operator writes all of it but directory, activity and
 // storage.problem, which the tenant's SCIM server writes.
 type ProvisioningTenantStatusApplyConfiguration struct {
-	// observedGeneration is the generation of the spec that conditions and tenantURL speak of.
+	// observedGeneration is the generation of the spec that conditions and tenantURL speak of. It is -1 until the operator has
+	// looked at the tenant for the first time, so that tools which wait for a status, such as Helm and Flux, do wait.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// tenantURL is what an administrator pastes into Microsoft Entra ID as Tenant URL. It appears when the server and
 	// the route to it are ready for the first time.

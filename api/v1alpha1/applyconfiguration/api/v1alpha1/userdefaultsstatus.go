@@ -11,7 +11,8 @@ import (
 //
 // UserDefaultsStatus is what was seen of the defaults.
 type UserDefaultsStatusApplyConfiguration struct {
-	// observedGeneration is the generation of the spec that the conditions speak of.
+	// observedGeneration is the generation of the spec that the conditions speak of. It is -1 until the operator has looked at the
+	// resource for the first time.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// matchedUsers are the users for whom this is the first UserDefaults that matches.
 	MatchedUsers *int64 `json:"matchedUsers,omitempty"`
