@@ -79,13 +79,13 @@ func CredentialsName(tenant string) string { return tenant + v1alpha1.Credential
 // VerifierName is the name of the Secret with the hashes.
 func VerifierName(tenant string) string { return tenant + v1alpha1.VerifierSuffix }
 
-// Labels are on every object of the tenant.
+// Labels are on every object of the tenant. The label app.kubernetes.io/instance is not among them: Argo CD takes an object without an
+// owner for part of the Application of that name, and deletes it as one that is not in Git.
 func Labels(tenant string) map[string]string {
 	return map[string]string{
-		"app.kubernetes.io/name":     "tenantry-scimserver",
-		"app.kubernetes.io/instance": tenant,
-		ManagedByLabel:               ManagedBy,
-		v1alpha1.TenantLabel:         tenant,
+		"app.kubernetes.io/name": "tenantry-scimserver",
+		ManagedByLabel:           ManagedBy,
+		v1alpha1.TenantLabel:     tenant,
 	}
 }
 
