@@ -26,7 +26,9 @@ func (r *ProvisioningTenantReconciler) observe(ctx context.Context, s *scope) er
 	if deployment != nil {
 		r.Upgrades.see(deployment)
 	}
-	s.found(serverAvailable(s, deployment))
+	available := serverAvailable(s, deployment)
+	s.fail(r.nameCause(ctx, s, deployment, &available))
+	s.found(available)
 	if s.has(v1alpha1.ConditionExposed) {
 		return nil
 	}

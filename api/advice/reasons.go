@@ -277,6 +277,26 @@ func For(reason string) (Advice, bool) {
 			Meaning: "So many requests of the last cycle failed that Microsoft Entra ID may put its job into quarantine, as it does where more than 40 % fail.",
 			Action:  "See in the provisioning log which and why, and in status.activity.lastCycle how many.",
 		}, true
+	case v1alpha1.ReasonPodsRefused:
+		return Advice{
+			Meaning: "The API server refuses the server's pods because of a quota, a LimitRange or a policy; the message has its words.",
+			Action:  "Let the namespace have what the server needs, or correct spec.server.resources.",
+		}, true
+	case v1alpha1.ReasonImagePullFailed:
+		return Advice{
+			Meaning: "The image of the server cannot be pulled; the message names it.",
+			Action:  "Correct the operator's --server-image, or let the nodes reach the registry and sign in there.",
+		}, true
+	case v1alpha1.ReasonOutOfMemory:
+		return Advice{
+			Meaning: "The server was ended because it had all of the memory that it may have.",
+			Action:  "Raise spec.server.resources.limits.memory.",
+		}, true
+	case v1alpha1.ReasonServerCrashing:
+		return Advice{
+			Meaning: "The server ends again and again; the message has its exit code.",
+			Action:  "See the log of the container that ended.",
+		}, true
 	case v1alpha1.ReasonRejected:
 		return Advice{
 			Meaning: "The API server refused an object that the tenant needs; the message has its words.",
@@ -314,8 +334,28 @@ func For(reason string) (Advice, bool) {
 		}, true
 	case v1alpha1.ReasonServerUnavailable:
 		return Advice{
-			Meaning: "The server's Deployment has no available pod; the message says why.",
+			Meaning: "The server's Deployment has no available pod, and its pods do not say why.",
 			Action:  "See the pod's events and log, if it stays so.",
+		}, true
+	case v1alpha1.ReasonUnschedulable:
+		return Advice{
+			Meaning: "No node takes the server's pod; the message has the scheduler's words.",
+			Action:  "Give the cluster room, or correct spec.server: resources, nodeSelector, tolerations, affinity.",
+		}, true
+	case v1alpha1.ReasonPodNotStarting:
+		return Advice{
+			Meaning: "The server's pod has a node and does not start there: its volume cannot be attached or mounted, it gets no network, or an object that it mounts is missing.",
+			Action:  "See the events of the pod, and the volume.",
+		}, true
+	case v1alpha1.ReasonPodEvicted:
+		return Advice{
+			Meaning: "The node ended the server's pod, as one that runs out of memory or disk does; the message has its words.",
+			Action:  "The server goes on by itself in another pod. See the node, if it stays so.",
+		}, true
+	case v1alpha1.ReasonNodeUnreachable:
+		return Advice{
+			Meaning: "The node of the server's pod does not answer, and another pod cannot have the volume meanwhile.",
+			Action:  "Bring the node back; or once it is certain that it is off, taint it with node.kubernetes.io/out-of-service=nodeshutdown:NoExecute.",
 		}, true
 	case v1alpha1.ReasonRolloutStuck:
 		return Advice{

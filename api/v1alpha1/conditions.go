@@ -177,6 +177,17 @@ const (
 	// ReasonRequestsFailing: so many requests of the last cycle failed that Microsoft Entra ID may put its job into quarantine, as it does
 	// where more than 40 % fail. See in the provisioning log which and why, and in status.activity.lastCycle how many.
 	ReasonRequestsFailing = "RequestsFailing"
+	// ReasonPodsRefused: the API server refuses the server's pods because of a quota, a LimitRange or a policy; the message has its words. Let
+	// the namespace have what the server needs, or correct spec.server.resources.
+	ReasonPodsRefused = "PodsRefused"
+	// ReasonImagePullFailed: the image of the server cannot be pulled; the message names it. Correct the operator's --server-image, or let the
+	// nodes reach the registry and sign in there.
+	ReasonImagePullFailed = "ImagePullFailed"
+	// ReasonOutOfMemory: the server was ended because it had all of the memory that it may have. Raise
+	// spec.server.resources.limits.memory.
+	ReasonOutOfMemory = "OutOfMemory"
+	// ReasonServerCrashing: the server ends again and again; the message has its exit code. See the log of the container that ended.
+	ReasonServerCrashing = "ServerCrashing"
 	// ReasonRejected: the API server refused an object that the tenant needs; the message has its words. Correct the field that
 	// it names, or let the platform's policies and quotas allow the object.
 	ReasonRejected = "Rejected"
@@ -203,9 +214,21 @@ const (
 	// ReasonDatabaseFailed: the database answers with an error that is not one of the others; the message has its words. See the log of the
 	// database.
 	ReasonDatabaseFailed = "DatabaseFailed"
-	// ReasonServerUnavailable: the server's Deployment has no available pod; the message says why. See the pod's events and log,
+	// ReasonServerUnavailable: the server's Deployment has no available pod, and its pods do not say why. See the pod's events and log,
 	// if it stays so.
 	ReasonServerUnavailable = "ServerUnavailable"
+	// ReasonUnschedulable: no node takes the server's pod; the message has the scheduler's words. Give the cluster room, or correct
+	// spec.server: resources, nodeSelector, tolerations, affinity.
+	ReasonUnschedulable = "Unschedulable"
+	// ReasonPodNotStarting: the server's pod has a node and does not start there: its volume cannot be attached or mounted, it gets no network,
+	// or an object that it mounts is missing. See the events of the pod, and the volume.
+	ReasonPodNotStarting = "PodNotStarting"
+	// ReasonPodEvicted: the node ended the server's pod, as one that runs out of memory or disk does; the message has its words. The server
+	// goes on by itself in another pod. See the node, if it stays so.
+	ReasonPodEvicted = "PodEvicted"
+	// ReasonNodeUnreachable: the node of the server's pod does not answer, and another pod cannot have the volume meanwhile. Bring the node
+	// back; or once it is certain that it is off, taint it with node.kubernetes.io/out-of-service=nodeshutdown:NoExecute.
+	ReasonNodeUnreachable = "NodeUnreachable"
 	// ReasonRolloutStuck: the Deployment made no progress within its deadline. See the pod's events.
 	ReasonRolloutStuck = "RolloutStuck"
 	// ReasonWaitingForIngressController: no ingress controller has taken the Ingress yet. Check className and the controller.

@@ -1,0 +1,217 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+var causeNow = time.Date(2026, 11, 30, 8, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // nothing writes it
+
+func ago(d time.Duration) metav1.Time { return metav1.NewTime(causeNow.Add(-d)) }
+
+// serverPod is a pod that runs and is not ready, to change.
+func serverPod(change ...func(*corev1.Pod)) corev1.Pod {
+	pod := corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "contoso-scim-1-a", Labels: map[string]string{v1alpha1.TenantLabel: "contoso"}, CreationTimestamp: ago(time.Hour)},
+		Spec: corev1.PodSpec{NodeName: "node-1", Containers: []corev1.Container{{
+			Name: "scimserver", Image: "registry.example.com/scimserver:1",
+			Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")}},
+		}}},
+		Status: corev1.PodStatus{
+			Phase: corev1.PodRunning,
+			Conditions: []corev1.PodCondition{
+				{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: ago(time.Hour)},
+				{Type: corev1.ContainersReady, Status: corev1.ConditionFalse, Reason: "ContainersNotReady"},
+				{Type: corev1.PodReady, Status: corev1.ConditionFalse, Reason: "ContainersNotReady"},
+			},
+			ContainerStatuses: []corev1.ContainerStatus{{Name: "scimserver", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}},
+		},
+	}
+	for _, f := range change {
+		f(&pod)
+	}
+	return pod
+}
+
+func waits(reason, text string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.Status.Phase = corev1.PodPending
+		p.Status.ContainerStatuses[0].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: text}}
+	}
+}
+
+// restarted is a container that has ended so before.
+func restarted(times int32, code int32, reason string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		status := &p.Status.ContainerStatuses[0]
+		status.RestartCount = times
+		status.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: code, Reason: reason}
+	}
+}
+
+func TestPodsTellWhyNoneOfThemServes(t *testing.T) {
+	t.Parallel()
+	deleted := func(since time.Duration) func(*corev1.Pod) {
+		return func(p *corev1.Pod) { p.DeletionTimestamp = new(ago(since)) }
+	}
+	created := func(name string, since time.Duration) func(*corev1.Pod) {
+		return func(p *corev1.Pod) { p.Name, p.CreationTimestamp = name, ago(since) }
+	}
+	evicted := func(p *corev1.Pod) {
+		p.Status = corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted", Message: "The node was low on resource: memory.\nMore."}
+	}
+	scheduledSince := func(since time.Duration) func(*corev1.Pod) {
+		return func(p *corev1.Pod) { p.Status.Conditions[0].LastTransitionTime = ago(since) }
+	}
+	back := `Back-off pulling image "registry.example.com/scimserver:1"`
+	const refused = "rpc error: 401 Unauthorized"
+	crash := "Container scimserver ended with exit code 1, and is started again and again. Its log tells why: " +
+		"kubectl logs -l provisioning.tenantry.dev/tenant=contoso --previous."
+	oom := "Container scimserver was ended because it had all of the memory that it may have (256Mi)."
+	for name, c := range map[string]struct {
+		pods []corev1.Pod
+		want cause
+	}{
+		"there is none":           {nil, cause{}},
+		"it has just begun":       {[]corev1.Pod{serverPod()}, cause{}},
+		"it begins after a crash": {[]corev1.Pod{serverPod(restarted(1, 255, "Unknown"))}, cause{}},
+		"it begins after two restarts of its node": {
+			[]corev1.Pod{serverPod(restarted(2, 0, "Completed"))}, cause{},
+		},
+		"an image that cannot be pulled": {
+			[]corev1.Pod{serverPod(waits("ErrImagePull", refused))},
+			cause{"ImagePullFailed", "Image registry.example.com/scimserver:1 cannot be pulled: " + refused},
+		},
+		"the same while it waits, with the same words": {
+			[]corev1.Pod{serverPod(waits("ImagePullBackOff", back+": ErrImagePull: "+refused))},
+			cause{"ImagePullFailed", "Image registry.example.com/scimserver:1 cannot be pulled: " + refused},
+		},
+		"an older kubelet, which says less": {
+			[]corev1.Pod{serverPod(waits("ImagePullBackOff", back))}, cause{"ImagePullFailed", "Image registry.example.com/scimserver:1 cannot be pulled"},
+		},
+		"a URL that lets in": {
+			[]corev1.Pod{serverPod(waits("ErrImagePull", `failed: Get "https://s3.example.com/layer?X-Amz-Signature=secret": EOF`))},
+			cause{"ImagePullFailed", `Image registry.example.com/scimserver:1 cannot be pulled: failed: Get "https://s3.example.com/layer?…": EOF`},
+		},
+		"out of memory, waiting": {[]corev1.Pod{serverPod(waits("CrashLoopBackOff", "back-off 10s"), restarted(1, 137, "OOMKilled"))}, cause{"OutOfMemory", oom}},
+		"out of memory, again at work": {
+			[]corev1.Pod{serverPod(restarted(1, 137, "OOMKilled"))}, cause{"OutOfMemory", oom},
+		},
+		"out of memory, without a limit": {
+			[]corev1.Pod{serverPod(restarted(1, 137, "OOMKilled"), func(p *corev1.Pod) { p.Spec.Containers[0].Resources.Limits = nil })},
+			cause{"OutOfMemory", "Container scimserver was ended because it had all of the memory that it may have."},
+		},
+		"a crash":             {[]corev1.Pod{serverPod(waits("CrashLoopBackOff", "back-off 40s"), restarted(3, 1, "Error"))}, cause{"ServerCrashing", crash}},
+		"between two crashes": {[]corev1.Pod{serverPod(restarted(3, 1, "Error"))}, cause{"ServerCrashing", crash}},
+		"just ended": {[]corev1.Pod{serverPod(func(p *corev1.Pod) {
+			p.Status.ContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1}}
+		})}, cause{"ServerCrashing", crash}},
+		"no node": {[]corev1.Pod{serverPod(func(p *corev1.Pod) {
+			p.Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{
+				Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/3 nodes are available: 3 Insufficient cpu.",
+			}}}
+		})}, cause{"Unschedulable", "No node takes the server's pod: 0/3 nodes are available: 3 Insufficient cpu."}},
+		"a Secret that is missing": {
+			[]corev1.Pod{serverPod(waits("CreateContainerConfigError", `secret "x" not found`))},
+			cause{"PodNotStarting", `Container scimserver of the server's pod cannot start: secret "x" not found`},
+		},
+		"a volume, not for long": {[]corev1.Pod{serverPod(waits("ContainerCreating", ""), scheduledSince(59*time.Second))}, cause{}},
+		"a volume, for a minute": {
+			[]corev1.Pod{serverPod(waits("ContainerCreating", ""), scheduledSince(time.Minute))},
+			cause{"PodNotStarting", "The server's pod on node node-1 still waits for its volumes or its network. " +
+				"The events of the pod tell more: kubectl describe pods -l provisioning.tenantry.dev/tenant=contoso."},
+		},
+		"evicted": {[]corev1.Pod{serverPod(evicted)}, cause{"PodEvicted", "The server's pod was ended (Evicted): The node was low on resource: memory."}},
+		"evicted once, and another has begun": {
+			[]corev1.Pod{serverPod(evicted, created("a", time.Hour)), serverPod(created("b", time.Minute))}, cause{},
+		},
+		"the newest tells first": {
+			[]corev1.Pod{serverPod(created("a", time.Hour), restarted(3, 1, "Error")), serverPod(created("b", time.Minute), restarted(1, 137, "OOMKilled"))},
+			cause{"OutOfMemory", oom},
+		},
+		"ending":  {[]corev1.Pod{serverPod(deleted(-20*time.Second), restarted(3, 1, "Error"))}, cause{}},
+		"overdue": {[]corev1.Pod{serverPod(deleted(time.Minute))}, cause{"NodeUnreachable", "Pod contoso-scim-1-a should have ended and has not, as where node node-1 is away. No other pod may have its volume before that."}},
+		"a node that is away": {[]corev1.Pod{serverPod(func(p *corev1.Pod) {
+			p.Status.Conditions[1] = corev1.PodCondition{Type: corev1.ContainersReady, Status: corev1.ConditionTrue}
+			p.Status.Conditions[2] = corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionFalse}
+			p.Status.ContainerStatuses[0].Ready = true
+		})}, cause{"NodeUnreachable", "Node node-1, where the server's pod is, does not answer."}},
+		"a readiness gate": {[]corev1.Pod{serverPod(func(p *corev1.Pod) {
+			p.Status.Conditions[1] = corev1.PodCondition{Type: corev1.ContainersReady, Status: corev1.ConditionTrue}
+			p.Status.Conditions[2].Reason = "ReadinessGatesNotReady"
+		})}, cause{}},
+	} {
+		var got cause
+		if found := podCause(c.pods, causeNow); found != nil {
+			got = *found
+		}
+		if got != c.want {
+			t.Errorf("%s:\n got %q\nwant %q", name, got, c.want)
+		}
+	}
+}
+
+func TestADeploymentTellsWhyItsPodsAreRefused(t *testing.T) {
+	t.Parallel()
+	refused := func(reason, text string, status corev1.ConditionStatus) *appsv1.Deployment {
+		return &appsv1.Deployment{Status: appsv1.DeploymentStatus{Conditions: []appsv1.DeploymentCondition{
+			{Type: appsv1.DeploymentReplicaFailure, Status: status, Reason: reason, Message: text},
+		}}}
+	}
+	const said = "The API server refuses the server's pods: "
+	for text, want := range map[string]string{
+		`pods "a-x2k4p" is forbidden: exceeded quota: q, requested: pods=1`:    said + "exceeded quota: q, requested: pods=1",
+		"admission webhook \"policy\" denied the request:\nline two":           said + `admission webhook "policy" denied the request:`,
+		"\n\n" + `pods "a" is forbidden: violates PodSecurity "restricted:v1"`: said + `violates PodSecurity "restricted:v1"`,
+		strings.Repeat("ä", 400): said + strings.Repeat("ä", 200) + "…",
+	} {
+		if got := podsRefused(refused("FailedCreate", text, corev1.ConditionTrue)); got == nil || got.reason != v1alpha1.ReasonPodsRefused || got.message != want {
+			t.Errorf("%q: got %v, want %q", text, got, want)
+		}
+	}
+	for _, d := range []*appsv1.Deployment{
+		refused("FailedDelete", "x", corev1.ConditionTrue), refused("FailedCreate", "x", corev1.ConditionFalse), {},
+	} {
+		if got := podsRefused(d); got != nil {
+			t.Errorf("%+v: got %v", d.Status, got)
+		}
+	}
+}
+
+// Where the operator may not list pods, as in a cluster that grants it less, the conditions say less.
+func TestWithoutTheRightToListPodsATenantIsLookedAfterAllTheSame(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answer error
+		fails  bool
+	}{
+		"forbidden":      {apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", nil), false},
+		"not answered":   {apierrors.NewInternalError(errors.New("down")), true},
+		"there are none": {nil, false},
+	} {
+		fake := interceptor.NewClient(nil, interceptor.Funcs{
+			List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+				return c.answer
+			},
+		})
+		r := &ProvisioningTenantReconciler{Live: fake}
+		pods, err := r.pods(t.Context(), newScope(r, contoso()), "ReplicaSet")
+		if len(pods) != 0 || (err != nil) != c.fails {
+			t.Errorf("%s: %v, %v", name, pods, err)
+		}
+	}
+}
