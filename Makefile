@@ -59,7 +59,8 @@ cluster_test = assets=$$(hack/cluster/build.sh envtest | tail -n 1); \
 .PHONY: test
 test: ## All tests; builds etcd and kube-apiserver first if need be, and starts a PostgreSQL
 	go -C hack/image test -race ./...
-	assets=$$(hack/cluster/build.sh envtest | tail -n 1); KUBEBUILDER_ASSETS=$$assets go -C test/chart test ./...
+	assets=$$(hack/cluster/build.sh envtest | tail -n 1); promtool=$$(hack/promtool.sh); \
+		KUBEBUILDER_ASSETS=$$assets PROMTOOL=$$promtool go -C test/chart test ./...
 	$(cluster_test) hack/test/run.sh "$(PACKAGES)" $(TESTFLAGS)
 
 .PHONY: test-race

@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -56,9 +57,9 @@ func (m *metrics) rotated(cause string) {
 
 // tenantsCollector tells about every tenant in the cache at the time of a scrape.
 type tenantsCollector struct {
-	tenants                    client.Reader
-	log                        logr.Logger
-	condition, token, upgrades *prometheus.Desc
+	tenants                             client.Reader
+	log                                 logr.Logger
+	condition, unready, token, upgrades *prometheus.Desc
 }
 
 func newTenantsCollector(tenants client.Reader, log logr.Logger) *tenantsCollector {
@@ -66,6 +67,8 @@ func newTenantsCollector(tenants client.Reader, log logr.Logger) *tenantsCollect
 		tenants: tenants, log: log,
 		condition: prometheus.NewDesc("tenantry_tenants",
 			"Tenants by the status of each of their conditions.", []string{"condition", "status"}, nil),
+		unready: prometheus.NewDesc("tenantry_tenant_unready_since_timestamp_seconds",
+			"Since when a tenant is not ready, for each that is not.", []string{"namespace", "name"}, nil),
 		token: prometheus.NewDesc("tenantry_secret_token_expiry_timestamp_seconds",
 			"When a tenant's Secret Token ends: the current one if it is rotated by age, and the previous one while it is valid too.",
 			[]string{"namespace", "name", "token"}, nil),
@@ -76,6 +79,7 @@ func newTenantsCollector(tenants client.Reader, log logr.Logger) *tenantsCollect
 // Describe implements prometheus.Collector.
 func (c *tenantsCollector) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- c.condition
+	descriptions <- c.unready
 	descriptions <- c.token
 	descriptions <- c.upgrades
 }
@@ -98,6 +102,10 @@ func (c *tenantsCollector) Collect(found chan<- prometheus.Metric) {
 			counts[key{condition.Type, string(condition.Status)}]++
 			if condition.Reason == v1alpha1.ReasonUpgradePending {
 				waiting++
+			}
+			if condition.Type == v1alpha1.ConditionReady && condition.Status != metav1.ConditionTrue {
+				since := float64(condition.LastTransitionTime.Unix())
+				found <- prometheus.MustNewConstMetric(c.unready, prometheus.GaugeValue, since, tenant.Namespace, tenant.Name)
 			}
 		}
 		credentials := tenant.Status.Credentials

@@ -19,7 +19,7 @@ func TestMetricsTellOfTenantsByConditionAndOfTokensThatEnd(t *testing.T) {
 	at := metav1.NewTime(time.Unix(1764000000, 0))
 	ready := func(status metav1.ConditionStatus) func(*v1alpha1.ProvisioningTenant) {
 		return func(p *v1alpha1.ProvisioningTenant) {
-			p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: status}}
+			p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: status, LastTransitionTime: at}}
 		}
 	}
 	s := simulate(t,
@@ -54,6 +54,9 @@ tenantry_rotations_total{cause="age"} 1
 # TYPE tenantry_secret_token_expiry_timestamp_seconds gauge
 tenantry_secret_token_expiry_timestamp_seconds{name="contoso",namespace="customers",token="current"} 1.764e+09
 tenantry_secret_token_expiry_timestamp_seconds{name="contoso",namespace="customers",token="previous"} 1.764e+09
+# HELP tenantry_tenant_unready_since_timestamp_seconds Since when a tenant is not ready, for each that is not.
+# TYPE tenantry_tenant_unready_since_timestamp_seconds gauge
+tenantry_tenant_unready_since_timestamp_seconds{name="northwind",namespace="customers"} 1.764e+09
 # HELP tenantry_tenants Tenants by the status of each of their conditions.
 # TYPE tenantry_tenants gauge
 tenantry_tenants{condition="Ready",status="False"} 1

@@ -41,14 +41,19 @@ func (a *activity) answered(at time.Time, role token.Role, request cycle.Counts,
 	a.news.Asked(at, request)
 }
 
-// refused remembers a credential that is not good and was one of this tenant's, or could be. A credential that a scanner makes up is neither.
-func (a *activity) refused(at time.Time, err error) {
-	if refusal, ok := errors.AsType[*auth.Refusal](err); !ok || !refusal.Known {
-		return
-	}
+// refused remembers a credential that is not good.
+func (a *activity) refused(at time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.news.Refused(at)
+}
+
+// rejected counts a credential that is not good and was one of this tenant's, or could be. A credential that a scanner makes up is neither.
+func (s *Server) rejected(err error) {
+	if refusal, ok := errors.AsType[*auth.Refusal](err); ok && refusal.Known {
+		s.metrics.rejected.Inc()
+		s.activity.refused(s.now())
+	}
 }
 
 // LastRequest is when a client last sent an authenticated request; the zero time if none did since the start.

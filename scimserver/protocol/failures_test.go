@@ -144,6 +144,63 @@ func TestAReadersWriteIsInTheLogAndARequestThatIsNotLookedAtIsCounted(t *testing
 	if err := testutil.GatherAndCompare(f.registry, strings.NewReader(counted), "scim_requests_total"); err != nil {
 		t.Error(err)
 	}
+	// The client's secret is one of the tenant's with a letter too many; the token with one has not the form of any.
+	counted = `
+		# HELP scim_credentials_accepted_total Requests with a good credential, by the role of its bearer, held back or not.
+		# TYPE scim_credentials_accepted_total counter
+		scim_credentials_accepted_total{role="provisioner"} 22
+		scim_credentials_accepted_total{role="reader"} 4
+		scim_credentials_accepted_total{role="user"} 1
+		# HELP scim_credentials_rejected_total Requests, as a client that provisions sends them, with a credential that is not good and was the tenant's or could be. A scanner's is neither.
+		# TYPE scim_credentials_rejected_total counter
+		scim_credentials_rejected_total 0
+	`
+	if err := testutil.GatherAndCompare(f.registry, strings.NewReader(counted), "scim_credentials_accepted_total", "scim_credentials_rejected_total"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWhatAlertsAskForIsCountedFromZero: a series that appears with its first request hides that one from increase() and rate().
+func TestWhatAlertsAskForIsCountedFromZero(t *testing.T) {
+	f := newFixture(t)
+	expect := func(when string, provisioner, rejected, held int) {
+		t.Helper()
+		counted := fmt.Sprintf(`
+			# HELP scim_credentials_accepted_total Requests with a good credential, by the role of its bearer, held back or not.
+			# TYPE scim_credentials_accepted_total counter
+			scim_credentials_accepted_total{role="provisioner"} %d
+			scim_credentials_accepted_total{role="reader"} 0
+			scim_credentials_accepted_total{role="user"} 0
+			# HELP scim_credentials_rejected_total Requests, as a client that provisions sends them, with a credential that is not good and was the tenant's or could be. A scanner's is neither.
+			# TYPE scim_credentials_rejected_total counter
+			scim_credentials_rejected_total %d
+			# HELP scim_held_back_total Requests answered 503 because the tenant's spec holds them back.
+			# TYPE scim_held_back_total counter
+			scim_held_back_total %d
+		`, provisioner, rejected, held)
+		err := testutil.GatherAndCompare(f.registry, strings.NewReader(counted),
+			"scim_credentials_accepted_total", "scim_credentials_rejected_total", "scim_held_back_total")
+		if err != nil {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	expect("before the first request", 0, 0, 0)
+	f.send("GET", "/Users", "")
+	expect("the Secret Token is let in", 1, 0, 0)
+	f.sendWith("GET", "/Users", "", bearer(tokenOf(t, "contoso")))
+	expect("a token of another tenant is not", 1, 1, 0)
+	f.sendWith("GET", "/Users", "", http.Header{})
+	f.sendWith("GET", "/Users", "", bearer("letmein"))
+	expect("a scanner says nothing", 1, 1, 0)
+	f.provisioning(v1alpha1.StateSuspended)
+	f.send("GET", "/Users", "")
+	f.sendWith("GET", "/Users", "", bearer(tokenOf(t, "contoso")))
+	expect("a suspended tenant holds back who is let in", 2, 2, 1)
+	f.spec(func(s *v1alpha1.ProvisioningTenantSpec) {
+		s.Provisioning.State, s.Provisioning.Groups = v1alpha1.StateActive, v1alpha1.SwitchDisabled
+	})
+	f.send("GET", "/Groups", "")
+	expect("a resource type that is disabled", 3, 2, 2)
 }
 
 func TestTheProvisioningLogHoldsNoValuesAndNoTokens(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/share"
 )
 
@@ -18,8 +20,9 @@ type metrics struct {
 	duration *prometheus.HistogramVec
 	dialect  *prometheus.CounterVec
 	refusals *prometheus.CounterVec
+	accepted *prometheus.CounterVec
 
-	uncertain prometheus.Counter
+	rejected, heldBack, uncertain prometheus.Counter
 }
 
 const uncertainMetric = "scim_uncertain_changes_total"
@@ -39,11 +42,25 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "scim_refusals_total", Help: "Requests refused because their client, or all of its role, had their share of a pool.",
 		}, []string{"pool", "role"}),
+		accepted: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "scim_credentials_accepted_total", Help: "Requests with a good credential, by the role of its bearer, held back or not.",
+		}, []string{"role"}),
+		rejected: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "scim_credentials_rejected_total",
+			Help: "Requests, as a client that provisions sends them, with a credential that is not good and was the tenant's or could be. A scanner's is neither.",
+		}),
+		heldBack: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "scim_held_back_total", Help: "Requests answered 503 because the tenant's spec holds them back.",
+		}),
 		uncertain: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: uncertainMetric, Help: "Changes that were not acknowledged, because the storage did not say that they happened and are safe.",
 		}),
 	}
-	registerer.MustRegister(m.requests, m.duration, m.dialect, m.refusals, m.uncertain)
+	registerer.MustRegister(m.requests, m.duration, m.dialect, m.refusals, m.accepted, m.rejected, m.heldBack, m.uncertain)
+	// Alerts ask by how much these have increased, which a series does not tell that begins with the first request.
+	for _, role := range []token.Role{token.RoleProvisioner, token.RoleReader, auth.RoleUser} {
+		m.accepted.WithLabelValues(string(role))
+	}
 	return m
 }
 

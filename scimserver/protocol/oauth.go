@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/headers"
 	"github.com/tenantry/tenantry/scimserver/settings"
@@ -44,7 +45,7 @@ func (s *Server) tokenEndpoint(w *recorder, r *http.Request, _ string, log reque
 	} else if limited := s.admitStranger(current); limited != nil {
 		err = limited
 	} else {
-		s.activity.refused(s.now(), err)
+		s.rejected(err)
 	}
 	if err != nil {
 		answer := s.oauthErrorFor(w, err, log)
@@ -55,6 +56,7 @@ func (s *Server) tokenEndpoint(w *recorder, r *http.Request, _ string, log reque
 		return
 	}
 	s.activity.seen(s.now())
+	s.metrics.accepted.WithLabelValues(string(token.RoleProvisioner)).Inc()
 	sendJSON(w, http.StatusOK, map[string]any{
 		"access_token": issued.Value, "token_type": "Bearer", "expires_in": int64(issued.Lifetime.Seconds()), "scope": accessTokenScope,
 	})

@@ -51,6 +51,9 @@ func (s *Server) instrument(route string, methods map[string]endpoint) http.Hand
 	return s.observed(route, func(w *recorder, r *http.Request, id string, log requestLog) {
 		w.negotiates(r)
 		if err := s.serve(w, r, methods, id, log); err != nil {
+			if isHeldBack(err) {
+				s.metrics.heldBack.Inc()
+			}
 			writeError(w, s.describe(err, log), id)
 		}
 	})
@@ -144,10 +147,11 @@ func (s *Server) serve(w *recorder, r *http.Request, methods map[string]endpoint
 			return limited
 		}
 		if methods[r.Method].counts.Requests > 0 { // as a client that provisions asks
-			s.activity.refused(s.now(), err)
+			s.rejected(err)
 		}
 		return unauthenticated(w, current.Tenant.Name, err, log)
 	}
+	s.metrics.accepted.WithLabelValues(string(identity.Role)).Inc()
 	s.activity.seen(s.now())
 	if err := heldBack(current, identity.Role); err != nil {
 		return err
