@@ -61,6 +61,7 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 		if part.Kind() == kindDeployment {
 			if errors.Is(err, errUpgradeWaits) {
 				r.waitForUpgrade(s)
+				s.applied(kindDeployment, 0)
 				continue
 			}
 			r.Upgrades.wrote(s.serverKey(), generation, err)
@@ -72,9 +73,7 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 			}
 			continue
 		}
-		if generation > 0 {
-			s.written[part.Kind()] = generation
-		}
+		s.applied(part.Kind(), generation)
 	}
 	return nil
 }

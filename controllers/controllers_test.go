@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -11,7 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
@@ -105,7 +105,7 @@ func TestOfTenantsWithOneHostTheOldestWinsInWhateverOrderTheyCome(t *testing.T) 
 }
 
 // bug class 11: Ready too early.
-func TestTheServerIsAvailableOnlyWhenThisGenerationIs(t *testing.T) {
+func TestTheServerIsAvailableOnlyWhenThisGenerationIsOrOldPodsServeUntilItIs(t *testing.T) {
 	good := func() *appsv1.Deployment {
 		return &appsv1.Deployment{
 			ObjectMeta: metav1.ObjectMeta{Name: "contoso-scim", Generation: 3},
@@ -115,45 +115,85 @@ func TestTheServerIsAvailableOnlyWhenThisGenerationIs(t *testing.T) {
 			},
 		}
 	}
+	replicated := func(updated, available, all int32) func(*appsv1.Deployment) {
+		return func(d *appsv1.Deployment) {
+			d.Spec.Strategy.Type = appsv1.RollingUpdateDeploymentStrategyType
+			d.Status.UpdatedReplicas, d.Status.AvailableReplicas, d.Status.Replicas = updated, available, all
+		}
+	}
+	progressing := func(d *appsv1.Deployment, status corev1.ConditionStatus, reason string) {
+		d.Status.Conditions = append(d.Status.Conditions, appsv1.DeploymentCondition{Type: appsv1.DeploymentProgressing, Status: status, Reason: reason})
+	}
+	was := func(generation int64) metav1.Condition {
+		return metav1.Condition{Type: v1alpha1.ConditionServerAvailable, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAvailable, ObservedGeneration: generation}
+	}
 	for name, test := range map[string]struct {
 		change  func(*appsv1.Deployment)
 		written int64
+		waits   bool
+		refused bool
 		want    string
 		before  metav1.Condition
 	}{
-		"available":                      {change: func(*appsv1.Deployment) {}, want: "True/Available"},
-		"the cache is behind our write":  {change: func(*appsv1.Deployment) {}, written: 4, want: "False/Progressing"},
-		"not seen by the controller yet": {change: func(d *appsv1.Deployment) { d.Status.ObservedGeneration = 2 }, want: "False/Progressing"},
-		"not there yet":                  {change: func(d *appsv1.Deployment) { *d = appsv1.Deployment{} }, want: "False/Progressing"},
-		"the old pod is still there":     {change: func(d *appsv1.Deployment) { d.Status.Replicas = 2 }, want: "False/Progressing"},
-		"no new pod yet":                 {change: func(d *appsv1.Deployment) { d.Status.UpdatedReplicas, d.Status.Replicas = 0, 0 }, want: "False/Progressing"},
-		"the pod is not ready": {change: func(d *appsv1.Deployment) {
+		"available":                      {change: func(*appsv1.Deployment) {}, want: "True/Available True/RolledOut"},
+		"the cache is behind our write":  {change: func(*appsv1.Deployment) {}, written: 4, want: "False/Progressing False/Progressing"},
+		"not seen by the controller yet": {change: func(d *appsv1.Deployment) { d.Status.ObservedGeneration = 2 }, want: "False/Progressing False/Progressing"},
+		"not there yet":                  {change: func(d *appsv1.Deployment) { *d = appsv1.Deployment{} }, want: "False/Progressing False/Progressing"},
+		"the old pod is still there":     {change: func(d *appsv1.Deployment) { d.Status.Replicas = 2 }, want: "False/Progressing False/Progressing"},
+		"no new pod yet": {
+			change: func(d *appsv1.Deployment) {
+				d.Status.UpdatedReplicas, d.Status.Replicas, d.Status.AvailableReplicas = 0, 0, 0
+			},
+			want: "False/Progressing False/Progressing",
+		},
+		"the pod is not ready any more": {change: func(d *appsv1.Deployment) {
 			d.Status.AvailableReplicas, d.Status.Conditions[0].Status = 0, corev1.ConditionFalse
-		}, want: "False/ServerUnavailable"},
+			progressing(d, corev1.ConditionTrue, "NewReplicaSetAvailable")
+		}, want: "False/ServerUnavailable True/RolledOut"},
+		"the first pod is not ready yet": {change: func(d *appsv1.Deployment) {
+			d.Status.AvailableReplicas, d.Status.Conditions[0].Status = 0, corev1.ConditionFalse
+			progressing(d, corev1.ConditionTrue, "ReplicaSetUpdated")
+		}, want: "False/Progressing True/RolledOut"},
 		"the deadline passed": {change: func(d *appsv1.Deployment) {
-			d.Status.Conditions = append(d.Status.Conditions, appsv1.DeploymentCondition{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded"})
-		}, want: "False/RolloutStuck"},
+			d.Status.AvailableReplicas = 0
+			progressing(d, corev1.ConditionFalse, "ProgressDeadlineExceeded")
+		}, want: "False/RolloutStuck False/RolloutStuck"},
+		"the deadline passed and clients are served": {change: func(d *appsv1.Deployment) {
+			replicated(1, 3, 4)(d)
+			progressing(d, corev1.ConditionFalse, "ProgressDeadlineExceeded")
+		}, want: "True/Available False/RolloutStuck"},
 		"one of three replicas is not ready": {change: func(d *appsv1.Deployment) {
 			d.Status.Replicas, d.Status.UpdatedReplicas, d.Status.AvailableReplicas = 3, 3, 2
 			d.Status.Conditions[0].Status = corev1.ConditionFalse
-		}, want: "True/Available"},
+		}, want: "True/Available True/RolledOut"},
+		"one of three is new":                               {change: replicated(1, 3, 3), want: "True/Available False/Progressing"},
+		"none of three is new":                              {change: replicated(0, 3, 3), want: "True/Available False/Progressing"},
+		"one of three is new and none is available":         {change: replicated(1, 0, 3), want: "False/Progressing False/Progressing"},
+		"three are to be replaced and are available yet":    {change: replicated(3, 3, 3), written: 4, before: was(6), want: "True/Available False/Progressing"},
+		"three are to be replaced and never were available": {change: replicated(3, 3, 3), written: 4, want: "False/Progressing False/Progressing"},
+		"its upgrade waits":                                 {change: func(*appsv1.Deployment) {}, waits: true, want: "True/UpgradePending True/RolledOut"},
+		// bug class 11: the spec was never applied, and what is there is all well.
+		"it was not applied":        {change: func(*appsv1.Deployment) {}, refused: true, before: was(6), want: "False/Progressing False/Progressing"},
+		"replicas were not applied": {change: replicated(3, 3, 3), refused: true, before: was(7), want: "False/Progressing False/Progressing"},
 		// bug class 18: an autoscaler's step taken for a rollout.
 		"an autoscaler has just scaled": {
-			change: func(d *appsv1.Deployment) { d.Generation = 4 }, want: "True/Available",
-			before: metav1.Condition{Type: v1alpha1.ConditionServerAvailable, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAvailable, ObservedGeneration: 7},
+			change: func(d *appsv1.Deployment) { d.Generation = 4 }, before: was(7), want: "True/Available Unknown/Progressing",
 		},
 		"it was available for the spec before": {
-			change: func(d *appsv1.Deployment) { d.Generation = 4 }, want: "False/Progressing",
-			before: metav1.Condition{Type: v1alpha1.ConditionServerAvailable, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAvailable, ObservedGeneration: 6},
+			change: func(d *appsv1.Deployment) { d.Generation = 4 }, before: was(6), want: "False/Progressing False/Progressing",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			deployment := good()
 			test.change(deployment)
-			s := &scope{tenant: &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Generation: 7}}, written: map[string]int64{"Deployment": test.written}}
+			s := &scope{
+				tenant:  &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Generation: 7}},
+				written: map[string]int64{"Deployment": test.written}, upgradeWaits: test.waits, serverApplied: !test.refused,
+			}
 			s.tenant.Status.Conditions = []metav1.Condition{test.before}
-			if c := serverAvailable(s, deployment); string(c.Status)+"/"+c.Reason != test.want {
-				t.Errorf("got %s/%s, want %s", c.Status, c.Reason, test.want)
+			available, rolledOut := judgeServer(s, deployment)
+			if got := fmt.Sprintf("%s/%s %s/%s", available.Status, available.Reason, rolledOut.Status, rolledOut.Reason); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
 	}
@@ -217,11 +257,12 @@ func TestErrorsAreSortedIntoThoseOfAPersonThoseThatPassAndOurOwn(t *testing.T) {
 	terminating := apierrors.NewForbidden(resource, "x", errors.New("namespace is being terminated"))
 	terminating.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
 	for name, test := range map[string]struct {
-		err     error
-		reason  string
-		gone    bool
-		failed  bool
-		requeue bool
+		err      error
+		reason   string
+		gone     bool
+		outdated bool
+		failed   bool
+		requeue  bool
 	}{
 		"a stranger's object":      {err: &apply.NotOursError{Kind: "Service", Name: "x"}, reason: "NameConflict", requeue: true},
 		"an object on its way out": {err: &apply.GoingError{Kind: "Service", Name: "x"}, reason: "Progressing", requeue: true},
@@ -229,14 +270,16 @@ func TestErrorsAreSortedIntoThoseOfAPersonThoseThatPassAndOurOwn(t *testing.T) {
 		"forbidden":                {err: apierrors.NewForbidden(resource, "x", errors.New("quota")), reason: "Rejected", requeue: true},
 		// bug class 13: creates fail while the namespace goes, and that is no error.
 		"the namespace is going": {err: terminating, gone: true},
-		"a conflict":             {err: apierrors.NewConflict(resource, "x", errors.New("old")), failed: true},
-		"the API server failed":  {err: apierrors.NewInternalError(errors.New("etcd")), failed: true},
+		// bug class 18: a conflict is no failure.
+		"a conflict":            {err: fmt.Errorf("apply it: %w", apierrors.NewConflict(resource, "x", errors.New("old"))), outdated: true},
+		"it was made meanwhile": {err: apierrors.NewAlreadyExists(resource, "x"), outdated: true},
+		"the API server failed": {err: apierrors.NewInternalError(errors.New("etcd")), failed: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &scope{}
 			// A wrapped error is sorted like a bare one.
 			s.fail(classify(errors.Join(test.err), v1alpha1.ConditionServerAvailable, v1alpha1.ReasonRejected))
-			if s.outcome.gone != test.gone || (len(s.outcome.failed) > 0) != test.failed {
+			if s.outcome.gone != test.gone || s.outcome.onlyOutdated() != test.outdated || (len(s.outcome.failed) > 0) != test.failed {
 				t.Errorf("got %+v", s.outcome)
 			}
 			if test.reason != "" && (len(s.conditions) != 1 || s.conditions[0].Reason != test.reason) {
@@ -246,8 +289,8 @@ func TestErrorsAreSortedIntoThoseOfAPersonThoseThatPassAndOurOwn(t *testing.T) {
 			if (result.RequeueAfter > 0) != test.requeue {
 				t.Errorf("requeue after %v, want one: %v", result.RequeueAfter, test.requeue)
 			}
-			if test.reason == "Rejected" && !test.requeue && !errors.Is(err, reconcile.TerminalError(nil)) {
-				t.Errorf("got %v, want a terminal error: only a person can help", err)
+			if (err != nil) != test.failed {
+				t.Errorf("got the error %v, want one only where the operator failed: it is logged, counted and alerted of", err)
 			}
 		})
 	}

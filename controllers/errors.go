@@ -10,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
@@ -70,12 +69,30 @@ func classify(err error, condition, rejected string) error {
 	}
 }
 
+// about returns a typed error such that it speaks of another condition, and any other error as it is.
+func about(condition string, err error) error {
+	var stalled *Stalled
+	var waiting *Waiting
+	switch {
+	case errors.As(err, &stalled):
+		other := *stalled
+		other.Condition = condition
+		return &other
+	case errors.As(err, &waiting):
+		other := *waiting
+		other.Condition = condition
+		return &other
+	}
+	return err
+}
+
 // outcome sorts the errors of one reconcile.
 type outcome struct {
 	stalled []*Stalled
 	waiting []*Waiting
 	failed  []error
-	gone    bool
+	// gone tells that the tenant was deleted meanwhile, and outdated that the cache was behind an object that was to be written over.
+	gone, outdated bool
 	// after is when something changes by itself; 0 for never.
 	after time.Duration
 }
@@ -100,6 +117,8 @@ func (o *outcome) add(err error) {
 	case err == nil:
 	case errors.Is(err, apply.ErrOwnerGone):
 		o.gone = true
+	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
+		o.outdated = true
 	case errors.As(err, &stalled):
 		o.stalled = append(o.stalled, stalled)
 	case errors.As(err, &waiting):
@@ -109,7 +128,11 @@ func (o *outcome) add(err error) {
 	}
 }
 
-// result tells controller-runtime when to come again.
+// onlyOutdated tells whether nothing went wrong but that the cache was behind. It will have caught up in a moment.
+func (o *outcome) onlyOutdated() bool { return o.outdated && len(o.failed) == 0 }
+
+// result tells controller-runtime when to come again. What a person must change is no error of a reconcile: controller-runtime would log
+// it as one each time, and count it, terminal or not. The status tells it, and so does an event.
 func (o *outcome) result() (ctrl.Result, error) {
 	if len(o.failed) > 0 {
 		return ctrl.Result{}, errors.Join(o.failed...)
@@ -131,9 +154,6 @@ func (o *outcome) result() (ctrl.Result, error) {
 	}
 	if sooner(o.after); after > 0 {
 		return ctrl.Result{RequeueAfter: after}, nil
-	}
-	if len(o.stalled) > 0 {
-		return ctrl.Result{}, reconcile.TerminalError(o.stalled[0])
 	}
 	return ctrl.Result{}, nil
 }

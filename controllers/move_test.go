@@ -130,10 +130,10 @@ func TestWhateverGoesWrongWhileADirectoryMovesTheEndIsTheSame(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		move     batchv1.JobConditionType
-		ready    string
+		storage  string
 		database bool
 	}{
-		{batchv1.JobComplete, v1alpha1.ReasonReady, true},
+		{batchv1.JobComplete, v1alpha1.ReasonInEffect, true},
 		{batchv1.JobFailed, v1alpha1.ReasonMoveFailed, false},
 	} {
 		t.Run(string(test.move), func(t *testing.T) {
@@ -149,8 +149,9 @@ func TestWhateverGoesWrongWhileADirectoryMovesTheEndIsTheSame(t *testing.T) {
 			ended := func(s *simulated, when string) {
 				t.Helper()
 				s.settle()
-				if c := meta.FindStatusCondition(s.tenant().Status.Conditions, v1alpha1.ConditionReady); c.Reason != test.ready {
-					t.Errorf("%s: Ready is %+v, want reason %s", when, c, test.ready)
+				s.check()
+				if c := meta.FindStatusCondition(s.tenant().Status.Conditions, v1alpha1.ConditionStorageInEffect); c.Reason != test.storage {
+					t.Errorf("%s: StorageInEffect is %+v, want reason %s", when, c, test.storage)
 				}
 				if deployment, database := s.server(); database != test.database || ptr.Deref(deployment.Spec.Replicas, 1) != 1 {
 					t.Errorf("%s: the server works with a database: %v, want %v; it has %d replicas", when, database, test.database, *deployment.Spec.Replicas)

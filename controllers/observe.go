@@ -6,7 +6,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -26,9 +25,12 @@ func (r *ProvisioningTenantReconciler) observe(ctx context.Context, s *scope) er
 	if deployment != nil {
 		r.Upgrades.see(deployment)
 	}
-	available := serverAvailable(s, deployment)
+	available, rolledOut := judgeServer(s, deployment)
 	s.fail(r.nameCause(ctx, s, deployment, &available))
 	s.found(available)
+	if s.serverApplied { // else RolledOut goes on to speak of the generation before, by which mayRestart knows
+		s.found(rolledOut)
+	}
 	if s.has(v1alpha1.ConditionExposed) {
 		return nil
 	}
@@ -51,47 +53,85 @@ func storageReady(claim *corev1.PersistentVolumeClaim) metav1.Condition {
 	}
 }
 
-// serverAvailable judges the Deployment; nil was not seen yet. Where this reconcile wrote it, the cache may not have caught up,
-// and what it says of the generation before is not true of this one.
-func serverAvailable(s *scope, deployment *appsv1.Deployment) metav1.Condition {
-	if s.storage.step.stopped() {
-		return conditions.False(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonMoving, "The server is stopped while its directory is being moved.")
-	}
+// judgeServer returns conditions ServerAvailable and RolledOut; the Deployment is nil where it was not seen yet. Where this reconcile
+// wrote it, the cache may not have caught up, and what it says of the generation before is not true of this one.
+func judgeServer(s *scope, deployment *appsv1.Deployment) (available, rolledOut metav1.Condition) {
 	if deployment == nil {
 		deployment = &appsv1.Deployment{}
 	}
-	written := s.written[kindDeployment]
-	condition := func(conditionType appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
-		for i := range deployment.Status.Conditions {
-			if deployment.Status.Conditions[i].Type == conditionType {
-				return &deployment.Status.Conditions[i]
-			}
-		}
-		return nil
+	both := func(reason, message string) (available, rolledOut metav1.Condition) {
+		return conditions.False(v1alpha1.ConditionServerAvailable, reason, message), conditions.False(v1alpha1.ConditionRolledOut, reason, message)
 	}
-	status := deployment.Status
+	written, status := s.written[kindDeployment], deployment.Status
 	seen := deployment.Generation >= written && deployment.Generation > 0 && status.ObservedGeneration >= deployment.Generation
-	progressing := condition(appsv1.DeploymentProgressing)
-	before := meta.FindStatusCondition(s.tenant.Status.Conditions, v1alpha1.ConditionServerAvailable)
 	switch {
-	case !seen && written == 0 && before != nil && before.Status == metav1.ConditionTrue && before.ObservedGeneration == s.tenant.Generation:
-		return *before // Somebody else changed the Deployment, as an autoscaler does.
-	case !seen:
-		return conditions.False(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonProgressing, "The server is being rolled out.")
-	case progressing != nil && progressing.Status == corev1.ConditionFalse && progressing.Reason == "ProgressDeadlineExceeded":
-		return conditions.False(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonRolloutStuck,
+	case s.storage.step.stopped():
+		return both(v1alpha1.ReasonMoving, "The server is stopped while its directory is being moved.")
+	case s.serverApplied && seen:
+		rolledOut = judgeRollout(deployment)
+		return judgeAnswers(deployment, rolledOut, s.upgradeWaits), rolledOut
+	}
+	available, rolledOut = both(v1alpha1.ReasonProgressing, rollingOut)
+	before := s.before(v1alpha1.ConditionServerAvailable)
+	switch {
+	case !s.serverApplied || before.Status != metav1.ConditionTrue:
+	case written == 0 && before.ObservedGeneration == s.tenant.Generation:
+		return before, s.before(v1alpha1.ConditionRolledOut) // Somebody else changed the Deployment, as an autoscaler does.
+	case replacesOneByOne(deployment):
+		return before, rolledOut
+	}
+	return available, rolledOut
+}
+
+const rollingOut = "The server is being rolled out."
+
+// replacesOneByOne tells whether old pods serve until new ones do.
+func replacesOneByOne(deployment *appsv1.Deployment) bool {
+	return deployment.Spec.Strategy.Type == appsv1.RollingUpdateDeploymentStrategyType
+}
+
+// judgeRollout judges how far the pods are replaced of a Deployment whose status speaks of its present generation.
+func judgeRollout(deployment *appsv1.Deployment) metav1.Condition {
+	status, progressing := deployment.Status, progress(deployment)
+	switch {
+	case progressing.Status == corev1.ConditionFalse && progressing.Reason == "ProgressDeadlineExceeded":
+		return conditions.False(v1alpha1.ConditionRolledOut, v1alpha1.ReasonRolloutStuck,
 			fmt.Sprintf("Deployment %s makes no progress. See the events of its pods: kubectl describe pods -l %s=%s.",
 				deployment.Name, v1alpha1.TenantLabel, deployment.Labels[v1alpha1.TenantLabel]))
 	case status.UpdatedReplicas < 1 || status.Replicas > status.UpdatedReplicas:
-		return conditions.False(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonProgressing, "The server is being rolled out.")
-	case status.AvailableReplicas >= 1 && s.upgradeWaits:
+		return conditions.False(v1alpha1.ConditionRolledOut, v1alpha1.ReasonProgressing, rollingOut)
+	default:
+		return conditions.True(v1alpha1.ConditionRolledOut, v1alpha1.ReasonRolledOut, "Every pod of the server is as it should be.")
+	}
+}
+
+// judgeAnswers judges whether clients are served. Pods of the generation before serve too while they are replaced one by one.
+func judgeAnswers(deployment *appsv1.Deployment, rolledOut metav1.Condition, upgradeWaits bool) metav1.Condition {
+	progressing := progress(deployment)
+	switch serves := deployment.Status.AvailableReplicas >= 1 && (rolledOut.Reason != v1alpha1.ReasonProgressing || replacesOneByOne(deployment)); {
+	case serves && upgradeWaits:
 		return conditions.True(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonUpgradePending,
 			"The SCIM server answers as before. Its upgrade waits until enough others are done with theirs.")
-	case status.AvailableReplicas >= 1:
+	case serves:
 		return conditions.True(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonAvailable, "The SCIM server answers.")
-	default:
-		return conditions.False(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonServerUnavailable,
-			fmt.Sprintf("Deployment %s has no available pod yet. If this lasts, kubectl describe pods -l %s=%s tells why.",
-				deployment.Name, v1alpha1.TenantLabel, deployment.Labels[v1alpha1.TenantLabel]))
+	case rolledOut.Status != metav1.ConditionTrue:
+		return conditions.False(v1alpha1.ConditionServerAvailable, rolledOut.Reason, rolledOut.Message)
 	}
+	reason := v1alpha1.ReasonServerUnavailable
+	if progressing.Status == corev1.ConditionTrue && progressing.Reason != "NewReplicaSetAvailable" {
+		reason = v1alpha1.ReasonProgressing // it has not been available since it was last changed
+	}
+	return conditions.False(v1alpha1.ConditionServerAvailable, reason,
+		fmt.Sprintf("Deployment %s has no available pod yet. If this lasts, kubectl describe pods -l %s=%s tells why.",
+			deployment.Name, v1alpha1.TenantLabel, deployment.Labels[v1alpha1.TenantLabel]))
+}
+
+// progress is what the Deployment says about its progress, the zero condition where it says nothing.
+func progress(deployment *appsv1.Deployment) appsv1.DeploymentCondition {
+	for _, condition := range deployment.Status.Conditions {
+		if condition.Type == appsv1.DeploymentProgressing {
+			return condition
+		}
+	}
+	return appsv1.DeploymentCondition{}
 }

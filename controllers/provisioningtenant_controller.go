@@ -20,7 +20,6 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
-	"github.com/tenantry/tenantry/controllers/internal/conditions"
 	"github.com/tenantry/tenantry/controllers/internal/entra"
 	"github.com/tenantry/tenantry/internal/panicked"
 )
@@ -107,9 +106,12 @@ func (d discreet) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Res
 func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	tenant := &v1alpha1.ProvisioningTenant{}
 	if err := r.Get(ctx, request.NamespacedName, tenant); err != nil {
+		if !apierrors.IsNotFound(err) {
+			return ctrl.Result{}, err // which says nothing about the tenant
+		}
 		r.Entra.Forget(request.NamespacedName)
 		r.Upgrades.forget(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+		return ctrl.Result{}, nil
 	}
 	if tenant.DeletionTimestamp != nil {
 		return ctrl.Result{}, nil
@@ -132,15 +134,15 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 			return ctrl.Result{}, nil
 		}
 	}
-	// Unless a step found a problem with it.
-	s.found(conditions.True(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The spec makes sense."))
+	if s.outcome.onlyOutdated() {
+		return ctrl.Result{RequeueAfter: staleRetry}, nil // there is nothing to tell anyone
+	}
 
 	err := r.writeStatus(ctx, s)
 	switch {
 	case apierrors.IsNotFound(err):
 		return ctrl.Result{}, nil
 	case apierrors.IsConflict(err):
-		// Someone wrote in between. The cache will have it in a moment, and there is nothing to tell anyone.
 		return ctrl.Result{RequeueAfter: staleRetry}, nil
 	}
 	s.outcome.add(err)

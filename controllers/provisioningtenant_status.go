@@ -23,12 +23,29 @@ var requiredForTenant = []string{ //nolint:gochecknoglobals // a list that nothi
 	v1alpha1.ConditionServerAvailable, v1alpha1.ConditionExposed,
 }
 
+// besideReady tell of a part of the spec that is not in effect, the weightiest first: the tenant goes on with the last good version
+// of it, and Ready says that. A step finds them False, mostly by a Stalled or Waiting error; nobody needs to find them True.
+var besideReady = []string{ //nolint:gochecknoglobals // a list that nothing writes
+	v1alpha1.ConditionStorageInEffect, v1alpha1.ConditionSchemaInEffect, v1alpha1.ConditionRolledOut,
+}
+
+// unlessFound hold where all steps were taken and none has found otherwise.
+func unlessFound() []metav1.Condition {
+	return []metav1.Condition{
+		conditions.True(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The spec makes sense."),
+		conditions.True(v1alpha1.ConditionStorageInEffect, v1alpha1.ReasonInEffect, "The directory is where spec.storage says."),
+		conditions.True(v1alpha1.ConditionSchemaInEffect, v1alpha1.ReasonInEffect, "The server works with the schemas of spec.schema."),
+	}
+}
+
 // tenantStatus computes the status from what was before and what was learned. It is pure, and leaves alone what the
 // tenant's server writes.
 func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 	status := *s.tenant.Status.DeepCopy()
 	generation := s.tenant.Generation
-	status.ObservedGeneration = generation
+	if len(s.outcome.failed) == 0 {
+		status.ObservedGeneration = generation
+	}
 	status.UserDefaults = s.userDefaults
 	if s.credentials != nil {
 		status.Credentials = s.credentials
@@ -43,18 +60,23 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 		status.Storage.Problem = storageProblem(s.tenant, now.Time).DeepCopy() // too old, it is of a server that is gone
 	}
 	found := conditions.Found{
-		Conditions:   append(slices.Clone(s.conditions), provisioningHealthy(s.tenant)),
-		Types:        slices.Concat([]string{v1alpha1.ConditionEntraTenantVerified}, requiredForTenant, []string{v1alpha1.ConditionProvisioningHealthy}),
-		Required:     requiredForTenant,
+		Conditions: append(slices.Clone(s.conditions), provisioningHealthy(s.tenant)),
+		Types: slices.Concat([]string{v1alpha1.ConditionEntraTenantVerified}, requiredForTenant, besideReady,
+			[]string{v1alpha1.ConditionProvisioningHealthy}),
+		Required: requiredForTenant, Beside: besideReady,
+		Applied:      status.ObservedGeneration == generation,
 		ReadyReason:  v1alpha1.ReasonReady,
 		ReadyMessage: "The tenant can be provisioned.",
+	}
+	if len(s.outcome.failed) == 0 {
+		found.Conditions = append(found.Conditions, unlessFound()...)
 	}
 	if reason, message := suspended(&s.tenant.Spec); reason != "" {
 		found.ReadyReason, found.ReadyMessage = reason, message
 	}
 	if len(s.outcome.stalled) > 0 {
-		first := s.outcome.stalled[0]
-		found.Stalled = &conditions.Problem{Reason: first.Reason, Message: first.Message}
+		first := weightiest(s.outcome.stalled)
+		found.Stalled = &conditions.Problem{Condition: first.Condition, Reason: first.Reason, Message: first.Message}
 	}
 	if len(s.outcome.failed) > 0 {
 		found.Failed = &conditions.Problem{Reason: v1alpha1.ReasonError, Message: failure(s.outcome.failed[0])}
@@ -63,6 +85,16 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 	status.TenantURL = publishedURL(s.tenant.Status.TenantURL, s.tenantURL, status.Conditions, generation)
 	status.TokenURL = desired.TokenURL(s.tenant, status.TenantURL)
 	return status
+}
+
+// weightiest is the error whose condition counts most: one that holds back Ready before one that does not.
+func weightiest(stalled []*Stalled) *Stalled {
+	for _, conditionType := range requiredForTenant {
+		if at := slices.IndexFunc(stalled, func(e *Stalled) bool { return e.Condition == conditionType }); at >= 0 {
+			return stalled[at]
+		}
+	}
+	return stalled[0]
 }
 
 // suspended says which clients the spec holds back, "" for none. The tenant is ready all the same: it does what its spec says.

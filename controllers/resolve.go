@@ -45,7 +45,7 @@ func refusedSchemas(tenant *v1alpha1.ProvisioningTenant) error {
 	}
 	first := tenant.Status.Directory.RefusedSchemas[0]
 	return &Stalled{
-		Condition: v1alpha1.ConditionAccepted, Reason: v1alpha1.ReasonSchemaContradictsData,
+		Condition: v1alpha1.ConditionSchemaInEffect, Reason: v1alpha1.ReasonSchemaContradictsData,
 		Message: fmt.Sprintf("spec.schema.extensions[%q]: %s.", first.ID, first.Message),
 	}
 }

@@ -3,6 +3,7 @@ package controllers
 import (
 	"errors"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -30,6 +31,8 @@ type scope struct {
 	// children that were wanted this time, and the generation of each Deployment, claim and Ingress that was written.
 	children []apply.Child
 	written  map[string]int64
+	// serverApplied tells whether the Deployment is as this generation wants it, but for an upgrade that waits.
+	serverApplied bool
 	// upgradeWaits tells whether the Deployment was left as it is until others are done with their upgrade.
 	upgradeWaits bool
 
@@ -52,6 +55,16 @@ func (s *scope) serverKey() client.ObjectKey {
 	return client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.ServerName(s.tenant.Name)}
 }
 
+// applied takes notice of a child that is as it should be, and of its generation if it was written for that.
+func (s *scope) applied(kind string, generation int64) {
+	if kind == kindDeployment {
+		s.serverApplied = true
+	}
+	if generation > 0 {
+		s.written[kind] = generation
+	}
+}
+
 // found adds a condition. One that a typed error speaks of wins, so it may be called with the better news as well.
 func (s *scope) found(condition metav1.Condition) {
 	s.conditions = append(s.conditions, condition)
@@ -68,6 +81,14 @@ func (s *scope) fail(err error) {
 	case errors.As(err, &waiting):
 		s.found(conditions.False(waiting.Condition, waiting.Reason, waiting.Message))
 	}
+}
+
+// before is the condition as the status has it, the zero condition where it has none.
+func (s *scope) before(conditionType string) metav1.Condition {
+	if c := meta.FindStatusCondition(s.tenant.Status.Conditions, conditionType); c != nil {
+		return *c
+	}
+	return conditions.Unknown(conditionType, v1alpha1.ReasonProgressing, "Not looked at yet.")
 }
 
 // has tells whether something was found about a condition already.

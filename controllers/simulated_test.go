@@ -68,6 +68,8 @@ type simulated struct {
 	now *clocktesting.FakePassiveClock
 
 	move              batchv1.JobConditionType // how the Job of a move ends
+	image             string                   // of the server, by the operator that looks
+	upgrades          int                      // how many that operator lets restart at a time
 	writes, liveReads int
 	failAt            int
 	fault             fault
@@ -125,7 +127,7 @@ func simulatedScheme(t *testing.T) *runtime.Scheme {
 func simulate(t *testing.T, objects ...client.Object) *simulated {
 	t.Helper()
 	scheme := simulatedScheme(t)
-	s := &simulated{T: t, move: batchv1.JobComplete, tokens: map[string][]string{}, taken: map[string]bool{}, ended: map[string]bool{}, now: clocktesting.NewFakePassiveClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))}
+	s := &simulated{T: t, move: batchv1.JobComplete, image: "scimserver:test", upgrades: 1, tokens: map[string][]string{}, taken: map[string]bool{}, ended: map[string]bool{}, now: clocktesting.NewFakePassiveClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))}
 	builder := fake.NewClientBuilder().WithScheme(scheme).WithReturnManagedFields().
 		WithStatusSubresource(&v1alpha1.ProvisioningTenant{}, &v1alpha1.UserDefaults{}, &appsv1.Deployment{}, &corev1.PersistentVolumeClaim{}, &networkingv1.Ingress{}, &batchv1.Job{}).
 		WithIndex(&v1alpha1.ProvisioningTenant{}, hostIndex, indexHost("")).
@@ -287,14 +289,14 @@ func (s *simulated) reconcile() (crashed bool, err error) {
 		}
 	}()
 	options := Options{
-		ServerImage: "scimserver:test", Clock: s.now,
+		ServerImage: s.image, Clock: s.now,
 		Random:         rand.NewChaCha8([32]byte{byte(s.writes)}),
 		CheckFilter:    func(v1alpha1.Schema, string) error { return nil },
 		CheckAttribute: func(v1alpha1.Schema, string, string) error { return nil },
 	}
 	r := &ProvisioningTenantReconciler{
 		Client: s, Live: liveReader{s}, Events: noEvents{}, Options: options,
-		Entra: entra.NewVerifier(nil, nil, logr.Discard()), Upgrades: newUpgrades(1),
+		Entra: entra.NewVerifier(nil, nil, logr.Discard()), Upgrades: newUpgrades(s.upgrades),
 	}
 	_, err = r.Reconcile(s.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "customers", Name: "contoso"}})
 	return false, err

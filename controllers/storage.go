@@ -270,14 +270,16 @@ func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *sc
 	move := desired.MoveName(s.tenant.Name)
 	switch {
 	case s.storage.step == moveFailed:
-		return &Stalled{Condition: v1alpha1.ConditionStorageReady, Reason: v1alpha1.ReasonMoveFailed, Message: fmt.Sprintf(
+		s.fail(&Stalled{Condition: v1alpha1.ConditionStorageInEffect, Reason: v1alpha1.ReasonMoveFailed, Message: fmt.Sprintf(
 			"The directory could not be moved to PostgreSQL; the tenant goes on with SQLite. kubectl logs job/%s tells why. "+
 				"Mend that and delete Job %s to try again, or set spec.storage.type back to SQLite.",
-			move, move)}
+			move, move)})
 	case s.storage.step != moveNone:
 		s.found(conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonMoving,
 			fmt.Sprintf("The directory is being moved to PostgreSQL by Job %s. Clients are answered 503 until it is there.", move)))
 		return nil
+	case s.storage.problem != nil && s.storage.engine == v1alpha1.StorageSQLite:
+		s.fail(about(v1alpha1.ConditionStorageInEffect, s.storage.problem)) // the move waits, and the server serves
 	case s.storage.problem != nil:
 		return s.storage.problem
 	case s.storage.engine == v1alpha1.StoragePostgreSQL:

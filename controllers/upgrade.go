@@ -8,11 +8,13 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
 
@@ -118,7 +120,9 @@ var errUpgradeWaits = errors.New("the upgrade waits for others")
 // mayRestart returns errUpgradeWaits where the pods of the Deployment would be replaced though nobody changed the tenant, and
 // too many others are being upgraded. Who changed the tenant expects a restart.
 func (r *ProvisioningTenantReconciler) mayRestart(ctx context.Context, s *scope, have *appsv1.Deployment, want *appsv1ac.DeploymentApplyConfiguration) error {
-	if s.tenant.Status.ObservedGeneration != s.tenant.Generation || s.storage.step != moveNone {
+	// RolledOut speaks of a generation as soon as the Deployment was applied for it, and not before.
+	last := s.before(v1alpha1.ConditionRolledOut)
+	if last.Status == metav1.ConditionUnknown || last.ObservedGeneration != s.tenant.Generation || s.storage.step != moveNone {
 		return nil
 	}
 	applied, err := appsv1ac.ExtractDeployment(have, apply.FieldManager)

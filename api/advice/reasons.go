@@ -77,6 +77,16 @@ func For(reason string) (Advice, bool) {
 			Meaning: "The Deployment is available.",
 			Action:  "",
 		}, true
+	case v1alpha1.ReasonRolledOut:
+		return Advice{
+			Meaning: "Every pod is as the spec and the operator want it.",
+			Action:  "",
+		}, true
+	case v1alpha1.ReasonInEffect:
+		return Advice{
+			Meaning: "This part of the spec is in effect.",
+			Action:  "",
+		}, true
 	case v1alpha1.ReasonUpgradePending:
 		return Advice{
 			Meaning: "The server answers and its upgrade waits until enough others are done with theirs.",

@@ -2,11 +2,13 @@ package v1alpha1
 
 // Condition types of both kinds. Each is present from the first visit of the operator on, Unknown where it is not known yet.
 const (
-	// ConditionReady sums up: the resource does what its spec says.
+	// ConditionReady sums up: clients are served as the spec says. What was refused while the last good version goes on is told by
+	// a condition beside it.
 	ConditionReady = "Ready"
 	// ConditionReconciling is True while the operator works towards the spec; absent otherwise (kstatus).
 	ConditionReconciling = "Reconciling"
-	// ConditionStalled is True while the spec cannot be reached without a change by a person; absent otherwise (kstatus).
+	// ConditionStalled is True while the spec cannot be reached without a change by a person; absent otherwise (kstatus). Clients may
+	// be served meanwhile: Ready says whether they are.
 	ConditionStalled = "Stalled"
 	// ConditionAccepted tells whether the spec makes sense: names exist, filters parse, the host is free.
 	ConditionAccepted = "Accepted"
@@ -14,16 +16,25 @@ const (
 
 // Condition types of a ProvisioningTenant.
 const (
-	// ConditionEntraTenantVerified tells whether spec.entra.tenantID is a tenant of its cloud. It never holds back Ready
-	// while it is Unknown.
+	// ConditionEntraTenantVerified tells whether spec.entra.tenantID is a tenant of its cloud. It never holds back
+	// Ready: tokens are valid whatever the login authority says.
 	ConditionEntraTenantVerified = "EntraTenantVerified"
 	// ConditionCredentialsReady tells whether the server has a token to check requests against.
 	ConditionCredentialsReady = "CredentialsReady"
 	// ConditionStorageReady tells whether the volume for the directory, or the Secret with the connection URL of its
 	// database, is there, and whether the server can work with it.
 	ConditionStorageReady = "StorageReady"
-	// ConditionServerAvailable tells whether the SCIM server of this generation answers.
+	// ConditionServerAvailable tells whether the SCIM server answers, where it can be that of the generation before while replicas are
+	// replaced one after the other.
 	ConditionServerAvailable = "ServerAvailable"
+	// ConditionRolledOut tells whether every pod of the server is as this generation and this operator want it. It never holds back Ready.
+	ConditionRolledOut = "RolledOut"
+	// ConditionStorageInEffect tells whether the directory is where spec.storage says and on a volume of that size. It never holds back
+	// Ready: the server goes on with the storage that it has.
+	ConditionStorageInEffect = "StorageInEffect"
+	// ConditionSchemaInEffect tells whether the server works with the extension schemas of spec.schema. It never holds back Ready: the
+	// server goes on with the definitions that it had.
+	ConditionSchemaInEffect = "SchemaInEffect"
 	// ConditionExposed tells whether the Tenant URL leads to the server.
 	ConditionExposed = "Exposed"
 	// ConditionProvisioningHealthy tells how the client fares that provisions, by what the server reports in status.activity. It
@@ -69,6 +80,10 @@ const (
 	ReasonMoving = "Moving"
 	// ReasonAvailable: the Deployment is available.
 	ReasonAvailable = "Available"
+	// ReasonRolledOut: every pod is as the spec and the operator want it.
+	ReasonRolledOut = "RolledOut"
+	// ReasonInEffect: this part of the spec is in effect.
+	ReasonInEffect = "InEffect"
 	// ReasonUpgradePending: the server answers and its upgrade waits until enough others are done with theirs. Nothing needs to be
 	// done; if it lasts, the new version does not become available for the tenants that are not ready: see why.
 	ReasonUpgradePending = "UpgradePending"

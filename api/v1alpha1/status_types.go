@@ -5,8 +5,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // ProvisioningTenantStatus is what was seen of a tenant. The operator writes all of it but directory, activity and
 // storage.problem, which the tenant's SCIM server writes.
 type ProvisioningTenantStatus struct {
-	// observedGeneration is the generation of the spec that conditions and tenantURL speak of. It is -1 until the operator has
-	// looked at the tenant for the first time, so that tools which wait for a status, such as Helm and Flux, do wait.
+	// observedGeneration is the last generation of the spec of which everything was applied, or that cannot be reached without a change
+	// by a person: then condition Stalled is True. It is -1 until the operator has looked at the tenant for the first time, so that
+	// tools which wait for a status, such as Helm and Flux, do wait.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -51,7 +52,8 @@ type ProvisioningTenantStatus struct {
 	Activity *ActivityStatus `json:"activity,omitempty"`
 
 	// conditions: Ready sums up; Accepted, EntraTenantVerified, CredentialsReady, StorageReady, ServerAvailable and
-	// Exposed tell why. ProvisioningHealthy tells how the client fares. Reconciling and Stalled follow kstatus.
+	// Exposed tell why. RolledOut, StorageInEffect and SchemaInEffect tell of what is not as the spec says though clients are served.
+	// ProvisioningHealthy tells how the client fares. Reconciling and Stalled follow kstatus.
 	//
 	// +optional
 	// +listType=map

@@ -178,7 +178,7 @@ func TestADirectoryMovesToPostgreSQLAndItsVolumeStays(t *testing.T) {
 
 	// Nothing stops for a move that cannot begin.
 	edit(w, tenant, inDatabase)
-	w.until(tenant, "StorageReady=False/ConnectionSecretMissing", "ServerAvailable=True/Available")
+	w.until(tenant, "StorageInEffect=False/ConnectionSecretMissing", "Reconciling=True/ConnectionSecretMissing", ready)
 	w.worksWith(v1alpha1.StorageSQLite, 1)
 
 	create(w, w.connectionSecret())
@@ -226,10 +226,10 @@ func TestADirectoryThatCannotBeMovedStaysWhereItIsUntilSomebodyTriesAgain(t *tes
 	edit(w, tenant, inDatabase)
 	first := w.moveJob()
 	w.endMove(false)
-	failed := []string{"StorageReady=False/MoveFailed", "Stalled=True/MoveFailed", "ServerAvailable=True/Available"}
+	failed := []string{"StorageInEffect=False/MoveFailed", "Stalled=True/MoveFailed", "StorageReady=True/Bound", ready}
 	w.until(tenant, failed...)
 	w.worksWith(v1alpha1.StorageSQLite, 1)
-	if got, want := message(tenant, "StorageReady"), "The directory could not be moved to PostgreSQL; the tenant goes on with SQLite. kubectl logs job/contoso-move tells why. Mend that and delete Job contoso-move to try again, or set spec.storage.type back to SQLite."; got != want {
+	if got, want := message(tenant, "StorageInEffect"), "The directory could not be moved to PostgreSQL; the tenant goes on with SQLite. kubectl logs job/contoso-move tells why. Mend that and delete Job contoso-move to try again, or set spec.storage.type back to SQLite."; got != want {
 		t.Errorf("got:  %s\nwant: %s", got, want)
 	}
 	if tenant.Status.TenantURL == "" || tenant.Status.Storage.Type != v1alpha1.StorageSQLite {
@@ -298,7 +298,7 @@ func TestAStrangersJobKeepsTheMoveFromBeginning(t *testing.T) {
 	tenant := create(w, w.tenant())
 	w.until(tenant, ready)
 	edit(w, tenant, inDatabase)
-	w.until(tenant, "StorageReady=False/NameConflict", "Stalled=True/NameConflict", "ServerAvailable=True/Available")
+	w.until(tenant, "StorageInEffect=False/NameConflict", "Stalled=True/NameConflict", ready)
 	w.worksWith(v1alpha1.StorageSQLite, 1)
 }
 

@@ -108,8 +108,8 @@ func TestTheOwnerIsToldOfASchemaThatContradictsWhatIsStored(t *testing.T) {
 		}
 	}
 	report(v1alpha1.RefusedSchema{ID: "urn:contoso:hr:1.0:User", Message: "attribute badge must stay of type string: values are stored"})
-	w.until(tenant, "Accepted=False/SchemaContradictsData", "Ready=False/SchemaContradictsData")
-	condition := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionAccepted)
+	w.until(tenant, "SchemaInEffect=False/SchemaContradictsData", "Stalled=True/SchemaContradictsData", ready)
+	condition := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionSchemaInEffect)
 	if want := `spec.schema.extensions["urn:contoso:hr:1.0:User"]: attribute badge must stay of type string: values are stored.`; condition.Message != want {
 		t.Errorf("got:  %s\nwant: %s", condition.Message, want)
 	}

@@ -2,6 +2,7 @@
 package conditions
 
 import (
+	"cmp"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -27,27 +28,40 @@ func Unknown(conditionType, reason, message string) metav1.Condition {
 
 // Found is what one reconcile found out.
 type Found struct {
-	// Conditions that were looked at. One that is missing stays as it was, observedGeneration included.
+	// Conditions that were looked at, the first of a type counts. One that is missing stays as it was, observedGeneration included.
 	Conditions []metav1.Condition
 	// Types of all conditions of the kind besides Ready, Reconciling and Stalled, in the order in which they are told.
 	Types []string
 	// Required are the types that must be True for Ready, the weightiest first.
 	Required []string
-	// Stalled is the reason and message of what only a person can change; nil if there is none.
+	// Beside are the types that tell of a part of the spec that is not in effect while clients are served all the same, the
+	// weightiest first. While one is False the resource is Reconciling or Stalled, and Ready as the required ones say.
+	Beside []string
+	// Stalled is what only a person can change; nil if there is nothing.
 	Stalled *Problem
-	// Failed is the reason and message of what the operator could not do this time; nil if there is none.
+	// Failed is what the operator could not do this time; nil if there is nothing.
 	Failed *Problem
+	// Applied tells whether everything that this generation asks for was applied, this time or an earlier one. Until then a
+	// failure holds back Ready.
+	Applied bool
 	// ReadyReason and ReadyMessage are those of Ready while it is True.
 	ReadyReason, ReadyMessage string
 }
 
 // Problem is why something is not as it should be.
 type Problem struct {
+	// Condition that is False because of it; empty where none is.
+	Condition       string
 	Reason, Message string
 }
 
-// Summarise returns the conditions that follow: those found, and Ready, Reconciling and Stalled, which nothing else
-// sets. Ready is True only if every required condition is True and nothing failed.
+// Summarise returns the conditions that follow: those found, and Ready, Reconciling and Stalled, which nothing else sets.
+//
+//	required conditions   beside them   nothing failed   Ready   besides, by kstatus
+//	all True              all True      yes              True    neither
+//	all True              one False     yes              True    Stalled where only a person can help, or Reconciling
+//	all True              any           no               True if the generation was applied before; Reconciling
+//	one False             any           any              False   Stalled where only a person can help, or Reconciling
 func Summarise(before []metav1.Condition, found Found, generation int64, now metav1.Time) []metav1.Condition {
 	after := slices.Clone(before)
 	set := func(condition metav1.Condition) {
@@ -65,31 +79,44 @@ func Summarise(before []metav1.Condition, found Found, generation int64, now met
 		}
 	}
 
-	ready := True(v1alpha1.ConditionReady, found.ReadyReason, found.ReadyMessage)
-	for _, conditionType := range slices.Backward(found.Required) {
-		if c := meta.FindStatusCondition(after, conditionType); c.Status != metav1.ConditionTrue {
-			ready = False(v1alpha1.ConditionReady, c.Reason, c.Message)
-		}
+	missing := firstNotTrue(after, found.Required, generation)
+	switch {
+	case found.Stalled != nil && slices.Contains(found.Required, found.Stalled.Condition):
+		missing = found.Stalled // before what only waits
+	case found.Failed != nil && !found.Applied:
+		missing = found.Failed
 	}
-	if found.Failed != nil {
-		ready = False(v1alpha1.ConditionReady, found.Failed.Reason, found.Failed.Message)
+	if missing == nil {
+		set(True(v1alpha1.ConditionReady, found.ReadyReason, found.ReadyMessage))
+	} else {
+		set(False(v1alpha1.ConditionReady, missing.Reason, missing.Message))
 	}
-	if found.Stalled != nil {
-		ready = False(v1alpha1.ConditionReady, found.Stalled.Reason, found.Stalled.Message)
-	}
-	set(ready)
 
-	// The two of kstatus exist only while they are True.
+	// The two of kstatus exist only while they are True, and never both.
+	working := cmp.Or(missing, found.Failed, firstNotTrue(after, found.Beside, generation))
 	switch {
 	case found.Stalled != nil:
 		meta.RemoveStatusCondition(&after, v1alpha1.ConditionReconciling)
-		set(True(v1alpha1.ConditionStalled, ready.Reason, ready.Message))
-	case ready.Status != metav1.ConditionTrue:
+		set(True(v1alpha1.ConditionStalled, found.Stalled.Reason, found.Stalled.Message))
+	case working != nil:
 		meta.RemoveStatusCondition(&after, v1alpha1.ConditionStalled)
-		set(True(v1alpha1.ConditionReconciling, ready.Reason, ready.Message))
+		set(True(v1alpha1.ConditionReconciling, working.Reason, working.Message))
 	default:
 		meta.RemoveStatusCondition(&after, v1alpha1.ConditionReconciling)
 		meta.RemoveStatusCondition(&after, v1alpha1.ConditionStalled)
 	}
 	return after
+}
+
+// firstNotTrue is the first of the types whose condition is not True for the generation, or nil.
+func firstNotTrue(all []metav1.Condition, types []string, generation int64) *Problem {
+	for _, conditionType := range types {
+		switch c := meta.FindStatusCondition(all, conditionType); {
+		case c.Status != metav1.ConditionTrue:
+			return &Problem{Condition: conditionType, Reason: c.Reason, Message: c.Message}
+		case c.ObservedGeneration != generation:
+			return &Problem{Condition: conditionType, Reason: v1alpha1.ReasonProgressing, Message: "The change of the spec is being worked on."}
+		}
+	}
+	return nil
 }

@@ -16,22 +16,22 @@ var (
 
 // bug class 11: Ready that is True too early, stale, or never False.
 func TestReadyFollowsFromWhatWasFound(t *testing.T) {
-	good := []metav1.Condition{True("Accepted", "Accepted", "m"), True("Applied", "Applied", "m")}
+	good := []metav1.Condition{True("Accepted", "Accepted", "m"), True("Applied", "Applied", "m"), True("InEffect", "InEffect", "m")}
 	for name, test := range map[string]struct {
 		found Found
 		want  string
 	}{
 		"all is well": {Found{Conditions: good}, "Ready=True/Ready"},
 		"one is False": {
-			Found{Conditions: []metav1.Condition{good[0], False("Applied", "WaitingForServer", "m")}},
+			Found{Conditions: []metav1.Condition{good[0], False("Applied", "WaitingForServer", "m"), good[2]}},
 			"Ready=False/WaitingForServer Reconciling=True/WaitingForServer",
 		},
 		"one is Unknown": {
-			Found{Conditions: []metav1.Condition{good[0], Unknown("Applied", "Progressing", "m")}},
+			Found{Conditions: []metav1.Condition{good[0], Unknown("Applied", "Progressing", "m"), good[2]}},
 			"Ready=False/Progressing Reconciling=True/Progressing",
 		},
 		"the weightiest is told": {
-			Found{Conditions: []metav1.Condition{False("Accepted", "First", "m"), False("Applied", "Second", "m")}},
+			Found{Conditions: []metav1.Condition{False("Accepted", "First", "m"), False("Applied", "Second", "m"), good[2]}},
 			"Ready=False/First Reconciling=True/First",
 		},
 		"one was not looked at, ever": {
@@ -39,12 +39,36 @@ func TestReadyFollowsFromWhatWasFound(t *testing.T) {
 			"Ready=False/Progressing Reconciling=True/Progressing",
 		},
 		"a person is needed": {
-			Found{Conditions: good, Stalled: &Problem{"NameConflict", "m"}},
+			Found{Conditions: []metav1.Condition{good[0], False("Applied", "NameConflict", "m"), good[2]}, Stalled: &Problem{"Applied", "NameConflict", "m"}},
 			"Ready=False/NameConflict Stalled=True/NameConflict",
 		},
+		"a person is needed, which counts for more than what only waits": {
+			Found{Conditions: []metav1.Condition{False("Accepted", "Progressing", "m"), False("Applied", "NameConflict", "m"), good[2]}, Stalled: &Problem{"Applied", "NameConflict", "m"}},
+			"Ready=False/NameConflict Stalled=True/NameConflict",
+		},
+		"a person is needed for what clients do not notice": {
+			Found{Conditions: []metav1.Condition{good[0], good[1], False("InEffect", "Refused", "m")}, Stalled: &Problem{"InEffect", "Refused", "m"}},
+			"Ready=True/Ready Stalled=True/Refused",
+		},
+		"clients are not served, and a person is needed for something else": {
+			Found{Conditions: []metav1.Condition{good[0], False("Applied", "WaitingForServer", "m"), False("InEffect", "Refused", "m")}, Stalled: &Problem{"InEffect", "Refused", "m"}},
+			"Ready=False/WaitingForServer Stalled=True/Refused",
+		},
+		"what clients do not notice is under way": {
+			Found{Conditions: []metav1.Condition{good[0], good[1], False("InEffect", "Progressing", "m")}},
+			"Ready=True/Ready Reconciling=True/Progressing",
+		},
 		"the operator failed though all looks well": {
-			Found{Conditions: good, Failed: &Problem{"Error", "m"}},
+			Found{Conditions: good, Failed: &Problem{Reason: "Error", Message: "m"}},
 			"Ready=False/Error Reconciling=True/Error",
+		},
+		"the operator failed after it had applied this generation": {
+			Found{Conditions: good, Failed: &Problem{Reason: "Error", Message: "m"}, Applied: true},
+			"Ready=True/Ready Reconciling=True/Error",
+		},
+		"it failed, and clients are not served": {
+			Found{Conditions: []metav1.Condition{good[0], False("Applied", "WaitingForServer", "m"), good[2]}, Failed: &Problem{Reason: "Error", Message: "m"}, Applied: true},
+			"Ready=False/WaitingForServer Reconciling=True/WaitingForServer",
 		},
 		"the first finding counts": {
 			Found{Conditions: append([]metav1.Condition{False("Accepted", "First", "m")}, good...)},
@@ -52,8 +76,8 @@ func TestReadyFollowsFromWhatWasFound(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			test.found.Types = []string{"Accepted", "Applied"}
-			test.found.Required = test.found.Types
+			test.found.Types = []string{"Accepted", "Applied", "InEffect"}
+			test.found.Required, test.found.Beside = test.found.Types[:2], test.found.Types[2:]
 			test.found.ReadyReason, test.found.ReadyMessage = "Ready", "m"
 			var got []string
 			for _, conditionType := range []string{"Ready", "Reconciling", "Stalled"} {
@@ -88,10 +112,21 @@ func TestTimesChangeOnlyWithTheStatus(t *testing.T) {
 	}
 }
 
+// bug class 11: Ready of a spec that was never applied.
+func TestWhatHoldsForTheSpecBeforeDoesNotMakeThisOneReady(t *testing.T) {
+	found := Found{Conditions: []metav1.Condition{True("Accepted", "Accepted", "m")}, Types: []string{"Accepted"}, Required: []string{"Accepted"}, ReadyReason: "Ready", ReadyMessage: "m"}
+	before := Summarise(nil, found, 1, then)
+	found.Conditions = nil
+	after := Summarise(before, found, 2, now)
+	if c := meta.FindStatusCondition(after, "Ready"); c.Status != metav1.ConditionFalse || c.Reason != "Progressing" {
+		t.Errorf("got %+v, want Ready to be False until somebody has looked", c)
+	}
+}
+
 func TestWhatWasNotLookedAtThisTimeStaysAsItWas(t *testing.T) {
 	found := Found{Conditions: []metav1.Condition{True("Accepted", "Accepted", "m")}, Types: []string{"Accepted"}, Required: []string{"Accepted"}}
 	before := Summarise(nil, found, 1, then)
-	found.Conditions, found.Failed = nil, &Problem{"Error", "m"}
+	found.Conditions, found.Failed = nil, &Problem{Reason: "Error", Message: "m"}
 	c := meta.FindStatusCondition(Summarise(before, found, 2, now), "Accepted")
 	if c.Status != metav1.ConditionTrue || c.ObservedGeneration != 1 {
 		t.Errorf("got %+v, want what was known of generation 1", c)

@@ -15,7 +15,8 @@ func Tenant(tenant *v1alpha1.ProvisioningTenant) []string {
 	status := tenant.Status
 	wrong := check(status.Conditions, tenant.Generation, status.ObservedGeneration,
 		v1alpha1.ConditionAccepted, v1alpha1.ConditionEntraTenantVerified, v1alpha1.ConditionCredentialsReady,
-		v1alpha1.ConditionStorageReady, v1alpha1.ConditionServerAvailable, v1alpha1.ConditionExposed, v1alpha1.ConditionProvisioningHealthy)
+		v1alpha1.ConditionStorageReady, v1alpha1.ConditionServerAvailable, v1alpha1.ConditionExposed, v1alpha1.ConditionProvisioningHealthy,
+		v1alpha1.ConditionStorageInEffect, v1alpha1.ConditionSchemaInEffect, v1alpha1.ConditionRolledOut)
 	if meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady) {
 		if status.TenantURL == "" {
 			wrong = append(wrong, "T1: Ready without a tenantURL")
@@ -54,15 +55,18 @@ func check(conditions []metav1.Condition, generation, observed int64, types ...s
 	ready := meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady)
 	reconciling := meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReconciling)
 	stalled := meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionStalled)
-	if one := btoi(ready) + btoi(reconciling) + btoi(stalled); one != 1 {
-		complain("C3: of Ready, Reconciling and Stalled %d are True, not one", one)
+	switch {
+	case reconciling && stalled:
+		complain("C3: Reconciling and Stalled are both True")
+	case !ready && !reconciling && !stalled:
+		complain("C3: none of Ready, Reconciling and Stalled is True")
 	}
 	for _, c := range conditions {
 		if c.Reason == "" || c.Message == "" || c.LastTransitionTime.IsZero() {
 			complain("C4: condition %s lacks a reason, a message or a transition time", c.Type)
 		}
-		if c.ObservedGeneration > observed {
-			complain("C5: condition %s speaks of generation %d, the status of %d", c.Type, c.ObservedGeneration, observed)
+		if c.ObservedGeneration > generation {
+			complain("C5: condition %s speaks of generation %d, which is ahead of %d", c.Type, c.ObservedGeneration, generation)
 		}
 		if ready && c.ObservedGeneration != observed {
 			complain("C6: Ready, but condition %s speaks of generation %d, not %d", c.Type, c.ObservedGeneration, observed)
@@ -72,11 +76,4 @@ func check(conditions []metav1.Condition, generation, observed int64, types ...s
 		}
 	}
 	return wrong
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

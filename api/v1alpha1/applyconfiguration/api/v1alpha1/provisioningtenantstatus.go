@@ -12,8 +12,9 @@ import (
 // ProvisioningTenantStatus is what was seen of a tenant. The operator writes all of it but directory, activity and
 // storage.problem, which the tenant's SCIM server writes.
 type ProvisioningTenantStatusApplyConfiguration struct {
-	// observedGeneration is the generation of the spec that conditions and tenantURL speak of. It is -1 until the operator has
-	// looked at the tenant for the first time, so that tools which wait for a status, such as Helm and Flux, do wait.
+	// observedGeneration is the last generation of the spec of which everything was applied, or that cannot be reached without a change
+	// by a person: then condition Stalled is True. It is -1 until the operator has looked at the tenant for the first time, so that
+	// tools which wait for a status, such as Helm and Flux, do wait.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// tenantURL is what an administrator pastes into Microsoft Entra ID as Tenant URL. It appears when the server and
 	// the route to it are ready for the first time.
@@ -32,7 +33,8 @@ type ProvisioningTenantStatusApplyConfiguration struct {
 	// activity tells what clients ask.
 	Activity *ActivityStatusApplyConfiguration `json:"activity,omitempty"`
 	// conditions: Ready sums up; Accepted, EntraTenantVerified, CredentialsReady, StorageReady, ServerAvailable and
-	// Exposed tell why. ProvisioningHealthy tells how the client fares. Reconciling and Stalled follow kstatus.
+	// Exposed tell why. RolledOut, StorageInEffect and SchemaInEffect tell of what is not as the spec says though clients are served.
+	// ProvisioningHealthy tells how the client fares. Reconciling and Stalled follow kstatus.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 }
 
