@@ -37,6 +37,12 @@ const (
 	// ImportPath on the admin port takes a whole directory from whoever has the Secret Token, while provisioning is suspended.
 	ImportPath = "/import"
 
+	// MaxUserDefaults is how many UserDefaults of a tenant its server follows: so many names status.userDefaults holds.
+	MaxUserDefaults = 1000
+	// MaxDefaultsRefusal and MaxSchemaRefusal are how long the server's reason to refuse one may be in the tenant's status, in bytes. A tenant
+	// may have MaxUserDefaults of the first, and etcd takes 1.5 MiB.
+	MaxDefaultsRefusal, MaxSchemaRefusal = 256, 1024
+
 	// StorageProblemLifetime is for how long after its observedAt status.storage.problem counts. A server that has a problem writes it three
 	// times in that time.
 	StorageProblemLifetime = 90 * time.Second

@@ -266,5 +266,6 @@ type RefusedSchema struct {
 	// message says which attribute contradicts stored values, and what to do.
 	//
 	// +required
+	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message"`
 }

@@ -137,6 +137,7 @@ type DirectoryStatus struct {
 	// defaults counts users for each UserDefaults of the tenant.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxItems=1000
 	// +listType=map
 	// +listMapKey=name
 	Defaults []DefaultsCount `json:"defaults,omitempty"`
@@ -147,6 +148,7 @@ type DirectoryStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=id
+	// +kubebuilder:validation:MaxItems=10
 	RefusedSchemas []RefusedSchema `json:"refusedSchemas,omitempty"`
 }
 
@@ -176,6 +178,18 @@ type DefaultsCount struct {
 	//
 	// +optional
 	AppliedUsers int64 `json:"appliedUsers"`
+
+	// refusedGeneration is the one that the server refuses; left out where it refuses none. The version of generation goes on being applied
+	// then. Where that is 0, matchedUsers are those who wait for a version that is good.
+	//
+	// +optional
+	RefusedGeneration int64 `json:"refusedGeneration,omitempty"`
+
+	// refused says why.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Refused string `json:"refused,omitempty"`
 }
 
 // ActivityStatus tells what clients ask. It changes at most once a minute.

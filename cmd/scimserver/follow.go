@@ -12,7 +12,6 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/settings"
-	"github.com/tenantry/tenantry/scimserver/store"
 )
 
 // followed are the settings that the directory follows. Clients are served by these: with newer ones a resource could
@@ -57,8 +56,8 @@ func (f *followed) unserved() string {
 }
 
 // follow hands each new snapshot's schemas and defaults to the directory until ctx ends, and the same again where look fires and an
-// import came, by this replica or another. What makes no sense is left out and said; in a cluster the operator has told its
-// owner by condition.
+// import came, by this replica or another, or another replica knows newer last good defaults. What is refused is said; in a cluster the
+// operator tells its owner by condition.
 func (f *followed) follow(ctx context.Context, users *directory.Directory, look <-chan time.Time, log logr.Logger) {
 	for {
 		changed := f.Changed()
@@ -81,24 +80,31 @@ func (f *followed) follow(ctx context.Context, users *directory.Directory, look 
 	}
 }
 
-// overtaken tells whether an import came since the schemas were last held against what is stored. Where the storage cannot say, the
-// next look does.
+// overtaken tells whether an import came since the schemas were last held against what is stored, or other last good defaults. Where the
+// storage cannot say, the next look does.
 func (f *followed) overtaken(ctx context.Context, users *directory.Directory) bool {
 	last, err := users.Imported(ctx)
-	return err == nil && last != f.imported
+	if err != nil || last != f.imported {
+		return err == nil
+	}
+	changed, err := users.GoodDefaultsChanged(ctx)
+	return err == nil && changed
 }
 
-// put brings a snapshot into force and tells whether all of it is. Where the storage cannot take its schemas, the rest
+// put brings a snapshot into force and tells whether all of it is. Where the storage cannot take its schemas and defaults, the rest
 // counts with those that were in force, if there were any: a token that was revoked must not wait. Clients that were held back
 // do: an import may have brought values of other schemas.
 func (f *followed) put(ctx context.Context, current *settings.Snapshot, users *directory.Directory, log logr.Logger) bool {
 	if f.owned.review(ctx, current) != nil {
 		return false
 	}
-	before := users.Refused()
+	before, refused := users.Refused(), users.RefusedDefaults()
 	err := f.declare(ctx, current, users)
+	if err == nil {
+		err = users.FollowDefaults(ctx, current.Tenant, current.Defaults)
+	}
 	if err != nil {
-		log.Error(err, "the declared schemas are not in force; trying again", "in", retryInterval.String())
+		log.Error(err, "the declared schemas and the UserDefaults are not in force; trying again", "in", retryInterval.String())
 		last := f.inForce.Load()
 		if last == nil {
 			return false
@@ -110,11 +116,11 @@ func (f *followed) put(ctx context.Context, current *settings.Snapshot, users *d
 			log.Info("a declared schema contradicts stored values; the definition before it stays", "schema", id, "reason", reason)
 		}
 	}
-	compiled, invalid := compile(current, users.Type(store.User))
-	if invalid != nil {
-		log.Error(invalid, "defaults are left out")
+	for name, reason := range users.RefusedDefaults() {
+		if refused[name] != reason {
+			log.Info("a UserDefaults is refused; its last good version goes on, if there was one", "userDefaults", name, "reason", reason)
+		}
 	}
-	users.SetDefaults(compiled)
 	users.SetLogRetention(current.Tenant.Spec.Retention.ProvisioningLog.Duration)
 	users.SetPurgeAfter(current.PurgeAfter())
 	if pending := f.tokens.Follow(ctx, current); pending != nil {

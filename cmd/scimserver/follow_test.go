@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -105,6 +107,92 @@ func TestSettingsCountOnlyOnceTheirSchemasAreInForce(t *testing.T) {
 	if fresh.put(t.Context(), second, directory.New(directory.Options{Store: database, Now: time.Now}), logr.Discard()) || fresh.Current() != nil {
 		t.Error("clients are served without the schemas that were declared")
 	}
+}
+
+// speaking are settings with one UserDefaults that gives a locale.
+func speaking(generation int64, locale string) *settings.Snapshot {
+	s := declaring()
+	s.Tenant.Spec.Schema.Extensions = nil
+	s.Tenant.Spec.Catalog.Companies = []string{"Contoso AB"}
+	s.Defaults = []v1alpha1.UserDefaults{{
+		ObjectMeta: metav1.ObjectMeta{Name: "all", UID: "all-1", Generation: generation},
+		Spec:       v1alpha1.UserDefaultsSpec{Companies: []string{"Contoso AB"}, Locale: locale},
+	}}
+	return s
+}
+
+func TestARefusedUserDefaultsIsToldOnceAndItsLastGoodVersionIsInForce(t *testing.T) {
+	folder := t.TempDir()
+	var lines []string
+	log := funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{})
+	for _, start := range []string{"first", "second"} { // the second server knows the broken version only
+		database, err := sqlite.Open(t.Context(), folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		users := directory.New(directory.Options{Store: database, Now: time.Now})
+		f := &followed{Source: &fakeSource{}, tokens: &fakeTokens{}}
+		if start == "first" && !f.put(t.Context(), speaking(1, "sv-SE"), users, log) {
+			t.Fatal("good settings are not in force")
+		}
+		broken := speaking(2, "xx-YY")
+		for range 2 {
+			if !f.put(t.Context(), broken, users, log) || f.Current() != broken {
+				t.Error("a typo in a UserDefaults keeps other settings from being in force")
+			}
+		}
+		created, err := users.Create(t.Context(), directory.Caller{}, store.User, schema.Object{"userName": start})
+		if err != nil || !strings.Contains(string(created.Document), "sv-SE") {
+			t.Errorf("at the %s start who arrives gets %s (%v)", start, created.Document, err)
+		}
+		if err := database.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(lines) != 2 || !strings.Contains(lines[0], "xx-YY") {
+		t.Errorf("the log has, of two starts:\n%s", strings.Join(lines, "\n"))
+	}
+}
+
+func TestNobodyIsServedBeforeTheDefaultsAreInForce(t *testing.T) {
+	database, err := sqlite.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = database.Close() })
+	away := &withoutDefaults{Store: database, away: true}
+	users := directory.New(directory.Options{Store: away, Now: time.Now})
+	f := &followed{Source: &fakeSource{}, tokens: &fakeTokens{}}
+	if f.put(t.Context(), speaking(1, "sv-SE"), users, logr.Discard()) || f.Current() != nil {
+		t.Error("users could arrive without their defaults")
+	}
+	away.away = false
+	if !f.put(t.Context(), speaking(1, "sv-SE"), users, logr.Discard()) || f.Current() == nil {
+		t.Error("the settings are not in force once the storage answers")
+	}
+	// From then on the storage may be away: what needs no storage must not wait, and the defaults before stay.
+	away.away = true
+	newer := speaking(2, "fi-FI")
+	if f.put(t.Context(), newer, users, logr.Discard()) || f.Current() != newer {
+		t.Error("newer settings wait for the storage")
+	}
+	if status, err := users.Status(t.Context()); err != nil || status.Defaults[0].PendingGeneration != 1 {
+		t.Errorf("the defaults in force are %+v (%v), want those before", status.Defaults, err)
+	}
+}
+
+// withoutDefaults is a store that cannot say which defaults were good.
+type withoutDefaults struct {
+	store.Store
+
+	away bool
+}
+
+func (w *withoutDefaults) Meta(ctx context.Context, key string) (string, error) {
+	if w.away && key == store.MetaDefaults {
+		return "", store.ErrUnavailable
+	}
+	return w.Store.Meta(ctx, key)
 }
 
 func TestChangedSettingsAreFollowed(t *testing.T) {

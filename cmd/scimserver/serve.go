@@ -26,7 +26,6 @@ import (
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/owner"
 	"github.com/tenantry/tenantry/scimserver/protocol"
-	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/settings/kubernetes"
 	"github.com/tenantry/tenantry/scimserver/settings/manifests"
@@ -235,10 +234,7 @@ func source(o options, listen string, log logr.Logger) (settings.Source, error) 
 		return manifests.New(manifests.Options{
 			Dir: o.manifests, Tenant: o.tenant, Namespace: o.namespace, DataDir: o.data, Listen: listen, Log: log,
 			StorageByFlag: o.databaseURLFile != "", CheckURL: postgres.CheckURL,
-			Check: func(s *settings.Snapshot) error {
-				_, err := compile(s, directory.Users(s.Tenant.Spec.Schema))
-				return err
-			},
+			Check: check,
 		}), nil
 	}
 	config, err := rest.InClusterConfig()
@@ -265,19 +261,14 @@ func cluster(source settings.Source, folder string) *auth.Cluster {
 	return &auth.Cluster{URL: url, Transport: transport, KeysFile: filepath.Join(folder, "cluster-keys.json")}
 }
 
-// compile checks a snapshot's defaults, and returns those that are good with the errors of those that are not.
-func compile(s *settings.Snapshot, users *schema.ResourceType) ([]*directory.Defaults, error) {
-	var compiled []*directory.Defaults
-	var problems []error
+// check returns why a server cannot work with a snapshot's defaults, or nil.
+func check(s *settings.Snapshot) error {
+	users := directory.Users(s.Tenant.Spec.Schema)
+	problems := make([]error, len(s.Defaults))
 	for i := range s.Defaults {
-		defaults, err := directory.NewDefaults(&s.Defaults[i], s.Tenant.Spec.Catalog, users)
-		if err != nil {
-			problems = append(problems, err)
-			continue
-		}
-		compiled = append(compiled, defaults)
+		_, problems[i] = directory.NewDefaults(&s.Defaults[i], s.Tenant.Spec.Catalog, users)
 	}
-	return compiled, errors.Join(problems...)
+	return errors.Join(problems...)
 }
 
 // report writes the server's part of the tenant's status.

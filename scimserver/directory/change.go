@@ -262,7 +262,7 @@ func (d *Directory) rewrite(
 	if err != nil {
 		return false, nil, err
 	}
-	next, err := become(stored{document: old, overlay: overlay, rules: current})
+	next, err := become(stored{document: old, overlay: overlay, matched: rec.Matched, rules: current})
 	if err != nil {
 		return false, nil, err
 	}

@@ -35,6 +35,7 @@ func listed(document schema.Object, list string) []string {
 type stored struct {
 	document schema.Object // the client's values and those stamped on them
 	overlay  schema.Object // the values that follow a UserDefaults, nil for none
+	matched  string        // which defaults matched it, as store.Record has it
 	rules    *rules        // the defaults under which it will be written
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/filter"
@@ -16,15 +17,19 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
-// Defaults is one UserDefaults resource, checked and ready to be applied.
+// Defaults is one UserDefaults resource, checked and ready to be applied: in its version of Generation, or with nothing to give.
 type Defaults struct {
 	Name       string
 	Generation int64
 
-	always  bool
-	matches filter.Filter // nil matches everybody
-	values  schema.Object
-	digest  string
+	priority int32
+	always   bool
+	matches  filter.Filter // nil matches everybody
+	values   schema.Object
+	digest   string
+
+	held    *held // nil where there are values to give
+	refused *refusal
 }
 
 // NewDefaults checks a UserDefaults resource against its tenant's catalog and resource type of users. The error says of each field
@@ -79,12 +84,20 @@ func compile(ud *v1alpha1.UserDefaults, users *schema.ResourceType) (*Defaults, 
 	if err != nil {
 		return nil, err
 	}
-	digest := sha256.Sum256(append([]byte(ud.Name+"\x00"), encoded...))
+	given, err := json.Marshal(values) // which are of other types where the schemas have changed
+	if err != nil {
+		return nil, err
+	}
 	return &Defaults{
-		Name: ud.Name, Generation: ud.Generation,
+		Name: ud.Name, Generation: ud.Generation, priority: ud.Spec.Priority,
 		always: ud.Spec.Apply == v1alpha1.ApplyAlways, matches: matches, values: values,
-		digest: hex.EncodeToString(digest[:]),
+		digest: digest(ud.Name, string(encoded), string(given)),
 	}, nil
+}
+
+func digest(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:])
 }
 
 // settings are the attributes that have a field of their own, those that are given.
@@ -305,35 +318,54 @@ func (r *rules) named(name string) *Defaults {
 	return nil
 }
 
-// first returns the first defaults that match the user as the client sent it, nil for none.
-func (r *rules) first(document schema.Object) *Defaults {
+// first returns the first defaults that match the user as the client sent it, nil for none. before is which matched it when it was
+// last written. One that waits is arriving still.
+func (r *rules) first(document schema.Object, before string, arriving bool) *Defaults {
 	for _, d := range r.ordered {
-		if d.matches == nil || filter.Match(d.matches, document) {
+		if d.held.concerns(d.Name, before, arriving) && (d.matches == nil || filter.Match(d.matches, document)) {
 			return d
 		}
 	}
 	return nil
 }
 
-// followed returns the values that follow a UserDefaults for a user with this document, nil for none.
-func (r *rules) followed(document schema.Object) schema.Object {
-	if match := r.first(document); match != nil && match.always {
+// followed returns the values that follow a UserDefaults for a user with this document, nil for none. before is as for first, and carried
+// what has followed it until now.
+func (r *rules) followed(document schema.Object, before string, carried schema.Object) schema.Object {
+	match := r.first(document, before, isWaiting(before))
+	switch {
+	case match == nil:
+		return nil
+	case match.held != nil:
+		return carried
+	case match.always:
 		return match.values
 	}
 	return nil
 }
 
 // apply sets which defaults match and are carried, stamps document where the user is arriving, and returns the values
-// that follow a UserDefaults, nil for none.
-func (r *rules) apply(rec *store.Record, document schema.Object, arriving bool) (overlay schema.Object) {
-	match := r.first(document)
+// that follow a UserDefaults, nil for none. The record has what matched the user before, and carried are the values that followed it.
+func (r *rules) apply(rec *store.Record, document, carried schema.Object, arriving bool) (overlay schema.Object) {
+	arriving = arriving || isWaiting(rec.Matched)
+	match := r.first(document, rec.Matched, arriving)
 	stamped, _ := document[schema.TenantryUser].(schema.Object)
+	rec.Matched = ""
 	rec.Defaults, _ = stamped["defaults"].(string)
-	if match == nil {
+	switch {
+	case match == nil:
+		return nil
+	case match.held != nil && arriving:
+		rec.Matched = awaits + match.Name
 		return nil
 	}
 	rec.Matched = match.Name
 	switch {
+	case match.held != nil:
+		if carried != nil {
+			rec.Defaults = match.Name
+		}
+		return carried
 	case match.always:
 		rec.Defaults = match.Name
 		return match.values

@@ -28,6 +28,7 @@ type Directory struct {
 	catalog  *v1alpha1.Catalog     // see Options
 	rules    atomic.Pointer[rules]
 	rulesNew chan struct{}
+	good     atomic.Pointer[goodDefaults] // when the rules were made
 	// followed is what every user was last held against, as far as this replica knows; walking tells that it does so just now.
 	followed  atomic.Pointer[rules]
 	walking   atomic.Bool
@@ -49,7 +50,7 @@ type Options struct {
 	Catalog *v1alpha1.Catalog
 }
 
-// New returns a directory over a store. It has no defaults until SetDefaults, and no declared schemas until SetSchemas.
+// New returns a directory over a store. It has no defaults until FollowDefaults, and no declared schemas until SetSchemas.
 func New(o Options) *Directory {
 	committed := &broadcast{}
 	d := &Directory{
@@ -64,7 +65,7 @@ func New(o Options) *Directory {
 	// What a client is told at once and what it reads later must be the same, whatever precision a store keeps.
 	d.now = func() time.Time { return o.Now().UTC().Truncate(time.Millisecond) }
 	d.rules.Store(&rules{})
-	d.types.Store(&types{users: schema.User(), groups: schema.Group()})
+	d.types.Store(&types{users: schema.User(), groups: schema.Group(), lasting: schema.User()})
 	return d
 }
 
@@ -77,6 +78,8 @@ type types struct {
 	declared []string
 	// refused are the declarations that contradict stored values.
 	refused []v1alpha1.RefusedSchema
+	// lasting is users with the attributes that are no longer declared, for defaults that were good while they were.
+	lasting *schema.ResourceType
 }
 
 // Type returns the resource type of a kind. SetSchemas may put another in its place at any time, so whoever needs one
@@ -204,9 +207,13 @@ func (d *Directory) fill(rec *store.Record, document schema.Object, rules *rules
 	}
 
 	seen = document
-	rec.Overlay, rec.Matched = nil, ""
+	carried, err := overlayOf(rec)
+	if err != nil {
+		return nil, err
+	}
+	rec.Overlay = nil
 	if rec.Kind == store.User {
-		overlay := rules.apply(rec, document, arriving)
+		overlay := rules.apply(rec, document, carried, arriving)
 		if overlay != nil {
 			seen = laid(overlay, document)
 			encoded, err := json.Marshal(overlay)

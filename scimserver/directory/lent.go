@@ -39,7 +39,7 @@ func (s stored) afterPatch(
 		if len(spokenOf(named, paths(overlay), s.rules.lasting)) == 0 {
 			return next, nil // as for almost every PATCH
 		}
-		follows := s.rules.followed(next)
+		follows := s.rules.followed(next, s.matched, s.overlay)
 		if schema.Equal(follows, overlay) {
 			return next, nil
 		}

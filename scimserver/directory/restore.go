@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 	"unicode"
 
@@ -33,7 +34,7 @@ func (d *Directory) Restore(rec *store.Record) error {
 		return fmt.Errorf("the version is greater than %d", MaxVersion)
 	case rec.Kind != store.User && (len(rec.Overlay) > 0 || rec.Defaults != "" || rec.Matched != ""):
 		return errors.New("only users have defaults")
-	case rec.Matched != "" && !isDefaultsName(rec.Matched):
+	case rec.Matched != "" && !isDefaultsName(strings.TrimPrefix(rec.Matched, awaits)):
 		return errors.New("matched: accepts the name of a UserDefaults")
 	}
 	for _, t := range []struct {

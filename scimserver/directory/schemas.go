@@ -127,6 +127,10 @@ func (d declarations) types() *types {
 	for _, extension := range slices.Concat(d.Declared, d.Former) {
 		t.declared = append(t.declared, extension.ID+":")
 	}
+	t.lasting = t.users
+	if len(d.Former) > 0 {
+		t.lasting = d.restored().users
+	}
 	return t
 }
 
@@ -167,7 +171,7 @@ func (d *Directory) decide(ctx context.Context, known declarations, declared []v
 			next.Declared = append(next.Declared, extension)
 			next.addFormer(before, extension)
 		} else {
-			refused = append(refused, v1alpha1.RefusedSchema{ID: extension.ID, Message: reason})
+			refused = append(refused, v1alpha1.RefusedSchema{ID: extension.ID, Message: cut(reason, v1alpha1.MaxSchemaRefusal)})
 			next.Declared = append(next.Declared, with(known.Declared, extension.ID)...)
 			next.Former = append(next.Former, with(known.Former, extension.ID)...)
 		}

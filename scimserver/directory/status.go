@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -87,7 +88,14 @@ func (r reached) counts(stats *store.Stats) []v1alpha1.DefaultsCount {
 	for _, defaults := range r.now.ordered {
 		count := v1alpha1.DefaultsCount{
 			Name: defaults.Name, Generation: defaults.Generation,
-			MatchedUsers: stats.Matched[defaults.Name], AppliedUsers: stats.Defaults[defaults.Name],
+			MatchedUsers: stats.Matched[defaults.Name] + stats.Matched[awaits+defaults.Name], AppliedUsers: stats.Defaults[defaults.Name],
+		}
+		if refused := defaults.refused; refused != nil {
+			count.RefusedGeneration, count.Refused = refused.generation, cut(refused.err.Error(), v1alpha1.MaxDefaultsRefusal)
+		}
+		if defaults.held != nil {
+			counts = append(counts, count)
+			continue
 		}
 		if before := r.before.named(defaults.Name); before == nil || before.digest != defaults.digest {
 			count.Generation, count.PendingGeneration = 0, defaults.Generation
@@ -98,4 +106,13 @@ func (r reached) counts(stats *store.Stats) []v1alpha1.DefaultsCount {
 		counts = append(counts, count)
 	}
 	return counts
+}
+
+// cut returns a text in at most so many bytes, which a status has room for.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	const more = "…"
+	return strings.ToValidUTF8(text[:most-len(more)], "") + more
 }

@@ -57,7 +57,7 @@ type Record struct {
 	Deactivated time.Time
 
 	Defaults string       // name of the UserDefaults whose values it carries, "" for none
-	Matched  string       // name of the first UserDefaults that matches it now, "" for none
+	Matched  string       // the first UserDefaults that matches it now, by its name, or that it waits for; "" for none
 	Document []byte       // the resource as JSON; what it means is the caller's business
 	Overlay  []byte       // JSON of the values that follow a UserDefaults, nil for none
 	Index    []schema.Key // what filters look up; written, never read back
@@ -183,6 +183,10 @@ const timeKey = "2006-01-02T15:04:05.000000000Z"
 // MetaSchemas is the key of Meta under which a directory keeps its declared schemas. They belong to its content: stored
 // values are of these definitions.
 const MetaSchemas = "schemas"
+
+// MetaDefaults is the key of Meta under which a directory keeps of each UserDefaults the last version that it could apply. They belong to its
+// content: users carry their values.
+const MetaDefaults = "defaults-good"
 
 // MetaOwner is the key of Meta under which an engine keeps the mark that says whose the directory is, and MetaOwnerSeen that of when its
 // holder renewed its hold, where several servers can open one directory: see package owner.

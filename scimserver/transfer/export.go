@@ -56,7 +56,14 @@ func (e *exporter) export(ctx context.Context, r store.Reader, o Options) error 
 	if err != nil {
 		return err
 	}
-	if err := e.lines.Encode(line{Header: &header{Format, schemas}}); err != nil {
+	defaults, err := r.Meta(ctx, store.MetaDefaults)
+	if err != nil {
+		return err
+	}
+	if len(schemas)+len(defaults) > maxLine/2 {
+		defaults = "" // rather than an export that cannot be read
+	}
+	if err := e.lines.Encode(line{Header: &header{Format, schemas, defaults}}); err != nil {
 		return err
 	}
 	for _, kind := range []store.Kind{store.User, store.Group} {

@@ -27,6 +27,8 @@ var (
 type Restorer interface {
 	// Recall takes the declared schemas, as store.MetaSchemas has them, "" for none. It comes first.
 	Recall(schemas string) error
+	// RecallDefaults returns what the directory may keep of the last good defaults, as store.MetaDefaults has them, "" for none.
+	RecallDefaults(defaults string) (string, error)
 	// Restore checks a record of a file, which anybody may have written, and fills it in.
 	Restore(record *store.Record) error
 	// RestoreEntry checks an entry of the provisioning log of a file.
@@ -154,10 +156,7 @@ func (i *importer) write(lines []parsed) error {
 func (i *importer) line(p parsed) error {
 	switch {
 	case p.Header != nil:
-		if p.Header.Schemas == "" {
-			return nil
-		}
-		return i.tx.SetMeta(i.ctx, store.MetaSchemas, p.Header.Schemas)
+		return i.header(p.Header)
 	case p.User != nil:
 		i.counts.Users++
 		return i.resource(users, p)
@@ -171,6 +170,18 @@ func (i *importer) line(p parsed) error {
 	default:
 		return i.end(p)
 	}
+}
+
+func (i *importer) header(h *header) error {
+	for _, kept := range []struct{ key, value string }{{store.MetaSchemas, h.Schemas}, {store.MetaDefaults, h.Defaults}} {
+		if kept.value == "" {
+			continue
+		}
+		if err := i.tx.SetMeta(i.ctx, kept.key, kept.value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // enter tells where in the file a line stands.

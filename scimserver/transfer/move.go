@@ -70,6 +70,9 @@ type asStored struct{ Restorer }
 // Restore implements Restorer.
 func (a asStored) Restore(record *store.Record) error { return a.Derive(record) }
 
+// RecallDefaults implements Restorer.
+func (asStored) RecallDefaults(defaults string) (string, error) { return defaults, nil }
+
 // RestoreEntry implements Restorer.
 func (asStored) RestoreEntry(*store.Entry) error { return nil }
 

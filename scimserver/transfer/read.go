@@ -136,12 +136,16 @@ func unambiguous(data []byte) error {
 	return nil
 }
 
-// header brings back the declared schemas, by which what follows is read.
+// header brings back the declared schemas, by which what follows is read, and the defaults.
 func (r *reader) header(h *header) error {
 	if h.Format != Format {
 		return fmt.Errorf("%w: it has format %d, and this program reads %d", ErrFormat, h.Format, Format)
 	}
 	if err := r.restorer.Recall(h.Schemas); err != nil {
+		return damaged("%w", err)
+	}
+	var err error
+	if h.Defaults, err = r.restorer.RecallDefaults(h.Defaults); err != nil {
 		return damaged("%w", err)
 	}
 	return nil

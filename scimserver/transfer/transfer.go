@@ -38,6 +38,8 @@ type header struct {
 	Format int `json:"format"`
 	// Schemas are the declared schemas as store.MetaSchemas has them, which stored values are of.
 	Schemas string `json:"schemas,omitempty"`
+	// Defaults are the last good versions of UserDefaults as store.MetaDefaults has them, whose values users carry.
+	Defaults string `json:"defaults,omitempty"`
 }
 
 // resource is a store.Record without what follows from its document.

@@ -79,20 +79,20 @@ func fill(t testing.TB, s store.Store, seed uint64) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 1))
 	d := of(s)
-	var all []*directory.Defaults
+	tenant := &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Name: "contoso", Namespace: "customers", UID: "t"}}
+	tenant.Spec.Catalog = v1alpha1.Catalog{Companies: []string{"A"}, Roles: []string{"r"}}
+	var all []v1alpha1.UserDefaults
 	for name, apply := range map[string]v1alpha1.ApplyMode{"stamped": v1alpha1.ApplyOnCreate, "followed": v1alpha1.ApplyAlways} {
-		defaults, err := directory.NewDefaults(&v1alpha1.UserDefaults{
+		all = append(all, v1alpha1.UserDefaults{
 			ObjectMeta: metav1.ObjectMeta{Name: name},
 			Spec: v1alpha1.UserDefaultsSpec{
 				Filter: `title eq "` + name + `"`, Apply: apply, Companies: []string{"A"}, Roles: []string{"r"}, Locale: "sv-SE",
 			},
-		}, v1alpha1.Catalog{Companies: []string{"A"}, Roles: []string{"r"}}, schema.User())
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, defaults)
+		})
 	}
-	d.SetDefaults(all)
+	if err := d.FollowDefaults(t.Context(), tenant, all); err != nil {
+		t.Fatal(err)
+	}
 	caller := directory.Caller{Client: "token-1", RequestID: "r"}
 	var ids []string
 	for n := range population {

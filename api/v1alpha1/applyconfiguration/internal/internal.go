@@ -187,6 +187,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: pendingGeneration
       type:
         scalar: numeric
+    - name: refused
+      type:
+        scalar: string
+    - name: refusedGeneration
+      type:
+        scalar: numeric
 - name: com.github.tenantry.tenantry.api.v1alpha1.DeletionPolicy
   scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.DirectoryStatus

@@ -17,6 +17,11 @@ type DefaultsCountApplyConfiguration struct {
 	MatchedUsers *int64 `json:"matchedUsers,omitempty"`
 	// appliedUsers are the users who carry its values.
 	AppliedUsers *int64 `json:"appliedUsers,omitempty"`
+	// refusedGeneration is the one that the server refuses; left out where it refuses none. The version of generation goes on being applied
+	// then. Where that is 0, matchedUsers are those who wait for a version that is good.
+	RefusedGeneration *int64 `json:"refusedGeneration,omitempty"`
+	// refused says why.
+	Refused *string `json:"refused,omitempty"`
 }
 
 // DefaultsCountApplyConfiguration constructs a declarative configuration of the DefaultsCount type for use with
@@ -62,5 +67,21 @@ func (b *DefaultsCountApplyConfiguration) WithMatchedUsers(value int64) *Default
 // If called multiple times, the AppliedUsers field is set to the value of the last call.
 func (b *DefaultsCountApplyConfiguration) WithAppliedUsers(value int64) *DefaultsCountApplyConfiguration {
 	b.AppliedUsers = &value
+	return b
+}
+
+// WithRefusedGeneration sets the RefusedGeneration field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RefusedGeneration field is set to the value of the last call.
+func (b *DefaultsCountApplyConfiguration) WithRefusedGeneration(value int64) *DefaultsCountApplyConfiguration {
+	b.RefusedGeneration = &value
+	return b
+}
+
+// WithRefused sets the Refused field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Refused field is set to the value of the last call.
+func (b *DefaultsCountApplyConfiguration) WithRefused(value string) *DefaultsCountApplyConfiguration {
+	b.Refused = &value
 	return b
 }
