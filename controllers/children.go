@@ -15,15 +15,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
-	autoscalingv2ac "k8s.io/client-go/applyconfigurations/autoscaling/v2"
-	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
-	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
-	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
-	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
-	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
-	gatewayv1ac "sigs.k8s.io/gateway-api/applyconfiguration/apis/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
@@ -89,13 +82,13 @@ func (r *ProvisioningTenantReconciler) children(ctx context.Context, s *scope, t
 		return part{child, v1alpha1.ConditionServerAvailable, v1alpha1.ReasonRejected}
 	}
 	parts := []part{
-		server(apply.New(desired.ServiceAccount(t), &corev1.ServiceAccount{}, corev1ac.ExtractServiceAccount)),
-		server(apply.New(desired.Role(t), &rbacv1.Role{}, rbacv1ac.ExtractRole)),
-		server(apply.New(desired.RoleBinding(t), &rbacv1.RoleBinding{}, rbacv1ac.ExtractRoleBinding)),
-		server(apply.New(desired.NetworkPolicy(t), &networkingv1.NetworkPolicy{}, networkingv1ac.ExtractNetworkPolicy)),
+		server(apply.New(desired.ServiceAccount(t), &corev1.ServiceAccount{})),
+		server(apply.New(desired.Role(t), &rbacv1.Role{})),
+		server(apply.New(desired.RoleBinding(t), &rbacv1.RoleBinding{})),
+		server(apply.New(desired.NetworkPolicy(t), &networkingv1.NetworkPolicy{})),
 	}
 	if t.Volume {
-		claim := apply.New(desired.DataClaim(t), &corev1.PersistentVolumeClaim{}, corev1ac.ExtractPersistentVolumeClaim).
+		claim := apply.New(desired.DataClaim(t), &corev1.PersistentVolumeClaim{}).
 			Adopting(retainedFor(t.Resource.Name))
 		if t.Engine == v1alpha1.StoragePostgreSQL {
 			claim = claim.Existing() // it may be deleted any moment: the directory has left it
@@ -103,15 +96,15 @@ func (r *ProvisioningTenantReconciler) children(ctx context.Context, s *scope, t
 		parts = append(parts, part{claim, v1alpha1.ConditionStorageReady, v1alpha1.ReasonInvalidStorage})
 	}
 	parts = append(parts,
-		server(apply.New(deployment, live, appsv1ac.ExtractDeployment).
+		server(apply.New(deployment, live).
 			If(func() error { return r.mayRestart(ctx, s, live, deployment) })),
-		server(apply.New(desired.Service(t), &corev1.Service{}, corev1ac.ExtractService)),
+		server(apply.New(desired.Service(t), &corev1.Service{})),
 	)
 	if autoscaler := desired.Autoscaler(t); autoscaler != nil {
-		parts = append(parts, server(apply.New(autoscaler, &autoscalingv2.HorizontalPodAutoscaler{}, autoscalingv2ac.ExtractHorizontalPodAutoscaler)))
+		parts = append(parts, server(apply.New(autoscaler, &autoscalingv2.HorizontalPodAutoscaler{})))
 	}
 	if budget := desired.DisruptionBudget(t); budget != nil {
-		parts = append(parts, server(apply.New(budget, &policyv1.PodDisruptionBudget{}, policyv1ac.ExtractPodDisruptionBudget)))
+		parts = append(parts, server(apply.New(budget, &policyv1.PodDisruptionBudget{})))
 	}
 	if s.storage.step.job() {
 		move, err := moveChild(t)
@@ -130,12 +123,12 @@ func route(t desired.Tenant) *part {
 		return nil
 	case len(t.Gateways) > 0:
 		return &part{
-			apply.New(desired.HTTPRoute(t), &gatewayv1.HTTPRoute{}, gatewayv1ac.ExtractHTTPRoute),
+			apply.New(desired.HTTPRoute(t), &gatewayv1.HTTPRoute{}),
 			v1alpha1.ConditionExposed, v1alpha1.ReasonRejected,
 		}
 	default:
 		return &part{
-			apply.New(desired.Ingress(t), &networkingv1.Ingress{}, networkingv1ac.ExtractIngress),
+			apply.New(desired.Ingress(t), &networkingv1.Ingress{}),
 			v1alpha1.ConditionExposed, v1alpha1.ReasonRejected,
 		}
 	}
@@ -147,7 +140,7 @@ func moveChild(t desired.Tenant) (apply.Child, error) {
 	if err != nil {
 		return apply.Child{}, err
 	}
-	return apply.New(move, &batchv1.Job{}, batchv1ac.ExtractJob).Once(), nil
+	return apply.New(move, &batchv1.Job{}).Once(), nil
 }
 
 // replicasManager is the field manager that holds the number of replicas between the operator, which decided it so far, and

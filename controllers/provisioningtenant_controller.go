@@ -20,6 +20,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/entra"
 	"github.com/tenantry/tenantry/internal/panicked"
 )
@@ -63,6 +64,9 @@ type ProvisioningTenantReconciler struct {
 	Gateways *gatewayAPI
 	// Upgrades bounds how many servers restart at a time because of another operator.
 	Upgrades *upgrades
+
+	// answers to applies that did not become what was sent.
+	answers apply.Answers
 }
 
 // SetupWithManager says what makes a tenant be looked at again.

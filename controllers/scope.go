@@ -45,7 +45,7 @@ func newScope(r *ProvisioningTenantReconciler, tenant *v1alpha1.ProvisioningTena
 	owner.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenant"))
 	return &scope{
 		tenant:  tenant,
-		owner:   &apply.Owner{Client: r.Client, Live: r.Live, Object: owner, Applied: r.Metrics.applied},
+		owner:   &apply.Owner{Client: r.Client, Live: r.Live, Object: owner, Applied: r.Metrics.applied, Answers: &r.answers},
 		written: map[string]int64{},
 	}
 }

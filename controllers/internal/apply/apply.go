@@ -36,6 +36,7 @@ type configuration interface {
 // versioned is a configuration of type C that can be bound to a version of the object.
 type versioned[C any] interface {
 	configuration
+	WithAnnotations(entries map[string]string) C
 	WithResourceVersion(version string) C
 }
 
@@ -48,6 +49,8 @@ type Child struct {
 	// bind has the API server refuse want for any other version of the object.
 	bind func(version string)
 	live client.Object
+	// stamp writes into want the hash of what it says. nil for a Secret, whose annotations tell by themselves.
+	stamp func() (intent, error)
 	// unchanged compares want with live, which was read from the cache.
 	unchanged func() (bool, error)
 	// adoptable tells whether an object that nobody controls is the owner's all the same.
@@ -58,16 +61,19 @@ type Child struct {
 	mayChange func() error
 }
 
-// New returns a child whose live object is cached whole, with its managed fields. extract is client-go's ExtractX for
-// the kind: what this field manager applied last, as it is now. A field that someone else forced is missing from it.
-func New[L client.Object, C versioned[C]](want C, live L, extract func(L, string) (C, error)) Child {
-	return Child{want: want, bind: binding(want), live: live, unchanged: func() (bool, error) {
-		have, err := extract(live, FieldManager)
-		if err != nil {
-			return false, fmt.Errorf("extract what was applied: %w", err)
-		}
-		return Same(have, want)
-	}}
+// New returns a child whose live object is cached with its managed fields.
+func New[C versioned[C]](want C, live client.Object) Child {
+	return Child{
+		want: want, bind: binding(want), live: live,
+		stamp: func() (intent, error) { return intend(want) },
+		unchanged: func() (bool, error) {
+			intent, err := intend(want)
+			if err != nil {
+				return false, err
+			}
+			return intent.stands(live)
+		},
+	}
 }
 
 func binding[C versioned[C]](want C) func(string) {
@@ -104,6 +110,14 @@ func (c Child) Kind() string { return ptr.Deref(c.want.GetKind(), "") }
 // Name of the object.
 func (c Child) Name() string { return ptr.Deref(c.want.GetName(), "") }
 
+// intent returns what is to be applied, after it was stamped with it; the zero intent for a Secret.
+func (c Child) intent() (intent, error) {
+	if c.stamp == nil {
+		return intent{}, nil
+	}
+	return c.stamp()
+}
+
 func (c Child) key() client.ObjectKey {
 	return client.ObjectKey{Namespace: ptr.Deref(c.want.GetNamespace(), ""), Name: c.Name()}
 }
@@ -122,6 +136,8 @@ type Owner struct {
 	Object *metav1.PartialObjectMetadata
 	// Applied hears of each apply that was sent; nil where nobody wants to know.
 	Applied func(kind string, err error)
+	// Answers outlive this reconcile; nil to remember none.
+	Answers *Answers
 
 	seenAlive bool
 }
@@ -156,7 +172,7 @@ func (o *Owner) Apply(ctx context.Context, child Child) (generation int64, err e
 		// The cache may be old: what counts is the object as it is now.
 		return o.applyLive(ctx, child)
 	}
-	unchanged, err := child.unchanged()
+	unchanged, err := o.unchanged(child)
 	if err != nil || unchanged {
 		return 0, err
 	}
@@ -179,17 +195,35 @@ func (o *Owner) applyLive(ctx context.Context, child Child) (int64, error) {
 
 // send applies the child if the object has that version; empty for whichever it has.
 func (o *Owner) send(ctx context.Context, child Child, version string) (int64, error) {
+	intent, err := child.intent()
+	if err != nil {
+		return 0, err
+	}
 	if version != "" {
 		child.bind(version)
 	}
-	err := o.Client.Apply(ctx, child.want, client.FieldOwner(FieldManager), client.ForceOwnership)
+	err = o.Client.Apply(ctx, child.want, client.FieldOwner(FieldManager), client.ForceOwnership)
 	if o.Applied != nil {
 		o.Applied(child.Kind(), err)
 	}
 	if err != nil {
 		return 0, err
 	}
-	return writtenGeneration(child.want)
+	answer, err := metadataOf(child.want)
+	if err != nil {
+		return 0, err
+	}
+	return answer.Generation, o.Answers.learn(child, intent, answer)
+}
+
+// unchanged tells whether the child is as it was applied, and is to be as it is.
+func (o *Owner) unchanged(child Child) (bool, error) {
+	unchanged, err := child.unchanged()
+	if err != nil || unchanged {
+		return unchanged, err
+	}
+	intent, err := child.intent()
+	return o.Answers.stand(child, intent), err
 }
 
 // MayWrite returns nil if the name is free or the object is the owner's, asking the API server and not the cache.
@@ -303,15 +337,12 @@ func Same(a, b any) (bool, error) {
 	return bytes.Equal(left, right), nil
 }
 
-// writtenGeneration reads the generation from an apply configuration, into which the client put the server's answer.
-func writtenGeneration(answer any) (int64, error) {
+// metadataOf reads the metadata from an apply configuration, into which the client put the server's answer.
+func metadataOf(answer any) (*metav1.PartialObjectMetadata, error) {
 	data, err := json.Marshal(answer)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	var object metav1.PartialObjectMetadata
-	if err := json.Unmarshal(data, &object); err != nil {
-		return 0, err
-	}
-	return object.Generation, nil
+	return &object, json.Unmarshal(data, &object)
 }

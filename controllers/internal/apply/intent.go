@@ -1,0 +1,158 @@
+package apply
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/managedfields"
+	clientgoapply "k8s.io/client-go/applyconfigurations"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayapply "sigs.k8s.io/gateway-api/applyconfiguration"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+// AnnotationApplied on every child is a hash of what this field manager applied, itself empty. The values that came of it tell less:
+// admission may have changed them, and would again.
+const AnnotationApplied = v1alpha1.GroupName + "/applied"
+
+// intent is a child as it is to be applied: the hash of it, and the fields that this field manager has once it was applied.
+type intent struct {
+	hash   string
+	fields *fieldpath.Set
+}
+
+// intend stamps the configuration with the hash of what it says.
+func intend[C versioned[C]](want C) (intent, error) {
+	// In the same form whether it was stamped before or not.
+	data, err := json.Marshal(want.WithAnnotations(map[string]string{AnnotationApplied: ""}))
+	if err != nil {
+		return intent{}, err
+	}
+	var object map[string]any
+	if err := json.Unmarshal(data, &object); err != nil {
+		return intent{}, err
+	}
+	unstructured.RemoveNestedField(object, "metadata", "resourceVersion")
+	if data, err = json.Marshal(object); err != nil { // in the order of the keys
+		return intent{}, err
+	}
+	sum := sha256.Sum256(data)
+	hash := hex.EncodeToString(sum[:8])
+	want.WithAnnotations(map[string]string{AnnotationApplied: hash})
+	fields, err := fieldsOf(&unstructured.Unstructured{Object: object})
+	return intent{hash, fields}, err
+}
+
+// fieldsOf are the fields that the applier of an object manages, by the schema of its kind.
+func fieldsOf(object *unstructured.Unstructured) (*fieldpath.Set, error) {
+	converter := ofKubernetes()
+	if object.GroupVersionKind().Group == gatewayv1.GroupName {
+		converter = ofGateways()
+	}
+	value, err := converter.ObjectToTyped(object)
+	if err != nil {
+		return nil, fmt.Errorf("find the fields of %s %q: %w", object.GetKind(), object.GetName(), err)
+	}
+	fields, err := value.ToFieldSet()
+	if err != nil {
+		return nil, fmt.Errorf("find the fields of %s %q: %w", object.GetKind(), object.GetName(), err)
+	}
+	return fields.Difference(unmanaged()), nil
+}
+
+// unmanaged are the fields that nobody manages (k8s.io/apimachinery, managedfields/internal/stripmeta.go).
+func unmanaged() *fieldpath.Set {
+	return fieldpath.NewSet(
+		fieldpath.MakePathOrDie("apiVersion"), fieldpath.MakePathOrDie("kind"), fieldpath.MakePathOrDie("metadata"),
+		fieldpath.MakePathOrDie("metadata", "name"), fieldpath.MakePathOrDie("metadata", "namespace"), fieldpath.MakePathOrDie("metadata", "uid"),
+	)
+}
+
+// stands tells whether the object is as the intent made it: it was applied last, and nobody took a field since, for whoever changes a
+// field manages it from then on.
+func (i intent) stands(live metav1.Object) (bool, error) {
+	if live.GetAnnotations()[AnnotationApplied] != i.hash {
+		return false, nil
+	}
+	for _, entry := range live.GetManagedFields() {
+		if !IsOwn(entry) || entry.FieldsV1 == nil || entry.Subresource != "" {
+			continue
+		}
+		var own fieldpath.Set
+		if err := own.FromJSON(bytes.NewReader(entry.FieldsV1.GetRawBytes())); err != nil {
+			return false, fmt.Errorf("read the managed fields of %s: %w", live.GetName(), err)
+		}
+		return own.Equals(i.fields), nil
+	}
+	return false, nil
+}
+
+// ofKubernetes and ofGateways have the schemas of the kinds that children are of.
+//
+//nolint:gochecknoglobals // parsing them takes a while, and they never change
+var (
+	ofKubernetes = sync.OnceValue(func() managedfields.TypeConverter { return clientgoapply.NewTypeConverter(clientgoscheme.Scheme) })
+	ofGateways   = sync.OnceValue(func() managedfields.TypeConverter {
+		scheme := runtime.NewScheme()
+		if err := gatewayv1.Install(scheme); err != nil {
+			panic(err) // the kinds contradict each other
+		}
+		return gatewayapply.NewTypeConverter(scheme)
+	})
+)
+
+// Answers remembers what came of applies that did not become what was sent: an API server without one of the fields leaves it out, and
+// admission may take the annotation away. One apply of such a child must do until it is to be another, or somebody changes it again.
+// The zero value remembers nothing yet; nil never does.
+type Answers struct{ byChild sync.Map }
+
+type childID struct {
+	kind string
+	key  client.ObjectKey
+}
+
+// learn takes notice of the object as an apply left it.
+func (a *Answers) learn(child Child, intent intent, answer metav1.Object) error {
+	if a == nil || intent.fields == nil {
+		return nil
+	}
+	id := childID{child.Kind(), child.key()}
+	if asSent, err := intent.stands(answer); err != nil || asSent {
+		a.byChild.Delete(id)
+		return err
+	}
+	a.byChild.Store(id, standing(intent, answer))
+	return nil
+}
+
+// stand tells whether the object is as the last apply of the same intent left it.
+func (a *Answers) stand(child Child, intent intent) bool {
+	if a == nil {
+		return false
+	}
+	was, known := a.byChild.Load(childID{child.Kind(), child.key()})
+	return known && was == standing(intent, child.live)
+}
+
+// standing is a hash of what tells whether anybody has changed an object since an intent was applied.
+func standing(intent intent, object metav1.Object) [sha256.Size]byte {
+	hash := sha256.New()
+	fmt.Fprintln(hash, intent.hash, object.GetUID(), object.GetAnnotations()[AnnotationApplied])
+	for _, entry := range object.GetManagedFields() {
+		if IsOwn(entry) && entry.FieldsV1 != nil {
+			hash.Write(entry.FieldsV1.GetRawBytes())
+		}
+	}
+	return [sha256.Size]byte(hash.Sum(nil))
+}
