@@ -57,7 +57,7 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 				s.applied(kindDeployment, 0)
 				continue
 			}
-			r.Upgrades.wrote(s.serverKey(), generation, err)
+			r.Upgrades.confirm(s.serverKey(), generation, err)
 		}
 		if err := classify(err, part.condition, part.rejected); err != nil {
 			s.fail(err)
@@ -77,7 +77,17 @@ func (r *ProvisioningTenantReconciler) children(ctx context.Context, s *scope, t
 	if err != nil {
 		return nil, err
 	}
-	live := &appsv1.Deployment{}
+	live, err := r.serverDeployment(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if live != nil && !metav1.IsControlledBy(live, s.tenant) {
+		live = nil
+	}
+	upgrade, err := markUpgrade(s, r.Upgrades.revision, live, deployment)
+	if err != nil {
+		return nil, err
+	}
 	server := func(child apply.Child) part {
 		return part{child, v1alpha1.ConditionServerAvailable, v1alpha1.ReasonRejected}
 	}
@@ -95,9 +105,12 @@ func (r *ProvisioningTenantReconciler) children(ctx context.Context, s *scope, t
 		}
 		parts = append(parts, part{claim, v1alpha1.ConditionStorageReady, v1alpha1.ReasonInvalidStorage})
 	}
+	child := apply.New(deployment, &appsv1.Deployment{})
+	if upgrade {
+		child = child.If(func() error { return r.mayUpgrade(ctx, live) })
+	}
 	parts = append(parts,
-		server(apply.New(deployment, live).
-			If(func() error { return r.mayRestart(ctx, s, live, deployment) })),
+		server(child),
 		server(apply.New(desired.Service(t), &corev1.Service{})),
 	)
 	if autoscaler := desired.Autoscaler(t); autoscaler != nil {

@@ -303,7 +303,7 @@ func TestAnOldCacheDoesNotMakeASecondToken(t *testing.T) {
 	s.WithWatch = blind
 	r := &ProvisioningTenantReconciler{
 		Client: s, Live: seeing, Events: noEvents{}, Entra: entra.NewVerifier(nil, nil, logr.Discard()),
-		Upgrades: newUpgrades(1),
+		Upgrades: newUpgradeLimiter(1, "test"),
 		Options:  Options{ServerImage: "scimserver:test", Clock: s.now, Random: rand.NewChaCha8([32]byte{77})},
 	}
 	if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "customers", Name: "contoso"}}); err != nil {
@@ -330,7 +330,7 @@ func TestNothingIsCreatedForATenantThatIsGone(t *testing.T) {
 			truth := simulate(t, live...)
 			r := &ProvisioningTenantReconciler{
 				Client: s, Live: truth, Events: noEvents{}, Entra: entra.NewVerifier(nil, nil, logr.Discard()),
-				Upgrades: newUpgrades(1),
+				Upgrades: newUpgradeLimiter(1, "test"),
 				Options:  Options{ServerImage: "scimserver:test", Clock: s.now, Random: rand.NewChaCha8([32]byte{})},
 			}
 			if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "customers", Name: "contoso"}}); err != nil {

@@ -104,7 +104,7 @@ func TestAFailureToReadATenantIsNoReasonToForgetWhatEntraAnsweredOfIt(t *testing
 					return test.err
 				},
 			}),
-			Entra: verifier, Upgrades: newUpgrades(1),
+			Entra: verifier, Upgrades: newUpgradeLimiter(1, "test"),
 		}
 		if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: name}); (err == nil) != apierrors.IsNotFound(test.err) {
 			t.Errorf("%v: the reconcile returned %v", test.err, err)

@@ -23,7 +23,7 @@ func (r *ProvisioningTenantReconciler) observe(ctx context.Context, s *scope) er
 		return err
 	}
 	if deployment != nil {
-		r.Upgrades.see(deployment)
+		r.Upgrades.observe(deployment)
 	}
 	available, rolledOut := judgeServer(s, deployment)
 	s.fail(r.nameCause(ctx, s, deployment, &available))

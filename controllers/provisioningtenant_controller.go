@@ -63,7 +63,7 @@ type ProvisioningTenantReconciler struct {
 	// Gateways has the HTTPRoutes, whose kind may be missing; nil where it always is.
 	Gateways *gatewayAPI
 	// Upgrades bounds how many servers restart at a time because of another operator.
-	Upgrades *upgrades
+	Upgrades *upgradeLimiter
 
 	// answers to applies that did not become what was sent.
 	answers apply.Answers
@@ -114,7 +114,7 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 			return ctrl.Result{}, err // which says nothing about the tenant
 		}
 		r.Entra.Forget(request.NamespacedName)
-		r.Upgrades.forget(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
+		r.Upgrades.release(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
 		return ctrl.Result{}, nil
 	}
 	if tenant.DeletionTimestamp != nil {

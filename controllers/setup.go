@@ -177,12 +177,16 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		return fmt.Errorf("add the verifier of Entra tenants: %w", err)
 	}
 
+	pods, err := revision(options)
+	if err != nil {
+		return fmt.Errorf("find the revision of the servers' pods: %w", err)
+	}
 	gateways := &gatewayAPI{
 		mgr: mgr, namespaces: options.Namespaces, every: options.RecheckGatewayAPI, changed: answered, log: mgr.GetLogger().WithName("gateway"),
 	}
 	tenants := &ProvisioningTenantReconciler{
 		Client: gateways.client(mgr.GetClient()), Live: mgr.GetAPIReader(), Events: recorder, Options: options,
-		Entra: verifier, Gateways: gateways, Upgrades: newUpgrades(options.MaxUpgrades),
+		Entra: verifier, Gateways: gateways, Upgrades: newUpgradeLimiter(options.MaxUpgrades, pods),
 	}
 	if options.Registerer != nil {
 		if tenants.Metrics, err = newMetrics(options.Registerer, mgr.GetClient(), mgr.GetLogger().WithName("metrics")); err != nil {
@@ -215,8 +219,8 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 			return fmt.Errorf("index %T by controller: %w", kind, err)
 		}
 	}
-	if err := indexer.IndexField(ctx, &appsv1.Deployment{}, rollingIndex, indexRolling); err != nil {
-		return fmt.Errorf("index servers by image: %w", err)
+	if err := indexer.IndexField(ctx, &appsv1.Deployment{}, upgradingIndex, indexUpgrading); err != nil {
+		return fmt.Errorf("index servers by upgrade: %w", err)
 	}
 	if err := indexer.IndexField(ctx, &v1alpha1.ProvisioningTenant{}, hostIndex, indexHost(baseDomain)); err != nil {
 		return fmt.Errorf("index tenants by host: %w", err)

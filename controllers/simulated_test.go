@@ -132,7 +132,7 @@ func simulate(t *testing.T, objects ...client.Object) *simulated {
 		WithStatusSubresource(&v1alpha1.ProvisioningTenant{}, &v1alpha1.UserDefaults{}, &appsv1.Deployment{}, &corev1.PersistentVolumeClaim{}, &networkingv1.Ingress{}, &batchv1.Job{}).
 		WithIndex(&v1alpha1.ProvisioningTenant{}, hostIndex, indexHost("")).
 		WithIndex(&v1alpha1.UserDefaults{}, tenantIndex, indexTenant).
-		WithIndex(&appsv1.Deployment{}, rollingIndex, indexRolling).
+		WithIndex(&appsv1.Deployment{}, upgradingIndex, indexUpgrading).
 		WithTypeConverters(withoutStatus{clientgoapply.NewTypeConverter(scheme)}, ourapply.NewTypeConverter(scheme)).
 		WithObjects(objects...)
 	for _, kind := range controlled() {
@@ -296,7 +296,7 @@ func (s *simulated) reconcile() (crashed bool, err error) {
 	}
 	r := &ProvisioningTenantReconciler{
 		Client: s, Live: liveReader{s}, Events: noEvents{}, Options: options,
-		Entra: entra.NewVerifier(nil, nil, logr.Discard()), Upgrades: newUpgrades(s.upgrades),
+		Entra: entra.NewVerifier(nil, nil, logr.Discard()), Upgrades: newUpgradeLimiter(s.upgrades, s.image),
 	}
 	_, err = r.Reconcile(s.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "customers", Name: "contoso"}})
 	return false, err

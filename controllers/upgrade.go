@@ -15,96 +15,89 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
 
 // recheckUpgrade is when a server that waits for its upgrade asks again, where the options do not say.
 const recheckUpgrade = 30 * time.Second
 
-// upgrades lets only so many servers restart at a time because the operator is another one than before, mostly with another
-// image. A server that does not become available keeps its place, so an image that does not work stops the upgrade after
-// that many tenants, also where the operator is restarted: what it forgets then, the image of a Deployment tells.
-type upgrades struct {
+// upgradeLimiter lets only so many servers restart at a time because the operator is another one than before, mostly with another
+// image. A server that was available before its upgrade and is not rolled out since holds a place, so an image that does not work
+// stops the upgrade after that many tenants. Annotation AnnotationUpgrade on its Deployment says so, also to an operator that starts
+// in the middle. A server that was broken before holds none: whatever is wrong with it, it is not the upgrade.
+type upgradeLimiter struct {
 	limit int
+	// revision tells what this operator makes of a tenant's pods from what another one would.
+	revision string
 
 	mu sync.Mutex
-	// begun has the generation that a Deployment gets by its upgrade, until the cache shows it.
-	begun map[client.ObjectKey]int64
-	// broken were not available before their upgrade: whatever is wrong with them, it is not the upgrade.
-	broken map[client.ObjectKey]bool
+	// inFlight has the generation that a Deployment gets by its upgrade, until the cache shows it.
+	inFlight map[client.ObjectKey]int64
 }
 
-func newUpgrades(limit int) *upgrades {
-	return &upgrades{limit: limit, begun: map[client.ObjectKey]int64{}, broken: map[client.ObjectKey]bool{}}
+func newUpgradeLimiter(limit int, revision string) *upgradeLimiter {
+	return &upgradeLimiter{limit: limit, revision: revision, inFlight: map[client.ObjectKey]int64{}}
 }
 
-// see takes notice of a Deployment as the cache has it.
-func (u *upgrades) see(d *appsv1.Deployment) {
+// observe takes notice of a Deployment as the cache has it.
+func (u *upgradeLimiter) observe(d *appsv1.Deployment) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	key := client.ObjectKeyFromObject(d)
-	if d.Generation >= u.begun[key] {
-		delete(u.begun, key)
-		if rolledOut(d) {
-			delete(u.broken, key)
-		}
+	if key := client.ObjectKeyFromObject(d); d.Generation >= u.inFlight[key] {
+		delete(u.inFlight, key)
 	}
 }
 
-// wrote takes notice of what became of an apply: the generation that the Deployment has since, 0 if it needed none.
-func (u *upgrades) wrote(key client.ObjectKey, generation int64, err error) {
+// confirm takes notice of what became of an apply: the generation that the Deployment has since, 0 if it needed none.
+func (u *upgradeLimiter) confirm(key client.ObjectKey, generation int64, err error) {
 	if err != nil {
-		u.forget(key)
+		u.release(key)
 		return
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if _, taken := u.begun[key]; taken && generation > 0 {
-		u.begun[key] = generation
+	if _, taken := u.inFlight[key]; taken && generation > 0 {
+		u.inFlight[key] = generation
 	}
 }
 
-// forget gives back the place of a Deployment that was not changed after all, or is gone.
-func (u *upgrades) forget(key client.ObjectKey) {
+// release gives back the place of a Deployment that was not changed after all, or is gone.
+func (u *upgradeLimiter) release(key client.ObjectKey) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	delete(u.begun, key)
-	delete(u.broken, key)
+	delete(u.inFlight, key)
 }
 
-// begin tells whether the Deployment may be changed now, and takes a place for it if so. rolling are the Deployments that
-// have the image already and are not rolled out, as the cache has them.
-func (u *upgrades) begin(d *appsv1.Deployment, rolling []appsv1.Deployment) bool {
+// tryAcquire tells whether the Deployment may be changed now, and takes a place for it if it has one to lose. upgrading are the
+// Deployments that hold a place, as the cache has them.
+func (u *upgradeLimiter) tryAcquire(d *appsv1.Deployment, upgrading []appsv1.Deployment) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	taken := len(u.begun)
-	for i := range rolling {
-		key := client.ObjectKeyFromObject(&rolling[i])
-		if _, counted := u.begun[key]; !counted && !u.broken[key] {
+	taken := len(u.inFlight)
+	for i := range upgrading {
+		if _, counted := u.inFlight[client.ObjectKeyFromObject(&upgrading[i])]; !counted {
 			taken++
 		}
 	}
 	if taken >= u.limit {
 		return false
 	}
-	key := client.ObjectKeyFromObject(d)
-	if !rolledOut(d) {
-		u.broken[key] = true
-		return true
+	if rolledOut(d) {
+		u.inFlight[client.ObjectKeyFromObject(d)] = d.Generation + 1
 	}
-	u.begun[key] = d.Generation + 1
 	return true
 }
 
-// rollingIndex finds Deployments that were changed since they were made and are not rolled out, by their image.
-const rollingIndex = "rolling.image"
+// upgradingIndex finds the Deployments that hold a place, by the revision that they were upgraded to.
+const upgradingIndex = "upgrading.revision"
 
-func indexRolling(object client.Object) []string {
+func indexUpgrading(object client.Object) []string {
 	d, ok := object.(*appsv1.Deployment)
-	if !ok || d.Generation <= 1 || rolledOut(d) || len(d.Spec.Template.Spec.Containers) == 0 {
+	if !ok || d.Annotations[desired.AnnotationUpgrade] == "" || rolledOut(d) {
 		return nil
 	}
-	return []string{d.Spec.Template.Spec.Containers[0].Image}
+	return []string{d.Annotations[desired.AnnotationUpgrade]}
 }
 
 // rolledOut tells whether all that the Deployment wants is available and nothing else runs.
@@ -114,34 +107,73 @@ func rolledOut(d *appsv1.Deployment) bool {
 		status.AvailableReplicas >= want && status.Replicas <= status.UpdatedReplicas
 }
 
+// revision is a hash of the pods that an operator with these options makes of two tenants, one on either engine.
+func revision(options Options) (string, error) {
+	var templates []any
+	for _, engine := range []v1alpha1.StorageType{v1alpha1.StorageSQLite, v1alpha1.StoragePostgreSQL} {
+		tenant := &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Namespace: "any", Name: "any"}}
+		tenant.Spec.Storage.PostgreSQL = &v1alpha1.PostgreSQLStorage{}
+		s := &scope{tenant: tenant, storage: storage{engine: engine}}
+		deployment, err := desired.Deployment(s.desired(options))
+		if err != nil {
+			return "", err
+		}
+		templates = append(templates, deployment.Spec.Template)
+	}
+	return apply.Hash(templates)
+}
+
 // errUpgradeWaits says that a Deployment stays as it is until others are done with their upgrade.
 var errUpgradeWaits = errors.New("the upgrade waits for others")
 
-// mayRestart returns errUpgradeWaits where the pods of the Deployment would be replaced though nobody changed the tenant, and
-// too many others are being upgraded. Who changed the tenant expects a restart.
-func (r *ProvisioningTenantReconciler) mayRestart(ctx context.Context, s *scope, have *appsv1.Deployment, want *appsv1ac.DeploymentApplyConfiguration) error {
-	// RolledOut speaks of a generation as soon as the Deployment was applied for it, and not before.
-	last := s.before(v1alpha1.ConditionRolledOut)
-	if last.Status == metav1.ConditionUnknown || last.ObservedGeneration != s.tenant.Generation || s.storage.step != moveNone {
-		return nil
-	}
-	applied, err := appsv1ac.ExtractDeployment(have, apply.FieldManager)
+// markUpgrade writes into a Deployment, before it is applied, by which its place is found: the hash of its pods, and whether an upgrade
+// by this operator replaced pods that were available. have is what is there, nil for nothing. It tells whether the change is such an
+// upgrade: the pods would be replaced though nobody changed the tenant since the Deployment was applied.
+func markUpgrade(s *scope, revision string, have *appsv1.Deployment, want *appsv1ac.DeploymentApplyConfiguration) (upgrade bool, err error) {
+	template, err := apply.Hash(want.Spec.Template)
 	if err != nil {
-		return fmt.Errorf("extract what was applied: %w", err)
+		return false, err
 	}
-	if applied.Spec != nil {
-		same, err := apply.Same(applied.Spec.Template, want.Spec.Template)
-		if err != nil || same {
-			return err
+	want.WithAnnotations(map[string]string{desired.AnnotationTemplate: template})
+	if have == nil {
+		return false, nil
+	}
+	had, mark := have.Annotations[desired.AnnotationTemplate], have.Annotations[desired.AnnotationUpgrade]
+	switch {
+	case had == template: // and whatever else changes, the pods stay
+	// Edited pods are put back at once, and a change of the spec is its author's own, who expects a restart.
+	case had == "", !s.serverWasApplied(), s.storage.step != moveNone, ptr.Deref(have.Spec.Replicas, 1) == 0:
+		if mark != revision || rolledOut(have) {
+			mark = ""
+		}
+	default:
+		upgrade, mark = true, ""
+		if rolledOut(have) {
+			mark = revision
 		}
 	}
-	var rolling appsv1.DeploymentList
+	if mark != "" {
+		want.WithAnnotations(map[string]string{desired.AnnotationUpgrade: mark})
+	}
+	return upgrade, nil
+}
+
+// serverWasApplied tells whether an earlier reconcile applied the Deployment for this generation: condition RolledOut speaks of a
+// generation from then on, and not before.
+func (s *scope) serverWasApplied() bool {
+	last := s.before(v1alpha1.ConditionRolledOut)
+	return last.Status != metav1.ConditionUnknown && last.ObservedGeneration == s.tenant.Generation
+}
+
+// mayUpgrade returns errUpgradeWaits where too many other servers are being upgraded.
+func (r *ProvisioningTenantReconciler) mayUpgrade(ctx context.Context, have *appsv1.Deployment) error {
+	var upgrading appsv1.DeploymentList
 	// Nothing below changes them.
-	err = r.List(ctx, &rolling, client.MatchingFields{rollingIndex: r.Options.ServerImage}, client.UnsafeDisableDeepCopy)
+	err := r.List(ctx, &upgrading, client.MatchingFields{upgradingIndex: r.Upgrades.revision}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return fmt.Errorf("list the servers that are being upgraded: %w", err)
 	}
-	if !r.Upgrades.begin(have, rolling.Items) {
+	if !r.Upgrades.tryAcquire(have, upgrading.Items) {
 		return errUpgradeWaits
 	}
 	return nil

@@ -74,13 +74,19 @@ func (f *fleet) stop() {
 // with are the tenants whose Deployment has the image.
 func (f *fleet) with(image string) []string {
 	f.Helper()
+	return f.having(func(server corev1.Container) bool { return server.Image == image })
+}
+
+// having are the tenants whose Deployment has such a container.
+func (f *fleet) having(so func(corev1.Container) bool) []string {
+	f.Helper()
 	var deployments appsv1.DeploymentList
 	if err := f.List(f.Context(), &deployments, client.InNamespace(f.namespace)); err != nil {
 		f.Fatal(err)
 	}
 	var found []string
 	for _, d := range deployments.Items {
-		if d.Spec.Template.Spec.Containers[0].Image == image {
+		if so(d.Spec.Template.Spec.Containers[0]) {
 			found = append(found, strings.TrimSuffix(d.Name, "-scim"))
 		}
 	}
@@ -173,6 +179,103 @@ func TestAnUpgradeTakesSomeTenantsAtATimeAndStopsWhereTheyDoNotBecomeAvailable(t
 		return ""
 	})
 	f.untilUpgraded("scimserver:v1", 6, 0)
+}
+
+// breaks has these tenants' servers fail, whatever they run.
+func (f *fleet) breaks(tenants ...string) {
+	f.Helper()
+	for _, tenant := range tenants {
+		f.eventually("break "+tenant, func() string {
+			d := get(f.world, &appsv1.Deployment{}, tenant+"-scim")
+			d.Status.AvailableReplicas, d.Status.ReadyReplicas, d.Status.ObservedGeneration = 0, 0, d.Generation
+			if err := f.Status().Update(f.Context(), d); err != nil {
+				return err.Error()
+			}
+			return ""
+		})
+	}
+}
+
+// Servers that are broken anyway, more of them than may be upgraded at a time, neither hold an upgrade up nor let one go on that
+// breaks the others: not with a pinned image, where another flag is the upgrade, and not where the operator restarts in the middle.
+func TestBrokenServersHoldUpNoUpgradeAndABadOneStopsAllTheSame(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, 7)
+	const image = "scimserver:v1"
+	f.run(image)
+	f.untilUpgraded(image, 7, 0)
+	broken, well := f.with(image)[:3], f.with(image)[3:]
+	f.becomeAvailable(f.with(image)...)
+	for _, name := range f.with(image) {
+		f.until(f.named(name), ready)
+	}
+	for _, name := range broken {
+		edit(f.world, f.named(name), func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.PriorityClassName = "important" })
+		f.until(f.named(name), "Reconciling=True/Progressing")
+	}
+	f.breaks(broken...)
+	for _, name := range broken {
+		f.until(f.named(name), "Ready=False/ServerUnavailable")
+	}
+
+	const flag = "--entra-authority=https://other.test"
+	other := func(o *controllers.Options) { o.EntraAuthority = "https://other.test" }
+	done := func() []string {
+		return f.having(func(server corev1.Container) bool { return slices.Contains(server.Args, flag) })
+	}
+	untilDone := func(want, waiting int) {
+		t.Helper()
+		f.eventually(fmt.Sprintf("%d servers have the flag and %d wait", want, waiting), func() string {
+			if have, waits := done(), f.waiting(); len(have) != want || len(waits) != waiting {
+				return fmt.Sprintf("%s have it, %s wait", have, waits)
+			}
+			return ""
+		})
+	}
+	lookedAtTwice := func() {
+		t.Helper()
+		looks := reconciles(logs.String(), f.namespace)
+		f.eventually("every tenant is looked at twice", func() string {
+			if reconciles(logs.String(), f.namespace) < looks+14 {
+				return "not yet"
+			}
+			return ""
+		})
+	}
+	upgraded := func() (found []string) {
+		for _, name := range well {
+			if slices.Contains(done(), name) {
+				found = append(found, name)
+			}
+		}
+		return found
+	}
+	f.run(image, other)
+	f.eventually("two that were well are upgraded, and the others that were wait", func() string {
+		if got := upgraded(); len(got) != 2 || len(f.waiting()) != 2 {
+			return fmt.Sprint(got, f.waiting())
+		}
+		return ""
+	})
+	f.run(image, other) // in the middle
+	lookedAtTwice()
+	if got := upgraded(); len(got) != 2 {
+		t.Fatalf("%v were upgraded, although the first two are not available with it", got)
+	}
+	f.becomeAvailable(upgraded()...)
+	f.eventually("the other two are upgraded", func() string { return strings.Join(f.waiting(), " ") })
+	f.becomeAvailable(well...)
+	untilDone(7, 0) // the broken ones too, none of which is available with it
+
+	// And again with another image.
+	f.run("scimserver:v2")
+	f.eventually("all get the next image as soon as those that are well do", func() string {
+		f.becomeAvailable(slices.DeleteFunc(f.with("scimserver:v2"), func(name string) bool { return slices.Contains(broken, name) })...)
+		if have := f.with("scimserver:v2"); len(have) != 7 {
+			return fmt.Sprint(have)
+		}
+		return ""
+	})
 }
 
 // named is the tenant of that name as it is now.

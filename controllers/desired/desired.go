@@ -16,6 +16,10 @@ const (
 	// ManagedByLabel says who looks after an object.
 	ManagedByLabel = "app.kubernetes.io/managed-by"
 
+	// AnnotationTemplate on the Deployment is a hash of the pods that were applied.
+	AnnotationTemplate = v1alpha1.GroupName + "/template"
+	// AnnotationUpgrade on the Deployment is the revision of the operator that gave these pods to a server which was available.
+	AnnotationUpgrade = v1alpha1.GroupName + "/upgrade"
 	// AnnotationCredentials on both Secrets tells of each credential in them the fingerprint and when it was generated, as
 	// JSON, so that nobody must read a Secret to know whether the two belong together.
 	AnnotationCredentials = v1alpha1.GroupName + "/credentials"

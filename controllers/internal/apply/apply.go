@@ -3,7 +3,6 @@
 package apply
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -322,19 +321,6 @@ func (o *Owner) Prune(ctx context.Context, keep []Child, lists ...client.ObjectL
 		}
 	}
 	return nil
-}
-
-// Same tells whether two apply configurations say the same.
-func Same(a, b any) (bool, error) {
-	left, err := json.Marshal(a)
-	if err != nil {
-		return false, err
-	}
-	right, err := json.Marshal(b)
-	if err != nil {
-		return false, err
-	}
-	return bytes.Equal(left, right), nil
 }
 
 // metadataOf reads the metadata from an apply configuration, into which the client put the server's answer.

@@ -47,11 +47,21 @@ func intend[C versioned[C]](want C) (intent, error) {
 	if data, err = json.Marshal(object); err != nil { // in the order of the keys
 		return intent{}, err
 	}
-	sum := sha256.Sum256(data)
-	hash := hex.EncodeToString(sum[:8])
+	hash := hashOf(data)
 	want.WithAnnotations(map[string]string{AnnotationApplied: hash})
 	fields, err := fieldsOf(&unstructured.Unstructured{Object: object})
 	return intent{hash, fields}, err
+}
+
+// Hash returns a hash of what an apply configuration says.
+func Hash(configuration any) (string, error) {
+	data, err := json.Marshal(configuration)
+	return hashOf(data), err
+}
+
+func hashOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:8])
 }
 
 // fieldsOf are the fields that the applier of an object manages, by the schema of its kind.
