@@ -15,7 +15,6 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
-	"github.com/tenantry/tenantry/controllers/internal/conditions"
 )
 
 func TestUserDefaultsAreAcceptedOnlyIfTheyFitTheTenant(t *testing.T) {
@@ -293,31 +292,6 @@ func TestErrorsAreSortedIntoThoseOfAPersonThoseThatPassAndOurOwn(t *testing.T) {
 				t.Errorf("got the error %v, want one only where the operator failed: it is logged, counted and alerted of", err)
 			}
 		})
-	}
-}
-
-func TestEventsTellTransitionsOnly(t *testing.T) {
-	progressing := conditions.False(v1alpha1.ConditionReady, v1alpha1.ReasonProgressing, "a")
-	reworded := conditions.False(v1alpha1.ConditionReady, v1alpha1.ReasonProgressing, "b")
-	isReady := conditions.True(v1alpha1.ConditionReady, v1alpha1.ReasonReady, "c")
-	bound := conditions.True(v1alpha1.ConditionStorageReady, v1alpha1.ReasonBound, "d")
-	for name, test := range map[string]struct {
-		before, after []metav1.Condition
-		want          string
-	}{
-		"nothing changed":           {[]metav1.Condition{isReady}, []metav1.Condition{isReady}, ""},
-		"only the words changed":    {[]metav1.Condition{progressing}, []metav1.Condition{reworded}, ""},
-		"it became ready":           {[]metav1.Condition{progressing}, []metav1.Condition{isReady}, "Normal Ready"},
-		"it is new":                 {nil, []metav1.Condition{progressing}, "Normal Progressing"},
-		"a detail is nobody's news": {nil, []metav1.Condition{bound}, ""},
-	} {
-		var got []string
-		for _, c := range transitions(test.before, test.after) {
-			got = append(got, eventType(c)+" "+c.Reason)
-		}
-		if strings.Join(got, ", ") != test.want {
-			t.Errorf("%s: got %v, want %q", name, got, test.want)
-		}
 	}
 }
 

@@ -2,8 +2,10 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
@@ -83,27 +85,48 @@ func (r *ProvisioningTenantReconciler) SetupWithManager(mgr ctrl.Manager, change
 		Watches(&v1alpha1.ProvisioningTenant{}, handler.EnqueueRequestsFromMapFunc(r.rivals), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		// The login authority answered, or HTTPRoutes came or went.
 		WatchesRawSource(source.Channel(changedOutside, &handler.EnqueueRequestForObject{})).
-		WithOptions(controllerOptions(r.Options))
+		WithOptions(controllerOptions(mgr, "provisioningtenant", r.Options))
 	for _, kind := range controlled() { // whatever happened to them
 		tenants.Watches(kind, handler.EnqueueRequestsFromMapFunc(controllingTenant))
 	}
 	return tenants.Build(discreet{r})
 }
 
-func controllerOptions(options Options) controller.Options {
+func controllerOptions(mgr ctrl.Manager, name string, options Options) controller.Options {
 	return controller.Options{
+		LogConstructor:          logConstructor(mgr.GetLogger(), name),
 		MaxConcurrentReconciles: options.Concurrency,
 		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstRetry, lastRetry),
 	}
 }
 
-// discreet is a reconciler of which controller-runtime, which recovers panics, logs no value that it panicked with.
+// logConstructor returns the loggers of a controller: namespace and name stand once in each line of a reconcile, and of the start of
+// each of its many sources nothing is logged but errors, unless at level debug.
+func logConstructor(log logr.Logger, controller string) func(*ctrl.Request) logr.Logger {
+	log = log.WithValues("controller", controller)
+	return func(request *ctrl.Request) logr.Logger {
+		if request == nil {
+			return log.V(debug)
+		}
+		return log.WithValues("namespace", request.Namespace, "name", request.Name)
+	}
+}
+
+// debug is the verbosity of what is logged at level debug.
+const debug = 4
+
+// discreet is a reconciler of which controller-runtime, which recovers panics, logs no value that it panicked with, and no error where
+// the operator merely ends: whatever it left is the next one's.
 type discreet struct{ reconcile.Reconciler }
 
 // Reconcile implements reconcile.Reconciler.
 func (d discreet) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	defer panicked.Conceal()
-	return d.Reconciler.Reconcile(ctx, request)
+	result, err := d.Reconciler.Reconcile(ctx, request)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctrl.Result{}, nil
+	}
+	return result, err
 }
 
 // Reconcile brings one tenant closer to its spec. There is no finalizer: garbage collection deletes what a tenant owns.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -134,7 +134,7 @@ func publishedURL(before, wanted string, now []metav1.Condition, generation int6
 func (r *ProvisioningTenantReconciler) writeStatus(ctx context.Context, s *scope) error {
 	before, after := s.tenant, s.tenant.DeepCopy()
 	after.Status = tenantStatus(s, metav1.NewTime(r.Options.Clock.Now()))
-	if equality.Semantic.DeepEqual(before.Status, after.Status) {
+	if equality.Semantic.DeepEqual(before.Status, after.Status) || r.holdsBack(s, after.Status) {
 		return nil
 	}
 	// The lock keeps an old cache from writing what is no longer true.
@@ -143,42 +143,28 @@ func (r *ProvisioningTenantReconciler) writeStatus(ctx context.Context, s *scope
 	if err := r.Status().Patch(ctx, after, patch, client.FieldOwner(statusManager)); err != nil {
 		return fmt.Errorf("write the status: %w", err)
 	}
-	for _, t := range transitions(before.Status.Conditions, status.Conditions) {
-		r.Events.Eventf(before, nil, eventType(t), t.Reason, "Reconcile", "%s: %s", t.Type, t.Message)
-	}
+	tell(r.Events, before, before.Status.Conditions, status.Conditions)
 	return nil
+}
+
+// firstStatus is how long after its creation a tenant is told for the first time how far it is, if there is nothing else to tell: most
+// are ready by then, or a step further, and one write less is one write less for each of thousands.
+const firstStatus = 2 * time.Second
+
+// holdsBack tells whether a status may wait, because it says no more than the one that every tenant is created with, and has it looked
+// at again in time.
+func (r *ProvisioningTenantReconciler) holdsBack(s *scope, after v1alpha1.ProvisioningTenantStatus) bool {
+	now := r.Options.Clock.Now()
+	age := now.Sub(s.tenant.CreationTimestamp.Time)
+	if s.tenant.Status.ObservedGeneration > 0 || age < 0 || age >= firstStatus || // a clock that is behind the API server's holds nothing back
+		meta.IsStatusConditionTrue(after.Conditions, v1alpha1.ConditionReady) || len(after.UserDefaults) > 0 ||
+		len(s.outcome.failed)+len(s.outcome.stalled)+len(s.outcome.waiting) > 0 {
+		return false
+	}
+	s.outcome.at(now.Add(firstStatus-age), now)
+	return true
 }
 
 // statusManager is the field manager of status patches. It is not that of applies, which would have to name every
 // condition each time.
 const statusManager = eventSource + "-status"
-
-// told are the conditions whose transitions become events. The others are its reasons.
-var told = []string{ //nolint:gochecknoglobals // a list that nothing writes
-	v1alpha1.ConditionReady, v1alpha1.ConditionEntraTenantVerified, v1alpha1.ConditionCredentialsReady,
-	v1alpha1.ConditionProvisioningHealthy,
-}
-
-// transitions are the told conditions whose status or reason changed to something worth an event.
-func transitions(before, after []metav1.Condition) []metav1.Condition {
-	var changed []metav1.Condition
-	for _, condition := range after {
-		was := meta.FindStatusCondition(before, condition.Type)
-		if !slices.Contains(told, condition.Type) || condition.Status == metav1.ConditionUnknown ||
-			was != nil && was.Status == condition.Status && was.Reason == condition.Reason {
-			continue
-		}
-		changed = append(changed, condition)
-	}
-	return changed
-}
-
-func eventType(condition metav1.Condition) string {
-	if condition.Reason == v1alpha1.ReasonPreviousExpiring {
-		return corev1.EventTypeWarning
-	}
-	if condition.Status == metav1.ConditionTrue || condition.Reason == v1alpha1.ReasonProgressing || condition.Reason == v1alpha1.ReasonMoving {
-		return corev1.EventTypeNormal
-	}
-	return corev1.EventTypeWarning
-}

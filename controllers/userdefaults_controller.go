@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -33,7 +34,7 @@ func (r *UserDefaultsReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.UserDefaults{}).
 		// The catalog of its tenant, and what the tenant's server reports.
 		Watches(&v1alpha1.ProvisioningTenant{}, handler.EnqueueRequestsFromMapFunc(r.ofTenant), builder.WithPredicates(concernsDefaults())).
-		WithOptions(controllerOptions(r.Options)).
+		WithOptions(controllerOptions(mgr, "userdefaults", r.Options)).
 		Complete(discreet{r})
 }
 
@@ -83,8 +84,7 @@ func (r *UserDefaultsReconciler) Reconcile(ctx context.Context, request ctrl.Req
 	if equality.Semantic.DeepEqual(defaults.Status, after.Status) {
 		return ctrl.Result{}, nil
 	}
-	// after is filled with the answer, so what to tell is worked out before.
-	changed := transitions(defaults.Status.Conditions, after.Status.Conditions)
+	now := slices.Clone(after.Status.Conditions) // after is filled with the answer
 	patch := client.MergeFromWithOptions(defaults.DeepCopy(), client.MergeFromWithOptimisticLock{})
 	err = r.Status().Patch(ctx, after, patch, client.FieldOwner(statusManager))
 	switch {
@@ -95,9 +95,7 @@ func (r *UserDefaultsReconciler) Reconcile(ctx context.Context, request ctrl.Req
 	case err != nil:
 		return ctrl.Result{}, fmt.Errorf("write the status: %w", err)
 	}
-	for _, t := range changed {
-		r.Events.Eventf(defaults, nil, eventType(t), t.Reason, "Reconcile", "%s: %s", t.Type, t.Message)
-	}
+	tell(r.Events, defaults, defaults.Status.Conditions, now)
 	return ctrl.Result{}, nil
 }
 

@@ -34,6 +34,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers"
+	"github.com/tenantry/tenantry/internal/outage"
 	"github.com/tenantry/tenantry/internal/panicked"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/filter"
@@ -158,7 +159,8 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	log := logger(s)
+	lines := outage.NewLog(handler(s), clock.RealClock{})
+	log := logr.FromSlogHandler(lines.Handler())
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
 	runtime.PanicHandlers = []func(context.Context, any){panicked.Handler(log)}
@@ -177,6 +179,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)
 	}
+	config.Wrap(lines.Transport)
 	mgr, err := ctrl.NewManager(config, manager.Options{
 		Scheme:                  scheme,
 		Cache:                   cacheOptions,
@@ -253,10 +256,10 @@ func useServersParser(options *controllers.Options) {
 	}
 }
 
-func logger(s settings) logr.Logger {
+func handler(s settings) slog.Handler {
 	options := &slog.HandlerOptions{Level: s.logLevel}
 	if s.logFormat == "text" {
-		return logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, options))
+		return slog.NewTextHandler(os.Stderr, options)
 	}
-	return logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, options))
+	return slog.NewJSONHandler(os.Stderr, options)
 }
