@@ -24,6 +24,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/admin"
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/outage"
 	"github.com/tenantry/tenantry/scimserver/owner"
 	"github.com/tenantry/tenantry/scimserver/protocol"
 	"github.com/tenantry/tenantry/scimserver/settings"
@@ -97,8 +98,9 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		Cluster: cluster(source, o.data),
 	})
 	followed := &followed{Source: source, tokens: callers, owned: o.owned(database, source, log), begun: make(chan struct{})}
+	unwritable := &outage.Outage{Calm: protocol.StorageCalm}
 	scim := protocol.New(protocol.Options{
-		Directory: users, Settings: followed.Current, Unserved: followed.unserved, Auth: callers, Log: log, Metrics: registry, Now: time.Now,
+		Unwritable: unwritable, Directory: users, Settings: followed.Current, Unserved: followed.unserved, Auth: callers, Log: log, Metrics: registry, Now: time.Now,
 	})
 
 	group, ctx := newGroup(ctx)
@@ -203,7 +205,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	administrators := admin.New(admin.Options{
 		Settings: followed.Current, Unserved: followed.unserved, Problem: problem, Directory: users, Store: database, Database: o.database(),
 		Auth: callers, Metrics: registry, Log: log, Clock: clock.RealClock{},
-		Refused: scim.Refused,
+		Refused: scim.Refused, Unwritable: unwritable,
 	})
 	group.Go(func() error {
 		<-ctx.Done()

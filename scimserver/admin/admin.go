@@ -4,6 +4,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -60,6 +61,8 @@ type Options struct {
 	Metrics   prometheus.Gatherer
 	Log       logr.Logger
 	Clock     clock.WithTicker
+	// Unwritable is the outage of changes alone, which the readiness check and the port for clients tell once together. Optional.
+	Unwritable *outage.Outage
 	// Refused is told of each request that is refused because its client had its share of a pool.
 	Refused func(pool string, class share.Class)
 }
@@ -81,6 +84,7 @@ type server struct {
 // should end when the server is told to.
 func New(o Options) http.Handler {
 	s := &server{Options: o, turns: share.NewPool(logTurns())}
+	s.Unwritable = cmp.Or(s.Unwritable, &outage.Outage{})
 	s.followers = s.pool("followers", "follow the log", Followers())
 	s.queries = s.pool("log", "read the log", Queries())
 	s.exporting = s.pool("exports", "export", Transfers())
@@ -119,10 +123,19 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.Is(err, owner.ErrNoSettings):
 		current = nil // nor did the storage have any to be asked by
+	case errors.Is(err, store.ErrUnwritable):
+		// Who would take the server out of service for it would end the reads, too.
+		if s.Unwritable.Failed(s.Clock.Now()) {
+			s.Log.Error(err, "the storage takes no changes; reads go on")
+		}
 	case err != nil:
 		s.unready(w, r, err)
 		return
-	case s.checks.Succeeded(s.Clock.Now()):
+	}
+	if err == nil && s.Unwritable.Succeeded(s.Clock.Now()) {
+		s.Log.Info("the storage takes changes again")
+	}
+	if (err == nil || errors.Is(err, store.ErrUnwritable)) && s.checks.Succeeded(s.Clock.Now()) {
 		s.Log.Info("the readiness check finds the storage again")
 	}
 	if current == nil {
@@ -131,6 +144,9 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(http.StatusOK)
+	if errors.Is(err, store.ErrUnwritable) {
+		_, _ = io.WriteString(w, s.explain(err)+"\n")
+	}
 	if s.Problem != nil {
 		if problem := s.Problem(); problem != "" {
 			_, _ = io.WriteString(w, problem+"\n")
@@ -179,11 +195,16 @@ func (s *server) unready(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() == nil && s.checks.Failed(s.Clock.Now()) {
 		s.Log.Error(err, "not ready: the storage is unavailable")
 	}
+	http.Error(w, s.explain(err), http.StatusServiceUnavailable)
+}
+
+// explain is a reason of condition StorageReady and its message, in one line.
+func (s *server) explain(err error) string {
 	reason, detail := Explain(err, s.Database)
 	if reason != "" {
 		detail = reason + ": " + detail
 	}
-	http.Error(w, detail, http.StatusServiceUnavailable)
+	return detail
 }
 
 // refusal is an answer that is no success.

@@ -104,6 +104,8 @@ func TestReadinessHasTheReasonOfTheConditionAndWhatIsWrongWithNewerSettings(t *t
 		{store.WithCause("DirectoryMissing", fmt.Errorf("%w: none", store.ErrUnavailable)), true, served, "", 503,
 			"DirectoryMissing: the directory's storage is unavailable: none\n"},
 		{fmt.Errorf("read: %w", store.ErrUnavailable), true, served, "", 503, "DatabaseFailed: read: the directory's storage is unavailable\n"},
+		{store.Unwritable(store.WithCause("VolumeFull", fmt.Errorf("write: %w: full", store.ErrUnavailable))), false, served, "", 200,
+			"VolumeFull: write: the directory's storage is unavailable: full\n"},
 		{errors.New("s3cret"), true, served, "", 503, "DatabaseFailed: the server's log tells why\n"},
 		{errors.New("s3cret"), false, served, "", 503, "VolumeFailed: the server's log tells why\n"},
 		{fmt.Errorf("read: %w", context.DeadlineExceeded), true, served, "", 503,
@@ -124,3 +126,40 @@ func TestReadinessHasTheReasonOfTheConditionAndWhatIsWrongWithNewerSettings(t *t
 		}
 	}
 }
+
+// Kubernetes takes a server that is not ready out of service, and what it still could answer with it.
+func TestAStorageThatTakesNoChangesIsToldOnceAndKeepsTheServerReady(t *testing.T) {
+	f := newFixture(t)
+	full := answers{f.store, store.Unwritable(store.WithCause("VolumeFull", fmt.Errorf("write: %w: full", store.ErrUnavailable)))}
+	var now atomic.Pointer[store.Store]
+	is := func(s store.Store) { now.Store(&s) }
+	logged := f.logsOn(f.directory, switched{f.store, &now})
+	for range 2 {
+		is(full)
+		for range 5 {
+			if got := f.get("/readyz", ""); got.StatusCode != 200 {
+				t.Errorf("a full volume: %d", got.StatusCode)
+			}
+		}
+		is(f.store)
+		f.clock.Step(time.Minute)
+		for range 5 {
+			f.get("/readyz", "")
+		}
+	}
+	want := []string{"no changes; reads go on", "takes changes again", "no changes; reads go on", "takes changes again"}
+	lines := logged()
+	for i := range want {
+		if len(lines) != len(want) || !strings.Contains(lines[i], want[i]) {
+			t.Fatalf("logged are %q, want %q", lines, want)
+		}
+	}
+}
+
+// switched is a storage whose checks are another's.
+type switched struct {
+	store.Store
+	now *atomic.Pointer[store.Store]
+}
+
+func (s switched) Check(ctx context.Context) error { return (*s.now.Load()).Check(ctx) }

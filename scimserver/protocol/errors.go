@@ -47,6 +47,10 @@ func (s *Server) describe(err error, log requestLog) *Error {
 		if s.uncertain.Failed(s.now()) {
 			log().Error(err, "changes are not acknowledged, because they might get lost", "metric", uncertainMetric)
 		}
+	case errors.Is(err, store.ErrUnwritable):
+		if s.unwritable.Failed(s.now()) {
+			log().Error(err, "the storage takes no changes; reads go on")
+		}
 	case errors.Is(err, store.ErrUnavailable):
 		if s.storage.Failed(s.now()) {
 			log().Error(err, "the storage is unavailable")
@@ -77,6 +81,11 @@ func answerTo(err error) *Error {
 		return &Error{
 			Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable,
 			Detail: "the directory could not make the change final; whether the change happened is not known",
+		}
+	case errors.Is(err, store.ErrUnwritable):
+		return &Error{
+			Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable,
+			Detail: "the directory takes no changes for now; nothing was changed",
 		}
 	case errors.Is(err, store.ErrUnavailable):
 		return &Error{Status: http.StatusServiceUnavailable, RetryAfter: retryUnavailable, Detail: "the directory is unavailable; nothing was changed"}

@@ -172,6 +172,9 @@ func (s *Server) serve(w *recorder, r *http.Request, methods map[string]endpoint
 		if s.storage.Succeeded(s.now()) {
 			s.log.Info("the storage answers again")
 		}
+		if counts.Creates+counts.Updates+counts.Deletes > 0 && s.unwritable.Succeeded(s.now()) {
+			s.log.Info("the storage takes changes again")
+		}
 		if s.uncertain.Succeeded(s.now()) {
 			s.log.Info("changes are made final again")
 		}

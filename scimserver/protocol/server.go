@@ -3,6 +3,7 @@
 package protocol
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"sync"
@@ -31,8 +32,8 @@ const (
 
 	// retryUnavailable is the Retry-After, in seconds, while the storage is unavailable.
 	retryUnavailable = "10"
-	// storageCalm is how long no request may have found the storage unavailable before it counts as available again.
-	storageCalm = 10 * time.Second
+	// StorageCalm is how long no request may have found the storage unavailable before it counts as available again.
+	StorageCalm = 10 * time.Second
 )
 
 // Options are what a Server is made of.
@@ -47,6 +48,8 @@ type Options struct {
 	Metrics  prometheus.Registerer
 	// Now is the clock.
 	Now func() time.Time
+	// Unwritable is the outage of changes alone, which the readiness check tells, too. Optional.
+	Unwritable *outage.Outage
 }
 
 // Server answers the SCIM requests of one tenant.
@@ -61,13 +64,15 @@ type Server struct {
 	activity  activity
 	storage   outage.Outage
 	uncertain outage.Outage // of commits
-	now       func() time.Time
-	cursors   atomic.Pointer[cursor.Sealer]
-	described atomic.Pointer[description]
-	bulkWork  int // MaxBulkWork, except in tests
-	waits     waits
-	draining  chan struct{} // closed by Drain
-	drain     sync.Once
+	// unwritable is an outage that no read ends.
+	unwritable *outage.Outage
+	now        func() time.Time
+	cursors    atomic.Pointer[cursor.Sealer]
+	described  atomic.Pointer[description]
+	bulkWork   int // MaxBulkWork, except in tests
+	waits      waits
+	draining   chan struct{} // closed by Drain
+	drain      sync.Once
 }
 
 // New returns a Server and registers its metrics.
@@ -77,7 +82,8 @@ func New(o Options) *Server {
 		directory: o.Directory, settings: o.Settings, unserved: o.Unserved, auth: o.Auth, log: o.Log, now: o.Now,
 		metrics: metrics, limits: newLimits(o.Now, metrics.refused), bulkWork: MaxBulkWork,
 		waits: defaultWaits(), draining: make(chan struct{}),
-		storage: outage.Outage{Calm: storageCalm}, uncertain: outage.Outage{Calm: storageCalm},
+		storage: outage.Outage{Calm: StorageCalm}, uncertain: outage.Outage{Calm: StorageCalm},
+		unwritable: cmp.Or(o.Unwritable, &outage.Outage{Calm: StorageCalm}),
 	}
 }
 

@@ -150,6 +150,42 @@ func TestAnOutageOfTheStorageIsToldTwiceWhateverClientsSend(t *testing.T) {
 	}
 }
 
+// fullStore is a storage that takes no changes.
+type fullStore struct{ store.Store }
+
+func (fullStore) Update(context.Context, func(store.Tx) error) error {
+	return store.Unwritable(fmt.Errorf("%w: database or disk is full", store.ErrUnavailable))
+}
+
+func TestWhileTheStorageTakesNoChangesReadsGoOnAndItIsToldTwice(t *testing.T) {
+	f := newFixture(t)
+	f.create("anna", "/Users", anna)
+	kept := f.database.Store
+	f.database.Store = fullStore{kept}
+	for range 20 {
+		for _, path := range []string{"/Users/{anna}", "/Users", "/Groups?filter=displayName eq \"x\""} {
+			f.expect("GET", path, "", 200, "")
+		}
+		for method, path := range map[string]string{"POST": "/Users", "PUT": "/Users/{anna}", "DELETE": "/Users/{anna}"} {
+			refused := f.send(method, path, map[string]string{"DELETE": ""}[method]+anna)
+			f.wantLater(refused, http.StatusServiceUnavailable, 10)
+			if !strings.Contains(string(refused.body), "the directory takes no changes for now; nothing was changed") {
+				t.Errorf("%s is answered %s", method, string(refused.body))
+			}
+		}
+		f.advance(time.Minute)
+	}
+	f.database.Store = kept
+	f.advance(time.Minute)
+	for range 3 {
+		f.expect("GET", "/Users/{anna}", "", 200, "")
+		f.expect("PATCH", "/Users/{anna}", patchOf(`{"op":"replace","path":"title","value":"x"}`), 204, "")
+	}
+	if lines := f.loud(); len(lines) != 2 || !strings.Contains(lines[0], "takes no changes; reads go on") || !strings.Contains(lines[1], "takes changes again") {
+		t.Errorf("the outage is logged as %q, want its beginning and its end", lines)
+	}
+}
+
 // A scanner finds the URL of every tenant, and knows what is public about each: its name, its Entra tenant, Entra's applications.
 func TestNoStrangerChangesWhatIsToldOfTheClient(t *testing.T) {
 	f := newFixture(t)

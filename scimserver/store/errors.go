@@ -29,6 +29,9 @@ var (
 	// where it should be on two.
 	ErrUncertain = fmt.Errorf("%w: whether the change happened is not known", ErrUnavailable)
 
+	// ErrUnwritable is an ErrUnavailable of changes alone, as on a full disk: nothing was changed, and what is stored can be read.
+	ErrUnwritable = fmt.Errorf("%w: it takes no changes", ErrUnavailable)
+
 	// ErrBusy is an ErrUnavailable: a query that looks at many resources would have to wait too long for others that do.
 	ErrBusy = fmt.Errorf("%w: too many queries look at many resources", ErrUnavailable)
 )
@@ -44,3 +47,12 @@ func (e *ConflictError) Error() string {
 }
 
 func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
+
+// Unwritable makes an ErrUnwritable of an ErrUnavailable. The text and the cause stay.
+func Unwritable(err error) error { return &unwritable{err} }
+
+type unwritable struct{ error }
+
+func (e *unwritable) Is(target error) bool { return target == ErrUnwritable }
+
+func (e *unwritable) Unwrap() error { return e.error }

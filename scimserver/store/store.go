@@ -388,8 +388,8 @@ type Store interface {
 	// written meanwhile. The Reader is valid only until read returns. What read returns is what View returns. A view
 	// costs the engine something while it lasts, so there may be few at a time; others wait.
 	View(ctx context.Context, read func(r Reader) error) error
-	// Check tells whether the store can read, and whether it could write when last asked to. After a failed
-	// commit it tries again by itself, so that a disk that has room again is noticed.
+	// Check tells whether the store can read, and whether it could write when last asked to: its error is an ErrUnwritable where it is
+	// certain that reads go on. After a failed commit it tries again by itself, so that a disk that has room again is noticed.
 	Check(ctx context.Context) error
 
 	// Close finishes the updates that were asked for, refuses later calls with ErrUnavailable, and releases the store.

@@ -93,6 +93,17 @@ func (e *engineError) Cause() string {
 	return v1alpha1.ReasonDatabaseFailed
 }
 
+// unwritable marks why a change failed that a database refused which can be read: all its servers are, and none of ours does better. A standby
+// is none of these: it may be behind, and would not have what was acknowledged.
+func unwritable(err error) error {
+	for _, as := range []failure{filled, denied, uncertain} {
+		if failed(err, as) {
+			return store.Unwritable(err)
+		}
+	}
+	return err
+}
+
 // stale tells whether a failure says of the other connections, too, that they are of no use: after a fail-over, new ones reach the database
 // that takes writes. Those that it does not concern are kept, because the database may have no others to give.
 func stale(err error) bool {

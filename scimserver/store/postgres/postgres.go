@@ -315,7 +315,7 @@ func (s *Store) Check(ctx context.Context) error {
 	case refused == nil:
 		return nil
 	case !s.trying.CompareAndSwap(false, true): // the one that tries may have to wait long, and keeps a connection
-		return fmt.Errorf("write: %w", unanswered(refused))
+		return fmt.Errorf("write: %w", unwritable(unanswered(refused)))
 	}
 	tried := make(chan error, 1)
 	go func() {
@@ -330,7 +330,7 @@ func (s *Store) Check(ctx context.Context) error {
 		err = unanswered(refused)
 	}
 	if err != nil {
-		return fmt.Errorf("write: %w", err)
+		return fmt.Errorf("write: %w", unwritable(err))
 	}
 	return nil
 }

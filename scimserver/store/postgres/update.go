@@ -60,6 +60,9 @@ func (s *Store) update(ctx context.Context, started *bool, change func(tx store.
 	if refused, ok := errors.AsType[*engineError](err); ok {
 		s.refused.Store(refused)
 		s.resetIfStale(err)
+		if refused.failure == filled {
+			err = store.Unwritable(err)
+		}
 	}
 	return err
 }

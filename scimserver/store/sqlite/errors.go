@@ -1,9 +1,12 @@
 package sqlite
 
 import (
+	"cmp"
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"syscall"
 
 	driver "modernc.org/sqlite"
@@ -44,6 +47,36 @@ func reason(err error) string {
 		return v1alpha1.ReasonDirectoryDamaged
 	}
 	return v1alpha1.ReasonVolumeFailed
+}
+
+// refused is the error of a change that the engine did not make. SQLite knows a full disk, and calls the system's other answers to a write an
+// I/O error; the folder tells those apart.
+func (w *writer) refused(err error) error {
+	err = translate(err)
+	why, _ := store.CauseOf(err)
+	if why == v1alpha1.ReasonVolumeFailed {
+		if tried := tryWriting(w.putting.folder); tried != nil {
+			why = reason(tried)
+			err = store.WithCause(why, fmt.Errorf("%w: %w", err, tried))
+		}
+	}
+	switch why {
+	case v1alpha1.ReasonVolumeFull, v1alpha1.ReasonVolumeReadOnly: // of a damaged file or a failing disk no answer is certain
+		return store.Unwritable(err)
+	}
+	return err
+}
+
+// tryWriting writes a page to a file of its own in the folder, and takes it away again. It returns the system's error.
+func tryWriting(folder string) error {
+	name := filepath.Join(folder, "probe")
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(make([]byte, 4096))
+	err = cmp.Or(err, file.Sync())
+	return cmp.Or(err, file.Close(), os.Remove(name))
 }
 
 // unavailable tells whether err is the engine's, in a way that passes or that an administrator has to mend: nothing is

@@ -169,3 +169,16 @@ func (s *Store) Missed(update func()) int {
 	update()
 	return s.writer.missed - before
 }
+
+// RefuseWrites makes the writing connection answer as one to a file that is read-only, or no longer.
+func (s *Store) RefuseWrites(t *testing.T, refuse bool) {
+	t.Helper()
+	if _, err := s.writer.conn.ExecContext(t.Context(), "PRAGMA query_only("+strconv.FormatBool(refuse)+")"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Refused is the error of a change in a folder that failed with err.
+func Refused(folder string, err error) error {
+	return (&writer{putting: putting{folder: folder}}).refused(err)
+}

@@ -89,7 +89,7 @@ func (w *writer) run() {
 func (w *writer) answer(group []*update, err error) {
 	for _, u := range group {
 		if err != nil {
-			u.answer(translate(err))
+			u.answer(w.refused(err))
 		} else {
 			u.answer(u.err)
 		}
