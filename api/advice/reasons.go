@@ -244,17 +244,17 @@ func For(reason string) (Advice, bool) {
 		}, true
 	case v1alpha1.ReasonDatabaseFull:
 		return Advice{
-			Meaning: "The database's disk has no room.",
-			Action:  "Make room there. Clients are answered 503 and try again later.",
+			Meaning: "The database's disk has no room, so changes are answered 503 and look-ups as ever.",
+			Action:  "Make room there. Clients try again later.",
 		}, true
 	case v1alpha1.ReasonVolumeFull:
 		return Advice{
-			Meaning: "The directory's volume has no room.",
-			Action:  "Raise spec.storage.sqlite.size where the StorageClass allows that. Clients are answered 503 and try again later.",
+			Meaning: "The directory's volume has no room, so changes are answered 503 and look-ups as ever.",
+			Action:  "Raise spec.storage.sqlite.size where the StorageClass allows that. Clients try again later, and the server needs no restart.",
 		}, true
 	case v1alpha1.ReasonVolumeReadOnly:
 		return Advice{
-			Meaning: "The directory's volume takes no writes, as after an error of its disk.",
+			Meaning: "The directory's volume takes no writes, as after an error of its disk: changes are answered 503 and look-ups as ever.",
 			Action:  "See the volume and its node.",
 		}, true
 	case v1alpha1.ReasonVolumeFailed:

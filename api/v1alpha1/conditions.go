@@ -167,12 +167,14 @@ const (
 	// ReasonDatabaseRefused: the database does not let the server in, or does not let it do something; the message has the database's
 	// words. Correct user, password or database in the connection URL, or grant the role what it needs.
 	ReasonDatabaseRefused = "DatabaseRefused"
-	// ReasonDatabaseFull: the database's disk has no room. Make room there. Clients are answered 503 and try again later.
+	// ReasonDatabaseFull: the database's disk has no room, so changes are answered 503 and look-ups as ever. Make room there. Clients try
+	// again later.
 	ReasonDatabaseFull = "DatabaseFull"
-	// ReasonVolumeFull: the directory's volume has no room. Raise spec.storage.sqlite.size where the StorageClass allows that. Clients are
-	// answered 503 and try again later.
+	// ReasonVolumeFull: the directory's volume has no room, so changes are answered 503 and look-ups as ever. Raise spec.storage.sqlite.size
+	// where the StorageClass allows that. Clients try again later, and the server needs no restart.
 	ReasonVolumeFull = "VolumeFull"
-	// ReasonVolumeReadOnly: the directory's volume takes no writes, as after an error of its disk. See the volume and its node.
+	// ReasonVolumeReadOnly: the directory's volume takes no writes, as after an error of its disk: changes are answered 503 and look-ups as ever.
+	// See the volume and its node.
 	ReasonVolumeReadOnly = "VolumeReadOnly"
 	// ReasonVolumeFailed: the server cannot read or write the directory's volume; the message has the words of SQLite or of the
 	// system. See the volume, its node and the server's log.

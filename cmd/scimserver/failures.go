@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/go-logr/logr"
 
 	"github.com/tenantry/tenantry/scimserver/outage"
-	"github.com/tenantry/tenantry/scimserver/store"
 )
 
 // failed are the requests that failed and are to be told in the provisioning log; a directory.Directory has them.
@@ -23,6 +21,7 @@ type failureLog struct {
 	failed
 
 	log    logr.Logger
+	told   func(error) bool // see chore
 	outage outage.Outage
 }
 
@@ -31,7 +30,7 @@ func (f *failureLog) step(ctx context.Context) {
 	requests, err := f.LogFailures(ctx)
 	switch {
 	case ctx.Err() != nil: // end has the last word
-	case errors.Is(err, store.ErrUnwritable): // which is told already, by the requests that failed first
+	case err != nil && f.told != nil && f.told(err):
 	case err != nil && f.outage.Failed(time.Time{}):
 		f.log.Error(err, "failed requests are not in the provisioning log yet; trying again", "every", failureInterval.String())
 	case err == nil && requests > 0 && f.outage.Succeeded(time.Time{}):

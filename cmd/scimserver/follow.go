@@ -23,6 +23,11 @@ type followed struct {
 	// owned is the directory that they follow; nil is served always.
 	owned *owned
 
+	// told is that of a chore.
+	told func(error) bool
+	// declaring and keeping are what a snapshot asks of the storage. They belong to the goroutine of follow.
+	declaring, keeping chore
+
 	inForce atomic.Pointer[settings.Snapshot]
 	// begun is closed once there is one; nil where nobody waits for that.
 	begun chan struct{}
@@ -103,8 +108,8 @@ func (f *followed) put(ctx context.Context, current *settings.Snapshot, users *d
 	if err == nil {
 		err = users.FollowDefaults(ctx, current.Tenant, current.Defaults)
 	}
-	if err != nil {
-		log.Error(err, "the declared schemas and the UserDefaults are not in force; trying again", "in", retryInterval.String())
+	f.declaring.what, f.declaring.every, f.declaring.log, f.declaring.told = "bring the declared schemas and the UserDefaults into force", retryInterval, log, f.told
+	if f.declaring.ended(ctx, err) != nil {
 		last := f.inForce.Load()
 		if last == nil {
 			return false
@@ -123,8 +128,8 @@ func (f *followed) put(ctx context.Context, current *settings.Snapshot, users *d
 	}
 	users.SetLogRetention(current.Tenant.Spec.Retention.ProvisioningLog.Duration)
 	users.SetPurgeAfter(current.PurgeAfter())
-	if pending := f.tokens.Follow(ctx, current); pending != nil {
-		log.Error(pending, "access tokens that ended are not kept as such; trying again", "in", retryInterval.String())
+	f.keeping.what, f.keeping.every, f.keeping.log, f.keeping.told = "keep which access tokens ended", retryInterval, log, f.told
+	if pending := f.keeping.ended(ctx, f.tokens.Follow(ctx, current)); pending != nil {
 		err = errors.Join(err, pending)
 	}
 	f.inForce.Store(current)

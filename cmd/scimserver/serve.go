@@ -93,14 +93,25 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	users := directory.New(directory.Options{Store: database, Now: time.Now})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if !o.database() {
+		measureVolume(registry, o.data)
+	}
 	callers := auth.New(auth.Options{
 		Now: time.Now, Random: rand.Reader, Keys: users, Transport: &publicTransport{}, Log: log, LoginAuthority: o.entraAuthority,
 		Cluster: cluster(source, o.data),
 	})
 	followed := &followed{Source: source, tokens: callers, owned: o.owned(database, source, log), begun: make(chan struct{})}
-	unwritable := &outage.Outage{Calm: protocol.StorageCalm}
+	away, unwritable := &outage.Outage{Calm: protocol.StorageCalm}, &outage.Outage{Calm: protocol.StorageCalm}
+	// told tells of a failure of the storage whether requests or the readiness check have told it.
+	told := func(err error) bool {
+		return errors.Is(err, store.ErrUnavailable) && (away.Lasts() || unwritable.Lasts())
+	}
+	chore := func(what string, interval time.Duration) *chore {
+		return &chore{what: what, every: interval, log: log, told: told}
+	}
+	followed.told = told
 	scim := protocol.New(protocol.Options{
-		Unwritable: unwritable, Directory: users, Settings: followed.Current, Unserved: followed.unserved, Auth: callers, Log: log, Metrics: registry, Now: time.Now,
+		Away: away, Unwritable: unwritable, Directory: users, Settings: followed.Current, Unserved: followed.unserved, Auth: callers, Log: log, Metrics: registry, Now: time.Now,
 	})
 
 	group, ctx := newGroup(ctx)
@@ -139,36 +150,26 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	}
 	again := time.NewTicker(followInterval)
 	defer again.Stop()
-	every(retryInterval, func(ctx context.Context) {
-		if err := users.Follow(ctx, again.C); err != nil {
-			log.Error(err, "apply defaults; trying again", "in", retryInterval.String())
-		}
-	})
-	every(followInterval, func(ctx context.Context) {
-		if err := users.FinishDeletions(ctx); err != nil && ctx.Err() == nil {
-			log.Error(err, "finish deletions; trying again", "in", followInterval.String())
-		}
-	})
+	defaults := chore("apply defaults", retryInterval)
+	every(retryInterval, func(ctx context.Context) { _ = defaults.ended(ctx, users.Follow(ctx, again.C)) })
+	deletions := chore("finish deletions", followInterval)
+	every(followInterval, func(ctx context.Context) { _ = deletions.ended(ctx, users.FinishDeletions(ctx)) })
 	every(keysInterval, func(ctx context.Context) {
 		if current := followed.Current(); current != nil {
 			callers.FetchKeys(ctx, current)
 		}
 	})
-	failures := &failureLog{failed: users, log: log}
+	failures := &failureLog{failed: users, log: log, told: told}
 	every(failureInterval, failures.step)
-	every(trimInterval, func(ctx context.Context) {
-		if err := users.TrimLog(ctx); err != nil && ctx.Err() == nil {
-			log.Error(err, "trim the provisioning log; trying again", "in", trimInterval.String())
-		}
-	})
+	trimming := chore("trim the provisioning log", trimInterval)
+	every(trimInterval, func(ctx context.Context) { _ = trimming.ended(ctx, users.TrimLog(ctx)) })
+	purging := chore("delete users that are inactive for too long", purgeInterval)
 	every(purgeInterval, func(ctx context.Context) {
 		deleted, err := users.Purge(ctx)
 		if deleted > 0 {
 			log.Info("deleted users that were inactive for longer than spec.retention.purgeDeactivatedAfter", "users", deleted)
 		}
-		if err != nil && ctx.Err() == nil {
-			log.Error(err, "some users stay although they are inactive for too long; trying again", "in", purgeInterval.String())
-		}
+		_ = purging.ended(ctx, err)
 	})
 	ambiguous := &namesLog{names: users, log: log}
 	every(namesInterval, ambiguous.step)
@@ -185,12 +186,14 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	activity := &activityReport{clients: scim, keeper: users}
 	var storage *storageReport
 	if reporter, ok := source.(*kubernetes.Source); ok {
-		storage = &storageReport{store: database, source: reporter, database: o.database(), log: log}
+		reporting := chore("report the tenant's status", reportInterval)
+		reporting.told = func(err error) bool { return told(err) || reporter.Away() }
+		storage = &storageReport{store: database, source: reporter, database: o.database(), log: log, told: reporter.Away}
 		group.Go(func() error {
 			wait.UntilWithContext(background, func(ctx context.Context) {
 				// Before there are settings the directory has no defaults, which would be told as if it were so.
 				if storage.step(ctx) && followed.Current() != nil {
-					report(ctx, reporter, users, o.guard.Directory(), activity, log)
+					_ = reporting.ended(ctx, report(ctx, reporter, users, o.guard.Directory(), activity))
 				}
 			}, reportInterval)
 			return nil
@@ -205,7 +208,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	administrators := admin.New(admin.Options{
 		Settings: followed.Current, Unserved: followed.unserved, Problem: problem, Directory: users, Store: database, Database: o.database(),
 		Auth: callers, Metrics: registry, Log: log, Clock: clock.RealClock{},
-		Refused: scim.Refused, Unwritable: unwritable,
+		Refused: scim.Refused, Away: away, Unwritable: unwritable,
 	})
 	group.Go(func() error {
 		<-ctx.Done()
@@ -274,9 +277,7 @@ func check(s *settings.Snapshot) error {
 }
 
 // report writes the server's part of the tenant's status.
-func report(
-	ctx context.Context, source *kubernetes.Source, users *directory.Directory, id string, activity *activityReport, log logr.Logger,
-) {
+func report(ctx context.Context, source *kubernetes.Source, users *directory.Directory, id string, activity *activityReport) error {
 	status, err := users.Status(ctx)
 	status.ID = id
 	var clients v1alpha1.ActivityStatus
@@ -286,7 +287,5 @@ func report(
 	if err == nil {
 		err = source.ReportStatus(ctx, status, clients)
 	}
-	if err != nil && ctx.Err() == nil {
-		log.Error(err, "report the tenant's status; trying again", "in", reportInterval.String())
-	}
+	return err
 }

@@ -47,6 +47,8 @@ type storageReport struct {
 	// database tells whether the storage is a PostgreSQL.
 	database bool
 	log      logr.Logger
+	// told tells whether another line of the log says that the API server is away; nil for never.
+	told func() bool
 
 	checked   chan error // has the answer of a check that took too long
 	unsettled outage.Outage
@@ -64,10 +66,11 @@ func (r *storageReport) step(ctx context.Context) bool {
 	}
 	switch failed := r.source.ReportProblem(ctx, reason, message); {
 	case ctx.Err() != nil:
+	case failed != nil && r.told != nil && r.told():
 	case failed != nil && r.unsettled.Failed(time.Time{}):
 		r.log.Error(failed, "condition StorageReady may not say how the storage is; trying again", "in", reportInterval.String())
-	case failed == nil:
-		r.unsettled.Succeeded(time.Time{})
+	case failed == nil && r.unsettled.Succeeded(time.Time{}):
+		r.log.Info("condition StorageReady says again how the storage is")
 	}
 	return err == nil
 }

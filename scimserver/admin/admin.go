@@ -61,8 +61,9 @@ type Options struct {
 	Metrics   prometheus.Gatherer
 	Log       logr.Logger
 	Clock     clock.WithTicker
-	// Unwritable is the outage of changes alone, which the readiness check and the port for clients tell once together. Optional.
-	Unwritable *outage.Outage
+	// Away is the outage of the storage, and Unwritable that of changes alone. The readiness check and the port for clients tell each of them
+	// once together. Optional.
+	Away, Unwritable *outage.Outage
 	// Refused is told of each request that is refused because its client had its share of a pool.
 	Refused func(pool string, class share.Class)
 }
@@ -76,7 +77,6 @@ type server struct {
 	importing pool
 	throttle  throttle.Throttle
 	storage   outage.Outage
-	checks    outage.Outage // as the readiness check finds the storage
 	checking  singleflight.Group
 }
 
@@ -84,7 +84,7 @@ type server struct {
 // should end when the server is told to.
 func New(o Options) http.Handler {
 	s := &server{Options: o, turns: share.NewPool(logTurns())}
-	s.Unwritable = cmp.Or(s.Unwritable, &outage.Outage{})
+	s.Away, s.Unwritable = cmp.Or(s.Away, &outage.Outage{}), cmp.Or(s.Unwritable, &outage.Outage{})
 	s.followers = s.pool("followers", "follow the log", Followers())
 	s.queries = s.pool("log", "read the log", Queries())
 	s.exporting = s.pool("exports", "export", Transfers())
@@ -135,7 +135,7 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	if err == nil && s.Unwritable.Succeeded(s.Clock.Now()) {
 		s.Log.Info("the storage takes changes again")
 	}
-	if (err == nil || errors.Is(err, store.ErrUnwritable)) && s.checks.Succeeded(s.Clock.Now()) {
+	if (err == nil || errors.Is(err, store.ErrUnwritable)) && s.Away.Succeeded(s.Clock.Now()) {
 		s.Log.Info("the readiness check finds the storage again")
 	}
 	if current == nil {
@@ -192,7 +192,7 @@ func Explain(err error, database bool) (reason, message string) {
 
 // unready says why the storage is unavailable, as condition StorageReady does.
 func (s *server) unready(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() == nil && s.checks.Failed(s.Clock.Now()) {
+	if r.Context().Err() == nil && s.Away.Failed(s.Clock.Now()) {
 		s.Log.Error(err, "not ready: the storage is unavailable")
 	}
 	http.Error(w, s.explain(err), http.StatusServiceUnavailable)

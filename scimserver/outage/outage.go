@@ -19,6 +19,9 @@ type Outage struct {
 	last time.Time // of the failures
 }
 
+// Lasts reports whether an outage has begun and not ended.
+func (o *Outage) Lasts() bool { return o.away.Load() }
+
 // Failed takes a failure, and reports whether an outage begins with it.
 func (o *Outage) Failed(at time.Time) (begins bool) {
 	o.mu.Lock()

@@ -48,8 +48,8 @@ type Options struct {
 	Metrics  prometheus.Registerer
 	// Now is the clock.
 	Now func() time.Time
-	// Unwritable is the outage of changes alone, which the readiness check tells, too. Optional.
-	Unwritable *outage.Outage
+	// Away is the outage of the storage, and Unwritable that of changes alone, which the readiness check tells, too. Optional.
+	Away, Unwritable *outage.Outage
 }
 
 // Server answers the SCIM requests of one tenant.
@@ -62,7 +62,7 @@ type Server struct {
 	metrics   *metrics
 	limits    *limits
 	activity  activity
-	storage   outage.Outage
+	storage   *outage.Outage
 	uncertain outage.Outage // of commits
 	// unwritable is an outage that no read ends.
 	unwritable *outage.Outage
@@ -82,7 +82,7 @@ func New(o Options) *Server {
 		directory: o.Directory, settings: o.Settings, unserved: o.Unserved, auth: o.Auth, log: o.Log, now: o.Now,
 		metrics: metrics, limits: newLimits(o.Now, metrics.refused), bulkWork: MaxBulkWork,
 		waits: defaultWaits(), draining: make(chan struct{}),
-		storage: outage.Outage{Calm: StorageCalm}, uncertain: outage.Outage{Calm: StorageCalm},
+		storage: cmp.Or(o.Away, &outage.Outage{Calm: StorageCalm}), uncertain: outage.Outage{Calm: StorageCalm},
 		unwritable: cmp.Or(o.Unwritable, &outage.Outage{Calm: StorageCalm}),
 	}
 }

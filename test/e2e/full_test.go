@@ -46,6 +46,15 @@ func fullVolume(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(c.data, syscall.MNT_DETACH) })
 	p := c.start()
+	metrics, err := http.Get(p.admin + v1alpha1.MetricsPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer metrics.Body.Close()
+	text, err := io.ReadAll(metrics.Body)
+	if err != nil || !strings.Contains(string(text), "\nscim_volume_size_bytes 4.194304e+06\n") || !strings.Contains(string(text), "\nscim_volume_free_bytes ") {
+		t.Errorf("metrics: %v\n%s", err, text)
+	}
 	anna := p.mustSend("POST", "/Users", `{"userName":"anna@contoso.test"}`, 201)["id"].(string)
 
 	ask := func(method, url, body string) (*http.Response, string) {

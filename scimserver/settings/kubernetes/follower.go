@@ -37,6 +37,8 @@ type follower struct {
 
 	// good is the last known good snapshot until that or a newer one is published.
 	good *settings.Snapshot
+	// silent are the watches that cannot ask the API server. One line of the log tells of all of them.
+	silent map[*watched]bool
 	// published is the encoding of the snapshot in force.
 	published []byte
 }
@@ -49,6 +51,7 @@ func newFollower(s *Source) *follower {
 		file:            lastKnownGood{path: filepath.Join(s.options.DataDir, LastKnownGoodFile)},
 		defaultsWatches: map[string]*watched{},
 		defaults:        map[string]*v1alpha1.UserDefaults{},
+		silent:          map[*watched]bool{},
 	}
 }
 
@@ -82,7 +85,11 @@ func (f *follower) take(ctx context.Context, e event) bool {
 		return false
 	case e.from.failing:
 		e.from.failing = false
-		log.Info("The API server answers again")
+		if f.silent[e.from] {
+			f.hear(log, e.from)
+		} else {
+			log.Info("The API server answers again")
+		}
 	}
 	if !e.seen {
 		return false
@@ -102,7 +109,8 @@ func (f *follower) take(ctx context.Context, e event) bool {
 
 func (f *follower) takeFailure(log logr.Logger, e event) {
 	f.fallBack()
-	if e.from.failing {
+	stopped := e.from != f.tenantWatch && e.from != f.verifierWatch && e.from != f.defaultsWatches[e.from.name]
+	if e.from.failing || stopped {
 		return
 	}
 	e.from.failing = true
@@ -116,7 +124,23 @@ func (f *follower) takeFailure(log logr.Logger, e event) {
 		log.Error(e.failure, "The API server does not know this resource: check that the CustomResourceDefinitions of "+
 			v1alpha1.SchemeGroupVersion.String()+" are installed")
 	default:
-		log.Error(e.failure, "The API server cannot be asked; it is tried again, and the settings in force stay")
+		if len(f.silent) == 0 {
+			f.source.away.Store(true)
+			log.Error(e.failure, "The API server cannot be asked; it is tried again, and the settings in force stay")
+		}
+		f.silent[e.from] = true
+	}
+}
+
+// hear takes notice that a watch has an answer again, or was stopped. The last to have one tells.
+func (f *follower) hear(log logr.Logger, from *watched) {
+	if !f.silent[from] {
+		return
+	}
+	delete(f.silent, from)
+	if len(f.silent) == 0 {
+		f.source.away.Store(false)
+		log.Info("The API server answers again")
 	}
 }
 
@@ -143,6 +167,7 @@ func (f *follower) takeTenant(ctx context.Context, log logr.Logger, object runti
 	for name, w := range f.defaultsWatches {
 		if !slices.Contains(tenant.Status.UserDefaults, name) {
 			w.stop()
+			f.hear(f.log, w)
 			delete(f.defaultsWatches, name)
 			delete(f.defaults, name)
 		}

@@ -56,6 +56,7 @@ type Source struct {
 	reporter reporter
 	problems problems
 	gone     atomic.Bool
+	away     atomic.Bool
 	// startBound is the constant, except in tests.
 	startBound time.Duration
 }
@@ -106,6 +107,9 @@ func (s *Source) Run(ctx context.Context) error {
 		}
 	}
 }
+
+// Away tells whether the API server cannot be asked, which the log says.
+func (s *Source) Away() bool { return s.away.Load() }
 
 // Gone tells whether the tenant did not exist when the API server was last asked. Its settings are in force nevertheless.
 func (s *Source) Gone() bool { return s.gone.Load() }

@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,32 @@ func TestTheServerGoesOnWithTheAPIAwayAlsoAfterARestartAndCatchesUp(t *testing.T
 	api.start()
 	wait(t, source, "with both", withNames("b a"))
 	until(t, "the file has both", func() bool { return strings.Contains(fileContent(t, dir), `"name":"b"`) })
+}
+
+func TestAnAPIServerThatIsAwayIsToldTwiceHoweverManyObjectsAreFollowed(t *testing.T) {
+	t.Parallel()
+	api, log := newFakeAPI(t), &log{}
+	secret, _ := verifiers(t)
+	api.put(verifierPath, secret)
+	for _, name := range []string{"a", "b", "c"} {
+		api.put("userdefaults/"+name, defaults(name, 1))
+	}
+	api.put(tenantPath, tenant(naming("a", "b", "c")))
+	source, _ := run(t, api, t.TempDir(), log)
+	wait(t, source, "with all", withNames("a b c"))
+	for outages := 1; outages <= 2; outages++ {
+		api.stop()
+		until(t, "the source knows", source.Away)
+		api.start()
+		until(t, "it is over", func() bool { return !source.Away() })
+		api.put("userdefaults/a", defaults("a", int32(outages+1)))
+		wait(t, source, "with the change", func(s *settings.Snapshot) bool {
+			return slices.ContainsFunc(s.Defaults, func(d v1alpha1.UserDefaults) bool { return d.Spec.Priority == int32(outages+1) })
+		})
+		if away, again := log.count("cannot be asked"), log.count("answers again"); away != outages || again != outages {
+			t.Errorf("%d outages are told by %d lines, and their ends by %d", outages, away, again)
+		}
+	}
 }
 
 func TestAnAPIServerThatHangsDoesNotHoldUpARestart(t *testing.T) {
