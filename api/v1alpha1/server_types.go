@@ -20,7 +20,8 @@ type Server struct {
 	// +optional
 	Autoscaling *Autoscaling `json:"autoscaling,omitempty"`
 
-	// resources of the server's container. Default: requests of 20m CPU and 64Mi memory, a limit of 256Mi memory.
+	// resources of the server's container. Default: requests of 20m CPU, 64Mi memory and 64Mi ephemeral storage, limits of 256Mi memory
+	// and 1Gi ephemeral storage.
 	//
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`

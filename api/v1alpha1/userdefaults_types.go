@@ -172,6 +172,7 @@ type UserDefaultsStatus struct {
 // +genclient
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
+// +kubebuilder:metadata:annotations={"argocd.argoproj.io/sync-options=Prune=false","kustomize.toolkit.fluxcd.io/prune=disabled"}
 // +kubebuilder:resource:path=userdefaults,singular=userdefaults,shortName=udef,categories=tenantry
 // +kubebuilder:selectablefield:JSONPath=`.spec.tenantRef.name`
 // +kubebuilder:printcolumn:name="Tenant",type=string,JSONPath=`.spec.tenantRef.name`

@@ -175,8 +175,12 @@ func container(t Tenant) (*corev1ac.ContainerApplyConfiguration, error) {
 
 func defaultResources() *corev1.ResourceRequirements {
 	return &corev1.ResourceRequirements{
-		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("20m"), corev1.ResourceMemory: resource.MustParse("64Mi")},
-		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")},
+		Requests: corev1.ResourceList{
+			corev1.ResourceCPU: resource.MustParse("20m"), corev1.ResourceMemory: resource.MustParse("64Mi"),
+			corev1.ResourceEphemeralStorage: resource.MustParse("64Mi"), // the log, of which the kubelet keeps 50 MiB
+		},
+		// A pod above its ephemeral storage is evicted, so that limit is far above what a node keeps of a log.
+		Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi"), corev1.ResourceEphemeralStorage: resource.MustParse("1Gi")},
 	}
 }
 

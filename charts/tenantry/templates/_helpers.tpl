@@ -12,6 +12,23 @@ app.kubernetes.io/name: tenantry-operator
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{/* What tells the pod of helm test from all other pods. */}}
+{{- define "tenantry.checkSelector" -}}
+app.kubernetes.io/name: tenantry-check
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* Where the pods of the release may go: DNS, the API server and the login authority. */}}
+{{- define "tenantry.egress" -}}
+- ports:
+    - {port: 53, protocol: UDP}
+    - {port: 53, protocol: TCP}
+- ports:
+    {{- range .Values.networkPolicy.egressPorts }}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+{{- end }}
+
 {{- define "tenantry.labels" -}}
 {{ include "tenantry.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}

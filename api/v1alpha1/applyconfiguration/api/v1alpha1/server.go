@@ -16,7 +16,8 @@ type ServerApplyConfiguration struct {
 	// autoscaling lets a HorizontalPodAutoscaler decide how many servers run. It needs storage of type PostgreSQL, and metrics of
 	// pods in the cluster.
 	Autoscaling *AutoscalingApplyConfiguration `json:"autoscaling,omitempty"`
-	// resources of the server's container. Default: requests of 20m CPU and 64Mi memory, a limit of 256Mi memory.
+	// resources of the server's container. Default: requests of 20m CPU, 64Mi memory and 64Mi ephemeral storage, limits of 256Mi memory
+	// and 1Gi ephemeral storage.
 	Resources *v1.ResourceRequirements `json:"resources,omitempty"`
 	// nodeSelector restricts the nodes that may run the server.
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
