@@ -35,6 +35,7 @@ func unlessFound() []metav1.Condition {
 		conditions.True(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The spec makes sense."),
 		conditions.True(v1alpha1.ConditionStorageInEffect, v1alpha1.ReasonInEffect, "The directory is where spec.storage says."),
 		conditions.True(v1alpha1.ConditionSchemaInEffect, v1alpha1.ReasonInEffect, "The server works with the schemas of spec.schema."),
+		conditions.True(v1alpha1.ConditionUserDefaultsInEffect, v1alpha1.ReasonInEffect, "No UserDefaults of the tenant is refused."),
 	}
 }
 
@@ -62,7 +63,7 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 	found := conditions.Found{
 		Conditions: append(slices.Clone(s.conditions), provisioningHealthy(s.tenant)),
 		Types: slices.Concat([]string{v1alpha1.ConditionEntraTenantVerified}, requiredForTenant, besideReady,
-			[]string{v1alpha1.ConditionProvisioningHealthy}),
+			[]string{v1alpha1.ConditionUserDefaultsInEffect, v1alpha1.ConditionProvisioningHealthy}),
 		Required: requiredForTenant, Beside: besideReady,
 		Applied:      status.ObservedGeneration == generation,
 		ReadyReason:  v1alpha1.ReasonReady,
@@ -73,6 +74,9 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 	}
 	if reason, message := suspended(&s.tenant.Spec); reason != "" {
 		found.ReadyReason, found.ReadyMessage = reason, message
+	}
+	if s.has(v1alpha1.ConditionUserDefaultsInEffect) {
+		found.ReadyMessage += " Some of its UserDefaults are refused: see condition UserDefaultsInEffect."
 	}
 	if len(s.outcome.stalled) > 0 {
 		first := weightiest(s.outcome.stalled)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,8 +15,7 @@ import (
 // resolve looks up what the spec refers to. When it returns nil, host, gateways, tenantURL, userDefaults and storage of the scope
 // are as they should be.
 func (r *ProvisioningTenantReconciler) resolve(ctx context.Context, s *scope) error {
-	var err error
-	if s.userDefaults, err = r.acceptedDefaults(ctx, s.tenant); err != nil {
+	if err := r.resolveDefaults(ctx, s); err != nil {
 		return err
 	}
 	if err := r.resolveStorage(ctx, s); err != nil {
@@ -48,23 +46,6 @@ func refusedSchemas(tenant *v1alpha1.ProvisioningTenant) error {
 		Condition: v1alpha1.ConditionSchemaInEffect, Reason: v1alpha1.ReasonSchemaContradictsData,
 		Message: fmt.Sprintf("spec.schema.extensions[%q]: %s.", first.ID, first.Message),
 	}
-}
-
-// acceptedDefaults returns the names of the tenant's UserDefaults that fit it, sorted. It judges for itself and does not
-// wait for their conditions, so the order in which resources are applied does not matter.
-func (r *ProvisioningTenantReconciler) acceptedDefaults(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) ([]string, error) {
-	var all v1alpha1.UserDefaultsList
-	if err := r.List(ctx, &all, client.InNamespace(tenant.Namespace), client.MatchingFields{tenantIndex: tenant.Name}); err != nil {
-		return nil, fmt.Errorf("list the UserDefaults of the tenant: %w", err)
-	}
-	var names []string
-	for i := range all.Items {
-		if all.Items[i].DeletionTimestamp == nil && accept(&all.Items[i], tenant, r.Options) == nil {
-			names = append(names, all.Items[i].Name)
-		}
-	}
-	slices.Sort(names)
-	return names, nil
 }
 
 // resolveHost finds the host and the Tenant URL, or the problem with them. A tenant with such a problem gets everything

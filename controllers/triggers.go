@@ -54,6 +54,13 @@ func operatorsPart(status v1alpha1.ProvisioningTenantStatus) v1alpha1.Provisioni
 	var part v1alpha1.DirectoryStatus
 	if status.Directory != nil {
 		part.RefusedSchemas = status.Directory.RefusedSchemas
+		for _, count := range status.Directory.Defaults {
+			if count.RefusedGeneration != 0 {
+				part.Defaults = append(part.Defaults, v1alpha1.DefaultsCount{
+					Name: count.Name, RefusedGeneration: count.RefusedGeneration, Refused: count.Refused,
+				})
+			}
+		}
 	}
 	status.Directory, status.Activity = &part, nil
 	if status.Storage != nil && status.Storage.Problem != nil {

@@ -1,15 +1,116 @@
 package controllers
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/internal/conditions"
 )
 
-// maxProblems is how many problems of one resource a condition tells.
-const maxProblems = 10
+const (
+	// maxProblems is how many problems of one resource a condition tells.
+	maxProblems = 10
+	// maxRefused is how many UserDefaults the condition of their tenant names, and longestProblem how many bytes of each one's message.
+	maxRefused, longestProblem = 10, 200
+)
+
+// resolveDefaults finds which UserDefaults the tenant's server is to follow, and tells of those that are refused. It judges for itself and
+// does not wait for their conditions, so the order in which resources are applied does not matter. The server is told of refused ones too:
+// it goes on with the last good version of each, and knows from this which were deleted.
+func (r *ProvisioningTenantReconciler) resolveDefaults(ctx context.Context, s *scope) error {
+	var all v1alpha1.UserDefaultsList
+	if err := r.List(ctx, &all, client.InNamespace(s.tenant.Namespace), client.MatchingFields{tenantIndex: s.tenant.Name}); err != nil {
+		return fmt.Errorf("list the UserDefaults of the tenant: %w", err)
+	}
+	followed, left := followable(all.Items)
+	var refused []refusedDefaults
+	reported := counts(s.tenant)
+	for _, defaults := range followed {
+		s.userDefaults = append(s.userDefaults, defaults.Name)
+		problem := accept(defaults, s.tenant, r.Options)
+		if problem == nil {
+			problem = refusedByServer(defaults, reported[defaults.Name])
+		}
+		if problem != nil {
+			refused = append(refused, refusedDefaults{defaults.Name, problem.Message})
+		}
+	}
+	slices.Sort(s.userDefaults)
+	for _, defaults := range left {
+		refused = append(refused, refusedDefaults{defaults.Name, tooMany().Message})
+	}
+	if len(refused) > 0 {
+		s.found(conditions.False(v1alpha1.ConditionUserDefaultsInEffect, v1alpha1.ReasonUserDefaultsRefused, tellRefused(refused)))
+	}
+	return nil
+}
+
+// followable parts UserDefaults into those that a server follows and those that are too many. The oldest are followed, so that a new one
+// takes nothing from those that work already.
+func followable(all []v1alpha1.UserDefaults) (followed, left []*v1alpha1.UserDefaults) {
+	for i := range all {
+		if all[i].DeletionTimestamp == nil {
+			followed = append(followed, &all[i])
+		}
+	}
+	slices.SortFunc(followed, func(a, b *v1alpha1.UserDefaults) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
+	fit := min(len(followed), v1alpha1.MaxUserDefaults)
+	return followed[:fit], followed[fit:]
+}
+
+// refusedDefaults are UserDefaults that their tenant cannot use as they are.
+type refusedDefaults struct{ name, message string }
+
+// tellRefused is the message of the tenant's condition.
+func tellRefused(refused []refusedDefaults) string {
+	slices.SortFunc(refused, func(a, b refusedDefaults) int { return cmp.Compare(a.name, b.name) })
+	var told []string
+	for _, r := range refused[:min(len(refused), maxRefused)] {
+		message := r.message
+		if len(message) > longestProblem {
+			message = strings.ToValidUTF8(message[:longestProblem], "") + "…"
+		}
+		told = append(told, fmt.Sprintf("UserDefaults %s: %s", r.name, message))
+	}
+	if left := len(refused) - maxRefused; left > 0 {
+		told = append(told, fmt.Sprintf("There are %d more.", left))
+	}
+	return strings.Join(told, " ") + " The last good version of each goes on being applied, if there was one."
+}
+
+// tooMany is why the tenant's server does not follow defaults at all.
+func tooMany() *Stalled {
+	return &Stalled{
+		Condition: v1alpha1.ConditionAccepted, Reason: v1alpha1.ReasonTooMany,
+		Message: fmt.Sprintf("A tenant's server follows %d UserDefaults, and there are as many older ones: delete some, or make one of several.",
+			v1alpha1.MaxUserDefaults),
+	}
+}
+
+// isLeft tells by the names that the server follows whether defaults are too many.
+func isLeft(defaults *v1alpha1.UserDefaults, tenant *v1alpha1.ProvisioningTenant) bool {
+	return full(tenant) && !slices.Contains(tenant.Status.UserDefaults, defaults.Name)
+}
+
+// refusedByServer is why the tenant's server refuses a generation that the operator would take, or nil: what a schema declares may not be in
+// effect (see SchemaInEffect), or the server be of another version.
+func refusedByServer(defaults *v1alpha1.UserDefaults, count v1alpha1.DefaultsCount) *Stalled {
+	if count.RefusedGeneration == 0 || count.RefusedGeneration != defaults.Generation {
+		return nil
+	}
+	return &Stalled{
+		Condition: v1alpha1.ConditionAccepted, Reason: v1alpha1.ReasonRefusedByServer,
+		Message: fmt.Sprintf("The tenant's server refuses this: %s.", count.Refused),
+	}
+}
 
 // accept returns everything that keeps the tenant from using these defaults, or nil: the reason is that of the first. It is pure.
 func accept(defaults *v1alpha1.UserDefaults, tenant *v1alpha1.ProvisioningTenant, options Options) *Stalled {

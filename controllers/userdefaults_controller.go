@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -44,6 +45,7 @@ func concernsDefaults() predicate.Predicate {
 		before, ok := e.ObjectOld.(*v1alpha1.ProvisioningTenant)
 		after, ok2 := e.ObjectNew.(*v1alpha1.ProvisioningTenant)
 		return !ok || !ok2 || before.Generation != after.Generation || before.UID != after.UID ||
+			full(before) != full(after) || full(after) && !slices.Equal(before.Status.UserDefaults, after.Status.UserDefaults) ||
 			pending(before) != pending(after) || !equality.Semantic.DeepEqual(counts(before), counts(after))
 	}}
 }
@@ -108,7 +110,11 @@ func defaultsStatus(defaults *v1alpha1.UserDefaults, tenant *v1alpha1.Provisioni
 		Types: required, Required: required,
 		ReadyReason: v1alpha1.ReasonReady, ReadyMessage: "The tenant's server works with these defaults.",
 	}
-	switch problem := acceptedBy(defaults, tenant, options); {
+	var count v1alpha1.DefaultsCount
+	if tenant != nil {
+		count = counts(tenant)[defaults.Name]
+	}
+	switch problem := acceptedBy(defaults, tenant, count, options); {
 	case tenant == nil:
 		// The tenant may be on its way, in the same file even, so this is no reason to give up.
 		message := fmt.Sprintf("There is no ProvisioningTenant %s in this namespace: create it, or delete this resource.", defaults.Spec.TenantRef.Name)
@@ -118,14 +124,15 @@ func defaultsStatus(defaults *v1alpha1.UserDefaults, tenant *v1alpha1.Provisioni
 			conditions.False(v1alpha1.ConditionApplied, v1alpha1.ReasonTenantNotFound, message),
 		}
 	case problem != nil:
-		status.MatchedUsers, status.AppliedUsers = 0, 0
-		found.Stalled = &conditions.Problem{Reason: problem.Reason, Message: problem.Message}
+		status.MatchedUsers, status.AppliedUsers = count.MatchedUsers, count.AppliedUsers
+		instead := inForce(count)
+		message := strings.TrimSpace(problem.Message + " " + instead)
+		found.Stalled = &conditions.Problem{Reason: problem.Reason, Message: message}
 		found.Conditions = []metav1.Condition{
-			conditions.False(v1alpha1.ConditionAccepted, problem.Reason, problem.Message),
-			conditions.False(v1alpha1.ConditionApplied, problem.Reason, "Defaults that are not accepted are not applied."),
+			conditions.False(v1alpha1.ConditionAccepted, problem.Reason, message),
+			conditions.False(v1alpha1.ConditionApplied, problem.Reason, strings.TrimSpace("Defaults that are not accepted are not applied. "+instead)),
 		}
 	default:
-		count := counts(tenant)[defaults.Name]
 		status.MatchedUsers, status.AppliedUsers = count.MatchedUsers, count.AppliedUsers
 		found.Conditions = []metav1.Condition{
 			conditions.True(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The tenant can use these defaults."),
@@ -151,11 +158,36 @@ func applied(generation int64, count v1alpha1.DefaultsCount, left int64) metav1.
 	return conditions.False(v1alpha1.ConditionApplied, v1alpha1.ReasonWaitingForServer, "The tenant's server has not reported these defaults yet.")
 }
 
-func acceptedBy(defaults *v1alpha1.UserDefaults, tenant *v1alpha1.ProvisioningTenant, options Options) *Stalled {
-	if tenant == nil {
-		return nil
+// inForce says what the tenant's server does while it refuses the present version, "" where it has not reported these defaults.
+func inForce(count v1alpha1.DefaultsCount) string {
+	switch {
+	case count.Name == "":
+		return ""
+	case count.Generation == 0:
+		return "No version was good yet: users that arrive and match it wait until one is, and get nothing of other UserDefaults."
+	default:
+		return fmt.Sprintf("The version of generation %d goes on being applied.", count.Generation)
 	}
-	return accept(defaults, tenant, options)
+}
+
+func acceptedBy(
+	defaults *v1alpha1.UserDefaults, tenant *v1alpha1.ProvisioningTenant, count v1alpha1.DefaultsCount, options Options,
+) *Stalled {
+	switch {
+	case tenant == nil:
+		return nil
+	case isLeft(defaults, tenant):
+		return tooMany()
+	}
+	if problem := accept(defaults, tenant, options); problem != nil {
+		return problem
+	}
+	return refusedByServer(defaults, count)
+}
+
+// full tells whether the tenant's server follows as many UserDefaults as it can.
+func full(tenant *v1alpha1.ProvisioningTenant) bool {
+	return len(tenant.Status.UserDefaults) >= v1alpha1.MaxUserDefaults
 }
 
 // counts are what the tenant's server reports for each UserDefaults by name.

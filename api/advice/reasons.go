@@ -147,15 +147,30 @@ func For(reason string) (Advice, bool) {
 			Meaning: "An object that is not the tenant's has the name of one that the tenant needs.",
 			Action:  "Rename or delete it.",
 		}, true
+	case v1alpha1.ReasonUserDefaultsRefused:
+		return Advice{
+			Meaning: "Some UserDefaults cannot be used as they are; the message names them and says why.",
+			Action:  "Correct them, or put back what they name into spec.catalog. To take away what they give, change or delete them: nobody loses anything by a version that is refused.",
+		}, true
+	case v1alpha1.ReasonTooMany:
+		return Advice{
+			Meaning: "There are more UserDefaults than a tenant's server follows, and these are not among the oldest.",
+			Action:  "Delete some, or make one of several.",
+		}, true
+	case v1alpha1.ReasonRefusedByServer:
+		return Advice{
+			Meaning: "The tenant's server cannot use these defaults, though the operator would take them; the message says why.",
+			Action:  "See condition SchemaInEffect of the tenant, and RolledOut: the server may be of another version.",
+		}, true
 	case v1alpha1.ReasonUnknownCompany:
 		return Advice{
 			Meaning: "A company is not in the tenant's catalog.",
-			Action:  "Correct the name, or add it to spec.catalog.companies of the tenant.",
+			Action:  "Correct the name, or add it to spec.catalog.companies of the tenant. The last good version goes on being applied: to take the company away from users, change or delete the UserDefaults.",
 		}, true
 	case v1alpha1.ReasonUnknownRole:
 		return Advice{
 			Meaning: "A role is not in the tenant's catalog.",
-			Action:  "Correct the name, or add it to spec.catalog.roles of the tenant.",
+			Action:  "Correct the name, or add it to spec.catalog.roles of the tenant. The last good version goes on being applied: to take the role away from users, change or delete the UserDefaults.",
 		}, true
 	case v1alpha1.ReasonInvalidFilter:
 		return Advice{
@@ -164,7 +179,7 @@ func For(reason string) (Advice, bool) {
 		}, true
 	case v1alpha1.ReasonInvalidAttribute:
 		return Advice{
-			Meaning: "A path of spec.attributes is not a writable single-valued attribute, or the value does not fit it.",
+			Meaning: "A path of spec.attributes is not a writable single-valued attribute, or a value does not fit its attribute: locale and preferredLanguage are tags of BCP 47, and timezone is a name of IANA's database.",
 			Action:  "Correct it, or declare the attribute in spec.schema of the tenant.",
 		}, true
 	case v1alpha1.ReasonSchemaContradictsData:

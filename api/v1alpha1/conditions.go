@@ -35,6 +35,9 @@ const (
 	// ConditionSchemaInEffect tells whether the server works with the extension schemas of spec.schema. It never holds back Ready: the
 	// server goes on with the definitions that it had.
 	ConditionSchemaInEffect = "SchemaInEffect"
+	// ConditionUserDefaultsInEffect tells whether the server works with every UserDefaults of the tenant as it is. It never holds back Ready:
+	// the server goes on with the last good version of one that is refused.
+	ConditionUserDefaultsInEffect = "UserDefaultsInEffect"
 	// ConditionExposed tells whether the Tenant URL leads to the server.
 	ConditionExposed = "Exposed"
 	// ConditionProvisioningHealthy tells how the client fares that provisions, by what the server reports in status.activity. It
@@ -114,15 +117,26 @@ const (
 	ReasonHostMissing = "HostMissing"
 	// ReasonNameConflict: an object that is not the tenant's has the name of one that the tenant needs. Rename or delete it.
 	ReasonNameConflict = "NameConflict"
+	// ReasonUserDefaultsRefused: some UserDefaults cannot be used as they are; the message names them and says why. Correct them, or put back
+	// what they name into spec.catalog. To take away what they give, change or delete them: nobody loses anything by a version that is refused.
+	ReasonUserDefaultsRefused = "UserDefaultsRefused"
+	// ReasonTooMany: there are more UserDefaults than a tenant's server follows, and these are not among the oldest. Delete some, or make
+	// one of several.
+	ReasonTooMany = "TooMany"
+	// ReasonRefusedByServer: the tenant's server cannot use these defaults, though the operator would take them; the message says why. See
+	// condition SchemaInEffect of the tenant, and RolledOut: the server may be of another version.
+	ReasonRefusedByServer = "RefusedByServer"
 	// ReasonUnknownCompany: a company is not in the tenant's catalog. Correct the name, or add it to spec.catalog.companies of
-	// the tenant.
+	// the tenant. The last good version goes on being applied: to take the company away from users, change or delete the UserDefaults.
 	ReasonUnknownCompany = "UnknownCompany"
-	// ReasonUnknownRole: a role is not in the tenant's catalog. Correct the name, or add it to spec.catalog.roles of the tenant.
+	// ReasonUnknownRole: a role is not in the tenant's catalog. Correct the name, or add it to spec.catalog.roles of the tenant. The last
+	// good version goes on being applied: to take the role away from users, change or delete the UserDefaults.
 	ReasonUnknownRole = "UnknownRole"
 	// ReasonInvalidFilter: spec.filter is no SCIM filter over users. Correct it: the message says where it goes wrong.
 	ReasonInvalidFilter = "InvalidFilter"
-	// ReasonInvalidAttribute: a path of spec.attributes is not a writable single-valued attribute, or the value does not fit it.
-	// Correct it, or declare the attribute in spec.schema of the tenant.
+	// ReasonInvalidAttribute: a path of spec.attributes is not a writable single-valued attribute, or a value does not fit its attribute:
+	// locale and preferredLanguage are tags of BCP 47, and timezone is a name of IANA's database. Correct it, or declare the attribute in
+	// spec.schema of the tenant.
 	ReasonInvalidAttribute = "InvalidAttribute"
 	// ReasonSchemaContradictsData: a declared schema contradicts values that are stored, and the server goes on with the
 	// definition before it. Take the definition back, or change the values first: the message says which attribute and what

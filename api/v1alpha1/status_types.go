@@ -29,7 +29,8 @@ type ProvisioningTenantStatus struct {
 	// +optional
 	Credentials *CredentialsStatus `json:"credentials,omitempty"`
 
-	// userDefaults are the names of the accepted UserDefaults of this tenant; the SCIM server follows these and no others.
+	// userDefaults are the names of the UserDefaults of this tenant that the SCIM server follows, each in its last good version. Of more than
+	// 1,000 these are the oldest.
 	//
 	// +optional
 	// +listType=set
@@ -52,7 +53,7 @@ type ProvisioningTenantStatus struct {
 	Activity *ActivityStatus `json:"activity,omitempty"`
 
 	// conditions: Ready sums up; Accepted, EntraTenantVerified, CredentialsReady, StorageReady, ServerAvailable and
-	// Exposed tell why. RolledOut, StorageInEffect and SchemaInEffect tell of what is not as the spec says though clients are served.
+	// Exposed tell why. RolledOut, StorageInEffect, SchemaInEffect and UserDefaultsInEffect tell of what is not as the specs say though clients are served.
 	// ProvisioningHealthy tells how the client fares. Reconciling and Stalled follow kstatus.
 	//
 	// +optional

@@ -3,10 +3,12 @@ package clustertest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -28,24 +30,172 @@ func TestUserDefaultsAreAcceptedWhenTheyFitTheCatalogAndFollowIt(t *testing.T) {
 	w.untilDefaults(role, "Accepted=False/UnknownRole")
 	w.untilDefaults(filter, "Accepted=False/InvalidFilter")
 	w.untilDefaults(attribute, "Accepted=False/InvalidAttribute")
-	w.follows(tenant, "everybody")
+	w.follows(tenant, "attribute", "company", "everybody", "filter", "role")
+	w.until(tenant, "UserDefaultsInEffect=False/UserDefaultsRefused")
 
 	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) {
 		p.Spec.Catalog = v1alpha1.Catalog{Companies: []string{"Contoso AB", "Contoso Oy"}, Roles: []string{"approver", "boss"}}
 	})
 	w.untilDefaults(company, "Accepted=True/Accepted")
 	w.untilDefaults(role, "Accepted=True/Accepted")
-	w.follows(tenant, "company", "everybody", "role")
 
 	edit(w, filter, func(d *v1alpha1.UserDefaults) { d.Spec.Filter = `userName sw "a"` })
 	w.untilDefaults(filter, "Accepted=True/Accepted")
 	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Catalog.Companies = []string{"Contoso AB"} })
 	w.untilDefaults(company, "Accepted=False/UnknownCompany")
-	if err := w.Delete(t.Context(), role); err != nil {
+	for _, gone := range []client.Object{role, attribute} {
+		if err := w.Delete(t.Context(), gone); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.follows(tenant, "company", "everybody", "filter")
+	w.until(tenant, ready, "UserDefaultsInEffect=False/UserDefaultsRefused")
+	if err := w.Delete(t.Context(), company); err != nil {
 		t.Fatal(err)
 	}
 	w.follows(tenant, "everybody", "filter")
+	w.until(tenant, ready, "UserDefaultsInEffect=True/InEffect")
+}
+
+// says waits until a condition has a message with each of these texts.
+func (w *world) says(of client.Object, conditions func() []metav1.Condition, conditionType string, texts ...string) {
+	w.Helper()
+	w.eventually("the message of "+conditionType, func() string {
+		if err := w.Get(w.Context(), client.ObjectKeyFromObject(of), of); err != nil {
+			return err.Error()
+		}
+		c := meta.FindStatusCondition(conditions(), conditionType)
+		for _, text := range texts {
+			if c == nil || !strings.Contains(c.Message, text) {
+				return fmt.Sprintf("does not say %q but %+v", text, c)
+			}
+		}
+		return ""
+	})
+}
+
+func TestABrokenEditIsToldWhileTheLastGoodVersionGoesOn(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		tenant           func(*v1alpha1.ProvisioningTenant)
+		defaults         func(*v1alpha1.UserDefaults)
+		reason, mistakes string
+	}{
+		"a company taken from the catalog": {
+			func(p *v1alpha1.ProvisioningTenant) { p.Spec.Catalog.Companies = []string{"Contoso Oy"} }, nil, "UnknownCompany", `"Contoso AB"`,
+		},
+		"several mistakes": {nil, func(d *v1alpha1.UserDefaults) {
+			d.Spec.Companies, d.Spec.Filter, d.Spec.Timezone = []string{"Nope"}, "invalid (", "invalid/Mars"
+		}, "UnknownCompany", `spec.timezone: "invalid/Mars" is not valid`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			tenant, defaults := create(w, w.tenant()), create(w, w.defaults("everybody"))
+			other := create(w, w.defaults("other"))
+			count := v1alpha1.DefaultsCount{Name: "everybody", Generation: 1, MatchedUsers: 40, AppliedUsers: 30}
+			w.serverReports(tenant, count, v1alpha1.DefaultsCount{Name: "other", Generation: 1})
+			w.untilDefaults(defaults, ready)
+			w.until(tenant, ready, "UserDefaultsInEffect=True/InEffect")
+
+			if test.tenant != nil {
+				edit(w, tenant, test.tenant)
+				if err := w.Delete(t.Context(), other); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				edit(w, defaults, test.defaults)
+			}
+			w.untilDefaults(defaults, "Ready=False/"+test.reason, "Accepted=False/"+test.reason, "Applied=False/"+test.reason, "Stalled=True/"+test.reason)
+			goesOn := "The version of generation 1 goes on being applied."
+			conditions := func() []metav1.Condition { return defaults.Status.Conditions }
+			w.says(defaults, conditions, v1alpha1.ConditionAccepted, test.mistakes, goesOn)
+			w.says(defaults, conditions, v1alpha1.ConditionApplied, goesOn)
+			if defaults.Status.MatchedUsers != 40 || defaults.Status.AppliedUsers != 30 {
+				t.Errorf("%d matched and %d applied, want those who have the version before", defaults.Status.MatchedUsers, defaults.Status.AppliedUsers)
+			}
+			w.until(tenant, ready, "UserDefaultsInEffect=False/UserDefaultsRefused")
+			of := func() []metav1.Condition { return tenant.Status.Conditions }
+			w.says(tenant, of, v1alpha1.ConditionUserDefaultsInEffect, "UserDefaults everybody: ", `spec.companies`, "goes on being applied")
+			w.says(tenant, of, v1alpha1.ConditionReady, "see condition UserDefaultsInEffect")
+			if test.tenant != nil {
+				w.follows(tenant, "everybody") // and what is deleted is no longer told
+				w.eventually("the deleted one is no longer told", func() string {
+					if err := w.Get(t.Context(), client.ObjectKeyFromObject(tenant), tenant); err != nil {
+						return err.Error()
+					}
+					if c := meta.FindStatusCondition(of(), v1alpha1.ConditionUserDefaultsInEffect); strings.Contains(c.Message, "UserDefaults other") {
+						return c.Message
+					}
+					return ""
+				})
+				edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Catalog.Companies = []string{"Contoso AB"} })
+			} else {
+				w.follows(tenant, "everybody", "other")
+				edit(w, defaults, func(d *v1alpha1.UserDefaults) {
+					d.Spec.Companies, d.Spec.Filter, d.Spec.Timezone = []string{"Contoso AB"}, "", ""
+				})
+			}
+			w.untilDefaults(defaults, "Accepted=True/Accepted")
+			w.until(tenant, ready, "UserDefaultsInEffect=True/InEffect")
+		})
+	}
+}
+
+func TestDefaultsThatNeverWereGoodSayThatUsersWait(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	defaults := create(w, w.defaults("finance", func(d *v1alpha1.UserDefaults) { d.Spec.Companies = []string{"Nope"} }))
+	w.untilDefaults(defaults, "Accepted=False/UnknownCompany")
+	w.serverReports(tenant, v1alpha1.DefaultsCount{Name: "finance", MatchedUsers: 3, RefusedGeneration: 1, Refused: `company "Nope" is not there`})
+	w.says(defaults, func() []metav1.Condition { return defaults.Status.Conditions }, v1alpha1.ConditionAccepted, "No version was good yet")
+	if defaults.Status.MatchedUsers != 3 || defaults.Status.AppliedUsers != 0 {
+		t.Errorf("%d matched and %d applied, want the 3 who wait", defaults.Status.MatchedUsers, defaults.Status.AppliedUsers)
+	}
+}
+
+// The server has other schemas in effect than the spec declares, where stored values contradict these.
+func TestWhatTheServerRefusesIsNotAccepted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant, defaults := create(w, w.tenant()), create(w, w.defaults("everybody"))
+	w.untilDefaults(defaults, "Accepted=True/Accepted")
+	edit(w, defaults, func(d *v1alpha1.UserDefaults) { d.Spec.Locale = "sv-SE" })
+	w.serverReports(tenant, v1alpha1.DefaultsCount{Name: "everybody", Generation: 1, RefusedGeneration: 2, Refused: "the server's words"})
+	w.untilDefaults(defaults, "Accepted=False/RefusedByServer", "Ready=False/RefusedByServer")
+	w.says(defaults, func() []metav1.Condition { return defaults.Status.Conditions }, v1alpha1.ConditionAccepted,
+		"the server's words", "generation 1 goes on")
+	w.until(tenant, ready, "UserDefaultsInEffect=False/UserDefaultsRefused")
+	w.says(tenant, func() []metav1.Condition { return tenant.Status.Conditions }, v1alpha1.ConditionUserDefaultsInEffect, "everybody", "the server's words")
+
+	edit(w, defaults, func(d *v1alpha1.UserDefaults) { d.Spec.Locale = "fi-FI" }) // of which it has not spoken yet
+	w.untilDefaults(defaults, "Accepted=True/Accepted")
+	w.until(tenant, "UserDefaultsInEffect=True/InEffect")
+}
+
+// A tenant whose status cannot be written any more would say nothing at all. Names are as long as they can be, and so are reasons.
+func TestTheStatusHasRoomForAsManyUserDefaultsAsAServerFollows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
 	w.until(tenant, ready)
+	var all []v1alpha1.DefaultsCount
+	for n := range v1alpha1.MaxUserDefaults {
+		all = append(all, v1alpha1.DefaultsCount{
+			Name: fmt.Sprintf("%0253d", n), RefusedGeneration: 1, Refused: strings.Repeat("x", v1alpha1.MaxDefaultsRefusal),
+		})
+	}
+	w.serverReports(tenant, all...)
+	before := get(w, &v1alpha1.ProvisioningTenant{}, tenant.Name)
+	after := before.DeepCopy()
+	for _, count := range all {
+		after.Status.UserDefaults = append(after.Status.UserDefaults, count.Name)
+	}
+	if err := w.Status().Patch(t.Context(), after, client.MergeFrom(before), client.FieldOwner("operator")); err != nil {
+		t.Errorf("the names do not fit beside the counts: %v", err)
+	}
+	w.follows(tenant) // none of them exists
 }
 
 // follows waits until the tenant's status and its server's Role name exactly these UserDefaults.

@@ -17,7 +17,7 @@ func ServiceAccount(t Tenant) *corev1ac.ServiceAccountApplyConfiguration {
 		WithAutomountServiceAccountToken(false)
 }
 
-// Role is what the server may do: read its own tenant, that tenant's accepted UserDefaults and its verifiers, and write
+// Role is what the server may do: read its own tenant, the UserDefaults that it follows and its verifiers, and write
 // its own tenant's status.
 func Role(t Tenant) *rbacv1ac.RoleApplyConfiguration {
 	read := []string{"get", "list", "watch"}

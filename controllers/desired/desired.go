@@ -53,7 +53,7 @@ type Tenant struct {
 	Gateways []v1alpha1.GatewayReference
 	// EntraAuthority is the login authority in place of Microsoft's; empty for Microsoft's.
 	EntraAuthority string
-	// UserDefaults are the names of the accepted UserDefaults, sorted.
+	// UserDefaults are the names of those that the server follows, sorted.
 	UserDefaults []string
 	// Engine that the server works with: that of the spec, but for a directory that has yet to be moved to it.
 	Engine v1alpha1.StorageType

@@ -24,7 +24,8 @@ type ProvisioningTenantStatusApplyConfiguration struct {
 	TokenURL *string `json:"tokenURL,omitempty"`
 	// credentials tells about the Secret Token, never the token itself.
 	Credentials *CredentialsStatusApplyConfiguration `json:"credentials,omitempty"`
-	// userDefaults are the names of the accepted UserDefaults of this tenant; the SCIM server follows these and no others.
+	// userDefaults are the names of the UserDefaults of this tenant that the SCIM server follows, each in its last good version. Of more than
+	// 1,000 these are the oldest.
 	UserDefaults []string `json:"userDefaults,omitempty"`
 	// storage tells where the directory is, and what is wrong with that place.
 	Storage *StorageStatusApplyConfiguration `json:"storage,omitempty"`
@@ -33,7 +34,7 @@ type ProvisioningTenantStatusApplyConfiguration struct {
 	// activity tells what clients ask.
 	Activity *ActivityStatusApplyConfiguration `json:"activity,omitempty"`
 	// conditions: Ready sums up; Accepted, EntraTenantVerified, CredentialsReady, StorageReady, ServerAvailable and
-	// Exposed tell why. RolledOut, StorageInEffect and SchemaInEffect tell of what is not as the spec says though clients are served.
+	// Exposed tell why. RolledOut, StorageInEffect, SchemaInEffect and UserDefaultsInEffect tell of what is not as the specs say though clients are served.
 	// ProvisioningHealthy tells how the client fares. Reconciling and Stalled follow kstatus.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 }
