@@ -78,6 +78,9 @@ func TestATenantIsExposedByAGatewayAsSoonAsTheClusterKnowsHTTPRoutes(t *testing.
 	}
 	w.answer(metav1.ConditionTrue, metav1.ConditionTrue)
 	w.until(tenant, "Exposed=True/RouteAccepted", ready)
+	w.survives(gatewayv1.SchemeGroupVersion.WithKind("HTTPRoute"), "contoso-scim")
+	w.answer(metav1.ConditionTrue, metav1.ConditionTrue)
+	w.until(tenant, "Exposed=True/RouteAccepted", ready)
 	if want := "https://" + w.namespace + ".example.com/scim/v2"; tenant.Status.TenantURL != want {
 		t.Errorf("status.tenantURL is %q, want %q", tenant.Status.TenantURL, want)
 	}

@@ -212,14 +212,19 @@ func (o *Owner) send(ctx context.Context, child Child, version string) (int64, e
 	if err != nil {
 		return 0, err
 	}
-	return answer.Generation, o.Answers.learn(child, intent, answer)
+	o.Answers.learn(child, intent, answer.ResourceVersion)
+	return answer.Generation, nil
 }
 
 // unchanged tells whether the child is as it was applied, and is to be as it is.
 func (o *Owner) unchanged(child Child) (bool, error) {
 	unchanged, err := child.unchanged()
-	if err != nil || unchanged {
-		return unchanged, err
+	if err != nil {
+		return false, err
+	}
+	if unchanged {
+		o.Answers.forget(child)
+		return true, nil
 	}
 	intent, err := child.intent()
 	return o.Answers.stand(child, intent), err

@@ -132,18 +132,24 @@ type childID struct {
 	key  client.ObjectKey
 }
 
-// learn takes notice of the object as an apply left it.
-func (a *Answers) learn(child Child, intent intent, answer metav1.Object) error {
-	if a == nil || intent.fields == nil {
-		return nil
+// answer is what an apply of an intent left: the version, and once the cache has shown that, what tells it from later ones.
+type answer struct {
+	hash, version string
+	standing      [sha256.Size]byte
+}
+
+// learn takes notice of the version that an apply left.
+func (a *Answers) learn(child Child, intent intent, version string) {
+	if a != nil && intent.fields != nil {
+		a.byChild.Store(childID{child.Kind(), child.key()}, answer{hash: intent.hash, version: version})
 	}
-	id := childID{child.Kind(), child.key()}
-	if asSent, err := intent.stands(answer); err != nil || asSent {
-		a.byChild.Delete(id)
-		return err
+}
+
+// forget is for a child that became what was sent.
+func (a *Answers) forget(child Child) {
+	if a != nil {
+		a.byChild.Delete(childID{child.Kind(), child.key()})
 	}
-	a.byChild.Store(id, standing(intent, answer))
-	return nil
 }
 
 // stand tells whether the object is as the last apply of the same intent left it.
@@ -151,14 +157,24 @@ func (a *Answers) stand(child Child, intent intent) bool {
 	if a == nil {
 		return false
 	}
-	was, known := a.byChild.Load(childID{child.Kind(), child.key()})
-	return known && was == standing(intent, child.live)
+	id := childID{child.Kind(), child.key()}
+	found, _ := a.byChild.Load(id)
+	last, known := found.(answer)
+	switch {
+	case !known || last.hash != intent.hash:
+		return false
+	case last.version == child.live.GetResourceVersion():
+		last.standing = standing(child.live)
+		a.byChild.Store(id, last)
+		return true
+	}
+	return last.standing == standing(child.live)
 }
 
-// standing is a hash of what tells whether anybody has changed an object since an intent was applied.
-func standing(intent intent, object metav1.Object) [sha256.Size]byte {
+// standing is a hash of what changes where somebody changes a field that was applied.
+func standing(object metav1.Object) [sha256.Size]byte {
 	hash := sha256.New()
-	fmt.Fprintln(hash, intent.hash, object.GetUID(), object.GetAnnotations()[AnnotationApplied])
+	fmt.Fprintln(hash, object.GetUID(), object.GetAnnotations()[AnnotationApplied])
 	for _, entry := range object.GetManagedFields() {
 		if IsOwn(entry) && entry.FieldsV1 != nil {
 			hash.Write(entry.FieldsV1.GetRawBytes())
