@@ -1,17 +1,14 @@
 package controllers
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -19,17 +16,16 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
-	"github.com/tenantry/tenantry/controllers/internal/conditions"
 )
 
 // issueCredentials sees to it that there is every credential that the spec wants and no other, none older than it may be, and
 // that the server has their hashes. A settled tenant is recognised by the metadata of its Secrets in the cache; only where something is
-// missing are the Secrets read.
+// missing or different are the Secrets read.
 //
 // The Secrets that hand credentials out are written first and the verifier Secret is derived from them, so a crash in between loses no
 // token. A person may delete them after copying: each stays deleted until a new credential is to be handed over.
 func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *scope) error {
-	handed, err := secretsOf(ctx, s, r.cachedSecret)
+	handed, err := handedOut(ctx, s, r.cachedSecret)
 	if err != nil {
 		return err
 	}
@@ -37,22 +33,29 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 	if err != nil {
 		return err
 	}
-	if ok, err := r.settled(s, handed, verifier); err != nil || ok {
-		if ok {
-			credentials := handed[desired.CredentialsName(s.tenant.Name)]
-			var held map[string]string
-			if credentials != nil {
-				held = credentials.Annotations
-			}
-			r.foundCredentials(s, credentials != nil, held, verifier.Annotations)
-		}
+	settled, err := r.settled(ctx, s, handed, verifier)
+	if err != nil {
 		return err
 	}
-	return classify(r.restoreCredentials(ctx, s), v1alpha1.ConditionCredentialsReady, v1alpha1.ReasonRejected)
+	if settled {
+		told := credentialsTold{accepted: token.Marks(verifier.Annotations), handed: map[string]token.Mark{}}
+		for _, secret := range handed {
+			maps.Copy(told.handed, token.Marks(secret.Annotations))
+		}
+		told.secretExists = handed[desired.CredentialsName(s.tenant.Name)] != nil
+		r.reportCredentials(s, told)
+		return nil
+	}
+	err = classify(r.restoreCredentials(ctx, s), v1alpha1.ConditionCredentialsReady, v1alpha1.ReasonRejected)
+	if stalled, ok := errors.AsType[*Stalled](err); ok && stalled.Reason == v1alpha1.ReasonRejected {
+		stalled.Message += " Where the Secret was made immutable, or has another type, delete it: credentials that were handed out stay valid, " +
+			"and the operator makes it again from what the other Secrets hold when it is needed."
+	}
+	return err
 }
 
-// secretsOf are the Secrets that hand out the wanted credentials, by name, as read has them. One that read does not find is missing.
-func secretsOf[S any](
+// handedOut are the Secrets that hand out the wanted credentials, by name, as read has them. One that read does not find is missing.
+func handedOut[S any](
 	ctx context.Context, s *scope, read func(ctx context.Context, s *scope, name string) (*S, error),
 ) (map[string]*S, error) {
 	found := map[string]*S{}
@@ -72,290 +75,173 @@ func secretsOf[S any](
 	return found, nil
 }
 
-// settled tells from metadata whether all Secrets are as they should be and nothing is due. handed are those that hand credentials out, by
-// name; one that is gone is missing.
-func (r *ProvisioningTenantReconciler) settled(
-	s *scope, handed map[string]*metav1.PartialObjectMetadata, verifier *metav1.PartialObjectMetadata,
-) (bool, error) {
-	if verifier == nil {
-		return false, nil
-	}
-	issued, wanted := desired.Marks(verifier.Annotations), token.Wanted(s.tenant)
-	if len(issued) != len(wanted) {
-		return false, nil
-	}
-	before := desired.ObeyedBy(verifier.Annotations)
-	rotations, obeyed, invalid := rotations(s.tenant, wanted, before)
-	if obeyed != before {
-		return false, nil
-	}
-	now := r.Options.Clock.Now()
-	for _, credential := range wanted {
-		mark, ok := issued[credential.Key]
-		rotation := rotations[credential.Key]
-		if !ok || mark.Fingerprint == "" || rotation.due(mark.IssuedAt, now) || rotation.ended ||
-			mark.Previous != "" && rotation.over(mark.PreviousNotAfter, now) {
-			return false, nil
-		}
-		if intact, err := s.readerIntact(handed, credential, mark, rotation); err != nil || !intact {
-			return false, err
-		}
-	}
-	if intact, err := apply.OwnsData(verifier, v1alpha1.VerifierKey); err != nil || !intact {
-		return false, err
-	}
-	s.fail(invalid)
-	credentials := handed[desired.CredentialsName(s.tenant.Name)]
-	if credentials == nil {
-		// Not seen where it was before: it may have been deleted, or only have lost its label. A look will tell.
-		before := meta.FindStatusCondition(s.tenant.Status.Conditions, v1alpha1.ConditionCredentialsReady)
-		return before != nil && before.Reason == v1alpha1.ReasonCopied, nil
-	}
-	keys := slices.Collect(maps.Keys(desired.PublicData(s.tenant, s.tenantURL)))
-	for key, mark := range desired.Marks(credentials.Annotations) {
-		if issued[key] != mark {
-			return false, nil
-		}
-		keys = append(keys, key)
-	}
-	intact, err := apply.OwnsData(credentials, keys...)
-	return intact && credentials.Annotations[desired.AnnotationTenantURL] == s.tenantURL, err
-}
-
-// readerIntact tells whether the Secret of a reader is as it should be. It is where the credential is not a reader's, and where the Secret was
-// deleted after copying.
-func (s *scope) readerIntact(
-	handed map[string]*metav1.PartialObjectMetadata, credential token.Credential, mark desired.Mark, rotation rotation,
-) (bool, error) {
-	name, key := credential.Secret(s.tenant.Name)
-	secret := handed[name]
-	if credential.Reader == "" || secret == nil {
-		return true, nil
-	}
-	data := desired.ReaderData(s.tenant, s.tenantURL, rotation.ends(mark.IssuedAt))
-	public, err := desired.PublicMark(data)
-	if err != nil || secret.Annotations[desired.AnnotationPublic] != public {
-		return false, err
-	}
-	keys := slices.Collect(maps.Keys(data))
-	if held, ok := desired.Marks(secret.Annotations)[credential.Key]; ok {
-		if held != mark {
-			return false, nil
-		}
-		keys = append(keys, key)
-	}
-	return apply.OwnsData(secret, keys...)
-}
-
 // restoreCredentials reads all Secrets live and writes what is missing or different.
 func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s *scope) error {
-	handed, err := secretsOf(ctx, s, r.liveSecret)
+	handed, err := handedOut(ctx, s, r.liveSecret)
 	if err != nil {
 		return err
 	}
-	verifiers, err := r.liveSecret(ctx, s, desired.VerifierName(s.tenant.Name))
+	verifier, err := r.liveSecret(ctx, s, desired.VerifierName(s.tenant.Name))
 	if err != nil {
 		return err
 	}
-	set, wanted := verifiersIn(verifiers), token.Wanted(s.tenant)
-	before := set.Obeyed
-	if asked := s.askedOf(wanted, handed); asked != nil && desired.ObeyedBy(asked.Annotations).Rotate == s.tenant.Annotations[v1alpha1.RotateAnnotation] {
-		// A crash came between the two Secrets: the new credential is there already.
-		before.Rotate = s.tenant.Annotations[v1alpha1.RotateAnnotation]
-	}
-	rotations, obeyed, invalid := rotations(s.tenant, wanted, before)
-	s.fail(invalid)
-	ended := s.forgetEnded(verifiers, wanted, handed)
-	issuer := issuer{s.tenant.Name, handed, set.Verifiers, rotations, r.Options.Random, r.Options.Clock.Now()}
-	result, err := issuer.issue(wanted)
+	wanted := token.Wanted(s.tenant)
+	issuer := r.issuer(ctx, s, handed, verifier)
+	unwanted := issuer.forgetEnded(wanted)
+	issued, causes, err := issuer.issue(wanted)
 	if err != nil {
 		return err
 	}
-	var annotations map[string]string
-	if result.revoked || verifiers != nil && obeyed.EndTokens != set.Obeyed.EndTokens {
-		// Before all else, so that nothing that fails below keeps a revoked credential valid, or an access token that was ended.
-		first := set.Obeyed
-		first.EndTokens = obeyed.EndTokens
-		if annotations, err = s.applyVerifiers(ctx, result.kept, ended, first); err != nil {
+	verifiers, marks := verifiersOf(issued), map[string]token.Mark{}
+	for _, one := range issued {
+		marks[one.Key] = one.Mark()
+	}
+	if ended := issuer.tokensEnded(); ended != (token.Obeyed{}) {
+		marks[v1alpha1.AccessTokensCredential] = token.Mark{Obeyed: ended}
+	}
+
+	// 1. What ends, before all else: nothing that fails below keeps it valid.
+	live := metadataOf(verifier)
+	still, meanwhile := issuer.withdrawn(verifiers)
+	meanwhile[v1alpha1.AccessTokensCredential] = marks[v1alpha1.AccessTokensCredential]
+	if len(still) < len(issuer.accepted.Verifiers) || verifier != nil && meanwhile[v1alpha1.AccessTokensCredential] != issuer.marks[v1alpha1.AccessTokensCredential] {
+		if live, err = s.applyVerifier(ctx, still, meanwhile, live); err != nil {
 			return err
 		}
 	}
-	exists := handed[desired.CredentialsName(s.tenant.Name)] != nil || result.holds()
-	var held map[string]string
-	if exists {
-		want, err := desired.Credentials(s.tenant, result.issued, obeyed, s.tenantURL)
-		if err != nil {
-			return err
-		}
-		held = want.Annotations // Apply fills want with the answer
-		if _, err := s.owner.Apply(ctx, apply.Secret(want)); err != nil {
-			return err
-		}
-	}
-	if err := r.applyReaders(ctx, s, result.issued, ended, handed, rotations, obeyed); err != nil {
+	// 2. What is handed out, before the server accepts it: whoever is let in was given something.
+	exists, err := r.handOut(ctx, s, issued, marks[v1alpha1.AccessTokensCredential].Obeyed, handed)
+	if err != nil {
 		return err
 	}
-	if !result.revoked || len(result.kept) < len(result.issued) || len(ended) > 0 || obeyed != set.Obeyed {
-		if annotations, err = s.applyVerifiers(ctx, result.issued, nil, obeyed); err != nil {
-			return err
-		}
+	if err := r.emptyReaders(ctx, s, unwanted); err != nil {
+		return err
 	}
-	for _, cause := range result.causes {
+	// 3. All that the server accepts.
+	if _, err = s.applyVerifier(ctx, verifiers, marks, live); err != nil {
+		return err
+	}
+	for _, cause := range causes {
 		r.Metrics.rotated(cause)
 	}
-	r.foundCredentials(s, exists, held, annotations)
+	told := credentialsTold{accepted: marks, handed: map[string]token.Mark{}, secretExists: exists}
+	for _, one := range issued {
+		if mark, holds := one.HandedMark(); holds {
+			told.handed[one.Key] = mark
+		}
+	}
+	r.reportCredentials(s, told)
 	return nil
 }
 
-// asks tells whether the annotations of the tenant speak of the credential.
-func (s *scope) asks(credential token.Credential) bool {
-	return credential.Key == cmp.Or(s.tenant.Annotations[v1alpha1.CredentialAnnotation], v1alpha1.CredentialsTokenKey)
+// issuer knows the Secrets as they were read.
+func (r *ProvisioningTenantReconciler) issuer(ctx context.Context, s *scope, handed map[string]*corev1.Secret, verifier *corev1.Secret) *issuer {
+	i := &issuer{
+		tenant: s.tenant, handed: handed, marks: map[string]token.Mark{}, random: r.Options.Random, now: r.Options.Clock.Now(),
+		elsewhere: func(fingerprint string) (bool, error) { return r.acceptedElsewhere(ctx, s, fingerprint) },
+	}
+	if verifier != nil {
+		i.know(verifier)
+	}
+	wanted := token.Wanted(s.tenant)
+	obeyed := map[string]token.Obeyed{v1alpha1.AccessTokensCredential: i.obeyed(v1alpha1.AccessTokensCredential)}
+	for _, credential := range wanted {
+		obeyed[credential.Key] = i.obeyed(credential.Key)
+	}
+	i.asked = requestsOf(s.tenant, wanted, obeyed, i.now)
+	return i
 }
 
-// askedOf is the Secret with the credential that the annotations speak of, or nil.
-func (s *scope) askedOf(wanted []token.Credential, handed map[string]*corev1.Secret) *corev1.Secret {
-	at := slices.IndexFunc(wanted, s.asks)
-	if at < 0 {
-		return nil
-	}
-	name, _ := wanted[at].Secret(s.tenant.Name)
-	return handed[name]
-}
-
-// forgetEnded returns what the server takes no more, or is not to take, because it was taken from the spec, as long as the verifier Secret knows
-// of it. It forgets that the Secrets which hand credentials out still hold such a one: where the credential is wanted again it is made anew, or
-// whoever had it would be let in again.
-func (s *scope) forgetEnded(verifiers *corev1.Secret, wanted []token.Credential, handed map[string]*corev1.Secret) (ended []desired.Ended) {
-	if verifiers == nil {
-		return nil
-	}
-	marks := desired.Marks(verifiers.Annotations)
-	for _, key := range slices.Sorted(maps.Keys(marks)) {
-		credential := token.Credential{Key: key}
-		if reader, isReader := strings.CutPrefix(key, v1alpha1.CredentialsReaderPrefix); isReader {
-			credential.Reader = reader
+// handOut applies the Secrets that hand credentials out, where there is one or something to hand over. It reports whether there is a credentials
+// Secret now.
+func (r *ProvisioningTenantReconciler) handOut(
+	ctx context.Context, s *scope, issued []desired.Issued, tokensEnded token.Obeyed, handed map[string]*corev1.Secret,
+) (exists bool, err error) {
+	name := desired.CredentialsName(s.tenant.Name)
+	exists = handed[name] != nil || slices.ContainsFunc(issued, func(one desired.Issued) bool { return one.Reader == "" && one.Plaintext != "" })
+	if exists {
+		want, err := desired.Credentials(s.tenant, issued, tokensEnded, s.tenantURL)
+		if err == nil {
+			_, err = s.owner.ApplySecret(ctx, want, metadataOf(handed[name]))
 		}
-		fingerprint := marks[key].Ended
-		if fingerprint == "" {
-			if slices.ContainsFunc(wanted, func(c token.Credential) bool { return c.Key == key }) {
-				continue
-			}
-			fingerprint = marks[key].Fingerprint
-		}
-		ended = append(ended, desired.Ended{Credential: credential, Fingerprint: fingerprint})
-		name, at := credential.Secret(s.tenant.Name)
-		if secret := handed[name]; secret != nil && token.Fingerprint(plaintextIn(secret, at)) == fingerprint {
-			delete(secret.Data, at)
+		if err != nil {
+			return false, err
 		}
 	}
-	return ended
-}
-
-// applyReaders applies the Secret of each reader that has one or is to get one, and empties those of readers that are gone.
-func (r *ProvisioningTenantReconciler) applyReaders(
-	ctx context.Context, s *scope, issued []desired.Issued, ended []desired.Ended, handed map[string]*corev1.Secret,
-	rotations map[string]rotation, obeyed token.Obeyed,
-) error {
 	for _, one := range issued {
 		name, _ := one.Secret(s.tenant.Name)
 		if one.Reader == "" || one.Plaintext == "" && handed[name] == nil {
 			continue
 		}
-		said := obeyed
-		if there := handed[name]; there != nil && !s.asks(one.Credential) {
-			said = desired.ObeyedBy(there.Annotations) // or each request would change the Secret of every reader
+		ends := rotationOf(s.tenant, one.Credential, requests{}).ends(one.Verifier.IssuedAt)
+		want, err := desired.ReaderCredentials(s.tenant, one, s.tenantURL, ends)
+		if err == nil {
+			_, err = s.owner.ApplySecret(ctx, want, metadataOf(handed[name]))
 		}
-		want, err := desired.ReaderCredentials(s.tenant, one, said, s.tenantURL, rotations[one.Key].ends(one.Verifier.IssuedAt))
+		if err != nil {
+			return false, err
+		}
+	}
+	return exists, nil
+}
+
+// emptyReaders takes from the Secrets of readers what they hand out that the spec does not want.
+func (r *ProvisioningTenantReconciler) emptyReaders(ctx context.Context, s *scope, unwanted []token.Credential) error {
+	for _, one := range unwanted {
+		if one.Reader == "" {
+			continue
+		}
+		name, _ := one.Secret(s.tenant.Name)
+		there, err := r.liveSecret(ctx, s, name)
 		if err != nil {
 			return err
 		}
-		if _, err := s.owner.Apply(ctx, apply.Secret(want)); err != nil {
-			return err
-		}
-	}
-	for _, one := range ended {
-		name, _ := one.Secret(s.tenant.Name)
-		if one.Reader == "" || slices.ContainsFunc(issued, func(i desired.Issued) bool { return i.Key == one.Key }) {
-			continue
-		}
-		if there, err := r.liveSecret(ctx, s, name); err != nil || there == nil {
-			if err != nil {
-				return err
-			}
+		if there == nil {
 			continue
 		}
 		want, err := desired.EmptiedReader(s.tenant, name)
-		if err != nil {
-			return err
+		if err == nil {
+			_, err = s.owner.ApplySecret(ctx, want, metadataOf(there))
 		}
-		if _, err := s.owner.Apply(ctx, apply.Secret(want).Existing()); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// applyVerifiers applies the verifier Secret and returns the annotations that it was given.
-func (s *scope) applyVerifiers(
-	ctx context.Context, issued []desired.Issued, ended []desired.Ended, obeyed token.Obeyed,
-) (map[string]string, error) {
-	want, err := desired.Verifier(s.tenant, issued, ended, obeyed)
+// applyVerifier applies the verifier Secret over the version that is live, and returns the metadata of what is there then.
+func (s *scope) applyVerifier(
+	ctx context.Context, verifiers []token.Verifier, marks map[string]token.Mark, live *metav1.PartialObjectMetadata,
+) (*metav1.PartialObjectMetadata, error) {
+	maps.DeleteFunc(marks, func(_ string, mark token.Mark) bool { return mark == token.Mark{} })
+	want, err := desired.Verifier(s.tenant, verifiers, marks)
 	if err != nil {
 		return nil, err
 	}
-	annotations := want.Annotations // Apply fills want with the answer
-	_, err = s.owner.Apply(ctx, apply.Secret(want))
-	return annotations, err
+	return s.owner.ApplySecret(ctx, want, live)
 }
 
-// foundCredentials tells about the credentials what the annotations of the credentials Secret and of the verifier Secret say, and when to look at them again.
-func (r *ProvisioningTenantReconciler) foundCredentials(s *scope, secretExists bool, held, issued map[string]string) {
-	wanted, marks, now := token.Wanted(s.tenant), desired.Marks(issued), r.Options.Clock.Now()
-	rotations, _, _ := rotations(s.tenant, wanted, desired.ObeyedBy(issued))
-	for _, credential := range wanted {
-		s.outcome.at(rotations[credential.Key].next(marks[credential.Key], now), now)
+// acceptedElsewhere tells whether another tenant in the cache has a credential with this fingerprint.
+func (r *ProvisioningTenantReconciler) acceptedElsewhere(ctx context.Context, s *scope, fingerprint string) (bool, error) {
+	secrets := &metav1.PartialObjectMetadataList{}
+	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	if err := r.List(ctx, secrets); err != nil {
+		return false, fmt.Errorf("list the metadata of the Secrets of tenants: %w", err)
 	}
-	mark, rotation := marks[v1alpha1.CredentialsTokenKey], rotations[v1alpha1.CredentialsTokenKey]
-	s.credentials = &v1alpha1.CredentialsStatus{
-		Fingerprint: mark.Fingerprint,
-		IssuedAt:    timeOf(mark.IssuedAt), PreviousExpiresAt: timeOf(mark.PreviousNotAfter),
+	for i := range secrets.Items {
+		secret := &secrets.Items[i]
+		tenant := secret.Labels[v1alpha1.TenantLabel]
+		if secret.Name != desired.VerifierName(tenant) || secret.Namespace == s.tenant.Namespace && tenant == s.tenant.Name {
+			continue
+		}
+		for _, mark := range token.Marks(secret.Annotations) {
+			if mark.Fingerprint == fingerprint || token.FingerprintOf(mark.PreviousSHA256) == fingerprint {
+				return true, nil
+			}
+		}
 	}
-	s.credentials.ExpiresAt = timeOf(rotation.ends(mark.IssuedAt))
-	name := desired.CredentialsName(s.tenant.Name)
-	if secretExists {
-		s.credentials.SecretName = name
-	}
-	_, holdsToken := desired.Marks(held)[v1alpha1.CredentialsTokenKey]
-	s.found(credentialsReady(name, secretExists, holdsToken, mark, now))
-}
-
-// credentialsReady says how the Secret Token is doing, which mark tells of.
-func credentialsReady(secret string, secretExists, holdsToken bool, mark desired.Mark, now time.Time) metav1.Condition {
-	reason, message := v1alpha1.ReasonIssued, "Secret %s holds the Secret Token."
-	switch {
-	case !secretExists:
-		reason, message = v1alpha1.ReasonCopied, "Secret %s was deleted, as one may after copying. The token stays valid."
-	case !holdsToken:
-		message = "Secret %s holds what was issued since it was deleted. The Secret Token that was copied stays valid."
-	case mark.PreviousNotAfter.IsZero():
-	case now.Before(warnFrom(mark)):
-		reason, message = v1alpha1.ReasonRotated, "Secret %s holds the new Secret Token."
-	default:
-		reason, message = v1alpha1.ReasonPreviousExpiring, "Secret %s holds the new Secret Token."
-	}
-	message = fmt.Sprintf(message, secret)
-	if !mark.PreviousNotAfter.IsZero() {
-		message += fmt.Sprintf(" The one before is valid until %s: paste the new one into Microsoft Entra ID before that.",
-			mark.PreviousNotAfter.Format(time.RFC3339))
-	}
-	return conditions.True(v1alpha1.ConditionCredentialsReady, reason, message)
-}
-
-func timeOf(t time.Time) *metav1.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &metav1.Time{Time: t}
+	return false, nil
 }
 
 // cachedSecret returns the metadata of a Secret that the tenant controls, or nil.
@@ -381,7 +267,15 @@ func (r *ProvisioningTenantReconciler) liveSecret(ctx context.Context, s *scope,
 	if err != nil {
 		return nil, fmt.Errorf("read Secret %q: %w", name, err)
 	}
-	metadata := &metav1.PartialObjectMetadata{ObjectMeta: secret.ObjectMeta}
-	metadata.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
-	return secret, s.owner.Guard(metadata, nil)
+	return secret, s.owner.Guard(metadataOf(secret), nil)
+}
+
+// metadataOf is what is known of a Secret without its data; nil for none.
+func metadataOf(secret *corev1.Secret) *metav1.PartialObjectMetadata {
+	if secret == nil {
+		return nil
+	}
+	metadata := apply.SecretMetadata()
+	metadata.ObjectMeta = secret.ObjectMeta
+	return metadata
 }

@@ -17,7 +17,7 @@ import (
 // eventConditions are the conditions whose transitions are recorded as events; Ready and Stalled already carry the reasons of the others.
 var eventConditions = []string{ //nolint:gochecknoglobals // a list that nothing writes
 	v1alpha1.ConditionReady, v1alpha1.ConditionStalled, v1alpha1.ConditionEntraTenantVerified, v1alpha1.ConditionCredentialsReady,
-	v1alpha1.ConditionProvisioningHealthy,
+	v1alpha1.ConditionProvisioningHealthy, v1alpha1.ConditionRequestsObeyed,
 }
 
 // transition is a condition as it is since its status or reason changed, and whether it was True before.
@@ -42,6 +42,9 @@ func transitions(before, after []metav1.Condition) []transition {
 			was != nil && was.Status == condition.Status && was.Reason == condition.Reason {
 			continue
 		}
+		if condition.Reason == v1alpha1.ReasonObeyed {
+			continue // nobody asked, or it was done, which other conditions tell
+		}
 		if condition.Type == v1alpha1.ConditionStalled && !meta.IsStatusConditionTrue(after, v1alpha1.ConditionReady) {
 			continue // Ready says the same
 		}
@@ -60,7 +63,7 @@ func (t transition) eventType() string {
 		if !t.wasTrue {
 			return corev1.EventTypeNormal
 		}
-	case v1alpha1.ReasonPreviousExpiring:
+	case v1alpha1.ReasonPreviousExpiring, v1alpha1.ReasonTokenLost, v1alpha1.ReasonValueRefused:
 		return corev1.EventTypeWarning
 	}
 	if t.Status == metav1.ConditionTrue && t.Type != v1alpha1.ConditionStalled {

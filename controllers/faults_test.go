@@ -192,7 +192,7 @@ func TestWhateverGoesWrongAccessTokensThatWereToEndHaveEnded(t *testing.T) {
 					s.settle()
 				}
 				tenant := s.tenant()
-				tenant.Annotations = map[string]string{v1alpha1.RotateAnnotation: "t1", v1alpha1.CredentialAnnotation: v1alpha1.AccessTokensCredential}
+				tenant.Annotations = map[string]string{rotateTokens: first}
 				s.must(s.WithWatch.Update(t.Context(), tenant))
 				return s
 			}
@@ -203,16 +203,16 @@ func TestWhateverGoesWrongAccessTokensThatWereToEndHaveEnded(t *testing.T) {
 			for _, kind := range faults {
 				for at := 0; at <= writes; at++ {
 					s := changed()
-					had := verifiersIn(s.secret("contoso-verifier")).Verifiers
+					had := s.verifiers().Verifiers
 					s.fault, s.failAt = kind, s.writes+at
 					if at == 0 {
 						s.failAt = 0
 					}
 					s.settle()
 					s.check()
-					set := verifiersIn(s.secret("contoso-verifier"))
-					if want := (token.Obeyed{Rotate: "t1", EndTokens: "t1"}); set.Obeyed != want || !slices.Equal(set.Verifiers, had) {
-						t.Errorf("after %s at write %d the server has %+v, want %+v and the same verifiers", kind, at, set.Obeyed, want)
+					set := s.verifiers()
+					if set.Epoch() != first || !slices.Equal(set.Verifiers, had) {
+						t.Errorf("after %s at write %d the server has epoch %q and %+v, want %s and the same verifiers", kind, at, set.Epoch(), set.Verifiers, first)
 					}
 				}
 			}

@@ -2,7 +2,9 @@ package controllers
 
 import (
 	"io"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,93 +14,196 @@ import (
 	"github.com/tenantry/tenantry/controllers/desired"
 )
 
-// issuance is what the Secrets of a tenant should hold.
-type issuance struct {
-	// issued are the wanted credentials in the order of the spec.
-	issued []desired.Issued
-	// revoked tells that the server takes a credential which is no longer wanted or was replaced.
-	revoked bool
-	// causes tell of each credential that was replaced what asked for it, for the metrics.
-	causes []string
-	// kept are those of issued that the server takes already: all that it may take from now on where something was revoked.
-	kept []desired.Issued
-}
-
-// issuer decides on a tenant's credentials from its Secrets as they are.
+// issuer decides on a tenant's credentials from its Secrets as they are. It reads and writes nothing.
 type issuer struct {
-	tenant string
+	tenant *v1alpha1.ProvisioningTenant
 	// handed are the Secrets that hand credentials out, by name; one that does not exist is missing.
-	handed    map[string]*corev1.Secret
-	present   []token.Verifier
-	rotations map[string]rotation
+	handed map[string]*corev1.Secret
+	// accepted is what the server accepts, and marks what the verifier Secret tells of it. known is whether that Secret can be relied on.
+	accepted token.Set
+	marks    map[string]token.Mark
+	known    bool
+	// asked is what people asked for and was not done yet.
+	asked requests
+	// elsewhere tells whether a credential with this fingerprint is another tenant's.
+	elsewhere func(fingerprint string) (bool, error)
 	random    io.Reader
 	now       time.Time
 }
 
-// issue decides on the wanted credentials. The Secret that hands it out is the source, and the verifier of a credential follows
-// from it. Where the plaintext is gone, the verifier that is there stays; where there is neither, or a rotation is due, a
-// credential is made.
-func (i *issuer) issue(wanted []token.Credential) (issuance, error) {
-	var result issuance
+// issue returns the wanted credentials as they should be, and the causes of those that were replaced, for the metrics.
+func (i *issuer) issue(wanted []token.Credential) (issued []desired.Issued, causes []string, err error) {
 	for _, credential := range wanted {
-		issued := i.found(credential)
-		rotation := i.rotations[credential.Key]
-		if issued.Verifier.SHA256 == "" || rotation.due(issued.Verifier.IssuedAt, i.now) {
-			if issued.Verifier.SHA256 != "" {
-				result.causes = append(result.causes, rotation.cause())
+		one, err := i.current(credential, issued)
+		if err != nil {
+			return nil, nil, err
+		}
+		rotation := i.rotation(credential)
+		if rotation.revoke && !rotation.revokeReplaced {
+			one.Previous = nil
+		}
+		if one.Verifier.SHA256 == "" || rotation.due(one.Verifier.IssuedAt, i.now) {
+			if one.Verifier.SHA256 != "" {
+				causes = append(causes, rotation.cause())
 			}
-			var err error
-			if issued, err = i.replace(credential, issued.Verifier, rotation.overlap); err != nil {
-				return issuance{}, err
+			if one, err = i.replace(credential, one.Verifier, rotation.overlapNow); err != nil {
+				return nil, nil, err
 			}
 		}
-		if issued.Previous != nil && rotation.over(issued.Previous.NotAfter, i.now) {
-			issued.Previous = nil
+		if rotation.revokeReplaced || one.Previous != nil && !i.now.Before(one.Previous.NotAfter) {
+			one.Previous = nil
 		}
-		result.issued = append(result.issued, issued)
+		one.Obeyed = i.obeyed(credential.Key).Or(i.asked.obeyed(credential.Key))
+		issued = append(issued, one)
 	}
-	result.kept = i.taken(result.issued)
-	result.revoked = verifiersOf(result.kept) < len(i.present)
-	return result, nil
+	return issued, causes, nil
 }
 
-// found is the credential as the Secrets have it; its verifier is empty where they have none.
-func (i *issuer) found(credential token.Credential) desired.Issued {
-	name, key := credential.Secret(i.tenant)
-	handed := i.handed[name]
-	issued := desired.Issued{Credential: credential, Plaintext: plaintextIn(handed, key)}
-	var current token.Verifier
-	for at, verifier := range i.present {
+// rotation is what is due for a credential. Where it is not known which requests were obeyed, because the verifier Secret is lost and a person made
+// the one that hands the credential out, they count as obeyed: obeyed again, they could end the credential that clients use.
+func (i *issuer) rotation(credential token.Credential) rotation {
+	if _, told := i.handedMark(credential); !i.known && !told {
+		return rotationOf(i.tenant, credential, requests{})
+	}
+	return rotationOf(i.tenant, credential, i.asked)
+}
+
+// current is the credential as the Secrets have it; its verifier is empty where they have none. The plaintext that a Secret hands out goes
+// before the verifier, because a person who puts a token back wants it to be accepted.
+func (i *issuer) current(credential token.Credential, others []desired.Issued) (desired.Issued, error) {
+	issued := desired.Issued{Credential: credential, Lost: i.marks[credential.Key].Lost}
+	for at, verifier := range i.accepted.Verifiers {
 		switch {
 		case !credential.Matches(verifier):
 		case verifier.NotAfter.IsZero():
-			current = verifier
+			issued.Verifier = verifier
 		case issued.Previous == nil || verifier.NotAfter.After(issued.Previous.NotAfter):
-			issued.Previous = &i.present[at]
+			issued.Previous = &i.accepted.Verifiers[at]
 		}
 	}
-	issued.Verifier = current
-	if issued.Plaintext == "" || current.SHA256 != "" && token.Fingerprint(issued.Plaintext) == current.Fingerprint() {
-		// Where the plaintext is gone it was copied and deleted, or spoiled by hand. What was copied stays valid.
-		return issued
+	handed, value := i.value(credential)
+	if value == "" {
+		return issued, nil // it was copied and deleted, and stays valid
 	}
-	if issued.Previous != nil && issued.Previous.Fingerprint() == token.Fingerprint(issued.Plaintext) {
-		issued.Previous = nil // someone put it back
+	held := credential.Verifier(value, i.now)
+	if held.Same(issued.Verifier) {
+		issued.Plaintext = value
+		if issued.Previous == nil {
+			issued.Previous = credential.Previous(i.marks[credential.Key]) // the verifier Secret was spoiled by hand
+		}
+		return issued, nil
 	}
-	mark, marked := desired.Marks(handed.Annotations)[credential.Key]
-	if !marked || mark.Fingerprint != token.Fingerprint(issued.Plaintext) {
-		// Someone put it there; when and why is not known, and what it took the place of ends.
-		issued.Verifier = credential.Verifier(issued.Plaintext, handed.CreationTimestamp.Time)
-		return issued
+	refused, err := i.refuse(credential, value, others)
+	if err != nil {
+		return desired.Issued{}, err
+	}
+	if refused != "" {
+		_, key := credential.Secret(i.tenant.Name)
+		issued.Refused, issued.Value = refused, handed.Data[key]
+		return issued, nil
+	}
+	before := issued.Verifier
+	issued.Plaintext, issued.Verifier = value, held
+	if issued.Previous != nil && issued.Previous.SHA256 == held.SHA256 {
+		issued.Previous = nil
+	}
+	mark, _ := i.handedMark(credential)
+	if mark.Refused != "" || mark.Fingerprint != held.Fingerprint() {
+		issued.Lost = false
+		return issued, nil // someone put it there; what it took the place of ends
 	}
 	// Its verifier was lost, or a crash came before it was written.
-	issued.Verifier = credential.Verifier(issued.Plaintext, mark.IssuedAt)
-	if mark.Previous != "" && mark.Previous == current.Fingerprint() {
-		current.NotAfter = mark.PreviousNotAfter
-		issued.Previous = &current
+	issued.Verifier.IssuedAt, issued.Lost = mark.IssuedAt, mark.Lost
+	switch mark.PreviousSHA256 {
+	case before.SHA256:
+		before.NotAfter = mark.PreviousNotAfter
+		if before.SHA256 != "" {
+			issued.Previous = &before
+		}
+	case i.marks[credential.Key].PreviousSHA256:
+		issued.Previous = credential.Previous(mark)
+	default:
+		if !i.known {
+			issued.Previous = credential.Previous(mark)
+		}
 	}
-	return issued
+	return issued, nil
 }
+
+// know takes over what the verifier Secret has, if it can be relied on. What its data says goes before what its annotation tells.
+func (i *issuer) know(verifier *corev1.Secret) {
+	set, err := token.Decode(verifier.Data[v1alpha1.VerifierKey])
+	if err != nil {
+		return
+	}
+	i.accepted, i.known = set, true
+	for key, mark := range token.Marks(verifier.Annotations) {
+		mark.Obeyed = token.Obeyed{}
+		i.marks[key] = mark
+	}
+	for key, obeyed := range set.Obeyed {
+		mark := i.marks[key]
+		mark.Obeyed = obeyed
+		i.marks[key] = mark
+	}
+}
+
+// tokensEnded are the requests to end all access tokens, the present one among them.
+func (i *issuer) tokensEnded() token.Obeyed {
+	return i.obeyed(v1alpha1.AccessTokensCredential).Or(i.asked.obeyed(v1alpha1.AccessTokensCredential))
+}
+
+// value returns what a Secret hands out as the credential, without blanks around it, and that Secret.
+func (i *issuer) value(credential token.Credential) (*corev1.Secret, string) {
+	name, key := credential.Secret(i.tenant.Name)
+	secret := i.handed[name]
+	if secret == nil {
+		return nil, ""
+	}
+	return secret, strings.TrimSpace(string(secret.Data[key]))
+}
+
+// handedMark is what the Secret that hands the credential out tells of it.
+func (i *issuer) handedMark(credential token.Credential) (token.Mark, bool) {
+	name, _ := credential.Secret(i.tenant.Name)
+	if i.handed[name] == nil {
+		return token.Mark{}, false
+	}
+	mark, ok := token.Marks(i.handed[name].Annotations)[credential.Key]
+	return mark, ok
+}
+
+// obeyed are the requests that led to a credential as it is: a crash may have come between the two Secrets that tell.
+func (i *issuer) obeyed(key string) token.Obeyed {
+	obeyed := i.accepted.Obeyed[key]
+	for _, secret := range i.handed {
+		obeyed = obeyed.Or(token.Marks(secret.Annotations)[key].Obeyed)
+	}
+	return obeyed
+}
+
+// refuse says why the server must not accept a value that is not the credential it accepts; "" for a token that was put back.
+func (i *issuer) refuse(credential token.Credential, value string, others []desired.Issued) (string, error) {
+	if problem := token.Malformed(value); problem != "" {
+		return problem, nil
+	}
+	fingerprint := token.Fingerprint(value)
+	another := func(v token.Verifier) bool { return v.Fingerprint() == fingerprint && !credential.Matches(v) }
+	if slices.ContainsFunc(i.accepted.Verifiers, another) || slices.ContainsFunc(others, func(o desired.Issued) bool { return another(o.Verifier) }) {
+		return refusedHere, nil
+	}
+	elsewhere, err := i.elsewhere(fingerprint)
+	if elsewhere {
+		return refusedElsewhere, err
+	}
+	return "", err
+}
+
+// Why a token is refused that somebody else has.
+const (
+	refusedHere      = "it is another credential of this tenant, whose holder would get the rights of this one"
+	refusedElsewhere = "it is a credential of another tenant, whose holder would get into this one"
+)
 
 // replace makes a credential in place of the one before, if there is one, which stays valid for the overlap.
 func (i *issuer) replace(credential token.Credential, before token.Verifier, overlap time.Duration) (desired.Issued, error) {
@@ -107,63 +212,83 @@ func (i *issuer) replace(credential token.Credential, before token.Verifier, ove
 		return desired.Issued{}, err
 	}
 	issued := desired.Issued{Credential: credential, Plaintext: plaintext, Verifier: credential.Verifier(plaintext, i.now)}
-	if before.SHA256 != "" && overlap > 0 {
+	switch {
+	case before.SHA256 == "":
+		issued.Lost = i.lost(credential)
+	case overlap > 0:
 		before.NotAfter = i.now.Add(overlap).UTC().Truncate(time.Second)
 		issued.Previous = &before
 	}
 	return issued, nil
 }
 
-// taken are the verifiers among issued that the server has already, each as it should be from now on.
-func (i *issuer) taken(issued []desired.Issued) []desired.Issued {
-	var taken []desired.Issued
-	for _, one := range issued {
-		has := func(v token.Verifier) bool { return slices.ContainsFunc(i.present, v.Same) }
-		if one.Previous != nil && !has(*one.Previous) {
-			one.Previous = nil
+// lost tells whether a credential that is in no Secret was there before: clients may still use it.
+func (i *issuer) lost(credential token.Credential) bool {
+	mark := i.marks[credential.Key]
+	if mark.Ended != "" || i.tenant.Status.Credentials == nil {
+		return false // it was ended, or this is a new tenant
+	}
+	return mark.Fingerprint != "" || !i.known || credential.Key == v1alpha1.CredentialsTokenKey
+}
+
+// forgetEnded takes from what Secrets hand out each credential that ended, and returns the keys of those that the spec does not want. It may
+// be wanted again before its Secret was emptied, and must not be accepted again.
+func (i *issuer) forgetEnded(wanted []token.Credential) (unwanted []token.Credential) {
+	ended := map[string]string{}
+	for key, mark := range i.marks {
+		if mark.Ended != "" {
+			ended[key] = mark.Ended
 		}
+	}
+	for _, verifier := range i.accepted.Verifiers {
+		if key := verifier.Key(); verifier.NotAfter.IsZero() && !has(wanted, key) {
+			ended[key] = verifier.Fingerprint()
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(ended)) {
+		credential := token.ByKey(key, i.tenant.Name)
+		if !has(wanted, key) {
+			unwanted = append(unwanted, credential)
+		}
+		name, at := credential.Secret(i.tenant.Name)
+		if secret := i.handed[name]; secret != nil && token.Fingerprint(strings.TrimSpace(string(secret.Data[at]))) == ended[key] {
+			delete(secret.Data, at)
+		}
+	}
+	return unwanted
+}
+
+// withdrawn is what the server accepts today without what it is not to accept any more, and the marks that tell so. From them a look after a
+// crash knows what ended.
+func (i *issuer) withdrawn(wanted []token.Verifier) ([]token.Verifier, map[string]token.Mark) {
+	var still []token.Verifier
+	marks := map[string]token.Mark{}
+	maps.Copy(marks, i.marks)
+	for _, verifier := range i.accepted.Verifiers {
+		key := verifier.Key()
+		mark := marks[key]
 		switch {
-		case has(one.Verifier):
-			taken = append(taken, one)
-		case one.Previous != nil:
-			taken = append(taken, desired.Issued{Credential: one.Credential, Verifier: *one.Previous})
+		case slices.ContainsFunc(wanted, verifier.Same):
+			still = append(still, verifier)
+			continue
+		case verifier.NotAfter.IsZero():
+			mark = token.Mark{Obeyed: mark.Obeyed, Ended: verifier.Fingerprint()}
+		default:
+			mark.PreviousSHA256, mark.PreviousNotAfter = "", time.Time{}
 		}
+		marks[key] = mark
 	}
-	return taken
+	return still, marks
 }
 
-// verifiersOf counts the verifiers of what was issued.
-func verifiersOf(issued []desired.Issued) int {
-	count := len(issued)
+// verifiersOf are the verifiers of what was issued.
+func verifiersOf(issued []desired.Issued) []token.Verifier {
+	var verifiers []token.Verifier
 	for _, one := range issued {
+		verifiers = append(verifiers, one.Verifier)
 		if one.Previous != nil {
-			count++
+			verifiers = append(verifiers, *one.Previous)
 		}
 	}
-	return count
-}
-
-// holds tells whether the plaintext of a credential is known that the credentials Secret hands out, and so whether there is anything to hand over.
-func (i issuance) holds() bool {
-	return slices.ContainsFunc(i.issued, func(issued desired.Issued) bool { return issued.Plaintext != "" && issued.Reader == "" })
-}
-
-// plaintextIn returns what a Secret holds under the key, or "" if that is nothing to rely on.
-func plaintextIn(secret *corev1.Secret, key string) string {
-	if secret == nil || token.Check(string(secret.Data[key])) != nil {
-		return ""
-	}
-	return string(secret.Data[key])
-}
-
-// verifiersIn returns what a verifier Secret holds, if it is to be relied on.
-func verifiersIn(secret *corev1.Secret) token.Set {
-	if secret == nil {
-		return token.Set{}
-	}
-	set, err := token.Decode(secret.Data[v1alpha1.VerifierKey])
-	if err != nil {
-		return token.Set{}
-	}
-	return set
+	return verifiers
 }

@@ -63,7 +63,7 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 	found := conditions.Found{
 		Conditions: append(slices.Clone(s.conditions), provisioningHealthy(s.tenant)),
 		Types: slices.Concat([]string{v1alpha1.ConditionEntraTenantVerified}, requiredForTenant, besideReady,
-			[]string{v1alpha1.ConditionUserDefaultsInEffect, v1alpha1.ConditionProvisioningHealthy}),
+			[]string{v1alpha1.ConditionUserDefaultsInEffect, v1alpha1.ConditionProvisioningHealthy, v1alpha1.ConditionRequestsObeyed}),
 		Required: requiredForTenant, Beside: besideReady,
 		Applied:      status.ObservedGeneration == generation,
 		ReadyReason:  v1alpha1.ReasonReady,

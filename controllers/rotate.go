@@ -1,12 +1,10 @@
 package controllers
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	"github.com/tenantry/tenantry/controllers/desired"
 )
 
 const (
@@ -20,81 +18,42 @@ const (
 type rotation struct {
 	// interval is the age at which it is replaced; 0 for never.
 	interval time.Duration
-	// overlap is how long the credential before stays valid.
-	overlap time.Duration
-	// asked is that someone asked for a new one now, and ended that the one before is to end now.
-	asked, ended bool
+	// overlap is how long the credential before stays valid as the spec has it, and overlapNow in a rotation that is due now.
+	overlap, overlapNow time.Duration
+	// replace is that someone asked for a new one. revoke is that someone asked to end the one before, and revokeReplaced that it was asked
+	// after the new one, so that it speaks of the present credential.
+	replace, revoke, revokeReplaced bool
 }
 
-// rotations are when each of the wanted credentials is to be replaced, by its key, and the requests that will have been obeyed
-// then. The error is a *Stalled and speaks of an annotation, which is not obeyed then; what the spec says counts all the same.
-func rotations(tenant *v1alpha1.ProvisioningTenant, wanted []token.Credential, before token.Obeyed) (map[string]rotation, token.Obeyed, error) {
-	found := make(map[string]rotation, len(wanted))
-	for _, credential := range wanted {
-		said := credential.Rotation(tenant)
-		r := rotation{overlap: defaultOverlap}
-		if said.RotationInterval != nil {
-			r.interval = said.RotationInterval.Duration
-			r.overlap = min(r.overlap, r.interval/2)
-		}
-		if said.Overlap != nil {
-			r.overlap = said.Overlap.Duration
-		}
-		found[credential.Key] = r
+// rotationOf is what the spec says about a credential, and what was asked.
+func rotationOf(tenant *v1alpha1.ProvisioningTenant, credential token.Credential, asked requests) rotation {
+	said, r := credential.Rotation(tenant), rotation{overlap: defaultOverlap}
+	if said.RotationInterval != nil {
+		r.interval = said.RotationInterval.Duration
+		r.overlap = min(r.overlap, r.interval/2)
 	}
-	rotate, revoke := tenant.Annotations[v1alpha1.RotateAnnotation], tenant.Annotations[v1alpha1.RevokeAnnotation]
-	asked, ended := rotate != "" && rotate != before.Rotate, revoke != "" && revoke != before.Revoke
-	if !asked && !ended {
-		return found, before, nil
+	if said.Overlap != nil {
+		r.overlap = said.Overlap.Duration
 	}
-	key := tenant.Annotations[v1alpha1.CredentialAnnotation]
-	if key == "" {
-		key = v1alpha1.CredentialsTokenKey
+	rotate, replace := asked.rotate[credential.Key]
+	r.overlapNow = r.overlap
+	if rotate.Overlap != nil {
+		r.overlapNow = *rotate.Overlap
 	}
-	if key == v1alpha1.AccessTokensCredential && !ended {
-		after := before
-		after.Rotate, after.EndTokens = rotate, rotate
-		return found, after, nil
-	}
-	r, ok := found[key]
-	if !ok {
-		return found, before, invalidRequest("Annotation %s: the tenant has no credential %q. Name one that it has, such as %s.",
-			v1alpha1.CredentialAnnotation, key, v1alpha1.CredentialsTokenKey)
-	}
-	if text, ok := tenant.Annotations[v1alpha1.RotateOverlapAnnotation]; ok && asked {
-		overlap, err := time.ParseDuration(text)
-		if err != nil || overlap < 0 {
-			return found, before, invalidRequest("Annotation %s: %q is no duration such as 24h or 0s. Nothing was rotated.",
-				v1alpha1.RotateOverlapAnnotation, text)
-		}
-		r.overlap = overlap
-	}
-	r.asked, r.ended = asked, ended
-	found[key] = r
-	after := before
-	if asked {
-		after.Rotate = rotate
-	}
-	if ended {
-		after.Revoke = revoke
-	}
-	return found, after, nil
-}
-
-func invalidRequest(format string, args ...any) error {
-	return &Stalled{
-		Condition: v1alpha1.ConditionAccepted, Reason: v1alpha1.ReasonInvalidRequest, Message: fmt.Sprintf(format, args...),
-	}
+	revoke, revokes := asked.revoke[credential.Key]
+	r.replace, r.revoke = replace, revokes
+	r.revokeReplaced = replace && revokes && revoke.At.After(rotate.At)
+	return r
 }
 
 // due tells whether a credential that was issued then is to be replaced now.
 func (r rotation) due(issuedAt, now time.Time) bool {
-	return r.asked || r.interval > 0 && !now.Before(issuedAt.Add(r.interval))
+	return r.replace || r.interval > 0 && !now.Before(issuedAt.Add(r.interval))
 }
 
 // cause of a rotation that is due.
 func (r rotation) cause() string {
-	if r.asked {
+	if r.replace {
 		return "request"
 	}
 	return "age"
@@ -108,13 +67,8 @@ func (r rotation) ends(issuedAt time.Time) time.Time {
 	return issuedAt.Add(r.interval + r.overlap)
 }
 
-// over tells whether the credential before, which is valid until notAfter, is to end now.
-func (r rotation) over(notAfter, now time.Time) bool {
-	return r.ended || !now.Before(notAfter)
-}
-
 // next is when something about a credential changes by itself; the zero time for never.
-func (r rotation) next(mark desired.Mark, now time.Time) time.Time {
+func (r rotation) next(mark token.Mark, now time.Time) time.Time {
 	var next time.Time
 	for _, at := range []time.Time{expiry(mark.IssuedAt, r.interval), warnFrom(mark), mark.PreviousNotAfter} {
 		if at.After(now) && (next.IsZero() || at.Before(next)) {
@@ -133,7 +87,7 @@ func expiry(from time.Time, age time.Duration) time.Time {
 }
 
 // warnFrom is when the end of the credential before is near: a day ahead, or a quarter of the overlap where that is less.
-func warnFrom(mark desired.Mark) time.Time {
+func warnFrom(mark token.Mark) time.Time {
 	if mark.PreviousNotAfter.IsZero() {
 		return time.Time{}
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/statuscheck"
 )
 
@@ -30,91 +29,60 @@ func annotated(pairs ...string) func(*v1alpha1.ProvisioningTenant) {
 	}
 }
 
-func TestWhenACredentialIsRotatedFollowsFromSpecAndAnnotations(t *testing.T) {
+// Names of annotations, and times at which people ask, each later than the one before. The simulated clock stands at noon of the 23rd.
+const (
+	rotateToken, revokeToken   = v1alpha1.RotateAnnotationPrefix + "token", v1alpha1.RevokeAnnotationPrefix + "token"
+	rotateReader, revokeReader = v1alpha1.RotateAnnotationPrefix + "reader.payroll", v1alpha1.RevokeAnnotationPrefix + "reader.payroll"
+	rotateTokens               = v1alpha1.RotateAnnotationPrefix + "accessTokens"
+
+	earlier, first, second, third = "2026-11-22T12:00:00Z", "2026-11-23T12:00:00Z", "2026-11-23T12:00:01Z", "2026-11-23T12:00:02Z"
+)
+
+func TestWhatTheSpecSaysOfARotation(t *testing.T) {
 	t.Parallel()
-	const rotate, overlap, revoke, which = v1alpha1.RotateAnnotation, v1alpha1.RotateOverlapAnnotation, v1alpha1.RevokeAnnotation, v1alpha1.CredentialAnnotation
 	for name, test := range map[string]struct {
-		change  func(*v1alpha1.ProvisioningTenant)
-		before  token.Obeyed
-		want    map[string]rotation
-		after   token.Obeyed
-		problem string
+		change func(*v1alpha1.ProvisioningTenant)
+		want   map[string]rotation
 	}{
 		"never by itself, and a week's overlap": {
-			want: map[string]rotation{"token": {overlap: 7 * day}},
+			want: map[string]rotation{"token": {overlap: 7 * day, overlapNow: 7 * day}},
 		},
 		"an interval": {
 			change: func(p *v1alpha1.ProvisioningTenant) {
 				p.Spec.Authentication.SecretToken = &v1alpha1.SecretToken{Rotation: v1alpha1.Rotation{RotationInterval: duration(180 * day)}}
 			},
-			want: map[string]rotation{"token": {interval: 180 * day, overlap: 7 * day}},
+			want: map[string]rotation{"token": {interval: 180 * day, overlap: 7 * day, overlapNow: 7 * day}},
 		},
 		"a short interval leaves half of it": {
 			change: func(p *v1alpha1.ProvisioningTenant) {
 				p.Spec.Authentication.SecretToken = &v1alpha1.SecretToken{Rotation: v1alpha1.Rotation{RotationInterval: duration(day)}}
 			},
-			want: map[string]rotation{"token": {interval: day, overlap: day / 2}},
+			want: map[string]rotation{"token": {interval: day, overlap: day / 2, overlapNow: day / 2}},
 		},
 		"each credential has its own": {
 			change: func(p *v1alpha1.ProvisioningTenant) {
 				p.Spec.Authentication.OAuth = &v1alpha1.OAuth{Rotation: v1alpha1.Rotation{RotationInterval: duration(30 * day), Overlap: duration(0)}}
 				p.Spec.Authentication.Readers = []v1alpha1.Reader{{Name: "payroll", Rotation: v1alpha1.Rotation{Overlap: duration(time.Hour)}}}
 			},
-			want: map[string]rotation{"token": {overlap: 7 * day}, "clientSecret": {interval: 30 * day}, "reader.payroll": {overlap: time.Hour}},
-		},
-		"asked for": {
-			change: annotated(rotate, "t1"), before: token.Obeyed{Rotate: "t0", Revoke: "r0"},
-			want: map[string]rotation{"token": {overlap: 7 * day, asked: true}}, after: token.Obeyed{Rotate: "t1", Revoke: "r0"},
-		},
-		"asked for and obeyed": {
-			change: annotated(rotate, "t1"), before: token.Obeyed{Rotate: "t1"},
-			want: map[string]rotation{"token": {overlap: 7 * day}}, after: token.Obeyed{Rotate: "t1"},
-		},
-		"asked for no longer": {
-			before: token.Obeyed{Rotate: "t1"}, want: map[string]rotation{"token": {overlap: 7 * day}}, after: token.Obeyed{Rotate: "t1"},
-		},
-		"asked for with an end at once": {
-			change: annotated(rotate, "t1", overlap, "0s"), want: map[string]rotation{"token": {asked: true}}, after: token.Obeyed{Rotate: "t1"},
-		},
-		"asked for of another credential": {
-			change: func(p *v1alpha1.ProvisioningTenant) {
-				annotated(rotate, "t1", which, "reader.payroll")(p)
-				p.Spec.Authentication.Readers = []v1alpha1.Reader{{Name: "payroll"}}
+			want: map[string]rotation{
+				"token": {overlap: 7 * day, overlapNow: 7 * day}, "clientSecret": {interval: 30 * day}, "reader.payroll": {overlap: time.Hour, overlapNow: time.Hour},
 			},
-			want: map[string]rotation{"token": {overlap: 7 * day}, "reader.payroll": {overlap: 7 * day, asked: true}}, after: token.Obeyed{Rotate: "t1"},
 		},
-		"the one before is to end": {
-			change: annotated(rotate, "t1", revoke, "r1"), before: token.Obeyed{Rotate: "t1"},
-			want: map[string]rotation{"token": {overlap: 7 * day, ended: true}}, after: token.Obeyed{Rotate: "t1", Revoke: "r1"},
+		"an overlap that was asked for counts for that rotation": {
+			change: annotated(rotateToken, first+",overlap=0s"),
+			want:   map[string]rotation{"token": {overlap: 7 * day, replace: true}},
 		},
-		"no such credential": {
-			change: annotated(rotate, "t1", which, "reader.audit"), before: token.Obeyed{Rotate: "t0"},
-			want: map[string]rotation{"token": {overlap: 7 * day}}, after: token.Obeyed{Rotate: "t0"},
-			problem: `Annotation provisioning.tenantry.dev/credential: the tenant has no credential "reader.audit". Name one that it has, such as token.`,
+		"the one before ends and a new one comes": {
+			change: annotated(revokeToken, first, rotateToken, second),
+			want:   map[string]rotation{"token": {overlap: 7 * day, overlapNow: 7 * day, replace: true, revoke: true}},
 		},
-		"access tokens are to end": {
-			change: annotated(rotate, "t1", which, "accessTokens"), before: token.Obeyed{Rotate: "t0", Revoke: "r0", EndTokens: "e0"},
-			want: map[string]rotation{"token": {overlap: 7 * day}}, after: token.Obeyed{Rotate: "t1", Revoke: "r0", EndTokens: "t1"},
+		"a new one comes and the one before ends": {
+			change: annotated(revokeToken, second, rotateToken, first),
+			want:   map[string]rotation{"token": {overlap: 7 * day, overlapNow: 7 * day, replace: true, revoke: true, revokeReplaced: true}},
 		},
-		"access tokens that ended stay so": {
-			change: annotated(rotate, "t2"), before: token.Obeyed{Rotate: "t1", EndTokens: "t1"},
-			want: map[string]rotation{"token": {overlap: 7 * day, asked: true}}, after: token.Obeyed{Rotate: "t2", EndTokens: "t1"},
-		},
-		"of access tokens none is the one before": {
-			change: annotated(rotate, "t1", revoke, "r1", which, "accessTokens"), want: map[string]rotation{"token": {overlap: 7 * day}},
-			problem: `Annotation provisioning.tenantry.dev/credential: the tenant has no credential "accessTokens". Name one that it has, such as token.`,
-		},
-		"no duration": {
-			change: annotated(rotate, "t1", overlap, "a week"), want: map[string]rotation{"token": {overlap: 7 * day}},
-			problem: `Annotation provisioning.tenantry.dev/rotate-overlap: "a week" is no duration such as 24h or 0s. Nothing was rotated.`,
-		},
-		"less than nothing": {
-			change: annotated(rotate, "t1", overlap, "-1h"), want: map[string]rotation{"token": {overlap: 7 * day}},
-			problem: `Annotation provisioning.tenantry.dev/rotate-overlap: "-1h" is no duration such as 24h or 0s. Nothing was rotated.`,
-		},
-		"what was obeyed is not looked at again": {
-			change: annotated(rotate, "t1", overlap, "a week", which, "reader.audit"), before: token.Obeyed{Rotate: "t1"},
-			want: map[string]rotation{"token": {overlap: 7 * day}}, after: token.Obeyed{Rotate: "t1"},
+		"both at the same time: the present one is not the one before": {
+			change: annotated(revokeToken, first, rotateToken, first),
+			want:   map[string]rotation{"token": {overlap: 7 * day, overlapNow: 7 * day, replace: true, revoke: true}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -123,16 +91,13 @@ func TestWhenACredentialIsRotatedFollowsFromSpecAndAnnotations(t *testing.T) {
 			if test.change != nil {
 				test.change(tenant)
 			}
-			got, after, err := rotations(tenant, token.Wanted(tenant), test.before)
-			if !maps.Equal(got, test.want) || after != test.after {
-				t.Errorf("got %+v, %+v, want %+v, %+v", got, after, test.want, test.after)
+			wanted, got := token.Wanted(tenant), map[string]rotation{}
+			asked := requestsOf(tenant, wanted, nil, time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+			for _, credential := range wanted {
+				got[credential.Key] = rotationOf(tenant, credential, asked)
 			}
-			problem := ""
-			if err != nil {
-				problem = err.Error()
-			}
-			if problem != test.problem {
-				t.Errorf("the problem is %q, want %q", problem, test.problem)
+			if !maps.Equal(got, test.want) {
+				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 		})
 	}
@@ -141,16 +106,16 @@ func TestWhenACredentialIsRotatedFollowsFromSpecAndAnnotations(t *testing.T) {
 func TestTheConditionTellsUntilWhenTheTokenBeforeIsValidAndWarnsBeforeItsEnd(t *testing.T) {
 	t.Parallel()
 	rotated := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	week := desired.Mark{Fingerprint: "new", IssuedAt: rotated, Previous: "old", PreviousNotAfter: rotated.Add(7 * day)}
-	hour := desired.Mark{Fingerprint: "new", IssuedAt: rotated, Previous: "old", PreviousNotAfter: rotated.Add(time.Hour)}
+	week := token.Mark{Fingerprint: "new", IssuedAt: rotated, PreviousSHA256: "old", PreviousNotAfter: rotated.Add(7 * day)}
+	hour := token.Mark{Fingerprint: "new", IssuedAt: rotated, PreviousSHA256: "old", PreviousNotAfter: rotated.Add(time.Hour)}
 	for name, test := range map[string]struct {
-		mark         desired.Mark
+		mark         token.Mark
 		after        time.Duration
 		deleted      bool
 		reason, tail string
 		next         time.Duration
 	}{
-		"one token only":           {mark: desired.Mark{Fingerprint: "new", IssuedAt: rotated}, reason: "Issued", tail: "holds the Secret Token."},
+		"one token only":           {mark: token.Mark{Fingerprint: "new", IssuedAt: rotated}, reason: "Issued", tail: "holds the Secret Token."},
 		"just rotated":             {mark: week, reason: "Rotated", tail: "valid until 2026-11-30T12:00:00Z: paste the new one into Microsoft Entra ID before that.", next: 6 * day},
 		"a day before":             {mark: week, after: 6 * day, reason: "PreviousExpiring", tail: "valid until 2026-11-30T12:00:00Z: paste the new one into Microsoft Entra ID before that.", next: 7 * day},
 		"a short overlap":          {mark: hour, after: 44 * time.Minute, reason: "Rotated", tail: "before that.", next: 45 * time.Minute},
@@ -158,7 +123,11 @@ func TestTheConditionTellsUntilWhenTheTokenBeforeIsValidAndWarnsBeforeItsEnd(t *
 		"copied and deleted again": {mark: week, deleted: true, reason: "Copied", tail: "before that.", next: 6 * day},
 	} {
 		now := rotated.Add(test.after)
-		got := credentialsReady("contoso-credentials", !test.deleted, true, test.mark, now)
+		told := credentialsTold{accepted: map[string]token.Mark{"token": test.mark}, secretExists: !test.deleted}
+		if !test.deleted {
+			told.handed = told.accepted
+		}
+		got := credentialsReady(contoso(), told, now)
 		if got.Status != metav1.ConditionTrue || got.Reason != test.reason || !strings.HasSuffix(got.Message, test.tail) {
 			t.Errorf("%s: %+v", name, got)
 		}
@@ -190,14 +159,23 @@ func TestWhateverGoesWrongDuringARotationTheEndIsTheSame(t *testing.T) {
 		both   bool // the token before is valid beside the new one
 		writes int  // at least
 	}{
-		"asked for":                      {change: annotated(v1alpha1.RotateAnnotation, "t1"), both: true, writes: 3},
-		"asked for, after it was copied": {copied: true, change: annotated(v1alpha1.RotateAnnotation, "t1"), both: true, writes: 3},
-		"asked for without overlap":      {change: annotated(v1alpha1.RotateAnnotation, "t1", v1alpha1.RotateOverlapAnnotation, "0s"), writes: 4},
-		"asked for, and the one before is to end": {
-			change: annotated(v1alpha1.RotateAnnotation, "t1", v1alpha1.RevokeAnnotation, "r1"), writes: 4,
+		"asked for":                      {change: annotated(rotateToken, first), both: true, writes: 3},
+		"asked for, after it was copied": {copied: true, change: annotated(rotateToken, first), both: true, writes: 3},
+		"asked for without overlap":      {change: annotated(rotateToken, first+",overlap=0s"), writes: 4},
+		"asked for without overlap, after it was copied": {
+			copied: true, change: annotated(rotateToken, first+",overlap=0s"), writes: 4,
+		},
+		"asked for, and then that the one before ends": {
+			change: annotated(rotateToken, first, revokeToken, second), writes: 4,
+		},
+		"asked for after it was asked that the one before ends": {
+			change: annotated(rotateToken, second, revokeToken, first), both: true, writes: 3,
 		},
 		"ended later": {
-			first: annotated(v1alpha1.RotateAnnotation, "t1"), change: annotated(v1alpha1.RevokeAnnotation, "r1"), writes: 3,
+			first: annotated(rotateToken, first), change: annotated(revokeToken, second), writes: 3,
+		},
+		"asked for, while access tokens end": {
+			change: annotated(rotateToken, first, rotateTokens, second), both: true, writes: 4,
 		},
 		"by age": {before: interval, passes: 30 * day, both: true, writes: 3},
 	} {

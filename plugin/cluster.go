@@ -79,15 +79,17 @@ func (s *session) tenant(ctx context.Context, name string) (client.Client, *v1al
 	return c, tenant, err
 }
 
-// credential reads one credential, which the tenant has, from the Secret that hands it out.
+// credential reads one credential, which the tenant has, from the Secret that hands it out. It returns none that the server does not accept.
 func credential(ctx context.Context, c client.Client, tenant *v1alpha1.ProvisioningTenant, key string) (string, error) {
 	secret := &corev1.Secret{}
 	name, at := secretOf(tenant, key)
 	err := c.Get(ctx, client.ObjectKey{Namespace: tenant.Namespace, Name: name}, secret)
-	found := string(secret.Data[at])
+	found, mark := strings.TrimSpace(string(secret.Data[at])), token.Marks(secret.Annotations)[key]
 	switch {
-	case err == nil && found != "":
+	case err == nil && found != "" && mark.Refused == "" && mark.Fingerprint == token.Fingerprint(found):
 		return found, nil
+	case err == nil && found != "":
+		return "", &refusedError{tenant: tenant.Name, secret: name, at: at, key: key, why: mark.Refused}
 	case err != nil && !apierrors.IsNotFound(err):
 		return "", err
 	case tenant.Status.Credentials == nil:
@@ -114,6 +116,19 @@ func (e *deletedError) Error() string {
 	rotate := request{key: e.key}
 	return fmt.Sprintf("Secret %s does not hold %s any more: it was deleted, as one may after copying. What was copied stays valid; "+
 		"if nobody has it, 'kubectl tenantry rotate %s%s' issues a new one", e.secret, e.key, e.tenant, rotate.flag())
+}
+
+// refusedError says that a Secret holds a value that somebody put there, and that the operator has not accepted.
+type refusedError struct{ tenant, secret, at, key, why string }
+
+func (e *refusedError) Error() string {
+	if e.why == "" {
+		return fmt.Sprintf("Secret %s was changed under %s, and the operator has not accepted the value yet; try again in a moment. "+
+			"If it stays so, 'kubectl tenantry describe %s' says how the tenant is", e.secret, e.at, e.tenant)
+	}
+	rotate := request{key: e.key}
+	return fmt.Sprintf("Secret %s has under %s a value that the server does not accept: %s. Put back a token that was issued for it, "+
+		"or 'kubectl tenantry rotate %s%s' issues a new one", e.secret, e.at, e.why, e.tenant, rotate.flag())
 }
 
 // hasCredential returns an error where the tenant has no credential with this key.

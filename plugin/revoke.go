@@ -29,8 +29,7 @@ newest since a rotation. The newest stays valid: to end that one, rotate with
 				return fmt.Errorf("there is nothing to revoke: tenant %q has one valid Secret Token. "+
 					"To end that one, 'kubectl tenantry rotate %s --overlap 0s'", before.Name, before.Name)
 			}
-			annotations := r.annotations(v1alpha1.RevokeAnnotation, s.now())
-			if err := annotate(command.Context(), c, before, annotations); err != nil {
+			if err := r.ask(command.Context(), c, before, v1alpha1.RevokeAnnotationPrefix, token.Request{}, s.Clock.Now()); err != nil {
 				return err
 			}
 			if !r.wait {
@@ -41,7 +40,7 @@ newest since a rotation. The newest stays valid: to end that one, rotate with
 				if r.key == v1alpha1.CredentialsTokenKey {
 					return !twoTokens(now)
 				}
-				return obeyed.Revoke == *annotations[v1alpha1.RevokeAnnotation]
+				return !obeyed.Revoke.Before(r.asked.At)
 			})
 			if err != nil {
 				return err

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,6 +26,9 @@ type request struct {
 	key     string
 	wait    bool
 	timeout time.Duration
+	// asked is what the annotation of that name asks for.
+	asked      token.Request
+	annotation string
 }
 
 func (r *request) flags(command *cobra.Command) {
@@ -72,13 +77,11 @@ one was pasted.`,
 			if err != nil {
 				return err
 			}
-			annotations := r.annotations(v1alpha1.RotateAnnotation, s.now())
-			annotations[v1alpha1.RotateOverlapAnnotation] = nil
+			ask := token.Request{}
 			if command.Flags().Changed("overlap") {
-				text := overlap.String()
-				annotations[v1alpha1.RotateOverlapAnnotation] = &text
+				ask.Overlap = &overlap
 			}
-			if err := annotate(command.Context(), c, before, annotations); err != nil {
+			if err := r.ask(command.Context(), c, before, v1alpha1.RotateAnnotationPrefix, ask, s.Clock.Now()); err != nil {
 				return err
 			}
 			if !r.wait && tokens {
@@ -93,7 +96,7 @@ one was pasted.`,
 				if r.key == v1alpha1.CredentialsTokenKey {
 					return fingerprint(now) != "" && fingerprint(now) != fingerprint(before)
 				}
-				return obeyed.Rotate == *annotations[v1alpha1.RotateAnnotation]
+				return !obeyed.Rotate.Before(r.asked.At)
 			})
 			if err != nil {
 				return err
@@ -146,19 +149,21 @@ func (r *request) overlapOf(tenant *v1alpha1.ProvisioningTenant) string {
 	return text
 }
 
-// annotations ask for something at a time, about the credential.
-func (r *request) annotations(name string, at *string) map[string]*string {
-	annotations := map[string]*string{name: at, v1alpha1.CredentialAnnotation: nil}
-	if r.key != v1alpha1.CredentialsTokenKey {
-		annotations[v1alpha1.CredentialAnnotation] = &r.key
+// ask annotates the tenant. It asks now, or a moment after what was asked by a clock that was ahead.
+func (r *request) ask(
+	ctx context.Context, c client.Client, tenant *v1alpha1.ProvisioningTenant, prefix string, ask token.Request, now time.Time,
+) error {
+	ask.At = now.UTC()
+	if before, err := token.ParseRequest(tenant.Annotations[prefix+r.key]); err == nil && !ask.At.After(before.At) && before.At.Before(now.Add(time.Hour)) {
+		ask.At = before.At.Add(time.Millisecond)
 	}
-	return annotations
-}
-
-// now is a time for an annotation. Two requests never have the same.
-func (s *session) now() *string {
-	text := s.Clock.Now().UTC().Format(time.RFC3339Nano)
-	return &text
+	r.asked, r.annotation = ask, prefix+r.key
+	changed := tenant.DeepCopy()
+	metav1.SetMetaDataAnnotation(&changed.ObjectMeta, r.annotation, ask.String())
+	if err := c.Patch(ctx, changed, client.MergeFrom(tenant)); err != nil {
+		return fmt.Errorf("annotate tenant %q: %w", tenant.Name, err)
+	}
+	return nil
 }
 
 func fingerprint(tenant *v1alpha1.ProvisioningTenant) string {
@@ -168,20 +173,14 @@ func fingerprint(tenant *v1alpha1.ProvisioningTenant) string {
 	return tenant.Status.Credentials.Fingerprint
 }
 
-// annotate sets annotations of a tenant, and removes those that are nil.
-func annotate(ctx context.Context, c client.Client, tenant *v1alpha1.ProvisioningTenant, annotations map[string]*string) error {
-	changed := tenant.DeepCopy()
-	for name, value := range annotations {
-		if value == nil {
-			delete(changed.Annotations, name)
-		} else {
-			metav1.SetMetaDataAnnotation(&changed.ObjectMeta, name, *value)
-		}
+// refused is what the operator says against the request; nil where it says nothing.
+func (r *request) refused(tenant *v1alpha1.ProvisioningTenant) error {
+	condition := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionRequestsObeyed)
+	if condition == nil || condition.Status != metav1.ConditionFalse ||
+		!strings.Contains(condition.Message, fmt.Sprintf("%s: %q", r.annotation, r.asked.String())) {
+		return nil
 	}
-	if err := c.Patch(ctx, changed, client.MergeFrom(tenant)); err != nil {
-		return fmt.Errorf("annotate tenant %q: %w", tenant.Name, err)
-	}
-	return nil
+	return fmt.Errorf("the operator does not do it: %s", condition.Message)
 }
 
 // await reads the tenant until the operator has done what was asked. What was done for another credential than the Secret Token
@@ -194,6 +193,9 @@ func (r *request) await(
 		if err := c.Get(ctx, client.ObjectKeyFromObject(before), after); err != nil {
 			return false, err
 		}
+		if refused := r.refused(after); refused != nil {
+			return false, refused
+		}
 		if r.key == v1alpha1.CredentialsTokenKey {
 			return done(after, token.Obeyed{}), nil
 		}
@@ -202,7 +204,7 @@ func (r *request) await(
 			return false, client.IgnoreNotFound(err)
 		}
 		set, err := token.Decode(verifier.Data[v1alpha1.VerifierKey])
-		return err == nil && done(after, set.Obeyed), err
+		return err == nil && done(after, set.Obeyed[r.key]), err
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("the operator has not done it within %s, and may yet; 'kubectl tenantry describe %s' says how the tenant is", r.timeout, before.Name)

@@ -57,6 +57,21 @@ func For(reason string) (Advice, bool) {
 			Meaning: "The token before ends within a day.",
 			Action:  "Paste the new one into Microsoft Entra ID now, if that was not done yet.",
 		}, true
+	case v1alpha1.ReasonTokenLost:
+		return Advice{
+			Meaning: "The Secret Token was lost with both Secrets that told of it, and a new one was issued.",
+			Action:  "Microsoft Entra ID is locked out: paste the new one there, or put the old one back where you kept it.",
+		}, true
+	case v1alpha1.ReasonValueRefused:
+		return Advice{
+			Meaning: "A Secret holds a value that somebody put there and the server does not accept; the message says why.",
+			Action:  "Put a token back that Tenantry issued for this credential, without anything around it, or rotate the credential for a new one.",
+		}, true
+	case v1alpha1.ReasonObeyed:
+		return Advice{
+			Meaning: "No annotation asks for what was not done.",
+			Action:  "",
+		}, true
 	case v1alpha1.ReasonBound:
 		return Advice{
 			Meaning: "The volume claim is bound.",
@@ -289,8 +304,8 @@ func For(reason string) (Advice, bool) {
 		}, true
 	case v1alpha1.ReasonInvalidRequest:
 		return Advice{
-			Meaning: "An annotation that asks for a rotation makes no sense; nothing was rotated.",
-			Action:  "Correct or remove it.",
+			Meaning: "An annotation that asks for something makes no sense, so nothing was done about it; the message says why.",
+			Action:  "Correct or remove it. The tenant serves as before.",
 		}, true
 	case v1alpha1.ReasonCredentialsRejected:
 		return Advice{

@@ -17,6 +17,8 @@ import (
 	"math/big"
 	"strings"
 	"time"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
 const (
@@ -95,12 +97,22 @@ func (v Verifier) Same(other Verifier) bool {
 
 // NewVerifier returns the verifier of a secret token.
 func NewVerifier(s string, role Role, issuedAt time.Time) Verifier {
-	return Verifier{ID: "token-" + Fingerprint(s), Role: role, SHA256: hash(s), IssuedAt: issuedAt.UTC().Truncate(time.Second)}
+	return verifierOf(hash(s), role, issuedAt)
+}
+
+func verifierOf(sum string, role Role, issuedAt time.Time) Verifier {
+	v := Verifier{Role: role, SHA256: sum, IssuedAt: issuedAt.UTC().Truncate(time.Second)}
+	v.ID = "token-" + v.Fingerprint()
+	return v
 }
 
 // NewReader returns the verifier of the token of a reader, which is known by its name.
 func NewReader(s, name string, issuedAt time.Time) Verifier {
-	v := NewVerifier(s, RoleReader, issuedAt)
+	return readerOf(hash(s), name, issuedAt)
+}
+
+func readerOf(sum, name string, issuedAt time.Time) Verifier {
+	v := verifierOf(sum, RoleReader, issuedAt)
 	v.ID = ReaderID(name)
 	return v
 }
@@ -111,8 +123,12 @@ func ReaderID(name string) string { return "reader-" + name }
 // NewClient returns the verifier of the secret of an OAuth client. Its ID changes with the secret, so that access tokens end
 // with the secret that they were issued for.
 func NewClient(s, clientID string, issuedAt time.Time) Verifier {
-	v := NewVerifier(s, RoleProvisioner, issuedAt)
-	v.ID, v.ClientID = "client-"+Fingerprint(s), clientID
+	return clientOf(hash(s), clientID, issuedAt)
+}
+
+func clientOf(sum, clientID string, issuedAt time.Time) Verifier {
+	v := verifierOf(sum, RoleProvisioner, issuedAt)
+	v.ID, v.ClientID = "client-"+v.Fingerprint(), clientID
 	return v
 }
 
@@ -122,27 +138,26 @@ func (v Verifier) Expired(now time.Time) bool {
 }
 
 // Fingerprint returns what [Fingerprint] returns for the token, or less where the hash is damaged.
-func (v Verifier) Fingerprint() string {
-	return v.SHA256[:min(fingerprintLength, len(v.SHA256))]
-}
+func (v Verifier) Fingerprint() string { return FingerprintOf(v.SHA256) }
+
+// FingerprintOf returns the fingerprint of a token with this hash.
+func FingerprintOf(sum string) string { return sum[:min(fingerprintLength, len(sum))] }
 
 // Set is the content of a verifier Secret.
 type Set struct {
 	Verifiers []Verifier `json:"verifiers"`
-	// Obeyed are the requests of people that led to these verifiers.
-	Obeyed Obeyed `json:"obeyed,omitzero"`
-}
-
-// Obeyed are the values of the annotations of a tenant that were obeyed last, so that each asks once.
-type Obeyed struct {
-	Rotate string `json:"rotate,omitempty"`
-	Revoke string `json:"revoke,omitempty"`
-	// EndTokens is the one that ended all access tokens.
-	EndTokens string `json:"endTokens,omitempty"`
+	// Obeyed are the requests of people that led to these verifiers, by the key of the credential; AccessTokensCredential is one.
+	Obeyed map[string]Obeyed `json:"obeyed,omitempty"`
 }
 
 // Epoch is that of access tokens. A server refuses those that were issued in another one.
-func (s Set) Epoch() string { return s.Obeyed.EndTokens }
+func (s Set) Epoch() string {
+	ended := s.Obeyed[v1alpha1.AccessTokensCredential].Rotate
+	if ended.IsZero() {
+		return ""
+	}
+	return ended.UTC().Format(time.RFC3339Nano)
+}
 
 // Encode returns the set as it stands in the Secret.
 func (s Set) Encode() ([]byte, error) {
@@ -157,7 +172,7 @@ func Decode(data []byte) (Set, error) {
 		return Set{}, fmt.Errorf("read verifiers: %w", err)
 	}
 	for _, v := range set.Verifiers {
-		if sum, err := hex.DecodeString(v.SHA256); err != nil || len(sum) != sha256.Size {
+		if !isHash(v.SHA256) {
 			return Set{}, fmt.Errorf("read verifiers: verifier %q has no SHA-256 of 64 hexadecimal digits", v.ID)
 		}
 	}
@@ -202,6 +217,11 @@ func (s Set) find(clientID, presented string) (Verifier, bool) {
 func hash(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])
+}
+
+func isHash(s string) bool {
+	sum, err := hex.DecodeString(s)
+	return err == nil && len(sum) == sha256.Size
 }
 
 func checksum(body string) string {

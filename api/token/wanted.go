@@ -1,6 +1,7 @@
 package token
 
 import (
+	"strings"
 	"time"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -52,6 +53,31 @@ func (c Credential) Rotation(tenant *v1alpha1.ProvisioningTenant) v1alpha1.Rotat
 	return v1alpha1.Rotation{}
 }
 
+// ByKey returns the credential of a tenant with that key, whether or not the spec asks for it.
+func ByKey(key, tenant string) Credential {
+	credential := Credential{Key: key}
+	if reader, isReader := strings.CutPrefix(key, v1alpha1.CredentialsReaderPrefix); isReader {
+		credential.Reader = reader
+	}
+	if key == v1alpha1.CredentialsClientSecretKey {
+		credential.ClientID = tenant
+	}
+	return credential
+}
+
+// Key returns the key of the credential that v is a verifier of.
+func (v Verifier) Key() string {
+	reader, isReader := strings.CutPrefix(v.ID, ReaderID(""))
+	switch {
+	case v.Role == RoleReader && isReader:
+		return v1alpha1.CredentialsReaderPrefix + reader
+	case v.ClientID != "":
+		return v1alpha1.CredentialsClientSecretKey
+	default:
+		return v1alpha1.CredentialsTokenKey
+	}
+}
+
 // Secret returns the name of the Secret that hands the credential out, and the key there. Each reader has a Secret of its own, because
 // rights end at the Secret: its reader learns of no other credential.
 func (c Credential) Secret(tenant string) (name, key string) {
@@ -63,14 +89,28 @@ func (c Credential) Secret(tenant string) (name, key string) {
 
 // Verifier returns what the server keeps of the credential.
 func (c Credential) Verifier(plaintext string, issuedAt time.Time) Verifier {
+	return c.verifier(hash(plaintext), issuedAt)
+}
+
+func (c Credential) verifier(sum string, issuedAt time.Time) Verifier {
 	switch {
 	case c.Reader != "":
-		return NewReader(plaintext, c.Reader, issuedAt)
+		return readerOf(sum, c.Reader, issuedAt)
 	case c.ClientID != "":
-		return NewClient(plaintext, c.ClientID, issuedAt)
+		return clientOf(sum, c.ClientID, issuedAt)
 	default:
-		return NewVerifier(plaintext, RoleProvisioner, issuedAt)
+		return verifierOf(sum, RoleProvisioner, issuedAt)
 	}
+}
+
+// Previous returns the verifier of the credential before, of which a mark tells; nil where it tells of none.
+func (c Credential) Previous(mark Mark) *Verifier {
+	if !isHash(mark.PreviousSHA256) || mark.PreviousNotAfter.IsZero() {
+		return nil
+	}
+	previous := c.verifier(mark.PreviousSHA256, time.Time{})
+	previous.NotAfter = mark.PreviousNotAfter
+	return &previous
 }
 
 // Matches tells whether v is a verifier of this credential, whatever its secret.

@@ -169,11 +169,12 @@ type UserToken struct {
 type Reader struct {
 	Rotation `json:",inline"`
 
-	// name of the reader. It names the Secret with its token, and what it does in the provisioning log.
+	// name of the reader. It names the Secret with its token, what it does in the provisioning log, and with reader. before it the annotations
+	// that ask for a rotation, whose names have 63 characters at most.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:MaxLength=56
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be a DNS label of lower-case letters, digits and '-' such as payroll"
 	Name string `json:"name,omitempty"`
 

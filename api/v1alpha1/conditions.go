@@ -43,6 +43,8 @@ const (
 	// ConditionProvisioningHealthy tells how the client fares that provisions, by what the server reports in status.activity. It
 	// never holds back Ready.
 	ConditionProvisioningHealthy = "ProvisioningHealthy"
+	// ConditionRequestsObeyed tells whether all was done that annotations ask for. It never holds back Ready.
+	ConditionRequestsObeyed = "RequestsObeyed"
 )
 
 // ConditionApplied tells whether the tenant's SCIM server works with this generation of a UserDefaults.
@@ -75,6 +77,14 @@ const (
 	// ReasonPreviousExpiring: the token before ends within a day. Paste the new one into Microsoft Entra ID now, if that was not
 	// done yet.
 	ReasonPreviousExpiring = "PreviousExpiring"
+	// ReasonTokenLost: the Secret Token was lost with both Secrets that told of it, and a new one was issued. Microsoft Entra ID is locked out: paste
+	// the new one there, or put the old one back where you kept it.
+	ReasonTokenLost = "TokenLost"
+	// ReasonValueRefused: a Secret holds a value that somebody put there and the server does not accept; the message says why. Put a token back
+	// that Tenantry issued for this credential, without anything around it, or rotate the credential for a new one.
+	ReasonValueRefused = "ValueRefused"
+	// ReasonObeyed: no annotation asks for what was not done.
+	ReasonObeyed = "Obeyed"
 	// ReasonBound: the volume claim is bound.
 	ReasonBound = "Bound"
 	// ReasonConfigured: the Secret with the connection URL is there, and no server has a problem with the database.
@@ -199,7 +209,8 @@ const (
 	// ReasonUnsupported: a field has a value that this version of the operator does not know. Upgrade the operator, or
 	// choose another value.
 	ReasonUnsupported = "Unsupported"
-	// ReasonInvalidRequest: an annotation that asks for a rotation makes no sense; nothing was rotated. Correct or remove it.
+	// ReasonInvalidRequest: an annotation that asks for something makes no sense, so nothing was done about it; the message says why. Correct or
+	// remove it. The tenant serves as before.
 	ReasonInvalidRequest = "InvalidRequest"
 	// ReasonCredentialsRejected: clients send credentials that the tenant's server rejects, and none that may provision. Paste the
 	// tenant's current Secret Token into Microsoft Entra ID and restart provisioning there: Entra quarantines a job at once

@@ -92,20 +92,18 @@ const (
 	// TenantLabel is on every object of a tenant and holds the tenant's name.
 	TenantLabel = GroupName + "/tenant"
 
-	// RotateAnnotation on a ProvisioningTenant asks for a new credential. Its value is the time of asking in RFC 3339; each new
-	// value asks once.
-	RotateAnnotation = GroupName + "/rotate-requested-at"
-	// RotateOverlapAnnotation says how long the credential before stays valid in that rotation: a duration such as 24h, or 0s to
-	// end it at once. Without it the credential's overlap in spec.authentication counts.
-	RotateOverlapAnnotation = GroupName + "/rotate-overlap"
-	// RevokeAnnotation asks to end at once the credential that is valid beside the newest since a rotation. Its value is the
-	// time of asking in RFC 3339; each new value asks once.
-	RevokeAnnotation = GroupName + "/revoke-previous-requested-at"
-	// CredentialAnnotation says which credential RotateAnnotation and RevokeAnnotation speak of: token, clientSecret, or reader. and the name
-	// of a reader. Without it they speak of the Secret Token.
-	CredentialAnnotation = GroupName + "/credential"
-	// AccessTokensCredential is the value of CredentialAnnotation with which RotateAnnotation ends all access tokens of the tenant.
+	// RotateAnnotationPrefix and the key of a credential (token, clientSecret, or reader. and the name of a reader) name the annotation on a
+	// ProvisioningTenant that asks for a new one. Its value is the time of asking in RFC 3339, and where the overlap is to be another than that of
+	// the spec, a comma and overlap= with a duration: 2026-11-23T12:00:00Z,overlap=0s. Each later time asks once.
+	RotateAnnotationPrefix = "rotate." + GroupName + "/"
+	// RevokeAnnotationPrefix and the key of a credential name the annotation that asks to end at once the one that is valid beside the newest
+	// since a rotation. Its value is the time of asking.
+	RevokeAnnotationPrefix = "revoke." + GroupName + "/"
+	// AccessTokensCredential is the key with which RotateAnnotationPrefix ends all access tokens of the tenant.
 	AccessTokensCredential = "accessTokens"
+
+	// CredentialsAnnotation on the Secrets of a tenant tells of each credential in them without a secret, as JSON; package token has the format.
+	CredentialsAnnotation = GroupName + "/credentials"
 
 	// AdoptDirectoryAnnotation on a ProvisioningTenant lets its server take a directory that is not the tenant's, or begin with an empty
 	// one where the tenant's is missing. Its value is what the message of condition StorageReady says. It names one directory, so it has

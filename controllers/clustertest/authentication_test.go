@@ -168,7 +168,7 @@ func TestAReadersSecretMayBeDeletedAfterCopyingAndOthersStay(t *testing.T) {
 		t.Errorf("another reader made it again: %v", err)
 	}
 	// A rotation hands over a new one.
-	annotate(w, tenant, v1alpha1.RotateAnnotation, "2026-11-26T04:00:00Z", v1alpha1.CredentialAnnotation, "reader.payroll")
+	annotate(w, tenant, rotatePayroll, asked(0))
 	if next := w.untilReader("payroll", 5); string(next["token"]) == string(payroll["token"]) {
 		t.Error("the token was not replaced")
 	}
@@ -264,7 +264,7 @@ func TestTheAPIServerAcceptsEveryWayInUpToItsBounds(t *testing.T) {
 	}
 	var readers []v1alpha1.Reader
 	for i := range 32 {
-		readers = append(readers, v1alpha1.Reader{Name: fmt.Sprintf("%d-%s", i, strings.Repeat("a", 62-len(fmt.Sprint(i))))})
+		readers = append(readers, v1alpha1.Reader{Name: fmt.Sprintf("%d-%s", i, strings.Repeat("a", 55-len(fmt.Sprint(i))))})
 	}
 	accounts := slices.Clone(readers)
 	for i := range accounts {
@@ -342,7 +342,7 @@ func TestTheAPIServerRefusesWaysInThatMakeNoSenseAndSaysWhatWould(t *testing.T) 
 		"a reader without a name":                   {reading(""), path + "readers[0].name: Required value"},
 		"a reader with a dot":                       {reading("pay.roll"), label},
 		"a reader that ends with a dash":            {reading("payroll-"), label},
-		"a reader with a long name":                 {reading(strings.Repeat("a", 64)), path + "readers[0].name: Too long: may not be more than 63 bytes"},
+		"a reader with a long name":                 {reading(strings.Repeat("a", 57)), path + "readers[0].name: Too long: may not be more than 56 bytes"},
 		"more readers than there may be":            {reading(many...), path + "readers: Too many: 33: must have at most 32 items"},
 		"a reader twice":                            {reading("audit", "payroll", "audit"), path + `readers[2]: Duplicate value: {"name":"audit"}`},
 		"a ServiceAccount without a name":           {accounts(v1alpha1.ServiceAccountReference{Namespace: "apps"}), path + "readers[0].serviceAccount.name: Required value"},

@@ -11,12 +11,24 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
+
+const (
+	rotateToken, revokeToken = v1alpha1.RotateAnnotationPrefix + "token", v1alpha1.RevokeAnnotationPrefix + "token"
+	rotatePayroll            = v1alpha1.RotateAnnotationPrefix + "reader.payroll"
+	rotateTokens             = v1alpha1.RotateAnnotationPrefix + "accessTokens"
+)
+
+// asked is a time at which somebody asks, so many seconds from now.
+func asked(seconds int) string {
+	return time.Now().Add(time.Duration(seconds) * time.Second).UTC().Format(time.RFC3339)
+}
 
 func annotate(w *world, tenant *v1alpha1.ProvisioningTenant, pairs ...string) {
 	w.Helper()
@@ -54,7 +66,7 @@ func TestARotationThatIsAskedForLeavesTheTokenBeforeValidUntilItIsRevoked(t *tes
 	w.until(tenant, ready)
 	old := w.plaintext()
 
-	annotate(w, tenant, v1alpha1.RotateAnnotation, "2026-11-26T04:00:00Z", v1alpha1.RotateOverlapAnnotation, "48h")
+	annotate(w, tenant, rotateToken, asked(0)+",overlap=48h")
 	fresh := w.untilAnother(old)
 	w.until(tenant, "CredentialsReady=True/Rotated", ready)
 	status := tenant.Status.Credentials
@@ -72,7 +84,7 @@ func TestARotationThatIsAskedForLeavesTheTokenBeforeValidUntilItIsRevoked(t *tes
 	}
 	w.settled()
 
-	annotate(w, tenant, v1alpha1.RevokeAnnotation, "2026-11-26T05:00:00Z")
+	annotate(w, tenant, revokeToken, asked(1))
 	w.until(tenant, "CredentialsReady=True/Issued", ready)
 	if set := w.verifiers(); len(set.Verifiers) != 1 {
 		t.Errorf("the server has %+v, want the new token only", set.Verifiers)
@@ -111,20 +123,117 @@ func TestTheIntervalShowsWhenTheTokenEndsAndRotatesNothingBeforeItsTime(t *testi
 	})
 }
 
-func TestARequestThatMakesNoSenseRotatesNothingAndSaysWhatToDo(t *testing.T) {
+func TestARequestThatMakesNoSenseRotatesNothingAndTheTenantStaysReady(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready, "RequestsObeyed=True/Obeyed")
+	old := w.plaintext()
+	at := asked(0)
+	for _, bad := range []string{at + ",overlap=a week", "abc,overlap=0s", at + ",overlap=", asked(7 * 24 * 3600)} {
+		annotate(w, tenant, rotateToken, bad)
+		w.eventually("the message has the value", func() string {
+			if err := w.Get(t.Context(), client.ObjectKeyFromObject(tenant), tenant); err != nil {
+				return err.Error()
+			}
+			c := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionRequestsObeyed)
+			value, _, _ := strings.Cut(bad, ",")
+			if c.Status != metav1.ConditionFalse || c.Reason != v1alpha1.ReasonInvalidRequest || !strings.Contains(c.Message, value) && !strings.Contains(c.Message, "overlap=") {
+				return c.Message
+			}
+			return ""
+		})
+		w.until(tenant, "RequestsObeyed=False/InvalidRequest", "Accepted=True/Accepted", "CredentialsReady=True/Issued", ready)
+		if w.plaintext() != old {
+			t.Fatalf("the token was rotated by %q", bad)
+		}
+	}
+	// A good one for a reader that there is not, too.
+	annotate(w, tenant, rotateToken, at+",overlap=1h", rotatePayroll, asked(0))
+	w.untilAnother(old)
+	w.until(tenant, "CredentialsReady=True/Rotated", "RequestsObeyed=False/InvalidRequest", ready)
+	if previous := tenant.Status.Credentials.PreviousExpiresAt.Sub(tenant.Status.Credentials.IssuedAt.Time); previous != time.Hour {
+		t.Errorf("the token before is valid for %s, not as the mended value says", previous)
+	}
+	fresh := w.plaintext()
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { delete(p.Annotations, rotatePayroll) })
+	w.until(tenant, "RequestsObeyed=True/Obeyed", ready)
+	// The same time again with another overlap, and an older one, as when a repository's old state is applied again.
+	annotate(w, tenant, rotateToken, at+",overlap=0s")
+	w.settled()
+	annotate(w, tenant, rotateToken, asked(-3600)+",overlap=0s")
+	w.until(tenant, "RequestsObeyed=False/InvalidRequest", ready)
+	if w.plaintext() != fresh || len(w.verifiers().Verifiers) != 2 {
+		t.Errorf("what was obeyed before rotated again: %+v", w.verifiers().Verifiers)
+	}
+}
+
+// The overlap of an emergency does not stay for the next rotation, which would lock out who provisions.
+func TestAnOverlapBelongsToItsRequestAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	tenant := create(w, w.tenant())
 	w.until(tenant, ready)
 	old := w.plaintext()
-	annotate(w, tenant, v1alpha1.RotateAnnotation, "2026-11-26T04:00:00Z", v1alpha1.RotateOverlapAnnotation, "a week")
-	w.until(tenant, "Accepted=False/InvalidRequest")
-	if w.plaintext() != old {
-		t.Error("the token was rotated")
+	annotate(w, tenant, rotateToken, asked(0)+",overlap=0s")
+	emergency := w.untilAnother(old)
+	w.until(tenant, "CredentialsReady=True/Issued")
+	if _, ok := w.verifiers().Find(old); ok {
+		t.Error("the token before is accepted")
 	}
-	annotate(w, tenant, v1alpha1.RotateOverlapAnnotation, "1h")
-	w.untilAnother(old)
+	annotate(w, tenant, rotateToken, asked(1))
+	w.untilAnother(emergency)
 	w.until(tenant, "CredentialsReady=True/Rotated", ready)
+	if _, ok := w.verifiers().Find(emergency); !ok {
+		t.Error("the next rotation ended the token before at once")
+	}
+}
+
+// Written in one moment or while no operator runs, they are seen together.
+func TestRequestsThatAreSeenTogetherEachDoWhatTheySay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(reading("payroll", "audit")))
+	w.until(tenant, ready)
+	old, payroll, audit := w.plaintext(), w.untilReader("payroll", 3), w.untilReader("audit", 3)
+	annotate(w, tenant, rotatePayroll, asked(0)+",overlap=0s", rotateToken, asked(1), revokeToken, asked(0), rotateTokens, asked(2))
+	fresh := w.untilAnother(old)
+	w.until(tenant, "CredentialsReady=True/Rotated", "RequestsObeyed=True/Obeyed", ready)
+	set := w.verifiers()
+	for what, c := range map[string]struct {
+		token string
+		want  bool
+	}{
+		"the Secret Token before": {old, true}, "the new one": {fresh, true},
+		"the token of payroll before": {string(payroll["token"]), false}, "that of audit": {string(audit["token"]), true},
+	} {
+		if _, ok := set.Find(c.token); ok != c.want {
+			t.Errorf("%s is accepted: %v", what, ok)
+		}
+	}
+	if again := w.untilReader("payroll", 4); string(again["token"]) == string(payroll["token"]) {
+		t.Error("the token of payroll is the same")
+	}
+	if set.Epoch() == "" || string(w.untilReader("audit", 4)["token"]) != string(audit["token"]) {
+		t.Errorf("the epoch is %q, or audit has another token", set.Epoch())
+	}
+	w.settled()
+}
+
+func TestATenantThatIsMadeWithRequestsIsNotRotated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(reading("payroll"), func(p *v1alpha1.ProvisioningTenant) {
+		p.Annotations = map[string]string{rotateToken: asked(0) + ",overlap=0s", revokeToken: asked(0), rotatePayroll: asked(0)}
+	}))
+	w.until(tenant, "CredentialsReady=True/Issued", "RequestsObeyed=True/Obeyed", ready)
+	w.untilReader("payroll", 2)
+	plaintext := w.plaintext()
+	w.deleteSecret("contoso-verifier")
+	w.settled()
+	if w.plaintext() != plaintext || len(w.verifiers().Verifiers) != 2 {
+		t.Error("what it was made with rotated it later")
+	}
 }
 
 func TestTheReaderThatIsNamedIsRotatedAndNobodyElse(t *testing.T) {
@@ -133,7 +242,7 @@ func TestTheReaderThatIsNamedIsRotatedAndNobodyElse(t *testing.T) {
 	tenant := create(w, w.tenant(reading("payroll", "audit")))
 	w.until(tenant, ready)
 	secretToken, payroll, audit := w.plaintext(), w.untilReader("payroll", 3), w.untilReader("audit", 3)
-	annotate(w, tenant, v1alpha1.RotateAnnotation, "2026-11-26T04:00:00Z", v1alpha1.CredentialAnnotation, "reader.payroll")
+	annotate(w, tenant, rotatePayroll, asked(0))
 	if next := w.untilReader("payroll", 4); string(next["token"]) == string(payroll["token"]) {
 		t.Error("the reader's token did not change")
 	}
@@ -160,10 +269,11 @@ func TestAccessTokensEndByTheirEpochAndNoCredentialChanges(t *testing.T) {
 			t.Errorf("the server has %+v, want %+v", got, verifiers)
 		}
 	}
-	for _, asked := range []string{"2026-11-26T04:00:00Z", "2026-11-26T05:00:00Z"} {
-		annotate(w, tenant, v1alpha1.RotateAnnotation, asked, v1alpha1.CredentialAnnotation, v1alpha1.AccessTokensCredential)
+	last := asked(1)
+	for _, at := range []string{asked(0), last} {
+		annotate(w, tenant, rotateTokens, at)
 		w.eventually("the epoch is another", func() string {
-			if got := w.verifiers().Epoch(); got != asked {
+			if got := w.verifiers().Epoch(); got != at {
 				return got
 			}
 			return ""
@@ -175,14 +285,14 @@ func TestAccessTokensEndByTheirEpochAndNoCredentialChanges(t *testing.T) {
 	// The tokens that were ended stay ended, whichever credential is rotated next.
 	k := newKubectl(w)
 	k.want("rotate", "contoso", "--credential", "reader.payroll")
-	if got := w.verifiers().Epoch(); got != "2026-11-26T05:00:00Z" {
+	if got := w.verifiers().Epoch(); got != last {
 		t.Errorf("with another credential the epoch became %q", got)
 	}
 	data, verifiers = get(w, &corev1.Secret{}, "contoso-credentials").Data, w.verifiers().Verifiers
 	if got := k.want("rotate", "contoso", "--credential", "accessTokens"); got != "all access tokens of tenant contoso end; clients get new ones by themselves\n" {
 		t.Errorf("rotate says %q", got)
 	}
-	if got := w.verifiers().Epoch(); got == "2026-11-26T05:00:00Z" || got == "" {
+	if got := w.verifiers().Epoch(); got == last || got == "" {
 		t.Errorf("the epoch is %q", got)
 	}
 	unchanged()
@@ -193,7 +303,7 @@ func TestARotationIsToldByAnEvent(t *testing.T) {
 	w := newWorld(t)
 	tenant := create(w, w.tenant())
 	w.until(tenant, ready)
-	annotate(w, tenant, v1alpha1.RotateAnnotation, "2026-11-26T04:00:00Z")
+	annotate(w, tenant, rotateToken, asked(0))
 	w.eventually("an event tells of the rotation", func() string {
 		var events eventsv1.EventList
 		if err := w.List(t.Context(), &events, client.InNamespace(w.namespace)); err != nil {

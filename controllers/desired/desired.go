@@ -20,15 +20,6 @@ const (
 	AnnotationTemplate = v1alpha1.GroupName + "/template"
 	// AnnotationUpgrade on the Deployment is the revision of the operator that gave these pods to a server which was available.
 	AnnotationUpgrade = v1alpha1.GroupName + "/upgrade"
-	// AnnotationCredentials on both Secrets tells of each credential in them the fingerprint and when it was generated, as
-	// JSON, so that nobody must read a Secret to know whether the two belong together.
-	AnnotationCredentials = v1alpha1.GroupName + "/credentials"
-	// AnnotationRotated on both Secrets repeats the value of the tenant's rotate annotation that was obeyed last.
-	AnnotationRotated = v1alpha1.GroupName + "/rotated"
-	// AnnotationRevoked repeats that of the revoke annotation.
-	AnnotationRevoked = v1alpha1.GroupName + "/revoked-previous"
-	// AnnotationTokensEnded repeats that of the rotate annotation which ended all access tokens.
-	AnnotationTokensEnded = v1alpha1.GroupName + "/access-tokens-ended"
 	// AnnotationPublic on a reader's Secret repeats what that holds beside the token, as JSON, for the same reason.
 	AnnotationPublic = v1alpha1.GroupName + "/public"
 	// AnnotationTenantURL on the credentials Secret repeats the Tenant URL that it holds, for the same reason.

@@ -114,10 +114,14 @@ func moved() Tenant {
 func build(t *testing.T, tenant Tenant) map[string]string {
 	t.Helper()
 	var issued []Issued
+	var verifiers []token.Verifier
+	marks := map[string]token.Mark{}
 	for _, credential := range token.Wanted(tenant.Resource) {
-		issued = append(issued, Issued{Credential: credential, Plaintext: plaintext, Verifier: credential.Verifier(plaintext, issuedAt)})
+		one := Issued{Credential: credential, Plaintext: plaintext, Verifier: credential.Verifier(plaintext, issuedAt)}
+		issued, verifiers = append(issued, one), append(verifiers, one.Verifier)
+		marks[one.Key] = one.Mark()
 	}
-	verifier, err := Verifier(tenant.Resource, issued, nil, token.Obeyed{})
+	verifier, err := Verifier(tenant.Resource, verifiers, marks)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +143,7 @@ func build(t *testing.T, tenant Tenant) map[string]string {
 		if one.Reader == "" {
 			continue
 		}
-		reader, err := ReaderCredentials(tenant.Resource, one, token.Obeyed{}, TenantURL(tenant.Resource, tenant.Host), issuedAt.Add(30*24*time.Hour))
+		reader, err := ReaderCredentials(tenant.Resource, one, TenantURL(tenant.Resource, tenant.Host), issuedAt.Add(30*24*time.Hour))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package desired
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,7 +13,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
-// Issued is a credential that was issued.
+// Issued is a credential as the Secrets of a tenant should have it.
 type Issued struct {
 	token.Credential
 
@@ -21,41 +22,52 @@ type Issued struct {
 	Verifier  token.Verifier
 	// Previous is the verifier of the credential before, while that is valid too.
 	Previous *token.Verifier
+	// Obeyed are the requests that led to it.
+	Obeyed token.Obeyed
+	// Lost tells that it took the place of one that was lost with both Secrets.
+	Lost bool
+	// Refused says why the server does not accept Value, which somebody put where the plaintext belongs.
+	Refused string
+	Value   []byte
 }
 
-// Mark is what AnnotationCredentials tells of one credential.
-type Mark struct {
-	Fingerprint string    `json:"fingerprint"`
-	IssuedAt    time.Time `json:"issuedAt"`
-	// Previous is the fingerprint of the credential before while that is valid too, and PreviousNotAfter its last moment.
-	Previous         string    `json:"previous,omitempty"`
-	PreviousNotAfter time.Time `json:"previousNotAfter,omitzero"`
-	// Ended is the fingerprint of one that was taken from the spec, as long as the Secret that hands it out may still hold it.
-	Ended string `json:"ended,omitempty"`
+// Mark is what the verifier Secret tells of the credential.
+func (i Issued) Mark() token.Mark {
+	mark := i.accepted()
+	mark.Copied = i.Plaintext == "" && i.Refused == ""
+	return mark
 }
 
-// Ended is a credential that was taken from the spec, and that the Secret which hands it out may still hold.
-type Ended struct {
-	token.Credential
-
-	Fingerprint string
+// HandedMark is what the Secret tells that hands the credential out, and false where that holds nothing of it.
+func (i Issued) HandedMark() (token.Mark, bool) {
+	if i.Refused == "" {
+		return i.accepted(), i.Plaintext != ""
+	}
+	refused := token.Mark{Refused: i.Refused}
+	if value := strings.TrimSpace(string(i.Value)); token.Check(value) == nil {
+		refused.Fingerprint = token.Fingerprint(value)
+	}
+	return refused, true
 }
 
-func markOf(i Issued) Mark {
-	mark := Mark{Fingerprint: i.Verifier.Fingerprint(), IssuedAt: i.Verifier.IssuedAt.UTC()}
+func (i Issued) accepted() token.Mark {
+	mark := token.Mark{Fingerprint: i.Verifier.Fingerprint(), IssuedAt: i.Verifier.IssuedAt.UTC(), Obeyed: i.Obeyed, Lost: i.Lost}
 	if i.Previous != nil {
-		mark.Previous, mark.PreviousNotAfter = i.Previous.Fingerprint(), i.Previous.NotAfter.UTC()
+		mark.PreviousSHA256, mark.PreviousNotAfter = i.Previous.SHA256, i.Previous.NotAfter.UTC()
 	}
 	return mark
 }
 
-// Marks reads AnnotationCredentials, by key of the credentials Secret. One that nobody can read is none.
-func Marks(annotations map[string]string) map[string]Mark {
-	var marks map[string]Mark
-	if json.Unmarshal([]byte(annotations[AnnotationCredentials]), &marks) != nil {
+// value is what the Secret that hands the credential out holds; nil for nothing.
+func (i Issued) value() []byte {
+	switch {
+	case i.Refused != "":
+		return i.Value // as it is, so that the operator owns the key and notices the next change
+	case i.Plaintext != "":
+		return []byte(i.Plaintext)
+	default:
 		return nil
 	}
-	return marks
 }
 
 // PublicData is what the credentials Secret holds beside credentials. URLs are left out while the tenant has none.
@@ -73,24 +85,21 @@ func PublicData(tenant *v1alpha1.ProvisioningTenant, tenantURL string) map[strin
 	return data
 }
 
-// ObeyedBy reads from the annotations of one of the two Secrets which requests led to what it holds.
-func ObeyedBy(annotations map[string]string) token.Obeyed {
-	return token.Obeyed{
-		Rotate: annotations[AnnotationRotated], Revoke: annotations[AnnotationRevoked], EndTokens: annotations[AnnotationTokensEnded],
+// Credentials is the Secret that a person copies from: the URLs and every credential whose plaintext is known, but those of readers. tokensEnded is
+// when access tokens were ended last.
+func Credentials(
+	tenant *v1alpha1.ProvisioningTenant, issued []Issued, tokensEnded token.Obeyed, tenantURL string,
+) (*corev1ac.SecretApplyConfiguration, error) {
+	data, marks := PublicData(tenant, tenantURL), map[string]token.Mark{}
+	if tokensEnded != (token.Obeyed{}) {
+		marks[v1alpha1.AccessTokensCredential] = token.Mark{Obeyed: tokensEnded}
 	}
-}
-
-// Credentials is the Secret that a person copies from: the URLs and every credential whose plaintext is known, but those of readers.
-func Credentials(tenant *v1alpha1.ProvisioningTenant, issued []Issued, obeyed token.Obeyed, tenantURL string) (*corev1ac.SecretApplyConfiguration, error) {
-	var held []Issued
-	data := PublicData(tenant, tenantURL)
 	for _, i := range issued {
-		if i.Plaintext != "" && i.Reader == "" {
-			held = append(held, i)
-			data[i.Key] = []byte(i.Plaintext)
+		if mark, holds := i.HandedMark(); holds && i.Reader == "" {
+			marks[i.Key], data[i.Key] = mark, i.value()
 		}
 	}
-	secret, err := secret(tenant, CredentialsName(tenant.Name), marksOf(held), obeyed)
+	secret, err := secret(tenant, CredentialsName(tenant.Name), marks)
 	if err != nil {
 		return nil, err
 	}
@@ -127,82 +136,58 @@ func PublicMark(data map[string][]byte) (string, error) {
 
 // ReaderCredentials is the Secret with one reader's token, where its plaintext is known.
 func ReaderCredentials(
-	tenant *v1alpha1.ProvisioningTenant, issued Issued, obeyed token.Obeyed, tenantURL string, expiresAt time.Time,
+	tenant *v1alpha1.ProvisioningTenant, issued Issued, tenantURL string, expiresAt time.Time,
 ) (*corev1ac.SecretApplyConfiguration, error) {
-	data := ReaderData(tenant, tenantURL, expiresAt)
-	mark, err := PublicMark(data)
+	data, marks := ReaderData(tenant, tenantURL, expiresAt), map[string]token.Mark{}
+	public, err := PublicMark(data)
 	if err != nil {
 		return nil, err
 	}
-	var held []Issued
 	name, key := issued.Secret(tenant.Name)
-	if issued.Plaintext != "" {
-		held = append(held, issued)
-		data[key] = []byte(issued.Plaintext)
+	if mark, holds := issued.HandedMark(); holds {
+		marks[issued.Key], data[key] = mark, issued.value()
 	}
-	secret, err := secret(tenant, name, marksOf(held), obeyed)
+	secret, err := secret(tenant, name, marks)
 	if err != nil {
 		return nil, err
 	}
-	return secret.WithAnnotations(map[string]string{AnnotationPublic: mark}).WithData(data), nil
+	return secret.WithAnnotations(map[string]string{AnnotationPublic: public}).WithData(data), nil
 }
 
 // EmptiedReader is the Secret of a reader that there is no more. The operator may delete no Secret, so it takes away what it has put in.
 func EmptiedReader(tenant *v1alpha1.ProvisioningTenant, name string) (*corev1ac.SecretApplyConfiguration, error) {
-	return secret(tenant, name, nil, token.Obeyed{})
+	return secret(tenant, name, nil)
 }
 
-// Verifier is the Secret that the server checks credentials against. It holds hashes, never a credential. Its annotation tells what has ended
-// and is still to be taken out of the Secrets that hand credentials out.
-func Verifier(tenant *v1alpha1.ProvisioningTenant, issued []Issued, ended []Ended, obeyed token.Obeyed) (*corev1ac.SecretApplyConfiguration, error) {
-	set := token.Set{Obeyed: obeyed}
-	for _, i := range issued {
-		set.Verifiers = append(set.Verifiers, i.Verifier)
-		if i.Previous != nil {
-			set.Verifiers = append(set.Verifiers, *i.Previous)
+// Verifier is the Secret that the server checks credentials against. It holds hashes, never a credential.
+func Verifier(
+	tenant *v1alpha1.ProvisioningTenant, verifiers []token.Verifier, marks map[string]token.Mark,
+) (*corev1ac.SecretApplyConfiguration, error) {
+	set := token.Set{Verifiers: verifiers, Obeyed: map[string]token.Obeyed{}}
+	for key, mark := range marks {
+		if mark.Obeyed != (token.Obeyed{}) {
+			set.Obeyed[key] = mark.Obeyed
 		}
 	}
 	data, err := set.Encode()
 	if err != nil {
 		return nil, fmt.Errorf("encode the verifiers: %w", err)
 	}
-	marks := marksOf(issued)
-	for _, e := range ended {
-		marks[e.Key] = Mark{Ended: e.Fingerprint}
-	}
-	secret, err := secret(tenant, VerifierName(tenant.Name), marks, obeyed)
+	secret, err := secret(tenant, VerifierName(tenant.Name), marks)
 	if err != nil {
 		return nil, err
 	}
 	return secret.WithData(map[string][]byte{v1alpha1.VerifierKey: data}), nil
 }
 
-func marksOf(issued []Issued) map[string]Mark {
-	marks := make(map[string]Mark, len(issued))
-	for _, i := range issued {
-		marks[i.Key] = markOf(i)
-	}
-	return marks
-}
-
-func secret(
-	tenant *v1alpha1.ProvisioningTenant, name string, marks map[string]Mark, obeyed token.Obeyed,
-) (*corev1ac.SecretApplyConfiguration, error) {
-	text, err := json.Marshal(marks)
+func secret(tenant *v1alpha1.ProvisioningTenant, name string, marks map[string]token.Mark) (*corev1ac.SecretApplyConfiguration, error) {
+	text, err := token.Annotate(marks)
 	if err != nil {
-		return nil, fmt.Errorf("encode the annotation of Secret %q: %w", name, err)
-	}
-	annotations := map[string]string{AnnotationCredentials: string(text)}
-	for key, value := range map[string]string{
-		AnnotationRotated: obeyed.Rotate, AnnotationRevoked: obeyed.Revoke, AnnotationTokensEnded: obeyed.EndTokens,
-	} {
-		if value != "" {
-			annotations[key] = value
-		}
+		return nil, err
 	}
 	return corev1ac.Secret(name, tenant.Namespace).
 		WithLabels(Labels(tenant.Name)).
 		WithOwnerReferences(owner(tenant)).
-		WithAnnotations(annotations).
+		WithAnnotations(map[string]string{v1alpha1.CredentialsAnnotation: text}).
 		WithType(corev1.SecretTypeOpaque), nil
 }

@@ -38,7 +38,9 @@ func withdrawals() map[string]struct {
 		"the Entra tenant is another":       {false, true, func(s *settings.Snapshot) { s.Tenant.Spec.Entra.TenantID = "00000000-0000-0000-0000-000000000000" }},
 		"the cloud is another":              {false, true, func(s *settings.Snapshot) { s.Tenant.Spec.Entra.Cloud = v1alpha1.EntraCloudChina }},
 		"there is no Entra tenant":          {false, true, func(s *settings.Snapshot) { s.Tenant.Spec.Entra = nil }},
-		"the epoch is another":              {true, true, func(s *settings.Snapshot) { s.Verifiers.Obeyed.EndTokens = "2026-11-29T12:00:00Z" }},
+		"the epoch is another": {true, true, func(s *settings.Snapshot) {
+			s.Verifiers.Obeyed = map[string]token.Obeyed{v1alpha1.AccessTokensCredential: {Rotate: start}}
+		}},
 		"a subject is added": {false, false, func(s *settings.Snapshot) {
 			identity(s).Subjects = append([]string{"one more"}, identity(s).Subjects...)
 		}},

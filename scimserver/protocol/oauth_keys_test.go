@@ -130,8 +130,10 @@ func TestReplicasTakeEachOthersTokensAndEndThemTogether(t *testing.T) {
 		f.advance(24*time.Hour + time.Second)
 	}
 	f.advance(-24*time.Hour - time.Second)
-	f.put(func(s *settings.Snapshot) { s.Verifiers.Obeyed.EndTokens = "2026-11-23T12:30:00Z" })
-	f.put(func(s *settings.Snapshot) { s.Verifiers.Obeyed.EndTokens = "" })
+	f.put(func(s *settings.Snapshot) {
+		s.Verifiers.Obeyed = map[string]token.Obeyed{v1alpha1.AccessTokensCredential: {Rotate: time.Date(2026, 11, 23, 12, 30, 0, 0, time.UTC)}}
+	})
+	f.put(func(s *settings.Snapshot) { s.Verifiers.Obeyed = nil })
 	for _, accessToken := range accessTokens {
 		for _, replica := range append(replicas, f.replica()) {
 			if got := f.sendWith("GET", replica+"/Users", "", bearer(accessToken)); got.status != http.StatusUnauthorized {

@@ -17,7 +17,7 @@ func Tenant(tenant *v1alpha1.ProvisioningTenant) []string {
 		v1alpha1.ConditionAccepted, v1alpha1.ConditionEntraTenantVerified, v1alpha1.ConditionCredentialsReady,
 		v1alpha1.ConditionStorageReady, v1alpha1.ConditionServerAvailable, v1alpha1.ConditionExposed, v1alpha1.ConditionProvisioningHealthy,
 		v1alpha1.ConditionStorageInEffect, v1alpha1.ConditionSchemaInEffect, v1alpha1.ConditionRolledOut,
-		v1alpha1.ConditionUserDefaultsInEffect)
+		v1alpha1.ConditionUserDefaultsInEffect, v1alpha1.ConditionRequestsObeyed)
 	if meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady) {
 		if status.TenantURL == "" {
 			wrong = append(wrong, "T1: Ready without a tenantURL")

@@ -16,7 +16,6 @@ import (
 
 	"github.com/go-logr/logr"
 
-	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/settings"
 )
 
@@ -159,7 +158,7 @@ func (s *Source) load(files folder) error {
 	before := s.latest.Current()
 	s.latest.Publish(snapshot)
 	if before != nil && before.Verifiers.Epoch() != snapshot.Verifiers.Epoch() {
-		s.options.Log.Info("All access tokens that were issued until now have ended", "annotation", v1alpha1.RotateAnnotation)
+		s.options.Log.Info("All access tokens that were issued until now have ended", "annotation", endTokens)
 	}
 	s.options.Log.Info("Settings taken from manifests", "folder", s.options.Dir, "namespace", snapshot.Tenant.Namespace,
 		"tenant", snapshot.Tenant.Name, "userDefaults", len(snapshot.Defaults), "baseURL", snapshot.BaseURL(), "credentials", found.credentials)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,8 +62,8 @@ func verifiers(secrets []document, tenant *v1alpha1.ProvisioningTenant, dataDir 
 		return set, d.place, nil
 	}
 	var set token.Set
-	if tenant.Annotations[v1alpha1.CredentialAnnotation] == v1alpha1.AccessTokensCredential {
-		set.Obeyed.EndTokens = tenant.Annotations[v1alpha1.RotateAnnotation]
+	if ends, err := token.ParseRequest(tenant.Annotations[endTokens]); err == nil {
+		set.Obeyed = map[string]token.Obeyed{v1alpha1.AccessTokensCredential: {Rotate: ends.At}}
 	}
 	var places []string
 	for _, credential := range Credentials(tenant) {
@@ -83,14 +84,22 @@ func verifiers(secrets []document, tenant *v1alpha1.ProvisioningTenant, dataDir 
 	return set, strings.Join(places, ", "), nil
 }
 
-// unheard lists the annotations of a tenant that ask for what only the operator does, as for a new credential where the files have them.
+// endTokens is the annotation of a tenant that ends all access tokens.
+const endTokens = v1alpha1.RotateAnnotationPrefix + v1alpha1.AccessTokensCredential
+
+// unheard lists the annotations of a tenant that ask for what only the operator does, as for a new credential where the files have them, and
+// those that make no sense.
 func unheard(tenant *v1alpha1.ProvisioningTenant) (annotations []string) {
-	ends := tenant.Annotations[v1alpha1.CredentialAnnotation] == v1alpha1.AccessTokensCredential
-	if _, asked := tenant.Annotations[v1alpha1.RotateAnnotation]; asked && !ends {
-		annotations = append(annotations, "metadata.annotations["+v1alpha1.RotateAnnotation+"] for another credential than "+v1alpha1.AccessTokensCredential)
-	}
-	if _, asked := tenant.Annotations[v1alpha1.RevokeAnnotation]; asked {
-		annotations = append(annotations, "metadata.annotations["+v1alpha1.RevokeAnnotation+"]")
+	for _, name := range slices.Sorted(maps.Keys(tenant.Annotations)) {
+		if name == endTokens {
+			if _, err := token.ParseRequest(tenant.Annotations[name]); err != nil {
+				annotations = append(annotations, fmt.Sprintf("metadata.annotations[%s], because %v", name, err))
+			}
+			continue
+		}
+		if strings.HasPrefix(name, v1alpha1.RotateAnnotationPrefix) || strings.HasPrefix(name, v1alpha1.RevokeAnnotationPrefix) {
+			annotations = append(annotations, "metadata.annotations["+name+"]")
+		}
 	}
 	return annotations
 }

@@ -44,14 +44,22 @@ func TestATokenThatIsMissingIsCreatedOnceForItsOwnerOnly(t *testing.T) {
 }
 
 func TestAccessTokensEndWhereTheTenantsAnnotationsAskForIt(t *testing.T) {
-	asked := func(credential string) string {
+	asked := func(annotation string) string {
 		return strings.Replace(contoso, "namespace: customers}",
-			"namespace: customers, annotations: {provisioning.tenantry.dev/rotate-requested-at: t1, provisioning.tenantry.dev/credential: "+credential+"}}", 1)
+			"namespace: customers, annotations: {rotate.provisioning.tenantry.dev/"+annotation+"}}", 1)
 	}
 	for manifest, want := range map[string]struct {
 		epoch   string
-		unheard int
-	}{contoso: {"", 0}, asked("accessTokens"): {"t1", 0}, asked("clientSecret"): {"", 1}, asked("accesTokens"): {"", 1}} {
+		ended   int
+		unheard string
+	}{
+		contoso: {},
+		asked(`accessTokens: "2026-11-23T12:00:00Z"`):      {epoch: "2026-11-23T12:00:00Z", ended: 1},
+		asked(`accessTokens: "2026-11-23T13:00:00+01:00"`): {epoch: "2026-11-23T12:00:00Z", ended: 1},
+		asked(`clientSecret: "2026-11-23T12:00:00Z"`):      {unheard: "rotate.provisioning.tenantry.dev/clientSecret]"},
+		asked(`accesTokens: "2026-11-23T12:00:00Z"`):       {unheard: "rotate.provisioning.tenantry.dev/accesTokens]"},
+		asked(`accessTokens: yesterday`):                   {unheard: "rotate.provisioning.tenantry.dev/accessTokens], because"},
+	} {
 		var l log
 		o := options(t, map[string]string{"a.yaml": contoso}, func(o *Options) { o.Log = l.logger() })
 		source := New(o)
@@ -65,11 +73,11 @@ func TestAccessTokensEndWhereTheTenantsAnnotationsAskForIt(t *testing.T) {
 		if got := source.Current().Verifiers.Epoch(); got != want.epoch {
 			t.Errorf("the epoch is %q, want %q by\n%s", got, want.epoch, manifest)
 		}
-		if got := l.count("have ended"); got != len(want.epoch)/2 {
+		if got := l.count("have ended"); got != want.ended {
 			t.Errorf("the log says %d times that the tokens have ended, by\n%s", got, manifest)
 		}
-		if got := l.count("rotate-requested-at] for another credential"); got != want.unheard {
-			t.Errorf("the log says %d times that the annotation has no effect, want %d, by\n%s", got, want.unheard, manifest)
+		if got := l.count("metadata.annotations[" + want.unheard); (got == 1) != (want.unheard != "") {
+			t.Errorf("the log says %d times that %q has no effect, by\n%s", got, want.unheard, manifest)
 		}
 	}
 }

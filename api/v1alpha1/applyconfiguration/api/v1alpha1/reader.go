@@ -12,7 +12,8 @@ import (
 // Reader is an application that reads the directory.
 type ReaderApplyConfiguration struct {
 	RotationApplyConfiguration `json:""`
-	// name of the reader. It names the Secret with its token, and what it does in the provisioning log.
+	// name of the reader. It names the Secret with its token, what it does in the provisioning log, and with reader. before it the annotations
+	// that ask for a rotation, whose names have 63 characters at most.
 	Name *string `json:"name,omitempty"`
 	// serviceAccount makes this reader the pods of a ServiceAccount in this cluster, without a secret that anybody keeps: they
 	// send a token that Kubernetes issued to them, from a projected volume or by the TokenRequest API. Its audience must be the

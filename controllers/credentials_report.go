@@ -1,0 +1,135 @@
+package controllers
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/internal/conditions"
+)
+
+// recheckElsewhere is when to look again whether another tenant still has a credential that was refused because of that.
+const recheckElsewhere = 5 * time.Minute
+
+// credentialsTold is what the Secrets of a tenant tell, by the key of the credential.
+type credentialsTold struct {
+	// accepted is what the verifier Secret tells, and handed what the Secrets tell that hand credentials out.
+	accepted, handed map[string]token.Mark
+	// secretExists tells whether there is a credentials Secret.
+	secretExists bool
+}
+
+// reportCredentials tells the status about the credentials, and when to look at them again.
+func (r *ProvisioningTenantReconciler) reportCredentials(s *scope, told credentialsTold) {
+	wanted, now := token.Wanted(s.tenant), r.Options.Clock.Now()
+	asked := requestsOf(s.tenant, wanted, obeyedBy(told.accepted), now)
+	s.outcome.at(asked.next, now)
+	for _, credential := range wanted {
+		s.outcome.at(rotationOf(s.tenant, credential, requests{}).next(told.accepted[credential.Key], now), now)
+		if told.handed[credential.Key].Refused == refusedElsewhere {
+			s.outcome.at(now.Add(recheckElsewhere), now)
+		}
+	}
+	mark, secretToken := told.accepted[v1alpha1.CredentialsTokenKey], wanted[0]
+	s.credentials = &v1alpha1.CredentialsStatus{
+		Fingerprint: mark.Fingerprint, IssuedAt: timeOf(mark.IssuedAt), PreviousExpiresAt: timeOf(mark.PreviousNotAfter),
+		ExpiresAt: timeOf(rotationOf(s.tenant, secretToken, requests{}).ends(mark.IssuedAt)),
+	}
+	if told.secretExists {
+		s.credentials.SecretName = desired.CredentialsName(s.tenant.Name)
+	}
+	s.found(credentialsReady(s.tenant, told, now))
+	s.found(asked.condition())
+}
+
+// credentialsReady says how the credentials are doing: the worst first. It is False only where nobody is known to get in, because the Secret Token
+// that the server accepts may be in nobody's hands.
+func credentialsReady(tenant *v1alpha1.ProvisioningTenant, told credentialsTold, now time.Time) metav1.Condition {
+	const condition = v1alpha1.ConditionCredentialsReady
+	secret, mark := desired.CredentialsName(tenant.Name), told.accepted[v1alpha1.CredentialsTokenKey]
+	_, holdsToken := told.handed[v1alpha1.CredentialsTokenKey]
+	if refused := refusals(tenant, told); refused != "" {
+		healthy := provisioningHealthy(tenant)
+		if told.handed[v1alpha1.CredentialsTokenKey].Refused != "" && healthy.Status != metav1.ConditionTrue && healthy.Reason != v1alpha1.ReasonRequestsFailing {
+			return conditions.False(condition, v1alpha1.ReasonValueRefused, refused+" No client is known to use the Secret Token that is accepted.")
+		}
+		return conditions.True(condition, v1alpha1.ReasonValueRefused, refused)
+	}
+	if lost := lost(tenant, told); lost != "" {
+		return conditions.True(condition, v1alpha1.ReasonTokenLost, lost)
+	}
+	reason, message := v1alpha1.ReasonIssued, "Secret %s holds the Secret Token."
+	switch {
+	case !told.secretExists:
+		reason, message = v1alpha1.ReasonCopied, "Secret %s was deleted, as one may after copying. The token stays valid."
+	case !holdsToken:
+		message = "Secret %s does not hold the Secret Token, which was deleted. The one that was copied stays valid."
+	case mark.PreviousNotAfter.IsZero():
+	case now.Before(warnFrom(mark)):
+		reason, message = v1alpha1.ReasonRotated, "Secret %s holds the new Secret Token."
+	default:
+		reason, message = v1alpha1.ReasonPreviousExpiring, "Secret %s holds the new Secret Token."
+	}
+	message = fmt.Sprintf(message, secret)
+	if !mark.PreviousNotAfter.IsZero() {
+		message += fmt.Sprintf(" The one before is valid until %s: paste the new one into Microsoft Entra ID before that.",
+			mark.PreviousNotAfter.Format(time.RFC3339))
+	}
+	return conditions.True(condition, reason, message)
+}
+
+// refusals says which values of Secrets the server does not accept, and what it accepts in their place; "" where there are none.
+func refusals(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) string {
+	var sentences []string
+	for _, key := range slices.Sorted(maps.Keys(told.handed)) {
+		if why := told.handed[key].Refused; why != "" {
+			secret, at := token.ByKey(key, tenant.Name).Secret(tenant.Name)
+			sentences = append(sentences, fmt.Sprintf(
+				"Secret %s has under %s a value that the server does not accept: %s. The one with the fingerprint %s, which it took the place of, stays valid.",
+				secret, at, why, told.accepted[key].Fingerprint))
+		}
+	}
+	if sentences == nil {
+		return ""
+	}
+	return strings.Join(append(sentences, "Put back a token that was issued for it, or rotate it for a new one."), " ")
+}
+
+// lost says which credentials were lost with both Secrets that tell of each, until the new one is in use or was copied; "" where there are none.
+func lost(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) string {
+	var sentences []string
+	for _, key := range slices.Sorted(maps.Keys(told.handed)) {
+		mark := told.handed[key]
+		secret, _ := token.ByKey(key, tenant.Name).Secret(tenant.Name)
+		switch {
+		case !mark.Lost:
+		case key != v1alpha1.CredentialsTokenKey:
+			sentences = append(sentences, fmt.Sprintf("%s was lost with both Secrets that told of it, and a new one was issued: "+
+				"clients that use the old one are locked out until they have the new one, from Secret %s.", key, secret))
+		case !usedSince(tenant, mark.IssuedAt):
+			sentences = append(sentences, fmt.Sprintf("The Secret Token was lost with both Secrets that told of it, and a new one was issued: "+
+				"Microsoft Entra ID is locked out. Paste the new one, from Secret %s, into it, or put the old one back there.", secret))
+		}
+	}
+	return strings.Join(sentences, " ")
+}
+
+// usedSince tells whether a client that provisions was let in after that moment.
+func usedSince(tenant *v1alpha1.ProvisioningTenant, moment time.Time) bool {
+	activity := tenant.Status.Activity
+	return activity != nil && activity.LastCycle != nil && activity.LastCycle.StartTime != nil && activity.LastCycle.StartTime.After(moment)
+}
+
+func timeOf(t time.Time) *metav1.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: t}
+}

@@ -1,0 +1,102 @@
+package controllers
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/internal/conditions"
+)
+
+const (
+	// clockSkew is how far the clock may be ahead by which somebody asks. A time beyond it is a mistake: once it was obeyed, no request of
+	// today would be a later one.
+	clockSkew = 24 * time.Hour
+	// toldProblems bounds the message about annotations that make no sense.
+	toldProblems = 5
+)
+
+// requests are what the annotations of a tenant ask for and was not done yet, by the key of the credential.
+type requests struct {
+	rotate, revoke map[string]token.Request
+	// problems are sentences about annotations that are not obeyed.
+	problems []string
+	// next is when one that is not obeyed because its time lies ahead will be; the zero time for never.
+	next time.Time
+}
+
+// requestsOf reads the annotations of a tenant that are later than what was obeyed. An annotation asks by itself alone: a bad one keeps back no
+// other, and nothing is done in its place.
+func requestsOf(tenant *v1alpha1.ProvisioningTenant, wanted []token.Credential, obeyed map[string]token.Obeyed, now time.Time) requests {
+	asked := requests{rotate: map[string]token.Request{}, revoke: map[string]token.Request{}}
+	for _, name := range slices.Sorted(maps.Keys(tenant.Annotations)) {
+		if key, ok := strings.CutPrefix(name, v1alpha1.RotateAnnotationPrefix); ok {
+			known := key == v1alpha1.AccessTokensCredential || has(wanted, key)
+			asked.read(tenant, asked.rotate, name, key, known, obeyed[key].Rotate, now)
+		}
+		if key, ok := strings.CutPrefix(name, v1alpha1.RevokeAnnotationPrefix); ok {
+			asked.read(tenant, asked.revoke, name, key, has(wanted, key), obeyed[key].Revoke, now)
+		}
+	}
+	return asked
+}
+
+// read adds what one annotation asks to those requests, or to the problems.
+func (r *requests) read(
+	tenant *v1alpha1.ProvisioningTenant, those map[string]token.Request, name, key string, known bool, obeyed, now time.Time,
+) {
+	problem := func(format string, args ...any) {
+		r.problems = append(r.problems, "Annotation "+name+": "+fmt.Sprintf(format, args...)+".")
+	}
+	value := tenant.Annotations[name]
+	request, err := token.ParseRequest(value)
+	switch {
+	case !known:
+		problem("the tenant has no credential %q for it, so nothing was done; name one that it has, such as %s", key, v1alpha1.CredentialsTokenKey)
+	case err != nil:
+		problem("%v; nothing was done", err)
+	case request.Overlap != nil && (key == v1alpha1.AccessTokensCredential || strings.HasPrefix(name, v1alpha1.RevokeAnnotationPrefix)):
+		problem("%.60q: an end at once has no overlap; nothing was done", value)
+	case request.At.Equal(obeyed):
+	case request.At.Before(obeyed):
+		problem("%.60q is older than the request of %s, which was obeyed; nothing was done; give the present time, or remove it",
+			value, obeyed.UTC().Format(time.RFC3339))
+	case request.At.After(now.Add(clockSkew)):
+		problem("%.60q is more than a day ahead; nothing is done before", value)
+		if at := request.At.Add(-clockSkew); r.next.IsZero() || at.Before(r.next) {
+			r.next = at
+		}
+	default:
+		those[key] = request
+	}
+}
+
+func has(wanted []token.Credential, key string) bool {
+	return slices.ContainsFunc(wanted, func(c token.Credential) bool { return c.Key == key })
+}
+
+// pending tells whether something is to be done.
+func (r *requests) pending() bool { return len(r.rotate)+len(r.revoke) > 0 }
+
+// obeyed are the requests about one credential as they count as obeyed once they were.
+func (r *requests) obeyed(key string) token.Obeyed {
+	return token.Obeyed{Rotate: r.rotate[key].At, Revoke: r.revoke[key].At}
+}
+
+// condition tells whether all that annotations ask for was done. The tenant serves either way.
+func (r *requests) condition() metav1.Condition {
+	if len(r.problems) == 0 {
+		return conditions.True(v1alpha1.ConditionRequestsObeyed, v1alpha1.ReasonObeyed, "No annotation asks for what was not done.")
+	}
+	told := r.problems
+	if more := len(told) - toldProblems; more > 0 {
+		told = append(slices.Clone(told[:toldProblems]), fmt.Sprintf("And %d more.", more))
+	}
+	return conditions.False(v1alpha1.ConditionRequestsObeyed, v1alpha1.ReasonInvalidRequest, strings.Join(told, " "))
+}
