@@ -205,7 +205,7 @@ func (s *simulated) handed() map[string]string {
 	for _, secret := range secrets.Items {
 		_, reader, isReaders := strings.Cut(secret.Name, v1alpha1.ReaderInfix)
 		for key, value := range secret.Data {
-			switch plaintext := string(value); {
+			switch plaintext := strings.TrimSpace(string(value)); {
 			case token.Check(plaintext) != nil:
 			case isReaders:
 				found[v1alpha1.CredentialsReaderPrefix+reader] = plaintext

@@ -105,7 +105,7 @@ func newServer(t *testing.T) *server {
 // credentials is the Secret that a person copies from.
 func (s *server) credentials() *corev1.Secret {
 	return &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "contoso-credentials"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "contoso-credentials", Annotations: s.told("token", s.secretToken)},
 		Data:       map[string][]byte{"token": []byte(s.secretToken)},
 	}
 }
@@ -113,9 +113,18 @@ func (s *server) credentials() *corev1.Secret {
 // readerSecret is the Secret of the reader payroll.
 func (s *server) readerSecret() *corev1.Secret {
 	return &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "contoso-reader.payroll"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "contoso-reader.payroll", Annotations: s.told("reader.payroll", s.reader)},
 		Data:       map[string][]byte{"token": []byte(s.reader)},
 	}
+}
+
+// told is what the operator tells of a credential that it accepted.
+func (s *server) told(key, value string) map[string]string {
+	text, err := token.Annotate(map[string]token.Mark{key: {Fingerprint: token.Fingerprint(value)}})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return map[string]string{v1alpha1.CredentialsAnnotation: text}
 }
 
 // user makes a user and returns its id.

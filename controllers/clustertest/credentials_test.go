@@ -106,7 +106,8 @@ func TestWhenBothSecretsAreGoneANewTokenIsIssued(t *testing.T) {
 	w.deleteSecret("contoso-credentials")
 	w.until(tenant, "CredentialsReady=True/Copied")
 	w.deleteSecret("contoso-verifier")
-	w.until(tenant, "CredentialsReady=True/Issued")
+	w.until(tenant, "CredentialsReady=True/TokenLost", ready)
+	w.untilWarned(v1alpha1.ReasonTokenLost)
 	fresh := w.plaintext()
 	if fresh == old {
 		t.Error("the token is the old one")
@@ -116,6 +117,13 @@ func TestWhenBothSecretsAreGoneANewTokenIsIssued(t *testing.T) {
 	}
 	if _, ok := w.verifiers().Find(old); ok {
 		t.Error("the server still takes the old token")
+	}
+	w.settled()
+	w.until(tenant, "CredentialsReady=True/TokenLost", ready)
+	w.putIn("contoso-credentials", "token", old)
+	w.until(tenant, "CredentialsReady=True/Issued", ready)
+	if _, ok := w.verifiers().Find(old); !ok {
+		t.Error("the old token, which was put back, is not accepted")
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/utils/clock"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/tenantry/tenantry/api/token"
@@ -194,6 +193,12 @@ func TestThePluginRotatesAndRevokesTheSecretToken(t *testing.T) {
 	// What the last rotation said about the overlap does not count for the next, and a request that was made by a clock which is ahead holds up none.
 	annotate(w, tenant, rotateToken, asked(1800)+",overlap=0s")
 	ahead := w.untilAnother(strings.TrimSpace(fresh))
+	w.eventually("the status tells of it", func() string {
+		if got := get(w, &v1alpha1.ProvisioningTenant{}, "contoso").Status.Credentials.Fingerprint; got != token.Fingerprint(ahead) {
+			return got
+		}
+		return ""
+	})
 	k.want("rotate", "contoso")
 	if _, ok := w.verifiers().Find(ahead); !ok || w.plaintext() == ahead {
 		t.Error("rotate after a rotation without overlap ends the token before")

@@ -46,7 +46,7 @@ func validateReaders(path *field.Path, readers []v1alpha1.Reader) field.ErrorLis
 	seen := map[string]bool{}
 	for i, reader := range readers {
 		name := path.Index(i).Child("name")
-		list = append(list, required(name, reader.Name, 63)...)
+		list = append(list, required(name, reader.Name, 56)...)
 		list = append(list, match(name, reader.Name, `^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`,
 			"must be a DNS label of lower-case letters, digits and '-' such as payroll")...)
 		if seen[reader.Name] {

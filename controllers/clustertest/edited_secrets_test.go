@@ -1,0 +1,360 @@
+package clustertest
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/plugin"
+)
+
+func (w *world) newToken() string {
+	w.Helper()
+	s, err := token.New(rand.Reader)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return s
+}
+
+// editSecret changes a Secret as a person does with kubectl.
+func (w *world) editSecret(name string, change func(*corev1.Secret)) {
+	w.Helper()
+	secret := get(w, &corev1.Secret{}, name)
+	patch := client.MergeFrom(secret.DeepCopy())
+	change(secret)
+	if err := w.Patch(w.Context(), secret, patch, client.FieldOwner("kubectl-patch")); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) putIn(name, key, value string) {
+	w.Helper()
+	w.editSecret(name, func(s *corev1.Secret) { s.Data[key] = []byte(value) })
+}
+
+// untilAccepted waits until the server accepts a credential, and the Secret that hands it out holds it without anything around it.
+func (w *world) untilAccepted(name, key, value string) {
+	w.Helper()
+	w.eventually("the value is accepted", func() string {
+		set := w.verifiers()
+		_, bearer := set.Find(value)
+		_, client := set.FindClient("contoso", value)
+		if got := string(get(w, &corev1.Secret{}, name).Data[key]); got != value || !bearer && !client {
+			return fmt.Sprintf("accepted: %v, and it is %d bytes long, not %d", bearer || client, len(got), len(value))
+		}
+		return ""
+	})
+}
+
+func TestACredentialThatIsPutBackIsAcceptedWithoutTheBlanksAroundIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(reading("payroll"), func(p *v1alpha1.ProvisioningTenant) { p.Spec.Authentication.OAuth = &v1alpha1.OAuth{} }))
+	w.until(tenant, ready)
+	for _, place := range [][2]string{
+		{"contoso-credentials", "token"}, {"contoso-credentials", "clientSecret"}, {"contoso-reader.payroll", "token"},
+	} {
+		for _, format := range []string{"%s\n", "%s\r\n", "\t %s \n\n", "%s"} {
+			value := w.newToken()
+			w.putIn(place[0], place[1], fmt.Sprintf(format, value))
+			w.untilAccepted(place[0], place[1], value)
+			if got := len(w.verifiers().Verifiers); got != 3 {
+				t.Errorf("%q in %v: the server accepts %d credentials", format, place, got)
+			}
+		}
+	}
+	w.until(tenant, "CredentialsReady=True/Issued", ready)
+	// The same one again, with a newline.
+	value := w.plaintext()
+	w.putIn("contoso-credentials", "token", value+"\n")
+	w.untilAccepted("contoso-credentials", "token", value)
+	w.settled()
+}
+
+func TestAValueThatIsNotAcceptedIsToldAndAGoodOneAfterItIsTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := newKubectl(w)
+	tenant := create(w, w.tenant(reading("payroll")))
+	other := create(w, w.tenant(named("fabrikam"), withHost("other."+w.namespace+".example.com")))
+	w.until(tenant, ready)
+	w.until(other, ready)
+	good, foreign := w.newToken(), string(get(w, &corev1.Secret{}, "fabrikam-credentials").Data["token"])
+	payroll := string(w.untilReader("payroll", 2)["token"])
+	accepted := w.plaintext()
+	for name, c := range map[string]struct{ value, why string }{
+		"in quotes":                  {`"` + good + `"` + "\n", "something around a token"},
+		"as it is sent":              {"Bearer " + good, "something around a token"},
+		"a line of a file":           {"TOKEN=" + good + "\r\n", "something around a token"},
+		"encoded twice":              {base64.StdEncoding.EncodeToString([]byte(good + "\n")), "encoded twice"},
+		"short":                      {"hunter2", "no token that Tenantry issued"},
+		"of one's own":               {strings.Repeat("a", 43), "no token that Tenantry issued"},
+		"no text":                    {"\xff\xfe\x00", "no token that Tenantry issued"},
+		"cut off":                    {good[:len(good)-1], "missing, added or mistyped"},
+		"with a letter more":         {good + "x", "something around a token"},
+		"mistyped":                   {good[:10] + "#" + good[11:], "missing, added or mistyped"},
+		"another tenant's":           {foreign + "\n", "another tenant"},
+		"another credential of this": {payroll, "another credential of this tenant"},
+	} {
+		w.putIn("contoso-credentials", "token", c.value)
+		w.eventually(name+": the condition says why", func() string {
+			if err := w.Get(t.Context(), client.ObjectKeyFromObject(tenant), tenant); err != nil {
+				return err.Error()
+			}
+			if found := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionCredentialsReady); found.Reason != v1alpha1.ReasonValueRefused ||
+				!strings.Contains(found.Message, c.why) || !strings.Contains(found.Message, token.Fingerprint(accepted)) {
+				return found.Message
+			}
+			return ""
+		})
+		if code, out, errOut := k.run("token", "contoso"); code != plugin.ExitWrong || out != "" || !strings.Contains(errOut, "does not accept: it ") {
+			t.Errorf("%s: kubectl tenantry token: exit %d %q %q", name, code, out, errOut)
+		}
+		if _, ok := w.verifiers().Find(accepted); !ok || len(w.verifiers().Verifiers) != 2 {
+			t.Errorf("%s: the server accepts %+v", name, w.verifiers().Verifiers)
+		}
+		if got := string(get(w, &corev1.Secret{}, "contoso-credentials").Data["token"]); got != c.value {
+			t.Errorf("%s: the value was changed", name)
+		}
+	}
+	w.until(tenant, "CredentialsReady=False/ValueRefused", "Ready=False/ValueRefused")
+	w.settled()
+	// A client is let in all the same.
+	w.seen(tenant, &v1alpha1.ActivityStatus{LastCycle: &v1alpha1.CycleStatus{Requests: 1}})
+	w.until(tenant, "CredentialsReady=True/ValueRefused", ready)
+	w.untilWarned(v1alpha1.ReasonValueRefused)
+
+	w.putIn("contoso-credentials", "token", good+"\n")
+	w.untilAccepted("contoso-credentials", "token", good)
+	w.until(tenant, "CredentialsReady=True/Issued", ready)
+	if _, ok := w.verifiers().Find(accepted); ok {
+		t.Error("what it took the place of is still accepted")
+	}
+	if got := k.want("token", "contoso"); got != good+"\n" {
+		t.Error("the plugin prints another token than the one that was put back")
+	}
+	w.settled()
+}
+
+// untilWarned waits for a Warning event with the reason.
+func (w *world) untilWarned(reason string) {
+	w.Helper()
+	w.eventually("a warning tells of "+reason, func() string {
+		var events eventsv1.EventList
+		if err := w.List(w.Context(), &events, client.InNamespace(w.namespace)); err != nil {
+			return err.Error()
+		}
+		for _, event := range events.Items {
+			if event.Reason == reason && event.Type == corev1.EventTypeWarning {
+				return ""
+			}
+		}
+		return "there is none"
+	})
+}
+
+func TestARefusedValueOfAReaderIsToldAndARotationTakesItsPlace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(reading("payroll")))
+	w.until(tenant, ready)
+	before := string(w.untilReader("payroll", 2)["token"])
+	w.putIn("contoso-reader.payroll", "token", "'"+w.newToken()+"'")
+	w.until(tenant, "CredentialsReady=True/ValueRefused", ready)
+	if _, ok := w.verifiers().Find(before); !ok {
+		t.Error("the token before is not accepted any more")
+	}
+	newKubectl(w).refused("Secret contoso-reader.payroll has under token a value that the server does not accept: "+
+		"it has something around a token, such as quotes or the word Bearer. Put back a token that was issued for it, or "+
+		"'kubectl tenantry rotate contoso --credential reader.payroll' issues a new one", "token", "contoso", "--credential", "reader.payroll")
+	annotate(w, tenant, rotatePayroll, asked(0))
+	w.until(tenant, "CredentialsReady=True/Issued", "RequestsObeyed=True/Obeyed", ready)
+	if after := string(w.untilReader("payroll", 3)["token"]); token.Check(after) != nil {
+		t.Error("the refused value is still there")
+	}
+	w.settled()
+}
+
+func TestAVerifierThatIsDeletedWithinAnOverlapComesBackWithBothTokens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	old := w.plaintext()
+	annotate(w, tenant, rotateToken, asked(0))
+	fresh := w.untilAnother(old)
+	w.until(tenant, "CredentialsReady=True/Rotated", ready)
+	ends := tenant.Status.Credentials.PreviousExpiresAt
+	both := func(what string) {
+		t.Helper()
+		w.eventually(what, func() string {
+			var secret corev1.Secret
+			if err := w.Get(t.Context(), client.ObjectKey{Namespace: w.namespace, Name: "contoso-verifier"}, &secret); err != nil {
+				return err.Error()
+			}
+			set, err := token.Decode(secret.Data[v1alpha1.VerifierKey])
+			if err != nil {
+				return err.Error()
+			}
+			previous, ok := set.Find(old)
+			if _, newest := set.Find(fresh); !newest || !ok || !previous.NotAfter.Equal(ends.Time) || previous.ID != "token-"+token.Fingerprint(old) {
+				return fmt.Sprintf("the server accepts %+v", set.Verifiers)
+			}
+			return ""
+		})
+	}
+	w.deleteSecret("contoso-verifier")
+	both("deleted")
+	for _, spoiled := range []string{"", "{}", `{"verifiers":[]}`, "\x00", `{"verifiers":[{"id":"x","sha256":"abcd"}]}`} {
+		w.putIn("contoso-verifier", v1alpha1.VerifierKey, spoiled)
+		both(spoiled)
+	}
+	// A newline that came meanwhile does no harm.
+	w.putIn("contoso-credentials", "token", fresh+"\n")
+	w.deleteSecret("contoso-verifier")
+	both("deleted beside a newline")
+	w.until(tenant, "CredentialsReady=True/Rotated", ready)
+	if w.plaintext() != fresh {
+		t.Error("the token changed")
+	}
+	w.settled()
+}
+
+func TestWhatPeopleChangeOnSecretsComesBackRight(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(reading("payroll")))
+	w.until(tenant, ready)
+	w.untilReader("payroll", 2)
+	for _, name := range []string{"contoso-credentials", "contoso-verifier", "contoso-reader.payroll"} {
+		want := get(w, &corev1.Secret{}, name)
+		restored := func(what string) {
+			t.Helper()
+			w.eventually(name+": "+what, func() string {
+				got := get(w, &corev1.Secret{}, name)
+				for key, value := range want.Labels {
+					if got.Labels[key] != value {
+						return "label " + key + " is " + got.Labels[key]
+					}
+				}
+				for key, value := range want.Annotations {
+					if got.Annotations[key] != value {
+						return "annotation " + key + " is " + got.Annotations[key]
+					}
+				}
+				for key, value := range want.Data {
+					if string(got.Data[key]) != string(value) {
+						return "key " + key + " is another"
+					}
+				}
+				return ""
+			})
+		}
+		for key := range want.Labels {
+			w.editSecret(name, func(s *corev1.Secret) { s.Labels[key] = "another" })
+			restored("label " + key + " was changed")
+			w.editSecret(name, func(s *corev1.Secret) { delete(s.Labels, key) })
+			restored("label " + key + " was removed")
+		}
+		for key := range want.Annotations {
+			w.editSecret(name, func(s *corev1.Secret) { s.Annotations[key] = "{}" })
+			restored("annotation " + key + " was changed")
+			w.editSecret(name, func(s *corev1.Secret) { delete(s.Annotations, key) })
+			restored("annotation " + key + " was removed")
+		}
+		for key := range want.Data {
+			if key == "token" {
+				continue // removing it is copying it
+			}
+			w.editSecret(name, func(s *corev1.Secret) { s.Data[key] = []byte("another") })
+			restored("key " + key + " was changed")
+			w.editSecret(name, func(s *corev1.Secret) { delete(s.Data, key) })
+			restored("key " + key + " was removed")
+		}
+		w.editSecret(name, func(s *corev1.Secret) { s.Labels, s.Annotations = nil, nil })
+		restored("all labels and annotations were removed")
+		w.editSecret(name, func(s *corev1.Secret) { s.Data["note"] = []byte("mine") })
+	}
+	w.settled()
+	w.until(tenant, "CredentialsReady=True/Issued", ready)
+}
+
+func TestASecretThatWasMadeImmutableIsSaidToBeDeletedWhenItMustChange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	old := w.plaintext()
+	w.editSecret("contoso-credentials", func(s *corev1.Secret) { s.Immutable = new(true) })
+	w.settled()
+	w.until(tenant, "CredentialsReady=True/Issued", ready)
+	annotate(w, tenant, rotateToken, asked(0))
+	w.until(tenant, "CredentialsReady=False/Rejected")
+	if message := meta.FindStatusCondition(tenant.Status.Conditions, "CredentialsReady").Message; !strings.Contains(message, "made immutable, or has another type, delete it") {
+		t.Errorf("the message is %q", message)
+	}
+	if _, ok := w.verifiers().Find(old); !ok {
+		t.Error("the token is not accepted any more")
+	}
+	w.deleteSecret("contoso-credentials")
+	w.untilAnother(old)
+	w.until(tenant, "CredentialsReady=True/Rotated", ready)
+}
+
+// The command of docs/backup.md, as it is.
+func TestATokenIsRestoredAsTheDocumentSays(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "backup.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := regexp.MustCompile(`kubectl patch secret (\S+) --type merge --patch "(.*)"\n`).FindStringSubmatch(string(text))
+	if command == nil {
+		t.Fatal("the document has no command that restores a token")
+	}
+	w := newWorld(t)
+	k := newKubectl(w)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	old := strings.TrimSpace(k.want("token", "contoso"))
+
+	// Both Secrets are lost, and the token is in a vault.
+	w.deleteSecret("contoso-credentials")
+	w.until(tenant, "CredentialsReady=True/Copied")
+	w.deleteSecret("contoso-verifier")
+	w.until(tenant, "CredentialsReady=True/TokenLost")
+	fresh := strings.TrimSpace(k.want("token", "contoso"))
+	if fresh == old {
+		t.Fatal("the tenant has its old token already")
+	}
+	for _, oldToken := range []string{old, fresh, old + `\n`} { // and there and back, and as a file has it
+		patch := strings.NewReplacer(`\"`, `"`, "$OLD_TOKEN", oldToken).Replace(command[2])
+		secret := &corev1.Secret{}
+		secret.Namespace, secret.Name = w.namespace, command[1]
+		if err := w.Patch(t.Context(), secret, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
+			t.Fatal(err)
+		}
+		w.untilAccepted("contoso-credentials", "token", strings.TrimSuffix(oldToken, `\n`))
+		if set := w.verifiers(); len(set.Verifiers) != 1 {
+			t.Errorf("the server accepts %+v", set.Verifiers)
+		}
+		if got := k.want("token", "contoso"); got != strings.TrimSuffix(oldToken, `\n`)+"\n" {
+			t.Error("the plugin prints another token")
+		}
+	}
+	w.until(tenant, "CredentialsReady=True/Issued", ready)
+}
