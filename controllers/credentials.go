@@ -103,14 +103,15 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	// 1. What ends, before all else: nothing that fails below keeps it valid.
 	live := metadataOf(verifier)
 	still, meanwhile := issuer.withdrawn(verifiers)
-	meanwhile[v1alpha1.AccessTokensCredential] = marks[v1alpha1.AccessTokensCredential]
-	if len(still) < len(issuer.accepted.Verifiers) || verifier != nil && meanwhile[v1alpha1.AccessTokensCredential] != issuer.marks[v1alpha1.AccessTokensCredential] {
+	const tokens = v1alpha1.AccessTokensCredential
+	meanwhile[tokens] = marks[tokens]
+	if len(still) < len(issuer.accepted.Verifiers) || issuer.known && marks[tokens] != issuer.marks[tokens] {
 		if live, err = s.applyVerifier(ctx, still, meanwhile, live); err != nil {
 			return err
 		}
 	}
 	// 2. What is handed out, before the server accepts it: whoever is let in was given something.
-	exists, err := r.handOut(ctx, s, issued, marks[v1alpha1.AccessTokensCredential].Obeyed, handed)
+	exists, err := r.handOut(ctx, s, issued, marks[tokens].Obeyed, handed)
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func (i *issuer) issue(wanted []token.Credential) (issued []desired.Issued, caus
 // rotation is what is due for a credential. Where it is not known which requests were obeyed, because the verifier Secret is lost and a person made
 // the one that hands the credential out, they count as obeyed: obeyed again, they could end the credential that clients use.
 func (i *issuer) rotation(credential token.Credential) rotation {
-	if _, told := i.handedMark(credential); !i.known && !told {
+	if !i.known && i.handedMark(credential) == (token.Mark{}) {
 		return rotationOf(i.tenant, credential, requests{})
 	}
 	return rotationOf(i.tenant, credential, i.asked)
@@ -102,28 +102,26 @@ func (i *issuer) current(credential token.Credential, others []desired.Issued) (
 		issued.Refused, issued.Value = refused, handed.Data[key]
 		return issued, nil
 	}
-	before := issued.Verifier
+	replaced, mark := issued.Verifier, i.handedMark(credential)
 	issued.Plaintext, issued.Verifier = value, held
-	if issued.Previous != nil && issued.Previous.SHA256 == held.SHA256 {
-		issued.Previous = nil
-	}
-	mark, _ := i.handedMark(credential)
 	if mark.Refused != "" || mark.Fingerprint != held.Fingerprint() {
+		// Someone put it there, and what it takes the place of ends. When it was issued is not known; by age it is rotated as a new one.
 		issued.Lost = false
-		return issued, nil // someone put it there; what it took the place of ends
+		if issued.Previous != nil && issued.Previous.SHA256 == held.SHA256 {
+			issued.Previous = nil
+		}
+		return issued, nil
 	}
 	// Its verifier was lost, or a crash came before it was written.
-	issued.Verifier.IssuedAt, issued.Lost = mark.IssuedAt, mark.Lost
+	issued.Verifier.IssuedAt, issued.Lost, issued.Previous = mark.IssuedAt, mark.Lost, nil
 	switch mark.PreviousSHA256 {
-	case before.SHA256:
-		before.NotAfter = mark.PreviousNotAfter
-		if before.SHA256 != "" {
-			issued.Previous = &before
-		}
-	case i.marks[credential.Key].PreviousSHA256:
-		issued.Previous = credential.Previous(mark)
+	case "":
+	case replaced.SHA256:
+		replaced.NotAfter = mark.PreviousNotAfter
+		issued.Previous = &replaced
 	default:
-		if !i.known {
+		// A verifier Secret that can be relied on and tells of none knows better: it was revoked.
+		if !i.known || mark.PreviousSHA256 == i.marks[credential.Key].PreviousSHA256 {
 			issued.Previous = credential.Previous(mark)
 		}
 	}
@@ -163,14 +161,13 @@ func (i *issuer) value(credential token.Credential) (*corev1.Secret, string) {
 	return secret, strings.TrimSpace(string(secret.Data[key]))
 }
 
-// handedMark is what the Secret that hands the credential out tells of it.
-func (i *issuer) handedMark(credential token.Credential) (token.Mark, bool) {
+// handedMark is what the Secret that hands the credential out tells of it; the zero Mark for nothing.
+func (i *issuer) handedMark(credential token.Credential) token.Mark {
 	name, _ := credential.Secret(i.tenant.Name)
 	if i.handed[name] == nil {
-		return token.Mark{}, false
+		return token.Mark{}
 	}
-	mark, ok := token.Marks(i.handed[name].Annotations)[credential.Key]
-	return mark, ok
+	return token.Marks(i.handed[name].Annotations)[credential.Key]
 }
 
 // obeyed are the requests that led to a credential as it is: a crash may have come between the two Secrets that tell.

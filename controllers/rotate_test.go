@@ -144,6 +144,47 @@ func TestTheConditionTellsUntilWhenTheTokenBeforeIsValidAndWarnsBeforeItsEnd(t *
 	}
 }
 
+func TestTheConditionTellsOfValuesThatAreRefusedAndOfWhatWasLost(t *testing.T) {
+	t.Parallel()
+	issued := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	good, refused := token.Mark{Fingerprint: "f00d", IssuedAt: issued}, token.Mark{Refused: "it is no token"}
+	lost := token.Mark{Fingerprint: "f00d", IssuedAt: issued, Lost: true}
+	used := func(after time.Duration) *v1alpha1.ActivityStatus {
+		return &v1alpha1.ActivityStatus{LastCycle: &v1alpha1.CycleStatus{StartTime: &metav1.Time{Time: issued.Add(after)}, Requests: 1}}
+	}
+	rejected := &v1alpha1.ActivityStatus{CredentialsRejectedSince: &metav1.Time{Time: issued}}
+	for name, test := range map[string]struct {
+		accepted, token, reader token.Mark
+		activity                *v1alpha1.ActivityStatus
+		want, says              string
+	}{
+		"all is well":                           {accepted: good, token: good, reader: good, want: "True/Issued", says: "holds the Secret Token."},
+		"no client was seen":                    {accepted: good, token: refused, want: "False/ValueRefused", says: "with the fingerprint f00d, which it took the place of, stays valid."},
+		"the client is rejected":                {accepted: good, token: refused, activity: rejected, want: "False/ValueRefused", says: "No client is known to use"},
+		"the client is let in":                  {accepted: good, token: refused, activity: used(-time.Hour), want: "True/ValueRefused", says: "has under token a value that the server does not accept: it is no token."},
+		"a reader's":                            {accepted: good, token: good, reader: refused, want: "True/ValueRefused", says: "Secret contoso-reader.payroll has under token"},
+		"lost":                                  {accepted: lost, token: lost, want: "True/TokenLost", says: "Microsoft Entra ID is locked out. Paste the new one, from Secret contoso-credentials,"},
+		"lost, and a client was let in before":  {accepted: lost, token: lost, activity: used(-time.Hour), want: "True/TokenLost", says: "is locked out"},
+		"lost, and the new one is in use":       {accepted: lost, token: lost, activity: used(time.Hour), want: "True/Issued", says: "holds the Secret Token."},
+		"lost, and the new one was copied":      {accepted: lost, want: "True/Copied", says: "was deleted"},
+		"a reader's was lost":                   {accepted: good, token: good, reader: lost, want: "True/TokenLost", says: "reader.payroll was lost"},
+		"lost, and then its Secret was spoiled": {accepted: lost, token: refused, want: "False/ValueRefused", says: "does not accept"},
+	} {
+		tenant := contoso(func(p *v1alpha1.ProvisioningTenant) { p.Status.Activity = test.activity })
+		told := credentialsTold{accepted: map[string]token.Mark{"token": test.accepted, "reader.payroll": good}, handed: map[string]token.Mark{}}
+		if test.token != (token.Mark{}) {
+			told.handed["token"], told.secretExists = test.token, true
+		}
+		if test.reader != (token.Mark{}) {
+			told.handed["reader.payroll"] = test.reader
+		}
+		got := credentialsReady(tenant, told, issued.Add(2*time.Hour))
+		if string(got.Status)+"/"+got.Reason != test.want || !strings.Contains(got.Message, test.says) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 // bug class 1: a crash between two writes. Here it is a rotation that is cut off, and nobody may be locked out by it or let in.
 func TestWhateverGoesWrongDuringARotationTheEndIsTheSame(t *testing.T) {
 	t.Parallel()

@@ -304,7 +304,8 @@ func TestASecretThatWasMadeImmutableIsSaidToBeDeletedWhenItMustChange(t *testing
 	w.until(tenant, "CredentialsReady=True/Issued", ready)
 	annotate(w, tenant, rotateToken, asked(0))
 	w.until(tenant, "CredentialsReady=False/Rejected")
-	if message := meta.FindStatusCondition(tenant.Status.Conditions, "CredentialsReady").Message; !strings.Contains(message, "made immutable, or has another type, delete it") {
+	message := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionCredentialsReady).Message
+	if !strings.Contains(message, "made immutable, or has another type, delete it") {
 		t.Errorf("the message is %q", message)
 	}
 	if _, ok := w.verifiers().Find(old); !ok {
