@@ -20,7 +20,7 @@ const (
 	AnnotationTemplate = v1alpha1.GroupName + "/template"
 	// AnnotationUpgrade on the Deployment is the revision of the operator that gave these pods to a server which was available.
 	AnnotationUpgrade = v1alpha1.GroupName + "/upgrade"
-	// AnnotationPublic on a reader's Secret repeats what that holds beside the token, as JSON, for the same reason.
+	// AnnotationPublic on a reader's Secret repeats what that holds beside the token, as JSON, so that nobody must read it to know.
 	AnnotationPublic = v1alpha1.GroupName + "/public"
 	// AnnotationTenantURL on the credentials Secret repeats the Tenant URL that it holds, for the same reason.
 	AnnotationTenantURL = v1alpha1.GroupName + "/tenant-url"
