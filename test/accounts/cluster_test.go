@@ -105,7 +105,7 @@ func (c *cluster) populate() {
 		{Name: "payroll", ServiceAccount: &v1alpha1.ServiceAccountReference{Name: "payroll", Namespace: "apps"}},
 	}
 	c.create(tenant)
-	tenant.Status.TenantURL = tenantURL
+	tenant.Status.TenantURL, tenant.Status.ObservedGeneration = tenantURL, tenant.Generation // as the operator has written it
 	if err := c.Status().Update(c.Context(), tenant); err != nil {
 		c.Fatal(err)
 	}

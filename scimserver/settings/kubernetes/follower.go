@@ -153,6 +153,12 @@ func (f *follower) takeTenant(ctx context.Context, log logr.Logger, object runti
 	}
 	f.source.reporter.observe(tenant)
 	f.source.problems.observe(tenant)
+	if tenant.Status.ObservedGeneration < 0 && len(tenant.Status.Conditions) == 0 {
+		// It was just made, or restored, and this server starts before the operator has named the UserDefaults: without them users of a
+		// directory that was retained would lose what these gave them.
+		log.Info("No operator has written the tenant's status yet; it is waited for")
+		return
+	}
 	f.tenant = &v1alpha1.ProvisioningTenant{
 		ObjectMeta: essentials(tenant.ObjectMeta),
 		Spec:       tenant.Spec,

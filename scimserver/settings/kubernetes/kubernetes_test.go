@@ -44,6 +44,26 @@ func TestTheFirstSnapshotHasTheTenantItsVerifiersAndItsNamedDefaultsInOrder(t *t
 	}
 }
 
+// A directory that was retained has users with values of UserDefaults, which the status of a tenant that was made again does not name yet.
+func TestATenantIsNotServedBeforeItsStatusNamesItsDefaults(t *testing.T) {
+	t.Parallel()
+	api := newFakeAPI(t)
+	secret, _ := verifiers(t)
+	api.put(verifierPath, secret)
+	api.put("userdefaults/a", defaults("a", 1))
+	api.put(tenantPath, tenant(func(t *v1alpha1.ProvisioningTenant) { t.Status.ObservedGeneration = -1 })) // as the API server makes it
+	log := &log{}
+	source, _ := run(t, api, t.TempDir(), log)
+	until(t, "it is logged", func() bool { return log.count("No operator has written the tenant's status yet") == 1 })
+	if source.Current() != nil {
+		t.Error("there are settings without the tenant's UserDefaults")
+	}
+	api.put(tenantPath, tenant(naming("a"), func(t *v1alpha1.ProvisioningTenant) { t.Status.ObservedGeneration = 1 }))
+	if got := names(wait(t, source, "at all", anySnapshot)); got != "a" {
+		t.Errorf("the first settings have the defaults %q, want a", got)
+	}
+}
+
 func TestChangesArePublishedWithoutARestart(t *testing.T) {
 	t.Parallel()
 	api := newFakeAPI(t)
