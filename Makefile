@@ -88,6 +88,10 @@ proxies: ## The recipes of docs/exposure.md before real proxies, as a table (Deb
 test-poolers: ## The server on PostgreSQL behind poolers, over fail-overs and on bad days, as a table (Debian, root, npm); ROWS=failover
 	go run ./test/poolers -rows '$(ROWS)'
 
+.PHONY: test-gitops
+test-gitops: ## What Argo CD and Flux take a tenant's objects for, by their own libraries, which take minutes to compile
+	assets=$$(hack/cluster/build.sh envtest | tail -n 1); KUBEBUILDER_ASSETS=$$assets go -C test/gitops test ./...
+
 .PHONY: test-applications
 test-applications: ## The clients of docs/applications follow a directory for LENGTH (3m) on each engine, while they and the server are killed
 	hack/postgres/run go test ./test/e2e -run ApplicationsFollow -count 1 -timeout 60m -v -args -applications-for $(LENGTH)
@@ -135,7 +139,7 @@ verify-generated: ## What `make generate` writes is what stands here
 .PHONY: verify-modules
 verify-modules: ## go.mod and go.sum are tidy
 	go mod tidy -diff
-	for module in hack/tools hack/verify hack/image test/chart; do go -C $$module mod tidy -diff; done
+	for module in hack/tools hack/verify hack/image test/chart test/gitops; do go -C $$module mod tidy -diff; done
 
 .PHONY: verify-scripts
 verify-scripts: ## Shell scripts parse, and shellcheck agrees where it is installed
