@@ -31,17 +31,17 @@ func (d *Directory) Status(ctx context.Context) (v1alpha1.DirectoryStatus, error
 // Ambiguous counts the users and groups that have the name of another of their kind although only one should (see
 // store.Record.Key), and lists the ids of some, at most limit of a kind.
 func (d *Directory) Ambiguous(ctx context.Context, limit int) (n int64, ids map[store.Kind][]string, err error) {
-	stats, err := d.store.Stats(ctx)
-	if err != nil || stats.Ambiguous == 0 {
-		return 0, nil, err
-	}
 	ids = map[store.Kind][]string{}
 	for _, kind := range []store.Kind{store.User, store.Group} {
 		if ids[kind], err = d.store.Ambiguous(ctx, kind, limit); err != nil {
 			return 0, nil, err
 		}
 	}
-	return stats.Ambiguous, ids, nil
+	if len(ids[store.User])+len(ids[store.Group]) == 0 {
+		return 0, nil, nil // as in nearly every directory; Stats would count all of it
+	}
+	stats, err := d.store.Stats(ctx)
+	return stats.Ambiguous, ids, err
 }
 
 // reached is how far users have been held against the rules.

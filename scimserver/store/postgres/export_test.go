@@ -86,6 +86,9 @@ func (s *Store) Statements(read func() error) ([]Statement, error) {
 	return statements, read()
 }
 
+// LookForKeys is the name in Writes of what each start looks for.
+const LookForKeys = "look for keys of an earlier version"
+
 // Writes are the statements that writes send one row or one resource at a time, by their name.
 func Writes() map[string]Statement {
 	writes := map[string]Statement{}
@@ -94,6 +97,7 @@ func Writes() map[string]Statement {
 		"change a document": updateDocument, "remove entries of the index": deleteEntries, "add entries to the index": insertEntries,
 		"append to the log": appendEntry, "leave groups": leaveGroups, "lock groups": lockGroups, "look for entries without a number": anyUnnumbered,
 		"clear members": clearMembers, "remove members": "DELETE FROM main.members WHERE group_id = $1 AND member_id = ANY($2)",
+		LookForKeys:       keysNotASCII,
 		"look for a name": "SELECT id FROM main.resources WHERE kind = $1 AND key = $2 AND id <> $3 LIMIT 1",
 	} {
 		n := 0

@@ -72,6 +72,9 @@ func (t *transaction) shared(ctx context.Context, kind store.Kind, key string, i
 	return err == nil, err
 }
 
+// keysNotASCII are the keys that an earlier version may have written in another way. The condition is that of their index.
+const keysNotASCII = "SELECT id, key FROM main.resources WHERE kind = $1 AND id >= $2 AND length(encode(key, 'escape')) <> length(key) ORDER BY id LIMIT $3"
+
 func (t *transaction) Rekey(ctx context.Context, kind store.Kind, after string, limit int) (next string, err error) {
 	from, err := floor(after)
 	if err != nil {
@@ -86,8 +89,7 @@ func (t *transaction) Rekey(ctx context.Context, kind store.Kind, after string, 
 			changed = append(changed, append([]byte(nil), id...))
 		}
 		return true, nil
-	}, "SELECT id, key FROM main.resources WHERE kind = $1 AND id >= $2 AND length(encode(key, 'escape')) <> length(key) ORDER BY id LIMIT $3",
-		int64(kind), from, int64(limit))
+	}, keysNotASCII, int64(kind), from, int64(limit))
 	if err != nil {
 		return "", fmt.Errorf("look for keys of an earlier version: %w", err)
 	}

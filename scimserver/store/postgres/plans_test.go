@@ -63,7 +63,12 @@ func TestLookUpsUseTheirIndexesWhateverIsKnownOfTheTables(t *testing.T) {
 	holdPlans(t, full, true, tables)
 	for name, write := range postgres.Writes() {
 		for of, s := range tables {
-			t.Run(name+", "+of, func(t *testing.T) { holdPlan(t, s, write, true) })
+			t.Run(name+", "+of, func(t *testing.T) {
+				used := holdPlan(t, s, write, true)
+				if name == postgres.LookForKeys && !slices.Contains(used, "resources_key_not_ascii") {
+					t.Errorf("used are %v", used)
+				}
+			})
 		}
 	}
 }
@@ -170,6 +175,7 @@ func reads(t *testing.T, s *postgres.Store, onlyLookUps bool) []planned {
 			_, err := s.Memberships(ctx, store.Membership{Group: group, Member: store.Member{ID: one}}, 100)
 			return err
 		}},
+		{"names that several users have", "resources_apart", func() error { _, err := s.Ambiguous(ctx, store.User, 10); return err }},
 		{"entries of the provisioning log", "log_sequence", func() error { _, err := s.Log(ctx, 10, 10); return err }},
 		{"the newest entries of the provisioning log", "log_sequence", func() error { _, err := s.LogBack(ctx, math.MaxInt64, 10); return err }},
 	}

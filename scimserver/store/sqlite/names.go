@@ -87,8 +87,8 @@ func (t *transaction) Rekey(ctx context.Context, kind store.Kind, after string, 
 	}
 	var changed []keyed
 	n := 0
-	rows, err := t.query(ctx, "SELECT id, key FROM resources WHERE kind = ? AND id >= ? AND length(key) <> length(CAST(key AS TEXT))"+
-		" ORDER BY id LIMIT ?", int64(kind), from, int64(limit))
+	rows, err := t.query(ctx, "SELECT id, key FROM resources INDEXED BY resources_key_not_ascii WHERE kind = ? AND id >= ?"+
+		" AND length(key) <> length(CAST(key AS TEXT)) ORDER BY id LIMIT ?", int64(kind), from, int64(limit))
 	if err != nil {
 		return "", fmt.Errorf("look for keys of an earlier version: %w", t.translate(err))
 	}
@@ -122,18 +122,18 @@ func (t *transaction) Rekey(ctx context.Context, kind store.Kind, after string, 
 	return next, nil
 }
 
-// shared are the keys that several resources may have.
-const shared = "(SELECT DISTINCT kind, key FROM resources WHERE apart <> x'')"
+// shared are the keys that several resources may have. SQLite would rather read them all, from an index that has them in order.
+const shared = "(SELECT DISTINCT kind, key FROM resources INDEXED BY resources_apart WHERE apart <> x'')"
 
 // countAmbiguous counts each key's resources once, however many share it: all of them clash where one has no external id or they are
 // users, else those do whose external id is another's too.
 const countAmbiguous = "SELECT coalesce(sum(CASE WHEN kind = 1 OR without > 0 THEN n ELSE alike END), 0) FROM" +
 	" (SELECT kind, sum(m) AS n, sum(CASE WHEN external_id IS NULL THEN m ELSE 0 END) AS without, sum(CASE WHEN m > 1 THEN m ELSE 0 END) AS alike" +
-	" FROM (SELECT r.kind, r.key, r.external_id, count(*) AS m FROM " + shared + " s JOIN resources r ON r.kind = s.kind AND r.key = s.key" +
+	" FROM (SELECT r.kind, r.key, r.external_id, count(*) AS m FROM " + shared + " s CROSS JOIN resources r ON r.kind = s.kind AND r.key = s.key" +
 	" GROUP BY r.kind, r.key, r.external_id) GROUP BY kind, key HAVING sum(m) > 1)"
 
 func (r *reader) Ambiguous(ctx context.Context, kind store.Kind, limit int) ([]string, error) {
-	const query = "SELECT r.id FROM " + shared + " s JOIN resources r ON r.kind = s.kind AND r.key = s.key WHERE s.kind = ?" +
+	const query = "SELECT r.id FROM " + shared + " s CROSS JOIN resources r ON r.kind = s.kind AND r.key = s.key WHERE s.kind = ?" +
 		" AND EXISTS (SELECT 1 FROM resources o WHERE o.kind = r.kind AND o.key = r.key AND o.id <> r.id AND " + sqlfilter.Clash + ") ORDER BY r.id LIMIT ?"
 	return r.ids(ctx, "look for names that several have", query, int64(kind), int64(limit))
 }

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"bytes"
+	"database/sql"
+	"errors"
 	"slices"
 	"sort"
 	"sync"
@@ -108,9 +110,26 @@ func (o *outline) refine(kind store.Kind, after func(from []byte, skip int) ([]b
 	return nil
 }
 
-// start counts what was there before.
-func (o *outline) start(kind store.Kind, count int) {
-	if count > 0 {
-		o.kinds[kind] = kindOutline{total: count, blocks: []block{{first: []byte{}, count: count}}}
+// start reads what was there before, once. The function after is as for refine, and returns sql.ErrNoRows behind the last id; rest counts the
+// ids from there on.
+func (o *outline) start(kind store.Kind, after func(from []byte, skip int) ([]byte, error), rest func(from []byte) (int, error)) error {
+	k := &o.kinds[kind]
+	for from := []byte{}; ; {
+		next, err := after(from, blockSize)
+		count := blockSize
+		last := errors.Is(err, sql.ErrNoRows)
+		if last {
+			count, err = rest(from)
+		}
+		if err != nil {
+			return err
+		}
+		if count > 0 {
+			k.blocks, k.total = append(k.blocks, block{first: from, count: count}), k.total+count
+		}
+		if last {
+			return nil
+		}
+		from = next
 	}
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/binary"
 	"math/rand/v2"
 	"slices"
@@ -16,20 +17,28 @@ func TestTheOutlineCountsAndFindsEveryPosition(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		o, all := &outline{}, [][]byte{}
 		find := func(id []byte) (int, bool) { return slices.BinarySearchFunc(all, id, bytes.Compare) }
+		after := func(from []byte, skip int) ([]byte, error) {
+			i, _ := find(from)
+			if i+skip >= len(all) {
+				return nil, sql.ErrNoRows
+			}
+			return all[i+skip], nil
+		}
 		refine := func() {
-			err := o.refine(store.Group, func(from []byte, skip int) ([]byte, error) {
-				i, _ := find(from)
-				return all[i+skip], nil
-			})
-			if err != nil {
+			if err := o.refine(store.Group, after); err != nil {
 				t.Fatal(err)
 			}
 		}
-		for n := range 3 * blockMax {
+		for n := range []int{0, 1, 3 * blockMax, 3*blockMax - 1}[seed] {
 			all = append(all, binary.BigEndian.AppendUint64(nil, uint64(n)<<40+1))
 		}
-		o.start(store.Group, len(all))
-		refine()
+		err := o.start(store.Group, after, func(from []byte) (int, error) {
+			i, _ := find(from)
+			return len(all) - i, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		for step := range 30_000 {
 			id := binary.BigEndian.AppendUint64(nil, r.Uint64N(1<<60)>>r.IntN(30))
 			if i, there := find(id); step%3 == 2 && len(all) > 0 {

@@ -218,14 +218,15 @@ func (s *Store) startWriter(ctx context.Context, folder string) error {
 		paths:   paths{known: map[pathName]int64{}},
 	}
 	for _, kind := range []store.Kind{store.User, store.Group} {
-		var n int
-		if err := w.reader.row(ctx, []any{&n}, "SELECT count(*) FROM resources WHERE kind = ?", int64(kind)); err != nil {
+		err := w.outline.start(kind, w.idAfter(kind), func(from []byte) (n int, err error) {
+			err = w.reader.row(ctx, []any{&n}, "SELECT count(*) FROM resources WHERE kind = ? AND id >= ?", int64(kind), from)
+			return n, err
+		})
+		if err != nil {
 			_ = conn.Close()
 			return err
 		}
-		w.outline.start(kind, n)
 	}
-	w.refine()
 	s.checkpointer = startCheckpointer(s.write)
 	w.written = s.checkpointer.written
 	s.writer = w

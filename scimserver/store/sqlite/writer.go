@@ -246,11 +246,16 @@ func (w *writer) rebalance() {
 // refine keeps the outline fine enough. Should it fail, far pages are slower until it succeeds, and nothing else.
 func (w *writer) refine() {
 	for _, kind := range []store.Kind{store.User, store.Group} {
-		_ = w.outline.refine(kind, func(from []byte, skip int) (id []byte, err error) {
-			const query = "SELECT id FROM resources WHERE kind = ? AND id >= ? ORDER BY id LIMIT 1 OFFSET ?"
-			err = w.reader.row(context.Background(), []any{&id}, query, int64(kind), from, int64(skip))
-			return id, err
-		})
+		_ = w.outline.refine(kind, w.idAfter(kind))
+	}
+}
+
+// idAfter returns the function by which the outline reads ids.
+func (w *writer) idAfter(kind store.Kind) func(from []byte, skip int) ([]byte, error) {
+	return func(from []byte, skip int) (id []byte, err error) {
+		const query = "SELECT id FROM resources WHERE kind = ? AND id >= ? ORDER BY id LIMIT 1 OFFSET ?"
+		err = w.reader.row(context.Background(), []any{&id}, query, int64(kind), from, int64(skip))
+		return id, err
 	}
 }
 
