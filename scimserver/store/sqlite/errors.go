@@ -100,7 +100,8 @@ func unavailable(err error) bool {
 	return false
 }
 
-func isUnique(err error) bool {
-	var e *driver.Error
-	return errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE
+// failedWith tells whether err has one of SQLite's extended codes.
+func failedWith(err error, code int) bool {
+	e, ok := errors.AsType[*driver.Error](err)
+	return ok && e.Code() == code
 }

@@ -55,7 +55,10 @@ type key struct {
 type keys []key
 
 func (k key) compare(other key) int {
-	return cmp.Or(cmp.Compare(k.path, other.path), strings.Compare(k.key, other.key))
+	if k.path != other.path { // and not cmp.Or, which is told both: to sort entries is a sixth of an import
+		return cmp.Compare(k.path, other.path)
+	}
+	return strings.Compare(k.key, other.key)
 }
 
 // encode leaves out what filters find in a column.

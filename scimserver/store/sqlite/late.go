@@ -1,7 +1,7 @@
 package sqlite
 
 import (
-	"cmp"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -41,7 +41,10 @@ type entry struct {
 }
 
 func (e entry) compare(other entry) int {
-	return cmp.Or(e.key.compare(other.key), strings.Compare(string(e.resource[:]), string(other.resource[:])))
+	if c := e.key.compare(other.key); c != 0 {
+		return c
+	}
+	return bytes.Compare(e.resource[:], other.resource[:])
 }
 
 // marshal writes the resource, the path's number and the key.

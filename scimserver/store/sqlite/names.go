@@ -14,13 +14,13 @@ import (
 // The column apart keeps resources with one key apart (see its migration). The writer looks for resources that clash before it writes:
 // there is one writer, so none can come between.
 
-// unlessTaken are the conditions of Insert, with the parameters of its columns.
+// What Insert writes as apart, with the parameters of its columns: NULL, which the column refuses, where the key is taken. A condition of the
+// INSERT would have SQLite put the row into a table of its own first, because the condition reads the table that is written.
 const (
-	unlessTakenUser  = " WHERE NOT EXISTS (SELECT 1 FROM resources o WHERE o.kind = ?1 AND o.key = ?3)"
-	unlessTakenGroup = " WHERE NOT EXISTS (SELECT 1 FROM resources o WHERE o.kind = ?1 AND o.key = ?3" +
-		" AND (o.external_id IS NULL OR ?4 IS NULL OR o.external_id = ?4))"
-	apartUser  = "x''"
-	apartGroup = "CASE WHEN EXISTS (SELECT 1 FROM resources o WHERE o.kind = ?1 AND o.key = ?3) THEN ?2 ELSE x'' END"
+	apartUser  = "CASE WHEN EXISTS (SELECT 1 FROM resources o WHERE o.kind = ?1 AND o.key = ?3) THEN NULL ELSE x'' END"
+	apartGroup = "CASE WHEN EXISTS (SELECT 1 FROM resources o WHERE o.kind = ?1 AND o.key = ?3" +
+		" AND (o.external_id IS NULL OR ?4 IS NULL OR o.external_id = ?4)) THEN NULL" +
+		" WHEN EXISTS (SELECT 1 FROM resources o WHERE o.kind = ?1 AND o.key = ?3) THEN ?2 ELSE x'' END"
 )
 
 // taker returns who has the key of a record and clashes with it, other than the resource id, and than those with which it clashed under

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -75,9 +77,9 @@ func (t *transaction) usable() error {
 const (
 	insertColumns = "INSERT INTO resources" +
 		" (kind, id, key, external_id, active, version, created, modified, deactivated, deactivated_version, defaults, matched, apart)" +
-		" SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
-	insertUser  = insertColumns + apartUser + unlessTakenUser
-	insertGroup = insertColumns + apartGroup + unlessTakenGroup
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+	insertUser  = insertColumns + apartUser + ")"
+	insertGroup = insertColumns + apartGroup + ")"
 )
 
 func (t *transaction) Insert(ctx context.Context, record *store.Record) error {
@@ -94,17 +96,17 @@ func (t *transaction) Insert(ctx context.Context, record *store.Record) error {
 	if record.Kind == store.Group {
 		query = insertGroup
 	}
-	inserted, err := t.write(ctx, query, int64(record.Kind), id[:], []byte(record.Key), optional(record.ExternalID), record.Active, record.Version,
+	_, err = t.write(ctx, query, int64(record.Kind), id[:], []byte(record.Key), optional(record.ExternalID), record.Active, record.Version,
 		record.Created.UnixMicro(), record.Modified.UnixMicro(), since, sinceVersion, record.Defaults, record.Matched)
-	if err != nil {
-		return t.conflict(record, err)
-	}
-	if inserted == 0 {
+	if failedWith(err, sqlite3.SQLITE_CONSTRAINT_NOTNULL) { // see apartUser
 		taker, err := t.taker(ctx, record, []byte{}, nil)
 		if err != nil {
 			return err
 		}
 		return &store.ConflictError{Kind: record.Kind, Existing: formatID(taker)}
+	}
+	if err != nil {
+		return t.conflict(record, err)
 	}
 	_, err = t.write(ctx, "INSERT INTO documents (row, document, overlay, keys) VALUES (last_insert_rowid(), ?, ?, ?)",
 		nonNil(record.Document), record.Overlay, keys.marshal())
@@ -288,7 +290,7 @@ func (t *transaction) stored(ctx context.Context, kind store.Kind, id string) (s
 
 // conflict is the error of an insert whose id is taken: its key was asked for.
 func (t *transaction) conflict(record *store.Record, err error) error {
-	if isUnique(err) {
+	if failedWith(err, sqlite3.SQLITE_CONSTRAINT_UNIQUE) {
 		return &store.ConflictError{Kind: record.Kind, Existing: record.ID}
 	}
 	return t.translate(err)
