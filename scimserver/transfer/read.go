@@ -2,10 +2,8 @@ package transfer
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -78,11 +76,6 @@ func (r *reader) parse(p *parsed, data []byte) (err error) {
 	if p.line, err = parse(data); err != nil {
 		return err
 	}
-	defer func() {
-		if err == nil {
-			err = unambiguous(data)
-		}
-	}()
 	if p.End != nil {
 		p.sum = hex.EncodeToString(r.sum.Sum(nil))
 		return nil
@@ -102,19 +95,15 @@ func (r *reader) parse(p *parsed, data []byte) (err error) {
 	return err
 }
 
-// parse reads a line that has exactly one of the fields.
+// parse reads a line that has exactly one of the fields. It refuses two of one name, and one in another case: other programs read those
+// otherwise.
 func parse(data []byte) (line, error) {
 	if !schema.IsText(data) {
 		return line{}, damaged("it has text that is not UTF-8, or an unpaired surrogate")
 	}
 	var l line
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&l); err != nil {
-		return line{}, damaged("it is not the JSON of an export: %w", err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return line{}, damaged("something follows its JSON")
+	if strict, err := kjson.UnmarshalStrict(data, &l); err != nil || len(strict) > 0 {
+		return line{}, damaged("it is not the JSON of an export: %w", errors.Join(append(strict, err)...))
 	}
 	fields := 0
 	for _, there := range []bool{l.Header != nil, l.User != nil, l.Group != nil, l.Members != nil, l.Entry != nil, l.End != nil} {
@@ -126,14 +115,6 @@ func parse(data []byte) (line, error) {
 		return line{}, damaged("it is %d things, want one", fields)
 	}
 	return l, nil
-}
-
-// unambiguous refuses a line that has two fields of one name, or one in another case: other programs read those otherwise.
-func unambiguous(data []byte) error {
-	if strict, err := kjson.UnmarshalStrict(data, &line{}); err != nil || len(strict) > 0 {
-		return damaged("it is not the JSON of an export: %w", errors.Join(append(strict, err)...))
-	}
-	return nil
 }
 
 // header brings back the declared schemas, by which what follows is read, and the defaults.
