@@ -4,7 +4,6 @@
 package directory
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"sync/atomic"
@@ -139,7 +138,7 @@ func (d *Directory) resource(rec *store.Record) (Resource, error) {
 		if err != nil {
 			return Resource{}, err
 		}
-		if r.Document, err = json.Marshal(rt.Conceal(attributes)); err != nil {
+		if r.Document, err = schema.Encode(rt.Conceal(attributes)); err != nil {
 			return Resource{}, fmt.Errorf("encode %s %s: %w", rec.Kind, rec.ID, err)
 		}
 	}
@@ -216,14 +215,14 @@ func (d *Directory) fill(rec *store.Record, document schema.Object, rules *rules
 		overlay := rules.apply(rec, document, carried, arriving)
 		if overlay != nil {
 			seen = laid(overlay, document)
-			encoded, err := json.Marshal(overlay)
+			encoded, err := schema.Encode(overlay)
 			if err != nil {
 				return nil, fmt.Errorf("encode defaults: %w", err)
 			}
 			rec.Overlay = encoded
 		}
 	}
-	encoded, err := json.Marshal(document)
+	encoded, err := schema.Encode(document)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", rec.Kind, err)
 	}

@@ -1,7 +1,6 @@
 package directory
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -115,7 +114,7 @@ func (d *Directory) restoreDocument(rec *store.Record, document schema.Object) (
 	if err := d.restored(rec.Kind).CheckCanonical(values); err != nil {
 		return err
 	}
-	rec.Document, err = json.Marshal(document)
+	rec.Document, err = schema.Encode(document)
 	return err
 }
 
@@ -143,7 +142,7 @@ func (d *Directory) restoreOverlay(rec *store.Record) error {
 			return fmt.Errorf("%s is no attribute that defaults can give", path)
 		}
 	}
-	rec.Overlay, err = json.Marshal(overlay)
+	rec.Overlay, err = schema.Encode(overlay)
 	return err
 }
 

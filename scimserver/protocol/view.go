@@ -151,5 +151,5 @@ func (v *view) part(object []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(v.projection.Apply(decoded))
+	return schema.Encode(v.projection.Apply(decoded))
 }

@@ -15,12 +15,24 @@ func (rt *ResourceType) CheckCanonical(obj Object) error {
 	if err := n.whole(obj); err != nil {
 		return err
 	}
-	for _, key := range slices.Sorted(maps.Keys(obj)) {
-		if p, ok := rt.names[key]; ok && p.Rows() {
-			return Errorf(InvalidValue, "%s does not stand in a document: memberships are kept beside it", p)
-		}
+	rows := rt.rowsIn(obj)
+	switch {
+	case len(rows) > 0:
+		return Errorf(InvalidValue, "%s does not stand in a document: memberships are kept beside it", rt.names[slices.Min(rows)])
+	case Equal(obj, n.out): // as nearly always: then nothing has to be put in order
+		return nil
 	}
 	return rt.difference(obj, n.out, "")
+}
+
+// rowsIn returns the names in obj of what are memberships.
+func (rt *ResourceType) rowsIn(obj Object) (names []string) {
+	for key := range obj {
+		if p, ok := rt.names[key]; ok && p.Rows() {
+			names = append(names, key)
+		}
+	}
+	return names
 }
 
 // difference returns an error about the first name, behind a prefix, that has another value in the normalized object or none.

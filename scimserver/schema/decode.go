@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -34,20 +33,10 @@ func Decode(data []byte) (Object, error) {
 	if !whole {
 		return nil, Errorf(InvalidSyntax, `a text of the body has an unpaired surrogate: each of \uD800 to \uDBFF must be followed by one of \uDC00 to \uDFFF`)
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	var value any
-	if err := d.Decode(&value); err != nil {
-		offset := int64(len(data))
-		if cause := (*json.SyntaxError)(nil); errors.As(err, &cause) {
-			offset = cause.Offset
-		}
-		return nil, Errorf(InvalidSyntax, "the body is not valid JSON (near byte %d)", offset)
+	if !json.Valid(data) {
+		return nil, notOneObject(data)
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, Errorf(InvalidSyntax, "the body must be one JSON object; something follows it")
-	}
-	object, ok := value.(Object)
+	object, ok := (&valid{data: data}).value().(Object)
 	if !ok {
 		return nil, Errorf(InvalidSyntax, "the body must be a JSON object")
 	}
@@ -55,6 +44,20 @@ func Decode(data []byte) (Object, error) {
 		return nil, givenTwiceIn(data)
 	}
 	return object, nil
+}
+
+// notOneObject is the error for what is no JSON text.
+func notOneObject(data []byte) *Error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	var value json.RawMessage
+	if err := d.Decode(&value); err != nil {
+		offset := int64(len(data))
+		if cause := (*json.SyntaxError)(nil); errors.As(err, &cause) {
+			offset = cause.Offset
+		}
+		return Errorf(InvalidSyntax, "the body is not valid JSON (near byte %d)", offset)
+	}
+	return Errorf(InvalidSyntax, "the body must be one JSON object; something follows it")
 }
 
 // Member returns the value of a message's member, whose name is read in any case (RFC 7643 section 2.1); ok tells whether

@@ -2,8 +2,10 @@ package schema_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"maps"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -37,6 +39,9 @@ func FuzzNormalize(f *testing.F) {
 		in, err := schema.Decode(data)
 		if err == nil && strings.Contains(encode(t, in), "\ufffd") && !bytes.Contains(bytes.ToLower(data), []byte(`fffd`)) && !bytes.Contains(data, []byte("\ufffd")) {
 			t.Fatalf("%s: a text has become another", data)
+		}
+		if err == nil {
+			likeTheLibrary(t, data, in)
 		}
 		sent := in
 		if err == nil {
@@ -84,4 +89,19 @@ func managed(user schema.Object) schema.Object {
 	user, values, manager = maps.Clone(user), maps.Clone(values), maps.Clone(manager)
 	user[schema.EnterpriseUser], values["manager"], manager["value"] = values, manager, "m"
 	return user
+}
+
+// likeTheLibrary holds what Decode made of a text, and what Encode makes of that, against encoding/json.
+func likeTheLibrary(t *testing.T, data []byte, decoded schema.Object) {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var want any
+	if err := d.Decode(&want); err != nil || !reflect.DeepEqual(decoded, want) {
+		t.Fatalf("%s: %v, want %v (%v)", data, decoded, want, err)
+	}
+	encoded, err := schema.Encode(decoded)
+	if want := encode(t, decoded); err != nil || string(encoded) != want {
+		t.Fatalf("%s: encoded %s (%v), want %s", data, encoded, err, want)
+	}
 }
