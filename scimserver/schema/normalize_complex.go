@@ -159,6 +159,9 @@ func (a *Attribute) IDOf(ref string) (id string, ok bool) {
 // CanonicalID returns the id in what a client sends as the id of a resource: with blanks around it, in upper case, or the URL that
 // belongs into $ref. Text of any other form comes back as it is; it is nobody's id.
 func (a *Attribute) CanonicalID(text string) (id string, lenience Lenience) {
+	if isUUID(text) { // as nearly all are, and one request may have many
+		return text, 0
+	}
 	trimmed := strings.TrimSpace(text)
 	if id, ok := a.IDOf(trimmed); ok {
 		text, trimmed, lenience = id, id, LenientReference

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/tenantry/tenantry/scimserver/store"
 )
 
@@ -22,8 +24,15 @@ func (t *transaction) AddMembers(
 		byKind[m.Kind] = append(byKind[m.Kind], m.ID)
 	}
 	for _, kind := range []store.Kind{store.User, store.Group} {
-		n, err := t.moveNamed(ctx, changes, true, byKind[kind], "INSERT INTO members (group_id, member_id, kind)"+
-			" SELECT ?, unhex(value, '-'), ? FROM json_each(?) WHERE TRUE ON CONFLICT DO NOTHING", uuid[:], int64(kind))
+		const insert = "INSERT INTO members (group_id, member_id, kind) SELECT ?, unhex(value, '-'), ? FROM json_each(?)"
+		ids := byKind[kind]
+		n, all, err := 0, false, error(nil)
+		if changes.Collects() && len(ids) > 1 && len(ids) <= askedAtOnce {
+			n, all, err = t.addNew(ctx, changes, ids, insert, uuid[:], int64(kind))
+		}
+		if err == nil && !all {
+			n, err = t.moveNamed(ctx, changes, true, ids, insert+" WHERE TRUE ON CONFLICT DO NOTHING", uuid[:], int64(kind))
+		}
 		if err != nil {
 			return 0, fmt.Errorf("add members to group %s: %w", group, err)
 		}
@@ -64,6 +73,26 @@ func (t *transaction) ClearMembers(ctx context.Context, group string, limit int,
 		last = n < some || removed == limit
 	}
 	return removed, nil
+}
+
+// addNew adds members of whom none is one yet, as nearly always. Then nobody has to be asked which they were, which would take as long again.
+// all is false, and nothing has happened, where one is.
+func (t *transaction) addNew(
+	ctx context.Context, changes *store.MemberChanges, ids []string, insert string, args ...any,
+) (added int, all bool, err error) {
+	ids = possible(ids)
+	n, err := t.write(ctx, insert, append(slices.Clip(args), jsonList(ids))...)
+	if err != nil {
+		if failedWith(err, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY) {
+			err = nil
+		}
+		return 0, false, err
+	}
+	for _, id := range ids {
+		b, _ := store.ParseID(id)
+		changes.Step(b, true)
+	}
+	return int(n), true, nil
 }
 
 // askedAtOnce is how many members a statement changes that says which they were. That takes it as long again as to change them, so no more are

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -149,9 +148,9 @@ func (r *reader) Kinds(ctx context.Context, ids []string) (map[string]store.Kind
 		return nil, fmt.Errorf("look ids up: %w", r.translate(err))
 	}
 	defer rows.done()
+	var id sql.RawBytes
+	var kind int64
 	for rows.Next() {
-		var id []byte
-		var kind int64
 		if err := rows.Scan(&id, &kind); err != nil {
 			return nil, r.translate(err)
 		}
@@ -329,17 +328,27 @@ func (r *reader) Meta(ctx context.Context, key string) (string, error) {
 	return value, r.translate(err)
 }
 
-// idList is the JSON array of those ids that can exist, each once and in order: neighbours in the index are looked up together.
-func idList(ids []string) string {
-	possible := make([]string, 0, len(ids))
+// idList is the JSON array of those ids that can exist.
+func idList(ids []string) string { return jsonList(possible(ids)) }
+
+// possible are those ids that can exist, each once and in order: neighbours in the index are looked up together.
+func possible(ids []string) []string {
+	some := make([]string, 0, len(ids))
 	for _, id := range ids {
 		if _, ok := store.ParseID(id); ok {
-			possible = append(possible, id)
+			some = append(some, id)
 		}
 	}
-	slices.Sort(possible)
-	list, _ := json.Marshal(slices.Compact(possible)) // strings cannot fail
-	return string(list)
+	slices.Sort(some)
+	return slices.Compact(some)
+}
+
+// jsonList is the JSON array of texts that need no escapes.
+func jsonList(texts []string) string {
+	if len(texts) == 0 {
+		return "[]"
+	}
+	return `["` + strings.Join(texts, `","`) + `"]`
 }
 
 func formatID(b []byte) string { return store.FormatID([16]byte(b)) }
