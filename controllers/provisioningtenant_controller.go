@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -67,6 +68,8 @@ type ProvisioningTenantReconciler struct {
 	// Upgrades bounds how many servers restart at a time because of another operator.
 	Upgrades *upgradeLimiter
 
+	// firstLooks is when a tenant was looked at first whose first status is held back.
+	firstLooks sync.Map
 	// answers to applies that did not become what was sent.
 	answers apply.Answers
 }
@@ -137,6 +140,7 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 			return ctrl.Result{}, err // which says nothing about the tenant
 		}
 		r.Entra.Forget(request.NamespacedName)
+		r.firstLooks.Delete(request.NamespacedName)
 		r.Upgrades.release(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
 		return ctrl.Result{}, nil
 	}

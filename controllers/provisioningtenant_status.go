@@ -151,21 +151,28 @@ func (r *ProvisioningTenantReconciler) writeStatus(ctx context.Context, s *scope
 	return nil
 }
 
-// firstStatus is how long after its creation a tenant is told for the first time how far it is, if there is nothing else to tell: most
-// are ready by then, or a step further, and one write less is one write less for each of thousands.
+// firstStatus is how long after it was first looked at a tenant is told how far it is, if there is nothing else to tell: most are ready
+// by then, or a step further, and one write less is one write less for each of thousands.
 const firstStatus = 2 * time.Second
 
 // holdsBack tells whether a status may wait, because it says no more than the one that every tenant is created with, and has it looked
 // at again in time.
 func (r *ProvisioningTenantReconciler) holdsBack(s *scope, after v1alpha1.ProvisioningTenantStatus) bool {
-	now := r.Options.Clock.Now()
-	age := now.Sub(s.tenant.CreationTimestamp.Time)
-	if s.tenant.Status.ObservedGeneration > 0 || age < 0 || age >= firstStatus || // a clock that is behind the API server's holds nothing back
-		meta.IsStatusConditionTrue(after.Conditions, v1alpha1.ConditionReady) || len(after.UserDefaults) > 0 ||
+	key := client.ObjectKeyFromObject(s.tenant)
+	if s.tenant.Status.ObservedGeneration > 0 || meta.IsStatusConditionTrue(after.Conditions, v1alpha1.ConditionReady) ||
+		len(after.UserDefaults) > 0 || // the server follows them from the status
 		len(s.outcome.failed)+len(s.outcome.stalled)+len(s.outcome.waiting) > 0 {
+		r.firstLooks.Delete(key)
 		return false
 	}
-	s.outcome.at(now.Add(firstStatus-age), now)
+	now := r.Options.Clock.Now()
+	first, _ := r.firstLooks.LoadOrStore(key, now)
+	due, _ := first.(time.Time)
+	if due = due.Add(firstStatus); !now.Before(due) {
+		r.firstLooks.Delete(key)
+		return false
+	}
+	s.outcome.at(due, now)
 	return true
 }
 
