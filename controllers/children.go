@@ -119,6 +119,13 @@ func (r *ProvisioningTenantReconciler) children(ctx context.Context, s *scope, t
 	if budget := desired.DisruptionBudget(t); budget != nil {
 		parts = append(parts, server(apply.New(budget, &policyv1.PodDisruptionBudget{})))
 	}
+	if s.storage.step.connects() {
+		connect, err := connectChild(t)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part{connect, v1alpha1.ConditionStorageInEffect, v1alpha1.ReasonRejected})
+	}
 	if s.storage.step.job() {
 		move, err := moveChild(t)
 		if err != nil {
@@ -145,6 +152,15 @@ func route(t desired.Tenant) *part {
 			v1alpha1.ConditionExposed, v1alpha1.ReasonRejected,
 		}
 	}
+}
+
+// connectChild is the Job that tries the connection before a move.
+func connectChild(t desired.Tenant) (apply.Child, error) {
+	connect, err := desired.Connect(t)
+	if err != nil {
+		return apply.Child{}, err
+	}
+	return apply.New(connect, &batchv1.Job{}).Once(), nil
 }
 
 // moveChild is the Job that moves the directory. What it runs cannot be changed once it is there.

@@ -43,30 +43,37 @@ func TestTheNextStepOfAMoveFollowsFromWhatIsInTheCluster(t *testing.T) {
 		}
 	}
 	running, stopped := server(1, 1, 1, 1), server(0, 0, 2, 2)
+	connected := job(with(batchv1.JobComplete, corev1.ConditionTrue))
+	others := func(j *batchv1.Job) { j.Annotations[desired.AnnotationConnection] = "other/url" }
+	deleted := func(j *batchv1.Job) { j.DeletionTimestamp = &metav1.Time{} }
 	for name, test := range map[string]struct {
-		job    *batchv1.Job
-		server *appsv1.Deployment
-		want   moveStep
+		connect, job *batchv1.Job
+		server       *appsv1.Deployment
+		want         moveStep
 	}{
-		"the server runs":                               {nil, running, moveStopping},
-		"the server is told to stop":                    {nil, server(0, 1, 2, 1), moveStopping},
-		"the server is ending":                          {nil, server(0, 1, 2, 2), moveStopping},
-		"the server has ended":                          {nil, stopped, moveCopying},
-		"there never was a server":                      {nil, nil, moveCopying},
-		"the Job runs":                                  {job(), stopped, moveCopying},
-		"the Job may succeed":                           {job(with(batchv1.JobSuccessCriteriaMet, corev1.ConditionTrue)), stopped, moveCopying},
-		"the Job has succeeded":                         {job(with(batchv1.JobComplete, corev1.ConditionTrue)), stopped, moveCopied},
-		"the Job has not failed":                        {job(with(batchv1.JobFailed, corev1.ConditionFalse)), stopped, moveCopying},
-		"the Job has failed":                            {job(with(batchv1.JobFailed, corev1.ConditionTrue)), stopped, moveFailed},
-		"the Job has failed, and the server runs again": {job(with(batchv1.JobFailed, corev1.ConditionTrue)), running, moveFailed},
-		"the Job was for another Secret": {
-			job(func(j *batchv1.Job) { j.Annotations[desired.AnnotationConnection] = "other/url" }, with(batchv1.JobFailed, corev1.ConditionTrue)), running, moveStopping,
-		},
-		"the Job is being deleted": {
-			job(func(j *batchv1.Job) { j.DeletionTimestamp = &metav1.Time{} }, with(batchv1.JobComplete, corev1.ConditionTrue)), stopped, moveStopping,
-		},
+		"nobody has tried the connection":               {nil, nil, running, moveConnecting},
+		"the connection is being tried":                 {job(), nil, running, moveConnecting},
+		"the connection may be good":                    {job(with(batchv1.JobSuccessCriteriaMet, corev1.ConditionTrue)), nil, running, moveConnecting},
+		"the Job that tries was given up":               {job(with(batchv1.JobFailed, corev1.ConditionTrue)), nil, running, moveReconnecting},
+		"another connection was tried":                  {job(others, with(batchv1.JobComplete, corev1.ConditionTrue)), nil, running, moveReconnecting},
+		"the Job that tried is being deleted":           {job(deleted, with(batchv1.JobComplete, corev1.ConditionTrue)), nil, running, moveReconnecting},
+		"the server stopped, and nobody knows why":      {nil, nil, stopped, moveConnecting},
+		"the server runs":                               {connected, nil, running, moveStopping},
+		"the server is told to stop":                    {connected, nil, server(0, 1, 2, 1), moveStopping},
+		"the server is ending":                          {connected, nil, server(0, 1, 2, 2), moveStopping},
+		"the server has ended":                          {connected, nil, stopped, moveCopying},
+		"there never was a server":                      {connected, nil, nil, moveCopying},
+		"the Job runs":                                  {connected, job(), stopped, moveCopying},
+		"the Job runs, and the other is gone":           {nil, job(), stopped, moveCopying},
+		"the Job may succeed":                           {nil, job(with(batchv1.JobSuccessCriteriaMet, corev1.ConditionTrue)), stopped, moveCopying},
+		"the Job has succeeded":                         {nil, job(with(batchv1.JobComplete, corev1.ConditionTrue)), stopped, moveCopied},
+		"the Job has not failed":                        {nil, job(with(batchv1.JobFailed, corev1.ConditionFalse)), stopped, moveCopying},
+		"the Job has failed":                            {nil, job(with(batchv1.JobFailed, corev1.ConditionTrue)), stopped, moveFailed},
+		"the Job has failed, and the server runs again": {nil, job(with(batchv1.JobFailed, corev1.ConditionTrue)), running, moveFailed},
+		"the Job was for another Secret":                {connected, job(others, with(batchv1.JobFailed, corev1.ConditionTrue)), running, moveStopping},
+		"the Job is being deleted":                      {connected, job(deleted, with(batchv1.JobComplete, corev1.ConditionTrue)), stopped, moveStopping},
 	} {
-		if got := nextStep(tenant, test.job, test.server); got != test.want {
+		if got := nextStep(tenant, test.connect, test.job, test.server); got != test.want {
 			t.Errorf("%s: step %d, want %d", name, got, test.want)
 		}
 	}

@@ -339,10 +339,12 @@ func (s *simulated) pretend() {
 		claim.Status.Phase = corev1.ClaimBound
 		s.must(s.Status().Update(s.Context(), &claim))
 	}
-	var job batchv1.Job
-	if s.WithWatch.Get(s.Context(), key("-move"), &job) == nil {
-		job.Status.Conditions = []batchv1.JobCondition{{Type: s.move, Status: corev1.ConditionTrue}}
-		s.must(s.Status().Update(s.Context(), &job))
+	for suffix, ends := range map[string]batchv1.JobConditionType{"-connect": batchv1.JobComplete, "-move": s.move} {
+		var job batchv1.Job
+		if s.WithWatch.Get(s.Context(), key(suffix), &job) == nil {
+			job.Status.Conditions = []batchv1.JobCondition{{Type: ends, Status: corev1.ConditionTrue}}
+			s.must(s.Status().Update(s.Context(), &job))
+		}
 	}
 	var ingress networkingv1.Ingress
 	if s.WithWatch.Get(s.Context(), key("-scim"), &ingress) == nil && len(ingress.Status.LoadBalancer.Ingress) == 0 {

@@ -40,6 +40,10 @@ type moveStep int
 const (
 	// moveNone: the directory is where the spec wants it, or waits for the connection Secret to be moved.
 	moveNone moveStep = iota
+	// moveConnecting: a Job tries the connection to the database, and the server works with the volume.
+	moveConnecting
+	// moveReconnecting: the same, but the Job that is there tries another connection, and goes.
+	moveReconnecting
 	// moveStopping: the server, which has the volume to itself, is being stopped.
 	moveStopping
 	// moveCopying: no server runs, and the Job copies the directory and compares the copy.
@@ -54,19 +58,33 @@ const (
 // stopped tells whether no server may run.
 func (s moveStep) stopped() bool { return s == moveStopping || s == moveCopying || s == moveCopied }
 
-// job tells whether there should be a Job.
+// connects tells whether there should be a Job that tries the connection. It stays until that of the move is there, or it would begin again.
+func (s moveStep) connects() bool {
+	return s == moveConnecting || s == moveStopping || s == moveCopying
+}
+
+// job tells whether there should be a Job that moves the directory.
 func (s moveStep) job() bool { return s == moveCopying || s == moveCopied || s == moveFailed }
 
-// nextStep judges the move of a directory that is on a volume and should be in a database. job and deployment are nil where they
-// do not exist.
-func nextStep(tenant *v1alpha1.ProvisioningTenant, job *batchv1.Job, deployment *appsv1.Deployment) moveStep {
+// nextStep judges the move of a directory that is on a volume and should be in a database. connect is the Job that tries the connection, and
+// job the one that moves. They and deployment are nil where they do not exist.
+func nextStep(tenant *v1alpha1.ProvisioningTenant, connect, job *batchv1.Job, deployment *appsv1.Deployment) moveStep {
+	anothers := func(job *batchv1.Job) bool {
+		return job.DeletionTimestamp != nil || job.Annotations[desired.AnnotationConnection] != desired.Connection(tenant)
+	}
 	switch {
+	case job == nil && connect == nil:
+		return moveConnecting
+	case job == nil && (anothers(connect) || ended(connect, batchv1.JobFailed)):
+		return moveReconnecting
+	case job == nil && !ended(connect, batchv1.JobComplete):
+		return moveConnecting
 	case job == nil && running(deployment):
 		return moveStopping
 	case job == nil:
 		return moveCopying
-	case job.DeletionTimestamp != nil, job.Annotations[desired.AnnotationConnection] != desired.Connection(tenant):
-		return moveStopping // and the Job, which is another attempt's, goes
+	case anothers(job):
+		return moveStopping // and the Job goes
 	case ended(job, batchv1.JobComplete):
 		return moveCopied
 	case ended(job, batchv1.JobFailed):
@@ -154,7 +172,11 @@ func (r *ProvisioningTenantReconciler) resolveDatabase(ctx context.Context, s *s
 // stops for it.
 func (r *ProvisioningTenantReconciler) resolveMove(ctx context.Context, s *scope) error {
 	s.storage.engine = v1alpha1.StorageSQLite
-	job, err := r.moveJob(ctx, s)
+	job, err := r.job(ctx, s, desired.MoveName(s.tenant.Name))
+	if err != nil {
+		return err
+	}
+	connect, err := r.job(ctx, s, desired.ConnectName(s.tenant.Name))
 	if err != nil {
 		return err
 	}
@@ -166,29 +188,35 @@ func (r *ProvisioningTenantReconciler) resolveMove(ctx context.Context, s *scope
 		if err != nil {
 			return err
 		}
-		s.storage.step = nextStep(s.tenant, job, deployment)
+		s.storage.step = nextStep(s.tenant, connect, job, deployment)
 	}
 	return nil
 }
 
 // mayMove returns what is in the way of the Job, or nil.
 func (r *ProvisioningTenantReconciler) mayMove(ctx context.Context, s *scope) error {
-	move, err := moveChild(s.desired(r.Options))
-	if err == nil {
-		err = s.owner.MayWrite(ctx, move)
+	t, err := s.desired(r.Options), error(nil)
+	for _, job := range []func(desired.Tenant) (apply.Child, error){connectChild, moveChild} {
+		var child apply.Child
+		if child, err = job(t); err == nil {
+			err = s.owner.MayWrite(ctx, child)
+		}
+		if err != nil {
+			break
+		}
 	}
 	return classify(err, v1alpha1.ConditionStorageReady, v1alpha1.ReasonRejected)
 }
 
-// moveJob returns the tenant's Job, or nil where there is none.
-func (r *ProvisioningTenantReconciler) moveJob(ctx context.Context, s *scope) (*batchv1.Job, error) {
+// job returns a Job of the tenant, or nil where there is none.
+func (r *ProvisioningTenantReconciler) job(ctx context.Context, s *scope, name string) (*batchv1.Job, error) {
 	var job batchv1.Job
-	err := r.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.MoveName(s.tenant.Name)}, &job)
+	err := r.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: name}, &job)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("get the Job of the move: %w", err)
+		return nil, fmt.Errorf("get Job %q: %w", name, err)
 	case !s.owner.Owns(&job, nil):
 		return nil, nil
 	}
@@ -274,10 +302,10 @@ func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *sc
 			"The directory could not be moved to PostgreSQL; the tenant goes on with SQLite. kubectl logs job/%s tells why. "+
 				"Mend that and delete Job %s to try again, or set spec.storage.type back to SQLite.",
 			move, move)})
+	case s.storage.step == moveConnecting, s.storage.step == moveReconnecting:
+		s.fail(r.observeConnecting(ctx, s))
 	case s.storage.step != moveNone:
-		s.found(conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonMoving,
-			fmt.Sprintf("The directory is being moved to PostgreSQL by Job %s. Clients are answered 503 until it is there.", move)))
-		return nil
+		return r.observeMoving(ctx, s)
 	case s.storage.problem != nil && s.storage.engine == v1alpha1.StorageSQLite:
 		s.fail(about(v1alpha1.ConditionStorageInEffect, s.storage.problem)) // the move waits, and the server serves
 	case s.storage.problem != nil:
@@ -299,7 +327,7 @@ func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *sc
 // judgeStorage finds what is known of the storage, unless a server reports that it cannot use it.
 func (r *ProvisioningTenantReconciler) judgeStorage(s *scope, known metav1.Condition) {
 	now := r.Options.Clock.Now()
-	if problem := storageProblem(s.tenant, now); problem != nil {
+	if problem := storageProblem(s.tenant, now); problem != nil && !ofConnection(s.tenant, problem) {
 		s.outcome.at(problem.ObservedAt.Add(v1alpha1.StorageProblemLifetime), now)
 		if known.Status == metav1.ConditionTrue {
 			known = conditions.False(v1alpha1.ConditionStorageReady, problem.Reason, "The server cannot use its storage: "+problem.Message)

@@ -89,7 +89,8 @@ const (
 	ReasonBound = "Bound"
 	// ReasonConfigured: the Secret with the connection URL is there, and no server has a problem with the database.
 	ReasonConfigured = "Configured"
-	// ReasonMoving: the directory is being moved to PostgreSQL; no server runs meanwhile. Nothing needs to be done.
+	// ReasonMoving: the directory is being moved to PostgreSQL; no server runs meanwhile. See the log of the Job that the message names, if it
+	// stays so.
 	ReasonMoving = "Moving"
 	// ReasonAvailable: the Deployment is available.
 	ReasonAvailable = "Available"

@@ -49,6 +49,8 @@ func run(ctx context.Context, args []string) error {
 			return restore(ctx, args[1:], os.Stdin, os.Stderr)
 		case "move":
 			return move(ctx, args[1:], os.Stderr)
+		case "connect":
+			return connect(ctx, args[1:])
 		}
 	}
 	var o options

@@ -142,6 +142,14 @@ func TestTheAPIServerRefusesStorageAndServersThatMakeNoSense(t *testing.T) {
 	}
 }
 
+// connects has the Job that tries the connection end well.
+func (w *world) connects() {
+	w.Helper()
+	if err := testenv.EndJob(w.Context(), w, get(w, &batchv1.Job{}, "contoso-connect"), true); err != nil {
+		w.Fatal(err)
+	}
+}
+
 // moveJob waits for the Job that moves the directory.
 func (w *world) moveJob() *batchv1.Job {
 	w.Helper()
@@ -182,6 +190,8 @@ func TestADirectoryMovesToPostgreSQLAndItsVolumeStays(t *testing.T) {
 	w.worksWith(v1alpha1.StorageSQLite, 1)
 
 	create(w, w.connectionSecret())
+	w.until(tenant, "StorageInEffect=False/Progressing", "StorageReady=True/Bound", ready)
+	w.connects()
 	w.until(tenant, "StorageReady=False/Moving", "ServerAvailable=False/Moving", "Ready=False/Moving", "Reconciling=True/Moving")
 	w.moveJob()
 	w.worksWith(v1alpha1.StorageSQLite, 0)
@@ -224,6 +234,7 @@ func TestADirectoryThatCannotBeMovedStaysWhereItIsUntilSomebodyTriesAgain(t *tes
 	tenant := create(w, w.tenant())
 	w.until(tenant, ready)
 	edit(w, tenant, inDatabase)
+	w.connects()
 	first := w.moveJob()
 	w.endMove(false)
 	failed := []string{"StorageInEffect=False/MoveFailed", "Stalled=True/MoveFailed", "StorageReady=True/Bound", ready}
@@ -239,6 +250,8 @@ func TestADirectoryThatCannotBeMovedStaysWhereItIsUntilSomebodyTriesAgain(t *tes
 	if err := w.Delete(t.Context(), first, client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
 		t.Fatal(err)
 	}
+	w.until(tenant, "StorageInEffect=False/Progressing", ready)
+	w.connects()
 	w.until(tenant, "StorageReady=False/Moving")
 	w.eventually("another Job tries", func() string {
 		if w.moveJob().UID == first.UID {
@@ -255,6 +268,11 @@ func TestADirectoryThatCannotBeMovedStaysWhereItIsUntilSomebodyTriesAgain(t *tes
 	other.Name = "other"
 	create(w, other)
 	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.PostgreSQL.ConnectionSecretRef.Name = "other" })
+	w.until(tenant, "StorageInEffect=False/Progressing", ready)
+	if tries := get(w, &batchv1.Job{}, "contoso-connect").Spec.Template.Spec.Volumes[1].Secret.SecretName; tries != "other" {
+		t.Errorf("the connection of Secret %s is tried", tries)
+	}
+	w.connects()
 	w.eventually("a third Job has the other Secret", func() string {
 		if job := w.moveJob(); job.UID == second.UID || job.Spec.Template.Spec.Volumes[1].Secret.SecretName != "other" {
 			return "it is the second one still"
@@ -277,9 +295,11 @@ func TestAMoveThatIsCalledOffLeavesTheTenantOnItsVolume(t *testing.T) {
 	tenant := create(w, w.tenant())
 	w.until(tenant, ready)
 	edit(w, tenant, inDatabase)
+	w.connects()
 	w.moveJob()
 	edit(w, tenant, onVolume)
-	w.until(tenant, ready)
+	w.until(tenant, ready, "StorageReady=True/Bound")
+	gone(w, &batchv1.Job{}, "contoso-connect")
 	gone(w, &batchv1.Job{}, "contoso-move")
 	w.worksWith(v1alpha1.StorageSQLite, 1)
 }
@@ -324,4 +344,36 @@ func TestAVolumeThatWasLeftIsNotTakenForTheDirectory(t *testing.T) {
 	w.until(tenant, ready)
 	w.worksWith(v1alpha1.StoragePostgreSQL, 1)
 	gone(w, &batchv1.Job{}, "contoso-move")
+}
+
+// A tenant is served while nobody knows whether its database lets it in.
+func TestAWrongPasswordIsFoundBeforeTheServerStops(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	create(w, w.connectionSecret())
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	edit(w, tenant, inDatabase)
+	w.until(tenant, "StorageInEffect=False/Progressing", "StorageReady=True/Bound", ready)
+	const why = "the server gets no connection: the database answered 28P01: password authentication failed"
+	problem := &v1alpha1.StorageProblem{Reason: "DatabaseRefused", Message: why, Pod: "contoso-connect-x2k4p", ObservedAt: metav1.Now()}
+	if err := w.troubled(tenant, problem); err != nil {
+		t.Fatal(err)
+	}
+	w.until(tenant, "StorageInEffect=False/DatabaseRefused", "StorageReady=True/Bound", "ServerAvailable=True/Available", ready)
+	want := "The directory stays on its volume, and the tenant goes on with it, until the database can be used: " + why
+	if got := message(tenant, "StorageInEffect"); got != want {
+		t.Errorf("got:  %s\nwant: %s", got, want)
+	}
+	w.worksWith(v1alpha1.StorageSQLite, 1)
+
+	// The Secret was mended, of which nothing tells the operator but the Job.
+	if err := w.troubled(tenant, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.connects()
+	w.until(tenant, "StorageReady=False/Moving", "Ready=False/Moving")
+	w.endMove(true)
+	w.until(tenant, ready, "StorageReady=True/Configured", "StorageInEffect=True/InEffect")
+	gone(w, &batchv1.Job{}, "contoso-connect")
 }

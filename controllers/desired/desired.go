@@ -28,6 +28,8 @@ const (
 	dataSuffix = "-data"
 	tlsSuffix  = "-tls"
 	moveSuffix = "-move"
+	// connectSuffix is that of the Job that tries the connection before.
+	connectSuffix = "-connect"
 )
 
 // Tenant is all that the objects of a tenant follow from.
@@ -67,6 +69,9 @@ func DataName(tenant string) string { return tenant + dataSuffix }
 
 // MoveName is the name of the Job that moves the directory to PostgreSQL.
 func MoveName(tenant string) string { return tenant + moveSuffix }
+
+// ConnectName is the name of the Job that tries the connection to PostgreSQL before the directory moves.
+func ConnectName(tenant string) string { return tenant + connectSuffix }
 
 // CredentialsName is the name of the Secret that a person copies from.
 func CredentialsName(tenant string) string { return tenant + v1alpha1.CredentialsSuffix }

@@ -159,6 +159,9 @@ func build(t *testing.T, tenant Tenant) map[string]string {
 		objects["disruptionbudget"] = budget
 	}
 	if tenant.Stopped {
+		if objects["connect"], err = Connect(tenant); err != nil {
+			t.Fatal(err)
+		}
 		if objects["move"], err = Move(tenant); err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,8 @@
 package desired
 
 import (
+	"math"
+
 	corev1 "k8s.io/api/core/v1"
 	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -51,5 +53,32 @@ func Move(t Tenant) (*batchv1ac.JobApplyConfiguration, error) {
 		WithSpec(batchv1ac.JobSpec().
 			WithBackoffLimit(moveRetries).
 			WithActiveDeadlineSeconds(moveSeconds).
+			WithTemplate(corev1ac.PodTemplateSpec().WithLabels(Labels(t.Resource.Name)).WithSpec(pod))), nil
+}
+
+// Connect is the Job that tries the connection to the database, for as long as it takes, while the server goes on with the volume. Its pod has
+// the labels of the server's, and so its NetworkPolicy; it never becomes ready, so no client is led to it.
+func Connect(t Tenant) (*batchv1ac.JobApplyConfiguration, error) {
+	container, err := container(t)
+	if err != nil {
+		return nil, err
+	}
+	container.StartupProbe, container.LivenessProbe = nil, nil // it listens nowhere, so the probe of readiness fails
+	container.
+		WithArgs("connect", "--data="+v1alpha1.DataPath,
+			"--namespace="+t.Resource.Namespace, "--tenant="+t.Resource.Name, "--tenant-uid="+string(t.Resource.UID)).
+		WithArgs(databaseArgs(t)...).
+		WithVolumeMounts(databaseMount())
+	pod, err := pod(t, container, settingsVolume(), databaseVolume(t))
+	if err != nil {
+		return nil, err
+	}
+	pod.WithAutomountServiceAccountToken(true).WithRestartPolicy(corev1.RestartPolicyOnFailure)
+	return batchv1ac.Job(ConnectName(t.Resource.Name), t.Resource.Namespace).
+		WithLabels(Labels(t.Resource.Name)).
+		WithOwnerReferences(owner(t.Resource)).
+		WithAnnotations(map[string]string{AnnotationConnection: Connection(t.Resource)}).
+		WithSpec(batchv1ac.JobSpec().
+			WithBackoffLimit(math.MaxInt32).
 			WithTemplate(corev1ac.PodTemplateSpec().WithLabels(Labels(t.Resource.Name)).WithSpec(pod))), nil
 }

@@ -1,0 +1,65 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/internal/conditions"
+)
+
+// observeConnecting returns what keeps a move from beginning: what the Job that tries the connection reports, or why its pod does not run.
+func (r *ProvisioningTenantReconciler) observeConnecting(ctx context.Context, s *scope) error {
+	const stays = "The directory stays on its volume, and the tenant goes on with it, until the database can be used: "
+	waiting := func(reason, message string) error {
+		return &Waiting{Condition: v1alpha1.ConditionStorageInEffect, Reason: reason, Message: message}
+	}
+	now := r.Options.Clock.Now()
+	if problem := storageProblem(s.tenant, now); problem != nil && ofConnection(s.tenant, problem) {
+		s.outcome.at(problem.ObservedAt.Add(v1alpha1.StorageProblemLifetime), now)
+		return waiting(problem.Reason, stays+problem.Message)
+	}
+	pods, err := r.pods(ctx, s, "Job")
+	if err != nil {
+		return err
+	}
+	r.recheckCause(s, v1alpha1.ConditionStorageInEffect)
+	if found := podCause(pods, now); found != nil {
+		return waiting(found.reason, stays+found.message)
+	}
+	return waiting(v1alpha1.ReasonProgressing, fmt.Sprintf(
+		"Job %s tries the connection to the database. The tenant goes on with its volume until there is one.", desired.ConnectName(s.tenant.Name)))
+}
+
+// ofConnection tells whether a problem was reported by the Job that tries the connection. A server's pod has another name.
+func ofConnection(tenant *v1alpha1.ProvisioningTenant, problem *v1alpha1.StorageProblem) bool {
+	return strings.HasPrefix(problem.Pod, desired.ConnectName(tenant.Name)+"-")
+}
+
+// observeMoving tells how the move is going while no server runs.
+func (r *ProvisioningTenantReconciler) observeMoving(ctx context.Context, s *scope) error {
+	name := desired.MoveName(s.tenant.Name)
+	job, err := r.job(ctx, s, name)
+	if err != nil {
+		return err
+	}
+	reason, message := v1alpha1.ReasonMoving,
+		fmt.Sprintf("The directory is being moved to PostgreSQL by Job %s. Clients are answered 503 until it is there.", name)
+	if s.storage.step == moveCopying && job != nil {
+		pods, err := r.pods(ctx, s, "Job")
+		if err != nil {
+			return err
+		}
+		r.recheckCause(s, v1alpha1.ConditionStorageReady)
+		switch found := podCause(pods, r.Options.Clock.Now()); {
+		case found != nil && found.reason != v1alpha1.ReasonServerCrashing:
+			reason, message = found.reason, "The directory cannot be moved to PostgreSQL yet: "+found.message
+		case job.Status.Failed > 0:
+			message = fmt.Sprintf("%s Attempt %d has failed, and there is another. Why it failed: kubectl logs job/%s.", message, job.Status.Failed, name)
+		}
+	}
+	s.found(conditions.False(v1alpha1.ConditionStorageReady, reason, message))
+	return nil
+}
