@@ -1,9 +1,11 @@
 package plugin
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -105,14 +107,15 @@ func describeTenant(out io.Writer, tenant *v1alpha1.ProvisioningTenant, defaults
 		fact("", "it is rotated by itself, and ends in %s", duration.HumanDuration(c.ExpiresAt.Sub(now)))
 	}
 	if d := tenant.Status.Directory; d != nil {
-		fact("Directory:", "%d users (%d active), %d groups, %d memberships", d.Users, d.ActiveUsers, d.Groups, d.Memberships)
+		fact("Directory:", "%s (%d active), %s, %s", counted(d.Users, "user"), d.ActiveUsers, counted(d.Groups, "group"), counted(d.Memberships, "membership"))
 	}
 	if a := tenant.Status.Activity; a != nil && !a.LastRequestTime.IsZero() {
 		fact("Last request:", "%s ago", age(a.LastRequestTime, now))
 	}
 	if a := tenant.Status.Activity; a != nil && a.LastCycle != nil {
 		c := a.LastCycle
-		fact("Last cycle:", "%d requests: %d creates, %d updates, %d deletes, %d failures", c.Requests, c.Creates, c.Updates, c.Deletes, c.Failures)
+		fact("Last cycle:", "%s: %s, %s, %s, %s", counted(c.Requests, "request"), counted(c.Creates, "create"), counted(c.Updates, "update"),
+			counted(c.Deletes, "delete"), counted(c.Failures, "failure"))
 	}
 	var names []string
 	for i := range defaults {
@@ -123,31 +126,38 @@ func describeTenant(out io.Writer, tenant *v1alpha1.ProvisioningTenant, defaults
 		return err
 	}
 
+	found := diagnose(tenant, defaults)
 	if len(tenant.Status.Conditions) > 0 {
 		fmt.Fprintln(out)
-		if err := printers.NewTablePrinter(printers.PrintOptions{}).PrintObj(conditionTable(tenant.Status.Conditions, now), out); err != nil {
+		table := conditionTable(tenant.Status.Conditions, found.Findings, now)
+		if err := printers.NewTablePrinter(printers.PrintOptions{}).PrintObj(table, out); err != nil {
 			return err
 		}
 	}
-	found := diagnose(tenant, defaults)
 	fmt.Fprintln(out)
 	if len(found.Findings) == 0 {
 		fmt.Fprintln(out, "Nothing is wrong.")
 		return nil
 	}
 	fmt.Fprintln(out, "What there is to know and to do:")
-	for _, f := range found.Findings {
+	for _, f := range alike(found.Findings) {
 		fmt.Fprintf(out, "\n  %s\n", f.title())
-		for _, line := range []string{f.Message, f.Meaning} {
-			if line != "" {
-				fmt.Fprintf(out, "    %s\n", line)
-			}
+		if said := cmp.Or(f.Message, f.Meaning); said != "" { // the message says of this tenant what the reason means for all
+			fmt.Fprintf(out, "    %s\n", said)
 		}
 		if f.Action != "" {
 			fmt.Fprintf(out, "    → %s\n", f.Action)
 		}
 	}
 	return nil
+}
+
+// counted is a number of things that have a regular plural.
+func counted(n int64, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 func describeToken(credentials *v1alpha1.CredentialsStatus, now time.Time) string {
@@ -164,13 +174,20 @@ func describeToken(credentials *v1alpha1.CredentialsStatus, now time.Time) strin
 	return text + ", in Secret " + credentials.SecretName
 }
 
-func conditionTable(conditions []metav1.Condition, now time.Time) *metav1.Table {
+// conditionTable has the messages of those conditions that no finding speaks of.
+func conditionTable(conditions []metav1.Condition, findings []Finding, now time.Time) *metav1.Table {
+	message := func(c metav1.Condition) string {
+		if slices.ContainsFunc(findings, func(f Finding) bool { return f.UserDefaults == "" && f.Reason == c.Reason && f.Message == c.Message }) {
+			return "see below"
+		}
+		return c.Message
+	}
 	table := &metav1.Table{ColumnDefinitions: []metav1.TableColumnDefinition{
 		{Name: "Condition", Type: "string"}, {Name: "Status", Type: "string"}, {Name: "Reason", Type: "string"},
 		{Name: "Since", Type: "string"}, {Name: "Message", Type: "string"},
 	}}
 	for _, c := range conditions {
-		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{c.Type, string(c.Status), c.Reason, age(&c.LastTransitionTime, now), c.Message}})
+		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{c.Type, string(c.Status), c.Reason, age(&c.LastTransitionTime, now), message(c)}})
 	}
 	return table
 }

@@ -2,6 +2,8 @@ package plugin
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -34,12 +36,32 @@ type Finding struct {
 func (f Finding) title() string {
 	title := "The operator"
 	if f.Condition != "" {
-		title = fmt.Sprintf("%s is %s: %s", f.Condition, f.Status, f.Reason)
+		is := "is"
+		if strings.Contains(f.Condition, " and ") {
+			is = "are"
+		}
+		title = fmt.Sprintf("%s %s %s: %s", f.Condition, is, f.Status, f.Reason)
 	}
 	if f.UserDefaults != "" {
 		title = "UserDefaults " + f.UserDefaults + ": " + title
 	}
 	return title
+}
+
+// alike has findings of several conditions that say the same in one, for people.
+func alike(findings []Finding) []Finding {
+	var merged []Finding
+	for _, f := range findings {
+		at := slices.IndexFunc(merged, func(m Finding) bool {
+			return f.Condition != "" && m.UserDefaults == f.UserDefaults && m.Status == f.Status && m.Reason == f.Reason && m.Message == f.Message
+		})
+		if at >= 0 {
+			merged[at].Condition += " and " + f.Condition
+			continue
+		}
+		merged = append(merged, f)
+	}
+	return merged
 }
 
 // diagnose finds what a person should know.
@@ -83,8 +105,9 @@ func findings(defaults string, generation, observed int64, conditions []metav1.C
 				found = append(found, f)
 			}
 		default:
-			// A condition that holds can still ask for something: a token that ends soon.
-			if c.Status != metav1.ConditionTrue || known.Action != "" {
+			// A condition that holds can still ask for something: a token that ends soon. Of one that nobody can know yet, and that asks for
+			// nothing, there is nothing to say.
+			if c.Status == metav1.ConditionFalse || known.Action != "" {
 				found = append(found, f)
 			}
 		}

@@ -286,3 +286,28 @@ func TestAReaderThatIsAServiceAccountIsToldWhoIssuesItsToken(t *testing.T) {
 		}
 	}
 }
+
+// What two conditions say alike, and what the table says above, stands there once.
+func TestADescriptionSaysEachThingOnce(t *testing.T) {
+	t.Parallel()
+	tenant := contoso()
+	const missing = "There is no host and the operator has no base domain."
+	tenant.Status.Activity.LastCycle = &v1alpha1.CycleStatus{Requests: 1, Creates: 1}
+	tenant.Status.Conditions = []metav1.Condition{
+		condition("Accepted", "False", "HostMissing", missing), condition("Exposed", "False", "HostMissing", missing),
+		condition("EntraTenantVerified", "Unknown", "NotConfigured", "spec.entra is not given, so there is nothing to verify."),
+		condition("Ready", "False", "HostMissing", missing), condition("Stalled", "True", "HostMissing", missing),
+	}
+	var out bytes.Buffer
+	if err := describeTenant(&out, tenant, nil, now); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]int{
+		missing: 1, "Accepted and Exposed are False: HostMissing": 1, "nothing to verify": 1, "Set spec.exposure.host.": 1,
+		"1 request: 1 create, 0 updates": 1,
+	} {
+		if got := strings.Count(out.String(), text); got != want {
+			t.Errorf("%q stands there %d times, want %d:\n%s", text, got, want, &out)
+		}
+	}
+}

@@ -85,7 +85,7 @@ func For(reason string) (Advice, bool) {
 	case v1alpha1.ReasonMoving:
 		return Advice{
 			Meaning: "The directory is being moved to PostgreSQL; no server runs meanwhile.",
-			Action:  "Nothing needs to be done.",
+			Action:  "See the log of the Job that the message names, if it stays so.",
 		}, true
 	case v1alpha1.ReasonAvailable:
 		return Advice{
