@@ -107,7 +107,7 @@ func describeTenant(out io.Writer, tenant *v1alpha1.ProvisioningTenant, defaults
 		fact("", "it is rotated by itself, and ends in %s", duration.HumanDuration(c.ExpiresAt.Sub(now)))
 	}
 	if d := tenant.Status.Directory; d != nil {
-		fact("Directory:", "%s (%d active), %s, %s", counted(d.Users, "user"), d.ActiveUsers, counted(d.Groups, "group"), counted(d.Memberships, "membership"))
+		fact("Directory:", "%s (%d active), %s, %s%s", counted(d.Users, "user"), d.ActiveUsers, counted(d.Groups, "group"), counted(d.Memberships, "membership"), asOf(d, now))
 	}
 	if a := tenant.Status.Activity; a != nil && !a.LastRequestTime.IsZero() {
 		fact("Last request:", "%s ago", age(a.LastRequestTime, now))
@@ -150,6 +150,14 @@ func describeTenant(out io.Writer, tenant *v1alpha1.ProvisioningTenant, defaults
 		}
 	}
 	return nil
+}
+
+// asOf says when the server told what the directory has.
+func asOf(d *v1alpha1.DirectoryStatus, now time.Time) string {
+	if d.ObservedTime.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf(", as the server told %s ago; it tells what changes within a minute", age(d.ObservedTime, now))
 }
 
 // counted is a number of things that have a regular plural.

@@ -102,6 +102,12 @@ type DirectoryStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	ID string `json:"id,omitempty"`
 
+	// observedTime is when the server last wrote this part of the status or status.activity. It counts every few seconds and writes what
+	// has changed, so a change is here within a minute, and this time is that of the last one.
+	//
+	// +optional
+	ObservedTime *metav1.Time `json:"observedTime,omitempty"`
+
 	// users that exist, active or not.
 	//
 	// +optional

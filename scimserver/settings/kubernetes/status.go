@@ -28,7 +28,7 @@ const (
 // they stand there. An activity without the last request, or the last cycle, leaves what stands there. It returns the API server's error,
 // or one after 10 s without an answer; the next call tries again.
 func (s *Source) ReportStatus(ctx context.Context, directory v1alpha1.DirectoryStatus, activity v1alpha1.ActivityStatus) error {
-	if err := s.reporter.report(ctx, s.patchStatus, &directory, &activity); err != nil {
+	if err := s.reporter.report(ctx, s.patchStatus, &directory, &activity, s.options.Now()); err != nil {
 		return fmt.Errorf("report the status of tenant %s/%s: %w", s.options.Namespace, s.options.Tenant, err)
 	}
 	return nil
@@ -55,7 +55,7 @@ type reporter struct {
 	written standing
 }
 
-// standing is what the status of one life of a tenant has in the server's two parts.
+// standing is what the status of one life of a tenant has in the server's two parts, but for when that was written.
 type standing struct {
 	uid       types.UID
 	directory *v1alpha1.DirectoryStatus
@@ -63,10 +63,16 @@ type standing struct {
 }
 
 func (r *reporter) observe(tenant *v1alpha1.ProvisioningTenant) {
-	r.observed.Store(&standing{uid: tenant.UID, directory: tenant.Status.Directory, activity: tenant.Status.Activity})
+	counts := tenant.Status.Directory.DeepCopy()
+	if counts != nil {
+		counts.ObservedTime = nil
+	}
+	r.observed.Store(&standing{uid: tenant.UID, directory: counts, activity: tenant.Status.Activity})
 }
 
-func (r *reporter) report(ctx context.Context, send sender, directory *v1alpha1.DirectoryStatus, activity *v1alpha1.ActivityStatus) error {
+func (r *reporter) report(
+	ctx context.Context, send sender, directory *v1alpha1.DirectoryStatus, activity *v1alpha1.ActivityStatus, now time.Time,
+) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := r.written
@@ -87,6 +93,11 @@ func (r *reporter) report(ctx context.Context, send sender, directory *v1alpha1.
 		if same, err := mergePatch(before.directory, before.activity); err == nil && string(same) == string(patch) {
 			return nil
 		}
+	}
+	dated := *directory
+	dated.ObservedTime = new(metav1.NewTime(now.UTC().Truncate(time.Second)))
+	if patch, err = mergePatch(&dated, activity); err != nil {
+		return err
 	}
 	if err := send(ctx, types.MergePatchType, patch); err != nil {
 		return err

@@ -14,6 +14,11 @@ import (
 	"github.com/tenantry/tenantry/scimserver/settings"
 )
 
+// dated has a source report the status at one time.
+func dated(s *Source) {
+	s.options.Now = func() time.Time { return time.Date(2026, 11, 30, 8, 0, 0, 0, time.UTC) }
+}
+
 func TestStatusIsReportedWhenItChangedAndOnlyTheServersParts(t *testing.T) {
 	t.Parallel()
 	api := newFakeAPI(t)
@@ -24,7 +29,7 @@ func TestStatusIsReportedWhenItChangedAndOnlyTheServersParts(t *testing.T) {
 	api.put(tenantPath, tenant(func(t *v1alpha1.ProvisioningTenant) {
 		t.Status.Directory, t.Status.Activity = &standing, &v1alpha1.ActivityStatus{LastRequestTime: &at}
 	}))
-	source, _ := run(t, api, t.TempDir(), &log{})
+	source, _ := run(t, api, t.TempDir(), &log{}, dated)
 	wait(t, source, "at all", anySnapshot)
 
 	report := func(directory v1alpha1.DirectoryStatus, activity v1alpha1.ActivityStatus) {
@@ -44,7 +49,7 @@ func TestStatusIsReportedWhenItChangedAndOnlyTheServersParts(t *testing.T) {
 	report(standing, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	expect()
 
-	first := `{"status":{"directory":{"users":4,"activeUsers":0,"groups":0,"memberships":0,"ambiguousNames":0,"defaultsPending":0,"defaults":null,"refusedSchemas":null},"activity":{"lastRequestTime":"2023-11-14T22:13:20Z","credentialsRejectedSince":null,"lastCycle":null}}}`
+	first := `{"status":{"directory":{"observedTime":"2026-11-30T08:00:00Z","users":4,"activeUsers":0,"groups":0,"memberships":0,"ambiguousNames":0,"defaultsPending":0,"defaults":null,"refusedSchemas":null},"activity":{"lastRequestTime":"2023-11-14T22:13:20Z","credentialsRejectedSince":null,"lastCycle":null}}}`
 	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	expect(first)

@@ -224,6 +224,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: memberships
       type:
         scalar: numeric
+    - name: observedTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: refusedSchemas
       type:
         list:

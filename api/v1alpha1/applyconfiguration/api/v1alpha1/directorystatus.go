@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
 // DirectoryStatusApplyConfiguration represents a declarative configuration of the DirectoryStatus type for use
 // with apply.
 //
@@ -10,6 +14,9 @@ type DirectoryStatusApplyConfiguration struct {
 	// id of the directory, made with it. Backups have the same. A server that finds another directory than this, or none, does not serve
 	// it: see reasons ForeignDirectory and DirectoryMissing of condition StorageReady.
 	ID *string `json:"id,omitempty"`
+	// observedTime is when the server last wrote this part of the status or status.activity. It counts every few seconds and writes what
+	// has changed, so a change is here within a minute, and this time is that of the last one.
+	ObservedTime *v1.Time `json:"observedTime,omitempty"`
 	// users that exist, active or not.
 	Users *int64 `json:"users,omitempty"`
 	// activeUsers are those whose active attribute is true.
@@ -43,6 +50,14 @@ func DirectoryStatus() *DirectoryStatusApplyConfiguration {
 // If called multiple times, the ID field is set to the value of the last call.
 func (b *DirectoryStatusApplyConfiguration) WithID(value string) *DirectoryStatusApplyConfiguration {
 	b.ID = &value
+	return b
+}
+
+// WithObservedTime sets the ObservedTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ObservedTime field is set to the value of the last call.
+func (b *DirectoryStatusApplyConfiguration) WithObservedTime(value v1.Time) *DirectoryStatusApplyConfiguration {
+	b.ObservedTime = &value
 	return b
 }
 
