@@ -37,6 +37,7 @@ func TestATenantThatIsNewAfterARestartDoesNotWaitForAllTheOthers(t *testing.T) {
 	f := newFleet(t, others)
 	f.run("scimserver:v1")
 	f.untilUpgraded("scimserver:v1", others, 0)
+	f.untilTold()
 	f.stop()
 
 	held := heldClock{asked: make(chan struct{}, 1), released: make(chan struct{})}
@@ -59,6 +60,7 @@ func TestATenantThatIsNewAfterARestartDoesNotWaitForAllTheOthers(t *testing.T) {
 	if at := slices.Index(order, "fresh"); at >= others {
 		t.Errorf("all %d tenants of before were looked at first", others)
 	}
+	f.untilTold()
 }
 
 // bug class 22, where nobody was there to see it come.
@@ -68,6 +70,7 @@ func TestATenantThatWasMadeOrChangedWhileNoOperatorRanIsLookedAtBeforeAllTheOthe
 	f := newFleet(t, others)
 	f.run("scimserver:v1")
 	f.untilUpgraded("scimserver:v1", others, 0)
+	f.untilTold()
 	f.stop()
 	f.add("fresh")
 	var changed v1alpha1.ProvisioningTenant
@@ -91,6 +94,24 @@ func TestATenantThatWasMadeOrChangedWhileNoOperatorRanIsLookedAtBeforeAllTheOthe
 			t.Errorf("%s is looked at in the order %v, want it in the first half", name, order)
 		}
 	}
+	f.untilTold()
+}
+
+// untilTold waits until every tenant has a status, by which the next operator sees that it was looked at.
+func (f *fleet) untilTold() {
+	f.Helper()
+	f.eventually("every tenant has a status", func() string {
+		var tenants v1alpha1.ProvisioningTenantList
+		if err := f.List(f.Context(), &tenants, client.InNamespace(f.namespace)); err != nil {
+			return err.Error()
+		}
+		for i := range tenants.Items {
+			if tenants.Items[i].Status.ObservedGeneration != tenants.Items[i].Generation {
+				return tenants.Items[i].Name + " has none"
+			}
+		}
+		return ""
+	})
 }
 
 // looks are the tenants in the order in which an operator looked at them, once it has looked at so many.
