@@ -121,7 +121,7 @@ type brokenEdit struct {
 	refused string
 }
 
-var brokenEdits = map[string]brokenEdit{ //nolint:gochecknoglobals // a table
+var brokenEdits = map[string]brokenEdit{
 	"a company taken from the catalog": {func(t *v1alpha1.ProvisioningTenant) { t.Spec.Catalog.Companies = []string{"Contoso GmbH"} }, nil, `company "Contoso AB"`},
 	"a role taken from the catalog":    {func(t *v1alpha1.ProvisioningTenant) { t.Spec.Catalog.Roles = nil }, nil, `role "approver"`},
 	"an unknown company":               {nil, func(s *v1alpha1.UserDefaultsSpec) { s.Companies = []string{"Nope"}; s.Locale = "fi-FI" }, `company "Nope"`},

@@ -4,6 +4,7 @@ package locale
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,7 +17,7 @@ import (
 // es-419 are, xx-YY is not. An underscore stands for a hyphen, as in sv_SE.
 func CheckTag(text string) error {
 	if _, err := language.Parse(text); err != nil {
-		if unknown, ok := err.(language.ValueError); ok { //nolint:errorlint // the package returns it as it is
+		if unknown, ok := errors.AsType[language.ValueError](err); ok {
 			return fmt.Errorf("%q is no language tag: %q is not in the registry of BCP 47; sv-SE and zh-Hant-TW are such tags", text, unknown.Subtag())
 		}
 		return fmt.Errorf("%q is no language tag of BCP 47 such as sv-SE or zh-Hant-TW", text)
