@@ -204,10 +204,14 @@ func (r *ProvisioningTenantReconciler) releaseReplicas(ctx context.Context, s *s
 // them off, by who applied it.
 func retainedFor(tenant string) func(metav1.Object) bool {
 	return func(claim metav1.Object) bool {
-		labels := claim.GetLabels()
-		return labels[v1alpha1.TenantLabel] == tenant && labels[desired.ManagedByLabel] == desired.ManagedBy ||
-			slices.ContainsFunc(claim.GetManagedFields(), apply.IsOwn)
+		return labelledFor(claim, tenant) || slices.ContainsFunc(claim.GetManagedFields(), apply.IsOwn)
 	}
+}
+
+// labelledFor tells whether an object has the labels of one of a tenant.
+func labelledFor(object metav1.Object, tenant string) bool {
+	labels := object.GetLabels()
+	return labels[v1alpha1.TenantLabel] == tenant && labels[desired.ManagedByLabel] == desired.ManagedBy
 }
 
 // prune deletes what the tenant owns and no longer wants, such as the Ingress of one that lost its host. The Secrets and

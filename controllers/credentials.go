@@ -268,6 +268,9 @@ func (r *ProvisioningTenantReconciler) liveSecret(ctx context.Context, s *scope,
 	if err != nil {
 		return nil, fmt.Errorf("read Secret %q: %w", name, err)
 	}
+	if labelledFor(secret, s.tenant.Name) && provesItself(secret) {
+		s.owner.TakeBack(secret)
+	}
 	return secret, s.owner.Guard(metadataOf(secret), nil)
 }
 
@@ -279,4 +282,25 @@ func metadataOf(secret *corev1.Secret) *metav1.PartialObjectMetadata {
 	metadata := apply.SecretMetadata()
 	metadata.ObjectMeta = secret.ObjectMeta
 	return metadata
+}
+
+// provesItself tells whether a Secret holds what its annotation says that was issued. A tool that restored it may have kept nothing else by
+// which to tell, and the token that Entra has must not be lost.
+func provesItself(secret *corev1.Secret) bool {
+	held := map[string]bool{}
+	for _, value := range secret.Data {
+		held[token.Fingerprint(string(value))] = true
+	}
+	if set, err := token.Decode(secret.Data[v1alpha1.VerifierKey]); err == nil {
+		for _, verifier := range set.Verifiers {
+			held[verifier.Fingerprint()] = true
+		}
+	}
+	marks := token.Marks(secret.Annotations)
+	for _, mark := range marks {
+		if mark.Ended == "" && !held[mark.Fingerprint] {
+			return false
+		}
+	}
+	return len(marks) > 0
 }

@@ -116,7 +116,7 @@ func (g *gatewayAPI) follow(ctx context.Context) error {
 		return fmt.Errorf("make a cache of HTTPRoutes: %w", err)
 	}
 	ctx, stop := context.WithCancel(ctx)
-	if err := routes.IndexField(ctx, &gatewayv1.HTTPRoute{}, apply.ControllerIndex, apply.IndexController); err != nil {
+	if err := routes.IndexField(ctx, &gatewayv1.HTTPRoute{}, apply.ControllerIndex, apply.IndexController(v1alpha1.TenantLabel)); err != nil {
 		stop()
 		return fmt.Errorf("index HTTPRoutes by controller: %w", err)
 	}

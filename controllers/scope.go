@@ -44,8 +44,11 @@ func newScope(r *ProvisioningTenantReconciler, tenant *v1alpha1.ProvisioningTena
 	owner := &metav1.PartialObjectMetadata{ObjectMeta: tenant.ObjectMeta}
 	owner.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenant"))
 	return &scope{
-		tenant:  tenant,
-		owner:   &apply.Owner{Client: r.Client, Live: r.Live, Object: owner, Applied: r.Metrics.applied, Answers: &r.answers},
+		tenant: tenant,
+		owner: &apply.Owner{
+			Client: r.Client, Live: r.Live, Object: owner, Applied: r.Metrics.applied, Answers: &r.answers,
+			Labelled: func(object metav1.Object) bool { return labelledFor(object, tenant.Name) },
+		},
 		written: map[string]int64{},
 	}
 }

@@ -215,7 +215,7 @@ const (
 
 func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain string) error {
 	for _, kind := range controlled() {
-		if err := indexer.IndexField(ctx, kind, apply.ControllerIndex, apply.IndexController); err != nil {
+		if err := indexer.IndexField(ctx, kind, apply.ControllerIndex, apply.IndexController(v1alpha1.TenantLabel)); err != nil {
 			return fmt.Errorf("index %T by controller: %w", kind, err)
 		}
 	}

@@ -136,7 +136,7 @@ func simulate(t *testing.T, objects ...client.Object) *simulated {
 		WithTypeConverters(withoutStatus{clientgoapply.NewTypeConverter(scheme)}, ourapply.NewTypeConverter(scheme)).
 		WithObjects(objects...)
 	for _, kind := range controlled() {
-		builder.WithIndex(kind, apply.ControllerIndex, apply.IndexController)
+		builder.WithIndex(kind, apply.ControllerIndex, apply.IndexController(v1alpha1.TenantLabel))
 	}
 	s.WithWatch = builder.WithInterceptorFuncs(interceptor.Funcs{
 		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {

@@ -71,10 +71,14 @@ func operatorsPart(status v1alpha1.ProvisioningTenantStatus) v1alpha1.Provisioni
 	return status
 }
 
-// controllingTenant does what builder.Owns would, which asks the REST mapper with each event.
-func controllingTenant(_ context.Context, object client.Object) []ctrl.Request {
+// controllingTenant does what builder.Owns would, which asks the REST mapper with each event. Of an object without a controller, which may
+// be orphaned, the label tells.
+func controllingTenant(ctx context.Context, object client.Object) []ctrl.Request {
 	controller, tenant := metav1.GetControllerOf(object), schema.GroupKind{Group: v1alpha1.GroupName, Kind: "ProvisioningTenant"}
-	if controller == nil || schema.FromAPIVersionAndKind(controller.APIVersion, controller.Kind).GroupKind() != tenant {
+	if controller == nil {
+		return labelledTenant(ctx, object)
+	}
+	if schema.FromAPIVersionAndKind(controller.APIVersion, controller.Kind).GroupKind() != tenant {
 		return nil
 	}
 	return []ctrl.Request{{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: controller.Name}}}

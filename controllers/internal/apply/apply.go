@@ -6,11 +6,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -54,8 +56,8 @@ type Child struct {
 	unchanged func() (bool, error)
 	// adoptable tells whether an object that nobody controls is the owner's all the same.
 	adoptable func(metav1.Object) bool
-	// existing tells that an object which is gone is not made again.
-	existing bool
+	// existing tells that an object which is gone is not made again, and absent that one which the cache does not know is not written over.
+	existing, absent bool
 	// mayChange returns why live must stay as it is for now, or nil; nil itself where it never must.
 	mayChange func() error
 }
@@ -97,6 +99,13 @@ func (c Child) Existing() Child {
 	return c
 }
 
+// Absent returns the child such that nothing is written, and Apply returns ErrUnseen, where there is an object of which the cache has not heard:
+// what is wanted follows from its absence.
+func (c Child) Absent() Child {
+	c.absent = true
+	return c
+}
+
 // If returns the child such that an object that is there changes only if mayChange returns nil. Apply returns its error otherwise.
 func (c Child) If(mayChange func() error) Child {
 	c.mayChange = mayChange
@@ -116,6 +125,9 @@ func (c Child) intent() (intent, error) {
 	}
 	return c.stamp()
 }
+
+// takes tells whether the child may take over an object without a controller.
+func (c Child) takes(object metav1.Object) bool { return c.adoptable != nil && c.adoptable(object) }
 
 func (c Child) key() client.ObjectKey {
 	return client.ObjectKey{Namespace: ptr.Deref(c.want.GetNamespace(), ""), Name: c.Name()}
@@ -137,8 +149,26 @@ type Owner struct {
 	Applied func(kind string, err error)
 	// Answers outlive this reconcile; nil to remember none.
 	Answers *Answers
+	// Labelled tells whether an object has the labels of a child. nil for none.
+	Labelled func(metav1.Object) bool
 
 	seenAlive bool
+	proved    map[types.UID]bool
+}
+
+// TakeBack counts an object among the owner's if it has no controller: its content has proved that it is.
+func (o *Owner) TakeBack(object metav1.Object) {
+	if o.proved == nil {
+		o.proved = map[types.UID]bool{}
+	}
+	o.proved[object.GetUID()] = true
+}
+
+// orphaned recognises a child that lost its owner, as one that was restored, or left behind by kubectl delete --cascade=orphan. Labels alone
+// are no proof, because people copy them.
+func (o *Owner) orphaned(object metav1.Object) bool {
+	return metav1.GetControllerOf(object) == nil &&
+		(o.proved[object.GetUID()] || o.Labelled != nil && o.Labelled(object) && slices.ContainsFunc(object.GetManagedFields(), IsOwn))
 }
 
 // Apply writes the child unless it is so already, and returns the generation that the object has after a write, or 0
@@ -158,8 +188,11 @@ func (o *Owner) Apply(ctx context.Context, child Child) (generation int64, err e
 			return 0, err
 		}
 		generation, err := o.send(ctx, child, noVersion)
-		if !apierrors.IsConflict(err) {
+		switch {
+		case !apierrors.IsConflict(err):
 			return generation, err
+		case child.absent:
+			return 0, ErrUnseen
 		}
 		// The name is taken: by a stranger's object, or by the owner's of which the cache has not heard or may not hear.
 		return o.applyLive(ctx, child)
@@ -167,8 +200,9 @@ func (o *Owner) Apply(ctx context.Context, child Child) (generation int64, err e
 		return 0, err
 	case child.live.GetDeletionTimestamp() != nil:
 		return 0, &GoingError{Kind: child.Kind(), Name: child.Name()}
-	case !o.Owns(child.live, child.adoptable):
-		// The cache may be old: what counts is the object as it is now.
+	case metav1.GetControllerOf(child.live) == nil && child.takes(child.live):
+	case !metav1.IsControlledBy(child.live, o.Object):
+		// A stranger's, or one that was orphaned. The cache may be old: what counts is the object as it is now.
 		return o.applyLive(ctx, child)
 	}
 	unchanged, err := o.unchanged(child)
@@ -264,16 +298,16 @@ func (o *Owner) Guard(found *metav1.PartialObjectMetadata, adoptable func(metav1
 		// It belongs to an earlier owner of the same name; garbage collection will come for it.
 		return &GoingError{Kind: found.Kind, Name: found.Name}
 	default:
-		return &NotOursError{Kind: found.Kind, Name: found.Name}
+		return &NotOursError{Kind: found.Kind, Name: found.Name, Labelled: o.Labelled != nil && o.Labelled(found)}
 	}
 }
 
-// Owns tells whether the owner controls the object, or nobody does and adoptable takes it. It may be nil.
+// Owns tells whether the owner controls the object, or nobody does and it is an orphaned one of the owner's, or adoptable takes it. That may be nil.
 func (o *Owner) Owns(object metav1.Object, adoptable func(metav1.Object) bool) bool {
 	if controller := metav1.GetControllerOf(object); controller != nil {
 		return controller.UID == o.Object.UID
 	}
-	return adoptable != nil && adoptable(object)
+	return adoptable != nil && adoptable(object) || o.orphaned(object)
 }
 
 // alive returns ErrOwnerGone where the owner was deleted since the cache last heard of it, so that nothing is created
@@ -297,7 +331,7 @@ func (o *Owner) alive(ctx context.Context) error {
 	return nil
 }
 
-// Prune deletes the objects in lists that the owner controls and that are not in keep. Each list is a kind; the cache
+// Prune deletes the objects in lists that are the owner's, orphaned ones among them, and that are not in keep. Each list is a kind; the cache
 // has an index by controller for it.
 func (o *Owner) Prune(ctx context.Context, keep []Child, lists ...client.ObjectList) error {
 	type id struct{ kind, name string }
@@ -306,22 +340,24 @@ func (o *Owner) Prune(ctx context.Context, keep []Child, lists ...client.ObjectL
 		wanted[id{child.Kind(), child.Name()}] = true
 	}
 	for _, list := range lists {
-		if err := o.Client.List(ctx, list, client.InNamespace(o.Object.Namespace), client.MatchingFields{ControllerIndex: string(o.Object.UID)}); err != nil {
-			return fmt.Errorf("list what the tenant owns: %w", err)
-		}
-		objects, err := objectsOf(list, o.Client.Scheme())
-		if err != nil {
-			return err
-		}
-		for kind, object := range objects {
-			if wanted[id{kind, object.GetName()}] || object.GetDeletionTimestamp() != nil {
-				continue
+		for _, of := range []string{string(o.Object.UID), orphansOf(o.Object.Name)} {
+			if err := o.Client.List(ctx, list, client.InNamespace(o.Object.Namespace), client.MatchingFields{ControllerIndex: of}); err != nil {
+				return fmt.Errorf("list what the tenant owns: %w", err)
 			}
-			// Both preconditions: never delete a newer object of the same name, nor one that was given away since.
-			err := o.Client.Delete(ctx, object, client.Preconditions{UID: new(object.GetUID()), ResourceVersion: new(object.GetResourceVersion())},
-				client.PropagationPolicy(metav1.DeletePropagationBackground)) // a Job would leave its pods
-			if client.IgnoreNotFound(err) != nil {
-				return fmt.Errorf("delete %s %q, which is no longer wanted: %w", kind, object.GetName(), err)
+			objects, err := objectsOf(list, o.Client.Scheme())
+			if err != nil {
+				return err
+			}
+			for kind, object := range objects {
+				if wanted[id{kind, object.GetName()}] || object.GetDeletionTimestamp() != nil || !o.Owns(object, nil) {
+					continue
+				}
+				// Both preconditions: never delete a newer object of the same name, nor one that was given away since.
+				err := o.Client.Delete(ctx, object, client.Preconditions{UID: new(object.GetUID()), ResourceVersion: new(object.GetResourceVersion())},
+					client.PropagationPolicy(metav1.DeletePropagationBackground)) // a Job would leave its pods
+				if client.IgnoreNotFound(err) != nil {
+					return fmt.Errorf("delete %s %q, which is no longer wanted: %w", kind, object.GetName(), err)
+				}
 			}
 		}
 	}

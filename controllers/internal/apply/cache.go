@@ -14,14 +14,22 @@ import (
 // ControllerIndex is the name of the cache's index by the UID of the controlling owner, which Prune needs.
 const ControllerIndex = "metadata.controller.uid"
 
-// IndexController is the function behind ControllerIndex.
-func IndexController(object client.Object) []string {
-	controller := metav1.GetControllerOf(object)
-	if controller == nil {
+// IndexController is the function behind ControllerIndex. An object without a controller is found by the name of the owner that its label
+// tells of.
+func IndexController(label string) client.IndexerFunc {
+	return func(object client.Object) []string {
+		if controller := metav1.GetControllerOf(object); controller != nil {
+			return []string{string(controller.UID)}
+		}
+		if owner := object.GetLabels()[label]; owner != "" {
+			return []string{orphansOf(owner)}
+		}
 		return nil
 	}
-	return []string{string(controller.UID)}
 }
+
+// orphansOf is no UID.
+func orphansOf(owner string) string { return "orphans of " + owner }
 
 // objectsOf yields the kind and the object of every item.
 func objectsOf(list client.ObjectList, scheme *runtime.Scheme) (iter.Seq2[string, client.Object], error) {

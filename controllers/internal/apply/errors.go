@@ -8,12 +8,21 @@ import (
 // ErrOwnerGone says that the owner was deleted while its children were being made.
 var ErrOwnerGone = errors.New("the owner is gone")
 
+// ErrUnseen says that there is an object that the cache does not know.
+var ErrUnseen = errors.New("the cache is behind")
+
 // NotOursError says that an object of someone else has the name of a child. It was left untouched.
 type NotOursError struct {
 	Kind, Name string
+	// Labelled says that it has the labels of a child all the same.
+	Labelled bool
 }
 
 func (e *NotOursError) Error() string {
+	if e.Labelled {
+		return fmt.Sprintf("%s %q has the labels of this tenant, and was not applied by the operator: a restore may have made it. "+
+			"Delete it, and the operator makes it again.", e.Kind, e.Name)
+	}
 	return fmt.Sprintf("%s %q exists and does not belong to this tenant: rename or delete it", e.Kind, e.Name)
 }
 

@@ -34,7 +34,7 @@ func (o *Owner) ApplySecret(
 		}
 	} else {
 		intact, err := Intact(live, want.Labels, want.Annotations, slices.Collect(maps.Keys(want.Data))...)
-		if err != nil || intact && o.Owns(live, nil) {
+		if err != nil || intact && metav1.IsControlledBy(live, o.Object) {
 			return live, err
 		}
 		version = live.ResourceVersion
