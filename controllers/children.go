@@ -23,8 +23,11 @@ import (
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
 
-// kindDeployment is the kind of the server.
-const kindDeployment = "Deployment"
+// The kinds of the server and of its volume claim.
+const (
+	kindDeployment = "Deployment"
+	kindClaim      = "PersistentVolumeClaim"
+)
 
 // part is a child, and the condition and reason by which the tenant is told that the API server refused it.
 type part struct {
@@ -48,9 +51,13 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 	if route := route(t); route != nil && (s.gateways == nil || r.Gateways.available()) {
 		parts = append(parts, *route)
 	}
+	held := false
 	for _, part := range parts {
 		s.children = append(s.children, part.Child)
-		generation, err := s.owner.Apply(ctx, part.Child)
+		if held && part.Kind() == kindDeployment {
+			continue // or it would work with a volume that is not known to be the tenant's
+		}
+		generation, err := r.applyPart(ctx, s, part)
 		if part.Kind() == kindDeployment {
 			if errors.Is(err, errUpgradeWaits) {
 				r.waitForUpgrade(s)
@@ -59,6 +66,7 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 			}
 			r.Upgrades.confirm(s.serverKey(), generation, err)
 		}
+		held = held || part.Kind() == kindClaim && (isTaken(err) || errors.Is(err, apply.ErrUnseen))
 		if err := classify(err, part.condition, part.rejected); err != nil {
 			s.fail(err)
 			if errors.Is(err, apply.ErrOwnerGone) {
@@ -69,6 +77,14 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 		s.applied(part.Kind(), generation)
 	}
 	return nil
+}
+
+// applyPart applies a part, and returns the generation of what was written or 0.
+func (r *ProvisioningTenantReconciler) applyPart(ctx context.Context, s *scope, part part) (int64, error) {
+	if part.Kind() == kindClaim {
+		return r.applyClaim(ctx, s, part.Child)
+	}
+	return s.owner.Apply(ctx, part.Child)
 }
 
 // children are the objects of a tenant in the order in which they are applied: the server's rights before the server.
@@ -97,13 +113,8 @@ func (r *ProvisioningTenantReconciler) children(ctx context.Context, s *scope, t
 		server(apply.New(desired.RoleBinding(t), &rbacv1.RoleBinding{})),
 		server(apply.New(desired.NetworkPolicy(t), &networkingv1.NetworkPolicy{})),
 	}
-	if t.Volume {
-		claim := apply.New(desired.DataClaim(t), &corev1.PersistentVolumeClaim{}).
-			Adopting(retainedFor(t.Resource.Name))
-		if t.Engine == v1alpha1.StoragePostgreSQL {
-			claim = claim.Existing() // it may be deleted any moment: the directory has left it
-		}
-		parts = append(parts, part{claim, v1alpha1.ConditionStorageReady, v1alpha1.ReasonInvalidStorage})
+	if t.Claim != nil {
+		parts = append(parts, part{claimChild(t, s.storage.found), v1alpha1.ConditionStorageReady, v1alpha1.ReasonInvalidStorage})
 	}
 	child := apply.New(deployment, &appsv1.Deployment{})
 	if upgrade {

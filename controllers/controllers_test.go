@@ -210,7 +210,7 @@ func TestStorageAndRouteAreJudgedByWhatTheClusterSays(t *testing.T) {
 	}{
 		"bound":                   {storageReady(claim(corev1.ClaimBound)), "True/Bound"},
 		"pending":                 {storageReady(claim(corev1.ClaimPending)), "False/ClaimPending"},
-		"lost":                    {storageReady(claim(corev1.ClaimLost)), "False/ClaimPending"},
+		"lost":                    {storageReady(claim(corev1.ClaimLost)), "False/ClaimLost"},
 		"not there yet":           {storageReady(&corev1.PersistentVolumeClaim{}), "False/Progressing"},
 		"admitted":                {exposed(admitted, "a.test", 0), "True/IngressReady"},
 		"admitted before a write": {exposed(admitted, "a.test", 3), "False/WaitingForIngressController"},
@@ -300,5 +300,22 @@ func TestFailuresAreToldInWordsThatStayTheSame(t *testing.T) {
 	second := failure(apierrors.NewInternalError(errors.New("dial tcp 10.0.0.1:443 at 12:00:02")))
 	if first != second || !strings.Contains(first, "InternalError") {
 		t.Errorf("got %q and %q", first, second)
+	}
+}
+
+// kube-apiserver ends some messages with a comparison of two whole objects.
+func TestWhatTheAPIServerSaysIsOneLineThatFitsAnEvent(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"spec is immutable": "spec is immutable",
+		"spec: Forbidden: spec is immutable:\n@@ -1,6 +1,6 @@\n {\n": "spec: Forbidden: spec is immutable …",
+		strings.Repeat("ä", 2000):                                    strings.Repeat("ä", longestMessage) + " …",
+		"":                                                           "",
+	} {
+		refused := &apierrors.StatusError{ErrStatus: metav1.Status{Reason: metav1.StatusReasonInvalid, Code: 422, Message: text}}
+		var stalled *Stalled
+		if err := classify(fmt.Errorf("%w", refused), "StorageReady", "InvalidStorage"); !errors.As(err, &stalled) || stalled.Message != want {
+			t.Errorf("%.20q is told as %q, want %q", text, err, want)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package controllers
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -41,6 +42,8 @@ func (e *Waiting) Error() string { return e.Message }
 const (
 	recheckConflict  = time.Minute
 	recheckForbidden = 30 * time.Second
+	// recheckExpansion costs a write that is refused each time.
+	recheckExpansion = 5 * time.Minute
 	recheckGoing     = 5 * time.Second
 	recheckTLS       = 30 * time.Second
 	recheckSecret    = 30 * time.Second
@@ -57,16 +60,41 @@ func classify(err error, condition, rejected string) error {
 		return &Stalled{Condition: condition, Reason: v1alpha1.ReasonNameConflict, Message: stranger.Error(), Recheck: recheckConflict}
 	case errors.As(err, &going):
 		return &Waiting{Condition: condition, Reason: v1alpha1.ReasonProgressing, Message: going.Error(), After: recheckGoing}
+	case errors.Is(err, apply.ErrUnseen):
+		return &Waiting{Condition: condition, Reason: v1alpha1.ReasonProgressing, Message: "An object that is there already is looked at first.", After: staleRetry}
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return apply.ErrOwnerGone
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
-		return &Stalled{Condition: condition, Reason: rejected, Message: err.Error()}
+		return &Stalled{Condition: condition, Reason: rejected, Message: firstLine(err.Error())}
 	case apierrors.IsForbidden(err):
 		// A quota, or the operator's own rights: either can change without an event.
-		return &Stalled{Condition: condition, Reason: rejected, Message: err.Error(), Recheck: recheckForbidden}
+		return &Stalled{Condition: condition, Reason: rejected, Message: firstLine(err.Error()), Recheck: recheckForbidden}
 	default:
 		return err
 	}
+}
+
+// longestMessage fits into an event with what is said beside it.
+const longestMessage = 800
+
+// firstLine is what the API server said, as far as it fits a line of kubectl get: what follows can be a comparison of two whole objects.
+func firstLine(text string) string {
+	line, _, cut := strings.Cut(text, "\n")
+	if runes := []rune(line); len(runes) > longestMessage {
+		line, cut = string(runes[:longestMessage]), true
+	}
+	if cut {
+		line = strings.TrimRight(line, " :") + " …"
+	}
+	return line
+}
+
+// apiWords is what the API server said, without which object it was applied to.
+func apiWords(err error) string {
+	if status := apierrors.APIStatus(nil); errors.As(err, &status) {
+		return status.Status().Message
+	}
+	return err.Error()
 }
 
 // about returns a typed error such that it speaks of another condition, and any other error as it is.

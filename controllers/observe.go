@@ -43,8 +43,9 @@ func storageReady(claim *corev1.PersistentVolumeClaim) metav1.Condition {
 	case claim.Status.Phase == corev1.ClaimBound:
 		return conditions.True(v1alpha1.ConditionStorageReady, v1alpha1.ReasonBound, fmt.Sprintf("Volume claim %s is bound.", claim.Name))
 	case claim.Status.Phase == corev1.ClaimLost:
-		return conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonClaimPending,
-			fmt.Sprintf("Volume claim %s lost its volume: restore the volume, or delete the claim to begin with an empty directory.", claim.Name))
+		return conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonClaimLost,
+			fmt.Sprintf("Volume claim %s has lost its volume %s, and the directory on it. Restore the volume under that name, or delete the claim and restore it.",
+				claim.Name, claim.Spec.VolumeName))
 	case claim.Name == "":
 		return conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonProgressing, "The volume claim is being made.")
 	default:

@@ -53,11 +53,14 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 	}
 	switch s.storage.engine {
 	case v1alpha1.StorageSQLite:
-		status.Storage = &v1alpha1.StorageStatus{Type: s.storage.engine}
+		status.Storage = &v1alpha1.StorageStatus{Type: s.storage.engine, AdoptedFrom: s.adoptedFrom()}
 	case v1alpha1.StoragePostgreSQL:
 		status.Storage = &v1alpha1.StorageStatus{Type: s.storage.engine, Schema: desired.SchemaName(s.tenant.Namespace, s.tenant.Name)}
 	}
 	if status.Storage != nil {
+		if s.storage.engine != "" {
+			status.Storage.DeletionPolicy = s.effectivePolicy()
+		}
 		status.Storage.Problem = storageProblem(s.tenant, now.Time).DeepCopy() // too old, it is of a server that is gone
 	}
 	found := conditions.Found{

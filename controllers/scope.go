@@ -119,8 +119,7 @@ func (s *scope) desired(options Options) desired.Tenant {
 		EntraAuthority: options.EntraAuthority,
 		UserDefaults:   s.userDefaults,
 		Engine:         s.storage.engine,
-		Volume:         s.storage.volume,
-		StorageSize:    s.storage.size,
+		Claim:          s.storage.claim,
 		Moved:          s.storage.engine == v1alpha1.StoragePostgreSQL || s.storage.step == moveCopied,
 		Stopped:        s.storage.step.stopped(),
 	}

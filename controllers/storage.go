@@ -10,7 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -27,9 +26,11 @@ type storage struct {
 	engine v1alpha1.StorageType
 	// step of the move to engine PostgreSQL.
 	step moveStep
-	// volume tells whether there should be a volume claim, and size how large.
-	volume bool
-	size   resource.Quantity
+	// claim is the volume claim as it should be, nil where there should be none, and found as it is, nil where there is none.
+	claim *desired.Claim
+	found *corev1.PersistentVolumeClaim
+	// takesUp says which claim that another left behind is taken up, "" for none.
+	takesUp string
 	// problem is what keeps the directory from its database, or nil.
 	problem error
 }
@@ -110,38 +111,43 @@ func ended(job *batchv1.Job, how batchv1.JobConditionType) bool {
 
 // resolveStorage finds where the directory is and what the next step to where it should be is.
 func (r *ProvisioningTenantReconciler) resolveStorage(ctx context.Context, s *scope) error {
-	claim, err := volumeClaim(ctx, r, s)
-	if err != nil {
-		return err
-	}
-	s.storage = storage{volume: true, size: s.tenant.Spec.Storage.SQLite.Size}
-	// A claim that is larger already, because it was retained from an earlier tenant or grown by hand, keeps its size:
-	// volumes cannot shrink.
-	if claim != nil {
-		if now := claim.Spec.Resources.Requests[corev1.ResourceStorage]; now.Cmp(s.storage.size) > 0 {
-			s.storage.size = now
-		}
-	}
 	switch s.tenant.Spec.Storage.Type {
 	case v1alpha1.StorageSQLite, "":
-		if claim != nil && claim.Annotations[desired.AnnotationMovedTo] != "" {
-			s.fail(&Stalled{Condition: v1alpha1.ConditionStorageReady, Reason: v1alpha1.ReasonMoved, Message: fmt.Sprintf(
-				"Volume claim %s holds the directory as it was before it moved to %s. Set spec.storage.type to that, "+
-					"or remove annotation %s from the claim to begin with the old state.",
-				claim.Name, claim.Annotations[desired.AnnotationMovedTo], desired.AnnotationMovedTo)})
-			return nil
-		}
-		s.storage.engine = v1alpha1.StorageSQLite
-		return nil
+		return r.resolveVolume(ctx, s)
 	case v1alpha1.StoragePostgreSQL:
-		return r.resolveDatabase(ctx, s, claim)
+		return r.resolveDatabase(ctx, s)
 	default:
 		return nil // and condition Accepted says so
 	}
 }
 
+// resolveVolume decides whether the tenant may work with the volume claim that is there. Where it may not, nothing of the tenant is touched.
+func (r *ProvisioningTenantReconciler) resolveVolume(ctx context.Context, s *scope) error {
+	claim, err := r.findClaim(ctx, s)
+	switch {
+	case isTaken(err):
+		s.fail(classify(err, v1alpha1.ConditionStorageReady, v1alpha1.ReasonRejected))
+		return nil
+	case err != nil:
+		return err
+	}
+	if problem := s.judgeClaim(claim); problem != nil {
+		s.fail(problem)
+		return nil
+	}
+	if claim != nil && claim.Annotations[desired.AnnotationMovedTo] != "" {
+		s.fail(&Stalled{Condition: v1alpha1.ConditionStorageReady, Reason: v1alpha1.ReasonMoved, Message: fmt.Sprintf(
+			"Volume claim %s holds the directory as it was before it moved to %s. Set spec.storage.type to that, "+
+				"or remove annotation %s from the claim to begin with the old state.",
+			claim.Name, claim.Annotations[desired.AnnotationMovedTo], desired.AnnotationMovedTo)})
+		return nil
+	}
+	s.storage.engine = v1alpha1.StorageSQLite
+	return nil
+}
+
 // resolveDatabase decides whether a tenant that should be in a database is there already, and how it gets there.
-func (r *ProvisioningTenantReconciler) resolveDatabase(ctx context.Context, s *scope, claim *corev1.PersistentVolumeClaim) error {
+func (r *ProvisioningTenantReconciler) resolveDatabase(ctx context.Context, s *scope) error {
 	if s.tenant.Spec.Storage.PostgreSQL == nil {
 		s.fail(&Stalled{
 			Condition: v1alpha1.ConditionStorageReady, Reason: v1alpha1.ReasonConnectionSecretMissing,
@@ -149,20 +155,30 @@ func (r *ProvisioningTenantReconciler) resolveDatabase(ctx context.Context, s *s
 		})
 		return nil
 	}
+	claim, err := claimFrom(ctx, r, s)
+	if err != nil && !isTaken(err) {
+		return err
+	}
 	moved := func() bool { return claim != nil && claim.Annotations[desired.AnnotationMovedTo] != "" }
 	before := s.tenant.Status.Storage
 	arrived := before != nil && before.Type == v1alpha1.StoragePostgreSQL || moved()
 	if !arrived {
 		// A cache that is behind must neither start a second move nor leave a directory behind.
-		var err error
-		if claim, err = volumeClaim(ctx, r.Live, s); err != nil {
+		if claim, err = claimFrom(ctx, r.Live, s); err != nil && !isTaken(err) {
 			return err
 		}
 	}
 	s.storage.problem = r.requireConnection(ctx, s)
-	if arrived || moved() || claim == nil {
+	arrived = arrived || moved() || claim == nil
+	if claim != nil {
+		problem := s.judgeClaim(claim)
+		if problem != nil && !arrived {
+			s.fail(problem) // or the directory would move with the claim
+			return nil
+		}
+	}
+	if arrived {
 		s.storage.engine = v1alpha1.StoragePostgreSQL
-		s.storage.volume = claim != nil && claim.DeletionTimestamp == nil
 		return nil
 	}
 	return r.resolveMove(ctx, s)
@@ -236,21 +252,6 @@ func (r *ProvisioningTenantReconciler) serverDeployment(ctx context.Context, s *
 	return &deployment, nil
 }
 
-// volumeClaim returns the tenant's volume claim, or nil where there is none or it is a stranger's.
-func volumeClaim(ctx context.Context, from client.Reader, s *scope) (*corev1.PersistentVolumeClaim, error) {
-	var claim corev1.PersistentVolumeClaim
-	err := from.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.DataName(s.tenant.Name)}, &claim)
-	switch {
-	case apierrors.IsNotFound(err):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("get the volume claim: %w", err)
-	case !s.owner.Owns(&claim, retainedFor(s.tenant.Name)):
-		return nil, nil
-	}
-	return &claim, nil
-}
-
 // requireConnection looks for the Secret with the connection URL until it was found once for this generation.
 func (r *ProvisioningTenantReconciler) requireConnection(ctx context.Context, s *scope) error {
 	before := meta.FindStatusCondition(s.tenant.Status.Conditions, v1alpha1.ConditionStorageReady)
@@ -317,10 +318,16 @@ func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *sc
 		return nil
 	}
 	var claim corev1.PersistentVolumeClaim
-	if err := r.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.DataName(s.tenant.Name)}, &claim); client.IgnoreNotFound(err) != nil {
+	if err := r.Get(ctx, s.claimKey(), &claim); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("get the volume claim: %w", err)
 	}
-	r.judgeStorage(s, storageReady(&claim))
+	s.observeSize(&claim)
+	known := storageReady(&claim)
+	if known.Status == metav1.ConditionTrue && claim.CreationTimestamp.Before(&s.tenant.CreationTimestamp) {
+		known.Message += fmt.Sprintf(" It was there before this ProvisioningTenant, since %s: the directory on it is served on.",
+			claim.CreationTimestamp.UTC().Format(time.RFC3339))
+	}
+	r.judgeStorage(s, known)
 	return nil
 }
 

@@ -237,6 +237,11 @@ func For(reason string) (Advice, bool) {
 			Meaning: "The volume claim was refused; the message has the API server's words.",
 			Action:  "Correct spec.storage.",
 		}, true
+	case v1alpha1.ReasonExpansionRefused:
+		return Advice{
+			Meaning: "The volume claim was not let grow, and the tenant goes on with the volume as it is; the message has the API server's words.",
+			Action:  "Set spec.storage.sqlite.size back to the claim's own size, or let its StorageClass allow expansion.",
+		}, true
 	case v1alpha1.ReasonConnectionSecretMissing:
 		return Advice{
 			Meaning: "The Secret in spec.storage.postgresql does not exist or lacks the key.",
@@ -346,6 +351,16 @@ func For(reason string) (Advice, bool) {
 		return Advice{
 			Meaning: "The volume claim is not bound yet; the message has the claim's last event or phase.",
 			Action:  "Check that its StorageClass exists and has room, if it stays so.",
+		}, true
+	case v1alpha1.ReasonClaimTerminating:
+		return Advice{
+			Meaning: "Somebody has deleted the volume claim, and the directory goes with it when the server's pod ends.",
+			Action:  "Export the directory while the server runs.",
+		}, true
+	case v1alpha1.ReasonClaimLost:
+		return Advice{
+			Meaning: "The volume behind the volume claim is gone.",
+			Action:  "Restore the volume under its name; or delete the claim and restore it from a backup.",
 		}, true
 	case v1alpha1.ReasonDatabaseUnreachable:
 		return Advice{

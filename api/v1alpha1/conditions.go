@@ -170,6 +170,9 @@ const (
 	ReasonRouteRejected = "RouteRejected"
 	// ReasonInvalidStorage: the volume claim was refused; the message has the API server's words. Correct spec.storage.
 	ReasonInvalidStorage = "InvalidStorage"
+	// ReasonExpansionRefused: the volume claim was not let grow, and the tenant goes on with the volume as it is; the message has the API
+	// server's words. Set spec.storage.sqlite.size back to the claim's own size, or let its StorageClass allow expansion.
+	ReasonExpansionRefused = "ExpansionRefused"
 	// ReasonConnectionSecretMissing: the Secret in spec.storage.postgresql does not exist or lacks the key. Create it; it is
 	// looked for again every half a minute.
 	ReasonConnectionSecretMissing = "ConnectionSecretMissing"
@@ -241,6 +244,12 @@ const (
 	// ReasonClaimPending: the volume claim is not bound yet; the message has the claim's last event or phase. Check that its
 	// StorageClass exists and has room, if it stays so.
 	ReasonClaimPending = "ClaimPending"
+	// ReasonClaimTerminating: somebody has deleted the volume claim, and the directory goes with it when the server's pod ends. Export the
+	// directory while the server runs.
+	ReasonClaimTerminating = "ClaimTerminating"
+	// ReasonClaimLost: the volume behind the volume claim is gone. Restore the volume under its name; or delete the claim and restore it from
+	// a backup.
+	ReasonClaimLost = "ClaimLost"
 	// ReasonDatabaseUnreachable: the server does not reach the database, which may be away, restarting, or behind a firewall or a name
 	// that is wrong, or has a certificate that is not trusted; the message says which. Nothing is lost, and the server goes on by itself. See
 	// the database, and spec.storage.postgresql.port, if it stays so.

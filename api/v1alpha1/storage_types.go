@@ -46,10 +46,10 @@ const (
 
 // SQLiteStorage is the volume of a SQLite directory.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.size) || !has(oldSelf.size) || quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0",message="size must not shrink: volumes can only grow"
 // +kubebuilder:validation:XValidation:rule="has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",message="storageClassName is immutable: a volume cannot change its class"
 type SQLiteStorage struct {
-	// size of the volume. 500,000 users need about 1.1Gi. It can grow where the storage class allows expansion.
+	// size of the volume. 500,000 users need about 1.1Gi. It can grow where the storage class allows expansion; where that is refused,
+	// condition StorageInEffect says so, and size may go back. A volume cannot shrink: of one that is larger nothing is taken away.
 	//
 	// +optional
 	// +kubebuilder:default="1Gi"
@@ -116,6 +116,19 @@ type StorageStatus struct {
 	//
 	// +optional
 	Schema string `json:"schema,omitempty"`
+
+	// deletionPolicy is what becomes of the directory if the tenant is deleted now. It follows spec.deletionPolicy as soon as the volume
+	// claim does: after a change to Retain wait until it says so here before you delete the tenant.
+	//
+	// +optional
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+
+	// adoptedFrom is the tenant, as NAMESPACE/NAME/ENTRA-TENANT-ID, from which the volume claim was adopted with the annotation
+	// provisioning.tenantry.dev/adopt-directory. It is there until the server serves the directory that is on it.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	AdoptedFrom string `json:"adoptedFrom,omitempty"`
 
 	// problem is what keeps a server of the tenant from its storage. It is not there while nothing does. Condition StorageReady says the
 	// same.

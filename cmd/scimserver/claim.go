@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/tenantry/tenantry/api/ownership"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/owner"
 	"github.com/tenantry/tenantry/scimserver/settings"
@@ -23,12 +24,9 @@ func claim(source settings.Source) func() (owner.Claim, bool) {
 			return owner.Claim{}, false
 		}
 		tenant := current.Tenant
-		claim := owner.Claim{
-			Identity: owner.Identity{Namespace: tenant.Namespace, Name: tenant.Name, UID: string(tenant.UID)},
-			Adopt:    tenant.Annotations[v1alpha1.AdoptDirectoryAnnotation],
-		}
-		if tenant.Spec.Entra != nil {
-			claim.EntraTenantID = tenant.Spec.Entra.TenantID
+		claim := owner.Claim{Identity: ownership.Of(tenant), Adopt: tenant.Annotations[v1alpha1.AdoptDirectoryAnnotation]}
+		if tenant.Status.Storage != nil {
+			claim.AdoptedVolume = tenant.Status.Storage.AdoptedFrom
 		}
 		if cluster, ok := source.(*kubernetes.Source); ok {
 			claim.Gone = cluster.Gone()

@@ -69,7 +69,7 @@ func TestATenantInADatabaseWaitsForItsConnectionSecretAndSaysWhatIsWrong(t *test
 	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.PostgreSQL.ConnectionSecretRef.Key = "dsn" })
 	w.until(tenant, ready, "StorageReady=True/Configured")
 	want := "tenantry_" + w.namespace + "_contoso"
-	if tenant.Status.Storage == nil || *tenant.Status.Storage != (v1alpha1.StorageStatus{Type: v1alpha1.StoragePostgreSQL, Schema: want}) {
+	if tenant.Status.Storage == nil || *tenant.Status.Storage != (v1alpha1.StorageStatus{Type: v1alpha1.StoragePostgreSQL, Schema: want, DeletionPolicy: v1alpha1.DeletionPolicyRetain}) {
 		t.Errorf("status.storage is %+v, want schema %s", tenant.Status.Storage, want)
 	}
 	gone(w, &corev1.PersistentVolumeClaim{}, "contoso-data")

@@ -177,9 +177,6 @@ func TestWhatCannotChangeLaterIsRefusedWithTheReason(t *testing.T) {
 	w := newWorld(t)
 	tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.SQLite.StorageClassName = "fast" }))
 	for want, change := range map[string]func(*v1alpha1.ProvisioningTenant){
-		"size must not shrink: volumes can only grow": func(p *v1alpha1.ProvisioningTenant) {
-			p.Spec.Storage.SQLite.Size = resource.MustParse("512Mi")
-		},
 		"storageClassName is immutable: a volume cannot change its class": func(p *v1alpha1.ProvisioningTenant) {
 			p.Spec.Storage.SQLite.StorageClassName = "slow"
 		},

@@ -1,6 +1,7 @@
 package clustertest
 
 import (
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -89,9 +90,29 @@ func TestAVolumeGrowsAndARetainedOneThatIsLargerKeepsItsSize(t *testing.T) {
 	if got := claim.Spec.Resources.Requests.Storage().String(); got != "5Gi" {
 		t.Errorf("the retained claim has size %s, want 5Gi: volumes cannot shrink", got)
 	}
-	// Nothing here can expand a volume, and the API server says so: the tenant is told.
-	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.SQLite.Size = resource.MustParse("10Gi") })
-	w.until(tenant, "StorageReady=False/InvalidStorage", "Stalled=True/InvalidStorage")
+	if got, want := message(tenant, "StorageInEffect"), "Volume claim contoso-data stays at 5Gi, which is more than spec.storage.sqlite.size: volumes cannot shrink."; got != want {
+		t.Errorf("got:  %s\nwant: %s", got, want)
+	}
+	// Nothing here can expand a volume, and the API server says so: the tenant is told, and serves. All else of the claim is as it should be.
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) {
+		p.Spec.Storage.SQLite.Size, p.Spec.DeletionPolicy = resource.MustParse("10Gi"), v1alpha1.DeletionPolicyDelete
+	})
+	w.until(tenant, ready, "StorageInEffect=False/ExpansionRefused", "Stalled=True/ExpansionRefused", "StorageReady=True/Bound")
+	if got := message(tenant, "StorageInEffect"); !strings.HasPrefix(got, "Volume claim contoso-data stays at 5Gi, because it cannot grow: persistentvolumeclaims ") ||
+		!strings.HasSuffix(got, ". Set spec.storage.sqlite.size back to 5Gi, or let its StorageClass allow expansion.") {
+		t.Error(got)
+	}
+	if owner := controller(get(w, &corev1.PersistentVolumeClaim{}, "contoso-data")); owner != tenant.UID {
+		t.Errorf("the claim is owned by %q", owner)
+	}
+	for _, size := range []string{"6Gi", "5Gi", "1Gi"} { // it may go back, half of the way too
+		edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.SQLite.Size = resource.MustParse(size) })
+		if size == "6Gi" {
+			w.until(tenant, ready, "StorageInEffect=False/ExpansionRefused")
+			continue
+		}
+		w.until(tenant, ready, "StorageInEffect=True/InEffect")
+	}
 }
 
 // collectGarbage deletes what an owner left behind, as the garbage collector of a whole cluster does.

@@ -3,7 +3,6 @@
 package desired
 
 import (
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -50,10 +49,8 @@ type Tenant struct {
 	UserDefaults []string
 	// Engine that the server works with: that of the spec, but for a directory that has yet to be moved to it.
 	Engine v1alpha1.StorageType
-	// Volume tells whether there should be a volume claim: the server works with it, or did until the directory moved.
-	Volume bool
-	// StorageSize of the volume claim: the one asked for, or the present one where that is larger.
-	StorageSize resource.Quantity
+	// Claim is the volume claim that the server works with, or did until the directory moved; nil where there should be none.
+	Claim *Claim
 	// Moved tells that the directory on the volume was moved to PostgreSQL.
 	Moved bool
 	// Stopped tells that no server may run, because the directory is being moved.

@@ -30,7 +30,7 @@ var issuedAt = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // plain is a tenant with the defaults that the API server fills in.
 func plain() Tenant {
-	return Tenant{
+	t := Tenant{
 		Resource: &v1alpha1.ProvisioningTenant{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "contoso", UID: "6c2f3b1a-0000-4000-8000-000000000001"},
 			Spec: v1alpha1.ProvisioningTenantSpec{
@@ -43,9 +43,9 @@ func plain() Tenant {
 		ServerImage: "tenantry/scimserver:v1",
 		Host:        "contoso.scim.example.com",
 		Engine:      v1alpha1.StorageSQLite,
-		Volume:      true,
-		StorageSize: resource.MustParse("1Gi"),
 	}
+	t.Claim = NewClaim(t.Resource)
+	return t
 }
 
 // full is a tenant that uses every field.
@@ -81,7 +81,7 @@ func full() Tenant {
 // database is a tenant in PostgreSQL whose replicas an autoscaler decides.
 func database() Tenant {
 	t := plain()
-	t.Engine, t.Volume = v1alpha1.StoragePostgreSQL, false
+	t.Engine, t.Claim = v1alpha1.StoragePostgreSQL, nil
 	spec := &t.Resource.Spec
 	spec.Storage.Type = v1alpha1.StoragePostgreSQL
 	spec.Storage.PostgreSQL = &v1alpha1.PostgreSQLStorage{
@@ -98,14 +98,14 @@ func database() Tenant {
 // moving is the same tenant while its directory is copied from the volume.
 func moving() Tenant {
 	t := database()
-	t.Engine, t.Volume, t.Stopped = v1alpha1.StorageSQLite, true, true
+	t.Engine, t.Claim, t.Stopped = v1alpha1.StorageSQLite, NewClaim(t.Resource), true
 	return t
 }
 
 // moved is the same tenant after that, with a number of replicas of its own.
 func moved() Tenant {
 	t := database()
-	t.Volume, t.Moved = true, true
+	t.Claim, t.Moved = NewClaim(t.Resource), true
 	t.Resource.Spec.Server.Autoscaling, t.Resource.Spec.Server.Replicas = nil, new(int32(3))
 	return t
 }
@@ -149,7 +149,7 @@ func build(t *testing.T, tenant Tenant) map[string]string {
 		}
 		objects["reader-"+one.Reader] = reader
 	}
-	if tenant.Volume {
+	if tenant.Claim != nil {
 		objects["claim"] = DataClaim(tenant)
 	}
 	if autoscaler := Autoscaler(tenant); autoscaler != nil {
@@ -238,7 +238,7 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 		if spec.Exposure.Gateway != nil {
 			tenant.Gateways = spec.Exposure.Gateway.ParentRefs
 		}
-		tenant.StorageSize = spec.Storage.SQLite.Size
+		tenant.Claim = NewClaim(tenant.Resource)
 		return tenant
 	}
 	changes := map[string]func(*v1alpha1.ProvisioningTenantSpec){

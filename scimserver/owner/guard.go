@@ -47,7 +47,7 @@ func (g *Guard) Admit(v Verdict) {
 // Holds tells whether this process is to renew a hold that was found: it is an old one of the tenant that it serves.
 func (g *Guard) Holds(mark Mark, found Found) bool {
 	claim, ok := g.claim()
-	return ok && !claim.Gone && claim.owns(mark) && claim.UID == mark.UID && found.Now.Sub(found.Seen) >= RenewAfter
+	return ok && !claim.Gone && claim.Owns(mark.Identity) && claim.UID == mark.UID && found.Now.Sub(found.Seen) >= RenewAfter
 }
 
 // Releases tells whether this process is to end a hold that was found: its tenant was deleted, and one that is made again need not wait.

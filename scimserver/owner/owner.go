@@ -14,11 +14,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/tenantry/tenantry/api/ownership"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/store"
 )
@@ -41,12 +41,7 @@ type Store interface {
 }
 
 // Identity is whose a directory is.
-type Identity struct {
-	EntraTenantID string `json:"entraTenantID,omitempty"` // a GUID, or empty where the tenant names none
-	Namespace     string `json:"namespace"`
-	Name          string `json:"name"`
-	UID           string `json:"uid,omitempty"` // of the ProvisioningTenant, empty with manifests
-}
+type Identity = ownership.Identity
 
 // Mark is what a directory says of itself.
 type Mark struct {
@@ -65,13 +60,7 @@ func (m Mark) Encode() string {
 
 // String names the directory and whose it is, as the annotation does that adopts it: NAMESPACE/NAME/ENTRA-TENANT-ID/DIRECTORY, without
 // the third where there is none.
-func (m Mark) String() string {
-	parts := []string{m.Namespace, m.Name, m.EntraTenantID, m.Directory}
-	if m.EntraTenantID == "" {
-		parts = append(parts[:2], m.Directory)
-	}
-	return strings.Join(parts, "/")
-}
+func (m Mark) String() string { return ownership.Adoption(m.Identity, m.Directory) }
 
 // Claim is what a server knows of its tenant and of its directory.
 type Claim struct {
@@ -82,6 +71,9 @@ type Claim struct {
 	Held Identity
 	// Adopt is the annotation adopt-directory.
 	Adopt string
+	// AdoptedVolume is the ownership.Identity.Path of the tenant whose volume claim was adopted, where the operator has seen that
+	// annotation and claim agree and no directory of the tenant was served yet.
+	AdoptedVolume string
 	// Gone says that the ProvisioningTenant was deleted, so that it keeps nobody else from the directory, and takes it from nobody.
 	Gone bool
 }
@@ -128,7 +120,7 @@ type Verdict struct {
 
 // Judge decides about what was found. The error is a *Refusal.
 func (c Claim) Judge(found Found) (Verdict, error) {
-	c.EntraTenantID = canonical(c.EntraTenantID)
+	c.Identity = c.Canonical()
 	if !found.There || found.Mark == "" {
 		return c.unmarked(found)
 	}
@@ -136,11 +128,14 @@ func (c Claim) Judge(found Found) (Verdict, error) {
 	if err := json.Unmarshal([]byte(found.Mark), &mark); err != nil || mark.Directory == "" {
 		return Verdict{}, foreign("the directory that is there has a mark which this version cannot read")
 	}
-	adopted := strings.EqualFold(strings.TrimSpace(c.Adopt), mark.String())
+	adopted := ownership.Asks(c.Adopt, mark.String()) || c.AdoptedVolume != "" && c.AdoptedVolume == mark.Canonical().Path()
 	expected := c.Known == "" || c.Known == mark.Directory || c.Known == mark.InPlaceOf
 	switch {
 	case adopted:
-	case !c.owns(mark):
+	case !c.Owns(mark.Identity) && !c.SameEntra(mark.Identity) && c.Namespace == mark.Namespace && c.Name == mark.Name:
+		return Verdict{}, foreign("the directory that is there is of tenant %s, not of %s; set spec.entra.tenantID back if that was changed, or %s;"+
+			" to give this other Entra tenant all that is in the directory, %s", mark.Identity, c.Identity, correct, annotate(mark.String()))
+	case !c.Owns(mark.Identity):
 		return Verdict{}, foreign("the directory that is there is of tenant %s, not of %s; %s, or to take it from that tenant, %s",
 			mark.Identity, c.Identity, correct, annotate(mark.String()))
 	case c.Gone && mark.UID != "" && mark.UID != c.UID:
@@ -159,7 +154,7 @@ func (c Claim) Judge(found Found) (Verdict, error) {
 
 // follows tells whether the tenant is another ProvisioningTenant than that of a mark, as far as their UIDs tell.
 func (c Claim) follows(m Mark) bool {
-	if c.owns(m) && (c.UID == "" || m.UID == "") {
+	if c.Owns(m.Identity) && (c.UID == "" || m.UID == "") {
 		return false
 	}
 	return c.UID == "" || c.UID != m.UID
@@ -176,14 +171,8 @@ func another(i Identity) string {
 // take makes a directory the tenant's. An Entra tenant ID or a UID that the tenant lacks stays in the mark.
 func (c Claim) take(mark Mark, expected bool) Verdict {
 	former := mark
-	owned := c.owns(mark)
-	mark.Identity = c.Identity
-	if owned && mark.EntraTenantID == "" {
-		mark.EntraTenantID = former.EntraTenantID
-	}
-	if owned && mark.UID == "" {
-		mark.UID = former.UID
-	}
+	owned := c.Owns(mark.Identity)
+	mark.Identity = c.Over(mark.Identity)
 	if !expected {
 		mark.InPlaceOf = c.Known
 	}
@@ -199,27 +188,27 @@ func (c Claim) take(mark Mark, expected bool) Verdict {
 // unmarked decides about a directory without a mark, or about making one.
 func (c Claim) unmarked(found Found) (Verdict, error) {
 	mark := Mark{Directory: uuid.NewString(), Identity: c.Identity}
-	prefix, note := anew, "made an empty directory"
+	value, note := ownership.Anew, "made an empty directory"
 	where := ""
 	if other, ok := c.elsewhere(found); ok {
 		c.Known, where = other.directory, "; there is one of it in "+other.Place
 	}
 	if found.There {
-		prefix, note = asItIs, "marked the directory of an earlier version as the tenant's"
+		value, note = ownership.AsItIs, "marked the directory of an earlier version as the tenant's"
 	}
 	switch {
 	case c.Known == "":
 		return Verdict{mark, note}, nil
-	case strings.EqualFold(strings.TrimSpace(c.Adopt), prefix+c.Known):
+	case ownership.Asks(c.Adopt, value(c.Known)):
 		mark.InPlaceOf = c.Known
 		return Verdict{mark, note + " in place of " + c.Known + ", as the annotation says"}, nil
 	case found.There:
 		return Verdict{}, foreign("the directory that is there has no mark that says whose it is, and that of the tenant, %s, has one; %s, or to"+
-			" serve it nevertheless, %s", c.Known, correct, annotate(prefix+c.Known))
+			" serve it nevertheless, %s", c.Known, correct, annotate(value(c.Known)))
 	}
 	return Verdict{}, &Refusal{v1alpha1.ReasonDirectoryMissing, fmt.Sprintf(
 		"there is no directory where that of the tenant, %s, should be%s; %s, restore it, or to begin with an empty one, %s",
-		c.Known, where, correct, annotate(prefix+c.Known))}
+		c.Known, where, correct, annotate(value(c.Known)))}
 }
 
 type other struct {
@@ -231,27 +220,15 @@ type other struct {
 func (c Claim) elsewhere(found Found) (other, bool) {
 	for _, there := range found.Elsewhere {
 		var mark Mark
-		if json.Unmarshal([]byte(there.Mark), &mark) == nil && c.owns(mark) && (c.Known == "" || c.Known == mark.Directory) {
+		if json.Unmarshal([]byte(there.Mark), &mark) == nil && c.Owns(mark.Identity) && (c.Known == "" || c.Known == mark.Directory) {
 			return other{there, mark.Directory}, true
 		}
 	}
 	return other{}, false
 }
 
-// The annotation in place of a mark's text. The former directory's id ends its effect with the first directory that it lets in.
-const (
-	anew   = "new/"
-	asItIs = "unmarked/"
-)
-
 // correct is what most who see a refusal have to do.
 const correct = "correct where the storage leads"
-
-// owns tells whether a mark is the tenant's. An Entra tenant ID that one of them lacks is no difference.
-func (c Claim) owns(m Mark) bool {
-	return c.Namespace == m.Namespace && c.Name == m.Name &&
-		(c.EntraTenantID == "" || m.EntraTenantID == "" || c.EntraTenantID == canonical(m.EntraTenantID))
-}
 
 // SameTenant tells whether a directory may be copied to the place of another. Their marks are as they are kept; the place may have none.
 func SameTenant(own, there string) bool {
@@ -262,24 +239,7 @@ func SameTenant(own, there string) bool {
 	if json.Unmarshal([]byte(own), &from) != nil || json.Unmarshal([]byte(there), &to) != nil {
 		return false
 	}
-	from.EntraTenantID = canonical(from.EntraTenantID)
-	return Claim{Identity: from.Identity}.owns(to)
-}
-
-// String names a tenant for people.
-func (i Identity) String() string {
-	if i.EntraTenantID == "" {
-		return i.Namespace + "/" + i.Name
-	}
-	return i.Namespace + "/" + i.Name + " with the Entra tenant ID " + i.EntraTenantID
-}
-
-// canonical is the one spelling of a GUID; what is none stays as it is, in lower case.
-func canonical(id string) string {
-	if parsed, err := uuid.Parse(strings.TrimSpace(id)); err == nil {
-		return parsed.String()
-	}
-	return strings.ToLower(strings.TrimSpace(id))
+	return from.Owns(to.Identity)
 }
 
 func foreign(format string, args ...any) *Refusal {

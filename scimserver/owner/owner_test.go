@@ -99,6 +99,15 @@ func TestWhoseADirectoryIs(t *testing.T) {
 			want: in(of(mark(contoso()), another), known), note: "adopted"},
 		{name: "what was adopted, with the annotation still there", found: stored(mark(contoso())), claim: owner.Claim{Identity: contoso(), Known: known, Adopt: mark(contoso(otherName)).String()}, want: mark(contoso())},
 
+		{name: "on a volume that was adopted", found: stored(mark(contoso(otherEntra, otherUID))), claim: owner.Claim{Identity: contoso(), AdoptedVolume: "customers/contoso/" + entra2},
+			want: mark(contoso()), note: "adopted"},
+		{name: "on a volume that was adopted, and its mark spells the Entra tenant ID otherwise", found: stored(mark(contoso(shouted, otherName))),
+			claim: owner.Claim{Identity: contoso(), AdoptedVolume: "customers/fabrikam/" + entra}, want: mark(contoso()), note: "adopted"},
+		{name: "a third tenant's on a volume that was adopted", found: stored(mark(contoso(otherName))), claim: owner.Claim{Identity: contoso(), AdoptedVolume: "customers/contoso/" + entra2},
+			reason: v1alpha1.ReasonForeignDirectory, annotation: "customers/fabrikam/" + entra + "/" + known},
+		{name: "the Entra tenant ID was changed", found: stored(mark(contoso())), claim: owner.Claim{Identity: contoso(otherEntra), Known: known},
+			reason: v1alpha1.ReasonForeignDirectory, annotation: "customers/contoso/" + entra + "/" + known, says: "set spec.entra.tenantID back if that was changed"},
+
 		{name: "another directory of the tenant", found: stored(of(mark(contoso()), another)), claim: owner.Claim{Identity: contoso(), Known: known},
 			reason: v1alpha1.ReasonForeignDirectory, annotation: "customers/contoso/" + entra + "/" + another},
 		{name: "another directory of the tenant, adopted", found: stored(of(mark(contoso()), another)), claim: owner.Claim{Identity: contoso(), Known: known, Adopt: of(mark(contoso()), another).String()},

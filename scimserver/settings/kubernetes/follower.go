@@ -170,6 +170,9 @@ func (f *follower) takeTenant(ctx context.Context, log logr.Logger, object runti
 	if directory := tenant.Status.Directory; directory != nil && directory.ID != "" {
 		f.tenant.Status.Directory = &v1alpha1.DirectoryStatus{ID: directory.ID} // the counts change all the time
 	}
+	if storage := tenant.Status.Storage; storage != nil && storage.AdoptedFrom != "" {
+		f.tenant.Status.Storage = &v1alpha1.StorageStatus{AdoptedFrom: storage.AdoptedFrom}
+	}
 	for name, w := range f.defaultsWatches {
 		if !slices.Contains(tenant.Status.UserDefaults, name) {
 			w.stop()

@@ -266,9 +266,10 @@ func TestWhoseDirectoryItIsAndWhatMayBeAdoptedIsPublishedAndKept(t *testing.T) {
 	api.put(tenantPath, tenant(func(t *v1alpha1.ProvisioningTenant) {
 		t.Status.Directory = &v1alpha1.DirectoryStatus{ID: "directory-2"}
 		t.Annotations = map[string]string{v1alpha1.AdoptDirectoryAnnotation: "new/directory-1", "other": "x"}
+		t.Status.Storage = &v1alpha1.StorageStatus{Type: v1alpha1.StorageSQLite, AdoptedFrom: "customers/fabrikam"}
 	}))
-	wait(t, source, "with both", func(s *settings.Snapshot) bool {
-		return directory(s).ID == "directory-2" && len(s.Tenant.Annotations) == 1 && s.Tenant.Annotations[v1alpha1.AdoptDirectoryAnnotation] == "new/directory-1"
+	wait(t, source, "with all", func(s *settings.Snapshot) bool {
+		return s.Tenant.Status.Storage != nil && *s.Tenant.Status.Storage == (v1alpha1.StorageStatus{AdoptedFrom: "customers/fabrikam"}) && directory(s).ID == "directory-2" && len(s.Tenant.Annotations) == 1 && s.Tenant.Annotations[v1alpha1.AdoptDirectoryAnnotation] == "new/directory-1"
 	})
 	kept := &lastKnownGood{path: filepath.Join(folder, LastKnownGoodFile)}
 	until(t, "it is kept for a start without the API server", func() bool {

@@ -763,6 +763,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.tenantry.tenantry.api.v1alpha1.StorageStatus
   map:
     fields:
+    - name: adoptedFrom
+      type:
+        scalar: string
+    - name: deletionPolicy
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.DeletionPolicy
     - name: problem
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.StorageProblem

@@ -16,6 +16,12 @@ type StorageStatusApplyConfiguration struct {
 	Type *apiv1alpha1.StorageType `json:"type,omitempty"`
 	// schema is the schema of the PostgreSQL database that keeps the directory; empty with SQLite.
 	Schema *string `json:"schema,omitempty"`
+	// deletionPolicy is what becomes of the directory if the tenant is deleted now. It follows spec.deletionPolicy as soon as the volume
+	// claim does: after a change to Retain wait until it says so here before you delete the tenant.
+	DeletionPolicy *apiv1alpha1.DeletionPolicy `json:"deletionPolicy,omitempty"`
+	// adoptedFrom is the tenant, as NAMESPACE/NAME/ENTRA-TENANT-ID, from which the volume claim was adopted with the annotation
+	// provisioning.tenantry.dev/adopt-directory. It is there until the server serves the directory that is on it.
+	AdoptedFrom *string `json:"adoptedFrom,omitempty"`
 	// problem is what keeps a server of the tenant from its storage. It is not there while nothing does. Condition StorageReady says the
 	// same.
 	Problem *StorageProblemApplyConfiguration `json:"problem,omitempty"`
@@ -40,6 +46,22 @@ func (b *StorageStatusApplyConfiguration) WithType(value apiv1alpha1.StorageType
 // If called multiple times, the Schema field is set to the value of the last call.
 func (b *StorageStatusApplyConfiguration) WithSchema(value string) *StorageStatusApplyConfiguration {
 	b.Schema = &value
+	return b
+}
+
+// WithDeletionPolicy sets the DeletionPolicy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DeletionPolicy field is set to the value of the last call.
+func (b *StorageStatusApplyConfiguration) WithDeletionPolicy(value apiv1alpha1.DeletionPolicy) *StorageStatusApplyConfiguration {
+	b.DeletionPolicy = &value
+	return b
+}
+
+// WithAdoptedFrom sets the AdoptedFrom field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AdoptedFrom field is set to the value of the last call.
+func (b *StorageStatusApplyConfiguration) WithAdoptedFrom(value string) *StorageStatusApplyConfiguration {
+	b.AdoptedFrom = &value
 	return b
 }
 
