@@ -40,8 +40,13 @@ func (s *scope) claimKey() client.ObjectKey {
 	return client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.DataName(s.tenant.Name)}
 }
 
-// findClaim returns the tenant's volume claim, or nil where there is none. Where the cache has none that should be there, a look past it tells.
+// findClaim returns the tenant's volume claim, or nil where there is none. A look past the cache tells where that has none that should be
+// there, and before the status says that the claim is retained.
 func (r *ProvisioningTenantReconciler) findClaim(ctx context.Context, s *scope) (*corev1.PersistentVolumeClaim, error) {
+	before := s.tenant.Status.Storage
+	if before != nil && before.DeletionPolicy == v1alpha1.DeletionPolicyDelete && s.tenant.Spec.DeletionPolicy != v1alpha1.DeletionPolicyDelete {
+		return claimFrom(ctx, r.Live, s)
+	}
 	claim, err := claimFrom(ctx, r, s)
 	if claim == nil && (err != nil && isTaken(err) || err == nil && len(s.tenant.Status.Conditions) > 0) {
 		return claimFrom(ctx, r.Live, s)

@@ -259,8 +259,8 @@ func For(reason string) (Advice, bool) {
 		}, true
 	case v1alpha1.ReasonForeignDirectory:
 		return Advice{
-			Meaning: "The database or the volume holds the directory of another tenant, and nothing of it is read.",
-			Action:  "Correct the connection URL, restore the right directory, or adopt this one with the annotation that the message names. Where the message says that another ProvisioningTenant of the same name holds it, see which cluster that is in.",
+			Meaning: "The database or the volume holds the directory of another tenant, or of another Entra tenant than spec.entra names now, and nothing of it is read.",
+			Action:  "Set spec.entra.tenantID back, correct the connection URL, restore the right directory, or adopt this one with the annotation that the message names. Where the message says that another ProvisioningTenant of the same name holds it, see which cluster that is in.",
 		}, true
 	case v1alpha1.ReasonDirectoryMissing:
 		return Advice{

@@ -182,9 +182,10 @@ const (
 	// ReasonMoved: the volume holds what the directory was before it moved to PostgreSQL. Set spec.storage.type to PostgreSQL,
 	// or remove the annotation that the message names from the volume claim to begin with that old state.
 	ReasonMoved = "Moved"
-	// ReasonForeignDirectory: the database or the volume holds the directory of another tenant, and nothing of it is read. Correct the
-	// connection URL, restore the right directory, or adopt this one with the annotation that the message names. Where the message says
-	// that another ProvisioningTenant of the same name holds it, see which cluster that is in.
+	// ReasonForeignDirectory: the database or the volume holds the directory of another tenant, or of another Entra tenant than spec.entra names
+	// now, and nothing of it is read. Set spec.entra.tenantID back, correct the connection URL, restore the right directory, or adopt this
+	// one with the annotation that the message names. Where the message says that another ProvisioningTenant of the same name holds it,
+	// see which cluster that is in.
 	ReasonForeignDirectory = "ForeignDirectory"
 	// ReasonDirectoryMissing: the tenant had a directory, and where that should be is none. Restore it, correct the connection URL, or begin
 	// with an empty directory with the annotation that the message names.

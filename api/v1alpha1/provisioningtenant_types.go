@@ -81,8 +81,9 @@ type ProvisioningTenantSpec struct {
 	Server Server `json:"server,omitzero"`
 
 	// deletionPolicy says what becomes of the directory's data when this resource is deleted. With Retain the volume
-	// claim or the schema of the database stays, and applying a tenant of the same name in the same namespace finds the data
-	// again. With Delete the claim is deleted together with the tenant; a schema is yours to drop.
+	// claim or the schema of the database stays, and applying a tenant of the same name and Entra tenant ID in the same namespace finds
+	// the data again. With Delete the claim is deleted together with the tenant; a schema is yours to drop. A change is in effect once
+	// status.storage.deletionPolicy says so.
 	//
 	// +optional
 	// +kubebuilder:default=Retain

@@ -278,9 +278,60 @@ func TestAnObjectWithLabelsLikeOursIsAStrangersWhereTheOperatorDidNotApplyIt(t *
 			before := stranger.GetResourceVersion()
 			tenant := create(w, w.tenant())
 			w.until(tenant, "Ready=False/NameConflict", "Stalled=True/NameConflict")
+			if got := message(tenant, "Stalled"); strings.Contains(got, "Keep a copy of a token in it") != (strings.HasPrefix(got, "Secret")) {
+				t.Errorf("a token that nobody else has would be lost by %q", got)
+			}
 			if err := w.Get(t.Context(), client.ObjectKeyFromObject(stranger), stranger); err != nil || stranger.GetResourceVersion() != before {
 				t.Errorf("it was changed: %v, %+v", err, stranger)
 			}
 		})
+	}
+}
+
+func TestTheClaimOfTheRestoreInTheDocumentsIsTakenUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	strict, claims := client.WithFieldValidation(w.Client, "Strict"), 0
+	for _, object := range w.recipes("backup.md") {
+		if object.GetKind() == "PersistentVolumeClaim" {
+			claims++
+			object.SetNamespace(w.namespace)
+			if err := strict.Create(t.Context(), object); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if claims != 1 {
+		t.Fatalf("docs/backup.md has %d claims", claims)
+	}
+	tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.SQLite.StorageClassName = "ours" }))
+	w.until(tenant, ready)
+	if claim := get(w, &corev1.PersistentVolumeClaim{}, "contoso-data"); claim.Spec.DataSource == nil || claim.Spec.DataSource.Name != "contoso" {
+		t.Errorf("the claim is another: %+v", claim.Spec)
+	}
+}
+
+// As docs/storage.md says: until the status tells of Retain, the volume would go with the tenant.
+func TestTheStatusTellsWhichDeletionPolicyIsInEffect(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	for _, policy := range []v1alpha1.DeletionPolicy{v1alpha1.DeletionPolicyRetain, v1alpha1.DeletionPolicyDelete, v1alpha1.DeletionPolicyRetain} {
+		edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.DeletionPolicy = policy })
+		w.eventually("the status has "+string(policy), func() string {
+			now := get(w, &v1alpha1.ProvisioningTenant{}, "contoso")
+			owner := controller(get(w, &corev1.PersistentVolumeClaim{}, "contoso-data"))
+			if now.Status.Storage.DeletionPolicy == v1alpha1.DeletionPolicyRetain && owner != "" && policy == v1alpha1.DeletionPolicyRetain {
+				t.Fatal("the status has Retain while the claim would go with the tenant")
+			}
+			if now.Status.Storage.DeletionPolicy != policy {
+				return string(now.Status.Storage.DeletionPolicy)
+			}
+			return ""
+		})
+	}
+	if owner := controller(get(w, &corev1.PersistentVolumeClaim{}, "contoso-data")); owner != "" {
+		t.Errorf("the claim is owned by %s", owner)
 	}
 }

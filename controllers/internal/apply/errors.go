@@ -19,7 +19,11 @@ type NotOursError struct {
 }
 
 func (e *NotOursError) Error() string {
-	if e.Labelled {
+	switch {
+	case e.Labelled && e.Kind == "Secret":
+		return fmt.Sprintf("Secret %q has the labels of this tenant, was not applied by the operator, and does not hold what its annotation says. "+
+			"Keep a copy of a token in it, delete it, and put that token into the one that the operator makes.", e.Name)
+	case e.Labelled:
 		return fmt.Sprintf("%s %q has the labels of this tenant, and was not applied by the operator: a restore may have made it. "+
 			"Delete it, and the operator makes it again.", e.Kind, e.Name)
 	}
