@@ -10,9 +10,9 @@ import (
 // group, which is hardly longer than such a list.
 const MaxMemberChanges = 1000
 
-// maxCollected is how many steps of one update are kept until it is known what they come to: a member that is removed and added again is
+// MaxCollected is how many steps of one update are kept until it is known what they come to: a member that is removed and added again is
 // two steps and no change.
-const maxCollected = 10 * MaxMemberChanges
+const MaxCollected = 10 * MaxMemberChanges
 
 // MemberChange says that a resource has become a direct member of a group, or is none any more.
 type MemberChange struct {
@@ -35,7 +35,7 @@ func (c *MemberChanges) Step(id [16]byte, added bool) {
 	if !c.Collects() {
 		return
 	}
-	if len(c.steps) == maxCollected {
+	if len(c.steps) == MaxCollected {
 		c.TooMany()
 		return
 	}

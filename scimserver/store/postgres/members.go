@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -81,13 +82,20 @@ func (t *transaction) move(
 		return int(n), err
 	}
 	t.wrote = true
-	var id pgtype.DriverBytes
-	err = t.each(ctx, []any{&id}, func() (bool, error) {
-		moved++
+	var all []byte // NULL for too many
+	// In one value, because a thousand rows cost both sides as much again as the change.
+	err = t.one(ctx, []any{&moved, &all}, "WITH moved AS ("+query+" RETURNING member_id) SELECT count(*),"+
+		" CASE WHEN count(*) <= "+strconv.Itoa(store.MaxCollected)+" THEN string_agg(member_id, ''::bytea) END FROM moved", args...)
+	if err != nil {
+		return 0, err
+	}
+	if all == nil && moved > 0 {
+		changes.TooMany()
+	}
+	for id := range slices.Chunk(all, len(store.MemberChange{}.ID)) {
 		changes.Step([16]byte(id), added)
-		return true, nil
-	}, query+" RETURNING member_id", args...)
-	return moved, err
+	}
+	return moved, nil
 }
 
 const (
