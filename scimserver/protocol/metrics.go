@@ -47,7 +47,8 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		}, []string{"role"}),
 		rejected: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "scim_credentials_rejected_total",
-			Help: "Requests, as a client that provisions sends them, with a credential that is not good and was the tenant's or could be. A scanner's is neither.",
+			Help: "Requests, as a client that provisions sends them, with a credential that is not good and was the tenant's or could be. " +
+				"A scanner's is neither.",
 		}),
 		heldBack: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "scim_held_back_total", Help: "Requests answered 503 because the tenant's spec holds them back.",
