@@ -134,52 +134,52 @@ func TestTheServerIsAvailableOnlyWhenThisGenerationIsOrOldPodsServeUntilItIs(t *
 		want    string
 		before  metav1.Condition
 	}{
-		"available":                      {change: func(*appsv1.Deployment) {}, want: "True/Available True/RolledOut"},
-		"the cache is behind our write":  {change: func(*appsv1.Deployment) {}, written: 4, want: "False/Progressing False/Progressing"},
-		"not seen by the controller yet": {change: func(d *appsv1.Deployment) { d.Status.ObservedGeneration = 2 }, want: "False/Progressing False/Progressing"},
-		"not there yet":                  {change: func(d *appsv1.Deployment) { *d = appsv1.Deployment{} }, want: "False/Progressing False/Progressing"},
-		"the old pod is still there":     {change: func(d *appsv1.Deployment) { d.Status.Replicas = 2 }, want: "False/Progressing False/Progressing"},
+		"available":                      {change: func(*appsv1.Deployment) {}, want: "True/Available, True/RolledOut"},
+		"the cache is behind our write":  {change: func(*appsv1.Deployment) {}, written: 4, want: "False/Progressing, False/Progressing"},
+		"not seen by the controller yet": {change: func(d *appsv1.Deployment) { d.Status.ObservedGeneration = 2 }, want: "False/Progressing, False/Progressing"},
+		"not there yet":                  {change: func(d *appsv1.Deployment) { *d = appsv1.Deployment{} }, want: "False/Progressing, False/Progressing"},
+		"the old pod is still there":     {change: func(d *appsv1.Deployment) { d.Status.Replicas = 2 }, want: "False/Progressing, False/Progressing"},
 		"no new pod yet": {
 			change: func(d *appsv1.Deployment) {
 				d.Status.UpdatedReplicas, d.Status.Replicas, d.Status.AvailableReplicas = 0, 0, 0
 			},
-			want: "False/Progressing False/Progressing",
+			want: "False/Progressing, False/Progressing",
 		},
 		"the pod is not ready any more": {change: func(d *appsv1.Deployment) {
 			d.Status.AvailableReplicas, d.Status.Conditions[0].Status = 0, corev1.ConditionFalse
 			progressing(d, corev1.ConditionTrue, "NewReplicaSetAvailable")
-		}, want: "False/ServerUnavailable True/RolledOut"},
+		}, want: "False/ServerUnavailable, True/RolledOut"},
 		"the first pod is not ready yet": {change: func(d *appsv1.Deployment) {
 			d.Status.AvailableReplicas, d.Status.Conditions[0].Status = 0, corev1.ConditionFalse
 			progressing(d, corev1.ConditionTrue, "ReplicaSetUpdated")
-		}, want: "False/Progressing True/RolledOut"},
+		}, want: "False/Progressing, True/RolledOut"},
 		"the deadline passed": {change: func(d *appsv1.Deployment) {
 			d.Status.AvailableReplicas = 0
 			progressing(d, corev1.ConditionFalse, "ProgressDeadlineExceeded")
-		}, want: "False/RolloutStuck False/RolloutStuck"},
+		}, want: "False/RolloutStuck, False/RolloutStuck"},
 		"the deadline passed and clients are served": {change: func(d *appsv1.Deployment) {
 			replicated(1, 3, 4)(d)
 			progressing(d, corev1.ConditionFalse, "ProgressDeadlineExceeded")
-		}, want: "True/Available False/RolloutStuck"},
+		}, want: "True/Available, False/RolloutStuck"},
 		"one of three replicas is not ready": {change: func(d *appsv1.Deployment) {
 			d.Status.Replicas, d.Status.UpdatedReplicas, d.Status.AvailableReplicas = 3, 3, 2
 			d.Status.Conditions[0].Status = corev1.ConditionFalse
-		}, want: "True/Available True/RolledOut"},
-		"one of three is new":                               {change: replicated(1, 3, 3), want: "True/Available False/Progressing"},
-		"none of three is new":                              {change: replicated(0, 3, 3), want: "True/Available False/Progressing"},
-		"one of three is new and none is available":         {change: replicated(1, 0, 3), want: "False/Progressing False/Progressing"},
-		"three are to be replaced and are available yet":    {change: replicated(3, 3, 3), written: 4, before: was(6), want: "True/Available False/Progressing"},
-		"three are to be replaced and never were available": {change: replicated(3, 3, 3), written: 4, want: "False/Progressing False/Progressing"},
-		"its upgrade waits":                                 {change: func(*appsv1.Deployment) {}, waits: true, want: "True/UpgradePending True/RolledOut"},
+		}, want: "True/Available, True/RolledOut"},
+		"one of three is new":                               {change: replicated(1, 3, 3), want: "True/Available, False/Progressing"},
+		"none of three is new":                              {change: replicated(0, 3, 3), want: "True/Available, False/Progressing"},
+		"one of three is new and none is available":         {change: replicated(1, 0, 3), want: "False/Progressing, False/Progressing"},
+		"three are to be replaced and are available yet":    {change: replicated(3, 3, 3), written: 4, before: was(6), want: "True/Available, False/Progressing"},
+		"three are to be replaced and never were available": {change: replicated(3, 3, 3), written: 4, want: "False/Progressing, False/Progressing"},
+		"its upgrade waits":                                 {change: func(*appsv1.Deployment) {}, waits: true, want: "True/UpgradePending, True/RolledOut"},
 		// bug class 11: the spec was never applied, and what is there is all well.
-		"it was not applied":        {change: func(*appsv1.Deployment) {}, refused: true, before: was(6), want: "False/Progressing False/Progressing"},
-		"replicas were not applied": {change: replicated(3, 3, 3), refused: true, before: was(7), want: "False/Progressing False/Progressing"},
+		"it was not applied":        {change: func(*appsv1.Deployment) {}, refused: true, before: was(6), want: "False/Progressing, False/Progressing"},
+		"replicas were not applied": {change: replicated(3, 3, 3), refused: true, before: was(7), want: "False/Progressing, False/Progressing"},
 		// bug class 18: an autoscaler's step taken for a rollout.
 		"an autoscaler has just scaled": {
-			change: func(d *appsv1.Deployment) { d.Generation = 4 }, before: was(7), want: "True/Available Unknown/Progressing",
+			change: func(d *appsv1.Deployment) { d.Generation = 4 }, before: was(7), want: "True/Available, Unknown/Progressing",
 		},
 		"it was available for the spec before": {
-			change: func(d *appsv1.Deployment) { d.Generation = 4 }, before: was(6), want: "False/Progressing False/Progressing",
+			change: func(d *appsv1.Deployment) { d.Generation = 4 }, before: was(6), want: "False/Progressing, False/Progressing",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -191,7 +191,7 @@ func TestTheServerIsAvailableOnlyWhenThisGenerationIsOrOldPodsServeUntilItIs(t *
 			}
 			s.tenant.Status.Conditions = []metav1.Condition{test.before}
 			available, rolledOut := judgeServer(s, deployment)
-			if got := fmt.Sprintf("%s/%s %s/%s", available.Status, available.Reason, rolledOut.Status, rolledOut.Reason); got != test.want {
+			if got := fmt.Sprintf("%s/%s, %s/%s", available.Status, available.Reason, rolledOut.Status, rolledOut.Reason); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})

@@ -61,7 +61,7 @@ type Problem struct {
 //	all True              all True      yes              True    neither
 //	all True              one False     yes              True    Stalled where only a person can help, or Reconciling
 //	all True              any           no               True if the generation was applied before; Reconciling
-//	one False             any           any              False   Stalled where only a person can help, or Reconciling
+//	one False             whatever      happened         False   Stalled where only a person can help, or Reconciling
 func Summarise(before []metav1.Condition, found Found, generation int64, now metav1.Time) []metav1.Condition {
 	after := slices.Clone(before)
 	set := func(condition metav1.Condition) {
