@@ -107,7 +107,8 @@ func describeTenant(out io.Writer, tenant *v1alpha1.ProvisioningTenant, defaults
 		fact("", "it is rotated by itself, and ends in %s", duration.HumanDuration(c.ExpiresAt.Sub(now)))
 	}
 	if d := tenant.Status.Directory; d != nil {
-		fact("Directory:", "%s (%d active), %s, %s%s", counted(d.Users, "user"), d.ActiveUsers, counted(d.Groups, "group"), counted(d.Memberships, "membership"), asOf(d, now))
+		fact("Directory:", "%s (%d active), %s, %s%s", counted(d.Users, "user"), d.ActiveUsers, counted(d.Groups, "group"),
+			counted(d.Memberships, "membership"), asOf(d, now))
 	}
 	if a := tenant.Status.Activity; a != nil && !a.LastRequestTime.IsZero() {
 		fact("Last request:", "%s ago", age(a.LastRequestTime, now))

@@ -81,7 +81,7 @@ func (c *connector) run(ctx context.Context, interval time.Duration) error {
 		// Should it not arrive, it is tried again; what was reported before counts for a while only.
 		unreported := c.source.ReportProblem(ctx, reason, message)
 		if err == nil {
-			return nil //nolint:nilerr // the database is what was asked for
+			return nil
 		}
 		if unreported != nil {
 			c.failing.log.Error(unreported, "the tenant's status may not say why; trying again")

@@ -108,7 +108,8 @@ func (f *followed) put(ctx context.Context, current *settings.Snapshot, users *d
 	if err == nil {
 		err = users.FollowDefaults(ctx, current.Tenant, current.Defaults)
 	}
-	f.declaring.what, f.declaring.every, f.declaring.log, f.declaring.told = "bring the declared schemas and the UserDefaults into force", retryInterval, log, f.told
+	f.declaring.what, f.declaring.every = "bring the declared schemas and the UserDefaults into force", retryInterval
+	f.declaring.log, f.declaring.told = log, f.told
 	if f.declaring.ended(ctx, err) != nil {
 		last := f.inForce.Load()
 		if last == nil {

@@ -111,7 +111,8 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	}
 	followed.told = told
 	scim := protocol.New(protocol.Options{
-		Away: away, Unwritable: unwritable, Directory: users, Settings: followed.Current, Unserved: followed.unserved, Auth: callers, Log: log, Metrics: registry, Now: time.Now,
+		Away: away, Unwritable: unwritable,
+		Directory: users, Settings: followed.Current, Unserved: followed.unserved, Auth: callers, Log: log, Metrics: registry, Now: time.Now,
 	})
 
 	group, ctx := newGroup(ctx)
