@@ -56,8 +56,9 @@ func credentialsReady(tenant *v1alpha1.ProvisioningTenant, told credentialsTold,
 	secret, mark := desired.CredentialsName(tenant.Name), told.accepted[v1alpha1.CredentialsTokenKey]
 	_, holdsToken := told.handed[v1alpha1.CredentialsTokenKey]
 	if refused := refusals(tenant, told); refused != "" {
-		healthy := provisioningHealthy(tenant)
-		if told.handed[v1alpha1.CredentialsTokenKey].Refused != "" && healthy.Status != metav1.ConditionTrue && healthy.Reason != v1alpha1.ReasonRequestsFailing {
+		client := provisioningHealthy(tenant)
+		letIn := client.Status == metav1.ConditionTrue || client.Reason == v1alpha1.ReasonRequestsFailing
+		if told.handed[v1alpha1.CredentialsTokenKey].Refused != "" && !letIn {
 			return conditions.False(condition, v1alpha1.ReasonValueRefused, refused+" No client is known to use the Secret Token that is accepted.")
 		}
 		return conditions.True(condition, v1alpha1.ReasonValueRefused, refused)
