@@ -204,6 +204,7 @@ func TestAClaimOfAnotherTenantIsNotMovedToPostgreSQL(t *testing.T) {
 	w.until(second, "StorageReady=False/ForeignDirectory", "Stalled=True/ForeignDirectory")
 	gone(w, &appsv1.Deployment{}, "contoso-scim")
 	w.adopt(second)
+	w.connects()
 	w.moveJob()
 }
 
