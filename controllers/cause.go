@@ -157,7 +157,8 @@ func causeOf(pod *corev1.Pod, now time.Time) *cause {
 func containerCause(pod *corev1.Pod, status *corev1.ContainerStatus) *cause {
 	if state := status.State.Waiting; state != nil {
 		switch state.Reason {
-		case "ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
+		case "ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError", "RegistryUnavailable",
+			"SignatureValidationFailed":
 			text := "Image " + imageOf(pod, status) + " cannot be pulled"
 			if said := quoted(backOff.ReplaceAllString(state.Message, "")); said != "" {
 				text += ": " + said
@@ -184,7 +185,8 @@ func containerCause(pod *corev1.Pod, status *corev1.ContainerStatus) *cause {
 	if signal := ended.ExitCode - 128; signal == 9 {
 		how += ", because it was killed: by its node, which had no memory left, or because it did not answer its liveness probe"
 	}
-	return &cause{v1alpha1.ReasonServerCrashing, fmt.Sprintf("Container %s %s, and is started again and again. Its log tells why: kubectl logs -l %s=%s --previous.",
+	return &cause{v1alpha1.ReasonServerCrashing, fmt.Sprintf(
+		"Container %s %s, and is started again and again. Its log tells why: kubectl logs -l %s=%s --previous.",
 		status.Name, how, v1alpha1.TenantLabel, pod.Labels[v1alpha1.TenantLabel])}
 }
 

@@ -19,7 +19,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
-var causeNow = time.Date(2026, 11, 30, 8, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // nothing writes it
+var causeNow = time.Date(2026, 11, 30, 8, 0, 0, 0, time.UTC)
 
 func ago(d time.Duration) metav1.Time { return metav1.NewTime(causeNow.Add(-d)) }
 

@@ -61,7 +61,9 @@ func classify(err error, condition, rejected string) error {
 	case errors.As(err, &going):
 		return &Waiting{Condition: condition, Reason: v1alpha1.ReasonProgressing, Message: going.Error(), After: recheckGoing}
 	case errors.Is(err, apply.ErrUnseen):
-		return &Waiting{Condition: condition, Reason: v1alpha1.ReasonProgressing, Message: "An object that is there already is looked at first.", After: staleRetry}
+		return &Waiting{
+			Condition: condition, Reason: v1alpha1.ReasonProgressing, Message: "An object that is there already is looked at first.", After: staleRetry,
+		}
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return apply.ErrOwnerGone
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):

@@ -44,8 +44,8 @@ func storageReady(claim *corev1.PersistentVolumeClaim) metav1.Condition {
 		return conditions.True(v1alpha1.ConditionStorageReady, v1alpha1.ReasonBound, fmt.Sprintf("Volume claim %s is bound.", claim.Name))
 	case claim.Status.Phase == corev1.ClaimLost:
 		return conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonClaimLost,
-			fmt.Sprintf("Volume claim %s has lost its volume %s, and the directory on it. Restore the volume under that name, or delete the claim and restore it.",
-				claim.Name, claim.Spec.VolumeName))
+			fmt.Sprintf("Volume claim %s has lost its volume %s, and the directory on it. "+
+				"Restore the volume under that name, or delete the claim and restore it.", claim.Name, claim.Spec.VolumeName))
 	case claim.Name == "":
 		return conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonProgressing, "The volume claim is being made.")
 	default:

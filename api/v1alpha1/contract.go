@@ -39,9 +39,11 @@ const (
 
 	// MaxUserDefaults is how many UserDefaults of a tenant its server follows: so many names status.userDefaults holds.
 	MaxUserDefaults = 1000
-	// MaxDefaultsRefusal and MaxSchemaRefusal are how long the server's reason to refuse one may be in the tenant's status, in bytes. A tenant
-	// may have MaxUserDefaults of the first, and etcd takes 1.5 MiB.
-	MaxDefaultsRefusal, MaxSchemaRefusal = 256, 1024
+	// MaxDefaultsRefusal is how long the server's reason to refuse a UserDefaults may be in the tenant's status, in bytes. A tenant may have
+	// MaxUserDefaults of them, and etcd takes 1.5 MiB.
+	MaxDefaultsRefusal = 256
+	// MaxSchemaRefusal is how long the server's reason to refuse a declared schema may be there, in bytes.
+	MaxSchemaRefusal = 1024
 
 	// StorageProblemLifetime is for how long after its observedAt status.storage.problem counts. A server that has a problem writes it three
 	// times in that time.

@@ -10,7 +10,6 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -215,7 +214,7 @@ func TestAClaimWithoutAMarkIsTheTenantsAndGetsOne(t *testing.T) {
 		"with a mark that nobody can read": func(c *corev1.PersistentVolumeClaim) { c.Annotations["provisioning.tenantry.dev/owner"] = "{" },
 		// As it is when a snapshot goes to another cluster.
 		"with another class and access mode": func(c *corev1.PersistentVolumeClaim) {
-			c.Spec.StorageClassName, c.Spec.AccessModes = ptr.To("theirs"), []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOncePod}
+			c.Spec.StorageClassName, c.Spec.AccessModes = new("theirs"), []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOncePod}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

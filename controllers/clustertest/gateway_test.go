@@ -10,6 +10,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -79,7 +80,7 @@ func TestATenantIsExposedByAGatewayAsSoonAsTheClusterKnowsHTTPRoutes(t *testing.
 	}
 	w.answer(metav1.ConditionTrue, metav1.ConditionTrue)
 	w.until(tenant, "Exposed=True/RouteAccepted", ready)
-	w.survives(gatewayv1.SchemeGroupVersion.WithKind("HTTPRoute"), "contoso-scim")
+	w.survives(schema.GroupVersion(gatewayv1.GroupVersion).WithKind("HTTPRoute"), "contoso-scim")
 	w.answer(metav1.ConditionTrue, metav1.ConditionTrue)
 	w.until(tenant, "Exposed=True/RouteAccepted", ready)
 	if want := "https://" + w.namespace + ".example.com/scim/v2"; tenant.Status.TenantURL != want {

@@ -57,7 +57,7 @@ func fullVolume(t *testing.T) {
 	}
 	anna := p.mustSend("POST", "/Users", `{"userName":"anna@contoso.test"}`, 201)["id"].(string)
 
-	ask := func(method, url, body string) (*http.Response, string) {
+	ask := func(method, url, body string) (status int, retryAfter, text string) {
 		t.Helper()
 		request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 		if err != nil {
@@ -70,14 +70,14 @@ func fullVolume(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer response.Body.Close()
-		text, err := io.ReadAll(response.Body)
+		answer, err := io.ReadAll(response.Body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return response, string(text)
+		return response.StatusCode, response.Header.Get("Retry-After"), string(answer)
 	}
 	made := 0
-	post := func() (*http.Response, string) {
+	post := func() (status int, retryAfter, text string) {
 		t.Helper()
 		made++
 		return ask("POST", p.url+"/Users", fmt.Sprintf(`{"userName":"u%d@contoso.test","title":%q}`, made, strings.Repeat("x", 20_000)))
@@ -86,14 +86,14 @@ func fullVolume(t *testing.T) {
 	fill := func() {
 		t.Helper()
 		for refused := 0; refused < 20; {
-			response, text := post()
-			if response.StatusCode == 201 {
+			status, retryAfter, text := post()
+			if status == 201 {
 				refused = 0
 				continue
 			}
 			refused++
-			if response.StatusCode != 503 || response.Header.Get("Retry-After") == "" || !strings.Contains(text, "nothing was changed") {
-				t.Fatalf("a write on a full volume is answered %d %v %s", response.StatusCode, response.Header, text)
+			if status != 503 || retryAfter == "" || !strings.Contains(text, "nothing was changed") {
+				t.Fatalf("a write on a full volume is answered %d, Retry-After %q, %s", status, retryAfter, text)
 			}
 		}
 	}
@@ -103,9 +103,9 @@ func fullVolume(t *testing.T) {
 		if found := p.mustSend("GET", `/Users?filter=userName+eq+%22anna@contoso.test%22`, "", 200); found["totalResults"] != float64(1) {
 			t.Errorf("%s: a look-up finds %v", when, found["totalResults"])
 		}
-		response, text := ask("GET", p.admin+v1alpha1.ReadyPath, "")
-		if response.StatusCode != 200 || !strings.HasPrefix(text, "VolumeFull: ") {
-			t.Errorf("%s: readiness is %d %s", when, response.StatusCode, text)
+		status, _, text := ask("GET", p.admin+v1alpha1.ReadyPath, "")
+		if status != 200 || !strings.HasPrefix(text, "VolumeFull: ") {
+			t.Errorf("%s: readiness is %d %s", when, status, text)
 		}
 	}
 	fill()
@@ -133,11 +133,11 @@ func fullVolume(t *testing.T) {
 	if err := syscall.Mount("", c.data, "", syscall.MS_REMOUNT, "size=64m"); err != nil {
 		t.Fatal(err)
 	}
-	if response, text := ask("GET", p.admin+v1alpha1.ReadyPath, ""); response.StatusCode != 200 || text != "" {
-		t.Errorf("with room again readiness is %d %s", response.StatusCode, text)
+	if status, _, text := ask("GET", p.admin+v1alpha1.ReadyPath, ""); status != 200 || text != "" {
+		t.Errorf("with room again readiness is %d %s", status, text)
 	}
-	if response, text := post(); response.StatusCode != 201 {
-		t.Errorf("with room again a write is answered %d %s", response.StatusCode, text)
+	if status, _, text := post(); status != 201 {
+		t.Errorf("with room again a write is answered %d %s", status, text)
 	}
 	if told := lines(p); len(told) != 1 || !strings.Contains(told[0], "full") {
 		t.Errorf("the beginning after the restart is logged as %q", told)
