@@ -37,7 +37,7 @@ type part struct {
 
 // applyChildren applies everything but the two Secrets. An object that fails does not keep back the others.
 func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *scope) error {
-	if s.storage.engine == "" {
+	if s.storage.engine == "" || s.held {
 		return nil
 	}
 	t := s.desired(r.Options)
@@ -48,8 +48,8 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 	if err != nil {
 		return err
 	}
-	if route := route(t); route != nil && (s.gateways == nil || r.Gateways.available()) {
-		parts = append(parts, *route)
+	if routeKind(t) == kindIngress || r.Gateways.available() {
+		parts = append(parts, routes(t)...)
 	}
 	held := false
 	for _, part := range parts {
@@ -68,6 +68,10 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 		}
 		held = held || part.Kind() == kindClaim && (isTaken(err) || errors.Is(err, apply.ErrUnseen))
 		if err := classify(err, part.condition, part.rejected); err != nil {
+			if part.condition == v1alpha1.ConditionExposed && s.old != nil {
+				err = about(v1alpha1.ConditionExposureInEffect, err)
+				s.found(s.old.kept())
+			}
 			s.fail(err)
 			if errors.Is(err, apply.ErrOwnerGone) {
 				return nil
@@ -147,22 +151,33 @@ func (r *ProvisioningTenantReconciler) children(ctx context.Context, s *scope, t
 	return parts, nil
 }
 
-// route is what leads to the tenant's host, or nil where nothing should.
-func route(t desired.Tenant) *part {
+// routeKind is the kind of what leads to the tenant's host, "" where nothing should.
+func routeKind(t desired.Tenant) string {
 	switch {
 	case t.Host == "":
-		return nil
+		return ""
 	case len(t.Gateways) > 0:
-		return &part{
+		return kindHTTPRoute
+	default:
+		return kindIngress
+	}
+}
+
+// routes is what leads to the tenant's host, if anything should.
+func routes(t desired.Tenant) []part {
+	switch routeKind(t) {
+	case kindHTTPRoute:
+		return []part{{
 			apply.New(desired.HTTPRoute(t), &gatewayv1.HTTPRoute{}),
 			v1alpha1.ConditionExposed, v1alpha1.ReasonRejected,
-		}
-	default:
-		return &part{
+		}}
+	case kindIngress:
+		return []part{{
 			apply.New(desired.Ingress(t), &networkingv1.Ingress{}),
 			v1alpha1.ConditionExposed, v1alpha1.ReasonRejected,
-		}
+		}}
 	}
+	return nil
 }
 
 // connectChild is the Job that tries the connection before a move.
@@ -231,9 +246,9 @@ func (r *ProvisioningTenantReconciler) prune(ctx context.Context, s *scope) erro
 	if len(s.children) == 0 {
 		return nil
 	}
-	lists := controlledLists()
-	if r.Gateways.available() {
-		lists = append(lists, &gatewayv1.HTTPRouteList{})
-	}
-	return s.owner.Prune(ctx, s.children, lists...)
+	lists := slices.DeleteFunc(controlledLists(), func(list client.ObjectList) bool {
+		_, routes := list.(*networkingv1.IngressList)
+		return routes // they may be wanted for a while yet
+	})
+	return errors.Join(s.owner.Prune(ctx, s.children, lists...), r.pruneRoutes(ctx, s))
 }

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -76,30 +77,6 @@ func TestTheHostOfATenantIsItsOwnOrItsNameUnderTheBaseDomain(t *testing.T) {
 		if got := claimedHost(tenant, test.baseDomain); got != test.want {
 			t.Errorf("%+v under %q: got %q, want %q", test.exposure, test.baseDomain, got, test.want)
 		}
-	}
-}
-
-// bug class 15: unordered lists taken as ordered.
-func TestOfTenantsWithOneHostTheOldestWinsInWhateverOrderTheyCome(t *testing.T) {
-	at := func(second int, namespace, name string) v1alpha1.ProvisioningTenant {
-		return v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, CreationTimestamp: metav1.Unix(int64(second), 0)}}
-	}
-	old, sameA, sameB := at(1, "z", "z"), at(2, "a", "b"), at(2, "b", "a")
-	for _, test := range []struct {
-		claims []v1alpha1.ProvisioningTenant
-		want   string
-	}{
-		{[]v1alpha1.ProvisioningTenant{sameB, old, sameA}, "z"},
-		{[]v1alpha1.ProvisioningTenant{sameA, sameB, old}, "z"},
-		{[]v1alpha1.ProvisioningTenant{sameB, sameA}, "a"},
-		{[]v1alpha1.ProvisioningTenant{sameA, sameB}, "a"},
-	} {
-		if got := oldest(test.claims); got.Namespace != test.want {
-			t.Errorf("%s/%s won, want the one of namespace %s", got.Namespace, got.Name, test.want)
-		}
-	}
-	if oldest(nil) != nil {
-		t.Error("somebody won an empty list")
 	}
 }
 
@@ -212,9 +189,9 @@ func TestStorageAndRouteAreJudgedByWhatTheClusterSays(t *testing.T) {
 		"pending":                 {storageReady(claim(corev1.ClaimPending)), "False/ClaimPending"},
 		"lost":                    {storageReady(claim(corev1.ClaimLost)), "False/ClaimLost"},
 		"not there yet":           {storageReady(&corev1.PersistentVolumeClaim{}), "False/Progressing"},
-		"admitted":                {exposed(admitted, "a.test", 0), "True/IngressReady"},
-		"admitted before a write": {exposed(admitted, "a.test", 3), "False/WaitingForIngressController"},
-		"not admitted":            {exposed(&networkingv1.Ingress{}, "a.test", 0), "False/WaitingForIngressController"},
+		"admitted":                {exposed(admitted, "contoso-scim", "a.test", 0), "True/IngressReady"},
+		"admitted before a write": {exposed(admitted, "contoso-scim", "a.test", 3), "False/WaitingForIngressController"},
+		"not admitted":            {exposed(&networkingv1.Ingress{}, "contoso-scim", "a.test", 0), "False/WaitingForIngressController"},
 	} {
 		if got := string(test.got.Status) + "/" + test.got.Reason; got != test.want {
 			t.Errorf("%s: got %s, want %s", name, got, test.want)
@@ -230,21 +207,35 @@ func TestTheTenantURLIsPublishedWhenItIsTrueAndStaysWhileTheServerRestarts(t *te
 		}
 		return list
 	}
+	but := func(reason string) []metav1.Condition {
+		list := all(metav1.ConditionTrue, 2)
+		exposed := meta.FindStatusCondition(list, v1alpha1.ConditionExposed)
+		exposed.Status, exposed.Reason = metav1.ConditionFalse, reason
+		return list
+	}
 	const a, b = "https://a/scim/v2", "https://b/scim/v2"
 	for name, test := range map[string]struct {
 		before, wanted string
 		conditions     []metav1.Condition
+		old            bool
 		want           string
 	}{
-		"not before all is ready":          {"", a, all(metav1.ConditionFalse, 2), ""},
-		"not on old news":                  {"", a, all(metav1.ConditionTrue, 1), ""},
-		"once all is ready":                {"", a, all(metav1.ConditionTrue, 2), a},
-		"still while the server restarts":  {a, a, all(metav1.ConditionFalse, 2), a},
-		"withdrawn when the host changes":  {a, b, all(metav1.ConditionFalse, 2), ""},
-		"the new one when that is ready":   {a, b, all(metav1.ConditionTrue, 2), b},
-		"withdrawn when the host is taken": {a, "", all(metav1.ConditionFalse, 2), ""},
+		"not before all is ready":                  {"", a, all(metav1.ConditionFalse, 2), false, ""},
+		"not on old news":                          {"", a, all(metav1.ConditionTrue, 1), false, ""},
+		"once all is ready":                        {"", a, all(metav1.ConditionTrue, 2), false, a},
+		"still while the server restarts":          {a, a, all(metav1.ConditionFalse, 2), false, a},
+		"still while a controller takes its time":  {a, a, but("WaitingForGateway"), false, a},
+		"withdrawn when the host changes":          {a, b, all(metav1.ConditionFalse, 2), false, ""},
+		"still while the old route works":          {a, b, but("WaitingForGateway"), true, a},
+		"the new one when that is ready":           {a, b, all(metav1.ConditionTrue, 2), false, b},
+		"withdrawn when the host is taken":         {a, "", all(metav1.ConditionFalse, 2), false, ""},
+		"withdrawn when the Gateway API goes":      {a, a, but("GatewayAPIMissing"), false, ""},
+		"withdrawn when a Gateway refuses":         {a, a, but("RouteRejected"), false, ""},
+		"withdrawn when no Gateway is named":       {a, a, but("GatewayMissing"), false, ""},
+		"not while the old route works, whatever":  {a, a, but("GatewayAPIMissing"), true, a},
+		"nothing is wanted, though all looks well": {"", "", all(metav1.ConditionTrue, 2), false, ""},
 	} {
-		if got := publishedURL(test.before, test.wanted, test.conditions, 2); got != test.want {
+		if got := publishedURL(test.before, test.wanted, test.conditions, 2, test.old); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}

@@ -25,6 +25,9 @@ import (
 // The Secrets that hand credentials out are written first and the verifier Secret is derived from them, so a crash in between loses no
 // token. A person may delete them after copying: each stays deleted until a new credential is to be handed over.
 func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *scope) error {
+	if s.held {
+		return nil
+	}
 	handed, err := handedOut(ctx, s, r.cachedSecret)
 	if err != nil {
 		return err

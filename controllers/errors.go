@@ -47,6 +47,7 @@ const (
 	recheckGoing     = 5 * time.Second
 	recheckTLS       = 30 * time.Second
 	recheckSecret    = 30 * time.Second
+	recheckEndpoints = time.Second
 )
 
 // classify gives an error from applying an object its type. The object stands behind the condition.

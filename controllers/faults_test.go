@@ -251,12 +251,12 @@ func TestASettledTenantCostsNoWriteAndNoReadPastTheCacheEvenForAnOperatorThatJus
 	}
 }
 
-func TestANewTenantCostsElevenWritesAndAsksOnlyForItselfAndItsSecrets(t *testing.T) {
+func TestANewTenantCostsTwelveWritesAndAsksOnlyForItselfItsSecretsAndItsEndpoints(t *testing.T) {
 	t.Parallel()
 	s := simulate(t, contoso())
 	s.settle()
-	if s.writes != 11 || s.liveReads != 3 {
-		t.Errorf("%d writes and %d live reads, want 11 and 3", s.writes, s.liveReads)
+	if s.writes != 12 || s.liveReads != 4 {
+		t.Errorf("%d writes and %d live reads, want 12 and 4", s.writes, s.liveReads)
 	}
 }
 

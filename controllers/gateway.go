@@ -40,7 +40,8 @@ type gatewayAPI struct {
 	every   time.Duration
 	log     logr.Logger
 
-	routes atomic.Pointer[routeCache]
+	classes gatewayClasses
+	routes  atomic.Pointer[routeCache]
 }
 
 // routeCache is a running cache of HTTPRoutes.
@@ -58,15 +59,11 @@ func (g *gatewayAPI) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask which kinds the API server knows: %w", err)
 	}
-	every := g.every
-	if every == 0 {
-		every = recheckGatewayAPI
-	}
 	wait.UntilWithContext(ctx, func(ctx context.Context) {
 		if err := g.look(ctx, known); err != nil && ctx.Err() == nil {
 			g.log.Error(err, "Cannot follow the Gateway API")
 		}
-	}, every)
+	}, g.every)
 	return nil
 }
 

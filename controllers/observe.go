@@ -34,7 +34,10 @@ func (r *ProvisioningTenantReconciler) observe(ctx context.Context, s *scope) er
 	if s.has(v1alpha1.ConditionExposed) {
 		return nil
 	}
-	return r.observeRoute(ctx, s, s.serverKey())
+	if err := r.awaitEndpoints(ctx, s); err != nil {
+		return err
+	}
+	return r.observeRoute(ctx, s)
 }
 
 // storageReady judges a volume claim; a zero one was not seen yet.

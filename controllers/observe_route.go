@@ -3,8 +3,10 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,89 +19,133 @@ import (
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
 )
 
-// observeRoute tells whether the host leads to the server.
-func (r *ProvisioningTenantReconciler) observeRoute(ctx context.Context, s *scope, server client.ObjectKey) error {
+// observeRoute tells whether the host leads to the server. While the wanted route does not, an old one may.
+func (r *ProvisioningTenantReconciler) observeRoute(ctx context.Context, s *scope) error {
+	if s.undecided && s.claimed == "" {
+		return nil
+	}
+	judged, err := r.judgeRoute(ctx, s)
+	s.exposed = err == nil && judged.Status == metav1.ConditionTrue
 	switch {
-	case s.tenantURL == "":
-		for _, stalled := range s.outcome.stalled {
-			if stalled.Condition == v1alpha1.ConditionAccepted {
-				s.found(conditions.False(v1alpha1.ConditionExposed, stalled.Reason, stalled.Message))
-			}
+	case s.exposed || s.old == nil:
+		if err == nil {
+			s.found(judged)
 		}
-		return nil
-	case s.host == "":
-		s.found(conditions.True(v1alpha1.ConditionExposed, v1alpha1.ReasonNotExposed,
-			fmt.Sprintf("The platform routes to Service %s itself.", server.Name)))
-		return nil
-	}
-	if len(s.gateways) > 0 {
-		return r.observeHTTPRoute(ctx, s, server)
-	}
-	if err := r.requireCertificate(ctx, s); err != nil {
 		return err
+	case err == nil:
+		judged.Type = v1alpha1.ConditionExposureInEffect
+		s.found(judged)
+	default:
+		s.fail(about(v1alpha1.ConditionExposureInEffect, err))
 	}
-	var ingress networkingv1.Ingress
-	if err := r.Get(ctx, server, &ingress); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("get the Ingress: %w", err)
-	}
-	s.found(exposed(&ingress, s.host, s.written["Ingress"]))
+	s.found(s.old.kept())
 	return nil
 }
 
-func (r *ProvisioningTenantReconciler) observeHTTPRoute(ctx context.Context, s *scope, server client.ObjectKey) error {
+// judgeRoute judges the wanted route; its typed errors speak of Exposed.
+func (r *ProvisioningTenantReconciler) judgeRoute(ctx context.Context, s *scope) (metav1.Condition, error) {
+	key := client.ObjectKey{Namespace: s.tenant.Namespace, Name: s.routeName}
+	switch {
+	case s.host == "":
+		return conditions.True(v1alpha1.ConditionExposed, v1alpha1.ReasonNotExposed,
+			fmt.Sprintf("The platform routes to Service %s itself.", s.serverKey().Name)), nil
+	case len(s.gateways) > 0:
+		return r.judgeHTTPRoute(ctx, s, key)
+	}
+	if err := r.requireCertificate(ctx, s); err != nil {
+		return metav1.Condition{}, err
+	}
+	var ingress networkingv1.Ingress
+	if err := r.Get(ctx, key, &ingress); client.IgnoreNotFound(err) != nil {
+		return metav1.Condition{}, fmt.Errorf("get the Ingress: %w", err)
+	}
+	return exposed(&ingress, key.Name, s.host, s.written[kindIngress]), nil
+}
+
+func (r *ProvisioningTenantReconciler) judgeHTTPRoute(ctx context.Context, s *scope, key client.ObjectKey) (metav1.Condition, error) {
 	if !r.Gateways.available() {
-		return &Stalled{
+		return metav1.Condition{}, &Stalled{
 			Condition: v1alpha1.ConditionExposed, Reason: v1alpha1.ReasonGatewayAPIMissing,
 			Message: "The cluster knows no HTTPRoute: install the Gateway API, or choose another spec.exposure.type.",
 		}
 	}
 	var route gatewayv1.HTTPRoute
-	if err := r.Get(ctx, server, &route); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("get the HTTPRoute: %w", err)
+	if err := r.Get(ctx, key, &route); client.IgnoreNotFound(err) != nil {
+		return metav1.Condition{}, fmt.Errorf("get the HTTPRoute: %w", err)
 	}
-	s.found(routeAccepted(&route, s.gateways, s.host, s.written["HTTPRoute"]))
-	return nil
+	served := make([]parent, len(s.gateways))
+	for i, gateway := range s.gateways {
+		state, err := r.Gateways.classes.of(ctx, gateway)
+		if err != nil {
+			return metav1.Condition{}, err
+		}
+		served[i] = parent{gateway, state}
+	}
+	return routeAccepted(&route, served, s.host, s.written[kindHTTPRoute]), nil
+}
+
+// parent is a Gateway that a route is on.
+type parent struct {
+	v1alpha1.GatewayReference
+	gatewayState
 }
 
 // routeAccepted judges the HTTPRoute: every Gateway must have taken it, in this generation, and found the Service. written is
 // its generation if this reconcile wrote it.
-func routeAccepted(route *gatewayv1.HTTPRoute, gateways []v1alpha1.GatewayReference, host string, written int64) metav1.Condition {
-	for _, gateway := range gateways {
+func routeAccepted(route *gatewayv1.HTTPRoute, parents []parent, host string, written int64) metav1.Condition {
+	said := fmt.Sprintf("Every Gateway routes %s to the server.", host)
+	for _, on := range parents {
 		waiting := conditions.False(v1alpha1.ConditionExposed, v1alpha1.ReasonWaitingForGateway,
 			fmt.Sprintf("No controller has answered for the HTTPRoute on Gateway %s/%s yet. "+
-				"If this lasts, check that the Gateway exists and its controller runs.", gateway.Namespace, gateway.Name))
-		if route.Generation < written {
+				"If this lasts, check that the Gateway exists and its controller runs.", on.Namespace, on.Name))
+		if on.missing || route.Generation < written {
 			return waiting
 		}
-		for _, conditionType := range []gatewayv1.RouteConditionType{gatewayv1.RouteConditionAccepted, gatewayv1.RouteConditionResolvedRefs} {
-			switch condition := parentCondition(route, gateway, string(conditionType)); {
-			case condition == nil || condition.Status == metav1.ConditionUnknown:
-				return waiting
-			case condition.Status == metav1.ConditionFalse:
-				return conditions.False(v1alpha1.ConditionExposed, v1alpha1.ReasonRouteRejected,
-					fmt.Sprintf("Gateway %s/%s does not take the HTTPRoute: %s: %s", gateway.Namespace, gateway.Name, condition.Reason, condition.Message))
+		var taken bool
+		var refused []string
+		for i := range route.Status.Parents {
+			entry := &route.Status.Parents[i]
+			if !speaksOf(entry.ParentRef, on.GatewayReference, route.Namespace) || on.controller != "" && string(entry.ControllerName) != on.controller {
+				continue
+			}
+			takes, why := judgeEntry(entry, route.Generation)
+			taken = taken || takes
+			if why != "" {
+				refused = append(refused, fmt.Sprintf("%s: %s", entry.ControllerName, why))
 			}
 		}
+		switch {
+		case !taken && len(refused) == 0:
+			return waiting
+		case !taken:
+			return conditions.False(v1alpha1.ConditionExposed, v1alpha1.ReasonRouteRejected,
+				fmt.Sprintf("Gateway %s/%s does not take the HTTPRoute. %s", on.Namespace, on.Name, strings.Join(refused, " ")))
+		case len(refused) > 0:
+			said += fmt.Sprintf(" Of Gateway %s/%s another controller says otherwise. %s", on.Namespace, on.Name, strings.Join(refused, " "))
+		}
 	}
-	return conditions.True(v1alpha1.ConditionExposed, v1alpha1.ReasonRouteAccepted, fmt.Sprintf("Every Gateway routes %s to the server.", host))
+	return conditions.True(v1alpha1.ConditionExposed, v1alpha1.ReasonRouteAccepted, said)
 }
 
-// parentCondition is what is said of the route's present generation for one Gateway, or nil. Where several controllers speak
-// for it, the one that takes the route counts.
-func parentCondition(route *gatewayv1.HTTPRoute, gateway v1alpha1.GatewayReference, conditionType string) *metav1.Condition {
-	var found *metav1.Condition
-	for _, status := range route.Status.Parents {
-		parent := status.ParentRef
-		if string(parent.Name) != gateway.Name || string(ptr.Deref(parent.Namespace, gatewayv1.Namespace(route.Namespace))) != gateway.Namespace ||
-			string(ptr.Deref(parent.SectionName, "")) != gateway.SectionName {
-			continue
-		}
-		condition := meta.FindStatusCondition(status.Conditions, conditionType)
-		if condition != nil && condition.ObservedGeneration >= route.Generation && (found == nil || condition.Status == metav1.ConditionTrue) {
-			found = condition
+// judgeEntry tells whether one controller has taken this generation of a route and found its Service, or why not. It does neither while the
+// controller has not said.
+func judgeEntry(entry *gatewayv1.RouteParentStatus, generation int64) (takes bool, refused string) {
+	takes = true
+	for _, conditionType := range []gatewayv1.RouteConditionType{gatewayv1.RouteConditionAccepted, gatewayv1.RouteConditionResolvedRefs} {
+		switch condition := meta.FindStatusCondition(entry.Conditions, string(conditionType)); {
+		case condition == nil || condition.ObservedGeneration < generation || condition.Status == metav1.ConditionUnknown:
+			takes = false
+		case condition.Status == metav1.ConditionFalse:
+			return false, condition.Reason + ": " + condition.Message
 		}
 	}
-	return found
+	return takes, ""
+}
+
+// speaksOf tells whether an entry of a route's status is about that Gateway.
+func speaksOf(parent gatewayv1.ParentReference, gateway v1alpha1.GatewayReference, namespace string) bool {
+	return string(parent.Name) == gateway.Name && string(ptr.Deref(parent.Namespace, gatewayv1.Namespace(namespace))) == gateway.Namespace &&
+		string(ptr.Deref(parent.SectionName, "")) == gateway.SectionName
 }
 
 // requireCertificate looks for the Secret in spec.exposure.tls until it was found once for this generation. The
@@ -126,13 +172,40 @@ func (r *ProvisioningTenantReconciler) requireCertificate(ctx context.Context, s
 	return nil
 }
 
-// exposed judges the Ingress. written is its generation if this reconcile wrote it.
-func exposed(ingress *networkingv1.Ingress, host string, written int64) metav1.Condition {
+// exposed judges the Ingress of that name; a zero one was not seen yet. written is its generation if this reconcile wrote it.
+func exposed(ingress *networkingv1.Ingress, name, host string, written int64) metav1.Condition {
 	if ingress.Generation >= written && len(ingress.Status.LoadBalancer.Ingress) > 0 {
 		return conditions.True(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressReady,
 			fmt.Sprintf("An ingress controller routes %s to the server.", host))
 	}
 	return conditions.False(v1alpha1.ConditionExposed, v1alpha1.ReasonWaitingForIngressController,
-		fmt.Sprintf("No ingress controller has taken Ingress %s yet. If this lasts, check spec.exposure.ingress.className and the controller.",
-			desired.ServerName(ingress.Labels[v1alpha1.TenantLabel])))
+		fmt.Sprintf("No ingress controller has taken Ingress %s yet. If this lasts, check spec.exposure.ingress.className and the controller.", name))
+}
+
+// awaitEndpoints holds back Exposed until the Service has an endpoint that is ready. It looks where the tenant was not ready before: the
+// list is read past the cache, which has none of them.
+func (r *ProvisioningTenantReconciler) awaitEndpoints(ctx context.Context, s *scope) error {
+	before := s.tenant.Status.Conditions
+	available := meta.FindStatusCondition(s.conditions, v1alpha1.ConditionServerAvailable)
+	if available == nil || available.Status != metav1.ConditionTrue ||
+		meta.IsStatusConditionTrue(before, v1alpha1.ConditionServerAvailable) && meta.IsStatusConditionTrue(before, v1alpha1.ConditionExposed) {
+		return nil
+	}
+	service := s.serverKey()
+	var slices discoveryv1.EndpointSliceList
+	err := r.Live.List(ctx, &slices, client.InNamespace(service.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: service.Name})
+	if err != nil {
+		return fmt.Errorf("list the endpoints of the Service: %w", err)
+	}
+	for i := range slices.Items {
+		for _, endpoint := range slices.Items[i].Endpoints {
+			if ptr.Deref(endpoint.Conditions.Ready, true) { // which is what nothing means
+				return nil
+			}
+		}
+	}
+	return &Waiting{
+		Condition: v1alpha1.ConditionExposed, Reason: v1alpha1.ReasonWaitingForEndpoints, After: recheckEndpoints,
+		Message: fmt.Sprintf("Service %s has no endpoint that is ready yet.", service.Name),
+	}
 }

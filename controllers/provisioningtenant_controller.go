@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
@@ -43,6 +44,7 @@ import (
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=ingresses;networkpolicies,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=httproutes,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=list
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 const (
@@ -72,6 +74,8 @@ type ProvisioningTenantReconciler struct {
 	firstLooks sync.Map
 	// answers to applies that did not become what was sent.
 	answers apply.Answers
+	// namespaces whose labels are known.
+	namespaces namespaceLabels
 }
 
 // SetupWithManager says what makes a tenant be looked at again.
@@ -86,6 +90,8 @@ func (r *ProvisioningTenantReconciler) SetupWithManager(mgr ctrl.Manager, change
 		Watches(&v1alpha1.UserDefaults{}, handler.EnqueueRequestsFromMapFunc(referredTenant), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		// Another tenant claimed the same host or let go of it.
 		Watches(&v1alpha1.ProvisioningTenant{}, handler.EnqueueRequestsFromMapFunc(r.rivals), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		// A host was taken or let go, or somebody changed its Lease.
+		Watches(&coordinationv1.Lease{}, handler.EnqueueRequestsFromMapFunc(r.claimants)).
 		// The login authority answered, or HTTPRoutes came or went.
 		WatchesRawSource(source.Channel(changedOutside, &handler.EnqueueRequestForObject{})).
 		WithOptions(controllerOptions(mgr, "provisioningtenant", r.Options))
@@ -142,7 +148,7 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 		r.Entra.Forget(request.NamespacedName)
 		r.firstLooks.Delete(request.NamespacedName)
 		r.Upgrades.release(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
-		return ctrl.Result{}, nil
+		return r.tenantGone(ctx, request.NamespacedName)
 	}
 	if tenant.DeletionTimestamp != nil {
 		return ctrl.Result{}, nil
@@ -155,8 +161,9 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 	for _, step := range []func(context.Context, *scope) error{
 		r.issueCredentials, // the token, and the hash that the server checks it against
 		r.applyChildren,    // everything else, built by package desired
-		r.prune,            // what is no longer wanted
 		r.observe,          // how storage, server and route are doing
+		r.prune,            // what is no longer wanted
+		r.letGoUnused,      // hosts that it no longer serves
 		r.verifyEntra,      // whether the Entra tenant exists
 	} {
 		// Later steps run after an error too, so that the status tells all there is to tell.

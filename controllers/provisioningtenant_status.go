@@ -26,13 +26,14 @@ var requiredForTenant = []string{ //nolint:gochecknoglobals // a list that nothi
 // besideReady tell of a part of the spec that is not in effect, the weightiest first: the tenant goes on with the last good version
 // of it, and Ready says that. A step finds them False, mostly by a Stalled or Waiting error; nobody needs to find them True.
 var besideReady = []string{ //nolint:gochecknoglobals // a list that nothing writes
-	v1alpha1.ConditionStorageInEffect, v1alpha1.ConditionSchemaInEffect, v1alpha1.ConditionRolledOut,
+	v1alpha1.ConditionExposureInEffect, v1alpha1.ConditionStorageInEffect, v1alpha1.ConditionSchemaInEffect, v1alpha1.ConditionRolledOut,
 }
 
 // unlessFound hold where all steps were taken and none has found otherwise.
 func unlessFound() []metav1.Condition {
 	return []metav1.Condition{
 		conditions.True(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The spec makes sense."),
+		conditions.True(v1alpha1.ConditionExposureInEffect, v1alpha1.ReasonInEffect, "The tenant has the host and the route that spec.exposure asks for."),
 		conditions.True(v1alpha1.ConditionStorageInEffect, v1alpha1.ReasonInEffect, "The directory is where spec.storage says."),
 		conditions.True(v1alpha1.ConditionSchemaInEffect, v1alpha1.ReasonInEffect, "The server works with the schemas of spec.schema."),
 		conditions.True(v1alpha1.ConditionUserDefaultsInEffect, v1alpha1.ReasonInEffect, "No UserDefaults of the tenant is refused."),
@@ -89,7 +90,7 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 		found.Failed = &conditions.Problem{Reason: v1alpha1.ReasonError, Message: failure(s.outcome.failed[0])}
 	}
 	status.Conditions = conditions.Summarise(status.Conditions, found, generation, now)
-	status.TenantURL = publishedURL(s.tenant.Status.TenantURL, s.tenantURL, status.Conditions, generation)
+	status.TenantURL = publishedURL(s.tenant.Status.TenantURL, s.tenantURL, status.Conditions, generation, s.old != nil && !s.exposed)
 	status.TokenURL = desired.TokenURL(s.tenant, status.TenantURL)
 	return status
 }
@@ -122,19 +123,29 @@ func suspended(spec *v1alpha1.ProvisioningTenantSpec) (reason, message string) {
 	return "", ""
 }
 
-// publishedURL is the Tenant URL if it is true: once everything that it needs was seen to work. From then on it stays
-// while the server merely restarts, and goes when the host does.
-func publishedURL(before, wanted string, now []metav1.Condition, generation int64) string {
-	if wanted == before {
-		return before
-	}
-	for _, conditionType := range requiredForTenant {
+// publishedURL is the Tenant URL if it is true: once everything that it needs was seen to work. From then on it stays while the server merely
+// restarts or a controller takes its time, and goes when nothing routes it. old tells whether a route that is on its way out still does.
+func publishedURL(before, wanted string, now []metav1.Condition, generation int64, old bool) string {
+	all := func(conditionType string) bool {
 		c := meta.FindStatusCondition(now, conditionType)
-		if c == nil || c.Status != metav1.ConditionTrue || c.ObservedGeneration != generation {
-			return ""
-		}
+		return c != nil && c.Status == metav1.ConditionTrue && c.ObservedGeneration == generation
 	}
-	return wanted
+	exposed := meta.FindStatusCondition(now, v1alpha1.ConditionExposed)
+	switch {
+	case old:
+		return before
+	case wanted != "" && !slices.ContainsFunc(requiredForTenant, func(conditionType string) bool { return !all(conditionType) }):
+		return wanted
+	case wanted == before && exposed != nil && !slices.Contains(routedNowhere, exposed.Reason):
+		return before
+	default:
+		return ""
+	}
+}
+
+// routedNowhere are the reasons of Exposed for which nothing leads to the Tenant URL.
+var routedNowhere = []string{ //nolint:gochecknoglobals // a list that nothing writes
+	v1alpha1.ReasonGatewayAPIMissing, v1alpha1.ReasonGatewayMissing, v1alpha1.ReasonRouteRejected, v1alpha1.ReasonUnsupported,
 }
 
 // writeStatus writes the status if it changed, and then tells of the transitions by events.

@@ -19,8 +19,22 @@ type scope struct {
 	tenant *v1alpha1.ProvisioningTenant
 	owner  *apply.Owner
 
-	// host that the tenant may serve; empty if none.
+	// claimed is the host that the tenant has, whoever routes it; empty if none.
+	claimed string
+	// host that the tenant's route is to serve; empty where there is to be no route.
 	host string
+	// problem with the host that the spec asks for; nil for none.
+	problem *Stalled
+	// undecided tells that it could not be found out whose the host is.
+	undecided bool
+	// held tells that nothing is made for the tenant before it has a host.
+	held bool
+	// routes that the tenant owns; routeName is the name of the wanted one, and old one that is not wanted any more and leads to the
+	// published Tenant URL as long as exposed is false, which tells that the wanted one works.
+	routes    []route
+	routeName string
+	old       *route
+	exposed   bool
 	// gateways that an HTTPRoute for the host is on.
 	gateways []v1alpha1.GatewayReference
 	// tenantURL as it should be; empty while the host is missing or someone else's.
@@ -114,6 +128,7 @@ func (s *scope) desired(options Options) desired.Tenant {
 		Resource:       s.tenant,
 		ServerImage:    options.ServerImage,
 		Host:           s.host,
+		RouteName:      s.routeName,
 		IngressClass:   class,
 		Gateways:       s.gateways,
 		EntraAuthority: options.EntraAuthority,

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -55,6 +57,14 @@ type Options struct {
 	MaxUpgrades int
 	// RecheckUpgrades is when a server that waits for its upgrade asks again, up to half as long again; 30 seconds where it is 0.
 	RecheckUpgrades time.Duration
+	// LeaseNamespace is the operator's own, where the Leases are that say who holds a host.
+	LeaseNamespace string
+	// HostReservation is how long a host that was let go stays reserved for its namespace; 0 for not at all.
+	HostReservation time.Duration
+	// HostRules say who may claim which hosts; everybody every host where there are none.
+	HostRules []HostRule
+	// RecheckHosts is when a tenant asks again whose host no rule allows; 30 seconds where it is 0.
+	RecheckHosts time.Duration
 	// Concurrency is how many resources of one kind are reconciled at a time.
 	Concurrency int
 
@@ -74,6 +84,12 @@ type Options struct {
 	Clock clock.PassiveClock
 }
 
+// serves tells whether tenants of the namespace are the operator's.
+func (o Options) serves(namespace string) bool {
+	_, named := o.Namespaces[namespace]
+	return named || len(o.Namespaces) == 0
+}
+
 // NewScheme knows every kind that the operator reads or writes.
 func NewScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
@@ -86,8 +102,9 @@ func NewScheme() (*runtime.Scheme, error) {
 }
 
 // CacheOptions keeps in memory only what the operator needs: of the kinds that it makes, the tenants' objects. Of their
-// managed fields its own stay, because they tell whether an object is still as it was applied.
-func CacheOptions() (cache.Options, error) {
+// managed fields its own stay, because they tell whether an object is still as it was applied. leases is the namespace of the Leases of
+// hosts; the lease by which a leader is elected is not among them, for it changes every two seconds.
+func CacheOptions(leases string) (cache.Options, error) {
 	whole, err := tenantsObjects()
 	if err != nil {
 		return cache.Options{}, err
@@ -95,6 +112,9 @@ func CacheOptions() (cache.Options, error) {
 	byObject := map[client.Object]cache.ByObject{&corev1.Secret{}: whole, &corev1.PersistentVolumeClaim{}: whole}
 	for _, kind := range controlled() {
 		byObject[kind] = whole
+	}
+	byObject[&coordinationv1.Lease{}] = cache.ByObject{
+		Namespaces: map[string]cache.Config{leases: {}}, Label: labels.SelectorFromSet(labels.Set{leaseLabel: leaseOfHost}),
 	}
 	return cache.Options{
 		ByObject:                    byObject,
@@ -182,11 +202,14 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		return fmt.Errorf("find the revision of the servers' pods: %w", err)
 	}
 	gateways := &gatewayAPI{
-		mgr: mgr, namespaces: options.Namespaces, every: options.RecheckGatewayAPI, changed: answered, log: mgr.GetLogger().WithName("gateway"),
+		mgr: mgr, namespaces: options.Namespaces, every: cmp.Or(options.RecheckGatewayAPI, recheckGatewayAPI), changed: answered,
+		log: mgr.GetLogger().WithName("gateway"),
 	}
+	gateways.classes = gatewayClasses{live: mgr.GetAPIReader(), clock: options.Clock, every: gateways.every}
 	tenants := &ProvisioningTenantReconciler{
 		Client: gateways.client(mgr.GetClient()), Live: mgr.GetAPIReader(), Events: recorder, Options: options,
 		Entra: verifier, Gateways: gateways, Upgrades: newUpgradeLimiter(options.MaxUpgrades, pods),
+		namespaces: namespaceLabels{live: mgr.GetAPIReader(), clock: options.Clock, every: cmp.Or(options.RecheckHosts, recheckHosts)},
 	}
 	if options.Registerer != nil {
 		if tenants.Metrics, err = newMetrics(options.Registerer, mgr.GetClient(), mgr.GetLogger().WithName("metrics")); err != nil {
@@ -209,6 +232,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 const (
 	// hostIndex finds tenants by the host that they claim, in all namespaces.
 	hostIndex = "host"
+	// holderIndex finds the Leases of hosts by the namespace and name of the tenant that they name.
+	holderIndex = "holder"
 	// tenantIndex finds UserDefaults by the tenant that they refer to.
 	tenantIndex = "spec.tenantRef.name"
 )
@@ -225,6 +250,9 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 	if err := indexer.IndexField(ctx, &v1alpha1.ProvisioningTenant{}, hostIndex, indexHost(baseDomain)); err != nil {
 		return fmt.Errorf("index tenants by host: %w", err)
 	}
+	if err := indexer.IndexField(ctx, &coordinationv1.Lease{}, holderIndex, indexHolder); err != nil {
+		return fmt.Errorf("index Leases by holder: %w", err)
+	}
 	if err := indexer.IndexField(ctx, &v1alpha1.UserDefaults{}, tenantIndex, indexTenant); err != nil {
 		return fmt.Errorf("index defaults by tenant: %w", err)
 	}
@@ -240,6 +268,15 @@ func indexHost(baseDomain string) client.IndexerFunc {
 		}
 		return nil
 	}
+}
+
+func indexHolder(object client.Object) []string {
+	if lease, ok := object.(*coordinationv1.Lease); ok {
+		if by := readLease(lease).holder; by != (holder{}) {
+			return []string{by.String()}
+		}
+	}
+	return nil
 }
 
 func indexTenant(object client.Object) []string {

@@ -16,7 +16,9 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -100,14 +102,14 @@ func simulatedScheme(t *testing.T) *runtime.Scheme {
 	all, few := runtime.NewScheme(), runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme, rbacv1.AddToScheme, autoscalingv2.AddToScheme, policyv1.AddToScheme, batchv1.AddToScheme,
-		gatewayv1.Install, v1alpha1.AddToScheme,
+		coordinationv1.AddToScheme, discoveryv1.AddToScheme, gatewayv1.Install, v1alpha1.AddToScheme,
 	} {
 		if err := add(all); err != nil {
 			t.Fatal(err)
 		}
 	}
 	objects := append(controlled(), &corev1.Secret{}, &corev1.PersistentVolumeClaim{}, &corev1.Namespace{}, &gatewayv1.HTTPRoute{},
-		&v1alpha1.ProvisioningTenant{}, &v1alpha1.UserDefaults{})
+		&v1alpha1.ProvisioningTenant{}, &v1alpha1.UserDefaults{}, &coordinationv1.Lease{}, &discoveryv1.EndpointSlice{})
 	for _, object := range objects {
 		kinds, _, err := all.ObjectKinds(object)
 		if err != nil {
@@ -132,6 +134,7 @@ func simulate(t *testing.T, objects ...client.Object) *simulated {
 		WithStatusSubresource(&v1alpha1.ProvisioningTenant{}, &v1alpha1.UserDefaults{}, &appsv1.Deployment{}, &corev1.PersistentVolumeClaim{}, &networkingv1.Ingress{}, &batchv1.Job{}).
 		WithIndex(&v1alpha1.ProvisioningTenant{}, hostIndex, indexHost("")).
 		WithIndex(&v1alpha1.UserDefaults{}, tenantIndex, indexTenant).
+		WithIndex(&coordinationv1.Lease{}, holderIndex, indexHolder).
 		WithIndex(&appsv1.Deployment{}, upgradingIndex, indexUpgrading).
 		WithTypeConverters(withoutStatus{clientgoapply.NewTypeConverter(scheme)}, ourapply.NewTypeConverter(scheme)).
 		WithObjects(objects...)
@@ -141,6 +144,18 @@ func simulate(t *testing.T, objects ...client.Object) *simulated {
 	s.WithWatch = builder.WithInterceptorFuncs(interceptor.Funcs{
 		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
 			return s.write(func() error { return applyVersion(ctx, c, o, opts...) })
+		},
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if _, isLease := o.(*coordinationv1.Lease); !isLease {
+				return c.Create(ctx, o, opts...) // the test's own
+			}
+			return s.write(func() error { return c.Create(ctx, o, opts...) })
+		},
+		Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
+			if _, isLease := o.(*coordinationv1.Lease); !isLease {
+				return c.Update(ctx, o, opts...) // the test's own
+			}
+			return s.write(func() error { return c.Update(ctx, o, opts...) })
 		},
 		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
 			return s.write(func() error { return c.Delete(ctx, o, opts...) })
@@ -291,6 +306,7 @@ func (s *simulated) reconcile() (crashed bool, err error) {
 	options := Options{
 		ServerImage: s.image, Clock: s.now,
 		Random:         rand.NewChaCha8([32]byte{byte(s.writes)}),
+		LeaseNamespace: "tenantry-system", HostReservation: 24 * time.Hour,
 		CheckFilter:    func(v1alpha1.Schema, string) error { return nil },
 		CheckAttribute: func(v1alpha1.Schema, string, string) error { return nil },
 	}
@@ -333,6 +349,11 @@ func (s *simulated) pretend() {
 			Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue}},
 		}
 		s.must(s.Status().Update(s.Context(), &deployment))
+		slice := &discoveryv1.EndpointSlice{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "contoso-scim", Labels: map[string]string{discoveryv1.LabelServiceName: "contoso-scim"}},
+			Endpoints:  []discoveryv1.Endpoint{{Conditions: discoveryv1.EndpointConditions{Ready: new(true)}}},
+		}
+		s.must(client.IgnoreAlreadyExists(s.Create(s.Context(), slice)))
 	}
 	var claim corev1.PersistentVolumeClaim
 	if s.WithWatch.Get(s.Context(), key("-data"), &claim) == nil && claim.Status.Phase != corev1.ClaimBound {

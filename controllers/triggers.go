@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -98,29 +97,4 @@ func referredTenant(_ context.Context, object client.Object) []ctrl.Request {
 		return nil
 	}
 	return []ctrl.Request{{NamespacedName: types.NamespacedName{Namespace: defaults.Namespace, Name: defaults.Spec.TenantRef.Name}}}
-}
-
-// rivals are the other tenants that claim the host of this one. controller-runtime asks for the tenant as it was and as
-// it is, so the rivals for a host that was given up hear of it too.
-func (r *ProvisioningTenantReconciler) rivals(ctx context.Context, object client.Object) []ctrl.Request {
-	tenant, ok := object.(*v1alpha1.ProvisioningTenant)
-	if !ok {
-		return nil
-	}
-	host := claimedHost(tenant, r.Options.BaseDomain)
-	if host == "" {
-		return nil
-	}
-	var claims v1alpha1.ProvisioningTenantList
-	if err := r.List(ctx, &claims, client.MatchingFields{hostIndex: host}); err != nil {
-		log.FromContext(ctx).Error(err, "Cannot list the tenants that claim a host")
-		return nil
-	}
-	var requests []ctrl.Request
-	for i := range claims.Items {
-		if claims.Items[i].UID != tenant.UID {
-			requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&claims.Items[i])})
-		}
-	}
-	return requests
 }

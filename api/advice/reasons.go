@@ -117,6 +117,11 @@ func For(reason string) (Advice, bool) {
 			Meaning: "Every Gateway has taken the HTTPRoute.",
 			Action:  "",
 		}, true
+	case v1alpha1.ReasonRouteKept:
+		return Advice{
+			Meaning: "The tenant is reached by the route that it had, because the one that the spec asks for does not work yet: condition ExposureInEffect says why.",
+			Action:  "",
+		}, true
 	case v1alpha1.ReasonNotExposed:
 		return Advice{
 			Meaning: "spec.exposure.type is None; the platform routes to the Service.",
@@ -149,13 +154,18 @@ func For(reason string) (Advice, bool) {
 		}, true
 	case v1alpha1.ReasonHostTaken:
 		return Advice{
-			Meaning: "An older tenant has the host.",
-			Action:  "Choose another host, or delete the other tenant.",
+			Meaning: "Another tenant has the host, or has let go of it and may have it back for a while; the message says when it is free.",
+			Action:  "Choose another host, or wait. The platform team sees in the operator's Lease for the host who has it.",
 		}, true
 	case v1alpha1.ReasonHostMissing:
 		return Advice{
 			Meaning: "There is no host and the operator has no base domain.",
 			Action:  "Set spec.exposure.host.",
+		}, true
+	case v1alpha1.ReasonHostNotAllowed:
+		return Advice{
+			Meaning: "The platform's rules do not let tenants of this namespace have the host; the message says which hosts they allow.",
+			Action:  "Choose one of those, or have the platform team add a rule.",
 		}, true
 	case v1alpha1.ReasonNameConflict:
 		return Advice{
@@ -426,6 +436,16 @@ func For(reason string) (Advice, bool) {
 		return Advice{
 			Meaning: "No controller has answered for the HTTPRoute yet.",
 			Action:  "Check that the Gateway exists and its controller runs.",
+		}, true
+	case v1alpha1.ReasonWaitingForHost:
+		return Advice{
+			Meaning: "Nothing is made for a tenant that has no host: conditions Accepted and Exposed say why it has none.",
+			Action:  "Nothing else needs to be done.",
+		}, true
+	case v1alpha1.ReasonWaitingForEndpoints:
+		return Advice{
+			Meaning: "The server is available, and the cluster does not lead its Service there yet.",
+			Action:  "Nothing needs to be done; if it lasts, see the Service's EndpointSlices and the cluster's controller manager.",
 		}, true
 	case v1alpha1.ReasonAuthorityUnreachable:
 		return Advice{

@@ -29,6 +29,9 @@ const (
 	ConditionServerAvailable = "ServerAvailable"
 	// ConditionRolledOut tells whether every pod of the server is as this generation and this operator want it. It never holds back Ready.
 	ConditionRolledOut = "RolledOut"
+	// ConditionExposureInEffect tells whether the tenant has the host, and is reached by the route, that spec.exposure asks for. It never holds
+	// back Ready: the tenant goes on with the host and the route that it had.
+	ConditionExposureInEffect = "ExposureInEffect"
 	// ConditionStorageInEffect tells whether the directory is where spec.storage says and on a volume of that size. It never holds back
 	// Ready: the server goes on with the storage that it has.
 	ConditionStorageInEffect = "StorageInEffect"
@@ -105,6 +108,9 @@ const (
 	ReasonIngressReady = "IngressReady"
 	// ReasonRouteAccepted: every Gateway has taken the HTTPRoute.
 	ReasonRouteAccepted = "RouteAccepted"
+	// ReasonRouteKept: the tenant is reached by the route that it had, because the one that the spec asks for does not work yet: condition
+	// ExposureInEffect says why.
+	ReasonRouteKept = "RouteKept"
 	// ReasonNotExposed: spec.exposure.type is None; the platform routes to the Service.
 	ReasonNotExposed = "NotExposed"
 	// ReasonVerified: the login authority knows the Entra tenant.
@@ -122,10 +128,14 @@ const (
 
 // Reasons that ask a person to act.
 const (
-	// ReasonHostTaken: an older tenant has the host. Choose another host, or delete the other tenant.
+	// ReasonHostTaken: another tenant has the host, or has let go of it and may have it back for a while; the message says when it is free.
+	// Choose another host, or wait. The platform team sees in the operator's Lease for the host who has it.
 	ReasonHostTaken = "HostTaken"
 	// ReasonHostMissing: there is no host and the operator has no base domain. Set spec.exposure.host.
 	ReasonHostMissing = "HostMissing"
+	// ReasonHostNotAllowed: the platform's rules do not let tenants of this namespace have the host; the message says which hosts they allow.
+	// Choose one of those, or have the platform team add a rule.
+	ReasonHostNotAllowed = "HostNotAllowed"
 	// ReasonNameConflict: an object that is not the tenant's has the name of one that the tenant needs. Rename or delete it.
 	ReasonNameConflict = "NameConflict"
 	// ReasonUserDefaultsRefused: some UserDefaults cannot be used as they are; the message names them and says why. Correct them, or put back
@@ -289,6 +299,12 @@ const (
 	// ReasonWaitingForGateway: no controller has answered for the HTTPRoute yet. Check that the Gateway exists and its
 	// controller runs.
 	ReasonWaitingForGateway = "WaitingForGateway"
+	// ReasonWaitingForHost: nothing is made for a tenant that has no host: conditions Accepted and Exposed say why it has none. Nothing else
+	// needs to be done.
+	ReasonWaitingForHost = "WaitingForHost"
+	// ReasonWaitingForEndpoints: the server is available, and the cluster does not lead its Service there yet. Nothing needs to be done; if
+	// it lasts, see the Service's EndpointSlices and the cluster's controller manager.
+	ReasonWaitingForEndpoints = "WaitingForEndpoints"
 	// ReasonAuthorityUnreachable: the login authority could not be asked; it is asked again later. Where the operator has no way
 	// out on purpose, nothing needs to be done: this never holds back Ready.
 	ReasonAuthorityUnreachable = "AuthorityUnreachable"

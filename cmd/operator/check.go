@@ -25,7 +25,7 @@ func check(ctx context.Context, args []string) error {
 	var namespaces []string
 	flags := flag.NewFlagSet("operator check", flag.ContinueOnError)
 	flags.Func("watch-namespaces", "`namespaces` whose tenants the operator serves, separated by commas; all where left out", parseNamespaces(&namespaces))
-	leaseNamespace := flags.String("leader-election-namespace", "", "`namespace` of the lease; required")
+	leaseNamespace := flags.String("lease-namespace", "", "`namespace` of the lease; required")
 	timeout := flags.Duration("timeout", time.Minute, "how `long` to wait for an operator that leads")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -34,7 +34,7 @@ func check(ctx context.Context, args []string) error {
 	case flags.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q; see check --help", flags.Arg(0))
 	case *leaseNamespace == "":
-		return errors.New("name the namespace of the lease with --leader-election-namespace")
+		return errors.New("name the namespace of the lease with --lease-namespace")
 	}
 	scheme, err := controllers.NewScheme()
 	if err != nil {

@@ -107,7 +107,7 @@ func TestACheckNeedsTheNamespaceOfTheLease(t *testing.T) {
 		args []string
 		want string
 	}{
-		"none":        {[]string{"check"}, "name the namespace of the lease with --leader-election-namespace"},
+		"none":        {[]string{"check"}, "name the namespace of the lease with --lease-namespace"},
 		"an argument": {[]string{"check", "x"}, `unexpected argument "x"; see check --help`},
 	} {
 		t.Run(name, func(t *testing.T) {

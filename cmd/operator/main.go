@@ -45,6 +45,8 @@ const (
 	leaderElectionID = "operator.provisioning.tenantry.dev"
 	// entraTimeout bounds one question to the login authority.
 	entraTimeout = 5 * time.Second
+	// longestReservation is a year.
+	longestReservation = 365 * 24 * time.Hour
 	// readyTimeout bounds one look whether the caches are filled.
 	readyTimeout = time.Second
 )
@@ -66,7 +68,6 @@ type settings struct {
 	metricsSecure                bool
 	metricsCertDir               string
 	leaderElection               bool
-	leaderElectionNamespace      string
 	logFormat                    string
 	logLevel                     slog.Level
 }
@@ -77,6 +78,15 @@ func parse(args []string) (settings, error) {
 	flags.StringVar(&s.ServerImage, "server-image", "", "`image` of the SCIM server; required")
 	flags.StringVar(&s.BaseDomain, "base-domain", "", "`domain` under which a tenant without a host gets one: <name>.<domain>")
 	flags.StringVar(&s.IngressClass, "ingress-class", "", "IngressClass `name` for tenants that name none; the cluster's default where left out")
+	flags.Func("allow-hosts", "`rule` that lets tenants of some namespaces claim some hosts, in YAML or JSON: "+
+		`{namespaceSelector: {matchLabels: {team: a}}, hosts: ["*.a.example.com"]}; may be given several times; every host is allowed where left out`,
+		func(text string) error {
+			rule, err := controllers.ParseHostRule(text)
+			s.HostRules = append(s.HostRules, rule)
+			return err
+		})
+	flags.DurationVar(&s.HostReservation, "host-reservation", 24*time.Hour,
+		"how `long` a host that a tenant let go stays reserved for its namespace, in whole seconds; 0 for not at all")
 	flags.Func("gateway", "Gateway `namespace/name` for tenants that are exposed by a Gateway and name none", func(text string) error {
 		namespace, name, ok := strings.Cut(text, "/")
 		if !ok || namespace == "" || name == "" || strings.Contains(name, "/") {
@@ -99,7 +109,8 @@ func parse(args []string) (settings, error) {
 		"`directory` with tls.crt and tls.key for the metrics, followed when they change; a self-signed certificate where left out")
 	flags.StringVar(&s.probeAddress, "health-probe-bind-address", ":8081", "`address` of /healthz and /readyz; 0 for none")
 	flags.BoolVar(&s.leaderElection, "leader-elect", false, "elect a leader, so that several replicas can run")
-	flags.StringVar(&s.leaderElectionNamespace, "leader-election-namespace", "", "`namespace` of the lease; the operator's own where left out")
+	flags.StringVar(&s.LeaseNamespace, "lease-namespace", "",
+		"`namespace` of the lease by which a leader is elected, and of those that say who holds a host; the operator's own where left out")
 	flags.StringVar(&s.logFormat, "log-format", "json", "`format` of the log on standard error: json or text")
 	flags.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "`level` of the log: debug, info, warn or error")
 	if err := flags.Parse(args); err != nil {
@@ -116,6 +127,10 @@ func parse(args []string) (settings, error) {
 		return settings{}, fmt.Errorf("--concurrency must be at least 1, not %d", s.Concurrency)
 	case s.MaxUpgrades < 1:
 		return settings{}, fmt.Errorf("--max-upgrades must be at least 1, not %d", s.MaxUpgrades)
+	case s.HostReservation < 0, s.HostReservation > longestReservation, s.HostReservation%time.Second != 0:
+		return settings{}, fmt.Errorf("--host-reservation must be whole seconds, at most %s, not %s", longestReservation, s.HostReservation)
+	case s.BaseDomain != "" && len(validation.IsDNS1123Subdomain(controllers.CanonicalHost(s.BaseDomain))) > 0:
+		return settings{}, fmt.Errorf("--base-domain must be a DNS name such as scim.example.com, not %q", s.BaseDomain)
 	case s.metricsCertDir != "" && !s.metricsSecure:
 		return settings{}, errors.New("--metrics-cert-dir needs --metrics-secure")
 	case s.logLevel < slog.LevelDebug:
@@ -169,7 +184,12 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	cacheOptions, err := controllers.CacheOptions()
+	if s.LeaseNamespace == "" {
+		if s.LeaseNamespace, err = ownNamespace(); err != nil {
+			return err
+		}
+	}
+	cacheOptions, err := controllers.CacheOptions(s.LeaseNamespace)
 	if err != nil {
 		return err
 	}
@@ -187,7 +207,7 @@ func run(ctx context.Context, args []string) error {
 		HealthProbeBindAddress:  s.probeAddress,
 		LeaderElection:          s.leaderElection,
 		LeaderElectionID:        leaderElectionID,
-		LeaderElectionNamespace: s.leaderElectionNamespace,
+		LeaderElectionNamespace: s.LeaseNamespace,
 		// The process ends as soon as the manager does, so the next leader need not wait for the lease to run out.
 		LeaderElectionReleaseOnCancel: true,
 	})
@@ -207,6 +227,16 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	return mgr.Start(ctx)
+}
+
+// ownNamespace is the namespace of the pod that the operator runs in.
+func ownNamespace() (string, error) {
+	const file = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+	namespace, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("find the operator's namespace, which --lease-namespace would name: %w", err)
+	}
+	return strings.TrimSpace(string(namespace)), nil
 }
 
 // only limits the cache to namespaces; none means all.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers"
@@ -24,6 +25,17 @@ func TestFlagsThatMakeNoSenseAreRefusedWithWhatWould(t *testing.T) {
 		"a login authority at no port": {
 			[]string{"--server-image=x", "--entra-authority=https://login.test:65536"},
 			`--entra-authority must be like https://login.example.com or https://login.example.com:8443`,
+		},
+		"a base domain that is none": {
+			[]string{"--server-image=x", "--base-domain=https://scim.test"},
+			`--base-domain must be a DNS name such as scim.example.com, not "https://scim.test"`,
+		},
+		"a reservation that never ends": {
+			[]string{"--server-image=x", "--host-reservation=100000h"}, "--host-reservation must be whole seconds, at most 8760h0m0s, not 100000h0m0s",
+		},
+		"a rule without hosts": {
+			[]string{"--server-image=x", "--allow-hosts={namespaceSelector: {}}"},
+			`invalid value "{namespaceSelector: {}}" for flag -allow-hosts: hosts must have at least one pattern`,
 		},
 		"nothing at a time":             {[]string{"--server-image=x", "--concurrency=0"}, "--concurrency must be at least 1, not 0"},
 		"a log that nobody reads":       {[]string{"--server-image=x", "--log-format=xml"}, `--log-format must be json or text, not "xml"`},
@@ -50,7 +62,8 @@ func TestFlagsThatMakeNoSenseAreRefusedWithWhatWould(t *testing.T) {
 func TestFlagsReachTheirOptions(t *testing.T) {
 	got, err := parse([]string{
 		"--server-image=image", "--base-domain=scim.test", "--ingress-class=traefik", "--gateway=edge/public", "--entra-authority=https://login.test", "--concurrency=7",
-		"--metrics-bind-address=0", "--metrics-cert-dir=/tls", "--watch-namespaces=a,b", "--health-probe-bind-address=:1", "--leader-elect", "--leader-election-namespace=ns", "--log-format=text", "--log-level=debug",
+		"--metrics-bind-address=0", "--metrics-cert-dir=/tls", "--watch-namespaces=a,b", "--health-probe-bind-address=:1", "--leader-elect", "--lease-namespace=ns", "--log-format=text", "--log-level=debug",
+		"--host-reservation=1h", `--allow-hosts={"namespaceSelector":{"matchLabels":{"team":"a"}},"hosts":["*.a.test"]}`, "--allow-hosts=hosts: [y.test, x.test]",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +75,10 @@ func TestFlagsReachTheirOptions(t *testing.T) {
 	if !slices.Equal(got.namespaces, []string{"a", "b"}) || !got.metricsSecure || got.metricsCertDir != "/tls" {
 		t.Errorf("got namespaces %v, secure metrics %v with the certificate in %s", got.namespaces, got.metricsSecure, got.metricsCertDir)
 	}
-	if got.metricsAddress != "0" || got.probeAddress != ":1" || !got.leaderElection || got.leaderElectionNamespace != "ns" || got.logFormat != "text" || got.logLevel != slog.LevelDebug {
+	if rules := o.HostRules; o.HostReservation != time.Hour || len(rules) != 2 || rules[0].Hosts[0] != "*.a.test" || rules[1].Hosts[1] != "x.test" {
+		t.Errorf("got hosts reserved for %s and the rules %+v", o.HostReservation, rules)
+	}
+	if got.metricsAddress != "0" || got.probeAddress != ":1" || !got.leaderElection || got.LeaseNamespace != "ns" || got.logFormat != "text" || got.logLevel != slog.LevelDebug {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -32,8 +33,35 @@ func httpRoutes(t *testing.T) envtest.CRDInstallOptions {
 	return gatewayKinds(t, "httproutes")
 }
 
-// answer says of the tenant's HTTPRoute what a Gateway's controller would.
+// gateways makes Gateways of one controller in namespace edge.
+func (w *world) gateways(names ...string) {
+	w.Helper()
+	w.eventually("install Gateways", func() string {
+		// Another test may install them at the same moment.
+		if _, err := envtest.InstallCRDs(cluster.Config, gatewayKinds(w.T, "gateways", "gatewayclasses")); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+	create(w, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "edge"}})
+	create(w, &gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: "example"}, Spec: gatewayv1.GatewayClassSpec{ControllerName: "example.com/gateway"}})
+	for _, name := range names {
+		create(w, &gatewayv1.Gateway{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "edge", Name: name},
+			Spec: gatewayv1.GatewaySpec{
+				GatewayClassName: "example", Listeners: []gatewayv1.Listener{{Name: "http", Port: 80, Protocol: gatewayv1.HTTPProtocolType}},
+			},
+		})
+	}
+}
+
+// answer says of the tenant's HTTPRoute what the Gateway's controller would.
 func (w *world) answer(accepted, resolved metav1.ConditionStatus) {
+	w.Helper()
+	w.answerBy("example.com/gateway", accepted, resolved)
+}
+
+func (w *world) answerBy(controller gatewayv1.GatewayController, accepted, resolved metav1.ConditionStatus) {
 	w.Helper()
 	w.eventually("answer for the HTTPRoute", func() string {
 		route := get(w, &gatewayv1.HTTPRoute{}, "contoso-scim")
@@ -45,7 +73,7 @@ func (w *world) answer(accepted, resolved metav1.ConditionStatus) {
 		}
 		route.Status.Parents = []gatewayv1.RouteParentStatus{{
 			ParentRef:      gatewayv1.ParentReference{Name: "public", Namespace: ptr.To(gatewayv1.Namespace("edge"))},
-			ControllerName: "example.com/gateway",
+			ControllerName: controller,
 			Conditions:     []metav1.Condition{condition(gatewayv1.RouteConditionAccepted, accepted), condition(gatewayv1.RouteConditionResolvedRefs, resolved)},
 		}}
 		if err := w.Status().Update(w.Context(), route); err != nil {
@@ -59,6 +87,7 @@ func (w *world) answer(accepted, resolved metav1.ConditionStatus) {
 func TestATenantIsExposedByAGatewayAsSoonAsTheClusterKnowsHTTPRoutes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.gateways("public", "private")
 	tenant := create(w, w.tenant(onGateway(v1alpha1.GatewayReference{Name: "public", Namespace: "edge"})))
 	w.until(tenant, "Exposed=False/GatewayAPIMissing", "Stalled=True/GatewayAPIMissing", "ServerAvailable=True/Available")
 
@@ -78,6 +107,9 @@ func TestATenantIsExposedByAGatewayAsSoonAsTheClusterKnowsHTTPRoutes(t *testing.
 	if tenant.Status.TenantURL != "" {
 		t.Errorf("the tenant publishes %s, which leads nowhere", tenant.Status.TenantURL)
 	}
+	// A controller that is gone had taken it.
+	w.answerBy("example.com/gone", metav1.ConditionTrue, metav1.ConditionTrue)
+	w.until(tenant, "Exposed=False/WaitingForGateway")
 	w.answer(metav1.ConditionTrue, metav1.ConditionTrue)
 	w.until(tenant, "Exposed=True/RouteAccepted", ready)
 	w.survives(schema.GroupVersion(gatewayv1.GroupVersion).WithKind("HTTPRoute"), "contoso-scim")
@@ -109,13 +141,14 @@ func TestATenantIsExposedByAGatewayAsSoonAsTheClusterKnowsHTTPRoutes(t *testing.
 	w.answer(metav1.ConditionTrue, metav1.ConditionTrue)
 	w.until(tenant, ready)
 
-	// Another Gateway beside it, then none, then the first alone.
+	// Another Gateway beside it, then none, then the first alone. What works stays as long as nothing else does.
 	public := v1alpha1.GatewayReference{Name: "public", Namespace: "edge"}
-	parents := func(want ...gatewayv1.ObjectName) {
+	url := tenant.Status.TenantURL
+	parents := func(name string, want ...gatewayv1.ObjectName) {
 		t.Helper()
-		w.eventually("the Gateways of the HTTPRoute", func() string {
+		w.eventually("the Gateways of HTTPRoute "+name, func() string {
 			var got []gatewayv1.ObjectName
-			for _, parent := range get(w, &gatewayv1.HTTPRoute{}, "contoso-scim").Spec.ParentRefs {
+			for _, parent := range get(w, &gatewayv1.HTTPRoute{}, name).Spec.ParentRefs {
 				got = append(got, parent.Name)
 			}
 			if !slices.Equal(got, want) {
@@ -124,25 +157,53 @@ func TestATenantIsExposedByAGatewayAsSoonAsTheClusterKnowsHTTPRoutes(t *testing.
 			return ""
 		})
 	}
+	published := func(want string) {
+		t.Helper()
+		if tenant.Status.TenantURL != want {
+			t.Errorf("status.tenantURL is %q, want %q: Exposed says %s", tenant.Status.TenantURL, want, messageOf(tenant, "Exposed"))
+		}
+	}
 	edit(w, tenant, onGateway(public, v1alpha1.GatewayReference{Name: "private", Namespace: "edge"}))
-	parents("public", "private")
+	w.until(tenant, "ExposureInEffect=False/WaitingForGateway", "Exposed=True/RouteKept", ready)
+	published(url)
+	parents("contoso-scim-2", "public", "private")
+	parents("contoso-scim", "public")
 	edit(w, tenant, onGateway())
-	w.until(tenant, "Exposed=False/GatewayMissing")
-	gone(w, &gatewayv1.HTTPRoute{}, "contoso-scim")
+	w.until(tenant, "ExposureInEffect=False/GatewayMissing", "Exposed=True/RouteKept", ready)
+	published(url)
+	parents("contoso-scim", "public")
 	edit(w, tenant, onGateway(public))
-	parents("public")
+	w.until(tenant, ready, "ExposureInEffect=True/InEffect")
+	gone(w, &gatewayv1.HTTPRoute{}, "contoso-scim-2")
+	parents("contoso-scim", "public")
+
+	// Another host, which the Gateway does not take.
+	edit(w, tenant, withHost("other."+w.namespace+".example.com"))
+	w.until(tenant, "ExposureInEffect=False/WaitingForGateway", "Exposed=True/RouteKept", ready)
+	get(w, &gatewayv1.HTTPRoute{}, "contoso-scim-2")
+	published(url)
+	edit(w, tenant, withHost(w.namespace+".example.com"))
+	w.until(tenant, ready, "ExposureInEffect=True/InEffect")
+	gone(w, &gatewayv1.HTTPRoute{}, "contoso-scim-2")
 
 	// To an Ingress and back.
-	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) {
+	onIngress := func(p *v1alpha1.ProvisioningTenant) {
 		p.Spec.Exposure.Type, p.Spec.Exposure.Gateway = v1alpha1.ExposureIngress, nil
-	})
+	}
+	edit(w, tenant, onIngress)
 	w.until(tenant, "Exposed=True/IngressReady", ready)
 	gone(w, &gatewayv1.HTTPRoute{}, "contoso-scim")
-	edit(w, tenant, onGateway(v1alpha1.GatewayReference{Name: "public", Namespace: "edge"}))
-	w.until(tenant, "Exposed=False/WaitingForGateway")
-	gone(w, &networkingv1.Ingress{}, "contoso-scim")
+	edit(w, tenant, onGateway(public))
+	w.until(tenant, "ExposureInEffect=False/WaitingForGateway", "Exposed=True/RouteKept", ready)
+	get(w, &networkingv1.Ingress{}, "contoso-scim")
+	published(url)
+	w.answer(metav1.ConditionFalse, metav1.ConditionTrue)
+	w.until(tenant, "ExposureInEffect=False/RouteRejected", "Exposed=True/RouteKept", ready)
+	published(url)
 	w.answer(metav1.ConditionTrue, metav1.ConditionTrue)
-	w.until(tenant, ready)
+	w.until(tenant, ready, "ExposureInEffect=True/InEffect")
+	gone(w, &networkingv1.Ingress{}, "contoso-scim")
+	published(url)
 
 	// The Gateway API goes, and comes back.
 	for range 2 {
@@ -150,11 +211,27 @@ func TestATenantIsExposedByAGatewayAsSoonAsTheClusterKnowsHTTPRoutes(t *testing.
 			t.Fatal(err)
 		}
 		w.until(tenant, "Exposed=False/GatewayAPIMissing")
+		published("")
 		install()
 		w.until(tenant, "Exposed=False/WaitingForGateway")
+		published("")
 		w.answer(metav1.ConditionTrue, metav1.ConditionTrue)
 		w.until(tenant, ready)
 	}
+
+	// A Gateway is asked for while the cluster knows none.
+	edit(w, tenant, onIngress)
+	w.until(tenant, ready)
+	if err := envtest.UninstallCRDs(cluster.Config, definition); err != nil {
+		t.Fatal(err)
+	}
+	edit(w, tenant, onGateway(public))
+	w.until(tenant, "ExposureInEffect=False/GatewayAPIMissing", "Exposed=True/RouteKept", ready)
+	published(url)
+	get(w, &networkingv1.Ingress{}, "contoso-scim")
+	install()
+	w.answer(metav1.ConditionTrue, metav1.ConditionTrue)
+	w.until(tenant, "Exposed=True/RouteAccepted", ready)
 }
 
 func TestATenantWithoutAGatewayIsToldToNameOne(t *testing.T) {

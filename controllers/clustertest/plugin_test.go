@@ -145,14 +145,14 @@ func TestThePluginTellsWhatToPasteIntoEntraAndWhatIsWrong(t *testing.T) {
 	w.untilDefaults(defaults, "Ready=False/UnknownRole")
 	got := k.want("describe", "fabrikam")
 	for _, line := range []string{
-		"\n    → Choose another host, or delete the other tenant.\n",
+		"\n    → Choose another host, or wait. The platform team sees in the operator's Lease for the host who has it.\n",
 		"\n  UserDefaults sales: Accepted is False: UnknownRole\n",
 	} {
 		if !strings.Contains(got, line) {
 			t.Errorf("describe lacks %q:\n%s", line, got)
 		}
 	}
-	if got := k.want("describe", "fabrikam", "-o", "json"); !strings.Contains(got, `"action": "Choose another host, or delete the other tenant."`) {
+	if got := k.want("describe", "fabrikam", "-o", "json"); !strings.Contains(got, `"action": "Choose another host, or wait. The platform team sees in the operator's Lease for the host who has it."`) {
 		t.Errorf("describe -o json is\n%s", got)
 	}
 	if code, out, errOut := k.run("url", "fabrikam"); code != 1 || out != "" || !strings.HasPrefix(errOut, `error: tenant "fabrikam" has no Tenant URL yet: HostTaken: `) {

@@ -67,9 +67,12 @@ func TestTheRecipesForExposureAreTakenAsTheyAre(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	// Not HTTPRoutes, which another test has come and go.
-	if _, err := envtest.InstallCRDs(cluster.Config, gatewayKinds(t, "gateways", "referencegrants")); err != nil {
-		t.Fatal(err)
-	}
+	w.eventually("install Gateways, as another test may at the same moment", func() string {
+		if _, err := envtest.InstallCRDs(cluster.Config, gatewayKinds(t, "gateways", "referencegrants")); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
 	strict := client.WithFieldValidation(w.Client, "Strict")
 	kinds := map[string]int{}
 	for _, object := range w.recipes("exposure.md") {

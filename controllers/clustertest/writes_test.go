@@ -282,7 +282,11 @@ func TestSettingsFollowTheSpecAndGoWhenTheyAreUnset(t *testing.T) {
 	w.until(tenant, ready)
 	spec := func() string {
 		pod := get(w, &appsv1.Deployment{}, "contoso-scim").Spec.Template.Spec
-		ingress := get(w, &networkingv1.Ingress{}, "contoso-scim")
+		var ingresses networkingv1.IngressList
+		if err := w.List(t.Context(), &ingresses, client.InNamespace(w.namespace)); err != nil || len(ingresses.Items) != 1 {
+			t.Fatalf("the tenant has %d Ingresses, want one: %v", len(ingresses.Items), err)
+		}
+		ingress := ingresses.Items[0]
 		text, err := json.Marshal([]any{pod, ingress.Spec, ingress.Annotations})
 		if err != nil {
 			t.Fatal(err)
@@ -291,9 +295,9 @@ func TestSettingsFollowTheSpecAndGoWhenTheyAreUnset(t *testing.T) {
 	}
 	baseline := spec()
 	edit(w, tenant, everySetting)
-	w.until(tenant, ready)
+	w.until(tenant, ready, "ExposureInEffect=True/InEffect")
 	changed := get(w, &appsv1.Deployment{}, "contoso-scim").Spec.Template.Spec
-	ingress := get(w, &networkingv1.Ingress{}, "contoso-scim")
+	ingress := get(w, &networkingv1.Ingress{}, "contoso-scim-2") // of another class
 	switch {
 	case changed.NodeSelector["pool"] != "tenants", len(changed.Tolerations) != 1, changed.Affinity == nil, changed.PriorityClassName != "tenants",
 		changed.Containers[0].Resources.Limits.Memory().String() != "1Gi", ingress.Annotations["example.com/a"] != "1", *ingress.Spec.IngressClassName != "traefik":
@@ -302,7 +306,7 @@ func TestSettingsFollowTheSpecAndGoWhenTheyAreUnset(t *testing.T) {
 	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) {
 		p.Spec.Server, p.Spec.Exposure.Ingress, p.Spec.Authentication = v1alpha1.Server{}, nil, v1alpha1.Authentication{}
 	})
-	w.until(tenant, ready)
+	w.until(tenant, ready, "ExposureInEffect=True/InEffect")
 	if again := spec(); again != baseline {
 		t.Errorf("after unsetting everything there is\n%s\nwant\n%s", again, baseline)
 	}

@@ -25,6 +25,9 @@ const (
 	drainSeconds = 3
 	// graceSeconds is drainSeconds, what the longest request may take, and closing the database.
 	graceSeconds = 30
+	// readySeconds is how long a pod is ready before it counts as available. Meanwhile routers hear of it: most put changes together
+	// for a second or two.
+	readySeconds = 2
 	// progressSeconds is how long a rollout may take, volume and image included, before the tenant is told that it is stuck.
 	progressSeconds = 300
 )
@@ -47,6 +50,7 @@ func Deployment(t Tenant) (*appsv1ac.DeploymentApplyConfiguration, error) {
 	pod.WithAutomountServiceAccountToken(true)
 	spec := appsv1ac.DeploymentSpec().
 		WithStrategy(strategy(t)).
+		WithMinReadySeconds(readySeconds).
 		WithProgressDeadlineSeconds(progressSeconds).
 		WithRevisionHistoryLimit(2).
 		WithSelector(metav1ac.LabelSelector().WithMatchLabels(selector(name))).

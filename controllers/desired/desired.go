@@ -21,6 +21,8 @@ const (
 	AnnotationUpgrade = v1alpha1.GroupName + "/upgrade"
 	// AnnotationPublic on a reader's Secret repeats what that holds beside the token, as JSON, so that nobody must read it to know.
 	AnnotationPublic = v1alpha1.GroupName + "/public"
+	// AnnotationPlace on an Ingress or HTTPRoute is its Place.
+	AnnotationPlace = v1alpha1.GroupName + "/place"
 	// AnnotationTenantURL on the credentials Secret repeats the Tenant URL that it holds, for the same reason.
 	AnnotationTenantURL = v1alpha1.GroupName + "/tenant-url"
 
@@ -39,6 +41,8 @@ type Tenant struct {
 	ServerImage string
 	// Host is the DNS name that the route serves; empty where the tenant has none to serve.
 	Host string
+	// RouteName is the name of the Ingress or HTTPRoute; that of the server where left out.
+	RouteName string
 	// IngressClass is the class of the Ingress; empty for the cluster's default.
 	IngressClass string
 	// Gateways that the HTTPRoute is on, each with its namespace.

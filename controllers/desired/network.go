@@ -63,7 +63,7 @@ func Ingress(t Tenant) *networkingv1ac.IngressApplyConfiguration {
 	if exposure.TLS != nil {
 		spec.WithTLS(networkingv1ac.IngressTLS().WithHosts(t.Host).WithSecretName(TLSSecretName(t.Resource)))
 	}
-	ingress := networkingv1ac.Ingress(ServerName(t.Resource.Name), t.Resource.Namespace).
+	ingress := networkingv1ac.Ingress(routeName(t), t.Resource.Namespace).
 		WithLabels(Labels(t.Resource.Name)).
 		WithOwnerReferences(owner(t.Resource)).
 		WithSpec(spec)
@@ -73,6 +73,7 @@ func Ingress(t Tenant) *networkingv1ac.IngressApplyConfiguration {
 	if exposure.TLS != nil && exposure.TLS.IssuerRef != nil {
 		ingress.WithAnnotations(issuerAnnotations(*exposure.TLS.IssuerRef))
 	}
+	ingress.WithAnnotations(map[string]string{AnnotationPlace: t.IngressClass})
 	return ingress
 }
 

@@ -1,11 +1,31 @@
 package desired
 
 import (
+	"cmp"
+	"fmt"
+	"strings"
+
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1ac "sigs.k8s.io/gateway-api/applyconfiguration/apis/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
+
+// Place is where the route is: its class, or its Gateways and its host. A route that is to be elsewhere is another object, since the status
+// of the one before says nothing of the new place. A host moves with its Ingress, whose controller says nothing about hosts, and which owns
+// the certificate that cert-manager made.
+func Place(t Tenant) string {
+	if len(t.Gateways) == 0 {
+		return t.IngressClass
+	}
+	var place strings.Builder
+	for _, gateway := range t.Gateways {
+		fmt.Fprintf(&place, "%s/%s#%s ", gateway.Namespace, gateway.Name, gateway.SectionName)
+	}
+	return place.String() + t.Host
+}
+
+func routeName(t Tenant) string { return cmp.Or(t.RouteName, ServerName(t.Resource.Name)) }
 
 // HTTPRoute routes the host to the Service by the Gateway API: the same paths as [Ingress] and no others.
 func HTTPRoute(t Tenant) *gatewayv1ac.HTTPRouteApplyConfiguration {
@@ -31,8 +51,9 @@ func HTTPRoute(t Tenant) *gatewayv1ac.HTTPRouteApplyConfiguration {
 		}
 		spec.WithParentRefs(parent)
 	}
-	return gatewayv1ac.HTTPRoute(ServerName(t.Resource.Name), t.Resource.Namespace).
+	return gatewayv1ac.HTTPRoute(routeName(t), t.Resource.Namespace).
 		WithLabels(Labels(t.Resource.Name)).
+		WithAnnotations(map[string]string{AnnotationPlace: Place(t)}).
 		WithOwnerReferences(owner(t.Resource)).
 		WithSpec(spec)
 }

@@ -75,7 +75,7 @@ func startOperator(ctx context.Context, binary, kubeconfig string) (*operator, e
 	}
 	o := &operator{metrics: "http://" + address + "/metrics", ended: make(chan error, 1)}
 	o.command = exec.CommandContext(ctx, binary, //nolint:gosec // a path of our own
-		"--server-image=scimserver:scale", "--base-domain=scim.test",
+		"--server-image=scimserver:scale", "--base-domain=scim.test", "--lease-namespace="+testenv.OperatorNamespace,
 		"--metrics-bind-address="+address, "--metrics-secure=false", "--health-probe-bind-address=0", "--log-level=warn")
 	o.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
 	o.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

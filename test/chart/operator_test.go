@@ -89,7 +89,7 @@ func start(t *testing.T, objects []*unstructured.Unstructured, metrics string) {
 		t.Fatal(err)
 	}
 	account, args := containerOf(t, objects, "Deployment", "spec", "template", "spec")
-	args = append(args, "--leader-election-namespace="+releaseNamespace, "--health-probe-bind-address=0", "--metrics-bind-address="+metrics)
+	args = append(args, "--lease-namespace="+releaseNamespace, "--health-probe-bind-address=0", "--metrics-bind-address="+metrics)
 	var log bytes.Buffer
 	operator := exec.CommandContext(context.Background(), binary, args...)
 	operator.Env = []string{"KUBECONFIG=" + kubeconfigWith(t, tokenOf(t, releaseNamespace, account))}

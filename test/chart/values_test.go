@@ -139,6 +139,9 @@ func TestValuesThatMakeNoSenseAreRefusedByName(t *testing.T) {
 		"a namespace that cannot be":    {`watchNamespaces: [Customers]`, "at '/watchNamespaces/0': 'Customers' does not match pattern"},
 		"a namespace twice":             {`watchNamespaces: [a, a]`, "at '/watchNamespaces': items at 0 and 1 are equal"},
 		"a tag in the repository":       {`image: {repository: "docker.io/tenantry/operator:dev"}`, "at '/image/repository': 'docker.io/tenantry/operator:dev' does not match pattern"},
+		"a rule without hosts":          {`hosts: {allowed: [{namespaceSelector: {}}]}`, "at '/hosts/allowed/0': missing property 'hosts'"},
+		"a host with a scheme":          {`hosts: {allowed: [{hosts: ["https://a.example.com"]}]}`, "at '/hosts/allowed/0/hosts/0': 'https://a.example.com' does not match pattern"},
+		"a time without a unit":         {`hosts: {reservation: "24"}`, "at '/hosts/reservation': '24' does not match pattern"},
 		"a memory limit in a wrong unit": {
 			`resources: {limits: {memory: 1.5Gi}}`, "at '/resources/limits/memory': '1.5Gi' does not match pattern",
 		},

@@ -184,7 +184,7 @@ func (o *Owner) Apply(ctx context.Context, child Child) (generation int64, err e
 	case apierrors.IsNotFound(err) && child.existing:
 		return 0, nil
 	case apierrors.IsNotFound(err):
-		if err := o.alive(ctx); err != nil {
+		if err := o.Alive(ctx); err != nil {
 			return 0, err
 		}
 		generation, err := o.send(ctx, child, noVersion)
@@ -277,7 +277,7 @@ func (o *Owner) mayWrite(ctx context.Context, child Child) (version string, err 
 	found.SetGroupVersionKind(child.gvk())
 	err = o.Live.Get(ctx, child.key(), found)
 	if apierrors.IsNotFound(err) {
-		return noVersion, o.alive(ctx)
+		return noVersion, o.Alive(ctx)
 	}
 	if err != nil {
 		return "", err
@@ -310,9 +310,9 @@ func (o *Owner) Owns(object metav1.Object, adoptable func(metav1.Object) bool) b
 	return adoptable != nil && adoptable(object) || o.orphaned(object)
 }
 
-// alive returns ErrOwnerGone where the owner was deleted since the cache last heard of it, so that nothing is created
+// Alive returns ErrOwnerGone where the owner was deleted since the cache last heard of it, so that nothing is created
 // for it that nobody would clean up. It asks once.
-func (o *Owner) alive(ctx context.Context) error {
+func (o *Owner) Alive(ctx context.Context) error {
 	if o.seenAlive {
 		return nil
 	}
@@ -352,14 +352,22 @@ func (o *Owner) Prune(ctx context.Context, keep []Child, lists ...client.ObjectL
 				if wanted[id{kind, object.GetName()}] || object.GetDeletionTimestamp() != nil || !o.Owns(object, nil) {
 					continue
 				}
-				// Both preconditions: never delete a newer object of the same name, nor one that was given away since.
-				err := o.Client.Delete(ctx, object, client.Preconditions{UID: new(object.GetUID()), ResourceVersion: new(object.GetResourceVersion())},
-					client.PropagationPolicy(metav1.DeletePropagationBackground)) // a Job would leave its pods
-				if client.IgnoreNotFound(err) != nil {
-					return fmt.Errorf("delete %s %q, which is no longer wanted: %w", kind, object.GetName(), err)
+				if err := o.Delete(ctx, kind, object); err != nil {
+					return err
 				}
 			}
 		}
+	}
+	return nil
+}
+
+// Delete deletes an object that the owner controls and that is no longer wanted, if it is still as it was read.
+func (o *Owner) Delete(ctx context.Context, kind string, object client.Object) error {
+	// Both preconditions: never delete a newer object of the same name, nor one that was given away since.
+	err := o.Client.Delete(ctx, object, client.Preconditions{UID: new(object.GetUID()), ResourceVersion: new(object.GetResourceVersion())},
+		client.PropagationPolicy(metav1.DeletePropagationBackground)) // a Job would leave its pods
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("delete %s %q, which is no longer wanted: %w", kind, object.GetName(), err)
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func (o *Owner) ApplySecret(
 ) (*metav1.PartialObjectMetadata, error) {
 	version := noVersion
 	if live == nil {
-		if err := o.alive(ctx); err != nil {
+		if err := o.Alive(ctx); err != nil {
 			return nil, err
 		}
 	} else {

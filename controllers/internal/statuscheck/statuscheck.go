@@ -16,7 +16,7 @@ func Tenant(tenant *v1alpha1.ProvisioningTenant) []string {
 	wrong := check(status.Conditions, tenant.Generation, status.ObservedGeneration,
 		v1alpha1.ConditionAccepted, v1alpha1.ConditionEntraTenantVerified, v1alpha1.ConditionCredentialsReady,
 		v1alpha1.ConditionStorageReady, v1alpha1.ConditionServerAvailable, v1alpha1.ConditionExposed, v1alpha1.ConditionProvisioningHealthy,
-		v1alpha1.ConditionStorageInEffect, v1alpha1.ConditionSchemaInEffect, v1alpha1.ConditionRolledOut,
+		v1alpha1.ConditionExposureInEffect, v1alpha1.ConditionStorageInEffect, v1alpha1.ConditionSchemaInEffect, v1alpha1.ConditionRolledOut,
 		v1alpha1.ConditionUserDefaultsInEffect, v1alpha1.ConditionRequestsObeyed)
 	if meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady) {
 		if status.TenantURL == "" {
@@ -26,8 +26,9 @@ func Tenant(tenant *v1alpha1.ProvisioningTenant) []string {
 			wrong = append(wrong, "T2: Ready without a token")
 		}
 	}
-	if status.TenantURL != "" && !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionAccepted) {
-		wrong = append(wrong, "T3: a tenantURL is published for a spec that is not accepted")
+	exposed := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionExposed)
+	if status.TenantURL != "" && exposed != nil && exposed.Reason == v1alpha1.ReasonHostMissing {
+		wrong = append(wrong, "T3: a tenantURL is published for a tenant without a host")
 	}
 	return wrong
 }

@@ -40,6 +40,7 @@ func Options(authority string) controllers.Options {
 		EntraAuthority: authority,
 		Concurrency:    2,
 		MaxUpgrades:    10,
+		LeaseNamespace: OperatorNamespace, HostReservation: 24 * time.Hour, RecheckHosts: 100 * time.Millisecond,
 		// Often, so that no test waits long for it.
 		RecheckGatewayAPI: 100 * time.Millisecond,
 		CheckFilter:       func(_ v1alpha1.Schema, filter string) error { return refuse(filter) },
@@ -79,7 +80,7 @@ func (c *Cluster) StartOperator(ctx context.Context, options controllers.Options
 	if err != nil {
 		return operator, err
 	}
-	cacheOptions, err := controllers.CacheOptions()
+	cacheOptions, err := controllers.CacheOptions(options.LeaseNamespace)
 	if err != nil {
 		return operator, err
 	}

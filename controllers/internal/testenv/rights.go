@@ -29,7 +29,7 @@ func (c *Cluster) applyRights(ctx context.Context, root string) error {
 	if err := c.Client.Create(ctx, namespace); err != nil {
 		return fmt.Errorf("create the operator's namespace: %w", err)
 	}
-	for _, file := range []string{"service_account.yaml", "role.yaml", "role_binding.yaml", "leader_election.yaml"} {
+	for _, file := range []string{"service_account.yaml", "role.yaml", "role_binding.yaml", "leader_election.yaml", "hosts.yaml"} {
 		objects, err := ReadObjects(filepath.Join(root, "config", "rbac", file))
 		if err != nil {
 			return err

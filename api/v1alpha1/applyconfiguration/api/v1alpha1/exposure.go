@@ -16,7 +16,8 @@ type ExposureApplyConfiguration struct {
 	Type *apiv1alpha1.ExposureType `json:"type,omitempty"`
 	// host is the DNS name of the tenant, without scheme, port or path.
 	// Default: the resource's name under the operator's base domain. Where the type is None and no host is given, the
-	// Tenant URL is that of the tenant's Service inside the cluster. Of two tenants that name one host the older keeps it.
+	// Tenant URL is that of the tenant's Service inside the cluster. A tenant keeps the host that it has: another that asks for it is told
+	// HostTaken, and a host that was let go stays reserved for its namespace for a day, or as long as the operator is told.
 	Host *string `json:"host,omitempty"`
 	// ingress adds to the Ingress that the operator makes.
 	Ingress *IngressExposureApplyConfiguration `json:"ingress,omitempty"`

@@ -1,0 +1,203 @@
+package controllers
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+func asking(second int, namespace, name string) claimant {
+	return claimant{
+		holder:  holder{types.NamespacedName{Namespace: namespace, Name: name}, types.UID(namespace + name)},
+		created: time.Unix(int64(second), 0),
+	}
+}
+
+func (c claimant) withRoute() claimant {
+	c.routed = true
+	return c
+}
+
+func TestWhoHoldsAHostKeepsItAndOfNewClaimsTheOldestWins(t *testing.T) {
+	me, older, younger := asking(5, "a", "me"), asking(1, "b", "older"), asking(9, "b", "younger")
+	neighbour, oldNeighbour := asking(9, "a", "neighbour"), asking(1, "a", "older")
+	now := time.Unix(1000, 0)
+	held := func(by claimant) hostRecord { return hostRecord{host: "h", holder: by.holder} }
+	reserved := func(by claimant, after time.Duration) hostRecord {
+		return hostRecord{host: "h", holder: by.holder, until: now.Add(after)}
+	}
+	for name, test := range map[string]struct {
+		record hostRecord
+		gone   bool
+		me     claimant
+		rivals []claimant
+		want   decision
+	}{
+		"it is mine":                          {record: held(me), rivals: []claimant{older}, want: decision{verdict: hostKept}},
+		"it is mine, and another has a route": {record: held(me), rivals: []claimant{older.withRoute()}, want: decision{verdict: hostKept}},
+		"a younger tenant holds it":           {record: held(younger), rivals: []claimant{younger}, want: decision{verdict: hostAnothers, by: younger.holder}},
+		"a neighbour holds it":                {record: held(neighbour), rivals: []claimant{neighbour}, want: decision{verdict: hostAnothers, by: neighbour.holder}},
+		"I have a route, and another holds it": {
+			record: held(younger), me: me.withRoute(), rivals: []claimant{younger}, want: decision{verdict: hostAnothers, by: younger.holder},
+		},
+		"I had let go, and want it again":      {record: reserved(me, time.Hour), rivals: []claimant{older}, want: decision{verdict: hostFree}},
+		"it is reserved for another namespace": {record: reserved(younger, time.Hour), want: decision{verdict: hostAnothers, by: younger.holder, until: now.Add(time.Hour), reserved: true}},
+		"its holder of another namespace is gone": {
+			record: held(younger), gone: true, me: me.withRoute(), want: decision{verdict: hostAnothers, by: younger.holder, reserved: true},
+		},
+		"it is reserved for my namespace":        {record: reserved(neighbour, time.Hour), rivals: []claimant{older, younger}, want: decision{verdict: hostFree}},
+		"its holder of my namespace is gone":     {record: held(neighbour), gone: true, rivals: []claimant{older}, want: decision{verdict: hostFree}},
+		"an older neighbour wants what is ours":  {record: reserved(neighbour, time.Hour), rivals: []claimant{oldNeighbour}, want: decision{verdict: hostAnothers, by: oldNeighbour.holder, claimed: true}},
+		"a younger neighbour wants what is ours": {record: reserved(oldNeighbour, time.Hour), rivals: []claimant{neighbour}, want: decision{verdict: hostFree}},
+		"the reservation ends this moment":       {record: reserved(younger, 0), want: decision{verdict: hostFree}},
+		"the reservation is over, an older asks": {record: reserved(younger, -time.Hour), rivals: []claimant{older}, want: decision{verdict: hostAnothers, by: older.holder, claimed: true}},
+		"nobody else asks":                       {want: decision{verdict: hostFree}},
+		"a younger one asks":                     {rivals: []claimant{younger}, want: decision{verdict: hostFree}},
+		"the oldest of several asks":             {rivals: []claimant{younger, older}, want: decision{verdict: hostAnothers, by: older.holder, claimed: true}},
+		"of one second the namespace decides":    {rivals: []claimant{asking(5, "b", "a")}, want: decision{verdict: hostFree}},
+		"of one namespace the name decides":      {rivals: []claimant{asking(5, "a", "a")}, want: decision{verdict: hostAnothers, by: asking(5, "a", "a").holder, claimed: true}},
+		// The Lease was deleted or spoiled.
+		"I publish it, and an older one waits":  {me: me.withRoute(), rivals: []claimant{older}, want: decision{verdict: hostFree}},
+		"a younger one publishes it":            {rivals: []claimant{younger.withRoute()}, want: decision{verdict: hostAnothers, by: younger.holder, claimed: true}},
+		"the older of two says it publishes it": {me: me.withRoute(), rivals: []claimant{older.withRoute()}, want: decision{verdict: hostAnothers, by: older.holder, contested: true}},
+		"the younger of two says so":            {me: me.withRoute(), rivals: []claimant{younger.withRoute()}, want: decision{verdict: hostAnothers, by: younger.holder, contested: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.me.holder == (holder{}) {
+				test.me = me
+			}
+			if got := judge(test.me, test.record, test.gone, test.rivals, now); got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestALeaseSaysWhoseAHostIsAndUntilWhen(t *testing.T) {
+	by, now := asking(1, "customers", "contoso").holder, time.Unix(1000, 0)
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: leaseName("a.test")}}
+	hold(lease, "a.test", by, now)
+	if got, want := readLease(lease), (hostRecord{host: "a.test", holder: by, since: now}); got != want || !got.held() {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	reserve(lease, time.Hour, now)
+	if got, want := readLease(lease), (hostRecord{host: "a.test", holder: by, since: now, until: now.Add(time.Hour)}); got != want || got.held() {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	hold(lease, "a.test", by, now)
+	if !readLease(lease).held() {
+		t.Error("a host that was taken again is still reserved")
+	}
+	// Edited by hand.
+	lease.Annotations = nil
+	if got := readLease(lease).host; got != "a.test" {
+		t.Errorf("without its annotation the Lease is of host %q", got)
+	}
+	for _, identity := range []string{"", "x", "customers/contoso", "customers/contoso/", "/contoso/uid", "a/b/c/d"} {
+		lease.Spec.HolderIdentity = &identity
+		if got := readLease(lease); got.holder != (holder{}) || got.held() {
+			t.Errorf("%q is taken for %+v", identity, got.holder)
+		}
+	}
+	if readLease(nil).held() {
+		t.Error("no Lease says that a host is held")
+	}
+}
+
+func TestEachHostHasALeaseOfItsOwn(t *testing.T) {
+	long := strings.Repeat(strings.Repeat("a", 62)+".", 4)
+	seen := map[string]string{"operator.provisioning.tenantry.dev": "the election of a leader"}
+	for _, host := range []string{"a.test", "host.a.test", "operator.provisioning.tenantry.dev", long + "a", long + "b", "host-" + strings.Repeat("0", 58)} {
+		name := leaseName(host)
+		if wrong := validation.IsDNS1123Subdomain(name); len(wrong) > 0 || seen[name] != "" {
+			t.Errorf("host %s has Lease %s, like %q: %v", host, name, seen[name], wrong)
+		}
+		seen[name] = host
+	}
+}
+
+func TestRulesSayWhichHostsANamespaceMayClaim(t *testing.T) {
+	var rules []HostRule
+	for _, text := range []string{
+		`{"namespaceSelector":{"matchLabels":{"team":"a"}},"hosts":["*.a.example.com","a.example.com"]}`,
+		`{namespaceSelector: {matchExpressions: [{key: tier, operator: In, values: [gold]}]}, hosts: ["*"]}`,
+		`hosts: ["*.{namespace}.scim.example.com", "{name}.SCIM.example.com."]`,
+	} {
+		rule, err := ParseHostRule(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules = append(rules, rule)
+	}
+	tenant := client.ObjectKey{Namespace: "sales", Name: "contoso"}
+	for _, test := range []struct {
+		labels labels.Set
+		host   string
+		want   bool
+	}{
+		{labels.Set{"team": "a"}, "x.a.example.com", true},
+		{labels.Set{"team": "a"}, "x.y.a.example.com", true},
+		{labels.Set{"team": "a"}, "a.example.com", true},
+		{labels.Set{"team": "a"}, "xa.example.com", false},
+		{labels.Set{"team": "a"}, "x.a.example.com.evil.test", false},
+		{labels.Set{"team": "b"}, "x.a.example.com", false},
+		{nil, "x.a.example.com", false},
+		{nil, "x.sales.scim.example.com", true},
+		{nil, "sales.scim.example.com", false},
+		{nil, "x.other.scim.example.com", false},
+		{nil, "contoso.scim.example.com", true},
+		{nil, "fabrikam.scim.example.com", false},
+		{labels.Set{"tier": "gold"}, "anything.test", true},
+		{labels.Set{"tier": "silver"}, "anything.test", false},
+	} {
+		if got := matchesHost(patternsFor(rules, tenant, test.labels), test.host); got != test.want {
+			t.Errorf("with labels %v host %s is allowed: %v, want %v", test.labels, test.host, got, test.want)
+		}
+	}
+	if got := strings.Join(patternsFor(rules, tenant, labels.Set{"team": "a"}), " "); got != "*.a.example.com *.sales.scim.example.com a.example.com contoso.scim.example.com" {
+		t.Errorf("the patterns are %s", got)
+	}
+}
+
+func TestRulesThatMakeNoSenseAreRefused(t *testing.T) {
+	for _, text := range []string{
+		"", "{}", "hosts: []", "hosts: [https://a.test]", "hosts: ['a.*.test']", "hosts: ['*a.test']", "hosts: ['']", "hosts: ['*.']", "hosts: ['{tenant}.test']",
+		"{hosts: [a.test], namespaces: [x]}", "{namespaceSelector: {matchExpressions: [{key: a, operator: Like}]}, hosts: [a.test]}", "a",
+	} {
+		if rule, err := ParseHostRule(text); err == nil {
+			t.Errorf("%q is taken for %+v", text, rule)
+		}
+	}
+}
+
+func TestARouteElsewhereIsAnotherObject(t *testing.T) {
+	at := func(name, place string, works bool) route {
+		return route{Object: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: name}}, kind: kindIngress, place: place, works: works}
+	}
+	for name, test := range map[string]struct {
+		routes []route
+		want   string
+	}{
+		"the first":                           {nil, "x"},
+		"as before":                           {[]route{at("x", "traefik", false)}, "x"},
+		"as before, under the second name":    {[]route{at("x-2", "traefik", true)}, "x-2"},
+		"another class":                       {[]route{at("x", "nginx", true)}, "x-2"},
+		"and back":                            {[]route{at("x-2", "nginx", true)}, "x"},
+		"before the change came through":      {[]route{at("x", "nginx", true), at("x-2", "alb", false)}, "x-2"},
+		"the same the other way round":        {[]route{at("x-2", "nginx", true), at("x", "alb", false)}, "x"},
+		"back before the change came through": {[]route{at("x", "traefik", true), at("x-2", "alb", false)}, "x"},
+		"somebody wrote another place":        {[]route{{Object: at("x", "", true).Object, kind: kindIngress, place: "elsewhere", moved: true}}, "x"},
+		"another kind has the name":           {[]route{{Object: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, kind: kindHTTPRoute}}, "x"},
+	} {
+		if got := routeName(kindIngress, "traefik", "x", test.routes); got != test.want {
+			t.Errorf("%s: got %s, want %s", name, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package controllers
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/internal/conditions"
+)
+
+// A route that is to be elsewhere, of another kind, class or on other Gateways, is another object. The one before stays until the new one
+// works, and then goes.
+
+const (
+	kindIngress   = "Ingress"
+	kindHTTPRoute = "HTTPRoute"
+)
+
+// route is an Ingress or HTTPRoute that a tenant owns.
+type route struct {
+	client.Object
+	kind, host string
+	// place is where it is: a class, or Gateways and the host. Where somebody else wrote the annotation that says so, moved is true: it is
+	// where the route in its place should be, and is mended there.
+	place string
+	moved bool
+	// works tells whether somebody routes by it, as far as its status says.
+	works bool
+}
+
+// routesOf are the routes that the tenant owns, as the cache has them.
+func (r *ProvisioningTenantReconciler) routesOf(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) ([]route, error) {
+	own := []client.ListOption{client.InNamespace(tenant.Namespace), client.MatchingFields{apply.ControllerIndex: string(tenant.UID)}}
+	var ingresses networkingv1.IngressList
+	if err := r.List(ctx, &ingresses, own...); err != nil {
+		return nil, fmt.Errorf("list the Ingresses of the tenant: %w", err)
+	}
+	var routes []route
+	for i := range ingresses.Items {
+		ingress := &ingresses.Items[i]
+		found := route{Object: ingress, kind: kindIngress, works: len(ingress.Status.LoadBalancer.Ingress) > 0}
+		if len(ingress.Spec.Rules) > 0 {
+			found.host = ingress.Spec.Rules[0].Host
+		}
+		routes = append(routes, found)
+	}
+	if r.Gateways.available() {
+		var all gatewayv1.HTTPRouteList
+		if err := r.List(ctx, &all, own...); err != nil {
+			return nil, fmt.Errorf("list the HTTPRoutes of the tenant: %w", err)
+		}
+		for i := range all.Items {
+			httpRoute := &all.Items[i]
+			found := route{Object: httpRoute, kind: kindHTTPRoute, works: slices.ContainsFunc(httpRoute.Status.Parents, takesRoute)}
+			if len(httpRoute.Spec.Hostnames) > 0 {
+				found.host = string(httpRoute.Spec.Hostnames[0])
+			}
+			routes = append(routes, found)
+		}
+	}
+	for i := range routes {
+		routes[i].place = routes[i].GetAnnotations()[desired.AnnotationPlace]
+		routes[i].moved = !slices.ContainsFunc(routes[i].GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
+			return apply.IsOwn(entry) && entry.FieldsV1 != nil && bytes.Contains(entry.FieldsV1.Raw, []byte(`"f:`+desired.AnnotationPlace+`"`))
+		})
+	}
+	return slices.DeleteFunc(routes, func(found route) bool { return found.GetDeletionTimestamp() != nil }), nil
+}
+
+// takesRoute tells whether a controller has taken the route, whichever version of it.
+func takesRoute(entry gatewayv1.RouteParentStatus) bool {
+	return isTrue(entry.Conditions, string(gatewayv1.RouteConditionAccepted)) && isTrue(entry.Conditions, string(gatewayv1.RouteConditionResolvedRefs))
+}
+
+func isTrue(all []metav1.Condition, conditionType string) bool {
+	return slices.ContainsFunc(all, func(c metav1.Condition) bool { return c.Type == conditionType && c.Status == metav1.ConditionTrue })
+}
+
+// routeName is the name for a route of that kind at that place: that of the one which is there already, or one that is free. Where both
+// names are taken by routes elsewhere, the one that does not work makes room.
+func routeName(kind, place, first string, routes []route) string {
+	second := first + "-2"
+	taken, spoiled := map[string]bool{}, ""
+	for _, found := range routes {
+		switch {
+		case found.kind != kind:
+		case found.moved:
+			spoiled = found.GetName()
+		case found.place == place:
+			return found.GetName()
+		default:
+			taken[found.GetName()] = found.works
+		}
+	}
+	if spoiled != "" {
+		return spoiled
+	}
+	for _, name := range []string{first, second} {
+		if _, is := taken[name]; !is {
+			return name
+		}
+	}
+	if taken[first] {
+		return second
+	}
+	return first
+}
+
+// kept is condition Exposed while the route is to go as soon as another works.
+func (r *route) kept() metav1.Condition {
+	return conditions.True(v1alpha1.ConditionExposed, v1alpha1.ReasonRouteKept,
+		fmt.Sprintf("%s %s routes %s to the server as before. Condition ExposureInEffect says why the spec is not followed yet.", r.kind, r.GetName(), r.host))
+}
+
+// oldRoute returns a route by which the published Tenant URL is reached and that is not the wanted one, or nil.
+func (r *ProvisioningTenantReconciler) oldRoute(ctx context.Context, s *scope, wantedKind string) (*route, error) {
+	for i := range s.routes {
+		found := &s.routes[i]
+		if !found.works || found.kind == wantedKind && found.GetName() == s.routeName || desired.TenantURL(s.tenant, found.host) != s.tenant.Status.TenantURL {
+			continue
+		}
+		if lost, err := r.lost(ctx, s, found.host); err != nil || !lost {
+			return found, err
+		}
+	}
+	return nil, nil
+}
+
+// pruneRoutes deletes the routes that are no longer wanted: all but the wanted one once that works. Until then only those go whose
+// host another tenant has.
+func (r *ProvisioningTenantReconciler) pruneRoutes(ctx context.Context, s *scope) error {
+	var stay []route
+	for _, found := range s.routes {
+		wanted := slices.ContainsFunc(s.children, func(child apply.Child) bool { return child.Kind() == found.kind && child.Name() == found.GetName() })
+		lost, err := r.lost(ctx, s, found.host)
+		if err != nil {
+			return err
+		}
+		if wanted || !s.exposed && !lost {
+			stay = append(stay, found)
+		} else if err := s.owner.Delete(ctx, found.kind, found.Object); err != nil {
+			return err
+		}
+	}
+	s.routes = stay
+	return nil
+}
+
+// lost tells whether another tenant has the host.
+func (r *ProvisioningTenantReconciler) lost(ctx context.Context, s *scope, host string) (bool, error) {
+	lease, err := r.hostLease(ctx, r, host)
+	record := readLease(lease)
+	if err != nil || !record.held() || record.holder == holderOf(s.tenant) {
+		return false, err
+	}
+	gone, err := r.gone(ctx, record.holder)
+	return !gone, err
+}
+
+// letGoUnused lets go of the hosts that the tenant neither claims nor routes any more.
+func (r *ProvisioningTenantReconciler) letGoUnused(ctx context.Context, s *scope) error {
+	if s.undecided || s.storage.engine == "" {
+		return nil // its routes were not looked at
+	}
+	next, err := r.letGo(ctx, holderOf(s.tenant), func(host string) bool {
+		return host == s.claimed || slices.ContainsFunc(s.routes, func(found route) bool { return found.host == host })
+	})
+	s.outcome.at(next, r.Options.Clock.Now())
+	return err
+}

@@ -1,0 +1,161 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clocktesting "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+// said is an entry of a route's status, of generation 2.
+func said(controller string, accepted, resolved metav1.ConditionStatus, change ...func(*gatewayv1.RouteParentStatus)) gatewayv1.RouteParentStatus {
+	entry := gatewayv1.RouteParentStatus{
+		ParentRef:      gatewayv1.ParentReference{Name: "public", Namespace: ptr.To(gatewayv1.Namespace("edge"))},
+		ControllerName: gatewayv1.GatewayController(controller),
+		Conditions: []metav1.Condition{
+			{Type: "Accepted", Status: accepted, Reason: "NotAllowedByListeners", Message: "no.", ObservedGeneration: 2},
+			{Type: "ResolvedRefs", Status: resolved, Reason: "BackendNotFound", Message: "none.", ObservedGeneration: 2},
+		},
+	}
+	for _, f := range change {
+		f(&entry)
+	}
+	return entry
+}
+
+func TestAnHTTPRouteIsJudgedByWhatEachControllerSaysOfIt(t *testing.T) {
+	const yes, no, unknown = metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionUnknown
+	const a, b = "a.example/ctl", "b.example/ctl"
+	public := func(state gatewayState) []parent {
+		return []parent{{v1alpha1.GatewayReference{Namespace: "edge", Name: "public"}, state}}
+	}
+	before := func(entry *gatewayv1.RouteParentStatus) {
+		for i := range entry.Conditions {
+			entry.Conditions[i].ObservedGeneration = 1
+		}
+	}
+	of := func(name, section string) func(*gatewayv1.RouteParentStatus) {
+		return func(entry *gatewayv1.RouteParentStatus) {
+			entry.ParentRef.Name = gatewayv1.ObjectName(name)
+			if section != "" {
+				entry.ParentRef.SectionName = ptr.To(gatewayv1.SectionName(section))
+			}
+		}
+	}
+	for name, test := range map[string]struct {
+		parents []parent
+		entries []gatewayv1.RouteParentStatus
+		want    string
+		message string
+	}{
+		"nobody has answered":         {want: "False/WaitingForGateway"},
+		"one takes it":                {entries: []gatewayv1.RouteParentStatus{said(a, yes, yes)}, want: "True/RouteAccepted"},
+		"of the generation before":    {entries: []gatewayv1.RouteParentStatus{said(a, yes, yes, before)}, want: "False/WaitingForGateway"},
+		"it does not know yet":        {entries: []gatewayv1.RouteParentStatus{said(a, yes, unknown)}, want: "False/WaitingForGateway"},
+		"one half is missing":         {entries: []gatewayv1.RouteParentStatus{said(a, yes, yes, func(e *gatewayv1.RouteParentStatus) { e.Conditions = e.Conditions[:1] })}, want: "False/WaitingForGateway"},
+		"it refuses":                  {entries: []gatewayv1.RouteParentStatus{said(a, no, yes)}, want: "False/RouteRejected", message: "a.example/ctl: NotAllowedByListeners: no."},
+		"it finds no Service":         {entries: []gatewayv1.RouteParentStatus{said(a, yes, no)}, want: "False/RouteRejected", message: "a.example/ctl: BackendNotFound: none."},
+		"another Gateway takes it":    {entries: []gatewayv1.RouteParentStatus{said(a, yes, yes, of("private", ""))}, want: "False/WaitingForGateway"},
+		"another listener takes it":   {entries: []gatewayv1.RouteParentStatus{said(a, yes, yes, of("public", "http"))}, want: "False/WaitingForGateway"},
+		"each has taken another half": {entries: []gatewayv1.RouteParentStatus{said(a, yes, no), said(b, no, yes)}, want: "False/RouteRejected", message: "b.example/ctl: NotAllowedByListeners: no."},
+		"they disagree": {
+			entries: []gatewayv1.RouteParentStatus{said(a, no, yes), said(b, yes, yes)}, want: "True/RouteAccepted",
+			message: "Of Gateway edge/public another controller says otherwise. a.example/ctl: NotAllowedByListeners: no.",
+		},
+		"the Gateway's own refuses, and one that was taken away had taken it": {
+			parents: public(gatewayState{controller: b}), entries: []gatewayv1.RouteParentStatus{said(a, yes, yes), said(b, no, yes)}, want: "False/RouteRejected",
+		},
+		"the Gateway's own takes it, and one that was taken away had refused": {
+			parents: public(gatewayState{controller: b}), entries: []gatewayv1.RouteParentStatus{said(a, no, yes), said(b, yes, yes)},
+			want: "True/RouteAccepted", message: "Every Gateway routes a.test to the server.",
+		},
+		"the Gateway's own has not answered": {
+			parents: public(gatewayState{controller: b}), entries: []gatewayv1.RouteParentStatus{said(a, yes, yes)}, want: "False/WaitingForGateway",
+		},
+		"there is no such Gateway": {
+			parents: public(gatewayState{missing: true}), entries: []gatewayv1.RouteParentStatus{said(a, yes, yes)}, want: "False/WaitingForGateway",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.parents == nil {
+				test.parents = public(gatewayState{})
+			}
+			route := &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Generation: 2}}
+			route.Status.Parents = test.entries
+			got := routeAccepted(route, test.parents, "a.test", 0)
+			if string(got.Status)+"/"+got.Reason != test.want || !strings.Contains(got.Message, test.message) {
+				t.Errorf("got %s/%s: %s\nwant %s: … %s", got.Status, got.Reason, got.Message, test.want, test.message)
+			}
+			if later := routeAccepted(route, test.parents, "a.test", 3); later.Reason != v1alpha1.ReasonWaitingForGateway {
+				t.Errorf("a version that the cache has not seen yet is judged %s", later.Reason)
+			}
+		})
+	}
+}
+
+func TestTheControllerOfAGatewayIsThatOfItsClass(t *testing.T) {
+	gateway := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "edge", Name: "public"}, Spec: gatewayv1.GatewaySpec{GatewayClassName: "example"}}
+	class := &gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: "example"}, Spec: gatewayv1.GatewayClassSpec{ControllerName: "example.com/ctl"}}
+	scheme := runtime.NewScheme()
+	if err := gatewayv1.Install(scheme); err != nil {
+		t.Fatal(err)
+	}
+	forbidden := apierrors.NewForbidden(gatewayv1.Resource("gateways"), "public", errors.New("no"))
+	for name, test := range map[string]struct {
+		objects []client.Object
+		err     error
+		want    gatewayState
+		fails   bool
+	}{
+		"it is known":           {objects: []client.Object{gateway, class}, want: gatewayState{controller: "example.com/ctl"}},
+		"there is no Gateway":   {objects: []client.Object{class}, want: gatewayState{missing: true}},
+		"there is no class":     {objects: []client.Object{gateway}},
+		"no right to read it":   {err: forbidden},
+		"no Gateway API":        {err: &meta.NoKindMatchError{}},
+		"the API server failed": {err: apierrors.NewInternalError(errors.New("etcd")), fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := 0
+			live := fake.NewClientBuilder().WithScheme(scheme).WithObjects(test.objects...).WithInterceptorFuncs(interceptor.Funcs{
+				Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, opts ...client.GetOption) error {
+					asked++
+					if test.err != nil {
+						return test.err
+					}
+					return c.Get(ctx, key, object, opts...)
+				},
+			}).Build()
+			now := clocktesting.NewFakePassiveClock(time.Unix(1000, 0))
+			classes := &gatewayClasses{live: live, clock: now, every: time.Minute}
+			test.want.at = now.Now()
+			if test.fails {
+				test.want = gatewayState{}
+			}
+			for range 2 {
+				got, err := classes.of(t.Context(), v1alpha1.GatewayReference{Namespace: "edge", Name: "public"})
+				if got != test.want || (err != nil) != test.fails {
+					t.Errorf("got %+v, %v, want %+v", got, err, test.want)
+				}
+			}
+			once := asked
+			now.SetTime(now.Now().Add(time.Minute))
+			if _, _ = classes.of(t.Context(), v1alpha1.GatewayReference{Namespace: "edge", Name: "public"}); asked == once || !test.fails && once > 2 {
+				t.Errorf("asked %d times in a minute and %d after it", once, asked-once)
+			}
+		})
+	}
+}
