@@ -46,7 +46,8 @@ func ParseHostRule(text string) (HostRule, error) {
 		rule.Hosts[i] = CanonicalHost(pattern)
 		filled := strings.TrimPrefix(fillPattern(rule.Hosts[i], client.ObjectKey{Namespace: "n", Name: "n"}), "*.")
 		if pattern != "*" && len(validation.IsDNS1123Subdomain(filled)) > 0 {
-			return HostRule{}, fmt.Errorf("%q is no pattern of hosts: it must be a host, *.DOMAIN or *, in which {namespace} and {name} stand for the tenant's", pattern)
+			return HostRule{}, fmt.Errorf("%q is no pattern of hosts: it must be a host, *.DOMAIN or *, "+
+				"in which {namespace} and {name} stand for the tenant's", pattern)
 		}
 	}
 	return rule, nil

@@ -93,7 +93,7 @@ type parent struct {
 // routeAccepted judges the HTTPRoute: every Gateway must have taken it, in this generation, and found the Service. written is
 // its generation if this reconcile wrote it.
 func routeAccepted(route *gatewayv1.HTTPRoute, parents []parent, host string, written int64) metav1.Condition {
-	said := fmt.Sprintf("Every Gateway routes %s to the server.", host)
+	said := []string{fmt.Sprintf("Every Gateway routes %s to the server.", host)}
 	for _, on := range parents {
 		waiting := conditions.False(v1alpha1.ConditionExposed, v1alpha1.ReasonWaitingForGateway,
 			fmt.Sprintf("No controller has answered for the HTTPRoute on Gateway %s/%s yet. "+
@@ -121,10 +121,11 @@ func routeAccepted(route *gatewayv1.HTTPRoute, parents []parent, host string, wr
 			return conditions.False(v1alpha1.ConditionExposed, v1alpha1.ReasonRouteRejected,
 				fmt.Sprintf("Gateway %s/%s does not take the HTTPRoute. %s", on.Namespace, on.Name, strings.Join(refused, " ")))
 		case len(refused) > 0:
-			said += fmt.Sprintf(" Of Gateway %s/%s another controller says otherwise. %s", on.Namespace, on.Name, strings.Join(refused, " "))
+			said = append(said, fmt.Sprintf("Of Gateway %s/%s another controller says otherwise.", on.Namespace, on.Name))
+			said = append(said, refused...)
 		}
 	}
-	return conditions.True(v1alpha1.ConditionExposed, v1alpha1.ReasonRouteAccepted, said)
+	return conditions.True(v1alpha1.ConditionExposed, v1alpha1.ReasonRouteAccepted, strings.Join(said, " "))
 }
 
 // judgeEntry tells whether one controller has taken this generation of a route and found its Service, or why not. It does neither while the

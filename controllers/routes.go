@@ -70,7 +70,7 @@ func (r *ProvisioningTenantReconciler) routesOf(ctx context.Context, tenant *v1a
 	for i := range routes {
 		routes[i].place = routes[i].GetAnnotations()[desired.AnnotationPlace]
 		routes[i].moved = !slices.ContainsFunc(routes[i].GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
-			return apply.IsOwn(entry) && entry.FieldsV1 != nil && bytes.Contains(entry.FieldsV1.Raw, []byte(`"f:`+desired.AnnotationPlace+`"`))
+			return apply.IsOwn(entry) && entry.FieldsV1 != nil && bytes.Contains(entry.FieldsV1.GetRawBytes(), []byte(`"f:`+desired.AnnotationPlace+`"`))
 		})
 	}
 	return slices.DeleteFunc(routes, func(found route) bool { return found.GetDeletionTimestamp() != nil }), nil

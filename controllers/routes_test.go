@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clocktesting "k8s.io/utils/clock/testing"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -24,7 +23,7 @@ import (
 // said is an entry of a route's status, of generation 2.
 func said(controller string, accepted, resolved metav1.ConditionStatus, change ...func(*gatewayv1.RouteParentStatus)) gatewayv1.RouteParentStatus {
 	entry := gatewayv1.RouteParentStatus{
-		ParentRef:      gatewayv1.ParentReference{Name: "public", Namespace: ptr.To(gatewayv1.Namespace("edge"))},
+		ParentRef:      gatewayv1.ParentReference{Name: "public", Namespace: new(gatewayv1.Namespace("edge"))},
 		ControllerName: gatewayv1.GatewayController(controller),
 		Conditions: []metav1.Condition{
 			{Type: "Accepted", Status: accepted, Reason: "NotAllowedByListeners", Message: "no.", ObservedGeneration: 2},
@@ -52,7 +51,7 @@ func TestAnHTTPRouteIsJudgedByWhatEachControllerSaysOfIt(t *testing.T) {
 		return func(entry *gatewayv1.RouteParentStatus) {
 			entry.ParentRef.Name = gatewayv1.ObjectName(name)
 			if section != "" {
-				entry.ParentRef.SectionName = ptr.To(gatewayv1.SectionName(section))
+				entry.ParentRef.SectionName = new(gatewayv1.SectionName(section))
 			}
 		}
 	}
