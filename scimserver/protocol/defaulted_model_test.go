@@ -31,7 +31,7 @@ var (
 	modelStamp = map[string]string{"roles": "approver", "locale": "sv-SE", "name.honorificPrefix": "Dr", "costCenter": "100"}
 	// modelFollowed is what users of a department follow.
 	modelFollowed = map[string]map[string]string{
-		"Finance": {"roles": "v0+v1", "locale": "v0", "costCenter": "v1"},
+		"Finance": {"roles": "v0+v1", "locale": "da-DK", "costCenter": "v1"},
 		"Sales":   {"roles": "v1+v3", "name.honorificPrefix": "v2", "costCenter": "v0"},
 	}
 )
