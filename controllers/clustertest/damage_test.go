@@ -124,7 +124,11 @@ func lasting(o *unstructured.Unstructured) string {
 	for _, field := range []string{"resourceVersion", "uid", "generation", "creationTimestamp", "managedFields", "finalizers", "deletionTimestamp", "deletionGracePeriodSeconds"} {
 		unstructured.RemoveNestedField(o.Object, "metadata", field)
 	}
-	for _, path := range [][]string{{"status"}, {"spec", "clusterIP"}, {"spec", "clusterIPs"}} {
+	volatile := [][]string{{"status"}, {"spec", "clusterIP"}, {"spec", "clusterIPs"}}
+	if o.GetKind() == "PersistentVolumeClaim" { // of which less is applied once it is there: its class cannot change
+		volatile = append(volatile, []string{"metadata", "annotations", apply.AnnotationApplied})
+	}
+	for _, path := range volatile {
 		unstructured.RemoveNestedField(o.Object, path...)
 	}
 	text, err := json.MarshalIndent(o.Object, "", " ")

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/fields"
 )
 
@@ -245,7 +246,8 @@ func (w *world) objects() string {
 		parts = append(parts, d.Name, d.UID, d.Spec)
 	}
 	for _, i := range ingresses.Items {
-		parts = append(parts, strings.TrimSuffix(i.Name, "-2"), i.Annotations, i.Spec) // the name that is free where its class changed
+		delete(i.Annotations, apply.AnnotationApplied) // has the name, which is the free one where the class changed
+		parts = append(parts, strings.TrimSuffix(i.Name, "-2"), i.Annotations, i.Spec)
 	}
 	for _, c := range claims.Items {
 		parts = append(parts, c.Name, len(c.OwnerReferences), c.Spec.Resources, c.Spec.StorageClassName)

@@ -116,7 +116,7 @@ func TestThePluginTellsWhatToPasteIntoEntraAndWhatIsWrong(t *testing.T) {
 		t.Errorf("list -o yaml has %+v", listed.Items)
 	}
 	const first = "\n  ProvisioningHealthy is Unknown: NoRequests\n" +
-		"    The tenant's server waits for the first request.\n    No client that may provision has sent a request yet.\n" +
+		"    The tenant's server waits for the first request.\n" +
 		"    → Paste the Tenant URL and the Secret Token into Microsoft Entra ID, if that was not done yet.\n"
 	if got := k.want("describe", "contoso"); !strings.HasSuffix(got, "What there is to know and to do:\n"+first) {
 		t.Errorf("describe is\n%s", got)
