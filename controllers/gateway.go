@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
@@ -42,6 +43,8 @@ type gatewayAPI struct {
 
 	classes gatewayClasses
 	routes  atomic.Pointer[routeCache]
+	// looked is true once it is known whether there are HTTPRoutes.
+	looked atomic.Bool
 }
 
 // routeCache is a running cache of HTTPRoutes.
@@ -59,10 +62,13 @@ func (g *gatewayAPI) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask which kinds the API server knows: %w", err)
 	}
+	// Without the right to list them the cache is never filled. Then tenants are to be told that there is none.
+	defer time.AfterFunc(recheckGatewayAPI, func() { g.looked.Store(true) }).Stop()
 	wait.UntilWithContext(ctx, func(ctx context.Context) {
 		if err := g.look(ctx, known); err != nil && ctx.Err() == nil {
 			g.log.Error(err, "Cannot follow the Gateway API")
 		}
+		g.looked.Store(true)
 	}, g.every)
 	return nil
 }
@@ -153,6 +159,14 @@ func (g *gatewayAPI) tell(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// mayJudge tells whether what the operator knows of HTTPRoutes is enough for a tenant. While it starts, one that has such a route would be
+// told that the cluster has none, and lose its Tenant URL for a moment.
+func (g *gatewayAPI) mayJudge(tenant *v1alpha1.ProvisioningTenant) bool {
+	exposed := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionExposed)
+	return g == nil || g.looked.Load() ||
+		tenant.Spec.Exposure.Type != v1alpha1.ExposureGateway && (exposed == nil || exposed.Reason != v1alpha1.ReasonRouteKept)
 }
 
 // available tells whether HTTPRoutes can be made. A nil gatewayAPI has none.

@@ -154,6 +154,10 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 		return ctrl.Result{}, nil
 	}
 
+	if !r.Gateways.mayJudge(tenant) {
+		return ctrl.Result{RequeueAfter: staleRetry}, nil
+	}
+
 	s := newScope(r, tenant)
 	if err := r.resolve(ctx, s); err != nil { // what the spec refers to: host, UserDefaults, the present volume
 		return ctrl.Result{}, err

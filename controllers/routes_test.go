@@ -158,3 +158,30 @@ func TestTheControllerOfAGatewayIsThatOfItsClass(t *testing.T) {
 		})
 	}
 }
+
+func TestATenantWithAnHTTPRouteIsNotJudgedBeforeTheseWereLookedFor(t *testing.T) {
+	t.Parallel()
+	tenant := func(exposure v1alpha1.ExposureType, reason string) *v1alpha1.ProvisioningTenant {
+		p := &v1alpha1.ProvisioningTenant{Spec: v1alpha1.ProvisioningTenantSpec{Exposure: v1alpha1.Exposure{Type: exposure}}}
+		p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionExposed, Reason: reason}}
+		return p
+	}
+	for name, test := range map[string]struct {
+		tenant *v1alpha1.ProvisioningTenant
+		before bool
+	}{
+		"by a Gateway":                             {tenant(v1alpha1.ExposureGateway, v1alpha1.ReasonRouteAccepted), false},
+		"by an Ingress":                            {tenant(v1alpha1.ExposureIngress, v1alpha1.ReasonIngressReady), true},
+		"by an Ingress, and its HTTPRoute is kept": {tenant(v1alpha1.ExposureIngress, v1alpha1.ReasonRouteKept), false},
+		"not at all":                               {tenant(v1alpha1.ExposureNone, v1alpha1.ReasonNotExposed), true},
+	} {
+		g := &gatewayAPI{}
+		if got := g.mayJudge(test.tenant); got != test.before {
+			t.Errorf("%s: %v before HTTPRoutes were looked for, want %v", name, got, test.before)
+		}
+		g.looked.Store(true)
+		if !g.mayJudge(test.tenant) || !(*gatewayAPI)(nil).mayJudge(test.tenant) {
+			t.Errorf("%s: the tenant is not judged afterwards", name)
+		}
+	}
+}
