@@ -70,7 +70,9 @@ func TestTheNextStepOfAMoveFollowsFromWhatIsInTheCluster(t *testing.T) {
 		"the Job has not failed":                        {nil, job(with(batchv1.JobFailed, corev1.ConditionFalse)), stopped, moveCopying},
 		"the Job has failed":                            {nil, job(with(batchv1.JobFailed, corev1.ConditionTrue)), stopped, moveFailed},
 		"the Job has failed, and the server runs again": {nil, job(with(batchv1.JobFailed, corev1.ConditionTrue)), running, moveFailed},
-		"the Job was for another Secret":                {connected, job(others, with(batchv1.JobFailed, corev1.ConditionTrue)), running, moveStopping},
+		"the Job has failed with another Secret":        {nil, job(others, with(batchv1.JobFailed, corev1.ConditionTrue)), running, moveReconnecting},
+		"the Job that has failed is being deleted":      {nil, job(deleted, with(batchv1.JobFailed, corev1.ConditionTrue)), running, moveReconnecting},
+		"the Job runs with another Secret":              {connected, job(others), stopped, moveStopping},
 		"the Job is being deleted":                      {connected, job(deleted, with(batchv1.JobComplete, corev1.ConditionTrue)), stopped, moveStopping},
 	} {
 		if got := nextStep(tenant, test.connect, test.job, test.server); got != test.want {

@@ -43,7 +43,7 @@ const (
 	moveNone moveStep = iota
 	// moveConnecting: a Job tries the connection to the database, and the server works with the volume.
 	moveConnecting
-	// moveReconnecting: the same, but the Job that is there tries another connection, and goes.
+	// moveReconnecting: the same, but the Job that is there tries another connection, or failed to move with one, and goes.
 	moveReconnecting
 	// moveStopping: the server, which has the volume to itself, is being stopped.
 	moveStopping
@@ -84,6 +84,8 @@ func nextStep(tenant *v1alpha1.ProvisioningTenant, connect, job *batchv1.Job, de
 		return moveStopping
 	case job == nil:
 		return moveCopying
+	case anothers(job) && ended(job, batchv1.JobFailed):
+		return moveReconnecting // the server runs, and goes on until the other connection was tried
 	case anothers(job):
 		return moveStopping // and the Job goes
 	case ended(job, batchv1.JobComplete):

@@ -267,8 +267,13 @@ func TestADirectoryThatCannotBeMovedStaysWhereItIsUntilSomebodyTriesAgain(t *tes
 	other := w.connectionSecret()
 	other.Name = "other"
 	create(w, other)
+	w.worksWith(v1alpha1.StorageSQLite, 1)
+	served := get(w, &appsv1.Deployment{}, "contoso-scim").Generation
 	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.PostgreSQL.ConnectionSecretRef.Name = "other" })
 	w.until(tenant, "StorageInEffect=False/Progressing", ready)
+	if get(w, &appsv1.Deployment{}, "contoso-scim").Generation != served {
+		t.Error("the server stops before the other connection was tried")
+	}
 	if tries := get(w, &batchv1.Job{}, "contoso-connect").Spec.Template.Spec.Volumes[1].Secret.SecretName; tries != "other" {
 		t.Errorf("the connection of Secret %s is tried", tries)
 	}
