@@ -128,8 +128,9 @@ func (g *gatewayAPI) follow(ctx context.Context) error {
 			g.log.Error(err, "The cache of HTTPRoutes ended")
 		}
 	}()
-	owner := handler.TypedEnqueueRequestForOwner[*gatewayv1.HTTPRoute](
-		g.mgr.GetScheme(), g.mgr.GetRESTMapper(), &v1alpha1.ProvisioningTenant{}, handler.OnlyControllerOwner())
+	owner := handler.TypedEnqueueRequestsFromMapFunc(func(ctx context.Context, route *gatewayv1.HTTPRoute) []ctrl.Request {
+		return controllingTenant(ctx, route)
+	})
 	if err := g.tenants.Watch(source.Kind(routes, &gatewayv1.HTTPRoute{}, owner)); err != nil {
 		stop()
 		return fmt.Errorf("watch HTTPRoutes: %w", err)

@@ -17,7 +17,7 @@ import (
 // the route that it has. One that has neither is told by conditions Accepted and Exposed, and nothing is made for it before it has a host.
 func (r *ProvisioningTenantReconciler) resolveExposure(ctx context.Context, s *scope) error {
 	var err error
-	if s.routes, err = r.routesOf(ctx, s.tenant); err != nil {
+	if s.routes, err = r.ownRoutes(ctx, s); err != nil {
 		return err
 	}
 	if err := r.resolveHost(ctx, s); err != nil {

@@ -37,11 +37,27 @@ type route struct {
 	works bool
 }
 
-// routesOf are the routes that the tenant owns, as the cache has them.
+// ownRoutes are the routes of the tenant, orphaned ones among them.
+func (r *ProvisioningTenantReconciler) ownRoutes(ctx context.Context, s *scope) ([]route, error) {
+	routes, err := r.routesOf(ctx, s.tenant)
+	if err != nil {
+		return nil, err
+	}
+	orphans, err := r.routesIn(ctx, s.tenant.Namespace, apply.OrphansOf(s.tenant.Name))
+	orphans = slices.DeleteFunc(orphans, func(found route) bool { return !s.owner.Owns(found, nil) })
+	return append(routes, orphans...), err
+}
+
+// routesOf are the routes that the tenant controls, as the cache has them.
 func (r *ProvisioningTenantReconciler) routesOf(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) ([]route, error) {
-	own := []client.ListOption{client.InNamespace(tenant.Namespace), client.MatchingFields{apply.ControllerIndex: string(tenant.UID)}}
+	return r.routesIn(ctx, tenant.Namespace, string(tenant.UID))
+}
+
+// routesIn are the routes in a namespace for a value of the index by controller.
+func (r *ProvisioningTenantReconciler) routesIn(ctx context.Context, namespace, controller string) ([]route, error) {
+	options := []client.ListOption{client.InNamespace(namespace), client.MatchingFields{apply.ControllerIndex: controller}}
 	var ingresses networkingv1.IngressList
-	if err := r.List(ctx, &ingresses, own...); err != nil {
+	if err := r.List(ctx, &ingresses, options...); err != nil {
 		return nil, fmt.Errorf("list the Ingresses of the tenant: %w", err)
 	}
 	var routes []route
@@ -55,7 +71,7 @@ func (r *ProvisioningTenantReconciler) routesOf(ctx context.Context, tenant *v1a
 	}
 	if r.Gateways.available() {
 		var all gatewayv1.HTTPRouteList
-		if err := r.List(ctx, &all, own...); err != nil {
+		if err := r.List(ctx, &all, options...); err != nil {
 			return nil, fmt.Errorf("list the HTTPRoutes of the tenant: %w", err)
 		}
 		for i := range all.Items {

@@ -179,6 +179,39 @@ func TestATenantThatVeleroRestoredIsReadyWithTheTokenOfBefore(t *testing.T) {
 	}
 }
 
+// A tenant whose class changed has a route under the other name. Beside one that nobody knows of, the host would have two.
+func TestARouteOfTheOtherNameThatVeleroRestoredIsTheOnlyOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	class := func(name string) func(*v1alpha1.ProvisioningTenant) {
+		return func(p *v1alpha1.ProvisioningTenant) {
+			p.Spec.Exposure.Ingress = &v1alpha1.IngressExposure{ClassName: name}
+		}
+	}
+	tenant := create(w, w.tenant(class("first")))
+	w.until(tenant, ready)
+	edit(w, tenant, class("second"))
+	w.until(tenant, ready, "ExposureInEffect=True/InEffect")
+	gone(w, &networkingv1.Ingress{}, "contoso-scim")
+	saved := w.backup()
+	w.destroy(saved)
+	for _, object := range restoreOrder(saved) {
+		w.restore(object, true)
+	}
+	w.until(tenant, ready)
+	w.owned(tenant)
+	gone(w, &networkingv1.Ingress{}, "contoso-scim")
+	host := "new." + w.namespace + ".example.com"
+	edit(w, tenant, withHost(host))
+	w.until(tenant, ready)
+	w.eventually("the Ingress follows the host", func() string {
+		if got := get(w, &networkingv1.Ingress{}, "contoso-scim-2").Spec.Rules[0].Host; got != host {
+			return "it has " + got
+		}
+		return ""
+	})
+}
+
 // Tools that put no managed fields back: what holds a token proves by it whose it is, and nothing else is worth keeping.
 func TestWhatAnotherToolRestoredIsToldAndItsTokenStays(t *testing.T) {
 	t.Parallel()

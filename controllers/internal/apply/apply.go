@@ -340,7 +340,7 @@ func (o *Owner) Prune(ctx context.Context, keep []Child, lists ...client.ObjectL
 		wanted[id{child.Kind(), child.Name()}] = true
 	}
 	for _, list := range lists {
-		for _, of := range []string{string(o.Object.UID), orphansOf(o.Object.Name)} {
+		for _, of := range []string{string(o.Object.UID), OrphansOf(o.Object.Name)} {
 			if err := o.Client.List(ctx, list, client.InNamespace(o.Object.Namespace), client.MatchingFields{ControllerIndex: of}); err != nil {
 				return fmt.Errorf("list what the tenant owns: %w", err)
 			}

@@ -22,14 +22,14 @@ func IndexController(label string) client.IndexerFunc {
 			return []string{string(controller.UID)}
 		}
 		if owner := object.GetLabels()[label]; owner != "" {
-			return []string{orphansOf(owner)}
+			return []string{OrphansOf(owner)}
 		}
 		return nil
 	}
 }
 
-// orphansOf is no UID.
-func orphansOf(owner string) string { return "orphans of " + owner }
+// OrphansOf is the value of ControllerIndex for objects without a controller that tell of this owner. It is no UID.
+func OrphansOf(owner string) string { return "orphans of " + owner }
 
 // objectsOf yields the kind and the object of every item.
 func objectsOf(list client.ObjectList, scheme *runtime.Scheme) (iter.Seq2[string, client.Object], error) {
