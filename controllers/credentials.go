@@ -287,8 +287,8 @@ func metadataOf(secret *corev1.Secret) *metav1.PartialObjectMetadata {
 	return metadata
 }
 
-// provesItself tells whether a Secret holds what its annotation says that was issued. A tool that restored it may have kept nothing else by
-// which to tell, and the token that Entra has must not be lost.
+// provesItself tells whether a Secret holds what its annotation says that was issued, one credential at least. A tool that restored it
+// may have kept nothing else by which to tell, and the token that Entra has must not be lost.
 func provesItself(secret *corev1.Secret) bool {
 	held := map[string]bool{}
 	for _, value := range secret.Data {
@@ -299,11 +299,15 @@ func provesItself(secret *corev1.Secret) bool {
 			held[verifier.Fingerprint()] = true
 		}
 	}
-	marks := token.Marks(secret.Annotations)
-	for _, mark := range marks {
-		if mark.Ended == "" && !held[mark.Fingerprint] {
+	proved := false
+	for _, mark := range token.Marks(secret.Annotations) {
+		if mark.Fingerprint == "" || mark.Ended != "" || mark.Refused != "" {
+			continue // it tells of requests, or of what nobody issued
+		}
+		if !held[mark.Fingerprint] {
 			return false
 		}
+		proved = true
 	}
-	return len(marks) > 0
+	return proved
 }

@@ -110,3 +110,49 @@ func TestCredentialsFollowFromTheSpecAndBothSecrets(t *testing.T) {
 }
 
 func nowhere(string) (bool, error) { return false, nil }
+
+func TestASecretProvesItselfByTheCredentialsThatItsAnnotationTellsOf(t *testing.T) {
+	t.Parallel()
+	plaintext, err := token.New(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issued := token.NewVerifier(plaintext, token.RoleProvisioner, time.Now())
+	verifiers, err := (token.Set{Verifiers: []token.Verifier{issued}}).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	handed, verifier := map[string][]byte{"token": []byte(plaintext)}, map[string][]byte{v1alpha1.VerifierKey: verifiers}
+	holds := token.Mark{Fingerprint: issued.Fingerprint()}
+	obeyed := token.Mark{Obeyed: token.Obeyed{Rotate: time.Now()}}
+	other := token.Mark{Fingerprint: "0123456789ab"}
+	for name, test := range map[string]struct {
+		data  map[string][]byte
+		marks map[string]token.Mark
+		want  bool
+	}{
+		"it hands out what was issued":         {handed, map[string]token.Mark{"token": holds}, true},
+		"it verifies what was issued":          {verifier, map[string]token.Mark{"token": holds}, true},
+		"access tokens were ended":             {handed, map[string]token.Mark{"token": holds, "accessTokens": obeyed}, true},
+		"access tokens were ended, verifier":   {verifier, map[string]token.Mark{"token": holds, "accessTokens": obeyed}, true},
+		"another value was no token":           {handed, map[string]token.Mark{"token": holds, "clientSecret": {Refused: "it is no token"}}, true},
+		"another value was somebody else's":    {handed, map[string]token.Mark{"token": holds, "clientSecret": {Refused: refusedHere, Fingerprint: other.Fingerprint}}, true},
+		"another credential ended":             {verifier, map[string]token.Mark{"token": holds, "reader.payroll": {Ended: "0123456789ab"}}, true},
+		"it lacks one":                         {handed, map[string]token.Mark{"token": holds, "clientSecret": other}, false},
+		"it holds another":                     {handed, map[string]token.Mark{"token": other}, false},
+		"all that it tells of ended":           {verifier, map[string]token.Mark{"token": {Ended: "0123456789ab"}}, false},
+		"it tells of no credential":            {verifier, map[string]token.Mark{"accessTokens": obeyed}, false},
+		"it holds nothing but what is refused": {handed, map[string]token.Mark{"token": {Refused: "it is no token"}}, false},
+		"it tells of nothing":                  {handed, nil, false},
+	} {
+		text, err := token.Annotate(test.marks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret := &corev1.Secret{Data: test.data}
+		secret.Annotations = map[string]string{v1alpha1.CredentialsAnnotation: text}
+		if got := provesItself(secret); got != test.want {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+}

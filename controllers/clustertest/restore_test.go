@@ -218,6 +218,15 @@ func TestWhatAnotherToolRestoredIsToldAndItsTokenStays(t *testing.T) {
 	w := newWorld(t)
 	tenant := create(w, w.tenant())
 	w.until(tenant, ready)
+	annotate(w, tenant, rotateTokens, asked(1))
+	for _, name := range []string{"contoso-credentials", "contoso-verifier"} {
+		w.eventually("Secret "+name+" tells that access tokens were ended", func() string {
+			if marks := get(w, &corev1.Secret{}, name).Annotations[v1alpha1.CredentialsAnnotation]; !strings.Contains(marks, v1alpha1.AccessTokensCredential) {
+				return marks
+			}
+			return ""
+		})
+	}
 	before := w.tokenOf(tenant)
 	saved := w.backup()
 	w.destroy(saved)
