@@ -219,7 +219,11 @@ func (r *ProvisioningTenantReconciler) applyClaim(ctx context.Context, s *scope,
 
 // claimChild is the volume claim; found is the one that was judged, or nil.
 func claimChild(t desired.Tenant, found *corev1.PersistentVolumeClaim) apply.Child {
-	child := apply.New(desired.DataClaim(t), &corev1.PersistentVolumeClaim{}).Adopting(retainedFor(t.Resource.Name))
+	claim := desired.DataClaim(t)
+	if found != nil {
+		claim.WithUID(found.UID) // and no other: one that went meanwhile must not come back without what was on it
+	}
+	child := apply.New(claim, &corev1.PersistentVolumeClaim{}).Adopting(retainedFor(t.Resource.Name))
 	switch {
 	case t.Engine == v1alpha1.StoragePostgreSQL:
 		return child.Existing() // it may be deleted any moment: the directory has left it

@@ -3,6 +3,7 @@ package controllers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -176,8 +177,11 @@ func (r *ProvisioningTenantReconciler) takeHost(
 		return decided, fmt.Errorf("create the Lease of host %s: %w", host, err)
 	}
 	// Another was faster, or somebody took the label off by which the cache selects.
-	if lease, err = r.hostLease(ctx, r.Live, host); err != nil || lease == nil {
+	if lease, err = r.hostLease(ctx, r.Live, host); err != nil {
 		return decided, err
+	}
+	if lease == nil { // and is gone again: nobody has the host yet
+		return decided, apierrors.NewConflict(coordinationv1.Resource("leases"), leaseName(host), errors.New("it was deleted meanwhile"))
 	}
 	if decided, err = r.decide(ctx, s, host, readLease(lease)); err != nil {
 		return decided, err

@@ -170,10 +170,10 @@ func TestATenantWithAnHTTPRouteIsNotJudgedBeforeTheseWereLookedFor(t *testing.T)
 		tenant *v1alpha1.ProvisioningTenant
 		before bool
 	}{
-		"by a Gateway":                             {tenant(v1alpha1.ExposureGateway, v1alpha1.ReasonRouteAccepted), false},
-		"by an Ingress":                            {tenant(v1alpha1.ExposureIngress, v1alpha1.ReasonIngressReady), true},
+		"by a Gateway":  {tenant(v1alpha1.ExposureGateway, v1alpha1.ReasonRouteAccepted), false},
+		"by an Ingress": {tenant(v1alpha1.ExposureIngress, v1alpha1.ReasonIngressReady), true},
 		"by an Ingress, and its HTTPRoute is kept": {tenant(v1alpha1.ExposureIngress, v1alpha1.ReasonRouteKept), false},
-		"not at all":                               {tenant(v1alpha1.ExposureNone, v1alpha1.ReasonNotExposed), true},
+		"not at all": {tenant(v1alpha1.ExposureNone, v1alpha1.ReasonNotExposed), true},
 	} {
 		g := &gatewayAPI{}
 		if got := g.mayJudge(test.tenant); got != test.before {

@@ -53,8 +53,8 @@ type ProvisioningTenantStatus struct {
 	Activity *ActivityStatus `json:"activity,omitempty"`
 
 	// conditions: Ready sums up; Accepted, EntraTenantVerified, CredentialsReady, StorageReady, ServerAvailable and
-	// Exposed tell why. RolledOut, ExposureInEffect, StorageInEffect, SchemaInEffect and UserDefaultsInEffect tell of what is not as the
-	// specs say though clients are served.
+	// Exposed tell why. RolledOut, ExposureInEffect, StorageInEffect, SchemaInEffect, UserDefaultsInEffect and RequestsObeyed tell of what
+	// is not as the specs and annotations say though clients are served.
 	// ProvisioningHealthy tells how the client fares. Reconciling and Stalled follow kstatus.
 	//
 	// +optional

@@ -16,7 +16,7 @@ import (
 
 // Snapshot is the configuration at one moment. Nobody changes it, or anything that it points to, once it is published.
 type Snapshot struct {
-	// Tenant whose directory is served. Its status carries only what a server needs: tenantURL, userDefaults and directory.id.
+	// Tenant whose directory is served. Its status carries only what a server needs: tenantURL, userDefaults, directory.id and storage.adoptedFrom.
 	Tenant *v1alpha1.ProvisioningTenant
 	// Defaults of this tenant, the highest priority first and equal ones by name.
 	Defaults []v1alpha1.UserDefaults

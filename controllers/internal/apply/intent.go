@@ -43,7 +43,9 @@ func intend[C versioned[C]](want C) (intent, error) {
 	if err := json.Unmarshal(data, &object); err != nil {
 		return intent{}, err
 	}
-	unstructured.RemoveNestedField(object, "metadata", "resourceVersion")
+	for _, field := range []string{"resourceVersion", "uid"} { // which say of what it is to be applied over, and not what
+		unstructured.RemoveNestedField(object, "metadata", field)
+	}
 	if data, err = json.Marshal(object); err != nil { // in the order of the keys
 		return intent{}, err
 	}

@@ -34,8 +34,8 @@ type ProvisioningTenantStatusApplyConfiguration struct {
 	// activity tells what clients ask.
 	Activity *ActivityStatusApplyConfiguration `json:"activity,omitempty"`
 	// conditions: Ready sums up; Accepted, EntraTenantVerified, CredentialsReady, StorageReady, ServerAvailable and
-	// Exposed tell why. RolledOut, ExposureInEffect, StorageInEffect, SchemaInEffect and UserDefaultsInEffect tell of what is not as the
-	// specs say though clients are served.
+	// Exposed tell why. RolledOut, ExposureInEffect, StorageInEffect, SchemaInEffect, UserDefaultsInEffect and RequestsObeyed tell of what
+	// is not as the specs and annotations say though clients are served.
 	// ProvisioningHealthy tells how the client fares. Reconciling and Stalled follow kstatus.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 }
