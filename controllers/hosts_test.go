@@ -181,6 +181,10 @@ func TestARouteElsewhereIsAnotherObject(t *testing.T) {
 	at := func(name, place string, works bool) route {
 		return route{Object: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: name}}, kind: kindIngress, place: place, works: works}
 	}
+	defaulted := func(r route, class string) route {
+		r.class = class
+		return r
+	}
 	for name, test := range map[string]struct {
 		routes []route
 		want   string
@@ -193,6 +197,8 @@ func TestARouteElsewhereIsAnotherObject(t *testing.T) {
 		"before the change came through":      {[]route{at("x", "nginx", true), at("x-2", "alb", false)}, "x-2"},
 		"the same the other way round":        {[]route{at("x-2", "nginx", true), at("x", "alb", false)}, "x"},
 		"back before the change came through": {[]route{at("x", "traefik", true), at("x-2", "alb", false)}, "x"},
+		"the default class by its name":       {[]route{defaulted(at("x", "", true), "traefik")}, "x"},
+		"another default class":               {[]route{defaulted(at("x", "", true), "nginx")}, "x-2"},
 		"somebody wrote another place":        {[]route{{Object: at("x", "", true).Object, kind: kindIngress, place: "elsewhere", moved: true}}, "x"},
 		"another kind has the name":           {[]route{{Object: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, kind: kindHTTPRoute}}, "x"},
 	} {

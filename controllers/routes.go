@@ -8,6 +8,7 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -33,6 +34,8 @@ type route struct {
 	// where the route in its place should be, and is mended there.
 	place string
 	moved bool
+	// class is that of an Ingress as it is, where admission fills in the default one.
+	class string
 	// works tells whether somebody routes by it, as far as its status says.
 	works bool
 }
@@ -63,7 +66,9 @@ func (r *ProvisioningTenantReconciler) routesIn(ctx context.Context, namespace, 
 	var routes []route
 	for i := range ingresses.Items {
 		ingress := &ingresses.Items[i]
-		found := route{Object: ingress, kind: kindIngress, works: len(ingress.Status.LoadBalancer.Ingress) > 0}
+		found := route{
+			Object: ingress, kind: kindIngress, works: len(ingress.Status.LoadBalancer.Ingress) > 0, class: ptr.Deref(ingress.Spec.IngressClassName, ""),
+		}
 		if len(ingress.Spec.Rules) > 0 {
 			found.host = ingress.Spec.Rules[0].Host
 		}
@@ -111,7 +116,7 @@ func routeName(kind, place, first string, routes []route) string {
 		case found.kind != kind:
 		case found.moved:
 			spoiled = found.GetName()
-		case found.place == place:
+		case found.place == place, place != "" && found.class == place:
 			return found.GetName()
 		default:
 			taken[found.GetName()] = found.works
