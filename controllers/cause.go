@@ -79,7 +79,7 @@ func (r *ProvisioningTenantReconciler) recheckCause(s *scope, conditionType stri
 func (r *ProvisioningTenantReconciler) pods(ctx context.Context, s *scope, controller string) ([]corev1.Pod, error) {
 	var list corev1.PodList
 	err := r.Live.List(ctx, &list, client.InNamespace(s.tenant.Namespace), client.MatchingLabels{v1alpha1.TenantLabel: s.tenant.Name},
-		// What the API server has in its cache will do, and costs etcd nothing.
+		// The API server's cache will do, and costs etcd nothing.
 		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: "0"}})
 	if apierrors.IsForbidden(err) {
 		return nil, nil

@@ -185,7 +185,7 @@ func presentClaim(tenant *v1alpha1.ProvisioningTenant, claim *corev1.PersistentV
 	if wanted := tenant.Spec.Storage.SQLite.Size; wanted.Cmp(present.Size) > 0 && claim.Status.Phase == corev1.ClaimBound {
 		present.Size = wanted
 	}
-	// What was applied once is applied as it is: leaving it out would take it away.
+	// A field that was applied once is applied as it is: leaving it out would take it away.
 	if hasApplied(claim, "f:accessModes") {
 		present.AccessModes = claim.Spec.AccessModes
 	}

@@ -57,7 +57,7 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 	return err
 }
 
-// handedOut are the Secrets that hand out the wanted credentials, by name, as read has them. One that read does not find is missing.
+// handedOut are the Secrets that hand out the wanted credentials, by name, as read has them. A Secret that read does not find is missing.
 func handedOut[S any](
 	ctx context.Context, s *scope, read func(ctx context.Context, s *scope, name string) (*S, error),
 ) (map[string]*S, error) {
@@ -103,7 +103,7 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 		marks[v1alpha1.AccessTokensCredential] = token.Mark{Obeyed: ended}
 	}
 
-	// 1. What ends, before all else: nothing that fails below keeps it valid.
+	// 1. Credentials that end, before all else: nothing that fails below keeps it valid.
 	live := metadataOf(verifier)
 	still, meanwhile := issuer.withdrawn(verifiers)
 	const tokens = v1alpha1.AccessTokensCredential
@@ -113,7 +113,7 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 			return err
 		}
 	}
-	// 2. What is handed out, before the server accepts it: whoever is let in was given something.
+	// 2. Credentials are handed out before the server accepts them: nobody is let in who was given nothing.
 	exists, err := r.handOut(ctx, s, issued, marks[tokens].Obeyed, handed)
 	if err != nil {
 		return err

@@ -162,7 +162,7 @@ func (o *outcome) add(err error) {
 // onlyOutdated tells whether nothing went wrong but that the cache was behind. It will have caught up in a moment.
 func (o *outcome) onlyOutdated() bool { return o.outdated && len(o.failed) == 0 }
 
-// result tells controller-runtime when to come again. What a person must change is no error of a reconcile: controller-runtime would log
+// result tells controller-runtime when to come again. A person's mistake is no error of a reconcile: controller-runtime would log
 // it as one each time, and count it, terminal or not. The status tells it, and so does an event.
 func (o *outcome) result() (ctrl.Result, error) {
 	if len(o.failed) > 0 {

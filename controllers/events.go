@@ -53,7 +53,7 @@ func transitions(before, after []metav1.Condition) []transition {
 	return changed
 }
 
-// eventType is Warning for what somebody should look at. What a healthy tenant goes through on its way to Ready is Normal.
+// eventType is Warning for what somebody should look at. The way of a healthy tenant to Ready is Normal.
 func (t transition) eventType() string {
 	switch t.Reason {
 	case v1alpha1.ReasonProgressing, v1alpha1.ReasonMoving:

@@ -204,7 +204,7 @@ func (r *ProvisioningTenantReconciler) updateLease(ctx context.Context, lease *c
 	return nil
 }
 
-// notAllowed says that no rule lets the tenant have the host. One that has it keeps it.
+// notAllowed says that no rule lets the tenant have the host. A tenant that has it keeps it.
 func (r *ProvisioningTenantReconciler) notAllowed(ctx context.Context, s *scope, host string, patterns []string, kept bool) (*Stalled, error) {
 	const mostPatterns = 10
 	message := fmt.Sprintf("The platform does not let tenants of namespace %s have host %s", s.tenant.Namespace, host)

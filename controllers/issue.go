@@ -128,7 +128,7 @@ func (i *issuer) current(credential token.Credential, others []desired.Issued) (
 	return issued, nil
 }
 
-// know takes over what the verifier Secret has, if it can be relied on. What its data says goes before what its annotation tells.
+// know takes over what the verifier Secret has, if it can be relied on. Its data goes before its annotation.
 func (i *issuer) know(verifier *corev1.Secret) {
 	set, err := token.Decode(verifier.Data[v1alpha1.VerifierKey])
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // resolveExposure finds the host, the Tenant URL and the route, or the problem with them. A tenant with such a problem keeps the host and
-// the route that it has. One that has neither is told by conditions Accepted and Exposed, and nothing is made for it before it has a host.
+// the route that it has. A tenant that has neither is told by conditions Accepted and Exposed, and nothing is made for it before it has a host.
 func (r *ProvisioningTenantReconciler) resolveExposure(ctx context.Context, s *scope) error {
 	var err error
 	if s.routes, err = r.ownRoutes(ctx, s); err != nil {

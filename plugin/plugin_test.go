@@ -287,7 +287,7 @@ func TestAReaderThatIsAServiceAccountIsToldWhoIssuesItsToken(t *testing.T) {
 	}
 }
 
-// What two conditions say alike, and what the table says above, stands there once.
+// Words that two conditions share, and those of the table above, stand there once.
 func TestADescriptionSaysEachThingOnce(t *testing.T) {
 	t.Parallel()
 	tenant := contoso()

@@ -35,7 +35,7 @@ type Mark struct {
 	Refused string `json:"refused,omitempty"`
 }
 
-// Marks reads CredentialsAnnotation, by the key of the credential. One that nobody can read is none.
+// Marks reads CredentialsAnnotation, by the key of the credential. A mark that nobody can read is none.
 func Marks(annotations map[string]string) map[string]Mark {
 	var marks map[string]Mark
 	if json.Unmarshal([]byte(annotations[v1alpha1.CredentialsAnnotation]), &marks) != nil {

@@ -2,7 +2,7 @@ package v1alpha1
 
 // Condition types of both kinds. Each is present from the first visit of the operator on, Unknown where it is not known yet.
 const (
-	// ConditionReady sums up: clients are served as the spec says. What was refused while the last good version goes on is told by
+	// ConditionReady sums up: clients are served as the spec says. A change that was refused while the last good version goes on is told by
 	// a condition beside it.
 	ConditionReady = "Ready"
 	// ConditionReconciling is True while the operator works towards the spec; absent otherwise (kstatus).

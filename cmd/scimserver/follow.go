@@ -61,7 +61,7 @@ func (f *followed) unserved() string {
 }
 
 // follow hands each new snapshot's schemas and defaults to the directory until ctx ends, and the same again where look fires and an
-// import came, by this replica or another, or another replica knows newer last good defaults. What is refused is said; in a cluster the
+// import came, by this replica or another, or another replica knows newer last good defaults. Refusals are said; in a cluster the
 // operator tells its owner by condition.
 func (f *followed) follow(ctx context.Context, users *directory.Directory, look <-chan time.Time, log logr.Logger) {
 	for {

@@ -133,7 +133,7 @@ func TestARetainedDirectoryGoesOnlyToTheTenantItIsOf(t *testing.T) {
 				t.Errorf("the claim of another was changed: %+v", before)
 			}
 
-			// What it names is this claim.
+			// It names this claim.
 			edit(w, second, func(p *v1alpha1.ProvisioningTenant) {
 				p.Annotations = map[string]string{v1alpha1.AdoptDirectoryAnnotation: w.namespace + "/contoso/" + knownEntraTenant + "/" + directory}
 				p.Spec.DisplayName = "another claim"

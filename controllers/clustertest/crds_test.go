@@ -40,7 +40,7 @@ func TestWhereTheCRDsAreDeletedAndAppliedAgainTenantsWorkAgain(t *testing.T) { /
 	if _, err := envtest.InstallCRDs(cluster.Config, definitions); err != nil {
 		t.Fatal(err)
 	}
-	// What garbage collection does, which nobody runs here.
+	// As garbage collection does, which nobody runs here.
 	for _, owned := range []client.Object{
 		&corev1.ServiceAccount{}, &corev1.Service{}, &corev1.Secret{}, &appsv1.Deployment{}, &rbacv1.Role{}, &rbacv1.RoleBinding{},
 		&networkingv1.Ingress{}, &networkingv1.NetworkPolicy{}, &policyv1.PodDisruptionBudget{},

@@ -30,7 +30,7 @@ func TestAnIngressOfAnotherClassTakesThePlaceOfTheFirstWhenItsControllerHasTaken
 	w.until(tenant, ready)
 	url := tenant.Status.TenantURL
 
-	// One that nobody serves, and then one that somebody does.
+	// First a class that nobody serves, and then one that somebody does.
 	for _, mistake := range []string{"nobody", "nobody-either"} {
 		edit(w, tenant, class(mistake))
 		w.until(tenant, "ExposureInEffect=False/WaitingForIngressController", "Exposed=True/RouteKept", "Reconciling=True/WaitingForIngressController", ready)

@@ -141,7 +141,7 @@ func TestATenantIsExposedByAGatewayAsSoonAsTheClusterKnowsHTTPRoutes(t *testing.
 	w.answer(metav1.ConditionTrue, metav1.ConditionTrue)
 	w.until(tenant, ready)
 
-	// Another Gateway beside it, then none, then the first alone. What works stays as long as nothing else does.
+	// Another Gateway beside it, then none, then the first alone. The route that works stays as long as no other does.
 	public := v1alpha1.GatewayReference{Name: "public", Namespace: "edge"}
 	url := tenant.Status.TenantURL
 	parents := func(name string, want ...gatewayv1.ObjectName) {

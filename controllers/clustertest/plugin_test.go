@@ -190,7 +190,7 @@ func TestThePluginRotatesAndRevokesTheSecretToken(t *testing.T) {
 	}
 	k.refused(nothing, "revoke", "contoso")
 
-	// What the last rotation said about the overlap does not count for the next, and a request that was made by a clock which is ahead holds up none.
+	// The overlap of the last rotation does not count for the next, and a request that was made by a clock which is ahead holds up none.
 	annotate(w, tenant, rotateToken, asked(1800)+",overlap=0s")
 	ahead := w.untilAnother(strings.TrimSpace(fresh))
 	w.eventually("the status tells of it", func() string {

@@ -1,4 +1,4 @@
-// Package outage tells of an API server that is away in one line of the log, and in one when it is back. Whatever else is logged
+// Package outage tells of an API server that is away in one line of the log, and in one when it is back. All else that is logged
 // meanwhile because of it, by each of many watches and reconciles again and again, says nothing that these two lines do not.
 package outage
 

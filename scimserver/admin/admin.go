@@ -124,7 +124,7 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, owner.ErrNoSettings):
 		current = nil // nor did the storage have any to be asked by
 	case errors.Is(err, store.ErrUnwritable):
-		// Who would take the server out of service for it would end the reads, too.
+		// To take the server out of service for it would end the reads, too.
 		if s.Unwritable.Failed(s.Clock.Now()) {
 			s.Log.Error(err, "the storage takes no changes; reads go on")
 		}

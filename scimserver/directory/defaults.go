@@ -319,7 +319,7 @@ func (r *rules) named(name string) *Defaults {
 }
 
 // first returns the first defaults that match the user as the client sent it, nil for none. before is which matched it when it was
-// last written. One that waits is arriving still.
+// last written. A user who waits is arriving still.
 func (r *rules) first(document schema.Object, before string, arriving bool) *Defaults {
 	for _, d := range r.ordered {
 		if d.held.concerns(d.Name, before, arriving) && (d.matches == nil || filter.Match(d.matches, document)) {

@@ -107,7 +107,7 @@ func (d *Directory) RefusedDefaults() map[string]string {
 	return reasons
 }
 
-// parseGood reads what the store has. What cannot be read is none: then no version is known to have been good.
+// parseGood reads what the store has. An unreadable value is none: then no version is known to have been good.
 func parseGood(kept string) *goodDefaults {
 	good := &goodDefaults{}
 	if kept == "" || json.Unmarshal([]byte(kept), good) != nil {
@@ -137,7 +137,7 @@ func (d *Directory) RecallDefaults(kept string) (string, error) {
 // replica, nil for none: an import may have brought older ones since.
 //
 // A version is known by the UID of its resource, so that none outlives it: what was deleted is gone, whatever is made under its name.
-// Where the tenant itself was made again, as when it was restored, all UIDs are others, and names count. What another tenant left is passed over.
+// Where the tenant itself was made again, as when it was restored, all UIDs are others, and names count. Versions of another tenant are passed over.
 func (g *goodDefaults) next(tenant *v1alpha1.ProvisioningTenant, all []v1alpha1.UserDefaults, problems []error, remembered *goodDefaults) goodDefaults {
 	next := goodDefaults{
 		Tenant:   object{Namespace: tenant.Namespace, Name: tenant.Name, UID: tenant.UID},

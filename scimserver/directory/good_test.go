@@ -202,7 +202,7 @@ func (w *world) version(id string) int64 {
 	return got.Version
 }
 
-// What a schema that no longer declares an attribute refuses, goes on out of sight.
+// A value of an attribute that is no longer declared goes on out of sight.
 func TestDefaultsOverAttributesThatAreNoLongerDeclaredGoOn(t *testing.T) {
 	race.Meets(t)
 	w := newWorld(t)
@@ -407,7 +407,7 @@ func TestReplicasComeToTheSameLastGoodVersion(t *testing.T) {
 		}
 	}
 
-	// One that is behind must not bring the older version back.
+	// A replica that is behind must not bring the older version back.
 	behind := first.replica()
 	behind.followAll(contoso(), good, fallback)
 	third := first.replica()

@@ -50,7 +50,7 @@ func (o *Owner) ApplySecret(
 }
 
 // Intact tells from its metadata whether a Secret is as this field manager applied it: whether it has these labels and annotations, and nobody has
-// changed or removed one of them or of these keys of its data since. What others add to it does no harm.
+// changed or removed one of them or of these keys of its data since. Additions of others do no harm.
 func Intact(secret *metav1.PartialObjectMetadata, labels, annotations map[string]string, keys ...string) (bool, error) {
 	if !contains(secret.Labels, labels) || !contains(secret.Annotations, annotations) {
 		return false, nil

@@ -28,7 +28,7 @@ func Unknown(conditionType, reason, message string) metav1.Condition {
 
 // Found is what one reconcile found out.
 type Found struct {
-	// Conditions that were looked at, the first of a type counts. One that is missing stays as it was, observedGeneration included.
+	// Conditions that were looked at, the first of a type counts. A missing one stays as it was, observedGeneration included.
 	Conditions []metav1.Condition
 	// Types of all conditions of the kind besides Ready, Reconciling and Stalled, in the order in which they are told.
 	Types []string

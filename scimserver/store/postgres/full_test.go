@@ -50,7 +50,7 @@ func TestADatabaseCountsAsFullUntilThereIsRoom(t *testing.T) {
 	}
 }
 
-// Whatever the role may no longer change can be read. Where it cannot connect, nothing can.
+// All that the role may no longer change can be read. Where it cannot connect, nothing can.
 func TestADatabaseThatRefusesChangesAloneCanBeRead(t *testing.T) {
 	ctx := context.Background()
 	address := testenv.Schema(t)
