@@ -54,7 +54,7 @@ func (r *ProvisioningTenantReconciler) reportCredentials(s *scope, told credenti
 func credentialsReady(tenant *v1alpha1.ProvisioningTenant, told credentialsTold, now time.Time) metav1.Condition {
 	const condition = v1alpha1.ConditionCredentialsReady
 	secret, mark := desired.CredentialsName(tenant.Name), told.accepted[v1alpha1.CredentialsTokenKey]
-	_, holdsToken := told.handed[v1alpha1.CredentialsTokenKey]
+	holdsToken := told.handed[v1alpha1.CredentialsTokenKey] != token.Mark{}
 	if refused := refusals(tenant, told); refused != "" {
 		client := provisioningHealthy(tenant)
 		letIn := client.Status == metav1.ConditionTrue || client.Reason == v1alpha1.ReasonRequestsFailing

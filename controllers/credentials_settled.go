@@ -38,7 +38,7 @@ func (r *ProvisioningTenantReconciler) settled(
 			return false, nil
 		}
 		name, _ := credential.Secret(s.tenant.Name)
-		if ok, err := r.handedMatches(ctx, s, handed[name], credential.Key, mark); err != nil || !ok {
+		if ok, err := r.handedMatches(ctx, s, handed[name], credential, mark); err != nil || !ok {
 			return false, err
 		}
 		if ok, err := s.readerIntact(handed[name], credential, mark); err != nil || !ok {
@@ -52,18 +52,22 @@ func (r *ProvisioningTenantReconciler) settled(
 }
 
 // handedMatches tells whether a Secret holds the credential that the server accepts, or a value that was refused and would be again, or nothing
-// of it where that is known: a Secret that is gone from the cache may only have lost its label.
+// of it where that is known: a Secret that is gone from the cache may only have lost its label, and a key that the operator does not own may
+// be back.
 func (r *ProvisioningTenantReconciler) handedMatches(
-	ctx context.Context, s *scope, secret *metav1.PartialObjectMetadata, key string, accepted token.Mark,
+	ctx context.Context, s *scope, secret *metav1.PartialObjectMetadata, credential token.Credential, accepted token.Mark,
 ) (bool, error) {
-	var mark token.Mark
-	holds := false
-	if secret != nil {
-		mark, holds = token.Marks(secret.Annotations)[key]
+	if secret == nil {
+		return accepted.Copied, nil
 	}
+	mark, told := token.Marks(secret.Annotations)[credential.Key]
 	switch {
-	case !holds || accepted.Copied:
-		return !holds && accepted.Copied, nil
+	case !told && accepted.Copied:
+		_, key := credential.Secret(s.tenant.Name)
+		there, err := apply.HasData(secret, key)
+		return !there, err
+	case mark == token.Mark{} || accepted.Copied:
+		return mark == token.Mark{} && accepted.Copied, nil
 	case mark.Refused == refusedElsewhere:
 		return r.acceptedElsewhere(ctx, s, mark.Fingerprint)
 	default:

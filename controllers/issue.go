@@ -82,8 +82,14 @@ func (i *issuer) current(credential token.Credential, others []desired.Issued) (
 		}
 	}
 	handed, value := i.value(credential)
-	if value == "" {
-		return issued, nil // it was copied and deleted, and stays valid
+	_, key := credential.Secret(i.tenant.Name)
+	if value == "" { // it was copied and deleted, and stays valid
+		if handed != nil {
+			if blank, there := handed.Data[key]; there {
+				issued.Value = append([]byte{}, blank...) // not nil, though it may be empty
+			}
+		}
+		return issued, nil
 	}
 	held := credential.Verifier(value, i.now)
 	if held.Same(issued.Verifier) {
@@ -98,7 +104,6 @@ func (i *issuer) current(credential token.Credential, others []desired.Issued) (
 		return desired.Issued{}, err
 	}
 	if refused != "" {
-		_, key := credential.Secret(i.tenant.Name)
 		issued.Refused, issued.Value = refused, handed.Data[key]
 		return issued, nil
 	}

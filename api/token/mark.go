@@ -13,7 +13,7 @@ import (
 // Mark is what CredentialsAnnotation tells of one credential, so that nobody must read a Secret to know whether two belong together.
 //
 // On the verifier Secret it tells of what the server accepts. On a Secret that hands credentials out it is the same for each that the Secret
-// holds, but for a value that was refused.
+// holds, but for a value that was refused, and the zero Mark for a key with nothing but blanks.
 type Mark struct {
 	Fingerprint string    `json:"fingerprint,omitempty"`
 	IssuedAt    time.Time `json:"issuedAt,omitzero"`

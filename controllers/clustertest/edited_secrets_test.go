@@ -167,6 +167,63 @@ func (w *world) untilWarned(reason string) {
 	})
 }
 
+// The operator does not own a key that was removed, so nothing but the managed fields of others tells that it is back.
+func TestAValueThatIsPutBackUnderAKeyThatWasRemovedIsAcceptedOrRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(reading("payroll"), func(p *v1alpha1.ProvisioningTenant) { p.Spec.Authentication.OAuth = &v1alpha1.OAuth{} }))
+	w.until(tenant, ready)
+	w.seen(tenant, &v1alpha1.ActivityStatus{LastCycle: &v1alpha1.CycleStatus{Requests: 1}})
+	for _, place := range [][2]string{
+		{"contoso-credentials", "token"}, {"contoso-credentials", "clientSecret"}, {"contoso-reader.payroll", "token"},
+	} {
+		name, key := place[0], place[1]
+		for how, remove := range map[string]func(*corev1.Secret){
+			"removed": func(s *corev1.Secret) { delete(s.Data, key) },
+			"emptied": func(s *corev1.Secret) { s.Data[key] = []byte{} },
+			"blanked": func(s *corev1.Secret) { s.Data[key] = []byte("\n") },
+		} {
+			if key == "clientSecret" && how != "removed" {
+				continue // nothing else than of the token beside it
+			}
+			accepted := string(get(w, &corev1.Secret{}, name).Data[key])
+			removed := func() {
+				t.Helper()
+				w.editSecret(name, remove)
+				w.eventually(how+": it counts as copied", func() string {
+					for _, mark := range token.Marks(get(w, &corev1.Secret{}, "contoso-verifier").Annotations) {
+						if mark.Copied && mark.Fingerprint == token.Fingerprint(accepted) {
+							return ""
+						}
+					}
+					return "it does not"
+				})
+				w.until(tenant, "CredentialsReady=True/Issued", ready)
+			}
+			removed()
+			w.settled()
+			requests := len(operator.Requests.In(w.namespace))
+			w.settled()
+			if more := operator.Requests.In(w.namespace)[requests:]; len(more) > 0 {
+				t.Errorf("%s in %v: a look costs %v", how, place, more)
+			}
+			w.putIn(name, key, "something-else")
+			w.until(tenant, "CredentialsReady=True/ValueRefused", ready)
+			removed()
+			w.putIn(name, key, accepted+"\n") // the good one
+			w.untilAccepted(name, key, accepted)
+			removed()
+			w.putIn(name, key, "something-else")
+			w.until(tenant, "CredentialsReady=True/ValueRefused", ready)
+			other := w.newToken()
+			w.putIn(name, key, other)
+			w.untilAccepted(name, key, other)
+			w.until(tenant, "CredentialsReady=True/Issued", ready)
+		}
+	}
+	w.settled()
+}
+
 func TestARefusedValueOfAReaderIsToldAndARotationTakesItsPlace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -26,7 +26,8 @@ type Issued struct {
 	Obeyed token.Obeyed
 	// Lost tells that it took the place of one that was lost with both Secrets.
 	Lost bool
-	// Refused says why the server does not accept Value, which somebody put where the plaintext belongs.
+	// Refused says why the server does not accept Value, which somebody put where the plaintext belongs; it is empty where Value has nothing
+	// but blanks. Value is nil where there is none.
 	Refused string
 	Value   []byte
 }
@@ -38,10 +39,14 @@ func (i Issued) Mark() token.Mark {
 	return mark
 }
 
-// HandedMark is what the Secret tells that hands the credential out, and false where that holds nothing of it.
+// HandedMark is what the Secret tells that hands the credential out, and false where that has no key for it. It is the zero Mark for a key
+// with nothing but blanks.
 func (i Issued) HandedMark() (token.Mark, bool) {
-	if i.Refused == "" {
-		return i.accepted(), i.Plaintext != ""
+	switch {
+	case i.Plaintext != "":
+		return i.accepted(), true
+	case i.Refused == "":
+		return token.Mark{}, i.Value != nil
 	}
 	refused := token.Mark{Refused: i.Refused}
 	if value := strings.TrimSpace(string(i.Value)); token.Check(value) == nil {
@@ -60,14 +65,10 @@ func (i Issued) accepted() token.Mark {
 
 // value is what the Secret that hands the credential out holds; nil for nothing.
 func (i Issued) value() []byte {
-	switch {
-	case i.Refused != "":
-		return i.Value // as it is, so that the operator owns the key and notices the next change
-	case i.Plaintext != "":
+	if i.Plaintext != "" {
 		return []byte(i.Plaintext)
-	default:
-		return nil
 	}
+	return i.Value // as it is, so that the operator owns the key and notices the next change
 }
 
 // PublicData is what the credentials Secret holds beside credentials. URLs are left out while the tenant has none.
