@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
@@ -17,7 +16,7 @@ func (r *ProvisioningTenantReconciler) observeConnecting(ctx context.Context, s 
 		return &Waiting{Condition: v1alpha1.ConditionStorageInEffect, Reason: reason, Message: message}
 	}
 	now := r.Options.Clock.Now()
-	if problem := storageProblem(s.tenant, now); problem != nil && ofConnection(s.tenant, problem) {
+	if problem := s.connectionProblem(now); problem != nil {
 		s.outcome.at(problem.ObservedAt.Add(v1alpha1.StorageProblemLifetime), now)
 		return waiting(problem.Reason, stays+problem.Message)
 	}
@@ -31,11 +30,6 @@ func (r *ProvisioningTenantReconciler) observeConnecting(ctx context.Context, s 
 	}
 	return waiting(v1alpha1.ReasonProgressing, fmt.Sprintf(
 		"Job %s tries the connection to the database. The tenant goes on with its volume until there is one.", desired.ConnectName(s.tenant.Name)))
-}
-
-// ofConnection tells whether a problem was reported by the Job that tries the connection. A server's pod has another name.
-func ofConnection(tenant *v1alpha1.ProvisioningTenant, problem *v1alpha1.StorageProblem) bool {
-	return strings.HasPrefix(problem.Pod, desired.ConnectName(tenant.Name)+"-")
 }
 
 // observeMoving tells how the move is going while no server runs.

@@ -62,7 +62,8 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 		if s.storage.engine != "" {
 			status.Storage.DeletionPolicy = s.effectivePolicy()
 		}
-		status.Storage.Problem = storageProblem(s.tenant, now.Time).DeepCopy() // too old, it is of a server that is gone
+		status.Storage.Problem = s.serverProblem(now.Time).DeepCopy()
+		status.Storage.ConnectionProblem = s.connectionProblem(now.Time).DeepCopy()
 	}
 	found := conditions.Found{
 		Conditions: append(slices.Clone(s.conditions), provisioningHealthy(s.tenant)),

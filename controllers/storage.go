@@ -336,7 +336,7 @@ func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *sc
 // judgeStorage finds what is known of the storage, unless a server reports that it cannot use it.
 func (r *ProvisioningTenantReconciler) judgeStorage(s *scope, known metav1.Condition) {
 	now := r.Options.Clock.Now()
-	if problem := storageProblem(s.tenant, now); problem != nil && !ofConnection(s.tenant, problem) {
+	if problem := s.serverProblem(now); problem != nil {
 		s.outcome.at(problem.ObservedAt.Add(v1alpha1.StorageProblemLifetime), now)
 		if known.Status == metav1.ConditionTrue {
 			known = conditions.False(v1alpha1.ConditionStorageReady, problem.Reason, "The server cannot use its storage: "+problem.Message)
@@ -345,13 +345,25 @@ func (r *ProvisioningTenantReconciler) judgeStorage(s *scope, known metav1.Condi
 	s.found(known)
 }
 
-// storageProblem is what a server reports, nil where none does or the last report is too old.
-func storageProblem(tenant *v1alpha1.ProvisioningTenant, now time.Time) *v1alpha1.StorageProblem {
-	if tenant.Status.Storage == nil || tenant.Status.Storage.Problem == nil {
+// serverProblem is what a server reports of its storage, nil where none does.
+func (s *scope) serverProblem(now time.Time) *v1alpha1.StorageProblem {
+	if s.tenant.Status.Storage == nil {
 		return nil
 	}
-	problem := tenant.Status.Storage.Problem
-	if now.Sub(problem.ObservedAt.Time) >= v1alpha1.StorageProblemLifetime {
+	return fresh(s.tenant.Status.Storage.Problem, now)
+}
+
+// connectionProblem is what the Job reports that tries the connection, nil where it does not, or where no connection is tried.
+func (s *scope) connectionProblem(now time.Time) *v1alpha1.StorageProblem {
+	if s.tenant.Status.Storage == nil || s.storage.step != moveConnecting && s.storage.engine != "" {
+		return nil
+	}
+	return fresh(s.tenant.Status.Storage.ConnectionProblem, now)
+}
+
+// fresh returns a problem, but nil for one that was reported too long ago: it is of a pod that is gone.
+func fresh(problem *v1alpha1.StorageProblem, now time.Time) *v1alpha1.StorageProblem {
+	if problem == nil || now.Sub(problem.ObservedAt.Time) >= v1alpha1.StorageProblemLifetime {
 		return nil
 	}
 	return problem

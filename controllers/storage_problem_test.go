@@ -72,6 +72,11 @@ func TestATenantIsLookedAtWhenItsStorageProblemChangesAndNotWhenItIsRenewed(t *t
 		return &v1alpha1.StorageProblem{Reason: reason, Message: message, Pod: pod, ObservedAt: metav1.Unix(second, 0)}
 	}
 	first := problem("A", "m", "a", 1)
+	connection := func(problem *v1alpha1.StorageProblem) *v1alpha1.ProvisioningTenant {
+		tenant := with(nil)
+		tenant.Status.Storage.ConnectionProblem = problem
+		return tenant
+	}
 	for name, c := range map[string]struct {
 		before, after *v1alpha1.StorageProblem
 		want          bool
@@ -83,8 +88,10 @@ func TestATenantIsLookedAtWhenItsStorageProblemChangesAndNotWhenItIsRenewed(t *t
 		"it ends":         {first, nil, true},
 		"nothing":         {nil, nil, false},
 	} {
-		if got := changedByOthersThanItsServer().Update(event.UpdateEvent{ObjectOld: with(c.before), ObjectNew: with(c.after)}); got != c.want {
-			t.Errorf("%s: %t", name, got)
+		for of, with := range map[string]func(*v1alpha1.StorageProblem) *v1alpha1.ProvisioningTenant{"server": with, "connection": connection} {
+			if got := changedByOthersThanItsServer().Update(event.UpdateEvent{ObjectOld: with(c.before), ObjectNew: with(c.after)}); got != c.want {
+				t.Errorf("%s of the %s: %t", name, of, got)
+			}
 		}
 	}
 	if first.Pod != "a" {

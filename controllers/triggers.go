@@ -48,7 +48,7 @@ func unseenFirst() handler.Funcs {
 	}}
 }
 
-// operatorsPart is the status without what the server writes, but for what becomes a condition.
+// operatorsPart is the status without what the tenant's pods write, but for what becomes a condition.
 func operatorsPart(status v1alpha1.ProvisioningTenantStatus) v1alpha1.ProvisioningTenantStatus {
 	var part v1alpha1.DirectoryStatus
 	if status.Directory != nil {
@@ -62,9 +62,13 @@ func operatorsPart(status v1alpha1.ProvisioningTenantStatus) v1alpha1.Provisioni
 		}
 	}
 	status.Directory, status.Activity = &part, nil
-	if status.Storage != nil && status.Storage.Problem != nil {
+	if status.Storage != nil {
 		storage := *status.Storage
-		storage.Problem = &v1alpha1.StorageProblem{Reason: storage.Problem.Reason, Message: storage.Problem.Message}
+		for _, problem := range []**v1alpha1.StorageProblem{&storage.Problem, &storage.ConnectionProblem} {
+			if *problem != nil {
+				*problem = &v1alpha1.StorageProblem{Reason: (*problem).Reason, Message: (*problem).Message}
+			}
+		}
 		status.Storage = &storage
 	}
 	return status

@@ -135,12 +135,19 @@ type StorageStatus struct {
 	//
 	// +optional
 	Problem *StorageProblem `json:"problem,omitempty"`
+
+	// connectionProblem is what keeps a directory from being moved to PostgreSQL, as the Job finds that tries the connection. It is not
+	// there while nothing does, or no connection is tried. Condition StorageInEffect says the same.
+	//
+	// +optional
+	ConnectionProblem *StorageProblem `json:"connectionProblem,omitempty"`
 }
 
-// StorageProblem is what keeps a server from its storage. The server writes it, again every half a minute while it lasts, and takes it away
-// when it is over. Without that, because the pod is gone, the operator does, a minute and a half after observedAt.
+// StorageProblem is what keeps a server, or the Job that tries a connection, from the storage. The pod that finds it writes it, again every
+// half a minute while it lasts, and takes it away when it is over. Without that, because the pod is gone, the operator does, a minute and a
+// half after observedAt.
 type StorageProblem struct {
-	// reason is that of condition StorageReady.
+	// reason is that of condition StorageReady or StorageInEffect.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1
@@ -154,13 +161,13 @@ type StorageProblem struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
 
-	// pod is the name of the server's pod.
+	// pod is the name of the pod that found it.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Pod string `json:"pod,omitempty"`
 
-	// observedAt is when the server last found it so.
+	// observedAt is when that pod last found it so.
 	//
 	// +required
 	ObservedAt metav1.Time `json:"observedAt,omitzero"`

@@ -63,7 +63,7 @@ func connect(ctx context.Context, args []string) error {
 type connector struct {
 	try    func(context.Context) error
 	source interface {
-		ReportProblem(ctx context.Context, reason, message string) error
+		ReportConnectionProblem(ctx context.Context, reason, message string) error
 	}
 	failing chore
 }
@@ -79,7 +79,7 @@ func (c *connector) run(ctx context.Context, interval time.Duration) error {
 			reason, message = admin.Explain(err, true)
 		}
 		// Should it not arrive, it is tried again; what was reported before counts for a while only.
-		unreported := c.source.ReportProblem(ctx, reason, message)
+		unreported := c.source.ReportConnectionProblem(ctx, reason, message)
 		if err == nil {
 			return nil
 		}

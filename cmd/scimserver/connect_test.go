@@ -19,9 +19,13 @@ import (
 // reports is what was reported, one after the other.
 type reports chan told
 
-func (r reports) ReportProblem(_ context.Context, reason, message string) error {
+func (r reports) ReportConnectionProblem(_ context.Context, reason, message string) error {
 	r <- told{reason: reason, message: message}
 	return nil
+}
+
+func (r *told) ReportConnectionProblem(ctx context.Context, reason, message string) error {
+	return r.ReportProblem(ctx, reason, message)
 }
 
 // A password that is mended in the Secret is in the file a little later.

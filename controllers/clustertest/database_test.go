@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -361,10 +362,15 @@ func TestAWrongPasswordIsFoundBeforeTheServerStops(t *testing.T) {
 	edit(w, tenant, inDatabase)
 	w.until(tenant, "StorageInEffect=False/Progressing", "StorageReady=True/Bound", ready)
 	const why = "the server gets no connection: the database answered 28P01: password authentication failed"
-	problem := &v1alpha1.StorageProblem{Reason: "DatabaseRefused", Message: why, Pod: "contoso-connect-x2k4p", ObservedAt: metav1.Now()}
-	if err := w.troubled(tenant, problem); err != nil {
-		t.Fatal(err)
+	connection := func(problem *v1alpha1.StorageProblem) {
+		w.Helper()
+		if err := w.reports(tenant, func(storage *v1alpha1.StorageStatus) { storage.ConnectionProblem = problem }); err != nil {
+			t.Fatal(err)
+		}
 	}
+	// A long name is cut in that of a pod.
+	refused := &v1alpha1.StorageProblem{Reason: "DatabaseRefused", Message: why, Pod: "contoso-connx2k4p", ObservedAt: metav1.Now()}
+	connection(refused)
 	w.until(tenant, "StorageInEffect=False/DatabaseRefused", "StorageReady=True/Bound", "ServerAvailable=True/Available", ready)
 	want := "The directory stays on its volume, and the tenant goes on with it, until the database can be used: " + why
 	if got := message(tenant, "StorageInEffect"); got != want {
@@ -372,12 +378,34 @@ func TestAWrongPasswordIsFoundBeforeTheServerStops(t *testing.T) {
 	}
 	w.worksWith(v1alpha1.StorageSQLite, 1)
 
-	// The Secret was mended, of which nothing tells the operator but the Job.
+	// The server has a problem of its own, of which the other says nothing.
+	if err := w.troubled(tenant, &v1alpha1.StorageProblem{Reason: "VolumeFull", Pod: "contoso-scim-a", ObservedAt: metav1.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	w.until(tenant, "StorageInEffect=False/DatabaseRefused", "StorageReady=False/VolumeFull", "Ready=False/VolumeFull")
 	if err := w.troubled(tenant, nil); err != nil {
 		t.Fatal(err)
 	}
+	w.until(tenant, "StorageInEffect=False/DatabaseRefused", ready)
+
+	// It is of a pod that is gone.
+	former := refused.DeepCopy()
+	former.Reason, former.ObservedAt = "DatabaseUnreachable", metav1.NewTime(time.Now().Add(-v1alpha1.StorageProblemLifetime+2*time.Second))
+	connection(former)
+	w.until(tenant, "StorageInEffect=False/Progressing", ready)
+	if left := tenant.Status.Storage.ConnectionProblem; left != nil {
+		t.Errorf("%+v is left", left)
+	}
+	refused.ObservedAt = metav1.Now()
+	connection(refused)
+	w.until(tenant, "StorageInEffect=False/DatabaseRefused")
+
+	// The Secret was mended, of which nothing tells the operator but the Job. What it reported last is over with it.
 	w.connects()
 	w.until(tenant, "StorageReady=False/Moving", "Ready=False/Moving")
+	if left := tenant.Status.Storage.ConnectionProblem; left != nil {
+		t.Errorf("%+v is left", left)
+	}
 	w.endMove(true)
 	w.until(tenant, ready, "StorageReady=True/Configured", "StorageInEffect=True/InEffect")
 	gone(w, &batchv1.Job{}, "contoso-connect")

@@ -16,9 +16,15 @@ import (
 // troubled reports what keeps a server from its storage, as the tenant's server does; nil for nothing.
 func (w *world) troubled(tenant *v1alpha1.ProvisioningTenant, problem *v1alpha1.StorageProblem) error {
 	w.Helper()
+	return w.reports(tenant, func(storage *v1alpha1.StorageStatus) { storage.Problem = problem })
+}
+
+// reports changes what the tenant's pods report of the storage.
+func (w *world) reports(tenant *v1alpha1.ProvisioningTenant, change func(*v1alpha1.StorageStatus)) error {
+	w.Helper()
 	before := get(w, &v1alpha1.ProvisioningTenant{}, tenant.Name)
 	after := before.DeepCopy()
-	after.Status.Storage.Problem = problem
+	change(after.Status.Storage)
 	return w.Status().Patch(w.Context(), after, client.MergeFrom(before), client.FieldOwner("tenantry-scimserver"))
 }
 

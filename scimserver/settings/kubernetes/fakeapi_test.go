@@ -295,8 +295,15 @@ func (f *fakeAPI) patch(w http.ResponseWriter, r *http.Request) {
 		if err := json.Unmarshal(f.objects[tenantPath], &tenant); err != nil {
 			f.t.Error(err)
 		}
-		storage := tenant.Status.Storage
-		if storage == nil || storage.Problem == nil || !strings.Contains(string(body), strconv.Quote(storage.Problem.Pod)) {
+		var problem *v1alpha1.StorageProblem
+		switch storage := tenant.Status.Storage; {
+		case storage == nil:
+		case strings.Contains(string(body), "/connectionProblem"):
+			problem = storage.ConnectionProblem
+		default:
+			problem = storage.Problem
+		}
+		if problem == nil || !strings.Contains(string(body), strconv.Quote(problem.Pod)) {
 			f.fail(w, http.StatusUnprocessableEntity, "the test failed")
 			return
 		}

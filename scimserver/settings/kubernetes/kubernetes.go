@@ -39,7 +39,7 @@ type Options struct {
 	DataDir string
 	// Log gets what is loaded and what is wrong; never a token.
 	Log logr.Logger
-	// Pod is the name of this server's pod, for status.storage.problem.
+	// Pod is the name of this process's pod, for the problems in status.storage.
 	Pod string
 	// Now is the time.
 	Now func() time.Time
@@ -54,9 +54,11 @@ type Source struct {
 	clients  clients
 	latest   settings.Latest
 	reporter reporter
-	problems problems
-	gone     atomic.Bool
-	away     atomic.Bool
+	// problems are those of a server, and connection those of the Job that tries one.
+	problems, connection problems
+
+	gone atomic.Bool
+	away atomic.Bool
 	// startBound is the constant, except in tests.
 	startBound time.Duration
 }
@@ -69,8 +71,10 @@ func New(options Options) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{options: options, clients: clients, startBound: startBound}
-	return s, nil
+	return &Source{
+		options: options, clients: clients, startBound: startBound,
+		problems: problems{field: "problem"}, connection: problems{field: "connectionProblem"},
+	}, nil
 }
 
 // APIServer returns the API server's URL, without a slash at the end, and what reaches it as this server.

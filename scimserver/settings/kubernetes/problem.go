@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// maxMessage is how long a message of status.storage.problem may be, in characters.
+	// maxMessage is how long a problem's message may be, in characters.
 	maxMessage = 1024
 	// renewInterval is how often a problem that lasts is written again.
 	renewInterval = v1alpha1.StorageProblemLifetime / 3
@@ -31,11 +31,21 @@ const (
 // Of several servers with a problem one writes, and again every half a minute. It takes away what it has written, and no other's. Nothing
 // is sent while nothing changes. It returns the API server's error, or one after 10 s without an answer; the next call tries again.
 func (s *Source) ReportProblem(ctx context.Context, reason, message string) error {
+	return s.report(ctx, &s.problems, reason, message)
+}
+
+// ReportConnectionProblem writes status.storage.connectionProblem: what keeps the Job that tries a connection from the database, as a reason
+// of condition StorageInEffect. All else is as with ReportProblem. The tenant's server may have another problem at the same time.
+func (s *Source) ReportConnectionProblem(ctx context.Context, reason, message string) error {
+	return s.report(ctx, &s.connection, reason, message)
+}
+
+func (s *Source) report(ctx context.Context, p *problems, reason, message string) error {
 	var err error
 	if reason == "" {
-		err = s.endProblem(ctx)
+		err = s.endProblem(ctx, p)
 	} else {
-		err = s.writeProblem(ctx, reason, message)
+		err = s.writeProblem(ctx, p, reason, message)
 	}
 	if err != nil {
 		return fmt.Errorf("report the problem of the storage of tenant %s/%s: %w", s.options.Namespace, s.options.Tenant, err)
@@ -43,9 +53,11 @@ func (s *Source) ReportProblem(ctx context.Context, reason, message string) erro
 	return nil
 }
 
-// problems is what is known of status.storage.problem.
+// problems is what is known of a problem in status.storage.
 type problems struct {
-	// observed is how a watch last saw it, nil while none has.
+	// field is its name there.
+	field string
+	// observed is how a watch last saw it, nil while none has. Nothing watches that of a connection, which one pod tries.
 	observed atomic.Pointer[observedProblem]
 
 	mu sync.Mutex
@@ -71,8 +83,7 @@ func (p *problems) others(pod string, now time.Time) bool {
 	return seen != nil && seen.StorageProblem != nil && seen.Pod != pod && now.Sub(seen.ObservedAt.Time) < renewedBy
 }
 
-func (s *Source) writeProblem(ctx context.Context, reason, message string) error {
-	p := &s.problems
+func (s *Source) writeProblem(ctx context.Context, p *problems, reason, message string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := s.options.Now()
@@ -87,7 +98,7 @@ func (s *Source) writeProblem(ctx context.Context, reason, message string) error
 	next := &v1alpha1.StorageProblem{
 		Reason: reason, Message: bounded(message), Pod: s.options.Pod, ObservedAt: metav1.NewTime(now.UTC().Truncate(time.Second)),
 	}
-	patch, err := json.Marshal(map[string]any{"status": map[string]any{"storage": map[string]any{"problem": next}}})
+	patch, err := json.Marshal(map[string]any{"status": map[string]any{"storage": map[string]any{p.field: next}}})
 	if err != nil {
 		return err
 	}
@@ -99,8 +110,7 @@ func (s *Source) writeProblem(ctx context.Context, reason, message string) error
 }
 
 // endProblem takes away what this server wrote, also in a life before.
-func (s *Source) endProblem(ctx context.Context) error {
-	p := &s.problems
+func (s *Source) endProblem(ctx context.Context, p *problems) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	seen := p.observed.Load()
@@ -109,7 +119,7 @@ func (s *Source) endProblem(ctx context.Context) error {
 		return nil
 	}
 	// The API server looks whose it is, because the watch may be behind.
-	const path = "/status/storage/problem"
+	path := "/status/storage/" + p.field
 	patch, err := json.Marshal([]map[string]string{
 		{"op": "test", "path": path + "/pod", "value": s.options.Pod},
 		{"op": "remove", "path": path},

@@ -111,6 +111,29 @@ func TestAProblemIsWrittenAgainWhileItLastsAndTakenAwayWhenItIsOver(t *testing.T
 	r.expect(wrote("DatabaseRefused", "because", r.now))
 }
 
+// A full volume and a wrong password have nothing to do with each other.
+func TestTheProblemOfAConnectionHasAPlaceOfItsOwn(t *testing.T) {
+	t.Parallel()
+	r := reports(t, problemOf("pod-b", time.Unix(1700000000, 0)))
+	connection := func(reason, message string) {
+		t.Helper()
+		if err := r.source.ReportConnectionProblem(t.Context(), reason, message); err != nil {
+			t.Fatal(err)
+		}
+	}
+	connection("", "")
+	connection("DatabaseRefused", "because")
+	r.now = r.now.Add(29 * time.Second)
+	connection("DatabaseRefused", "because")
+	r.expect(strings.Replace(wrote("DatabaseRefused", "because", time.Unix(1700000000, 0)), `"problem"`, `"connectionProblem"`, 1))
+	r.api.put(tenantPath, tenant(func(t *v1alpha1.ProvisioningTenant) {
+		t.Status.Storage = &v1alpha1.StorageStatus{Problem: problemOf("pod-b", r.now), ConnectionProblem: problemOf("pod-a", r.now)}
+	}))
+	connection("", "")
+	connection("", "")
+	r.expect(strings.ReplaceAll(tookAway, "/problem", "/connectionProblem"))
+}
+
 func TestAServerTakesAwayWhatItWroteBeforeItsRestart(t *testing.T) {
 	t.Parallel()
 	r := reports(t, problemOf("pod-a", time.Unix(1600000000, 0)))

@@ -766,6 +766,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: adoptedFrom
       type:
         scalar: string
+    - name: connectionProblem
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.StorageProblem
     - name: deletionPolicy
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.DeletionPolicy

@@ -9,16 +9,17 @@ import (
 // StorageProblemApplyConfiguration represents a declarative configuration of the StorageProblem type for use
 // with apply.
 //
-// StorageProblem is what keeps a server from its storage. The server writes it, again every half a minute while it lasts, and takes it away
-// when it is over. Without that, because the pod is gone, the operator does, a minute and a half after observedAt.
+// StorageProblem is what keeps a server, or the Job that tries a connection, from the storage. The pod that finds it writes it, again every
+// half a minute while it lasts, and takes it away when it is over. Without that, because the pod is gone, the operator does, a minute and a
+// half after observedAt.
 type StorageProblemApplyConfiguration struct {
-	// reason is that of condition StorageReady.
+	// reason is that of condition StorageReady or StorageInEffect.
 	Reason *string `json:"reason,omitempty"`
 	// message is what the storage said. It never has a secret.
 	Message *string `json:"message,omitempty"`
-	// pod is the name of the server's pod.
+	// pod is the name of the pod that found it.
 	Pod *string `json:"pod,omitempty"`
-	// observedAt is when the server last found it so.
+	// observedAt is when that pod last found it so.
 	ObservedAt *v1.Time `json:"observedAt,omitempty"`
 }
 

@@ -25,6 +25,9 @@ type StorageStatusApplyConfiguration struct {
 	// problem is what keeps a server of the tenant from its storage. It is not there while nothing does. Condition StorageReady says the
 	// same.
 	Problem *StorageProblemApplyConfiguration `json:"problem,omitempty"`
+	// connectionProblem is what keeps a directory from being moved to PostgreSQL, as the Job finds that tries the connection. It is not
+	// there while nothing does, or no connection is tried. Condition StorageInEffect says the same.
+	ConnectionProblem *StorageProblemApplyConfiguration `json:"connectionProblem,omitempty"`
 }
 
 // StorageStatusApplyConfiguration constructs a declarative configuration of the StorageStatus type for use with
@@ -70,5 +73,13 @@ func (b *StorageStatusApplyConfiguration) WithAdoptedFrom(value string) *Storage
 // If called multiple times, the Problem field is set to the value of the last call.
 func (b *StorageStatusApplyConfiguration) WithProblem(value *StorageProblemApplyConfiguration) *StorageStatusApplyConfiguration {
 	b.Problem = value
+	return b
+}
+
+// WithConnectionProblem sets the ConnectionProblem field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ConnectionProblem field is set to the value of the last call.
+func (b *StorageStatusApplyConfiguration) WithConnectionProblem(value *StorageProblemApplyConfiguration) *StorageStatusApplyConfiguration {
+	b.ConnectionProblem = value
 	return b
 }
