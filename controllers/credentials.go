@@ -164,7 +164,7 @@ func (r *ProvisioningTenantReconciler) handOut(
 	name := desired.CredentialsName(s.tenant.Name)
 	exists = handed[name] != nil || slices.ContainsFunc(issued, func(one desired.Issued) bool { return one.Reader == "" && one.Plaintext != "" })
 	if exists {
-		want, err := desired.Credentials(s.tenant, issued, tokensEnded, s.tenantURL)
+		want, err := desired.Credentials(s.tenant, issued, tokensEnded, s.handedURL())
 		if err == nil {
 			_, err = s.owner.ApplySecret(ctx, want, metadataOf(handed[name]))
 		}
@@ -178,7 +178,7 @@ func (r *ProvisioningTenantReconciler) handOut(
 			continue
 		}
 		ends := rotationOf(s.tenant, one.Credential, requests{}).ends(one.Verifier.IssuedAt)
-		want, err := desired.ReaderCredentials(s.tenant, one, s.tenantURL, ends)
+		want, err := desired.ReaderCredentials(s.tenant, one, s.handedURL(), ends)
 		if err == nil {
 			_, err = s.owner.ApplySecret(ctx, want, metadataOf(handed[name]))
 		}

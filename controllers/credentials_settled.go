@@ -82,10 +82,10 @@ func (s *scope) credentialsIntact(secret *metav1.PartialObjectMetadata, accepted
 	}
 	marks := token.Marks(secret.Annotations)
 	const ended = v1alpha1.AccessTokensCredential
-	if marks[ended] != accepted[ended] || secret.Annotations[desired.AnnotationTenantURL] != s.tenantURL {
+	if marks[ended] != accepted[ended] || secret.Annotations[desired.AnnotationTenantURL] != s.handedURL() {
 		return false, nil
 	}
-	keys := slices.Collect(maps.Keys(desired.PublicData(s.tenant, s.tenantURL)))
+	keys := slices.Collect(maps.Keys(desired.PublicData(s.tenant, s.handedURL())))
 	for key := range marks {
 		if _, wanted := accepted[key]; !wanted {
 			return false, nil
@@ -102,7 +102,7 @@ func (s *scope) readerIntact(secret *metav1.PartialObjectMetadata, credential to
 	if credential.Reader == "" || secret == nil {
 		return true, nil
 	}
-	data := desired.ReaderData(s.tenant, s.tenantURL, rotationOf(s.tenant, credential, requests{}).ends(accepted.IssuedAt))
+	data := desired.ReaderData(s.tenant, s.handedURL(), rotationOf(s.tenant, credential, requests{}).ends(accepted.IssuedAt))
 	public, err := desired.PublicMark(data)
 	if err != nil || secret.Annotations[desired.AnnotationPublic] != public {
 		return false, err

@@ -6,11 +6,14 @@ import (
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
 func asking(second int, namespace, name string) claimant {
@@ -204,6 +207,33 @@ func TestARouteElsewhereIsAnotherObject(t *testing.T) {
 	} {
 		if got := routeName(kindIngress, "traefik", "x", test.routes); got != test.want {
 			t.Errorf("%s: got %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+func TestATenantThatLostItsLeaseHandsOutTheURLOfTheRouteThatIsKept(t *testing.T) {
+	t.Parallel()
+	s := simulate(t, contoso(func(p *v1alpha1.ProvisioningTenant) {
+		p.Spec.Authentication.Readers = []v1alpha1.Reader{{Name: "payroll"}}
+	}))
+	s.settle()
+	var lease coordinationv1.Lease
+	s.must(s.Get(t.Context(), client.ObjectKey{Namespace: "tenantry-system", Name: leaseName("contoso.example.com")}, &lease))
+	hold(&lease, "contoso.example.com", holder{client.ObjectKey{Namespace: "elsewhere", Name: "fabrikam"}, "uid-fabrikam"}, s.now.Now())
+	reserve(&lease, 24*time.Hour, s.now.Now())
+	s.must(s.WithWatch.Update(t.Context(), &lease))
+	s.settle()
+	if c := meta.FindStatusCondition(s.tenant().Status.Conditions, v1alpha1.ConditionExposed); c == nil || c.Reason != v1alpha1.ReasonHostTaken {
+		t.Fatalf("the tenant did not notice: %+v", c)
+	}
+	const want = "https://contoso.example.com/scim/v2"
+	for of, got := range map[string]string{
+		"the status":      s.tenant().Status.TenantURL,
+		"the credentials": string(s.secret("contoso-credentials").Data[v1alpha1.CredentialsTenantURLKey]),
+		"the reader":      string(s.secret("contoso-reader.payroll").Data[v1alpha1.ReaderURLKey]),
+	} {
+		if got != want {
+			t.Errorf("of %s it is %q, want %q", of, got, want)
 		}
 	}
 }

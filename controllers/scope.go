@@ -72,6 +72,14 @@ func (s *scope) serverKey() client.ObjectKey {
 	return client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.ServerName(s.tenant.Name)}
 }
 
+// handedURL is the Tenant URL for the Secrets: the published one while an old route is kept for it, and then the one that should be.
+func (s *scope) handedURL() string {
+	if s.old != nil {
+		return s.tenant.Status.TenantURL
+	}
+	return s.tenantURL
+}
+
 // applied takes notice of a child that is as it should be, and of its generation if it was written for that.
 func (s *scope) applied(kind string, generation int64) {
 	if kind == kindDeployment {

@@ -62,6 +62,50 @@ func TestAnIngressOfAnotherClassTakesThePlaceOfTheFirstWhenItsControllerHasTaken
 	}
 }
 
+// Applications follow the Secrets: these say what works.
+func TestSecretsHandOutTheURLThatWorksWhileAnOldRouteIsKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testenv.HoldLabel)
+	at := func(class, host string) func(*v1alpha1.ProvisioningTenant) {
+		return func(p *v1alpha1.ProvisioningTenant) {
+			p.Spec.Exposure.Ingress, p.Spec.Exposure.Host = &v1alpha1.IngressExposure{ClassName: class}, host
+		}
+	}
+	tenant := create(w, w.tenant(reading("payroll"), at("first", w.namespace+".example.com")))
+	w.pretend(&corev1.PersistentVolumeClaim{}, "contoso-data")
+	w.pretend(&appsv1.Deployment{}, "contoso-scim")
+	w.pretend(&networkingv1.Ingress{}, "contoso-scim")
+	w.until(tenant, ready)
+	handed := func() (urls []string) {
+		t.Helper()
+		return []string{
+			string(get(w, &corev1.Secret{}, "contoso-credentials").Data[v1alpha1.CredentialsTenantURLKey]),
+			string(get(w, &corev1.Secret{}, "contoso-reader.payroll").Data[v1alpha1.ReaderURLKey]),
+		}
+	}
+	before := tenant.Status.TenantURL
+
+	edit(w, tenant, at("second", "new."+w.namespace+".example.com"))
+	w.until(tenant, "ExposureInEffect=False/WaitingForIngressController", "Exposed=True/RouteKept", ready)
+	w.settled()
+	for _, url := range handed() {
+		if url != before || url != tenant.Status.TenantURL {
+			t.Errorf("a Secret hands out %q while %q works, and the status has %q", url, before, tenant.Status.TenantURL)
+		}
+	}
+	w.pretend(&networkingv1.Ingress{}, "contoso-scim-2")
+	w.until(tenant, ready, "ExposureInEffect=True/InEffect")
+	want := "https://new." + w.namespace + ".example.com/scim/v2"
+	w.eventually("the Secrets follow", func() string {
+		for _, url := range append(handed(), get(w, tenant, "contoso").Status.TenantURL) {
+			if url != want {
+				return url
+			}
+		}
+		return ""
+	})
+}
+
 // The Service may learn of a pod after the Deployment has.
 func TestATenantIsReadyOnlyWhenItsServiceHasAnEndpoint(t *testing.T) {
 	t.Parallel()
