@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -50,7 +51,12 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 		return nil
 	}
 	err = classify(r.restoreCredentials(ctx, s), v1alpha1.ConditionCredentialsReady, v1alpha1.ReasonRejected)
-	if stalled, ok := errors.AsType[*Stalled](err); ok && stalled.Reason == v1alpha1.ReasonRejected {
+	stalled, ok := errors.AsType[*Stalled](err)
+	if ok && stalled.Reason == v1alpha1.ReasonNameConflict {
+		stalled.Message = strings.TrimSuffix(stalled.Message, ".") + ". A token in it that clients use is lost with it: " +
+			"where it holds one of this tenant, give it the labels of the tenant, as docs/backup.md says, and the operator takes it up."
+	}
+	if ok && stalled.Reason == v1alpha1.ReasonRejected {
 		stalled.Message += " Where the Secret was made immutable, or has another type, delete it: credentials that were handed out stay valid, " +
 			"and the operator makes it again from what the other Secrets hold when it is needed."
 	}
@@ -80,11 +86,12 @@ func handedOut[S any](
 
 // restoreCredentials reads all Secrets live and writes what is missing or different.
 func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s *scope) error {
-	handed, err := handedOut(ctx, s, r.liveSecret)
+	verifier, err := r.liveSecret(ctx, s, desired.VerifierName(s.tenant.Name))
 	if err != nil {
 		return err
 	}
-	verifier, err := r.liveSecret(ctx, s, desired.VerifierName(s.tenant.Name))
+	s.issuedBefore = verifier != nil
+	handed, err := handedOut(ctx, s, r.liveSecret)
 	if err != nil {
 		return err
 	}
@@ -261,7 +268,19 @@ func (r *ProvisioningTenantReconciler) cachedSecret(ctx context.Context, s *scop
 	return secret, nil
 }
 
-// liveSecret reads a Secret that the tenant controls, or returns nil if there is none.
+// madeAgain tells whether the cache has a Secret of the name that nobody controls: a person made it, with the labels of the tenant.
+func (r *ProvisioningTenantReconciler) madeAgain(ctx context.Context, s *scope, name string) (bool, error) {
+	secret := apply.SecretMetadata()
+	err := r.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: name}, secret)
+	if err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	return metav1.GetControllerOf(secret) == nil && labelledFor(secret, s.tenant.Name), nil
+}
+
+// liveSecret reads a Secret that the tenant controls, or returns nil if there is none. One with the tenant's labels that nobody controls is the
+// tenant's where it is made in place of one that was deleted, or holds a credential: what it holds is accepted or refused as if it had been
+// put into the one before.
 func (r *ProvisioningTenantReconciler) liveSecret(ctx context.Context, s *scope, name string) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
 	err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: name}, secret)
@@ -271,10 +290,20 @@ func (r *ProvisioningTenantReconciler) liveSecret(ctx context.Context, s *scope,
 	if err != nil {
 		return nil, fmt.Errorf("read Secret %q: %w", name, err)
 	}
-	if labelledFor(secret, s.tenant.Name) && provesItself(secret) {
+	if labelledFor(secret, s.tenant.Name) && (s.issuedBefore || provesItself(secret) || holdsToken(secret)) {
 		s.owner.TakeBack(secret)
 	}
 	return secret, s.owner.Guard(metadataOf(secret), nil)
+}
+
+// holdsToken tells whether a Secret holds a token that Tenantry issued, to whomever.
+func holdsToken(secret *corev1.Secret) bool {
+	for _, value := range secret.Data {
+		if token.Check(strings.TrimSpace(string(value))) == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // metadataOf is what is known of a Secret without its data; nil for none.

@@ -58,7 +58,9 @@ func (r *ProvisioningTenantReconciler) handedMatches(
 	ctx context.Context, s *scope, secret *metav1.PartialObjectMetadata, credential token.Credential, accepted token.Mark,
 ) (bool, error) {
 	if secret == nil {
-		return accepted.Copied, nil
+		name, _ := credential.Secret(s.tenant.Name)
+		again, err := r.madeAgain(ctx, s, name)
+		return accepted.Copied && !again, err
 	}
 	mark, told := token.Marks(secret.Annotations)[credential.Key]
 	switch {

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -415,4 +416,45 @@ func TestATokenIsRestoredAsTheDocumentSays(t *testing.T) {
 		}
 	}
 	w.until(tenant, "CredentialsReady=True/Issued", ready)
+}
+
+// The commands of docs/backup.md, as they are.
+func TestATokenIsPutBackIntoASecretThatIsMadeAgainAsTheDocumentSays(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "backup.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := regexp.MustCompile(`kubectl create secret generic (\S+) --from-literal=token="\$OLD_TOKEN"\n *\$ kubectl label secret (\S+) (\S+)=(\S+) (\S+)=(\S+)\n`).
+		FindStringSubmatch(string(text))
+	if command == nil || command[1] != command[2] {
+		t.Fatal("the document has no commands that make the Secret again")
+	}
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	w.seen(tenant, &v1alpha1.ActivityStatus{LastCycle: &v1alpha1.CycleStatus{Requests: 1}})
+	again := func(value string) {
+		t.Helper()
+		w.deleteSecret(command[1])
+		w.until(tenant, "CredentialsReady=True/Copied", ready)
+		create(w, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: command[1]}, StringData: map[string]string{"token": value},
+		})
+		w.editSecret(command[1], func(s *corev1.Secret) { s.Labels = map[string]string{command[3]: command[4], command[5]: command[6]} })
+	}
+	old := w.plaintext()
+	again(old + "\n")
+	w.untilAccepted(command[1], "token", old)
+	other := w.newToken()
+	again(other)
+	w.untilAccepted(command[1], "token", other)
+	w.until(tenant, "CredentialsReady=True/Issued", ready)
+	again("'" + old + "'")
+	w.until(tenant, "CredentialsReady=True/ValueRefused", ready)
+	w.putIn(command[1], "token", old)
+	w.untilAccepted(command[1], "token", old)
+	w.until(tenant, "CredentialsReady=True/Issued", ready)
+	w.owned(tenant)
+	w.settled()
 }
