@@ -126,8 +126,12 @@ func (r *ProvisioningTenantReconciler) rivalsFor(ctx context.Context, tenant *v1
 	return rivals, nil
 }
 
-// routed tells whether the tenant has a route for the host.
+// routed tells whether the tenant has a route for the host. That of a tenant which the platform routes to itself is not in the cluster, so
+// its published URL stands for it: like a route, it gets nobody a host that another has one for.
 func (r *ProvisioningTenantReconciler) routed(ctx context.Context, tenant *v1alpha1.ProvisioningTenant, host string) (bool, error) {
+	if tenant.Spec.Exposure.Type == v1alpha1.ExposureNone && tenant.Status.TenantURL == desired.TenantURL(tenant, host) {
+		return true, nil
+	}
 	routes, err := r.routesOf(ctx, tenant)
 	return slices.ContainsFunc(routes, func(route route) bool { return route.host == host }), err
 }

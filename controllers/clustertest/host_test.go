@@ -12,6 +12,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -119,15 +120,31 @@ func TestAHostThatWasLetGoIsReservedForItsNamespace(t *testing.T) {
 
 func TestALeaseThatSomebodySpoiledIsMendedAndLetsNobodyIn(t *testing.T) {
 	t.Parallel()
+	for _, exposure := range []v1alpha1.ExposureType{v1alpha1.ExposureIngress, v1alpha1.ExposureNone} {
+		t.Run(string(exposure), func(t *testing.T) {
+			t.Parallel()
+			survivesSpoiledLeases(t, exposure)
+		})
+	}
+}
+
+func survivesSpoiledLeases(t *testing.T, exposure v1alpha1.ExposureType) {
+	t.Helper()
 	first, second := newWorld(t), newWorld(t)
 	host := second.namespace + ".spoiled.example.com"
 	waiting := create(first, first.tenant(withHost(first.namespace+".example.com")))
 	first.until(waiting, ready)
-	holder := create(second, second.tenant(withHost(host)))
+	holder := create(second, second.tenant(withHost(host), func(p *v1alpha1.ProvisioningTenant) { p.Spec.Exposure.Type = exposure }))
 	second.until(holder, ready)
 	edit(first, waiting, withHost(host)) // it is the older one
 	first.until(waiting, "ExposureInEffect=False/HostTaken", ready)
-	route := get(second, &networkingv1.Ingress{}, "contoso-scim").UID
+	route := func() (uid types.UID) {
+		if exposure == v1alpha1.ExposureIngress {
+			uid = get(second, &networkingv1.Ingress{}, "contoso-scim").UID
+		}
+		return uid
+	}
+	before := route()
 	identity := *second.lease(host).Spec.HolderIdentity
 	for name, spoil := range map[string]func(*coordinationv1.Lease) error{
 		"deleted": func(lease *coordinationv1.Lease) error { return second.Client.Delete(t.Context(), lease) },
@@ -164,7 +181,7 @@ func TestALeaseThatSomebodySpoiledIsMendedAndLetsNobodyIn(t *testing.T) {
 		first.until(waiting, "ExposureInEffect=False/HostTaken", ready)
 		second.until(holder, ready)
 	}
-	if now := get(second, &networkingv1.Ingress{}, "contoso-scim").UID; now != route {
+	if route() != before {
 		t.Error("the holder's route was made anew")
 	}
 }
