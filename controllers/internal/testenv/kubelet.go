@@ -76,6 +76,9 @@ func Pretend(ctx context.Context, c client.Client, object client.Object) error {
 			Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue, Reason: "MinimumReplicasAvailable"}},
 		}
 	case *corev1.PersistentVolumeClaim:
+		if object.Status.Phase == corev1.ClaimLost {
+			return nil // for good
+		}
 		object.Status.Phase = corev1.ClaimBound
 		object.Status.Capacity = object.Spec.Resources.Requests
 	case *networkingv1.Ingress:
