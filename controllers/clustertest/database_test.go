@@ -248,6 +248,8 @@ func TestADirectoryThatCannotBeMovedStaysWhereItIsUntilSomebodyTriesAgain(t *tes
 		t.Errorf("the URL is %q, and status.storage %+v", tenant.Status.TenantURL, tenant.Status.Storage)
 	}
 
+	gone(w, &batchv1.Job{}, "contoso-connect") // which would tell of a connection that was tried
+	w.settled()
 	if err := w.Delete(t.Context(), first, client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
 		t.Fatal(err)
 	}
