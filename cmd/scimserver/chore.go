@@ -6,7 +6,7 @@ import (
 
 	"github.com/go-logr/logr"
 
-	"github.com/tenantry/tenantry/scimserver/outage"
+	"github.com/tenantry/tenantry/internal/outage"
 )
 
 // chore is work that is done again and again, by one goroutine. The log tells when it begins to fail and when that is over.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/go-logr/logr"
 
-	"github.com/tenantry/tenantry/scimserver/outage"
+	"github.com/tenantry/tenantry/internal/outage"
 )
 
 // failed are the requests that failed and are to be told in the provisioning log; a directory.Directory has them.

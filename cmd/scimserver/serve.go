@@ -21,10 +21,10 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/internal/outage"
 	"github.com/tenantry/tenantry/scimserver/admin"
 	"github.com/tenantry/tenantry/scimserver/auth"
 	"github.com/tenantry/tenantry/scimserver/directory"
-	"github.com/tenantry/tenantry/scimserver/outage"
 	"github.com/tenantry/tenantry/scimserver/owner"
 	"github.com/tenantry/tenantry/scimserver/protocol"
 	"github.com/tenantry/tenantry/scimserver/settings"

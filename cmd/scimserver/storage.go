@@ -8,9 +8,9 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/tenantry/tenantry/internal/outage"
 	"github.com/tenantry/tenantry/internal/panicked"
 	"github.com/tenantry/tenantry/scimserver/admin"
-	"github.com/tenantry/tenantry/scimserver/outage"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/opening"
 )

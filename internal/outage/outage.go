@@ -1,135 +1,53 @@
-// Package outage tells of an API server that is away in one line of the log, and in one when it is back. All else that is logged
-// meanwhile because of it, by each of many watches and reconciles again and again, says nothing that these two lines do not.
+// Package outage tells the beginning and the end of a time in which something fails that a program needs. A line in the log for each failure
+// would tell no more, and there may be thousands a second.
 package outage
 
 import (
-	"context"
-	"errors"
-	"log/slog"
-	"net"
-	"net/http"
-	"net/url"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/utils/clock"
 )
 
-// Log is a log of a program that works with one API server. It is safe for concurrent use.
-type Log struct {
-	to    slog.Handler
-	clock clock.PassiveClock
+// Outage is what is known of one thing that may fail. The zero value is for a thing that works, and may be used by any number of goroutines.
+type Outage struct {
+	// Calm is how long nothing may have failed before a success ends the outage. Where some requests succeed and others do not, as those
+	// that only read do on a disk that is full, each would begin an outage or end it.
+	Calm time.Duration
 
-	mu    sync.Mutex
-	since time.Time // zero while the API server answers
+	away        atomic.Bool
+	mu          sync.Mutex
+	began, last time.Time // of the failures
 }
 
-// NewLog returns a log that writes to a handler.
-func NewLog(to slog.Handler, clock clock.PassiveClock) *Log {
-	return &Log{to: to, clock: clock}
-}
+// Lasts reports whether an outage has begun and not ended.
+func (o *Outage) Lasts() bool { return o.away.Load() }
 
-// Handler is what everything is to be logged to.
-func (l *Log) Handler() slog.Handler { return handler{l.to, l} }
-
-// Transport wraps that of the clients of the API server; it is a transport.WrapperFunc of client-go.
-func (l *Log) Transport(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(request *http.Request) (*http.Response, error) {
-		response, err := next.RoundTrip(request)
-		switch {
-		case err != nil && request.Context().Err() != nil && errors.Is(err, context.Canceled):
-			// The program gave up, which says nothing about the API server.
-		case err != nil:
-			l.failed(request.Context(), err)
-		case response.StatusCode == http.StatusBadGateway, response.StatusCode == http.StatusServiceUnavailable,
-			response.StatusCode == http.StatusGatewayTimeout:
-			l.failed(request.Context(), errors.New(response.Status))
-		case response.StatusCode < http.StatusInternalServerError:
-			l.answered(request.Context())
-		}
-		return response, err
-	})
-}
-
-func (l *Log) failed(ctx context.Context, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.since.IsZero() {
-		l.since = l.clock.Now()
-		slog.New(l.to).ErrorContext(ctx, "The API server does not answer. What is set up goes on, and so does this when it is back.", "err", err)
+// Failed takes a failure, and reports whether an outage begins with it.
+func (o *Outage) Failed(at time.Time) (begins bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if at.After(o.last) {
+		o.last = at
 	}
-}
-
-func (l *Log) answered(ctx context.Context) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.since.IsZero() {
-		slog.New(l.to).InfoContext(ctx, "The API server answers again.", "away", l.clock.Since(l.since).Round(time.Millisecond).String())
-		l.since = time.Time{}
+	if begins = !o.away.Swap(true); begins {
+		o.began = at
 	}
+	return begins
 }
 
-func (l *Log) away() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return !l.since.IsZero()
+// Began is when the last outage began, zero for never.
+func (o *Outage) Began() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.began
 }
 
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// handler logs at level debug what is no news.
-type handler struct {
-	slog.Handler
-	log *Log
-}
-
-// WithAttrs implements slog.Handler.
-func (h handler) WithAttrs(attributes []slog.Attr) slog.Handler {
-	return handler{h.Handler.WithAttrs(attributes), h.log}
-}
-
-// WithGroup implements slog.Handler.
-func (h handler) WithGroup(name string) slog.Handler {
-	return handler{h.Handler.WithGroup(name), h.log}
-}
-
-// Handle implements slog.Handler.
-func (h handler) Handle(ctx context.Context, record slog.Record) error {
-	if record.Level > slog.LevelDebug && h.isNoNews(record) {
-		record.Level = slog.LevelDebug
-		if !h.Enabled(ctx, record.Level) {
-			return nil
-		}
+// Succeeded takes a success, and reports whether an outage ends with it. It costs nothing while there is none.
+func (o *Outage) Succeeded(at time.Time) (ends bool) {
+	if !o.away.Load() {
+		return false
 	}
-	return h.Handler.Handle(ctx, record)
-}
-
-func (h handler) isNoNews(record slog.Record) bool {
-	noNews := false
-	record.Attrs(func(attribute slog.Attr) bool {
-		err, ok := attribute.Value.Any().(error)
-		noNews = ok && (h.log.away() && followsFromOutage(err) || ofNamespaceThatGoes(record.Message, err))
-		return !noNews
-	})
-	return noNews
-}
-
-// followsFromOutage tells whether an error says no more than that the API server does not answer.
-func followsFromOutage(err error) bool {
-	var network net.Error
-	var request *url.Error
-	return errors.As(err, &network) || errors.As(err, &request) || errors.Is(err, context.DeadlineExceeded) ||
-		apierrors.IsServiceUnavailable(err) || apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err) ||
-		apierrors.IsInternalError(err)
-}
-
-// ofNamespaceThatGoes tells whether an event was refused because its namespace is going or gone, and what it tells of with it.
-func ofNamespaceThatGoes(message string, err error) bool {
-	return strings.HasPrefix(message, "Server rejected event") &&
-		(apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) || apierrors.IsNotFound(err))
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return at.Sub(o.last) >= o.Calm && o.away.Swap(false)
 }

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
-	"github.com/tenantry/tenantry/scimserver/outage"
+	"github.com/tenantry/tenantry/internal/outage"
 )
 
 const (
