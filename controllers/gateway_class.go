@@ -3,12 +3,9 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"sync"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -22,12 +19,8 @@ import (
 // gatewayClasses remembers for a while which controller a Gateway has. A controller that was taken away leaves its entries in the
 // status of every route, and only the Gateway's class tells that they count for nothing.
 type gatewayClasses struct {
-	live  client.Reader
-	clock clock.PassiveClock
-	every time.Duration
-
-	mu    sync.Mutex
-	known map[client.ObjectKey]gatewayState
+	live   client.Reader
+	recent recent[client.ObjectKey, gatewayState]
 }
 
 // gatewayState is what is known of a Gateway.
@@ -36,28 +29,12 @@ type gatewayState struct {
 	controller string
 	// missing tells that there is no such Gateway.
 	missing bool
-
-	at time.Time
 }
 
 // of looks the Gateway up.
 func (g *gatewayClasses) of(ctx context.Context, reference v1alpha1.GatewayReference) (gatewayState, error) {
 	key := client.ObjectKey{Namespace: reference.Namespace, Name: reference.Name}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if known, ok := g.known[key]; ok && g.clock.Since(known.at) < g.every {
-		return known, nil
-	}
-	state, err := g.read(ctx, key)
-	if err != nil {
-		return gatewayState{}, err
-	}
-	state.at = g.clock.Now()
-	if g.known == nil {
-		g.known = map[client.ObjectKey]gatewayState{}
-	}
-	g.known[key] = state
-	return state, nil
+	return g.recent.of(key, func() (gatewayState, error) { return g.read(ctx, key) })
 }
 
 func (g *gatewayClasses) read(ctx context.Context, key client.ObjectKey) (gatewayState, error) {

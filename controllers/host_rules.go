@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 )
@@ -89,35 +87,19 @@ const recheckHosts = 30 * time.Second
 // namespaceLabels remembers the labels of namespaces for a while. The operator has no right to watch namespaces: with a Role in a
 // namespace it may get that one alone.
 type namespaceLabels struct {
-	live  client.Reader
-	clock clock.PassiveClock
-	every time.Duration
-
-	mu    sync.Mutex
-	known map[string]labelsAt
-}
-
-type labelsAt struct {
-	labels labels.Set
-	at     time.Time
+	live   client.Reader
+	recent recent[string, labels.Set]
 }
 
 func (n *namespaceLabels) of(ctx context.Context, name string) (labels.Set, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if known, ok := n.known[name]; ok && n.clock.Since(known.at) < n.every {
-		return known.labels, nil
-	}
-	namespace := &metav1.PartialObjectMetadata{}
-	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	if err := n.live.Get(ctx, client.ObjectKey{Name: name}, namespace); err != nil {
-		return nil, fmt.Errorf("read the labels of namespace %q: %w", name, err)
-	}
-	if n.known == nil {
-		n.known = map[string]labelsAt{}
-	}
-	n.known[name] = labelsAt{namespace.Labels, n.clock.Now()}
-	return namespace.Labels, nil
+	return n.recent.of(name, func() (labels.Set, error) {
+		namespace := &metav1.PartialObjectMetadata{}
+		namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+		if err := n.live.Get(ctx, client.ObjectKey{Name: name}, namespace); err != nil {
+			return nil, fmt.Errorf("read the labels of namespace %q: %w", name, err)
+		}
+		return namespace.Labels, nil
+	})
 }
 
 // allowedHosts are the patterns of the hosts that the tenant may claim; every host where there are no rules.

@@ -139,8 +139,7 @@ func TestTheControllerOfAGatewayIsThatOfItsClass(t *testing.T) {
 				},
 			}).Build()
 			now := clocktesting.NewFakePassiveClock(time.Unix(1000, 0))
-			classes := &gatewayClasses{live: live, clock: now, every: time.Minute}
-			test.want.at = now.Now()
+			classes := &gatewayClasses{live, newRecent[client.ObjectKey, gatewayState](now, time.Minute)}
 			if test.fails {
 				test.want = gatewayState{}
 			}

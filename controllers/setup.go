@@ -208,11 +208,11 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		mgr: mgr, namespaces: options.Namespaces, every: cmp.Or(options.RecheckGatewayAPI, recheckGatewayAPI), changed: answered,
 		log: mgr.GetLogger().WithName("gateway"),
 	}
-	gateways.classes = gatewayClasses{live: mgr.GetAPIReader(), clock: options.Clock, every: gateways.every}
+	gateways.classes = gatewayClasses{mgr.GetAPIReader(), newRecent[client.ObjectKey, gatewayState](options.Clock, gateways.every)}
 	tenants := &ProvisioningTenantReconciler{
 		Client: gateways.client(mgr.GetClient()), Live: mgr.GetAPIReader(), Events: recorder, Options: options,
 		Entra: verifier, Gateways: gateways, Upgrades: newUpgradeLimiter(options.MaxUpgrades, pods),
-		namespaces: namespaceLabels{live: mgr.GetAPIReader(), clock: options.Clock, every: cmp.Or(options.RecheckHosts, recheckHosts)},
+		namespaces: namespaceLabels{mgr.GetAPIReader(), newRecent[string, labels.Set](options.Clock, cmp.Or(options.RecheckHosts, recheckHosts))},
 	}
 	if options.Registerer != nil {
 		if tenants.Metrics, err = newMetrics(options.Registerer, mgr.GetClient(), mgr.GetLogger().WithName("metrics")); err != nil {
