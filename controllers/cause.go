@@ -238,9 +238,5 @@ var (
 // quoted is what others said, in one line of a bounded length, and without what lets somebody in.
 func quoted(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	line = parameters.ReplaceAllString(strings.TrimSpace(line), "?…")
-	if len(line) <= maxCauseBytes {
-		return line
-	}
-	return strings.ToValidUTF8(line[:maxCauseBytes], "") + "…"
+	return shorten(parameters.ReplaceAllString(strings.TrimSpace(line), "?…"), maxCauseBytes)
 }

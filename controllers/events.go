@@ -3,7 +3,6 @@ package controllers
 import (
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -77,14 +76,19 @@ const noteLimit = 1024
 
 // note is what an event says of a condition.
 func note(condition metav1.Condition) string {
-	const ellipsis = "…"
 	text := strings.ToValidUTF8(condition.Type+": "+condition.Message, "�")
 	if len(text) <= noteLimit {
 		return text
 	}
-	end := noteLimit - len(ellipsis)
-	for !utf8.RuneStart(text[end]) {
-		end--
+	return shorten(text, noteLimit-len(ellipsis))
+}
+
+const ellipsis = "…"
+
+// shorten returns so many bytes of a text that has more, whole characters, and an ellipsis behind them.
+func shorten(text string, most int) string {
+	if len(text) <= most {
+		return text
 	}
-	return text[:end] + ellipsis
+	return strings.ToValidUTF8(text[:most], "") + ellipsis
 }
