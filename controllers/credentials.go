@@ -257,9 +257,18 @@ func (r *ProvisioningTenantReconciler) acceptedElsewhere(ctx context.Context, s 
 
 // cachedSecret returns the metadata of a Secret that the tenant controls, or nil.
 func (r *ProvisioningTenantReconciler) cachedSecret(ctx context.Context, s *scope, name string) (*metav1.PartialObjectMetadata, error) {
+	secret, err := r.anyCachedSecret(ctx, s, name)
+	if secret == nil || !metav1.IsControlledBy(secret, s.tenant) {
+		return nil, err
+	}
+	return secret, nil
+}
+
+// anyCachedSecret returns the metadata of a Secret, whoever controls it, or nil where the cache has none.
+func (r *ProvisioningTenantReconciler) anyCachedSecret(ctx context.Context, s *scope, name string) (*metav1.PartialObjectMetadata, error) {
 	secret := apply.SecretMetadata()
 	err := r.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: name}, secret)
-	if apierrors.IsNotFound(err) || err == nil && !metav1.IsControlledBy(secret, s.tenant) {
+	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -270,12 +279,8 @@ func (r *ProvisioningTenantReconciler) cachedSecret(ctx context.Context, s *scop
 
 // madeAgain tells whether the cache has a Secret of the name that nobody controls: a person made it, with the labels of the tenant.
 func (r *ProvisioningTenantReconciler) madeAgain(ctx context.Context, s *scope, name string) (bool, error) {
-	secret := apply.SecretMetadata()
-	err := r.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: name}, secret)
-	if err != nil {
-		return false, client.IgnoreNotFound(err)
-	}
-	return metav1.GetControllerOf(secret) == nil && labelledFor(secret, s.tenant.Name), nil
+	secret, err := r.anyCachedSecret(ctx, s, name)
+	return secret != nil && metav1.GetControllerOf(secret) == nil && labelledFor(secret, s.tenant.Name), err
 }
 
 // liveSecret reads a Secret that the tenant controls, or returns nil if there is none. One with the tenant's labels that nobody controls is the

@@ -28,7 +28,7 @@ func (r *ProvisioningTenantReconciler) observe(ctx context.Context, s *scope) er
 	available, rolledOut := judgeServer(s, deployment)
 	s.fail(r.nameCause(ctx, s, deployment, &available))
 	s.found(available)
-	if s.serverApplied { // else RolledOut goes on to speak of the generation before, by which mayRestart knows
+	if s.serverApplied { // else RolledOut goes on to speak of the generation before, by which serverWasApplied knows
 		s.found(rolledOut)
 	}
 	if s.has(v1alpha1.ConditionExposed) {

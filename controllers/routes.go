@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -90,9 +89,7 @@ func (r *ProvisioningTenantReconciler) routesIn(ctx context.Context, namespace, 
 	}
 	for i := range routes {
 		routes[i].place = routes[i].GetAnnotations()[desired.AnnotationPlace]
-		routes[i].moved = !slices.ContainsFunc(routes[i].GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
-			return apply.IsOwn(entry) && entry.FieldsV1 != nil && bytes.Contains(entry.FieldsV1.GetRawBytes(), []byte(`"f:`+desired.AnnotationPlace+`"`))
-		})
+		routes[i].moved = !hasApplied(routes[i], "f:"+desired.AnnotationPlace)
 	}
 	return slices.DeleteFunc(routes, func(found route) bool { return found.GetDeletionTimestamp() != nil }), nil
 }

@@ -14,7 +14,7 @@ import (
 // The column apart keeps resources with one key apart (see its migration). The writer looks for resources that clash before it writes:
 // there is one writer, so none can come between.
 
-// What Insert writes as apart, with the parameters of its columns: NULL, which the column refuses, where the key is taken. A condition of the
+// Insert writes these as apart, with the parameters of its columns: NULL, which the column refuses, where the key is taken. A condition of the
 // INSERT would have SQLite put the row into a table of its own first, because the condition reads the table that is written.
 const (
 	apartUser  = "CASE WHEN EXISTS (SELECT 1 FROM resources o WHERE o.kind = ?1 AND o.key = ?3) THEN NULL ELSE x'' END"
