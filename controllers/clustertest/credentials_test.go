@@ -59,6 +59,22 @@ func TestTheCredentialsSecretMayBeDeletedAfterCopyingAndTheTokenStaysValid(t *te
 	}
 }
 
+// accepts waits until the verifier Secret is there, can be read, and has what is missing no more.
+func (w *world) accepts(what string, missing func(token.Set) string) {
+	w.Helper()
+	w.eventually(what, func() string {
+		var secret corev1.Secret
+		if err := w.Get(w.Context(), client.ObjectKey{Namespace: w.namespace, Name: "contoso-verifier"}, &secret); err != nil {
+			return err.Error()
+		}
+		set, err := token.Decode(secret.Data[v1alpha1.VerifierKey])
+		if err != nil {
+			return err.Error()
+		}
+		return missing(set)
+	})
+}
+
 func TestAVerifierThatIsDeletedOrSpoiledIsDerivedFromTheSameToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -67,15 +83,7 @@ func TestAVerifierThatIsDeletedOrSpoiledIsDerivedFromTheSameToken(t *testing.T) 
 	plaintext, before := w.plaintext(), w.verifiers()
 	restored := func(what string) {
 		t.Helper()
-		w.eventually(what, func() string {
-			var secret corev1.Secret
-			if err := w.Get(t.Context(), client.ObjectKey{Namespace: w.namespace, Name: "contoso-verifier"}, &secret); err != nil {
-				return err.Error()
-			}
-			set, err := token.Decode(secret.Data[v1alpha1.VerifierKey])
-			if err != nil {
-				return err.Error()
-			}
+		w.accepts(what, func(set token.Set) string {
 			if found, ok := set.Find(plaintext); !ok || found != before.Verifiers[0] {
 				return "it is not the verifier from before"
 			}

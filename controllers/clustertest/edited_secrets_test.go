@@ -259,15 +259,7 @@ func TestAVerifierThatIsDeletedWithinAnOverlapComesBackWithBothTokens(t *testing
 	ends := tenant.Status.Credentials.PreviousExpiresAt
 	both := func(what string) {
 		t.Helper()
-		w.eventually(what, func() string {
-			var secret corev1.Secret
-			if err := w.Get(t.Context(), client.ObjectKey{Namespace: w.namespace, Name: "contoso-verifier"}, &secret); err != nil {
-				return err.Error()
-			}
-			set, err := token.Decode(secret.Data[v1alpha1.VerifierKey])
-			if err != nil {
-				return err.Error()
-			}
+		w.accepts(what, func(set token.Set) string {
 			previous, ok := set.Find(old)
 			if _, newest := set.Find(fresh); !newest || !ok || !previous.NotAfter.Equal(ends.Time) || previous.ID != "token-"+token.Fingerprint(old) {
 				return fmt.Sprintf("the server accepts %+v", set.Verifiers)

@@ -34,7 +34,7 @@ func TestAnIngressOfAnotherClassTakesThePlaceOfTheFirstWhenItsControllerHasTaken
 	for _, mistake := range []string{"nobody", "nobody-either"} {
 		edit(w, tenant, class(mistake))
 		w.until(tenant, "ExposureInEffect=False/WaitingForIngressController", "Exposed=True/RouteKept", "Reconciling=True/WaitingForIngressController", ready)
-		if got := messageOf(tenant, "ExposureInEffect"); !strings.HasPrefix(got, "No ingress controller has taken Ingress contoso-scim-2 yet.") {
+		if got := message(tenant, "ExposureInEffect"); !strings.HasPrefix(got, "No ingress controller has taken Ingress contoso-scim-2 yet.") {
 			t.Errorf("Exposed says %q", got)
 		}
 		w.eventually("the Ingress has the class", func() string {

@@ -160,7 +160,7 @@ func TestATenantIsExposedByAGatewayAsSoonAsTheClusterKnowsHTTPRoutes(t *testing.
 	published := func(want string) {
 		t.Helper()
 		if tenant.Status.TenantURL != want {
-			t.Errorf("status.tenantURL is %q, want %q: Exposed says %s", tenant.Status.TenantURL, want, messageOf(tenant, "Exposed"))
+			t.Errorf("status.tenantURL is %q, want %q: Exposed says %s", tenant.Status.TenantURL, want, message(tenant, "Exposed"))
 		}
 	}
 	edit(w, tenant, onGateway(public, v1alpha1.GatewayReference{Name: "private", Namespace: "edge"}))

@@ -33,7 +33,7 @@ func TestOfTwoTenantsWithOneHostTheSecondIsToldWithAProposalAndNothingIsMadeForI
 		"CredentialsReady=Unknown/WaitingForHost", "StorageReady=Unknown/WaitingForHost", "ServerAvailable=Unknown/WaitingForHost")
 	want := "Host " + host + " belongs to a tenant of another namespace, and is free 24h0m0s after that lets go of it. " +
 		"Choose another in spec.exposure.host, such as contoso-" + second.namespace + ".shared.example.com."
-	if got := messageOf(other, "Accepted"); got != want {
+	if got := message(other, "Accepted"); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, list := range append(childLists(), &corev1.PersistentVolumeClaimList{}) {
@@ -81,7 +81,7 @@ func TestAHostThatWasLetGoIsReservedForItsNamespace(t *testing.T) {
 			}
 			until := lease.Spec.RenewTime.Add(24 * time.Hour).UTC().Format(time.RFC3339)
 			second.until(waiting, "Ready=False/HostTaken")
-			if got := messageOf(waiting, "Accepted"); !strings.HasPrefix(got, "Host "+host+" is reserved until "+until+" for another namespace, whose tenant had it. ") {
+			if got := message(waiting, "Accepted"); !strings.HasPrefix(got, "Host "+host+" is reserved until "+until+" for another namespace, whose tenant had it. ") {
 				return got
 			}
 			return ""
@@ -186,6 +186,16 @@ func survivesSpoiledLeases(t *testing.T, exposure v1alpha1.ExposureType) {
 	}
 }
 
+// operator starts one more, beside that of all tests.
+func (w *world) operator(options controllers.Options) *testenv.Operator {
+	w.Helper()
+	started, err := cluster.StartOperator(w.Context(), options, logTo(logs))
+	if err != nil {
+		w.Fatal(err)
+	}
+	return started
+}
+
 // An operator that was away while a tenant was deleted, or its namespace, and one that is killed between Lease and route.
 func TestAnOperatorThatWasAwayReservesTheHostsOfTenantsThatAreGoneUntilTheTimeIsOver(t *testing.T) {
 	t.Parallel()
@@ -195,14 +205,7 @@ func TestAnOperatorThatWasAwayReservesTheHostsOfTenantsThatAreGoneUntilTheTimeIs
 	options := testenv.Options(entra.URL)
 	options.HostReservation = 3 * time.Second
 	options.Namespaces = map[string]cache.Config{first.namespace: {}, second.namespace: {}}
-	run := func() *testenv.Operator {
-		t.Helper()
-		started, err := cluster.StartOperator(t.Context(), options, logTo(logs))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return started
-	}
+	run := func() *testenv.Operator { return first.operator(options) }
 	stop := func(running *testenv.Operator) {
 		t.Helper()
 		if err := running.Stop(); err != nil {
@@ -261,21 +264,14 @@ func TestANamespaceClaimsTheHostsThatRulesAllowAndKeepsWhatItHas(t *testing.T) {
 	options.HostRules = []controllers.HostRule{
 		rule(`{namespaceSelector: {matchLabels: {team: a}}, hosts: ["*.a.example.com"]}`), rule(`hosts: ["*.{namespace}.example.com"]`),
 	}
-	run := func() *testenv.Operator {
-		t.Helper()
-		started, err := cluster.StartOperator(t.Context(), options, logTo(logs))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return started
-	}
+	run := func() *testenv.Operator { return w.operator(options) }
 	host := w.namespace + ".a.example.com"
 	tenant := create(w, w.tenant(withHost(host), func(p *v1alpha1.ProvisioningTenant) { p.Labels = map[string]string{testenv.OwnOperatorLabel: ""} }))
 	running := run()
 	w.until(tenant, "Accepted=False/HostNotAllowed", "Exposed=False/HostNotAllowed", "Ready=False/HostNotAllowed", "ServerAvailable=Unknown/WaitingForHost")
 	want := "The platform does not let tenants of namespace " + w.namespace + " have host " + host + ": allowed is *." + w.namespace +
 		".example.com. Choose another in spec.exposure.host."
-	if got := messageOf(tenant, "Accepted"); got != want {
+	if got := message(tenant, "Accepted"); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}
@@ -289,8 +285,8 @@ func TestANamespaceClaimsTheHostsThatRulesAllowAndKeepsWhatItHas(t *testing.T) {
 	options.HostRules = options.HostRules[1:]
 	running = run()
 	w.until(tenant, "ExposureInEffect=False/HostNotAllowed", "Exposed=True/IngressReady", ready)
-	if !strings.HasSuffix(messageOf(tenant, "ExposureInEffect"), " The tenant keeps the host that it has; once it lets go of it, it cannot have it again.") {
-		t.Errorf("got %q", messageOf(tenant, "ExposureInEffect"))
+	if !strings.HasSuffix(message(tenant, "ExposureInEffect"), " The tenant keeps the host that it has; once it lets go of it, it cannot have it again.") {
+		t.Errorf("got %q", message(tenant, "ExposureInEffect"))
 	}
 	if want := "https://" + host + "/scim/v2"; tenant.Status.TenantURL != want {
 		t.Errorf("status.tenantURL is %q, want %q", tenant.Status.TenantURL, want)
@@ -357,15 +353,6 @@ func (w *world) pretend(object client.Object, name string) {
 		}
 		return ""
 	})
-}
-
-func messageOf(tenant *v1alpha1.ProvisioningTenant, conditionType string) string {
-	for _, c := range tenant.Status.Conditions {
-		if c.Type == conditionType {
-			return c.Message
-		}
-	}
-	return ""
 }
 
 func TestNoTenantTakesAHostThatAnotherPublishesHoweverOldItIs(t *testing.T) {

@@ -13,8 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/tenantry/tenantry/controllers/internal/testenv"
 )
 
 // mutate has the API server change what is written into the namespace, as the platform's policies do, until the test ends.
@@ -137,21 +135,5 @@ func TestWhatAdmissionChangesCostsNoWriteAtRestAndWhatPeopleChangeIsPutBack(t *t
 	w.settled()
 	atRest("after it put edits back,")
 
-	log := &buffer{}
-	second, err := cluster.StartOperator(t.Context(), testenv.Options(entra.URL), logTo(log))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.eventually("another operator looks at the tenant", func() string {
-		if reconciles(log.String(), w.namespace) == 0 {
-			return "not yet"
-		}
-		return ""
-	})
-	if err := second.Stop(); err != nil {
-		t.Error(err)
-	}
-	if requests := second.Requests.In(w.namespace); len(requests) > 0 {
-		t.Errorf("an operator that just started made %d requests, want none: %v", len(requests), requests)
-	}
+	w.restartWritesNothing()
 }

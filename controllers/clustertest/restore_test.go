@@ -81,6 +81,18 @@ func restoreOrder(objects []*unstructured.Unstructured) []*unstructured.Unstruct
 	return ordered
 }
 
+// lostAndRestored deletes all that there is of a tenant and restores it as Velero does, and waits until the tenant is ready.
+func (w *world) lostAndRestored(tenant *v1alpha1.ProvisioningTenant) {
+	w.Helper()
+	saved := w.backup()
+	w.destroy(saved)
+	for _, object := range restoreOrder(saved) {
+		w.restore(object, true)
+	}
+	w.until(tenant, ready)
+	w.owned(tenant)
+}
+
 // restore creates an object as Velero does: without what it strips (resetMetadata and resetStatus in pkg/restore/restore.go), with its labels,
 // and with the managed fields of before where fields says so, which it puts back by a patch.
 func (w *world) restore(saved *unstructured.Unstructured, fields bool) *unstructured.Unstructured {
@@ -157,13 +169,7 @@ func TestATenantThatVeleroRestoredIsReadyWithTheTokenOfBefore(t *testing.T) {
 					secrets[object.GetName()] = get(w, &corev1.Secret{}, object.GetName())
 				}
 			}
-			saved := w.backup()
-			w.destroy(saved)
-			for _, object := range restoreOrder(saved) {
-				w.restore(object, true)
-			}
-			w.until(tenant, ready)
-			w.owned(tenant)
+			w.lostAndRestored(tenant)
 			for name, before := range secrets {
 				now := get(w, &corev1.Secret{}, name)
 				for key, value := range before.Data {
@@ -193,13 +199,7 @@ func TestARouteOfTheOtherNameThatVeleroRestoredIsTheOnlyOne(t *testing.T) {
 	edit(w, tenant, class("second"))
 	w.until(tenant, ready, "ExposureInEffect=True/InEffect")
 	gone(w, &networkingv1.Ingress{}, "contoso-scim")
-	saved := w.backup()
-	w.destroy(saved)
-	for _, object := range restoreOrder(saved) {
-		w.restore(object, true)
-	}
-	w.until(tenant, ready)
-	w.owned(tenant)
+	w.lostAndRestored(tenant)
 	gone(w, &networkingv1.Ingress{}, "contoso-scim")
 	host := "new." + w.namespace + ".example.com"
 	edit(w, tenant, withHost(host))

@@ -110,10 +110,16 @@ func TestAnOperatorThatJustStartedWritesNothingToASettledTenant(t *testing.T) {
 	w.until(tenant, ready, "EntraTenantVerified=True/Verified")
 	w.settled()
 
+	w.restartWritesNothing()
+}
+
+// restartWritesNothing starts another operator, and demands that it looks at the world's tenant and sends no request for it.
+func (w *world) restartWritesNothing() {
+	w.Helper()
 	log := &buffer{}
-	second, err := cluster.StartOperator(t.Context(), testenv.Options(entra.URL), logTo(log))
+	second, err := cluster.StartOperator(w.Context(), testenv.Options(entra.URL), logTo(log))
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
 	w.eventually("the new operator looks at the tenant", func() string {
 		if reconciles(log.String(), w.namespace) == 0 {
@@ -122,10 +128,10 @@ func TestAnOperatorThatJustStartedWritesNothingToASettledTenant(t *testing.T) {
 		return ""
 	})
 	if err := second.Stop(); err != nil {
-		t.Error(err)
+		w.Error(err)
 	}
 	if requests := second.Requests.In(w.namespace); len(requests) > 0 {
-		t.Errorf("the new operator made %d requests, want none: %v", len(requests), requests)
+		w.Errorf("the new operator made %d requests, want none: %v", len(requests), requests)
 	}
 }
 
