@@ -103,8 +103,8 @@ func NewScheme() (*runtime.Scheme, error) {
 
 // CacheOptions keeps in memory only what the operator needs: of the kinds that it makes, the tenants' objects. Of their
 // managed fields its own stay, because they tell whether an object is still as it was applied; those of Secrets all stay, because they tell
-// whether somebody has put a key there. leases is the namespace of the Leases of
-// hosts; the lease by which a leader is elected is not among them, for it changes every two seconds.
+// whether somebody has put a key there. leases is the namespace of the Leases of hosts; the lease by which a leader is elected is not among
+// them, for it changes every two seconds.
 func CacheOptions(leases string) (cache.Options, error) {
 	whole, err := tenantsObjects()
 	if err != nil {

@@ -402,7 +402,7 @@ func TestAWrongPasswordIsFoundBeforeTheServerStops(t *testing.T) {
 	connection(refused)
 	w.until(tenant, "StorageInEffect=False/DatabaseRefused")
 
-	// The Secret was mended, of which nothing tells the operator but the Job. What it reported last is over with it.
+	// The Secret was mended, of which nothing tells the operator but the Job. Its last report is over with it.
 	w.connects()
 	w.until(tenant, "StorageReady=False/Moving", "Ready=False/Moving")
 	if left := tenant.Status.Storage.ConnectionProblem; left != nil {

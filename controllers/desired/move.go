@@ -46,14 +46,7 @@ func Move(t Tenant) (*batchv1ac.JobApplyConfiguration, error) {
 		return nil, err
 	}
 	pod.WithAutomountServiceAccountToken(false).WithRestartPolicy(corev1.RestartPolicyNever)
-	return batchv1ac.Job(MoveName(t.Resource.Name), t.Resource.Namespace).
-		WithLabels(Labels(t.Resource.Name)).
-		WithOwnerReferences(owner(t.Resource)).
-		WithAnnotations(map[string]string{AnnotationConnection: Connection(t.Resource)}).
-		WithSpec(batchv1ac.JobSpec().
-			WithBackoffLimit(moveRetries).
-			WithActiveDeadlineSeconds(moveSeconds).
-			WithTemplate(corev1ac.PodTemplateSpec().WithLabels(Labels(t.Resource.Name)).WithSpec(pod))), nil
+	return job(t, MoveName(t.Resource.Name), pod, batchv1ac.JobSpec().WithBackoffLimit(moveRetries).WithActiveDeadlineSeconds(moveSeconds)), nil
 }
 
 // Connect is the Job that tries the connection to the database, for as long as it takes, while the server goes on with the volume. Its pod has
@@ -74,11 +67,14 @@ func Connect(t Tenant) (*batchv1ac.JobApplyConfiguration, error) {
 		return nil, err
 	}
 	pod.WithAutomountServiceAccountToken(true).WithRestartPolicy(corev1.RestartPolicyOnFailure)
-	return batchv1ac.Job(ConnectName(t.Resource.Name), t.Resource.Namespace).
+	return job(t, ConnectName(t.Resource.Name), pod, batchv1ac.JobSpec().WithBackoffLimit(math.MaxInt32)), nil
+}
+
+// job is a Job for the tenant's present connection.
+func job(t Tenant, name string, pod *corev1ac.PodSpecApplyConfiguration, spec *batchv1ac.JobSpecApplyConfiguration) *batchv1ac.JobApplyConfiguration {
+	return batchv1ac.Job(name, t.Resource.Namespace).
 		WithLabels(Labels(t.Resource.Name)).
 		WithOwnerReferences(owner(t.Resource)).
 		WithAnnotations(map[string]string{AnnotationConnection: Connection(t.Resource)}).
-		WithSpec(batchv1ac.JobSpec().
-			WithBackoffLimit(math.MaxInt32).
-			WithTemplate(corev1ac.PodTemplateSpec().WithLabels(Labels(t.Resource.Name)).WithSpec(pod))), nil
+		WithSpec(spec.WithTemplate(corev1ac.PodTemplateSpec().WithLabels(Labels(t.Resource.Name)).WithSpec(pod)))
 }
