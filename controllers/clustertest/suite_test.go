@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -115,15 +116,25 @@ func loginAuthority(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// buffer is a log that can be read while it is written.
+// buffer is a log that can be read while it is written. Each write is one line.
 type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
+	mu         sync.Mutex
+	text       bytes.Buffer
+	reconciled map[string]int
 }
+
+// reconcileEnded is what controller-runtime says when a reconcile of a tenant has ended well.
+var reconcileEnded = regexp.MustCompile(`"Reconcile (?:successful|done, requeueing after).* controller=provisioningtenant .*?\bnamespace=(\S+) `)
 
 func (b *buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if ended := reconcileEnded.FindSubmatch(p); ended != nil {
+		if b.reconciled == nil {
+			b.reconciled = map[string]int{}
+		}
+		b.reconciled[string(ended[1])]++
+	}
 	return b.text.Write(p)
 }
 
@@ -131,4 +142,11 @@ func (b *buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.String()
+}
+
+// reconciles counts the looks at tenants of a namespace that ended well.
+func (b *buffer) reconciles(namespace string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.reconciled[namespace]
 }

@@ -156,9 +156,9 @@ func TestAnUpgradeTakesSomeTenantsAtATimeAndStopsWhereTheyDoNotBecomeAvailable(t
 
 	// A restarted operator finds the places taken by what the cluster has.
 	f.run("scimserver:v2")
-	looks := reconciles(logs.String(), f.namespace)
+	looks := logs.reconciles(f.namespace)
 	f.eventually("every tenant is looked at twice", func() string {
-		if reconciles(logs.String(), f.namespace) < looks+12 {
+		if logs.reconciles(f.namespace) < looks+12 {
 			return "not yet"
 		}
 		return ""
@@ -234,9 +234,9 @@ func TestBrokenServersHoldUpNoUpgradeAndABadOneStopsAllTheSame(t *testing.T) {
 	}
 	lookedAtTwice := func() {
 		t.Helper()
-		looks := reconciles(logs.String(), f.namespace)
+		looks := logs.reconciles(f.namespace)
 		f.eventually("every tenant is looked at twice", func() string {
-			if reconciles(logs.String(), f.namespace) < looks+14 {
+			if logs.reconciles(f.namespace) < looks+14 {
 				return "not yet"
 			}
 			return ""

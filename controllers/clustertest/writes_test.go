@@ -3,6 +3,8 @@ package clustertest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,18 +22,6 @@ import (
 	"github.com/tenantry/tenantry/controllers/internal/testenv"
 )
 
-// reconciles counts the reconciles of a tenant that ended well, from an operator's log.
-func reconciles(log, namespace string) int {
-	n := 0
-	for line := range strings.SplitSeq(log, "\n") {
-		if (strings.Contains(line, "Reconcile successful") || strings.Contains(line, "Reconcile done, requeueing after")) && strings.Contains(line, "controller=provisioningtenant ") &&
-			strings.Contains(line, "namespace="+namespace+" ") {
-			n++
-		}
-	}
-	return n
-}
-
 // bug class 12 and 7: needless writes, also against what the API server fills in.
 func TestASettledTenantIsLookedAtAgainWithoutARequest(t *testing.T) {
 	t.Parallel()
@@ -41,47 +31,64 @@ func TestASettledTenantIsLookedAtAgainWithoutARequest(t *testing.T) {
 	w.until(tenant, ready, "EntraTenantVerified=True/Verified")
 	w.settled()
 
-	looks, requests := reconciles(logs.String(), w.namespace), len(operator.Requests.In(w.namespace))
-	patch := client.MergeFrom(tenant.DeepCopy())
-	tenant.Annotations = map[string]string{"test/look": "again"}
-	if err := w.Patch(t.Context(), tenant, patch); err != nil {
-		t.Fatal(err)
-	}
-	w.eventually("the tenant is looked at again", func() string {
-		if reconciles(logs.String(), w.namespace) == looks {
-			return "not yet"
-		}
-		return ""
-	})
+	requests := len(operator.Requests.In(w.namespace))
+	w.look()
 	if more := operator.Requests.In(w.namespace)[requests:]; len(more) > 0 {
 		t.Errorf("looking at a settled tenant cost %d requests, want none: %v", len(more), more)
 	}
 }
 
-// settled waits until the last event of what the operator and the cluster did has been looked at: until the status and
-// all children stay as they are from one reconcile of a change elsewhere to the next.
+// settled waits until the last event of what the operator and the cluster did has been looked at: until the fake kubelet
+// has nothing left to do, and two looks one after the other write nothing.
 func (w *world) settled() {
 	w.Helper()
-	for round := range 2 {
-		looks := reconciles(logs.String(), w.namespace)
-		var tenants v1alpha1.ProvisioningTenantList
-		if err := w.List(w.Context(), &tenants, client.InNamespace(w.namespace)); err != nil {
+	w.eventually("the cluster comes to rest", func() string {
+		if err := testenv.AtRest(w.Context(), w.Client, w.namespace); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+	quiet := 0
+	w.eventually("the operator comes to rest", func() string {
+		before := len(w.writes())
+		w.look()
+		if written := w.writes()[before:]; len(written) > 0 {
+			quiet = 0
+			return fmt.Sprintf("it still writes: %v", written)
+		}
+		if quiet++; quiet < 2 {
+			return "it was quiet only once"
+		}
+		return ""
+	})
+}
+
+// writes are the operator's requests in the namespace that could change something.
+func (w *world) writes() []testenv.Request {
+	return slices.DeleteFunc(operator.Requests.In(w.namespace), func(r testenv.Request) bool { return !r.IsWrite() })
+}
+
+// look has the operator look at the namespace's tenants again, and waits until it looked at one.
+func (w *world) look() {
+	w.Helper()
+	looks := logs.reconciles(w.namespace)
+	var tenants v1alpha1.ProvisioningTenantList
+	if err := w.List(w.Context(), &tenants, client.InNamespace(w.namespace)); err != nil {
+		w.Fatal(err)
+	}
+	for i := range tenants.Items {
+		patch := client.MergeFrom(tenants.Items[i].DeepCopy())
+		metav1.SetMetaDataAnnotation(&tenants.Items[i].ObjectMeta, "test/look", strconv.Itoa(looks))
+		if err := w.Patch(w.Context(), &tenants.Items[i], patch); err != nil {
 			w.Fatal(err)
 		}
-		for i := range tenants.Items {
-			patch := client.MergeFrom(tenants.Items[i].DeepCopy())
-			metav1.SetMetaDataAnnotation(&tenants.Items[i].ObjectMeta, "test/settle", fmt.Sprint(round))
-			if err := w.Patch(w.Context(), &tenants.Items[i], patch); err != nil {
-				w.Fatal(err)
-			}
-		}
-		w.eventually("settle", func() string {
-			if reconciles(logs.String(), w.namespace) == looks {
-				return "not looked at yet"
-			}
-			return ""
-		})
 	}
+	w.eventually("a look at a tenant", func() string {
+		if logs.reconciles(w.namespace) == looks {
+			return "not yet"
+		}
+		return ""
+	})
 }
 
 func everySetting(p *v1alpha1.ProvisioningTenant) {
@@ -122,7 +129,7 @@ func (w *world) restartWritesNothing() {
 		w.Fatal(err)
 	}
 	w.eventually("the new operator looks at the tenant", func() string {
-		if reconciles(log.String(), w.namespace) == 0 {
+		if log.reconciles(w.namespace) == 0 {
 			return "not yet"
 		}
 		return ""

@@ -10,6 +10,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
@@ -68,6 +69,45 @@ func (c *Cluster) startKubelet(ctx context.Context, scheme *runtime.Scheme) erro
 // Pretend makes a Deployment available, a claim bound or an Ingress admitted. A Job is ended by EndJob alone.
 func Pretend(ctx context.Context, c client.Client, object client.Object) error {
 	before, _ := object.DeepCopyObject().(client.Object)
+	if !changes(object) {
+		return nil
+	}
+	if deployment, ok := object.(*appsv1.Deployment); ok {
+		if err := endpoints(ctx, c, deployment); err != nil {
+			return err
+		}
+	}
+	return c.Status().Patch(ctx, object, client.MergeFrom(before))
+}
+
+// AtRest fails for an object in the namespace that the fake kubelet has yet to do something for.
+func AtRest(ctx context.Context, c client.Client, name string) error {
+	var namespace corev1.Namespace
+	if err := c.Get(ctx, client.ObjectKey{Name: name}, &namespace); err != nil {
+		return err
+	}
+	if _, held := namespace.Labels[HoldLabel]; held {
+		return nil
+	}
+	for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &corev1.PersistentVolumeClaimList{}, &networkingv1.IngressList{}} {
+		if err := c.List(ctx, list, client.InNamespace(name)); err != nil {
+			return err
+		}
+		if err := meta.EachListItem(list, func(item runtime.Object) error {
+			if object, ok := item.(client.Object); ok && changes(object) {
+				return fmt.Errorf("the fake kubelet has yet to look at %T %s", object, object.GetName())
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changes sets the status that the object is to have, and tells whether it had another.
+func changes(object client.Object) bool {
+	before := object.DeepCopyObject()
 	switch object := object.(type) {
 	case *appsv1.Deployment:
 		n := ptr.Deref(object.Spec.Replicas, 1)
@@ -77,22 +117,14 @@ func Pretend(ctx context.Context, c client.Client, object client.Object) error {
 		}
 	case *corev1.PersistentVolumeClaim:
 		if object.Status.Phase == corev1.ClaimLost {
-			return nil // for good
+			return false // for good
 		}
 		object.Status.Phase = corev1.ClaimBound
 		object.Status.Capacity = object.Spec.Resources.Requests
 	case *networkingv1.Ingress:
 		object.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{Hostname: "ingress.test"}}
 	}
-	if equality.Semantic.DeepEqual(before, object) {
-		return nil
-	}
-	if deployment, ok := object.(*appsv1.Deployment); ok {
-		if err := endpoints(ctx, c, deployment); err != nil {
-			return err
-		}
-	}
-	return c.Status().Patch(ctx, object, client.MergeFrom(before))
+	return !equality.Semantic.DeepEqual(before, object)
 }
 
 // endpoints does what the controller of EndpointSlices does for the Service that has the Deployment's name.
