@@ -147,7 +147,11 @@ func TestTheServerIsAvailableOnlyWhenThisGenerationIsOrOldPodsServeUntilItIs(t *
 		"one of three is new and none is available":         {change: replicated(1, 0, 3), want: "False/Progressing, False/Progressing"},
 		"three are to be replaced and are available yet":    {change: replicated(3, 3, 3), written: 4, before: was(6), want: "True/Available, False/Progressing"},
 		"three are to be replaced and never were available": {change: replicated(3, 3, 3), written: 4, want: "False/Progressing, False/Progressing"},
-		"its upgrade waits":                                 {change: func(*appsv1.Deployment) {}, waits: true, want: "True/UpgradePending, True/RolledOut"},
+		"its upgrade waits":                                 {change: func(*appsv1.Deployment) {}, waits: true, want: "True/UpgradePending, False/UpgradePending"},
+		"its upgrade waits, and its pod is not ready": {change: func(d *appsv1.Deployment) {
+			d.Status.AvailableReplicas, d.Status.Conditions[0].Status = 0, corev1.ConditionFalse
+			progressing(d, corev1.ConditionTrue, "NewReplicaSetAvailable")
+		}, waits: true, want: "False/ServerUnavailable, False/UpgradePending"},
 		// bug class 11: the spec was never applied, and what is there is all well.
 		"it was not applied":        {change: func(*appsv1.Deployment) {}, refused: true, before: was(6), want: "False/Progressing, False/Progressing"},
 		"replicas were not applied": {change: replicated(3, 3, 3), refused: true, before: was(7), want: "False/Progressing, False/Progressing"},

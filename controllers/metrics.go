@@ -100,7 +100,7 @@ func (c *tenantsCollector) Collect(found chan<- prometheus.Metric) {
 		tenant := &tenants.Items[i]
 		for _, condition := range tenant.Status.Conditions {
 			counts[key{condition.Type, string(condition.Status)}]++
-			if condition.Reason == v1alpha1.ReasonUpgradePending {
+			if condition.Type == v1alpha1.ConditionRolledOut && condition.Reason == v1alpha1.ReasonUpgradePending {
 				waiting++
 			}
 			if condition.Type == v1alpha1.ConditionReady && condition.Status != metav1.ConditionTrue {

@@ -28,9 +28,10 @@ func TestMetricsTellOfTenantsByConditionAndOfTokensThatEnd(t *testing.T) {
 		}),
 		contoso(ready(metav1.ConditionTrue), func(p *v1alpha1.ProvisioningTenant) {
 			p.Name, p.Status.Credentials = "fabrikam", &v1alpha1.CredentialsStatus{}
-			p.Status.Conditions = append(p.Status.Conditions, metav1.Condition{
-				Type: v1alpha1.ConditionServerAvailable, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonUpgradePending,
-			})
+			p.Status.Conditions = append(p.Status.Conditions,
+				metav1.Condition{Type: v1alpha1.ConditionServerAvailable, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonUpgradePending},
+				metav1.Condition{Type: v1alpha1.ConditionRolledOut, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonUpgradePending},
+				metav1.Condition{Type: v1alpha1.ConditionReconciling, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonUpgradePending})
 		}),
 		contoso(ready(metav1.ConditionFalse), func(p *v1alpha1.ProvisioningTenant) { p.Name = "northwind" }),
 	)
@@ -61,6 +62,8 @@ tenantry_tenant_unready_since_timestamp_seconds{name="northwind",namespace="cust
 # TYPE tenantry_tenants gauge
 tenantry_tenants{condition="Ready",status="False"} 1
 tenantry_tenants{condition="Ready",status="True"} 2
+tenantry_tenants{condition="Reconciling",status="True"} 1
+tenantry_tenants{condition="RolledOut",status="False"} 1
 tenantry_tenants{condition="ServerAvailable",status="True"} 1
 # HELP tenantry_upgrades_waiting Tenants whose server waits for its upgrade until others are done with theirs.
 # TYPE tenantry_upgrades_waiting gauge

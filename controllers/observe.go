@@ -73,7 +73,12 @@ func judgeServer(s *scope, deployment *appsv1.Deployment) (available, rolledOut 
 		return both(v1alpha1.ReasonMoving, "The server is stopped while its directory is being moved.")
 	case s.serverApplied && seen:
 		rolledOut = judgeRollout(deployment)
-		return judgeAnswers(deployment, rolledOut, s.upgradeWaits), rolledOut
+		available = judgeAnswers(deployment, rolledOut, s.upgradeWaits)
+		if s.upgradeWaits && rolledOut.Status == metav1.ConditionTrue {
+			rolledOut = conditions.False(v1alpha1.ConditionRolledOut, v1alpha1.ReasonUpgradePending,
+				"The server's upgrade waits until enough others are done with theirs.")
+		}
+		return available, rolledOut
 	}
 	available, rolledOut = both(v1alpha1.ReasonProgressing, rollingOut)
 	before := s.before(v1alpha1.ConditionServerAvailable)

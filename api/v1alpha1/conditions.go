@@ -27,8 +27,7 @@ const (
 	// ConditionServerAvailable tells whether the SCIM server answers, where it can be that of the generation before while replicas are
 	// replaced one after the other.
 	ConditionServerAvailable = "ServerAvailable"
-	// ConditionRolledOut tells whether every pod of the server is as this generation wants it. It never holds back Ready. Where an upgrade
-	// of the operator waits for its turn, ServerAvailable says so.
+	// ConditionRolledOut tells whether every pod of the server is as this generation and the operator want it. It never holds back Ready.
 	ConditionRolledOut = "RolledOut"
 	// ConditionExposureInEffect tells whether the tenant has the host, and is reached by the route, that spec.exposure asks for. It never holds
 	// back Ready: the tenant goes on with the host and the route that it had.

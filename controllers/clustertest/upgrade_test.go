@@ -103,7 +103,7 @@ func (f *fleet) waiting() []string {
 	}
 	var found []string
 	for _, tenant := range tenants.Items {
-		if lacking(tenant.Status.Conditions, tenant.Generation, []string{"ServerAvailable=True/UpgradePending", ready}) == "" {
+		if lacking(tenant.Status.Conditions, tenant.Generation, []string{"ServerAvailable=True/UpgradePending", "RolledOut=False/UpgradePending", "Reconciling=True/UpgradePending", ready}) == "" {
 			found = append(found, tenant.Name)
 		}
 	}
