@@ -240,15 +240,15 @@ func labelledFor(object metav1.Object, tenant string) bool {
 	return labels[v1alpha1.TenantLabel] == tenant && labels[desired.ManagedByLabel] == desired.ManagedBy
 }
 
-// prune deletes what the tenant owns and no longer wants, such as the Ingress of one that lost its host. The Secrets and
-// the volume claim are never pruned.
+// prune deletes what the tenant owns and no longer wants, such as the autoscaler of one that has a fixed number of replicas. The Secrets and
+// the volume claim are never pruned. Of a tenant for which nothing is made, only routes go.
 func (r *ProvisioningTenantReconciler) prune(ctx context.Context, s *scope) error {
-	if len(s.children) == 0 {
-		return nil
+	var err error
+	if len(s.children) > 0 {
+		err = s.owner.Prune(ctx, s.children, slices.DeleteFunc(controlledLists(), func(list client.ObjectList) bool {
+			_, routes := list.(*networkingv1.IngressList)
+			return routes // they may be wanted for a while yet
+		})...)
 	}
-	lists := slices.DeleteFunc(controlledLists(), func(list client.ObjectList) bool {
-		_, routes := list.(*networkingv1.IngressList)
-		return routes // they may be wanted for a while yet
-	})
-	return errors.Join(s.owner.Prune(ctx, s.children, lists...), r.pruneRoutes(ctx, s))
+	return errors.Join(err, r.pruneRoutes(ctx, s))
 }

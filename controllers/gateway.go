@@ -123,6 +123,10 @@ func (g *gatewayAPI) follow(ctx context.Context) error {
 		stop()
 		return fmt.Errorf("index HTTPRoutes by controller: %w", err)
 	}
+	if err := routes.IndexField(ctx, &gatewayv1.HTTPRoute{}, routeIndex, indexRoute); err != nil {
+		stop()
+		return fmt.Errorf("index HTTPRoutes by host: %w", err)
+	}
 	go func() {
 		if err := routes.Start(ctx); err != nil {
 			g.log.Error(err, "The cache of HTTPRoutes ended")

@@ -280,8 +280,17 @@ func (r *ProvisioningTenantReconciler) letGo(ctx context.Context, present holder
 	return next, nil
 }
 
-// tenantGone lets go of the hosts of a tenant that exists no more.
+// tenantGone lets go of the hosts of a tenant that exists no more, and deletes the routes that it left behind for hosts of others.
 func (r *ProvisioningTenantReconciler) tenantGone(ctx context.Context, tenant client.ObjectKey) (ctrl.Result, error) {
+	s := newScope(r, &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: tenant.Name}})
+	routes, err := r.ownRoutes(ctx, s)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	s.routes = routes
+	if err := r.pruneRoutes(ctx, s); err != nil {
+		return ctrl.Result{}, err
+	}
 	next, err := r.letGo(ctx, holder{NamespacedName: tenant}, func(string) bool { return false })
 	if err != nil || next.IsZero() {
 		return ctrl.Result{}, err
@@ -289,7 +298,7 @@ func (r *ProvisioningTenantReconciler) tenantGone(ctx context.Context, tenant cl
 	return ctrl.Result{RequeueAfter: max(next.Sub(r.Options.Clock.Now()), time.Second)}, nil
 }
 
-// claimants are whom a Lease is about: the tenant that it names, and all that claim its host.
+// claimants are whom a Lease is about: the tenant that it names, all that claim its host, and those with a route for it.
 func (r *ProvisioningTenantReconciler) claimants(ctx context.Context, object client.Object) []ctrl.Request {
 	lease, ok := object.(*coordinationv1.Lease)
 	if !ok {
@@ -297,6 +306,13 @@ func (r *ProvisioningTenantReconciler) claimants(ctx context.Context, object cli
 	}
 	record := readLease(lease)
 	requests := r.claimantsOf(ctx, record.host, "")
+	routes, err := r.listRoutes(ctx, client.MatchingFields{routeIndex: record.host})
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Cannot list the routes for a host")
+	}
+	for _, found := range routes {
+		requests = append(requests, controllingTenant(ctx, found)...)
+	}
 	if by := record.holder; by != (holder{}) && r.Options.serves(by.Namespace) {
 		requests = append(requests, ctrl.Request{NamespacedName: by.NamespacedName})
 	}

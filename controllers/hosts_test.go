@@ -188,22 +188,30 @@ func TestARouteElsewhereIsAnotherObject(t *testing.T) {
 		r.class = class
 		return r
 	}
+	published := func(r route) route {
+		r.published = true
+		return r
+	}
 	for name, test := range map[string]struct {
 		routes []route
 		want   string
 	}{
-		"the first":                           {nil, "x"},
-		"as before":                           {[]route{at("x", "traefik", false)}, "x"},
-		"as before, under the second name":    {[]route{at("x-2", "traefik", true)}, "x-2"},
-		"another class":                       {[]route{at("x", "nginx", true)}, "x-2"},
-		"and back":                            {[]route{at("x-2", "nginx", true)}, "x"},
-		"before the change came through":      {[]route{at("x", "nginx", true), at("x-2", "alb", false)}, "x-2"},
-		"the same the other way round":        {[]route{at("x-2", "nginx", true), at("x", "alb", false)}, "x"},
-		"back before the change came through": {[]route{at("x", "traefik", true), at("x-2", "alb", false)}, "x"},
-		"the default class by its name":       {[]route{defaulted(at("x", "", true), "traefik")}, "x"},
-		"another default class":               {[]route{defaulted(at("x", "", true), "nginx")}, "x-2"},
-		"somebody wrote another place":        {[]route{{Object: at("x", "", true).Object, kind: kindIngress, place: "elsewhere", moved: true}}, "x"},
-		"another kind has the name":           {[]route{{Object: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, kind: kindHTTPRoute}}, "x"},
+		"the first":                                          {nil, "x"},
+		"as before":                                          {[]route{at("x", "traefik", false)}, "x"},
+		"as before, under the second name":                   {[]route{at("x-2", "traefik", true)}, "x-2"},
+		"another class":                                      {[]route{at("x", "nginx", true)}, "x-2"},
+		"and back":                                           {[]route{at("x-2", "nginx", true)}, "x"},
+		"before the change came through":                     {[]route{at("x", "nginx", true), at("x-2", "alb", false)}, "x-2"},
+		"the same the other way round":                       {[]route{at("x-2", "nginx", true), at("x", "alb", false)}, "x"},
+		"back before the change came through":                {[]route{at("x", "traefik", true), at("x-2", "alb", false)}, "x"},
+		"the default class by its name":                      {[]route{defaulted(at("x", "", true), "traefik")}, "x"},
+		"another default class":                              {[]route{defaulted(at("x", "", true), "nginx")}, "x-2"},
+		"both work, and the second was not published yet":    {[]route{published(at("x", "nginx", true)), at("x-2", "alb", true)}, "x-2"},
+		"both work, and the first was not published yet":     {[]route{published(at("x-2", "nginx", true)), at("x", "alb", true)}, "x"},
+		"both work for one URL":                              {[]route{published(at("x-2", "nginx", true)), published(at("x", "alb", true))}, "x-2"},
+		"what was published works no more, and another does": {[]route{published(at("x", "nginx", false)), at("x-2", "alb", true)}, "x"},
+		"somebody wrote another place":                       {[]route{{Object: at("x", "", true).Object, kind: kindIngress, place: "elsewhere", moved: true}}, "x"},
+		"another kind has the name":                          {[]route{{Object: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, kind: kindHTTPRoute}}, "x"},
 	} {
 		if got := routeName(kindIngress, "traefik", "x", test.routes); got != test.want {
 			t.Errorf("%s: got %s, want %s", name, got, test.want)

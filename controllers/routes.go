@@ -35,8 +35,8 @@ type route struct {
 	moved bool
 	// class is that of an Ingress as it is, where admission fills in the default one.
 	class string
-	// works tells whether somebody routes by it, as far as its status says.
-	works bool
+	// works tells whether somebody routes by it, as far as its status says, and published whether its host is that of the published Tenant URL.
+	works, published bool
 }
 
 // ownRoutes are the routes of the tenant, orphaned ones among them.
@@ -47,7 +47,11 @@ func (r *ProvisioningTenantReconciler) ownRoutes(ctx context.Context, s *scope) 
 	}
 	orphans, err := r.routesIn(ctx, s.tenant.Namespace, apply.OrphansOf(s.tenant.Name))
 	orphans = slices.DeleteFunc(orphans, func(found route) bool { return !s.owner.Owns(found, nil) })
-	return append(routes, orphans...), err
+	routes = append(routes, orphans...)
+	for i := range routes {
+		routes[i].published = desired.TenantURL(s.tenant, routes[i].host) == s.tenant.Status.TenantURL
+	}
+	return routes, err
 }
 
 // routesOf are the routes that the tenant controls, as the cache has them.
@@ -57,42 +61,56 @@ func (r *ProvisioningTenantReconciler) routesOf(ctx context.Context, tenant *v1a
 
 // routesIn are the routes in a namespace for a value of the index by controller.
 func (r *ProvisioningTenantReconciler) routesIn(ctx context.Context, namespace, controller string) ([]route, error) {
-	options := []client.ListOption{client.InNamespace(namespace), client.MatchingFields{apply.ControllerIndex: controller}}
+	return r.listRoutes(ctx, client.InNamespace(namespace), client.MatchingFields{apply.ControllerIndex: controller})
+}
+
+// listRoutes are routes as the cache has them.
+func (r *ProvisioningTenantReconciler) listRoutes(ctx context.Context, options ...client.ListOption) ([]route, error) {
 	var ingresses networkingv1.IngressList
 	if err := r.List(ctx, &ingresses, options...); err != nil {
-		return nil, fmt.Errorf("list the Ingresses of the tenant: %w", err)
+		return nil, fmt.Errorf("list Ingresses: %w", err)
+	}
+	var httpRoutes gatewayv1.HTTPRouteList
+	if r.Gateways.available() {
+		if err := r.List(ctx, &httpRoutes, options...); err != nil {
+			return nil, fmt.Errorf("list HTTPRoutes: %w", err)
+		}
 	}
 	var routes []route
 	for i := range ingresses.Items {
-		ingress := &ingresses.Items[i]
-		found := route{
-			Object: ingress, kind: kindIngress, works: len(ingress.Status.LoadBalancer.Ingress) > 0, class: ptr.Deref(ingress.Spec.IngressClassName, ""),
-		}
-		if len(ingress.Spec.Rules) > 0 {
-			found.host = ingress.Spec.Rules[0].Host
-		}
-		routes = append(routes, found)
+		routes = append(routes, routeOf(&ingresses.Items[i]))
 	}
-	if r.Gateways.available() {
-		var all gatewayv1.HTTPRouteList
-		if err := r.List(ctx, &all, options...); err != nil {
-			return nil, fmt.Errorf("list the HTTPRoutes of the tenant: %w", err)
-		}
-		for i := range all.Items {
-			httpRoute := &all.Items[i]
-			found := route{Object: httpRoute, kind: kindHTTPRoute, works: slices.ContainsFunc(httpRoute.Status.Parents, takesRoute)}
-			if len(httpRoute.Spec.Hostnames) > 0 {
-				found.host = string(httpRoute.Spec.Hostnames[0])
-			}
-			routes = append(routes, found)
-		}
+	for i := range httpRoutes.Items {
+		routes = append(routes, routeOf(&httpRoutes.Items[i]))
 	}
+	routes = slices.DeleteFunc(routes, func(found route) bool { return found.GetDeletionTimestamp() != nil })
 	for i := range routes {
 		routes[i].place = routes[i].GetAnnotations()[desired.AnnotationPlace]
 		routes[i].moved = !hasApplied(routes[i], "f:"+desired.AnnotationPlace)
 	}
-	return slices.DeleteFunc(routes, func(found route) bool { return found.GetDeletionTimestamp() != nil }), nil
+	return routes, nil
 }
+
+// routeOf reads an Ingress or HTTPRoute, but for its place.
+func routeOf(object client.Object) route {
+	found := route{Object: object}
+	switch object := object.(type) {
+	case *networkingv1.Ingress:
+		found.kind, found.works, found.class = kindIngress, len(object.Status.LoadBalancer.Ingress) > 0, ptr.Deref(object.Spec.IngressClassName, "")
+		if len(object.Spec.Rules) > 0 {
+			found.host = object.Spec.Rules[0].Host
+		}
+	case *gatewayv1.HTTPRoute:
+		found.kind, found.works = kindHTTPRoute, slices.ContainsFunc(object.Status.Parents, takesRoute)
+		if len(object.Spec.Hostnames) > 0 {
+			found.host = string(object.Spec.Hostnames[0])
+		}
+	}
+	return found
+}
+
+// indexRoute finds routes by their host.
+func indexRoute(object client.Object) []string { return []string{routeOf(object).host} }
 
 // takesRoute tells whether a controller has taken the route, whichever version of it.
 func takesRoute(entry gatewayv1.RouteParentStatus) bool {
@@ -104,10 +122,10 @@ func isTrue(all []metav1.Condition, conditionType string) bool {
 }
 
 // routeName is the name for a route of that kind at that place: that of the one which is there already, or one that is free. Where both
-// names are taken by routes elsewhere, the one that does not work makes room.
+// names are taken by routes elsewhere, the one that is needed less makes room.
 func routeName(kind, place, first string, routes []route) string {
 	second := first + "-2"
-	taken, spoiled := map[string]bool{}, ""
+	taken, spoiled := map[string]int{}, ""
 	for _, found := range routes {
 		switch {
 		case found.kind != kind:
@@ -116,7 +134,7 @@ func routeName(kind, place, first string, routes []route) string {
 		case found.place == place, place != "" && found.class == place:
 			return found.GetName()
 		default:
-			taken[found.GetName()] = found.works
+			taken[found.GetName()] = found.need()
 		}
 	}
 	if spoiled != "" {
@@ -127,10 +145,22 @@ func routeName(kind, place, first string, routes []route) string {
 			return name
 		}
 	}
-	if taken[first] {
+	if taken[first] > 0 && taken[first] >= taken[second] {
 		return second
 	}
 	return first
+}
+
+// need is how much the tenant needs the route: not at all where it does not work, and most where clients know of it.
+func (r *route) need() int {
+	switch {
+	case !r.works:
+		return 0
+	case !r.published:
+		return 1
+	default:
+		return 2
+	}
 }
 
 // kept is condition Exposed while the route is to go as soon as another works.
@@ -143,10 +173,10 @@ func (r *route) kept() metav1.Condition {
 func (r *ProvisioningTenantReconciler) oldRoute(ctx context.Context, s *scope, wantedKind string) (*route, error) {
 	for i := range s.routes {
 		found := &s.routes[i]
-		if !found.works || found.kind == wantedKind && found.GetName() == s.routeName || desired.TenantURL(s.tenant, found.host) != s.tenant.Status.TenantURL {
+		if !found.works || !found.published || found.kind == wantedKind && found.GetName() == s.routeName {
 			continue
 		}
-		if lost, err := r.lost(ctx, s, found.host); err != nil || !lost {
+		if lost, err := r.lost(ctx, s, found); err != nil || !lost {
 			return found, err
 		}
 	}
@@ -154,12 +184,12 @@ func (r *ProvisioningTenantReconciler) oldRoute(ctx context.Context, s *scope, w
 }
 
 // pruneRoutes deletes the routes that are no longer wanted: all but the wanted one once that works. Until then only those go whose
-// host another tenant has.
+// host is lost.
 func (r *ProvisioningTenantReconciler) pruneRoutes(ctx context.Context, s *scope) error {
 	var stay []route
 	for _, found := range s.routes {
 		wanted := slices.ContainsFunc(s.children, func(child apply.Child) bool { return child.Kind() == found.kind && child.Name() == found.GetName() })
-		lost, err := r.lost(ctx, s, found.host)
+		lost, err := r.lost(ctx, s, &found)
 		if err != nil {
 			return err
 		}
@@ -173,12 +203,19 @@ func (r *ProvisioningTenantReconciler) pruneRoutes(ctx context.Context, s *scope
 	return nil
 }
 
-// lost tells whether another tenant has the host.
-func (r *ProvisioningTenantReconciler) lost(ctx context.Context, s *scope, host string) (bool, error) {
-	lease, err := r.hostLease(ctx, r, host)
+// lost tells whether the route takes requests from another tenant, now or once another takes the host: one has it, or it was let go of, so
+// that somebody restored the route since. What is reserved for the namespace of a tenant that is gone, the tenant may have again.
+func (r *ProvisioningTenantReconciler) lost(ctx context.Context, s *scope, found *route) (bool, error) {
+	if found.host == s.claimed {
+		return false, nil // whatever the cache has of its Lease
+	}
+	lease, err := r.hostLease(ctx, r, found.host)
 	record := readLease(lease)
-	if err != nil || !record.held() || record.holder == holderOf(s.tenant) {
+	switch {
+	case err != nil, record.holder == holder{}, record.held() && record.holder == holderOf(s.tenant):
 		return false, err
+	case !record.held():
+		return !found.published && (s.tenant.UID != "" || record.holder.Namespace != s.tenant.Namespace), nil
 	}
 	gone, err := r.gone(ctx, record.holder)
 	return !gone, err

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -181,6 +182,23 @@ func TestATenantWithAnHTTPRouteIsNotJudgedBeforeTheseWereLookedFor(t *testing.T)
 		g.looked.Store(true)
 		if !g.mayJudge(test.tenant) || !(*gatewayAPI)(nil).mayJudge(test.tenant) {
 			t.Errorf("%s: the tenant is not judged afterwards", name)
+		}
+	}
+}
+
+func TestRoutesAreFoundByTheirHost(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		route client.Object
+		want  string
+	}{
+		"an Ingress":                {&networkingv1.Ingress{Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{Host: "a.test"}}}}, "a.test"},
+		"an HTTPRoute":              {&gatewayv1.HTTPRoute{Spec: gatewayv1.HTTPRouteSpec{Hostnames: []gatewayv1.Hostname{"a.test"}}}, "a.test"},
+		"an Ingress without rules":  {&networkingv1.Ingress{}, ""},
+		"an HTTPRoute without host": {&gatewayv1.HTTPRoute{}, ""},
+	} {
+		if got := indexRoute(test.route); len(got) != 1 || got[0] != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}
 }

@@ -235,6 +235,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 const (
 	// hostIndex finds tenants by the host that they claim, in all namespaces.
 	hostIndex = "host"
+	// routeIndex finds routes by their host, in all namespaces.
+	routeIndex = "route.host"
 	// holderIndex finds the Leases of hosts by the namespace and name of the tenant that they name.
 	holderIndex = "holder"
 	// tenantIndex finds UserDefaults by the tenant that they refer to.
@@ -252,6 +254,9 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 	}
 	if err := indexer.IndexField(ctx, &v1alpha1.ProvisioningTenant{}, hostIndex, indexHost(baseDomain)); err != nil {
 		return fmt.Errorf("index tenants by host: %w", err)
+	}
+	if err := indexer.IndexField(ctx, &networkingv1.Ingress{}, routeIndex, indexRoute); err != nil {
+		return fmt.Errorf("index Ingresses by host: %w", err)
 	}
 	if err := indexer.IndexField(ctx, &coordinationv1.Lease{}, holderIndex, indexHolder); err != nil {
 		return fmt.Errorf("index Leases by holder: %w", err)

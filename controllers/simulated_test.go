@@ -133,6 +133,7 @@ func simulate(t *testing.T, objects ...client.Object) *simulated {
 	builder := fake.NewClientBuilder().WithScheme(scheme).WithReturnManagedFields().
 		WithStatusSubresource(&v1alpha1.ProvisioningTenant{}, &v1alpha1.UserDefaults{}, &appsv1.Deployment{}, &corev1.PersistentVolumeClaim{}, &networkingv1.Ingress{}, &batchv1.Job{}).
 		WithIndex(&v1alpha1.ProvisioningTenant{}, hostIndex, indexHost("")).
+		WithIndex(&networkingv1.Ingress{}, routeIndex, indexRoute).
 		WithIndex(&v1alpha1.UserDefaults{}, tenantIndex, indexTenant).
 		WithIndex(&coordinationv1.Lease{}, holderIndex, indexHolder).
 		WithIndex(&appsv1.Deployment{}, upgradingIndex, indexUpgrading).
