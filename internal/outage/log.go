@@ -24,9 +24,12 @@ type Log struct {
 	outage Outage
 }
 
+// calm is how long no request may have failed before the API server counts as back: of several behind one address, one may be away.
+const calm = 30 * time.Second
+
 // NewLog returns a log that writes to a handler.
 func NewLog(to slog.Handler, clock clock.PassiveClock) *Log {
-	return &Log{to: to, clock: clock}
+	return &Log{to: to, clock: clock, outage: Outage{Calm: calm}}
 }
 
 // Handler is what everything is to be logged to.
@@ -59,7 +62,7 @@ func (l *Log) failed(ctx context.Context, err error) {
 
 func (l *Log) answered(ctx context.Context) {
 	if l.outage.Succeeded(l.clock.Now()) {
-		away := l.clock.Since(l.outage.Began()).Round(time.Millisecond)
+		away := l.outage.Lasted().Round(time.Millisecond)
 		slog.New(l.to).InfoContext(ctx, "The API server answers again.", "away", away.String())
 	}
 }

@@ -108,16 +108,36 @@ func TestAnOutageIsOneLineAndItsEndAnother(t *testing.T) {
 				away(w)
 				for range 20 {
 					w.ask(t.Context())
+					w.clock.SetTime(w.clock.Now().Add(time.Second))
 				}
 				w.said("level=ERROR msg=\"The API server does not answer.")
-				w.clock.SetTime(w.clock.Now().Add(122 * time.Second))
 				w.status, w.err = http.StatusForbidden, nil // an answer it is
 				w.ask(t.Context())
+				w.said("level=ERROR")
+				w.clock.SetTime(w.clock.Now().Add(calm))
 				w.ask(t.Context())
-				w.said("level=ERROR", `level=INFO msg="The API server answers again." away=2m2s`)
+				w.ask(t.Context())
+				w.said("level=ERROR", `level=INFO msg="The API server answers again." away=19s`)
 			}
 		})
 	}
+}
+
+func TestOneBadAPIServerAmongOthersIsOneLine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, slog.LevelInfo)
+	for second := range 100 {
+		w.status = http.StatusOK
+		if second%20 == 0 {
+			w.status = http.StatusServiceUnavailable
+		}
+		w.ask(t.Context())
+		w.clock.SetTime(w.clock.Now().Add(time.Second))
+	}
+	w.said("The API server does not answer.")
+	w.clock.SetTime(w.clock.Now().Add(calm))
+	w.ask(t.Context())
+	w.said("level=ERROR", `The API server answers again." away=1m20s`)
 }
 
 func TestOtherErrorsAreLoggedDuringAnOutageToo(t *testing.T) {

@@ -35,11 +35,11 @@ func (o *Outage) Failed(at time.Time) (begins bool) {
 	return begins
 }
 
-// Began is when the last outage began, zero for never.
-func (o *Outage) Began() time.Time {
+// Lasted is the time from the first failure of the last outage to the last one.
+func (o *Outage) Lasted() time.Duration {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.began
+	return o.last.Sub(o.began)
 }
 
 // Succeeded takes a success, and reports whether an outage ends with it. It costs nothing while there is none.
