@@ -1,0 +1,128 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/internal/apply"
+)
+
+// handedOut are the Secrets that hand out the wanted credentials, by name, as read has them. A Secret that read does not find is missing.
+func handedOut[S any](
+	ctx context.Context, s *scope, read func(ctx context.Context, s *scope, name string) (*S, error),
+) (map[string]*S, error) {
+	found := map[string]*S{}
+	for _, credential := range token.Wanted(s.tenant) {
+		name, _ := credential.Secret(s.tenant.Name)
+		if _, done := found[name]; done {
+			continue
+		}
+		secret, err := read(ctx, s, name)
+		if err != nil {
+			return nil, err
+		}
+		if secret != nil {
+			found[name] = secret
+		}
+	}
+	return found, nil
+}
+
+// cachedSecret returns the metadata of a Secret that the tenant controls, or nil.
+func (r *ProvisioningTenantReconciler) cachedSecret(ctx context.Context, s *scope, name string) (*metav1.PartialObjectMetadata, error) {
+	secret, err := r.anyCachedSecret(ctx, s, name)
+	if secret == nil || !metav1.IsControlledBy(secret, s.tenant) {
+		return nil, err
+	}
+	return secret, nil
+}
+
+// anyCachedSecret returns the metadata of a Secret, whoever controls it, or nil where the cache has none.
+func (r *ProvisioningTenantReconciler) anyCachedSecret(ctx context.Context, s *scope, name string) (*metav1.PartialObjectMetadata, error) {
+	secret := apply.SecretMetadata()
+	err := r.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: name}, secret)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get the metadata of Secret %q: %w", name, err)
+	}
+	return secret, nil
+}
+
+// madeAgain tells whether the cache has a Secret of the name that nobody controls: a person made it, with the labels of the tenant.
+func (r *ProvisioningTenantReconciler) madeAgain(ctx context.Context, s *scope, name string) (bool, error) {
+	secret, err := r.anyCachedSecret(ctx, s, name)
+	return secret != nil && metav1.GetControllerOf(secret) == nil && labelledFor(secret, s.tenant.Name), err
+}
+
+// liveSecret reads a Secret that the tenant controls, or returns nil if there is none. One with the tenant's labels that nobody controls is the
+// tenant's where it is made in place of one that was deleted, or holds a credential: what it holds is accepted or refused as if it had been
+// put into the one before.
+func (r *ProvisioningTenantReconciler) liveSecret(ctx context.Context, s *scope, name string) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: name}, secret)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read Secret %q: %w", name, err)
+	}
+	if labelledFor(secret, s.tenant.Name) && (s.issuedBefore || provesItself(secret) || holdsToken(secret)) {
+		s.owner.TakeBack(secret)
+	}
+	return secret, s.owner.Guard(metadataOf(secret), nil)
+}
+
+// holdsToken tells whether a Secret holds a token that Tenantry issued, to whomever.
+func holdsToken(secret *corev1.Secret) bool {
+	for _, value := range secret.Data {
+		if token.Check(strings.TrimSpace(string(value))) == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// metadataOf is what is known of a Secret without its data; nil for none.
+func metadataOf(secret *corev1.Secret) *metav1.PartialObjectMetadata {
+	if secret == nil {
+		return nil
+	}
+	metadata := apply.SecretMetadata()
+	metadata.ObjectMeta = secret.ObjectMeta
+	return metadata
+}
+
+// provesItself tells whether a Secret holds what its annotation says that was issued, one credential at least. A tool that restored it
+// may have kept nothing else by which to tell, and the token that Entra has must not be lost.
+func provesItself(secret *corev1.Secret) bool {
+	held := map[string]bool{}
+	for _, value := range secret.Data {
+		held[token.Fingerprint(string(value))] = true
+	}
+	if set, err := token.Decode(secret.Data[v1alpha1.VerifierKey]); err == nil {
+		for _, verifier := range set.Verifiers {
+			held[verifier.Fingerprint()] = true
+		}
+	}
+	proved := false
+	for _, mark := range token.Marks(secret.Annotations) {
+		if mark.Fingerprint == "" || mark.Ended != "" || mark.Refused != "" {
+			continue // it tells of requests, or of what nobody issued
+		}
+		if !held[mark.Fingerprint] {
+			return false
+		}
+		proved = true
+	}
+	return proved
+}
