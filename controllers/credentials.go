@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,6 +12,7 @@ import (
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
 
 // issueCredentials sees to it that there is every credential that the spec wants and no other, none older than it may be, and
@@ -26,7 +25,7 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 	if s.held {
 		return nil
 	}
-	handed, err := handedOut(ctx, s, r.cachedSecret)
+	handed, err := handedOut(s.tenant, func(name string) (*metav1.PartialObjectMetadata, error) { return r.cachedSecret(ctx, s, name) })
 	if err != nil {
 		return err
 	}
@@ -39,19 +38,22 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 		return err
 	}
 	if settled {
-		told := credentialsTold{accepted: token.Marks(verifier.Annotations), handed: map[string]token.Mark{}}
+		told := credentialsTold{
+			accepted: token.Marks(verifier.Annotations), handed: map[string]token.Mark{}, blocked: r.lookout(s).blocked,
+			secretExists: handed[desired.CredentialsName(s.tenant.Name)] != nil,
+		}
 		for _, secret := range handed {
 			maps.Copy(told.handed, token.Marks(secret.Annotations))
 		}
-		told.secretExists = handed[desired.CredentialsName(s.tenant.Name)] != nil
 		r.reportCredentials(s, told)
 		return nil
 	}
-	err = classify(r.restoreCredentials(ctx, s), v1alpha1.ConditionCredentialsReady, v1alpha1.ReasonRejected)
+	err = r.restoreCredentials(ctx, s)
+	stranger, isStrangers := errors.AsType[*apply.NotOursError](err)
+	err = classify(err, v1alpha1.ConditionCredentialsReady, v1alpha1.ReasonRejected)
 	stalled, ok := errors.AsType[*Stalled](err)
-	if ok && stalled.Reason == v1alpha1.ReasonNameConflict {
-		stalled.Message = strings.TrimSuffix(stalled.Message, ".") + ". A token in it that clients use is lost with it: " +
-			"where it holds one of this tenant, give it the labels of the tenant, as docs/backup.md says, and the operator takes it up."
+	if ok && isStrangers {
+		stalled.Message = strangersSecret(s.tenant, stranger)
 	}
 	if ok && stalled.Reason == v1alpha1.ReasonRejected {
 		stalled.Message += " Where the Secret was made immutable, or has another type, delete it: credentials that were handed out stay valid, " +
@@ -62,17 +64,25 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 
 // restoreCredentials reads all Secrets live and writes what is missing or different.
 func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s *scope) error {
-	verifier, err := r.liveSecret(ctx, s, desired.VerifierName(s.tenant.Name))
+	verifier, err := r.liveSecret(ctx, s, desired.VerifierName(s.tenant.Name), nil)
 	if err != nil {
 		return err
 	}
-	s.issuedBefore = verifier != nil
-	handed, err := handedOut(ctx, s, r.liveSecret)
+	blocked := map[string]error{}
+	handed, err := handedOut(s.tenant, func(name string) (*corev1.Secret, error) {
+		secret, err := r.liveSecret(ctx, s, name, verifier)
+		if isInTheWay(err) {
+			blocked[name] = err
+			return nil, nil
+		}
+		return secret, err
+	})
 	if err != nil {
 		return err
 	}
 	wanted := token.Wanted(s.tenant)
 	issuer := r.issuer(ctx, s, handed, verifier)
+	issuer.hold(wanted, blocked)
 	unwanted := issuer.forgetEnded(wanted)
 	issued, causes, err := issuer.issue(wanted)
 	if err != nil {
@@ -97,11 +107,11 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 		}
 	}
 	// 2. Credentials are handed out before the server accepts them: nobody is let in who was given nothing.
-	exists, err := r.handOut(ctx, s, issued, marks[tokens].Obeyed, handed)
+	there, err := r.handOut(ctx, s, issued, marks[tokens].Obeyed, handed)
 	if err != nil {
 		return err
 	}
-	if err := r.emptyReaders(ctx, s, unwanted); err != nil {
+	if err := r.emptyReaders(ctx, s, unwanted, verifier); err != nil {
 		return err
 	}
 	// 3. All that the server accepts.
@@ -111,12 +121,18 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	for _, cause := range causes {
 		r.Metrics.rotated(cause)
 	}
-	told := credentialsTold{accepted: marks, handed: map[string]token.Mark{}, secretExists: exists}
+	told := credentialsTold{
+		accepted: marks, handed: map[string]token.Mark{}, blocked: blocked, secretExists: there[desired.CredentialsName(s.tenant.Name)],
+	}
+	missing := false
 	for _, one := range issued {
 		if mark, holds := one.HandedMark(); holds {
 			told.handed[one.Key] = mark
 		}
+		name, _ := one.Secret(s.tenant.Name)
+		missing = missing || !there[name]
 	}
+	r.lookedLive(s, missing, blocked)
 	r.reportCredentials(s, told)
 	return nil
 }
@@ -139,25 +155,28 @@ func (r *ProvisioningTenantReconciler) issuer(ctx context.Context, s *scope, han
 	return i
 }
 
-// handOut applies the Secrets that hand credentials out, where there is one or something to hand over. It reports whether there is a credentials
-// Secret now.
+// handOut applies the Secrets that hand credentials out, where there is one or something to hand over. It returns the names of those that are
+// there now.
 func (r *ProvisioningTenantReconciler) handOut(
 	ctx context.Context, s *scope, issued []desired.Issued, tokensEnded token.Obeyed, handed map[string]*corev1.Secret,
-) (exists bool, err error) {
-	name := desired.CredentialsName(s.tenant.Name)
-	exists = handed[name] != nil || slices.ContainsFunc(issued, func(one desired.Issued) bool { return one.Reader == "" && one.Plaintext != "" })
-	if exists {
+) (there map[string]bool, err error) {
+	there = map[string]bool{}
+	for _, one := range issued {
+		name, _ := one.Secret(s.tenant.Name)
+		there[name] = there[name] || handed[name] != nil || one.Plaintext != ""
+	}
+	if name := desired.CredentialsName(s.tenant.Name); there[name] {
 		want, err := desired.Credentials(s.tenant, issued, tokensEnded, s.handedURL())
 		if err == nil {
 			_, err = s.owner.ApplySecret(ctx, want, metadataOf(handed[name]))
 		}
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 	}
 	for _, one := range issued {
 		name, _ := one.Secret(s.tenant.Name)
-		if one.Reader == "" || one.Plaintext == "" && handed[name] == nil {
+		if one.Reader == "" || !there[name] {
 			continue
 		}
 		ends := rotationOf(s.tenant, one.Credential, requests{}).ends(one.Verifier.IssuedAt)
@@ -166,25 +185,25 @@ func (r *ProvisioningTenantReconciler) handOut(
 			_, err = s.owner.ApplySecret(ctx, want, metadataOf(handed[name]))
 		}
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 	}
-	return exists, nil
+	return there, nil
 }
 
 // emptyReaders takes from the Secrets of readers what they hand out that the spec does not want.
-func (r *ProvisioningTenantReconciler) emptyReaders(ctx context.Context, s *scope, unwanted []token.Credential) error {
+func (r *ProvisioningTenantReconciler) emptyReaders(ctx context.Context, s *scope, unwanted []token.Credential, verifier *corev1.Secret) error {
 	for _, one := range unwanted {
 		if one.Reader == "" {
 			continue
 		}
 		name, _ := one.Secret(s.tenant.Name)
-		there, err := r.liveSecret(ctx, s, name)
-		if err != nil {
-			return err
-		}
-		if there == nil {
+		there, err := r.liveSecret(ctx, s, name, verifier)
+		switch {
+		case err == nil && there == nil, isInTheWay(err):
 			continue
+		case err != nil:
+			return err
 		}
 		want, err := desired.EmptiedReader(s.tenant, name)
 		if err == nil {

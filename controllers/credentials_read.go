@@ -2,7 +2,9 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,16 +18,10 @@ import (
 )
 
 // handedOut are the Secrets that hand out the wanted credentials, by name, as read has them. A Secret that read does not find is missing.
-func handedOut[S any](
-	ctx context.Context, s *scope, read func(ctx context.Context, s *scope, name string) (*S, error),
-) (map[string]*S, error) {
+func handedOut[S any](tenant *v1alpha1.ProvisioningTenant, read func(name string) (*S, error)) (map[string]*S, error) {
 	found := map[string]*S{}
-	for _, credential := range token.Wanted(s.tenant) {
-		name, _ := credential.Secret(s.tenant.Name)
-		if _, done := found[name]; done {
-			continue
-		}
-		secret, err := read(ctx, s, name)
+	for _, name := range handingOut(tenant) {
+		secret, err := read(name)
 		if err != nil {
 			return nil, err
 		}
@@ -34,6 +30,17 @@ func handedOut[S any](
 		}
 	}
 	return found, nil
+}
+
+// handingOut are the names of the Secrets that hand out the wanted credentials.
+func handingOut(tenant *v1alpha1.ProvisioningTenant) []string {
+	var names []string
+	for _, credential := range token.Wanted(tenant) {
+		if name, _ := credential.Secret(tenant.Name); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // cachedSecret returns the metadata of a Secret that the tenant controls, or nil.
@@ -64,10 +71,10 @@ func (r *ProvisioningTenantReconciler) madeAgain(ctx context.Context, s *scope, 
 	return secret != nil && metav1.GetControllerOf(secret) == nil && labelledFor(secret, s.tenant.Name), err
 }
 
-// liveSecret reads a Secret that the tenant controls, or returns nil if there is none. One with the tenant's labels that nobody controls is the
-// tenant's where it is made in place of one that was deleted, or holds a credential: what it holds is accepted or refused as if it had been
-// put into the one before.
-func (r *ProvisioningTenantReconciler) liveSecret(ctx context.Context, s *scope, name string) (*corev1.Secret, error) {
+// liveSecret reads a Secret that the tenant controls, or returns nil if there is none. One that nobody controls is the tenant's too where it
+// holds a credential that is in use, or has the tenant's labels and is made in place of one that was deleted, or holds a credential: what it holds
+// is accepted or refused as if it had been put into the one before. verifier is the verifier Secret, nil where there is none.
+func (r *ProvisioningTenantReconciler) liveSecret(ctx context.Context, s *scope, name string, verifier *corev1.Secret) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
 	err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: name}, secret)
 	if apierrors.IsNotFound(err) {
@@ -76,10 +83,60 @@ func (r *ProvisioningTenantReconciler) liveSecret(ctx context.Context, s *scope,
 	if err != nil {
 		return nil, fmt.Errorf("read Secret %q: %w", name, err)
 	}
-	if labelledFor(secret, s.tenant.Name) && (s.issuedBefore || provesItself(secret) || holdsToken(secret)) {
+	if holdsOneOf(secret, inUse(s.tenant, verifier)) ||
+		labelledFor(secret, s.tenant.Name) && (verifier != nil || provesItself(secret) || holdsToken(secret)) {
 		s.owner.TakeBack(secret)
 	}
 	return secret, s.owner.Guard(metadataOf(secret), nil)
+}
+
+// isInTheWay tells of an error of liveSecret that there is somebody else's Secret, or one that is being deleted.
+func isInTheWay(err error) bool {
+	_, strangers := errors.AsType[*apply.NotOursError](err)
+	_, going := errors.AsType[*apply.GoingError](err)
+	return strangers || going
+}
+
+// inUse are the fingerprints of what clients of the tenant may use, but for what ends by itself: as the verifier Secret tells, or the status
+// where that is lost or spoiled.
+func inUse(tenant *v1alpha1.ProvisioningTenant, verifier *corev1.Secret) map[string]bool {
+	found := map[string]bool{}
+	if verifier != nil {
+		if set, err := token.Decode(verifier.Data[v1alpha1.VerifierKey]); err == nil {
+			for _, one := range set.Verifiers {
+				found[one.Fingerprint()] = one.NotAfter.IsZero()
+			}
+			return found
+		}
+	}
+	if told := tenant.Status.Credentials; told != nil && told.Fingerprint != "" {
+		found[told.Fingerprint] = true
+	}
+	return found
+}
+
+// holdsOneOf tells whether a Secret holds a credential with one of these fingerprints, or its hash.
+func holdsOneOf(secret *corev1.Secret, fingerprints map[string]bool) bool {
+	for fingerprint := range held(secret) {
+		if fingerprints[fingerprint] {
+			return true
+		}
+	}
+	return false
+}
+
+// held are the fingerprints of what a Secret holds, as it is or hashed.
+func held(secret *corev1.Secret) map[string]bool {
+	found := map[string]bool{}
+	for _, value := range secret.Data {
+		found[token.Fingerprint(strings.TrimSpace(string(value)))] = true
+	}
+	if set, err := token.Decode(secret.Data[v1alpha1.VerifierKey]); err == nil {
+		for _, verifier := range set.Verifiers {
+			found[verifier.Fingerprint()] = true
+		}
+	}
+	return found
 }
 
 // holdsToken tells whether a Secret holds a token that Tenantry issued, to whomever.
@@ -105,16 +162,7 @@ func metadataOf(secret *corev1.Secret) *metav1.PartialObjectMetadata {
 // provesItself tells whether a Secret holds what its annotation says that was issued, one credential at least. A tool that restored it
 // may have kept nothing else by which to tell, and the token that Entra has must not be lost.
 func provesItself(secret *corev1.Secret) bool {
-	held := map[string]bool{}
-	for _, value := range secret.Data {
-		held[token.Fingerprint(string(value))] = true
-	}
-	if set, err := token.Decode(secret.Data[v1alpha1.VerifierKey]); err == nil {
-		for _, verifier := range set.Verifiers {
-			held[verifier.Fingerprint()] = true
-		}
-	}
-	proved := false
+	held, proved := held(secret), false
 	for _, mark := range token.Marks(secret.Annotations) {
 		if mark.Fingerprint == "" || mark.Ended != "" || mark.Refused != "" {
 			continue // it tells of requests, or of what nobody issued

@@ -1,6 +1,8 @@
 package controllers
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +14,7 @@ import (
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
 )
 
@@ -22,6 +25,8 @@ const recheckElsewhere = 5 * time.Minute
 type credentialsTold struct {
 	// accepted is what the verifier Secret tells, and handed what the Secrets tell that hand credentials out.
 	accepted, handed map[string]token.Mark
+	// blocked says by the name of a Secret that hands credentials out why it cannot be written. All of its credentials are accepted.
+	blocked map[string]error
 	// secretExists tells whether there is a credentials Secret.
 	secretExists bool
 }
@@ -30,7 +35,9 @@ type credentialsTold struct {
 func (r *ProvisioningTenantReconciler) reportCredentials(s *scope, told credentialsTold) {
 	wanted, now := token.Wanted(s.tenant), r.Options.Clock.Now()
 	asked := requestsOf(s.tenant, wanted, obeyedBy(told.accepted), now)
+	asked.hold(s.tenant, wanted, told.blocked)
 	s.outcome.at(asked.next, now)
+	s.outcome.at(r.lookout(s).next, now)
 	for _, credential := range wanted {
 		s.outcome.at(rotationOf(s.tenant, credential, requests{}).next(told.accepted[credential.Key], now), now)
 		if told.handed[credential.Key].Refused == refusedElsewhere {
@@ -65,6 +72,9 @@ func credentialsReady(tenant *v1alpha1.ProvisioningTenant, told credentialsTold,
 	}
 	if lost := lost(tenant, told); lost != "" {
 		return conditions.True(condition, v1alpha1.ReasonTokenLost, lost)
+	}
+	if reason, message := blockades(tenant, told); reason != "" {
+		return conditions.True(condition, reason, message)
 	}
 	reason, message := v1alpha1.ReasonIssued, "Secret %s holds the Secret Token."
 	switch {
@@ -120,6 +130,34 @@ func lost(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) string {
 		}
 	}
 	return strings.Join(sentences, " ")
+}
+
+// blockades says which Secrets cannot be written, with the reason of the first; "" where there are none.
+func blockades(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) (reason, message string) {
+	sentences := []string{"No new credential can be handed out, and those that were handed out stay valid."}
+	for _, name := range slices.Sorted(maps.Keys(told.blocked)) {
+		why, sentence := hindrance(tenant, told.blocked[name])
+		reason, sentences = cmp.Or(reason, why), append(sentences, sentence)
+	}
+	return reason, strings.Join(sentences, " ")
+}
+
+// hindrance says why a Secret cannot be written that is to hand credentials out, and what to do.
+func hindrance(tenant *v1alpha1.ProvisioningTenant, err error) (reason, message string) {
+	if stranger, ok := errors.AsType[*apply.NotOursError](err); ok {
+		return v1alpha1.ReasonNameConflict, strangersSecret(tenant, stranger)
+	}
+	return v1alpha1.ReasonProgressing, err.Error() + "."
+}
+
+// strangersSecret says what to do about a Secret with a name of the tenant's that is not the tenant's. It may be all that still has a token.
+func strangersSecret(tenant *v1alpha1.ProvisioningTenant, stranger *apply.NotOursError) string {
+	if stranger.Labelled {
+		return stranger.Error()
+	}
+	return fmt.Sprintf("Secret %q exists and does not belong to this tenant. Where it holds a token of this tenant, keep it and give it the labels of the tenant, "+
+		"and what it holds is accepted or refused: kubectl label secret %s %s=%s %s=%s. Otherwise rename or delete it.",
+		stranger.Name, stranger.Name, desired.ManagedByLabel, desired.ManagedBy, v1alpha1.TenantLabel, tenant.Name)
 }
 
 // usedSince tells whether a client that provisions was let in after that moment.

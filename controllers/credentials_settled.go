@@ -22,8 +22,9 @@ func (r *ProvisioningTenantReconciler) settled(
 		return false, nil
 	}
 	wanted, accepted, now := token.Wanted(s.tenant), token.Marks(verifier.Annotations), r.Options.Clock.Now()
+	blocked := r.lookout(s).blocked
 	asked := requestsOf(s.tenant, wanted, obeyedBy(accepted), now)
-	if asked.pending() {
+	if asked.hold(s.tenant, wanted, blocked); asked.pending() {
 		return false, nil
 	}
 	for key, mark := range accepted {
@@ -33,11 +34,11 @@ func (r *ProvisioningTenantReconciler) settled(
 	}
 	for _, credential := range wanted {
 		mark, ok := accepted[credential.Key]
-		if !ok || rotationOf(s.tenant, credential, asked).due(mark.IssuedAt, now) ||
+		name, _ := credential.Secret(s.tenant.Name)
+		if !ok || blocked[name] == nil && rotationOf(s.tenant, credential, asked).due(mark.IssuedAt, now) ||
 			mark.PreviousSHA256 != "" && !now.Before(mark.PreviousNotAfter) {
 			return false, nil
 		}
-		name, _ := credential.Secret(s.tenant.Name)
 		if ok, err := r.handedMatches(ctx, s, handed[name], credential, mark); err != nil || !ok {
 			return false, err
 		}
@@ -48,7 +49,10 @@ func (r *ProvisioningTenantReconciler) settled(
 	if ok, err := s.credentialsIntact(handed[desired.CredentialsName(s.tenant.Name)], accepted); err != nil || !ok {
 		return false, err
 	}
-	return apply.Intact(verifier, desired.Labels(s.tenant.Name), tellingAnnotations(verifier), v1alpha1.VerifierKey)
+	if ok, err := apply.Intact(verifier, desired.Labels(s.tenant.Name), tellingAnnotations(verifier), v1alpha1.VerifierKey); err != nil || !ok {
+		return false, err
+	}
+	return r.stillGone(ctx, s, handed)
 }
 
 // handedMatches tells whether a Secret holds the credential that the server accepts, or a value that was refused and would be again, or nothing

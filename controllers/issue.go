@@ -25,6 +25,8 @@ type issuer struct {
 	known    bool
 	// asked is what people asked for and was not done yet.
 	asked requests
+	// blocked says by the name of a Secret that hands credentials out why it cannot be written.
+	blocked map[string]error
 	// elsewhere tells whether a credential with this fingerprint is another tenant's.
 	elsewhere func(fingerprint string) (bool, error)
 	random    io.Reader
@@ -42,8 +44,13 @@ func (i *issuer) issue(wanted []token.Credential) (issued []desired.Issued, caus
 		if rotation.revoke && !rotation.revokeReplaced {
 			one.Previous = nil
 		}
-		if one.Verifier.SHA256 == "" || rotation.due(one.Verifier.IssuedAt, i.now) {
-			if one.Verifier.SHA256 != "" {
+		name, _ := credential.Secret(i.tenant.Name)
+		missing, blocked := one.Verifier.SHA256 == "", i.blocked[name]
+		switch {
+		case missing && blocked != nil:
+			return nil, nil, blocked
+		case missing, blocked == nil && rotation.due(one.Verifier.IssuedAt, i.now):
+			if !missing {
 				causes = append(causes, rotation.cause())
 			}
 			if one, err = i.replace(credential, one.Verifier, rotation.overlapNow); err != nil {
@@ -131,6 +138,12 @@ func (i *issuer) current(credential token.Credential, others []desired.Issued) (
 		}
 	}
 	return issued, nil
+}
+
+// hold takes notice of the Secrets that cannot be written: what they hand out stays as it is.
+func (i *issuer) hold(wanted []token.Credential, blocked map[string]error) {
+	i.blocked = blocked
+	i.asked.hold(i.tenant, wanted, blocked)
 }
 
 // know takes over what the verifier Secret has, if it can be relied on. Its data goes before its annotation.

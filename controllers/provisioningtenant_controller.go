@@ -72,6 +72,8 @@ type ProvisioningTenantReconciler struct {
 
 	// firstLooks is when a tenant was looked at first whose first status is held back.
 	firstLooks sync.Map
+	// lookouts for the Secrets of tenants, by the key of the tenant.
+	lookouts sync.Map
 	// answers to applies that did not become what was sent.
 	answers apply.Answers
 	// namespaces whose labels are known.
@@ -147,6 +149,7 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 		}
 		r.Entra.Forget(request.NamespacedName)
 		r.firstLooks.Delete(request.NamespacedName)
+		r.lookouts.Delete(request.NamespacedName)
 		r.Upgrades.release(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
 		return r.tenantGone(ctx, request.NamespacedName)
 	}

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,6 +30,8 @@ type requests struct {
 	problems []string
 	// next is when one that is not obeyed because its time lies ahead will be; the zero time for never.
 	next time.Time
+	// held is why one is not obeyed yet that makes sense, as the reason of a condition; empty where all are.
+	held string
 }
 
 // requestsOf reads the annotations of a tenant that are later than what was obeyed. An annotation asks by itself alone: a bad one keeps back no
@@ -77,6 +80,24 @@ func (r *requests) read(
 	}
 }
 
+// hold keeps back a new credential that cannot be handed out, because its Secret cannot be written, and the end of the one that it would replace.
+func (r *requests) hold(tenant *v1alpha1.ProvisioningTenant, wanted []token.Credential, blocked map[string]error) {
+	for _, credential := range wanted {
+		name, _ := credential.Secret(tenant.Name)
+		rotate, asked := r.rotate[credential.Key]
+		if blocked[name] == nil || !asked {
+			continue
+		}
+		delete(r.rotate, credential.Key)
+		if r.revoke[credential.Key].At.After(rotate.At) {
+			delete(r.revoke, credential.Key)
+		}
+		r.held, _ = hindrance(tenant, blocked[name])
+		r.problems = append(r.problems, fmt.Sprintf("Annotation %s%s: a new credential cannot be handed out in Secret %s, as condition CredentialsReady says; "+
+			"it is issued as soon as that is mended.", v1alpha1.RotateAnnotationPrefix, credential.Key, name))
+	}
+}
+
 func has(wanted []token.Credential, key string) bool {
 	return slices.ContainsFunc(wanted, func(c token.Credential) bool { return c.Key == key })
 }
@@ -98,5 +119,5 @@ func (r *requests) condition() metav1.Condition {
 	if more := len(told) - toldProblems; more > 0 {
 		told = append(slices.Clone(told[:toldProblems]), fmt.Sprintf("And %d more.", more))
 	}
-	return conditions.False(v1alpha1.ConditionRequestsObeyed, v1alpha1.ReasonInvalidRequest, strings.Join(told, " "))
+	return conditions.False(v1alpha1.ConditionRequestsObeyed, cmp.Or(r.held, v1alpha1.ReasonInvalidRequest), strings.Join(told, " "))
 }

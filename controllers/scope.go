@@ -42,8 +42,6 @@ type scope struct {
 	userDefaults []string
 	storage      storage
 	credentials  *v1alpha1.CredentialsStatus
-	// issuedBefore tells that a verifier Secret of the tenant was seen live.
-	issuedBefore bool
 	// children that were wanted this time, and the generation of each Deployment, claim and Ingress that was written.
 	children []apply.Child
 	written  map[string]int64

@@ -304,6 +304,15 @@ func (s *simulated) reconcile() (crashed bool, err error) {
 			crashed = true
 		}
 	}()
+	_, err = s.operator().Reconcile(s.Context(), theTenant)
+	return false, err
+}
+
+//nolint:gochecknoglobals // a request that nothing changes
+var theTenant = ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "customers", Name: "contoso"}}
+
+// operator is one that just started.
+func (s *simulated) operator() *ProvisioningTenantReconciler {
 	options := Options{
 		ServerImage: s.image, Clock: s.now,
 		Random:         rand.NewChaCha8([32]byte{byte(s.writes)}),
@@ -311,12 +320,10 @@ func (s *simulated) reconcile() (crashed bool, err error) {
 		CheckFilter:    func(v1alpha1.Schema, string) error { return nil },
 		CheckAttribute: func(v1alpha1.Schema, string, string) error { return nil },
 	}
-	r := &ProvisioningTenantReconciler{
+	return &ProvisioningTenantReconciler{
 		Client: s, Live: liveReader{s}, Events: noEvents{}, Options: options,
 		Entra: entra.NewVerifier(nil, nil, logr.Discard()), Upgrades: newUpgradeLimiter(s.upgrades, s.image),
 	}
-	_, err = r.Reconcile(s.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "customers", Name: "contoso"}})
-	return false, err
 }
 
 // settle reconciles until nothing is written any more, with everything outside working at once.

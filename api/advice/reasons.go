@@ -170,7 +170,7 @@ func For(reason string) (Advice, bool) {
 	case v1alpha1.ReasonNameConflict:
 		return Advice{
 			Meaning: "An object that is not the tenant's has the name of one that the tenant needs.",
-			Action:  "Rename or delete it.",
+			Action:  "Rename or delete it, but not a Secret that holds a token of the tenant: give that the labels of the tenant, as the message says.",
 		}, true
 	case v1alpha1.ReasonUserDefaultsRefused:
 		return Advice{

@@ -136,7 +136,8 @@ const (
 	// ReasonHostNotAllowed: the platform's rules do not let tenants of this namespace have the host; the message says which hosts they allow.
 	// Choose one of those, or have the platform team add a rule.
 	ReasonHostNotAllowed = "HostNotAllowed"
-	// ReasonNameConflict: an object that is not the tenant's has the name of one that the tenant needs. Rename or delete it.
+	// ReasonNameConflict: an object that is not the tenant's has the name of one that the tenant needs. Rename or delete it, but not a Secret that
+	// holds a token of the tenant: give that the labels of the tenant, as the message says.
 	ReasonNameConflict = "NameConflict"
 	// ReasonUserDefaultsRefused: some UserDefaults cannot be used as they are; the message names them and says why. Correct them, or put back
 	// what they name into spec.catalog. To take away what they give, change or delete them: nobody loses anything by a version that is refused.

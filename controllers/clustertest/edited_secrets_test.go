@@ -14,8 +14,10 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -410,17 +412,16 @@ func TestATokenIsRestoredAsTheDocumentSays(t *testing.T) {
 	w.until(tenant, "CredentialsReady=True/Issued", ready)
 }
 
-// The commands of docs/backup.md, as they are.
+// The command of docs/backup.md, as it is.
 func TestATokenIsPutBackIntoASecretThatIsMadeAgainAsTheDocumentSays(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "backup.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := regexp.MustCompile(`kubectl create secret generic (\S+) --from-literal=token="\$OLD_TOKEN"\n *\$ kubectl label secret (\S+) (\S+)=(\S+) (\S+)=(\S+)\n`).
-		FindStringSubmatch(string(text))
-	if command == nil || command[1] != command[2] {
-		t.Fatal("the document has no commands that make the Secret again")
+	command := regexp.MustCompile(`kubectl create --filename - <<EOF\n((?s).*?)\n   EOF\n`).FindStringSubmatch(string(text))
+	if command == nil {
+		t.Fatal("the document has no command that makes the Secret again")
 	}
 	w := newWorld(t)
 	tenant := create(w, w.tenant())
@@ -428,25 +429,71 @@ func TestATokenIsPutBackIntoASecretThatIsMadeAgainAsTheDocumentSays(t *testing.T
 	w.seen(tenant, &v1alpha1.ActivityStatus{LastCycle: &v1alpha1.CycleStatus{Requests: 1}})
 	again := func(value string) {
 		t.Helper()
-		w.deleteSecret(command[1])
+		w.deleteSecret("contoso-credentials")
 		w.until(tenant, "CredentialsReady=True/Copied", ready)
-		create(w, &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: command[1]}, StringData: map[string]string{"token": value},
-		})
-		w.editSecret(command[1], func(s *corev1.Secret) { s.Labels = map[string]string{command[3]: command[4], command[5]: command[6]} })
+		object := &unstructured.Unstructured{}
+		manifest := strings.ReplaceAll(strings.ReplaceAll(command[1], "\n   ", "\n"), "$OLD_TOKEN", value)
+		if err := yaml.UnmarshalStrict([]byte(strings.TrimPrefix(manifest, "   ")), object); err != nil {
+			t.Fatal(err)
+		}
+		object.SetNamespace(w.namespace)
+		create(w, object)
 	}
 	old := w.plaintext()
-	again(old + "\n")
-	w.untilAccepted(command[1], "token", old)
+	again(old + `\n`)
+	w.untilAccepted("contoso-credentials", "token", old)
 	other := w.newToken()
 	again(other)
-	w.untilAccepted(command[1], "token", other)
+	w.untilAccepted("contoso-credentials", "token", other)
 	w.until(tenant, "CredentialsReady=True/Issued", ready)
 	again("'" + old + "'")
 	w.until(tenant, "CredentialsReady=True/ValueRefused", ready)
-	w.putIn(command[1], "token", old)
-	w.untilAccepted(command[1], "token", old)
+	w.putIn("contoso-credentials", "token", old)
+	w.untilAccepted("contoso-credentials", "token", old)
 	w.until(tenant, "CredentialsReady=True/Issued", ready)
 	w.owned(tenant)
+	w.settled()
+}
+
+func TestASecretThatIsMadeAgainWithoutLabelsIsTakenUpOrToldOf(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	again := func(value string) *corev1.Secret {
+		t.Helper()
+		w.deleteSecret("contoso-credentials")
+		w.until(tenant, "CredentialsReady=True/Copied", ready)
+		return create(w, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "contoso-credentials"}, StringData: map[string]string{"token": value},
+		})
+	}
+	old := w.plaintext()
+	again(old)
+	w.until(tenant, "CredentialsReady=True/Issued", ready)
+	w.owned(tenant)
+
+	other := w.newToken()
+	theirs := again(other)
+	w.until(tenant, "CredentialsReady=True/NameConflict", "RequestsObeyed=True/Obeyed", ready)
+	w.untilWarned(v1alpha1.ReasonNameConflict)
+	annotate(w, tenant, rotateToken, asked(0))
+	w.until(tenant, "CredentialsReady=True/NameConflict", "RequestsObeyed=False/NameConflict", ready)
+	if now := get(w, &corev1.Secret{}, "contoso-credentials"); now.ResourceVersion != theirs.ResourceVersion {
+		t.Errorf("it was changed: %+v", now.ObjectMeta)
+	}
+	if _, ok := w.verifiers().Find(old); !ok || len(w.verifiers().Verifiers) != 1 {
+		t.Errorf("the server accepts %+v", w.verifiers().Verifiers)
+	}
+	// As the message says.
+	command := regexp.MustCompile(`kubectl label secret contoso-credentials (\S+)=(\S+) (\S+)=(\S+)\.`).FindStringSubmatch(message(tenant, "CredentialsReady"))
+	if command == nil {
+		t.Fatalf("the message is %q", message(tenant, "CredentialsReady"))
+	}
+	w.editSecret("contoso-credentials", func(s *corev1.Secret) { s.Labels = map[string]string{command[1]: command[2], command[3]: command[4]} })
+	w.until(tenant, "CredentialsReady=True/Rotated", "RequestsObeyed=True/Obeyed", ready)
+	if _, ok := w.verifiers().Find(other); !ok || w.plaintext() == other {
+		t.Error("what was put back was not accepted, or not rotated")
+	}
 	w.settled()
 }

@@ -1,0 +1,78 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/controllers/internal/apply"
+)
+
+// longestPause is for how many times recheckConflict nobody looks for a Secret that is long gone; together with the jitter an hour.
+const longestPause = 50
+
+// lookout is for Secrets that were deleted after copying: somebody may make one again without the labels by which the operator hears of it. The
+// API server is asked at most once in recheckConflict, first often and then less and less.
+type lookout struct {
+	// at is when all of them were looked for last, next when to look again, and pause about how long that is.
+	at, next time.Time
+	pause    time.Duration
+	// blocked says of each that was there, by its name, why it is none of the tenant's.
+	blocked map[string]error
+}
+
+// lookout is what is remembered of the tenant; the zero lookout for nothing.
+func (r *ProvisioningTenantReconciler) lookout(s *scope) lookout {
+	found, _ := r.lookouts.Load(client.ObjectKeyFromObject(s.tenant))
+	known, _ := found.(lookout)
+	return known
+}
+
+// looked remembers that all Secrets were looked for now, and looks again after about pause.
+func (r *ProvisioningTenantReconciler) looked(s *scope, pause time.Duration, blocked map[string]error) {
+	now := r.Options.Clock.Now()
+	r.lookouts.Store(client.ObjectKeyFromObject(s.tenant), lookout{at: now, next: now.Add(wait.Jitter(pause, 0.2)), pause: pause, blocked: blocked})
+}
+
+// lookedLive takes notice of what was read live. missing tells whether a Secret that hands credentials out is not there.
+func (r *ProvisioningTenantReconciler) lookedLive(s *scope, missing bool, blocked map[string]error) {
+	if !missing {
+		r.lookouts.Delete(client.ObjectKeyFromObject(s.tenant))
+		return
+	}
+	r.looked(s, r.recheckSecrets(), blocked)
+}
+
+// stillGone tells whether none is there of the Secrets that the tenant has not in the cache, or those that were there before. They are looked
+// for where that is due.
+func (r *ProvisioningTenantReconciler) stillGone(ctx context.Context, s *scope, handed map[string]*metav1.PartialObjectMetadata) (bool, error) {
+	missing := slices.DeleteFunc(handingOut(s.tenant), func(name string) bool { return handed[name] != nil })
+	known, every := r.lookout(s), r.recheckSecrets()
+	switch {
+	case len(missing) == 0:
+		r.lookedLive(s, false, nil)
+		return true, nil
+	case r.Options.Clock.Since(known.at) < every:
+		return true, nil
+	case len(known.blocked) > 0:
+		return false, nil // to see what has become of it
+	}
+	for _, name := range missing {
+		err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: name}, apply.SecretMetadata())
+		if !apierrors.IsNotFound(err) {
+			return false, err // what is in it decides
+		}
+	}
+	r.looked(s, min(2*cmp.Or(known.pause, longestPause*every), longestPause*every), nil)
+	return true, nil
+}
+
+func (r *ProvisioningTenantReconciler) recheckSecrets() time.Duration {
+	return cmp.Or(r.Options.RecheckSecrets, recheckConflict)
+}
