@@ -52,11 +52,10 @@ func (r *ProvisioningTenantReconciler) nameCause(ctx context.Context, s *scope, 
 	}
 	found := podsRefused(deployment)
 	if found == nil && deployment.Status.Replicas > 0 {
-		pods, err := r.pods(ctx, s, "ReplicaSet")
-		if err != nil {
+		var err error
+		if found, err = r.podsCause(ctx, s, "ReplicaSet"); err != nil {
 			return err
 		}
-		found = podCause(pods, r.Options.Clock.Now())
 		r.recheckCause(s, v1alpha1.ConditionServerAvailable)
 	}
 	if found != nil {
@@ -73,6 +72,25 @@ func (r *ProvisioningTenantReconciler) recheckCause(s *scope, conditionType stri
 	}
 	after := min(max(lasting/4, recheckCauseSoonest), recheckCauseLatest)
 	s.outcome.at(now.Add(wait.Jitter(after, 0.2)), now)
+}
+
+// podsCause looks why none of the pods of the tenant that an object of a kind controls does its work, nil where nothing tells.
+func (r *ProvisioningTenantReconciler) podsCause(ctx context.Context, s *scope, controller string) (*cause, error) {
+	pods, err := r.pods(ctx, s, controller)
+	if err != nil {
+		return nil, err
+	}
+	var missing []string
+	for _, name := range awaitedSecrets(pods) {
+		secret, err := r.lookForSecret(ctx, s, name)
+		if err != nil {
+			return nil, err
+		}
+		if secret == nil {
+			missing = append(missing, name)
+		}
+	}
+	return podCause(pods, missing, r.Options.Clock.Now()), nil
 }
 
 // pods are those of the tenant that an object of a kind controls; none where the operator may not list them.
@@ -103,8 +121,8 @@ func podsRefused(deployment *appsv1.Deployment) *cause {
 	return nil
 }
 
-// podCause tells why none of the pods serves, nil where they do not tell. The newest is asked first.
-func podCause(pods []corev1.Pod, now time.Time) *cause {
+// podCause tells why none of the pods serves, nil where they do not tell. The newest is asked first. These Secrets are known to be missing.
+func podCause(pods []corev1.Pod, missing []string, now time.Time) *cause {
 	slices.SortFunc(pods, func(a, b corev1.Pod) int {
 		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 	})
@@ -113,14 +131,14 @@ func podCause(pods []corev1.Pod, now time.Time) *cause {
 		if pod.Status.Phase == corev1.PodFailed && i > 0 {
 			continue // it is history: another has taken its place
 		}
-		if found := causeOf(pod, now); found != nil {
+		if found := causeOf(pod, missing, now); found != nil {
 			return found
 		}
 	}
 	return nil
 }
 
-func causeOf(pod *corev1.Pod, now time.Time) *cause {
+func causeOf(pod *corev1.Pod, missing []string, now time.Time) *cause {
 	if pod.DeletionTimestamp != nil {
 		if now.Sub(pod.DeletionTimestamp.Time) < endPatience {
 			return nil
@@ -135,18 +153,25 @@ func causeOf(pod *corev1.Pod, now time.Time) *cause {
 	if scheduled != nil && scheduled.Status == corev1.ConditionFalse {
 		return &cause{v1alpha1.ReasonUnschedulable, "No node takes the server's pod: " + quoted(scheduled.Message)}
 	}
-	waits := false
 	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		if found := containerCause(pod, &status); found != nil {
 			return found
 		}
-		waits = waits || status.State.Waiting != nil
+	}
+	waits, mounts := awaitsStart(pod), mountsOf(pod)
+	if waits {
+		for _, name := range mounts.secrets {
+			if slices.Contains(missing, name) {
+				return &cause{v1alpha1.ReasonPodNotStarting, fmt.Sprintf(
+					"The server's pod cannot start, because it mounts Secret %s, which does not exist. Create it; the pod starts within minutes then.", name)}
+			}
+		}
 	}
 	switch {
 	case waits && scheduled != nil && now.Sub(scheduled.LastTransitionTime.Time) >= startPatience:
 		return &cause{v1alpha1.ReasonPodNotStarting, fmt.Sprintf(
-			"The server's pod on node %s still waits for its volumes or its network. The events of the pod tell more: kubectl describe pods -l %s=%s.",
-			pod.Spec.NodeName, v1alpha1.TenantLabel, pod.Labels[v1alpha1.TenantLabel])}
+			"The server's pod on node %s still waits for its network or its volumes%s. The events of the pod tell more: kubectl describe pods -l %s=%s.",
+			pod.Spec.NodeName, mounts, v1alpha1.TenantLabel, pod.Labels[v1alpha1.TenantLabel])}
 	case nodeSilent(pod):
 		return &cause{v1alpha1.ReasonNodeUnreachable, fmt.Sprintf("Node %s, where the server's pod is, does not answer.", pod.Spec.NodeName)}
 	}

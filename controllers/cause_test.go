@@ -54,6 +54,29 @@ func waits(reason, text string) func(*corev1.Pod) {
 	}
 }
 
+// mounting has what a server's pod mounts, and a Secret once more.
+func mounting(p *corev1.Pod) {
+	mountsSecret("contoso-database", false)(p)
+	volume := func(source corev1.VolumeSource) {
+		p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{VolumeSource: source})
+	}
+	volume(corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "contoso-data"}})
+	volume(corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}})
+	volume(corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{
+		{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{}},
+		{ConfigMap: &corev1.ConfigMapProjection{LocalObjectReference: corev1.LocalObjectReference{Name: "kube-root-ca.crt"}}},
+		{Secret: &corev1.SecretProjection{LocalObjectReference: corev1.LocalObjectReference{Name: "contoso-database"}}},
+	}}})
+}
+
+func mountsSecret(name string, optional bool) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{VolumeSource: corev1.VolumeSource{
+			Secret: &corev1.SecretVolumeSource{SecretName: name, Optional: &optional},
+		}})
+	}
+}
+
 // restarted is a container that has ended so before.
 func restarted(times int32, code int32, reason string) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
@@ -132,8 +155,26 @@ func TestPodsTellWhyNoneOfThemServes(t *testing.T) {
 		"a volume, not for long": {[]corev1.Pod{serverPod(waits("ContainerCreating", ""), scheduledSince(59*time.Second))}, cause{}},
 		"a volume, for a minute": {
 			[]corev1.Pod{serverPod(waits("ContainerCreating", ""), scheduledSince(time.Minute))},
-			cause{"PodNotStarting", "The server's pod on node node-1 still waits for its volumes or its network. " +
+			cause{"PodNotStarting", "The server's pod on node node-1 still waits for its network or its volumes. " +
 				"The events of the pod tell more: kubectl describe pods -l provisioning.tenantry.dev/tenant=contoso."},
+		},
+		"volumes, for a minute": {
+			[]corev1.Pod{serverPod(waits("ContainerCreating", ""), scheduledSince(time.Minute), mounting)},
+			cause{"PodNotStarting", "The server's pod on node node-1 still waits for its network or its volumes (volume claim contoso-data, " +
+				"Secret contoso-database, ConfigMap kube-root-ca.crt). The events of the pod tell more: " +
+				"kubectl describe pods -l provisioning.tenantry.dev/tenant=contoso."},
+		},
+		"a Secret to mount that is missing, at once": {
+			[]corev1.Pod{serverPod(waits("ContainerCreating", ""), scheduledSince(time.Second), mounting, mountsSecret("gone", false))},
+			cause{"PodNotStarting", "The server's pod cannot start, because it mounts Secret gone, which does not exist. Create it; the pod starts within minutes then."},
+		},
+		"one that may be missing": {
+			[]corev1.Pod{serverPod(waits("ContainerCreating", ""), scheduledSince(time.Second), mountsSecret("gone", true))}, cause{},
+		},
+		"one that went after the start": {[]corev1.Pod{serverPod(mountsSecret("gone", false))}, cause{}},
+		"an image, before a Secret of an older pod": {
+			[]corev1.Pod{serverPod(waits("ContainerCreating", ""), mountsSecret("gone", false)), serverPod(created("b", 0), waits("ErrImagePull", refused))},
+			cause{"ImagePullFailed", "Image registry.example.com/scimserver:1 cannot be pulled: " + refused},
 		},
 		"evicted": {[]corev1.Pod{serverPod(evicted)}, cause{"PodEvicted", "The server's pod was ended (Evicted): The node was low on resource: memory."}},
 		"evicted once, and another has begun": {
@@ -156,7 +197,7 @@ func TestPodsTellWhyNoneOfThemServes(t *testing.T) {
 		})}, cause{}},
 	} {
 		var got cause
-		if found := podCause(c.pods, causeNow); found != nil {
+		if found := podCause(c.pods, []string{"gone"}, causeNow); found != nil {
 			got = *found
 		}
 		if got != c.want {

@@ -46,7 +46,6 @@ const (
 	recheckExpansion = 5 * time.Minute
 	recheckGoing     = 5 * time.Second
 	recheckTLS       = 30 * time.Second
-	recheckSecret    = 30 * time.Second
 	recheckEndpoints = time.Second
 )
 

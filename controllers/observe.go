@@ -17,7 +17,6 @@ func (r *ProvisioningTenantReconciler) observe(ctx context.Context, s *scope) er
 	if len(s.children) == 0 {
 		return nil
 	}
-	s.fail(r.observeStorage(ctx, s))
 	deployment, err := r.serverDeployment(ctx, s)
 	if err != nil {
 		return err
@@ -26,6 +25,8 @@ func (r *ProvisioningTenantReconciler) observe(ctx context.Context, s *scope) er
 		r.Upgrades.observe(deployment)
 	}
 	available, rolledOut := judgeServer(s, deployment)
+	servesOn := available.Status == metav1.ConditionTrue && s.tenant.Status.TenantURL != ""
+	s.fail(r.observeStorage(ctx, s, servesOn))
 	s.fail(r.nameCause(ctx, s, deployment, &available))
 	s.found(available)
 	if s.serverApplied { // else RolledOut goes on to speak of the generation before, by which serverWasApplied knows

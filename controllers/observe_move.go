@@ -20,12 +20,12 @@ func (r *ProvisioningTenantReconciler) observeConnecting(ctx context.Context, s 
 		s.outcome.at(problem.ObservedAt.Add(v1alpha1.StorageProblemLifetime), now)
 		return waiting(problem.Reason, stays+problem.Message)
 	}
-	pods, err := r.pods(ctx, s, "Job")
+	found, err := r.podsCause(ctx, s, "Job")
 	if err != nil {
 		return err
 	}
 	r.recheckCause(s, v1alpha1.ConditionStorageInEffect)
-	if found := podCause(pods, now); found != nil {
+	if found != nil {
 		return waiting(found.reason, stays+found.message)
 	}
 	return waiting(v1alpha1.ReasonProgressing, fmt.Sprintf(
@@ -42,12 +42,12 @@ func (r *ProvisioningTenantReconciler) observeMoving(ctx context.Context, s *sco
 	reason, message := v1alpha1.ReasonMoving,
 		fmt.Sprintf("The directory is being moved to PostgreSQL by Job %s. Clients are answered 503 until it is there.", name)
 	if s.storage.step == moveCopying && job != nil {
-		pods, err := r.pods(ctx, s, "Job")
+		found, err := r.podsCause(ctx, s, "Job")
 		if err != nil {
 			return err
 		}
 		r.recheckCause(s, v1alpha1.ConditionStorageReady)
-		switch found := podCause(pods, r.Options.Clock.Now()); {
+		switch {
 		case found != nil && found.reason != v1alpha1.ReasonServerCrashing:
 			reason, message = found.reason, "The directory cannot be moved to PostgreSQL yet: "+found.message
 		case job.Status.Failed > 0:

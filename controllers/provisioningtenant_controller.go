@@ -78,6 +78,8 @@ type ProvisioningTenantReconciler struct {
 	answers apply.Answers
 	// namespaces whose labels are known.
 	namespaces namespaceLabels
+	// connections whose Secrets were there, by the key of the tenant.
+	connections sync.Map
 }
 
 // SetupWithManager says what makes a tenant be looked at again.
@@ -150,6 +152,7 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 		r.Entra.Forget(request.NamespacedName)
 		r.firstLooks.Delete(request.NamespacedName)
 		r.lookouts.Delete(request.NamespacedName)
+		r.connections.Delete(request.NamespacedName)
 		r.Upgrades.release(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
 		return r.tenantGone(ctx, request.NamespacedName)
 	}

@@ -65,7 +65,8 @@ type Options struct {
 	HostRules []HostRule
 	// RecheckHosts is when a tenant asks again whose host no rule allows; 30 seconds where it is 0.
 	RecheckHosts time.Duration
-	// RecheckSecrets is how often at most a Secret is looked for that was deleted after copying; a minute where it is 0.
+	// RecheckSecrets is how often at most a Secret is looked for that was deleted after copying, and about how often one with a connection URL; a
+	// minute where it is 0.
 	RecheckSecrets time.Duration
 	// Concurrency is how many resources of one kind are reconciled at a time.
 	Concurrency int

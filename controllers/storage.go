@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,7 +10,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -170,8 +170,8 @@ func (r *ProvisioningTenantReconciler) resolveDatabase(ctx context.Context, s *s
 			return err
 		}
 	}
-	s.storage.problem = r.requireConnection(ctx, s)
 	arrived = arrived || moved() || claim == nil
+	s.storage.problem = r.requireConnection(ctx, s, arrived)
 	if claim != nil {
 		problem := s.judgeClaim(claim)
 		if problem != nil && !arrived {
@@ -254,17 +254,28 @@ func (r *ProvisioningTenantReconciler) serverDeployment(ctx context.Context, s *
 	return &deployment, nil
 }
 
-// requireConnection looks for the Secret with the connection URL until it was found once for this generation.
-func (r *ProvisioningTenantReconciler) requireConnection(ctx context.Context, s *scope) error {
-	before := meta.FindStatusCondition(s.tenant.Status.Conditions, v1alpha1.ConditionStorageReady)
-	if before != nil && before.ObservedGeneration == s.tenant.Generation &&
-		(before.Reason == v1alpha1.ReasonConfigured || before.Reason == v1alpha1.ReasonMoving) {
+// requireConnection looks for the Secret with the connection URL. Once it was found for this generation it is looked for now and then while the
+// server works with it: nothing tells the operator that somebody else's Secret went.
+func (r *ProvisioningTenantReconciler) requireConnection(ctx context.Context, s *scope, arrived bool) error {
+	before := s.before(v1alpha1.ConditionStorageReady)
+	found := before.ObservedGeneration == s.tenant.Generation &&
+		(before.Reason == v1alpha1.ReasonConfigured || before.Reason == v1alpha1.ReasonMoving)
+	if found && (!arrived || r.remembersConnection(s)) {
 		return nil
 	}
+	err := r.lookForConnection(ctx, s)
+	if err == nil && arrived {
+		r.rememberConnection(s)
+	}
+	return err
+}
+
+// lookForConnection returns a *Waiting where there is no connection URL.
+func (r *ProvisioningTenantReconciler) lookForConnection(ctx context.Context, s *scope) error {
 	ref := s.tenant.Spec.Storage.PostgreSQL.ConnectionSecretRef
 	missing := func(format string, args ...any) error {
 		return &Waiting{
-			Condition: v1alpha1.ConditionStorageReady, Reason: v1alpha1.ReasonConnectionSecretMissing, After: recheckSecret,
+			Condition: v1alpha1.ConditionStorageReady, Reason: v1alpha1.ReasonConnectionSecretMissing, After: r.recheckSecrets() / 2,
 			Message: fmt.Sprintf(format, args...),
 		}
 	}
@@ -284,20 +295,29 @@ func (r *ProvisioningTenantReconciler) requireConnection(ctx context.Context, s 
 // lookForKey tells whether there is a Secret of somebody else's, and whether it has a key. What is in it is not read: which keys it
 // has stands in its managed fields.
 func (r *ProvisioningTenantReconciler) lookForKey(ctx context.Context, s *scope, name, key string) (exists, has bool, err error) {
-	secret := apply.SecretMetadata()
-	err = r.Live.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: name}, secret)
-	if apierrors.IsNotFound(err) {
-		return false, false, nil
-	}
-	if err != nil {
-		return false, false, fmt.Errorf("look for Secret %q: %w", name, err)
+	secret, err := r.lookForSecret(ctx, s, name)
+	if secret == nil {
+		return false, false, err
 	}
 	has, err = apply.HasData(secret, key)
 	return true, has, err
 }
 
-// observeStorage judges the volume or the connection Secret, and tells how a move is going.
-func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *scope) error {
+// lookForSecret returns the metadata of a Secret of somebody else's, nil where there is none.
+func (r *ProvisioningTenantReconciler) lookForSecret(ctx context.Context, s *scope, name string) (*metav1.PartialObjectMetadata, error) {
+	secret := apply.SecretMetadata()
+	switch err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: name}, secret); {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("look for Secret %q: %w", name, err)
+	}
+	return secret, nil
+}
+
+// observeStorage judges the volume or the connection Secret, and tells how a move is going. servesOn tells whether the tenant
+// was ready once and its servers answer.
+func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *scope, servesOn bool) error {
 	move := desired.MoveName(s.tenant.Name)
 	switch {
 	case s.storage.step == moveFailed:
@@ -311,13 +331,8 @@ func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *sc
 		return r.observeMoving(ctx, s)
 	case s.storage.problem != nil && s.storage.engine == v1alpha1.StorageSQLite:
 		s.fail(about(v1alpha1.ConditionStorageInEffect, s.storage.problem)) // the move waits, and the server serves
-	case s.storage.problem != nil:
-		return s.storage.problem
 	case s.storage.engine == v1alpha1.StoragePostgreSQL:
-		r.judgeStorage(s, conditions.True(v1alpha1.ConditionStorageReady, v1alpha1.ReasonConfigured,
-			fmt.Sprintf("The directory is in schema %s of the database that Secret %s names.",
-				desired.SchemaName(s.tenant.Namespace, s.tenant.Name), s.tenant.Spec.Storage.PostgreSQL.ConnectionSecretRef.Name)))
-		return nil
+		return r.observeDatabase(s, servesOn)
 	}
 	var claim corev1.PersistentVolumeClaim
 	if err := r.Get(ctx, s.claimKey(), &claim); client.IgnoreNotFound(err) != nil {
@@ -328,6 +343,27 @@ func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *sc
 	if known.Status == metav1.ConditionTrue && claim.CreationTimestamp.Before(&s.tenant.CreationTimestamp) {
 		known.Message += fmt.Sprintf(" It was there before this ProvisioningTenant, since %s: the directory on it is served on.",
 			claim.CreationTimestamp.UTC().Format(time.RFC3339))
+	}
+	r.judgeStorage(s, known)
+	return nil
+}
+
+// observeDatabase judges the connection Secret. Servers that run keep the connection URL that they have read, so without the Secret they go on,
+// and no other can start.
+func (r *ProvisioningTenantReconciler) observeDatabase(s *scope, servesOn bool) error {
+	schema := desired.SchemaName(s.tenant.Namespace, s.tenant.Name)
+	known := conditions.True(v1alpha1.ConditionStorageReady, v1alpha1.ReasonConfigured, fmt.Sprintf(
+		"The directory is in schema %s of the database that Secret %s names.", schema, s.tenant.Spec.Storage.PostgreSQL.ConnectionSecretRef.Name))
+	var missing *Waiting
+	switch isMissing := errors.As(s.storage.problem, &missing); {
+	case s.storage.problem != nil && !(isMissing && servesOn):
+		return s.storage.problem
+	case isMissing:
+		s.fail(&Waiting{
+			Condition: v1alpha1.ConditionStorageInEffect, Reason: missing.Reason, After: missing.After,
+			Message: "The servers that run go on, and no other can start. " + missing.Message,
+		})
+		known.Message = fmt.Sprintf("The directory is in schema %s, and the servers go on with the connection URL that they have.", schema)
 	}
 	r.judgeStorage(s, known)
 	return nil

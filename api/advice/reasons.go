@@ -255,7 +255,7 @@ func For(reason string) (Advice, bool) {
 	case v1alpha1.ReasonConnectionSecretMissing:
 		return Advice{
 			Meaning: "The Secret in spec.storage.postgresql does not exist or lacks the key.",
-			Action:  "Create it; it is looked for again every half a minute.",
+			Action:  "Servers that run go on, and no other can start. Create it; it is looked for again every half a minute.",
 		}, true
 	case v1alpha1.ReasonMoveFailed:
 		return Advice{

@@ -184,8 +184,8 @@ const (
 	// ReasonExpansionRefused: the volume claim was not let grow, and the tenant goes on with the volume as it is; the message has the API
 	// server's words. Set spec.storage.sqlite.size back to the claim's own size, or let its StorageClass allow expansion.
 	ReasonExpansionRefused = "ExpansionRefused"
-	// ReasonConnectionSecretMissing: the Secret in spec.storage.postgresql does not exist or lacks the key. Create it; it is
-	// looked for again every half a minute.
+	// ReasonConnectionSecretMissing: the Secret in spec.storage.postgresql does not exist or lacks the key. Servers that run go on, and no other
+	// can start. Create it; it is looked for again every half a minute.
 	ReasonConnectionSecretMissing = "ConnectionSecretMissing"
 	// ReasonMoveFailed: the directory could not be moved to PostgreSQL, and the tenant goes on with SQLite. See the log of the
 	// Job that the message names, mend what it says, and delete the Job to try again; or set spec.storage.type back to SQLite.

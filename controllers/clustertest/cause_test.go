@@ -115,6 +115,25 @@ func TestACauseIsNoticedThoughTheDeploymentStaysAsItIs(t *testing.T) {
 	w.until(tenant, "ServerAvailable=False/ImagePullFailed")
 }
 
+// The Secret is deleted, and then the pods are replaced, as by a drain.
+func TestAPodThatCannotStartForItsSecretHasTheSecretInTheCondition(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testenv.HoldLabel)
+	secret := create(w, w.connectionSecret())
+	tenant := create(w, w.tenant(inDatabase))
+	w.until(tenant, "StorageReady=True/Configured")
+	if err := w.Delete(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	w.makePod("contoso-scim-a", waiting("ContainerCreating", ""))
+	w.noPod(func(*appsv1.DeploymentStatus) {})
+	w.until(tenant, "ServerAvailable=False/PodNotStarting", "StorageReady=False/ConnectionSecretMissing", "Ready=False/ConnectionSecretMissing")
+	if got, want := message(tenant, "ServerAvailable"), "The server's pod cannot start, because it mounts Secret contoso-database, "+
+		"which does not exist. Create it; the pod starts within minutes then."; got != want {
+		t.Errorf("got:  %s\nwant: %s", got, want)
+	}
+}
+
 // Pods are looked for, one tenant's at a time, and no more than that.
 func TestTheOperatorListsPodsAndDoesNothingElseWithThem(t *testing.T) {
 	t.Parallel()

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -87,6 +88,42 @@ func TestASecretThatAppearsLaterIsNoticed(t *testing.T) {
 	w.until(tenant, "StorageReady=False/ConnectionSecretMissing")
 	create(w, w.connectionSecret())
 	w.until(tenant, ready)
+}
+
+// bug class 16: references to what is there no longer.
+func TestAConnectionSecretThatIsDeletedOrLosesItsKeyIsNoticed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	secret := create(w, w.connectionSecret())
+	tenant := create(w, w.tenant(inDatabase))
+	w.until(tenant, ready, "StorageReady=True/Configured")
+	url := tenant.Status.TenantURL
+	missing := []string{"StorageInEffect=False/ConnectionSecretMissing", "Reconciling=True/ConnectionSecretMissing", "StorageReady=True/Configured", ready}
+
+	remove := client.RawPatch(types.JSONPatchType, []byte(`[{"op":"remove","path":"/data/url"}]`))
+	if err := w.Patch(t.Context(), secret, remove); err != nil {
+		t.Fatal(err)
+	}
+	w.until(tenant, missing...)
+	if got, want := message(tenant, "StorageInEffect"), "The servers that run go on, and no other can start. "+
+		"Secret contoso-database in spec.storage.postgresql.connectionSecretRef has no key url: put the connection URL there."; got != want {
+		t.Errorf("got:  %s\nwant: %s", got, want)
+	}
+	if err := w.Delete(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("the missing Secret is told of", func() string {
+		w.until(tenant, missing...)
+		if got := message(tenant, "StorageInEffect"); !strings.Contains(got, "does not exist") {
+			return got
+		}
+		return ""
+	})
+	if tenant.Status.TenantURL != url {
+		t.Errorf("the Tenant URL is %q", tenant.Status.TenantURL)
+	}
+	create(w, w.connectionSecret())
+	w.until(tenant, "StorageInEffect=True/InEffect", ready)
 }
 
 // bug class 9: invalid input that is accepted.

@@ -1,0 +1,49 @@
+package controllers
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
+)
+
+// connection is a connection Secret that was there. It is looked for again after recheckSecrets, or up to half as long again.
+type connection struct {
+	// name of the Secret and its key.
+	name string
+	due  time.Time
+}
+
+// remembersConnection tells whether the tenant's connection Secret counts as there, and has the tenant looked at again in time. What the status
+// says counts like a look of this operator: or the first one after a start would read the metadata of a Secret for each tenant at once. It
+// does not where the Secret was missing, nor where no server is available, which may be because of it.
+func (r *ProvisioningTenantReconciler) remembersConnection(s *scope) bool {
+	if s.before(v1alpha1.ConditionStorageInEffect).Reason == v1alpha1.ReasonConnectionSecretMissing ||
+		s.before(v1alpha1.ConditionServerAvailable).Status != metav1.ConditionTrue {
+		return false
+	}
+	found, ok := r.connections.Load(client.ObjectKeyFromObject(s.tenant))
+	if !ok {
+		r.rememberConnection(s)
+		return true
+	}
+	known, _ := found.(connection)
+	now := r.Options.Clock.Now()
+	if known.name != desired.Connection(s.tenant) || !now.Before(known.due) {
+		return false
+	}
+	s.outcome.at(known.due, now)
+	return true
+}
+
+// rememberConnection takes note that the tenant's connection Secret is there, and has the tenant looked at again in time.
+func (r *ProvisioningTenantReconciler) rememberConnection(s *scope) {
+	now := r.Options.Clock.Now()
+	next := now.Add(wait.Jitter(r.recheckSecrets(), 0.5))
+	r.connections.Store(client.ObjectKeyFromObject(s.tenant), connection{desired.Connection(s.tenant), next})
+	s.outcome.at(next, now)
+}
