@@ -307,6 +307,11 @@ func For(reason string) (Advice, bool) {
 			Meaning: "The server cannot read or write the directory's volume; the message has the words of SQLite or of the system.",
 			Action:  "See the volume, its node and the server's log.",
 		}, true
+	case v1alpha1.ReasonDirectoryInUse:
+		return Advice{
+			Meaning: "Another process has had the directory on the volume open for more than half a minute: a pod of the tenant that has not ended, as on a node that is away, or a command that somebody runs on the folder.",
+			Action:  "See which pods mount volume claim NAME-data, and end the other one; the server goes on within a second then.",
+		}, true
 	case v1alpha1.ReasonDirectoryDamaged:
 		return Advice{
 			Meaning: "The file with the directory is damaged, or is none of SQLite's.",

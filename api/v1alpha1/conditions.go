@@ -219,6 +219,10 @@ const (
 	// ReasonVolumeFailed: the server cannot read or write the directory's volume; the message has the words of SQLite or of the
 	// system. See the volume, its node and the server's log.
 	ReasonVolumeFailed = "VolumeFailed"
+	// ReasonDirectoryInUse: another process has had the directory on the volume open for more than half a minute: a pod of the tenant that has
+	// not ended, as on a node that is away, or a command that somebody runs on the folder. See which pods mount volume claim NAME-data, and
+	// end the other one; the server goes on within a second then.
+	ReasonDirectoryInUse = "DirectoryInUse"
 	// ReasonDirectoryDamaged: the file with the directory is damaged, or is none of SQLite's. Keep a copy of it, and restore the volume or
 	// an export.
 	ReasonDirectoryDamaged = "DirectoryDamaged"

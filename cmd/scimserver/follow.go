@@ -23,6 +23,9 @@ type followed struct {
 	// owned is the directory that they follow; nil is served always.
 	owned *owned
 
+	// opened is closed once a storage is open that could not be opened at once; nil where it could.
+	opened <-chan struct{}
+
 	// told is that of a chore.
 	told func(error) bool
 	// declaring and keeping are what a snapshot asks of the storage. They belong to the goroutine of follow.
@@ -64,6 +67,7 @@ func (f *followed) unserved() string {
 // import came, by this replica or another, or another replica knows newer last good defaults. Refusals are said; in a cluster the
 // operator tells its owner by condition.
 func (f *followed) follow(ctx context.Context, users *directory.Directory, look <-chan time.Time, log logr.Logger) {
+	opened := f.opened
 	for {
 		changed := f.Changed()
 		var again <-chan time.Time
@@ -78,6 +82,8 @@ func (f *followed) follow(ctx context.Context, users *directory.Directory, look 
 				waiting = false
 			case <-again:
 				waiting = false
+			case <-opened:
+				waiting, opened = false, nil
 			case <-look:
 				waiting = f.owned.review(ctx, f.Source.Current()) == nil && !f.overtaken(ctx, users)
 			}

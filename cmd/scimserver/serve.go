@@ -102,9 +102,9 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	})
 	followed := &followed{Source: source, tokens: callers, owned: o.owned(database, source, log), begun: make(chan struct{})}
 	away, unwritable := &outage.Outage{Calm: protocol.StorageCalm}, &outage.Outage{Calm: protocol.StorageCalm}
-	// told tells of a failure of the storage whether requests or the readiness check have told it.
+	// told tells of a failure of the storage whether requests or the readiness check have told it, or need not.
 	told := func(err error) bool {
-		return errors.Is(err, store.ErrUnavailable) && (away.Lasts() || unwritable.Lasts())
+		return errors.Is(err, store.ErrHandover) || errors.Is(err, store.ErrUnavailable) && (away.Lasts() || unwritable.Lasts())
 	}
 	chore := func(what string, interval time.Duration) *chore {
 		return &chore{what: what, every: interval, log: log, told: told}
@@ -119,6 +119,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	background := store.Background(ctx)
 	group.Go(func() error { return source.Run(ctx) })
 	if unopened != nil {
+		followed.opened = unopened.Opened()
 		group.Go(func() error {
 			if unopened.Run(background, openInterval) == nil {
 				log.Info("the directory is open")

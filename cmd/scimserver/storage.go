@@ -31,8 +31,12 @@ func (o *options) openToServe(ctx context.Context, log logr.Logger) (directory s
 	if err == nil || o.manifests != "" || ctx.Err() != nil {
 		return directory, nil, err
 	}
-	log.Error(err, "the directory cannot be opened; trying again", "in", openInterval.String())
-	unopened = opening.New(o.open, err)
+	if errors.Is(err, store.ErrHeld) {
+		log.Info("another process has the directory open, such as the server's last pod; waiting for it to end")
+	} else {
+		log.Error(err, "the directory cannot be opened; trying again", "in", openInterval.String())
+	}
+	unopened = opening.New(o.open, err, time.Now)
 	return unopened, unopened, nil
 }
 
@@ -57,7 +61,7 @@ type storageReport struct {
 // step checks the storage and reports what it finds. It returns whether the storage is usable.
 func (r *storageReport) step(ctx context.Context) bool {
 	err := r.check(ctx)
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || errors.Is(err, store.ErrHandover) {
 		return false
 	}
 	var reason, message string

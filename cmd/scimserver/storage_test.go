@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -18,9 +19,11 @@ import (
 
 	"github.com/tenantry/tenantry/api/advice"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/settings/manifests"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
+	"github.com/tenantry/tenantry/scimserver/store/sqlite"
 	"github.com/tenantry/tenantry/test/race"
 )
 
@@ -151,6 +154,93 @@ func TestWhatKeepsAServerFromItsVolumeIsReported(t *testing.T) {
 	if err := unopened.Run(t.Context(), time.Millisecond); err != nil || !report.step(t.Context()) || found.reason != "" {
 		t.Errorf("%v, %+v", err, found)
 	}
+}
+
+// A pod that is deleted goes on for seconds while the next one begins: nobody is told of that, and clients do not wait for a timer.
+func TestADirectoryThatTheLastPodHasIsServedAsSoonAsItEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		folder := t.TempDir()
+		last, err := sqlite.Open(t.Context(), folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var logged []string
+		log := funcr.New(func(_, line string) { logged = append(logged, line) }, funcr.Options{})
+		o := &options{engine: engine{data: folder}}
+		database, unopened, err := o.openToServe(t.Context(), log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = unopened.Run(ctx, openInterval) })
+		source := &fakeSource{}
+		users := directory.New(directory.Options{Store: database, Now: time.Now})
+		f := &followed{
+			Source: source, tokens: &fakeTokens{}, opened: unopened.Opened(),
+			told: func(err error) bool { return errors.Is(err, store.ErrHandover) },
+		}
+		source.Publish(declaring())
+		running.Go(func() { f.follow(ctx, users, nil, log) })
+		found := &told{reason: "before"}
+		report := &storageReport{store: database, source: found, log: log}
+		time.Sleep(3700 * time.Millisecond) // by the clock of the bubble
+		synctest.Wait()
+		if report.step(ctx) || found.reason != "before" || f.Current() != nil {
+			t.Errorf("while it is held: %+v, settings %v", found, f.Current())
+		}
+		if err := last.Close(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(200 * time.Millisecond)
+		synctest.Wait()
+		if f.Current() == nil {
+			t.Error("the settings are not in force")
+		}
+		if !report.step(ctx) || found.reason != "" {
+			t.Errorf("once it is open: %+v", found)
+		}
+		stop()
+		running.Wait()
+		if err := database.Close(); err != nil {
+			t.Error(err)
+		}
+		if text := strings.Join(logged, "\n"); strings.Contains(text, `"error"`) || !strings.Contains(text, "another process has the directory open") {
+			t.Errorf("logged is\n%s", text)
+		}
+	})
+}
+
+func TestADirectoryThatAnotherProcessKeepsIsReportedAsThat(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		folder := t.TempDir()
+		other, err := sqlite.Open(t.Context(), folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		o := &options{engine: engine{data: folder}}
+		database, unopened, err := o.openToServe(t.Context(), logr.Discard())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithTimeout(t.Context(), 31*time.Second)
+		defer stop()
+		if err := unopened.Run(ctx, openInterval); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		found := &told{}
+		report := &storageReport{store: database, source: found, log: logr.Discard()}
+		if report.step(t.Context()) || found.reason != v1alpha1.ReasonDirectoryInUse || !strings.Contains(found.message, "another process has it open") {
+			t.Errorf("%+v", found)
+		}
+		if _, ok := advice.For(found.reason); !ok {
+			t.Errorf("nobody knows what to do about %s", found.reason)
+		}
+		_ = database.Close()
+	})
 }
 
 // A person is at the terminal, or the flags make no sense.

@@ -192,7 +192,7 @@ func Explain(err error, database bool) (reason, message string) {
 
 // unready says why the storage is unavailable, as condition StorageReady does.
 func (s *server) unready(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() == nil && s.Away.Failed(s.Clock.Now()) {
+	if r.Context().Err() == nil && !errors.Is(err, store.ErrHandover) && s.Away.Failed(s.Clock.Now()) {
 		s.Log.Error(err, "not ready: the storage is unavailable")
 	}
 	http.Error(w, s.explain(err), http.StatusServiceUnavailable)

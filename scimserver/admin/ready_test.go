@@ -156,6 +156,28 @@ func TestAStorageThatTakesNoChangesIsToldOnceAndKeepsTheServerReady(t *testing.T
 	}
 }
 
+// A pod that begins while the last one ends is not ready for seconds, and nobody need be told.
+func TestADirectoryThatIsHandedOverIsNotReadyAndNotLogged(t *testing.T) {
+	f := newFixture(t)
+	held := store.WithCause("DirectoryInUse", store.ErrHeld)
+	var now atomic.Pointer[store.Store]
+	is := func(err error) {
+		s := store.Store(answers{f.store, err})
+		now.Store(&s)
+	}
+	logged := f.logsOn(f.directory, switched{f.store, &now})
+	for _, c := range []struct {
+		err    error
+		status int
+		lines  int
+	}{{store.Handover(held), 503, 0}, {nil, 200, 0}, {held, 503, 1}} {
+		is(c.err)
+		if got := f.get("/readyz", ""); got.StatusCode != c.status || len(logged()) != c.lines {
+			t.Errorf("%v: %d, logged are %q", c.err, got.StatusCode, logged())
+		}
+	}
+}
+
 // switched is a storage whose checks are another's.
 type switched struct {
 	store.Store

@@ -32,6 +32,13 @@ var (
 	// ErrUnwritable is an ErrUnavailable of changes alone, as on a full disk: nothing was changed, and what is stored can be read.
 	ErrUnwritable = fmt.Errorf("%w: it takes no changes", ErrUnavailable)
 
+	// ErrHeld is an ErrUnavailable: another process has the directory to itself.
+	ErrHeld = fmt.Errorf("%w: another process has it open", ErrUnavailable)
+
+	// ErrHandover is an ErrUnavailable that nobody need be told of: the other process is expected to end within seconds, as the last pod of a
+	// server does.
+	ErrHandover = fmt.Errorf("%w: it is handed over", ErrUnavailable)
+
 	// ErrBusy is an ErrUnavailable: a query that looks at many resources would have to wait too long for others that do.
 	ErrBusy = fmt.Errorf("%w: too many queries look at many resources", ErrUnavailable)
 )
@@ -50,6 +57,15 @@ func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
 
 // Unwritable makes an ErrUnwritable of an ErrUnavailable. The text and the cause stay.
 func Unwritable(err error) error { return &unwritable{err} }
+
+// Handover makes an ErrHandover of an ErrHeld. The text and the cause stay.
+func Handover(err error) error { return &handover{err} }
+
+type handover struct{ error }
+
+func (e *handover) Is(target error) bool { return target == ErrHandover }
+
+func (e *handover) Unwrap() error { return e.error }
 
 type unwritable struct{ error }
 

@@ -18,12 +18,23 @@ import (
 type Store struct {
 	store.Through
 
-	open  func(context.Context) (store.Store, error)
-	state atomic.Pointer[state]
+	open   func(context.Context) (store.Store, error)
+	now    func() time.Time
+	state  atomic.Pointer[state]
+	opened chan struct{}
 
 	mu     sync.Mutex // held while opening and closing
 	closed bool
+	// held is since when another process has the directory, zero where none has.
+	held time.Time
 }
+
+const (
+	// heldInterval is how often a directory is tried to be opened that another process has: clients are answered 503 until it ends.
+	heldInterval = 200 * time.Millisecond
+	// heldPatience is how long another process may take to end before that is a problem. It is the grace period of a server's pod.
+	heldPatience = 30 * time.Second
+)
 
 // state is an open store, or why there is none.
 type state struct {
@@ -34,28 +45,47 @@ type state struct {
 
 var _ owner.Store = (*Store)(nil)
 
-// New returns a Store which open has just failed to open with err. The text of err must show no secret.
-func New(open func(context.Context) (store.Store, error), err error) *Store {
-	s := &Store{open: open}
-	s.Through = s.opened
-	s.state.Store(failed(err))
+// New returns a Store which open has just failed to open with err. The text of err must show no secret. A failure that is a store.ErrHeld is a
+// store.ErrHandover too for the first half a minute by the clock now.
+func New(open func(context.Context) (store.Store, error), err error, now func() time.Time) *Store {
+	s := &Store{open: open, now: now, opened: make(chan struct{})}
+	s.Through = s.current
+	s.failed(err)
 	return s
 }
 
-func failed(err error) *state {
+func (s *Store) failed(err error) {
 	if !errors.Is(err, store.ErrUnavailable) {
 		err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
-	return &state{err: err}
+	now := s.now()
+	switch {
+	case !errors.Is(err, store.ErrHeld):
+		s.held = time.Time{}
+	case s.held.IsZero():
+		s.held = now
+		fallthrough
+	case now.Sub(s.held) < heldPatience:
+		err = store.Handover(err)
+	}
+	s.state.Store(&state{err: err})
 }
 
-// Run tries to open the store, once in an interval, until that succeeds, and returns nil then. If ctx ends before, it returns ctx's error.
+// Opened returns a channel that is closed once the store is open.
+func (s *Store) Opened() <-chan struct{} { return s.opened }
+
+// Run tries to open the store, once in an interval, until that succeeds, and returns nil then. It tries more often while another process has
+// it. If ctx ends before, it returns ctx's error.
 func (s *Store) Run(ctx context.Context, interval time.Duration) error {
-	again := time.NewTicker(interval)
-	defer again.Stop()
 	for {
+		pause := interval
+		if errors.Is(s.state.Load().err, store.ErrHeld) {
+			pause = min(interval, heldInterval)
+		}
+		again := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
+			again.Stop()
 			return ctx.Err()
 		case <-again.C:
 			if s.try(ctx) {
@@ -74,10 +104,11 @@ func (s *Store) try(ctx context.Context) bool {
 	}
 	opened, err := s.open(ctx)
 	if err != nil {
-		s.state.Store(failed(err))
+		s.failed(err)
 		return false
 	}
 	s.state.Store(&state{Store: opened})
+	close(s.opened)
 	return true
 }
 
@@ -101,8 +132,8 @@ func (s *Store) Check(ctx context.Context) error {
 	return now.Check(ctx)
 }
 
-// opened returns the store that is open, or why there is none.
-func (s *Store) opened() (store.Store, error) {
+// current returns the store that is open, or why there is none.
+func (s *Store) current() (store.Store, error) {
 	now := s.state.Load()
 	return now.Store, now.err
 }

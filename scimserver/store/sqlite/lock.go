@@ -11,7 +11,7 @@ import (
 )
 
 // lock keeps a second process from the folder for as long as the file is open. The kernel lets go of it when the process
-// ends, however it ends.
+// ends, however it ends. The error is a store.ErrHeld while another has it.
 func lock(name string) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, ownerOnly)
 	if err != nil {
@@ -20,7 +20,7 @@ func lock(name string) (*os.File, error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, store.WithCause(v1alpha1.ReasonVolumeFailed, fmt.Errorf("%w: another process has it open", store.ErrUnavailable))
+			return nil, store.WithCause(v1alpha1.ReasonDirectoryInUse, store.ErrHeld)
 		}
 		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}
