@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"strings"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/config/rbac"
 	"github.com/tenantry/tenantry/controllers"
 )
 
@@ -26,6 +28,7 @@ func check(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("operator check", flag.ContinueOnError)
 	flags.Func("watch-namespaces", "`namespaces` whose tenants the operator serves, separated by commas; all where left out", parseNamespaces(&namespaces))
 	leaseNamespace := flags.String("lease-namespace", "", "`namespace` of the lease; required")
+	secureMetrics := flags.Bool("metrics-secure", false, "the operator serves its metrics to those alone whom the API server lets get them")
 	timeout := flags.Duration("timeout", time.Minute, "how `long` to wait for an operator that leads")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -44,20 +47,51 @@ func check(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)
 	}
+	config.QPS = -1 // a question for each right
 	c, err := client.New(config, client.Options{Scheme: scheme})
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, *timeout)
 	defer cancel()
+	if len(namespaces) == 0 {
+		namespaces = []string{metav1.NamespaceAll}
+	}
+	if err := checkRights(ctx, c, namespaces, *leaseNamespace, *secureMetrics); err != nil {
+		return err
+	}
 	return checkCluster(ctx, c, namespaces, *leaseNamespace, checkInterval)
+}
+
+// checkRights tells whether the operator has all rights that its manifests grant.
+func checkRights(ctx context.Context, c client.Client, namespaces []string, leaseNamespace string, secureMetrics bool) error {
+	type place struct{ manifest, namespace string }
+	places := []place{{rbac.Election, leaseNamespace}, {rbac.Hosts, leaseNamespace}}
+	for _, namespace := range namespaces {
+		places = append(places, place{rbac.Tenants, namespace})
+	}
+	if secureMetrics {
+		places = append(places, place{rbac.Metrics, metav1.NamespaceAll})
+	}
+	var lacking []error
+	for _, at := range places {
+		missing, err := rbac.Missing(ctx, c, at.manifest, at.namespace)
+		if err != nil {
+			return err
+		}
+		if len(missing) > 0 {
+			where := "on the cluster"
+			if at.namespace != metav1.NamespaceAll {
+				where = "in namespace " + at.namespace
+			}
+			lacking = append(lacking, fmt.Errorf("the operator lacks rights %s, which config/rbac/%s grants: %s", where, at.manifest, strings.Join(missing, ", ")))
+		}
+	}
+	return errors.Join(lacking...)
 }
 
 // checkCluster tells whether the operator may read what it follows, and whether one leads. It changes nothing.
 func checkCluster(ctx context.Context, c client.Reader, namespaces []string, leaseNamespace string, every time.Duration) error {
-	if len(namespaces) == 0 {
-		namespaces = []string{metav1.NamespaceAll}
-	}
 	for _, namespace := range namespaces {
 		for _, list := range []client.ObjectList{&v1alpha1.ProvisioningTenantList{}, &v1alpha1.UserDefaultsList{}} {
 			if err := c.List(ctx, list, client.InNamespace(namespace), client.Limit(1)); err != nil {

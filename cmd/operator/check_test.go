@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -68,7 +69,7 @@ func renewed(look int, lease *coordinationv1.Lease) error {
 }
 
 func TestACheckPassesWhileAnOperatorLeadsAndMayReadItsTenants(t *testing.T) {
-	for name, namespaces := range map[string][]string{"of the cluster": nil, "of two namespaces": {"a", "b"}} {
+	for name, namespaces := range map[string][]string{"of the cluster": {metav1.NamespaceAll}, "of two namespaces": {"a", "b"}} {
 		t.Run(name, func(t *testing.T) {
 			if err := checked(t, namespaces, renewed, ""); err != nil {
 				t.Error(err)
@@ -93,6 +94,67 @@ func TestACheckFailsWithWhatIsMissing(t *testing.T) {
 			err := checked(t, []string{"a", "b"}, test.lease, test.forbidden)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestACheckNamesTheRightsThatTheOperatorLacks(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		namespaces []string
+		metrics    bool
+		refuse     func(authorizationv1.ResourceAttributes) bool
+		want       []string
+	}{
+		"none": {namespaces: []string{metav1.NamespaceAll}, metrics: true, refuse: func(authorizationv1.ResourceAttributes) bool { return false }},
+		"on the Leases of hosts": {
+			namespaces: []string{metav1.NamespaceAll},
+			refuse: func(r authorizationv1.ResourceAttributes) bool {
+				return r.Resource == "leases" && r.Namespace == "operators" && (r.Verb == "watch" || r.Verb == "delete")
+			},
+			want: []string{"the operator lacks rights in namespace operators, which config/rbac/hosts.yaml grants: watch leases.coordination.k8s.io, delete leases.coordination.k8s.io"},
+		},
+		"on the lease of the leader": {
+			namespaces: []string{metav1.NamespaceAll},
+			refuse:     func(r authorizationv1.ResourceAttributes) bool { return r.Name == leaderElectionID && r.Verb == "update" },
+			want:       []string{"the operator lacks rights in namespace operators, which config/rbac/leader_election.yaml grants: update leases.coordination.k8s.io " + leaderElectionID},
+		},
+		"in one of two namespaces": {
+			namespaces: []string{"a", "b"},
+			refuse: func(r authorizationv1.ResourceAttributes) bool {
+				return r.Namespace == "b" && (r.Resource == "pods" || r.Subresource == "finalizers")
+			},
+			want: []string{"the operator lacks rights in namespace b, which config/rbac/role.yaml grants: list pods, update provisioningtenants/finalizers.provisioning.tenantry.dev"},
+		},
+		"on the cluster": {
+			namespaces: []string{metav1.NamespaceAll}, metrics: true,
+			refuse: func(r authorizationv1.ResourceAttributes) bool { return r.Resource == "tokenreviews" || r.Resource == "ingresses" && r.Verb == "patch" },
+			want: []string{
+				"the operator lacks rights on the cluster, which config/rbac/role.yaml grants: patch ingresses.networking.k8s.io",
+				"the operator lacks rights on the cluster, which config/rbac/metrics.yaml grants: create tokenreviews.authentication.k8s.io",
+			},
+		},
+		"of which it has no need": {
+			namespaces: []string{metav1.NamespaceAll},
+			refuse:     func(r authorizationv1.ResourceAttributes) bool { return r.Resource == "tokenreviews" },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{
+				Create: func(_ context.Context, _ client.WithWatch, object client.Object, _ ...client.CreateOption) error {
+					review, _ := object.(*authorizationv1.SelfSubjectAccessReview)
+					review.Status.Allowed = !test.refuse(*review.Spec.ResourceAttributes)
+					return nil
+				},
+			}).Build()
+			got := ""
+			if err := checkRights(t.Context(), c, test.namespaces, "operators", test.metrics); err != nil {
+				got = err.Error()
+			}
+			if want := strings.Join(test.want, "\n"); got != want {
+				t.Errorf("got %q, want %q", got, want)
 			}
 		})
 	}

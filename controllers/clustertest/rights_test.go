@@ -2,6 +2,7 @@ package clustertest
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,6 +19,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/config/rbac"
 )
 
 // bug class 20: what the operator grants and what the server needs.
@@ -99,6 +101,40 @@ func watch(ctx context.Context, c client.WithWatch, list client.ObjectList, name
 
 func reportUsers(ctx context.Context, c client.Client, tenant *v1alpha1.ProvisioningTenant) error {
 	return c.Status().Patch(ctx, tenant.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"status":{"directory":{"users":7}}}`)))
+}
+
+// What operator check asks.
+func TestTheRightsOfTheOperatorAreKnownWithoutUsingThem(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	missing := func(account, manifest, namespace string) []string {
+		t.Helper()
+		c, err := client.New(cluster.AsServiceAccount("tenantry-system", account), client.Options{Scheme: w.Scheme()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		missing, err := rbac.Missing(t.Context(), c, manifest, namespace)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return missing
+	}
+	for _, in := range []struct{ manifest, namespace, one string }{
+		{rbac.Tenants, "", "patch provisioningtenants/status.provisioning.tenantry.dev"},
+		{rbac.Tenants, w.namespace, "create secrets"},
+		{rbac.Election, "tenantry-system", "update leases.coordination.k8s.io operator.provisioning.tenantry.dev"},
+		{rbac.Hosts, "tenantry-system", "delete leases.coordination.k8s.io"},
+	} {
+		if got := missing("tenantry-operator", in.manifest, in.namespace); len(got) > 0 {
+			t.Errorf("the operator lacks in namespace %q: %q", in.namespace, got)
+		}
+		if got := missing("nobody", in.manifest, in.namespace); !slices.Contains(got, in.one) {
+			t.Errorf("somebody without rights lacks in namespace %q: %q", in.namespace, got)
+		}
+	}
+	if got := missing("tenantry-operator", rbac.Hosts, w.namespace); len(got) != 6 {
+		t.Errorf("of the rights on Leases the operator lacks in another namespace %q", got)
+	}
 }
 
 // The suites run as the ServiceAccount of config/rbac, so too few rights show; this one shows too many.
