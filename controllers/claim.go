@@ -29,7 +29,8 @@ import (
 //	none, where the status names a directory               DirectoryMissing, until one is restored or an empty one adopted
 //	somebody else's                                        NameConflict
 //	the tenant's own, or without a mark                    it is used, and marked
-//	with another Entra tenant ID, namespace or name        ForeignDirectory, until adopted
+//	with another Entra tenant ID, namespace or name        ForeignDirectory, until adopted; of a tenant whose ID was edited and whose server
+//	                                                       has counted nobody, the server decides
 //	being deleted                                          ClaimTerminating: a restart of the server would end what is left of it
 //
 // The mark on the claim is what is known before a server runs. That in the directory decides: see package owner of the server. An adoption
@@ -86,6 +87,12 @@ func directoryID(tenant *v1alpha1.ProvisioningTenant) string {
 	return tenant.Status.Directory.ID
 }
 
+// countsNobody tells whether the tenant's server has reported neither users nor groups, or nothing yet.
+func countsNobody(tenant *v1alpha1.ProvisioningTenant) bool {
+	counted := tenant.Status.Directory
+	return counted == nil || counted.ObservedTime != nil && counted.Users == 0 && counted.Groups == 0
+}
+
 // judgeClaim finds what the volume claim should be, or returns why the tenant may not work with the one that is there. It is nil where there
 // is none.
 func (s *scope) judgeClaim(claim *corev1.PersistentVolumeClaim) error {
@@ -133,6 +140,8 @@ func (s *scope) ownerOf(claim *corev1.PersistentVolumeClaim) (ownership.Volume, 
 			owner.AdoptedFrom = mark.AdoptedFrom
 		}
 		return owner, nil
+	case mark.UID == tenant.UID && countsNobody(s.tenant):
+		return ownership.Volume{Identity: tenant}, nil // the ID may have been mistyped; the server knows whether anything was ever written
 	}
 	// The directory by its own id, where that is known; and where no server has told it, by the claim.
 	id := directoryID(s.tenant)

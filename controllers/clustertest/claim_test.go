@@ -192,6 +192,47 @@ func TestAnotherEntraTenantIDOfATenantThatRunsIsToldAndHealsWhenItGoesBack(t *te
 	w.until(tenant, "StorageReady=False/ForeignDirectory")
 }
 
+// Mistyped, before Entra has provisioned anybody. Its server looks whether anybody was there before.
+func TestAnotherEntraTenantIDOfATenantWhoseServerCountsNobodyIsUpToTheServer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(entraTenant(otherEntraTenant)))
+	w.until(tenant, ready)
+	counts := func(users, groups int64) {
+		t.Helper()
+		before := get(w, &v1alpha1.ProvisioningTenant{}, tenant.Name)
+		after := before.DeepCopy()
+		now := metav1.Now()
+		after.Status.Directory = &v1alpha1.DirectoryStatus{ID: directory, ObservedTime: &now, Users: users, Groups: groups}
+		if err := w.Status().Patch(t.Context(), after, client.MergeFrom(before), client.FieldOwner("tenantry-scimserver")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	correct := func(id string) {
+		t.Helper()
+		edit(w, tenant, entraTenant(id))
+		w.until(tenant, ready)
+		w.eventually("the claim is that Entra tenant's", func() string {
+			mark := get(w, &corev1.PersistentVolumeClaim{}, "contoso-data").Annotations["provisioning.tenantry.dev/owner"]
+			if !strings.Contains(mark, id) {
+				return mark
+			}
+			return ""
+		})
+	}
+	correct(knownEntraTenant) // before the server has reported anything
+	correct(otherEntraTenant)
+	counts(0, 0)
+	correct(knownEntraTenant)
+	for _, here := range [][2]int64{{1, 0}, {0, 1}} {
+		counts(here[0], here[1])
+		edit(w, tenant, entraTenant(otherEntraTenant))
+		w.until(tenant, "StorageReady=False/ForeignDirectory")
+		edit(w, tenant, entraTenant(knownEntraTenant))
+		w.until(tenant, ready)
+	}
+}
+
 // A directory must not get into another tenant's schema on the way through a move.
 func TestAClaimOfAnotherTenantIsNotMovedToPostgreSQL(t *testing.T) {
 	t.Parallel()

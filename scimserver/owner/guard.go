@@ -35,6 +35,17 @@ func (g *Guard) Judge(found Found) (Verdict, error) {
 	return claim.Judge(found)
 }
 
+// Hinges tells whether the verdict on what was found hinges on whether the directory is untouched, so that the engine need not look otherwise.
+func (g *Guard) Hinges(found Found) bool {
+	_, err := g.Judge(found)
+	if err == nil || found.Untouched {
+		return false
+	}
+	found.Untouched = true
+	_, err = g.Judge(found)
+	return err == nil
+}
+
 // Admit takes note of a verdict that is carried out: the directory has its mark. It logs what an administrator should know of it.
 func (g *Guard) Admit(v Verdict) {
 	g.mu.Lock()

@@ -4,7 +4,8 @@
 // Each directory has a mark that says whose it is. A server holds the mark against its settings before it reads anything else:
 //
 //  1. A directory of the tenant is served. One without a mark is of an earlier version, and is marked.
-//  2. Another tenant's is refused, until the annotation adopt-directory names it as its mark does.
+//  2. Another tenant's is refused, until the annotation adopt-directory names it as its mark does. One of the tenant with another Entra tenant ID
+//     is taken up where nothing was ever written into it: the ID was mistyped.
 //  3. Where the tenant's status names a directory and there is none, no empty one is made in its place, until the annotation says so.
 //  4. A tenant that differs in its UID alone was made again. It, and one that adopts a directory, waits until no server of the former tenant
 //     has renewed its hold for HeldFor: two that were told to take one directory do not take it from each other.
@@ -82,6 +83,8 @@ type Claim struct {
 type Found struct {
 	There bool   // a directory, with a mark or without
 	Mark  string // as it is kept, "" for none
+	// Untouched says that nothing was ever written into the directory: it has no resource, and no entry of its log.
+	Untouched bool
 	// Elsewhere are directories in other places, where that was looked at because there is none here.
 	Elsewhere []Elsewhere
 	// Seen is when the holder of the mark renewed its hold last, and Now the time, both by the clock of the engine; zero where a directory
@@ -129,10 +132,12 @@ func (c Claim) Judge(found Found) (Verdict, error) {
 		return Verdict{}, foreign("the directory that is there has a mark which this version cannot read")
 	}
 	adopted := ownership.Asks(c.Adopt, mark.String()) || c.AdoptedVolume != "" && c.AdoptedVolume == mark.Canonical().Path()
+	renamed := c.Namespace == mark.Namespace && c.Name == mark.Name && !c.SameEntra(mark.Identity)
 	expected := c.Known == "" || c.Known == mark.Directory || c.Known == mark.InPlaceOf
 	switch {
 	case adopted:
-	case !c.Owns(mark.Identity) && !c.SameEntra(mark.Identity) && c.Namespace == mark.Namespace && c.Name == mark.Name:
+	case found.Untouched && expected && renamed:
+	case renamed:
 		return Verdict{}, foreign("the directory that is there is of tenant %s, not of %s; set spec.entra.tenantID back if that was changed, or %s;"+
 			" to give this other Entra tenant all that is in the directory, %s", mark.Identity, c.Identity, correct, annotate(mark.String()))
 	case !c.Owns(mark.Identity):
@@ -149,7 +154,7 @@ func (c Claim) Judge(found Found) (Verdict, error) {
 		return Verdict{}, foreign("the directory that is there is served for %s, whose server was last seen %s ago; it is tried again, and succeeds"+
 			" when that was not seen for %s", another(mark.Identity), max(idle, 0).Truncate(time.Second), HeldFor)
 	}
-	return c.take(mark, expected), nil
+	return c.take(mark, expected, adopted), nil
 }
 
 // follows tells whether the tenant is another ProvisioningTenant than that of a mark, as far as their UIDs tell.
@@ -169,7 +174,7 @@ func another(i Identity) string {
 }
 
 // take makes a directory the tenant's. An Entra tenant ID or a UID that the tenant lacks stays in the mark.
-func (c Claim) take(mark Mark, expected bool) Verdict {
+func (c Claim) take(mark Mark, expected, adopted bool) Verdict {
 	former := mark
 	owned := c.Owns(mark.Identity)
 	mark.Identity = c.Over(mark.Identity)
@@ -177,6 +182,8 @@ func (c Claim) take(mark Mark, expected bool) Verdict {
 		mark.InPlaceOf = c.Known
 	}
 	switch {
+	case !owned && !adopted:
+		return Verdict{mark, "took up the directory " + former.String() + ", into which nothing was written yet, with another Entra tenant ID"}
 	case !owned || !expected:
 		return Verdict{mark, "adopted the directory " + former.String() + ", as the annotation says"}
 	case mark != former:

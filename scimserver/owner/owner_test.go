@@ -46,6 +46,7 @@ const made = "made"
 
 func TestWhoseADirectoryIs(t *testing.T) {
 	stored := func(m owner.Mark) owner.Found { return owner.Found{There: true, Mark: m.Encode()} }
+	untouched := func(m owner.Mark) owner.Found { return owner.Found{There: true, Mark: m.Encode(), Untouched: true} }
 	elsewhere := func(marks ...owner.Mark) (found owner.Found) {
 		for i, m := range marks {
 			found.Elsewhere = append(found.Elsewhere, owner.Elsewhere{Place: "schema " + string(rune('a'+i)), Mark: m.Encode()})
@@ -107,6 +108,19 @@ func TestWhoseADirectoryIs(t *testing.T) {
 			reason: v1alpha1.ReasonForeignDirectory, annotation: "customers/fabrikam/" + entra + "/" + known},
 		{name: "the Entra tenant ID was changed", found: stored(mark(contoso())), claim: owner.Claim{Identity: contoso(otherEntra), Known: known},
 			reason: v1alpha1.ReasonForeignDirectory, annotation: "customers/contoso/" + entra + "/" + known, says: "set spec.entra.tenantID back if that was changed"},
+
+		{name: "the Entra tenant ID was changed before anything was written", found: untouched(mark(contoso(otherEntra))), claim: owner.Claim{Identity: contoso(), Known: known},
+			want: mark(contoso()), note: "took up the directory customers/contoso/" + entra2 + "/" + known + ", into which nothing was written yet"},
+		{name: "and no server has told of the directory yet", found: untouched(mark(contoso(otherEntra))), claim: owner.Claim{Identity: contoso()}, want: mark(contoso()), note: "took up"},
+		{name: "and it is not the tenant's directory", found: untouched(of(mark(contoso(otherEntra)), another)), claim: owner.Claim{Identity: contoso(), Known: known},
+			reason: v1alpha1.ReasonForeignDirectory, annotation: "customers/contoso/" + entra2 + "/" + another},
+		{name: "and it is of another tenant", found: untouched(mark(contoso(otherName))), claim: owner.Claim{Identity: contoso()},
+			reason: v1alpha1.ReasonForeignDirectory, annotation: "customers/fabrikam/" + entra + "/" + known},
+		{name: "and the tenant was made again, and its former server lives", found: func() owner.Found {
+			f := held(mark(contoso(otherEntra, otherUID)), 0)
+			f.Untouched = true
+			return f
+		}(), claim: owner.Claim{Identity: contoso()}, reason: v1alpha1.ReasonForeignDirectory},
 
 		{name: "another directory of the tenant", found: stored(of(mark(contoso()), another)), claim: owner.Claim{Identity: contoso(), Known: known},
 			reason: v1alpha1.ReasonForeignDirectory, annotation: "customers/contoso/" + entra + "/" + another},
@@ -225,6 +239,26 @@ func TestAnAnnotationAdoptsOneDirectoryOnce(t *testing.T) {
 	}
 	if _, err := guard.Judge(owner.Found{}); err == nil {
 		t.Error("an empty directory would be made in place of the one that was adopted")
+	}
+}
+
+func TestWhetherADirectoryIsUntouchedIsAskedWhereItMatters(t *testing.T) {
+	for name, c := range map[string]struct {
+		claim owner.Claim
+		found owner.Found
+		want  bool
+	}{
+		"the tenant's own":                  {owner.Claim{Identity: contoso()}, owner.Found{There: true, Mark: mark(contoso()).Encode()}, false},
+		"of another Entra tenant":           {owner.Claim{Identity: contoso()}, owner.Found{There: true, Mark: mark(contoso(otherEntra)).Encode()}, true},
+		"and it is known that it is":        {owner.Claim{Identity: contoso()}, owner.Found{There: true, Mark: mark(contoso(otherEntra)).Encode(), Untouched: true}, false},
+		"another tenant's":                  {owner.Claim{Identity: contoso()}, owner.Found{There: true, Mark: mark(contoso(otherName)).Encode()}, false},
+		"none where one should be":          {owner.Claim{Identity: contoso(), Known: known}, owner.Found{}, false},
+		"without a mark where one had some": {owner.Claim{Identity: contoso(), Known: known}, owner.Found{There: true}, false},
+	} {
+		guard := owner.NewGuard(func() (owner.Claim, bool) { return c.claim, true }, funcr.New(func(_, _ string) {}, funcr.Options{}))
+		if got := guard.Hinges(c.found); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
 }
 

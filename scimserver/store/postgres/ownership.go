@@ -66,7 +66,21 @@ func (o *ownership) found(ctx context.Context, connection *pgconn.PgConn, answer
 	if seen, err := strconv.ParseInt(string(row[1]), 10, 64); err == nil {
 		found.Seen = fromMicros(seen)
 	}
+	if o.guard.Hinges(found) {
+		return found, o.untouched(ctx, connection, &found)
+	}
 	return found, nil
+}
+
+// untouched finds out whether nothing was ever written into a directory. The newest entry of the log always stays.
+func (o *ownership) untouched(ctx context.Context, connection *pgconn.PgConn, found *owner.Found) error {
+	question := "SELECT NOT EXISTS (SELECT 1 FROM " + o.schema.table("log") + ") AND NOT EXISTS (SELECT 1 FROM " + o.schema.table("resources") + ")"
+	answers, err := connection.Exec(ctx, question).ReadAll()
+	if err != nil {
+		return err
+	}
+	found.Untouched = string(answers[0].Rows[0][0]) == "t"
+	return nil
 }
 
 // gone tells whether an answer says that there is no such table, or no such schema.

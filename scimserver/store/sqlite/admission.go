@@ -41,7 +41,18 @@ func (a *admission) look(ctx context.Context, db *sql.DB) error {
 			return err
 		}
 	}
+	if a.guard.Hinges(found) {
+		if err := untouched(ctx, db, &found); err != nil {
+			return err
+		}
+	}
 	return a.judge(found)
+}
+
+// untouched finds out whether nothing was ever written into a directory. The newest entry of the log always stays.
+func untouched(ctx context.Context, db *sql.DB, found *owner.Found) error {
+	const question = "SELECT NOT EXISTS (SELECT 1 FROM log) AND NOT EXISTS (SELECT 1 FROM resources)"
+	return db.QueryRowContext(ctx, question).Scan(&found.Untouched)
 }
 
 // mark gives the directory the mark that it is to have.

@@ -72,6 +72,11 @@ func (g *Guarded) review(ctx context.Context) (err error) {
 	if found.Mark, err = g.opened.Meta(ctx, store.MetaOwner); err != nil {
 		return err
 	}
+	if g.guard.Hinges(found) {
+		if err := untouched(ctx, g.opened.read, &found); err != nil {
+			return translate(err)
+		}
+	}
 	verdict, err := g.guard.Judge(found)
 	if err != nil {
 		return fmt.Errorf("the directory in %s: %w", g.folder, err)

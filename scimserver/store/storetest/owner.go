@@ -159,6 +159,8 @@ func Owners(t *testing.T, place func(t *testing.T) Place) {
 		{"nothing is read before there are settings", ownerWaits},
 		{"another tenant's directory is refused until it is adopted", ownerForeign},
 		{"an Entra tenant ID that changes below a server", ownerChanges},
+		{"an Entra tenant ID that was mistyped for a directory into which nothing was written", ownerMistyped},
+		{"an Entra tenant ID that changes after all were deleted", ownerEmptied},
 		{"a directory that is missing is not made again by itself", ownerMissing},
 		{"another directory of the tenant is refused until it is adopted", ownerAnother},
 		{"a directory without a mark is marked once", ownerOlder},
@@ -256,6 +258,63 @@ func ownerChanges(t *testing.T, p Place) {
 	if err := s.Set(func(c *owner.Claim) { c.EntraTenantID = Contoso().EntraTenantID }); err == nil {
 		t.Error("the annotation has an effect on the way back")
 	}
+}
+
+func ownerMistyped(t *testing.T, p Place) {
+	mistyped := owner.Claim{Identity: Contoso()}
+	mistyped.EntraTenantID = Fabrikam().EntraTenantID
+	s := p.Serve(t, mistyped)
+	s.Holds(0)
+	id := s.Directory()
+	if err := s.Set(func(c *owner.Claim) { c.Identity = Contoso() }); err != nil {
+		t.Fatal(err)
+	}
+	s.Holds(0)
+	s.End()
+	for range 2 { // another server, which finds the mark that the first has left
+		mistyped.Known = id
+		s = p.Serve(t, mistyped)
+		s.Holds(0)
+		if s.Directory() != id || len(s.Lines) != 1 || !strings.Contains(s.Lines[0], "into which nothing was written yet") {
+			t.Errorf("directory %s, want %s; %q", s.Directory(), id, s.Lines)
+		}
+		s.End()
+		s = p.Serve(t, owner.Claim{Identity: Contoso(), Known: id})
+		s.Holds(0)
+		s.End()
+	}
+	s = p.Serve(t, owner.Claim{Identity: Fabrikam()}) // another tenant, whatever is in the directory
+	s.Refuses(v1alpha1.ReasonForeignDirectory)
+	s.End()
+	s = p.Serve(t, owner.Claim{Identity: Contoso(), Known: id})
+	Fill(t, s, 1)
+	if err := s.Set(func(c *owner.Claim) { c.EntraTenantID = Fabrikam().EntraTenantID }); err == nil {
+		t.Error("a directory with a user is given to another Entra tenant")
+	}
+	s.Refuses(v1alpha1.ReasonForeignDirectory)
+	s.End()
+	s = p.Serve(t, mistyped)
+	s.Refuses(v1alpha1.ReasonForeignDirectory)
+}
+
+// Who was there, the log says.
+func ownerEmptied(t *testing.T, p Place) {
+	s := p.Serve(t, owner.Claim{Identity: Contoso()})
+	Fill(t, s, 1)
+	update(t, s, func(tx store.Tx) error {
+		user := BenchUser(1).ID
+		entry := store.Entry{Kind: store.User, ResourceID: user, Operation: "delete", Time: dawn}
+		return errors.Join(tx.Delete(t.Context(), store.User, user), tx.Append(t.Context(), entry))
+	})
+	s.Holds(0)
+	another := owner.Claim{Identity: Contoso(), Known: s.Directory()}
+	another.EntraTenantID = Fabrikam().EntraTenantID
+	if err := s.Set(func(c *owner.Claim) { *c = another }); err == nil {
+		t.Error("a directory whose user was deleted is given to another Entra tenant")
+	}
+	s.End()
+	s = p.Serve(t, another)
+	s.Refuses(v1alpha1.ReasonForeignDirectory)
 }
 
 func ownerMissing(t *testing.T, p Place) {
