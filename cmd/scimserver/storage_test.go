@@ -158,7 +158,7 @@ func TestWhatKeepsAServerFromItsVolumeIsReported(t *testing.T) {
 
 // A pod that is deleted goes on for seconds while the next one begins: nobody is told of that, and clients do not wait for a timer.
 func TestADirectoryThatTheLastPodHasIsServedAsSoonAsItEnds(t *testing.T) {
-	t.Parallel()
+	race.Meets(t)
 	synctest.Test(t, func(t *testing.T) {
 		folder := t.TempDir()
 		last, err := sqlite.Open(t.Context(), folder)
