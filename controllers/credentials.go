@@ -237,8 +237,8 @@ func (r *ProvisioningTenantReconciler) acceptedElsewhere(ctx context.Context, s 
 	}
 	for i := range secrets.Items {
 		secret := &secrets.Items[i]
-		tenant := secret.Labels[v1alpha1.TenantLabel]
-		if secret.Name != desired.VerifierName(tenant) || secret.Namespace == s.tenant.Namespace && tenant == s.tenant.Name {
+		tenant := metav1.GetControllerOf(secret) // labels anybody may have put there
+		if !isTenant(tenant) || tenant.UID == s.tenant.UID || secret.Name != desired.VerifierName(tenant.Name) {
 			continue
 		}
 		for _, mark := range token.Marks(secret.Annotations) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
 )
 
 // watched is a tenant whose operator goes on and remembers.
@@ -265,5 +266,44 @@ func TestASecretTokenInASecretWithoutLabelsIsNotLostWithTheVerifiers(t *testing.
 	message := meta.FindStatusCondition(w.tenant().Status.Conditions, "Ready").Message
 	if label := strings.Index(message, "kubectl label secret"); label < 0 || label > strings.Index(message, "delete it") {
 		t.Errorf("the message is %q", message)
+	}
+}
+
+// Labels and annotations anybody may write who may make a Secret somewhere.
+func TestATokenIsAnotherTenantsOnlyWhereThatTenantControlsTheVerifiers(t *testing.T) {
+	t.Parallel()
+	other := metav1.OwnerReference{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "ProvisioningTenant", Name: "fabrikam", UID: "fabrikam", Controller: new(true)}
+	for name, test := range map[string]struct {
+		owner func(*metav1.OwnerReference)
+		want  string
+	}{
+		"a tenant's":               {func(*metav1.OwnerReference) {}, "False/ValueRefused"},
+		"of a tenant of that name": {func(o *metav1.OwnerReference) { o.Name = "contoso" }, "True/Issued"},
+		"of another kind":          {func(o *metav1.OwnerReference) { o.Kind = "ConfigMap" }, "True/Issued"},
+		"of another group":         {func(o *metav1.OwnerReference) { o.APIVersion = "example.com/v1" }, "True/Issued"},
+		"of none that controls it": {func(o *metav1.OwnerReference) { o.Controller = nil }, "True/Issued"},
+		"of nobody but by labels":  {nil, "True/Issued"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := watch(t)
+			value := newToken(t)
+			marks, err := token.Annotate(map[string]token.Mark{"token": {Fingerprint: token.Fingerprint(value)}})
+			w.must(err)
+			theirs := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
+				Namespace: "others", Name: "fabrikam-verifier", Labels: desired.Labels("fabrikam"), Annotations: map[string]string{v1alpha1.CredentialsAnnotation: marks},
+			}}
+			if test.owner != nil {
+				owner := other
+				test.owner(&owner)
+				theirs.OwnerReferences = []metav1.OwnerReference{owner}
+			}
+			w.must(w.WithWatch.Create(w.Context(), theirs))
+			secret := w.secret("contoso-credentials")
+			secret.Data["token"] = []byte(value)
+			w.must(w.WithWatch.Update(w.Context(), secret, client.FieldOwner("kubectl-edit")))
+			w.turn()
+			w.expect("CredentialsReady=" + test.want)
+		})
 	}
 }

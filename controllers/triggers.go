@@ -77,14 +77,20 @@ func operatorsPart(status v1alpha1.ProvisioningTenantStatus) v1alpha1.Provisioni
 // controllingTenant does what builder.Owns would, which asks the REST mapper with each event. Of an object without a controller, which may
 // be orphaned, the label tells.
 func controllingTenant(ctx context.Context, object client.Object) []ctrl.Request {
-	controller, tenant := metav1.GetControllerOf(object), schema.GroupKind{Group: v1alpha1.GroupName, Kind: "ProvisioningTenant"}
-	if controller == nil {
+	controller := metav1.GetControllerOf(object)
+	switch {
+	case controller == nil:
 		return labelledTenant(ctx, object)
-	}
-	if schema.FromAPIVersionAndKind(controller.APIVersion, controller.Kind).GroupKind() != tenant {
+	case !isTenant(controller):
 		return nil
 	}
 	return []ctrl.Request{{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: controller.Name}}}
+}
+
+// isTenant tells whether a reference is to a tenant; nil is not.
+func isTenant(owner *metav1.OwnerReference) bool {
+	return owner != nil &&
+		schema.FromAPIVersionAndKind(owner.APIVersion, owner.Kind).GroupKind() == schema.GroupKind{Group: v1alpha1.GroupName, Kind: "ProvisioningTenant"}
 }
 
 func labelledTenant(_ context.Context, object client.Object) []ctrl.Request {
