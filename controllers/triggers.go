@@ -5,6 +5,7 @@ import (
 	"maps"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -53,6 +54,9 @@ func operatorsPart(status v1alpha1.ProvisioningTenantStatus) v1alpha1.Provisioni
 	var part v1alpha1.DirectoryStatus
 	if status.Directory != nil {
 		part.RefusedSchemas = status.Directory.RefusedSchemas
+		if status.Storage != nil && status.Storage.AdoptedFrom != "" {
+			part.ID = status.Directory.ID // once a server tells of its directory, the adoption is over
+		}
 		for _, count := range status.Directory.Defaults {
 			if count.RefusedGeneration != 0 {
 				part.Defaults = append(part.Defaults, v1alpha1.DefaultsCount{
@@ -61,7 +65,13 @@ func operatorsPart(status v1alpha1.ProvisioningTenantStatus) v1alpha1.Provisioni
 			}
 		}
 	}
-	status.Directory, status.Activity = &part, nil
+	var activity *v1alpha1.ActivityStatus
+	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionCredentialsReady)
+	if lost := ready != nil && ready.Reason == v1alpha1.ReasonTokenLost; lost && status.Activity != nil && status.Activity.LastCycle != nil {
+		// Once a client is let in, the new token is in use.
+		activity = &v1alpha1.ActivityStatus{LastCycle: &v1alpha1.CycleStatus{StartTime: status.Activity.LastCycle.StartTime}}
+	}
+	status.Directory, status.Activity = &part, activity
 	if status.Storage != nil {
 		storage := *status.Storage
 		for _, problem := range []**v1alpha1.StorageProblem{&storage.Problem, &storage.ConnectionProblem} {
