@@ -299,11 +299,82 @@ func TestATokenIsAnotherTenantsOnlyWhereThatTenantControlsTheVerifiers(t *testin
 				theirs.OwnerReferences = []metav1.OwnerReference{owner}
 			}
 			w.must(w.WithWatch.Create(w.Context(), theirs))
-			secret := w.secret("contoso-credentials")
-			secret.Data["token"] = []byte(value)
-			w.must(w.WithWatch.Update(w.Context(), secret, client.FieldOwner("kubectl-edit")))
-			w.turn()
+			w.put("contoso-credentials", "token", value)
 			w.expect("CredentialsReady=" + test.want)
 		})
 	}
+}
+
+// A person may know what is wrong with it, and the token in it may be the one that Entra has.
+func TestAValueThatIsRefusedIsNotWrittenOverWhereTheVerifiersAreLost(t *testing.T) {
+	t.Parallel()
+	for credential, place := range handedPlaces() {
+		for how, lose := range map[string]func(w *watched){
+			"deleted": func(w *watched) { w.delete("contoso-verifier") },
+			"emptied": func(w *watched) { w.put("contoso-verifier", v1alpha1.VerifierKey, `{"verifiers":[]}`) },
+			"spoiled": func(w *watched) { w.put("contoso-verifier", v1alpha1.VerifierKey, "{") },
+		} {
+			t.Run(credential+", "+how, func(t *testing.T) {
+				t.Parallel()
+				w := watch(t)
+				ready := map[bool]string{true: "False/ValueRefused", false: "True/Ready"}[credential == "token"]
+				w.annotate(annotated(v1alpha1.RotateAnnotationPrefix+credential, w.now.Now().UTC().Format(time.RFC3339)))
+				w.turn()
+				name, key := place[0], place[1]
+				value := string(w.secret(name).Data[key])
+				spoiled := "'" + value + "'"
+				w.put(name, key, spoiled)
+				lose(w)
+				refused := func() {
+					t.Helper()
+					if got := string(w.secret(name).Data[key]); got != spoiled {
+						t.Error("it was written over")
+					}
+					if got := w.verifiers().Verifiers; len(got) != 2 {
+						t.Errorf("the server accepts %+v", got)
+					}
+					w.expect("Ready="+ready, "RequestsObeyed=True/Obeyed")
+					if c := meta.FindStatusCondition(w.tenant().Status.Conditions, "CredentialsReady"); c.Reason != "ValueRefused" || !strings.Contains(c.Message, "accepts nothing") {
+						t.Errorf("%+v", c)
+					}
+				}
+				refused()
+				w.liveReads = 0
+				w.now.SetTime(w.now.Now().Add(time.Minute))
+				if w.turn(); w.liveReads > 0 {
+					t.Errorf("a look costs %d live reads", w.liveReads)
+				}
+				w.operator = w.simulated.operator()
+				w.turn()
+				refused()
+
+				w.taken, w.ended = map[string]bool{}, map[string]bool{} // a person may put back what ended
+				w.put(name, key, value)
+				w.expect("CredentialsReady=True/Issued", "Ready=True/Ready")
+				if got := w.verifiers().Verifiers; len(got) != 3 || w.handed()[credential] != value {
+					t.Errorf("the server accepts %+v", got)
+				}
+
+				// Who asks for another gets it.
+				w.put(name, key, spoiled)
+				lose(w)
+				w.now.SetTime(w.now.Now().Add(time.Minute))
+				w.annotate(annotated(v1alpha1.RotateAnnotationPrefix+credential, w.now.Now().UTC().Format(time.RFC3339)))
+				w.turn()
+				w.expect("CredentialsReady=True/TokenLost", "Ready=True/Ready", "RequestsObeyed=True/Obeyed")
+				if got := w.handed()[credential]; got == value || len(w.verifiers().Verifiers) != 3 {
+					t.Error("no other was issued")
+				}
+			})
+		}
+	}
+}
+
+// put writes a value as kubectl edit does, and has the operator look.
+func (w *watched) put(name, key, value string) {
+	w.Helper()
+	secret := w.secret(name)
+	secret.Data[key] = []byte(value)
+	w.must(w.WithWatch.Update(w.Context(), secret, client.FieldOwner("kubectl-edit")))
+	w.turn()
 }

@@ -102,7 +102,7 @@ func isInTheWay(err error) bool {
 func inUse(tenant *v1alpha1.ProvisioningTenant, verifier *corev1.Secret) map[string]bool {
 	found := map[string]bool{}
 	if verifier != nil {
-		if set, err := token.Decode(verifier.Data[v1alpha1.VerifierKey]); err == nil {
+		if set, err := token.Decode(verifier.Data[v1alpha1.VerifierKey]); err == nil && len(set.Verifiers) > 0 {
 			for _, one := range set.Verifiers {
 				found[one.Fingerprint()] = one.NotAfter.IsZero()
 			}

@@ -65,7 +65,11 @@ func credentialsReady(tenant *v1alpha1.ProvisioningTenant, told credentialsTold,
 	if refused := refusals(tenant, told); refused != "" {
 		client := provisioningHealthy(tenant)
 		letIn := client.Status == metav1.ConditionTrue || client.Reason == v1alpha1.ReasonRequestsFailing
-		if told.handed[v1alpha1.CredentialsTokenKey].Refused != "" && !letIn {
+		switch {
+		case told.handed[v1alpha1.CredentialsTokenKey].Refused == "":
+		case mark.Fingerprint == "":
+			return conditions.False(condition, v1alpha1.ReasonValueRefused, refused)
+		case !letIn:
 			return conditions.False(condition, v1alpha1.ReasonValueRefused, refused+" No client is known to use the Secret Token that is accepted.")
 		}
 		return conditions.True(condition, v1alpha1.ReasonValueRefused, refused)
@@ -102,9 +106,12 @@ func refusals(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) string 
 	for _, key := range slices.Sorted(maps.Keys(told.handed)) {
 		if why := told.handed[key].Refused; why != "" {
 			secret, at := token.ByKey(key, tenant.Name).Secret(tenant.Name)
-			sentences = append(sentences, fmt.Sprintf(
-				"Secret %s has under %s a value that the server does not accept: %s. The one with the fingerprint %s, which it took the place of, stays valid.",
-				secret, at, why, told.accepted[key].Fingerprint))
+			sentences = append(sentences, fmt.Sprintf("Secret %s has under %s a value that the server does not accept: %s.", secret, at, why))
+			stays := "What the server accepted before is lost, so it accepts nothing in its place."
+			if fingerprint := told.accepted[key].Fingerprint; fingerprint != "" {
+				stays = "The one with the fingerprint " + fingerprint + ", which it took the place of, stays valid."
+			}
+			sentences = append(sentences, stays)
 		}
 	}
 	if sentences == nil {

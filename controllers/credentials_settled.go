@@ -35,7 +35,7 @@ func (r *ProvisioningTenantReconciler) settled(
 	for _, credential := range wanted {
 		mark, ok := accepted[credential.Key]
 		name, _ := credential.Secret(s.tenant.Name)
-		if !ok || blocked[name] == nil && rotationOf(s.tenant, credential, asked).due(mark.IssuedAt, now) ||
+		if !ok || mark.Fingerprint != "" && blocked[name] == nil && rotationOf(s.tenant, credential, asked).due(mark.IssuedAt, now) ||
 			mark.PreviousSHA256 != "" && !now.Before(mark.PreviousNotAfter) {
 			return false, nil
 		}

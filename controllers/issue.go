@@ -33,7 +33,7 @@ type issuer struct {
 	now       time.Time
 }
 
-// issue returns the wanted credentials as they should be, and the causes of those that were replaced, for the metrics.
+// issue returns the wanted credentials as they should be, each with a verifier but for values that are refused, and the causes of those that were replaced, for the metrics.
 func (i *issuer) issue(wanted []token.Credential) (issued []desired.Issued, causes []string, err error) {
 	for _, credential := range wanted {
 		one, err := i.current(credential, issued)
@@ -47,6 +47,8 @@ func (i *issuer) issue(wanted []token.Credential) (issued []desired.Issued, caus
 		name, _ := credential.Secret(i.tenant.Name)
 		missing, blocked := one.Verifier.SHA256 == "", i.blocked[name]
 		switch {
+		case missing && one.Refused != "" && !rotation.replace:
+			one.Lost = i.lost(credential) // nothing is accepted, and what is wrong with the value a person may know to mend
 		case missing && blocked != nil:
 			return nil, nil, blocked
 		case missing, blocked == nil && rotation.due(one.Verifier.IssuedAt, i.now):
@@ -69,7 +71,7 @@ func (i *issuer) issue(wanted []token.Credential) (issued []desired.Issued, caus
 // rotation is what is due for a credential. Where it is not known which requests were obeyed, because the verifier Secret is lost and a person made
 // the one that hands the credential out, they count as obeyed: obeyed again, they could end the credential that clients use.
 func (i *issuer) rotation(credential token.Credential) rotation {
-	if !i.known && i.handedMark(credential) == (token.Mark{}) {
+	if mark := i.handedMark(credential); !i.known && (mark == token.Mark{} || mark.Refused != "") {
 		return rotationOf(i.tenant, credential, requests{})
 	}
 	return rotationOf(i.tenant, credential, i.asked)
@@ -146,14 +148,15 @@ func (i *issuer) hold(wanted []token.Credential, blocked map[string]error) {
 	i.asked.hold(i.tenant, wanted, blocked)
 }
 
-// know takes over what the verifier Secret has, if it can be relied on. Its data goes before its annotation.
+// know takes over what the verifier Secret has, if it can be relied on: not where it was emptied. Its data goes before its annotation.
 func (i *issuer) know(verifier *corev1.Secret) {
 	set, err := token.Decode(verifier.Data[v1alpha1.VerifierKey])
-	if err != nil {
+	marks := token.Marks(verifier.Annotations)
+	if err != nil || len(set.Verifiers) == 0 && tellsOfAny(marks) {
 		return
 	}
 	i.accepted, i.known = set, true
-	for key, mark := range token.Marks(verifier.Annotations) {
+	for key, mark := range marks {
 		mark.Obeyed = token.Obeyed{}
 		i.marks[key] = mark
 	}
@@ -162,6 +165,16 @@ func (i *issuer) know(verifier *corev1.Secret) {
 		mark.Obeyed = obeyed
 		i.marks[key] = mark
 	}
+}
+
+// tellsOfAny tells whether marks tell of a credential.
+func tellsOfAny(marks map[string]token.Mark) bool {
+	for _, mark := range marks {
+		if mark.Fingerprint != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // tokensEnded are the requests to end all access tokens, the present one among them.
@@ -243,7 +256,7 @@ func (i *issuer) lost(credential token.Credential) bool {
 	if mark.Ended != "" || i.tenant.Status.Credentials == nil {
 		return false // it was ended, or this is a new tenant
 	}
-	return mark.Fingerprint != "" || !i.known || credential.Key == v1alpha1.CredentialsTokenKey
+	return mark.Fingerprint != "" || mark.Lost || !i.known || credential.Key == v1alpha1.CredentialsTokenKey
 }
 
 // forgetEnded takes from what Secrets hand out each credential that ended, and returns the keys of those that the spec does not want. It may
@@ -300,7 +313,9 @@ func (i *issuer) withdrawn(wanted []token.Verifier) ([]token.Verifier, map[strin
 func verifiersOf(issued []desired.Issued) []token.Verifier {
 	var verifiers []token.Verifier
 	for _, one := range issued {
-		verifiers = append(verifiers, one.Verifier)
+		if one.Verifier.SHA256 != "" {
+			verifiers = append(verifiers, one.Verifier)
+		}
 		if one.Previous != nil {
 			verifiers = append(verifiers, *one.Previous)
 		}

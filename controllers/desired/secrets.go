@@ -19,7 +19,8 @@ type Issued struct {
 
 	// Plaintext is empty where a person deleted it after copying.
 	Plaintext string
-	Verifier  token.Verifier
+	// Verifier is empty where the server accepts nothing for it, because Value is refused and what was accepted is lost.
+	Verifier token.Verifier
 	// Previous is the verifier of the credential before, while that is valid too.
 	Previous *token.Verifier
 	// Obeyed are the requests that led to it.
