@@ -187,6 +187,11 @@ func (d *Directory) change(ctx context.Context, caller Caller, target Target, c 
 	unknown := 0
 	err := d.store.Update(ctx, func(tx store.Tx) error {
 		budget = target.Budget.Part()
+		// Before the group, which everybody who changes it waits for: a deletion holds its user before that user's groups, too.
+		kinds, err := kindsOf(ctx, tx, c.members)
+		if err != nil {
+			return err
+		}
 		old, err := tx.Get(ctx, kind, id)
 		if err != nil {
 			return err
@@ -211,7 +216,7 @@ func (d *Directory) change(ctx context.Context, caller Caller, target Target, c 
 		}
 		var members store.MemberChanges
 		if kind == store.Group {
-			if unknown, err = changeMembers(ctx, tx, id, c.members, budget, &members); err != nil {
+			if unknown, err = changeMembers(ctx, tx, id, c.members, kinds, budget, &members); err != nil {
 				return err
 			}
 		}

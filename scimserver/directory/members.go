@@ -20,14 +20,11 @@ const memberWork = 10
 const maxGone = 200_000
 
 // changeMembers carries out the changes of a group's members, which changes collects, and tells how many of those that were to become members
-// do not exist. However many operations there are, those that name members are a few statements together.
+// do not exist: kinds has those that do. However many operations there are, those that name members are a few statements together.
 func changeMembers(
-	ctx context.Context, tx store.Tx, group string, ops []patch.MemberOp, budget *patch.Budget, changes *store.MemberChanges,
+	ctx context.Context, tx store.Tx, group string, ops []patch.MemberOp, kinds map[string]store.Kind, budget *patch.Budget,
+	changes *store.MemberChanges,
 ) (unknown int, err error) {
-	kinds, err := kindsOf(ctx, tx, ops)
-	if err != nil {
-		return 0, err
-	}
 	var next moves
 	for _, op := range ops {
 		named := exist(kinds, group, op.IDs)
@@ -67,7 +64,7 @@ func changeMembers(
 	return unknown, next.make(ctx, tx, group, changes)
 }
 
-// kindsOf looks for all resources that the operations need to know of.
+// kindsOf looks for all resources that the operations need to know of, and keeps them from being deleted.
 func kindsOf(ctx context.Context, tx store.Tx, ops []patch.MemberOp) (map[string]store.Kind, error) {
 	var ids []string
 	for _, op := range ops {
