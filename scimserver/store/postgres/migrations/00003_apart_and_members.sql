@@ -11,3 +11,7 @@ CREATE TABLE main.name_locks (
 );
 
 INSERT INTO main.name_locks (slot) SELECT generate_series(0, 63);
+
+-- Which members of the group the change added and removed, as store.EncodeMemberChanges writes them. NULL where none changed, where they are
+-- too many to be listed, and in what a replica of the version before writes.
+ALTER TABLE main.log ADD COLUMN members bytea;

@@ -1,3 +1,0 @@
--- +goose Up
--- Keys that are not ASCII, which alone may be of an earlier version: each start looks for those.
-CREATE INDEX resources_key_not_ascii ON main.resources (kind, id) WHERE length(encode(key, 'escape')) <> length(key);
