@@ -87,6 +87,8 @@ type rowLock struct {
 func (l *rowLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	return conn.Raw(func(connection any) error {
 		l.holder = l.store.newTransaction(connection.(*stdlib.Conn).Conn()) //nolint:errcheck,forcetypeassert // applyAll opened it
+		// A migration that is lost with the machine is made again, and whatever is committed after it waits for it too.
+		l.holder.queue("SET LOCAL synchronous_commit = off")
 		_, err := l.holder.write(ctx, "INSERT INTO main.migrating (one) VALUES (1) ON CONFLICT (one) DO UPDATE SET one = excluded.one")
 		return err
 	})

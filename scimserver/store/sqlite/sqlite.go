@@ -8,6 +8,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -43,6 +44,9 @@ const (
 	scans   = 2
 	turns   = 2
 	readers = scans + turns + 1
+
+	// writers are the connection that writes and the checkpointer's.
+	writers = 2
 
 	// Page caches in KiB. The kernel keeps the file's pages too, so large ones only cost memory.
 	writerCache = 2048
@@ -105,7 +109,7 @@ func (s *Store) open(ctx context.Context, folder string, guard *owner.Guard) (er
 	if err := own(file); err != nil {
 		return err
 	}
-	if s.write, err = connect(file, writerCache, 2); err != nil {
+	if s.write, err = connect(file, writerCache, writers); err != nil {
 		return err
 	}
 	if err := checkVersion(ctx, s.write); err != nil {
@@ -190,12 +194,23 @@ func migrationsOf(db *sql.DB) (*goose.Provider, error) {
 	return goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
 }
 
+// migrate brings the database to this version's schema. Its commits do not wait for the disk, which is most of the time that a new directory
+// takes: with a write-ahead log a power cut leaves the database as it was after one of them, and the next commit waits for them all.
 func migrate(ctx context.Context, db *sql.DB) error {
 	provider, err := migrationsOf(db)
 	if err != nil {
 		return err
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	db.SetMaxOpenConns(1) // the one that does not wait
+	defer db.SetMaxOpenConns(writers)
+	if _, err := db.ExecContext(ctx, "PRAGMA synchronous = normal"); err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	if _, reset := db.ExecContext(ctx, "PRAGMA synchronous = full"); reset != nil {
+		return errors.Join(err, reset)
+	}
+	if err != nil {
 		return fmt.Errorf("bring the database to this version's schema: %w", err)
 	}
 	return nil
