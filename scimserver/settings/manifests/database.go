@@ -69,7 +69,9 @@ func (s *Source) connection(secrets []document, tenant *v1alpha1.ProvisioningTen
 }
 
 // mounted finds the files of the Secret in a connection URL: the operator mounts it at v1alpha1.DatabasePath.
-var mounted = regexp.MustCompile(`(='?)(?:/|%2[Ff])` + strings.TrimPrefix(v1alpha1.DatabasePath, "/") + `(?:/|%2[Ff])([-_a-zA-Z0-9][-._a-zA-Z0-9]*)`)
+func mounted() *regexp.Regexp {
+	return regexp.MustCompile(`(='?)(?:/|%2[Ff])` + strings.TrimPrefix(v1alpha1.DatabasePath, "/") + `(?:/|%2[Ff])([-_a-zA-Z0-9][-._a-zA-Z0-9]*)`)
+}
 
 // withFiles writes the keys of the Secret that the connection URL names as files, such as certificates, into a folder, and returns the
 // URL with their names there.
@@ -80,8 +82,9 @@ func withFiles(connection string, secret *corev1.Secret, folder string) (string,
 	}
 	isURL := strings.Contains(connection, "://")
 	var failures []error
-	connection = mounted.ReplaceAllStringFunc(connection, func(found string) string {
-		parts := mounted.FindStringSubmatch(found)
+	files := mounted()
+	connection = files.ReplaceAllStringFunc(connection, func(found string) string {
+		parts := files.FindStringSubmatch(found)
 		before, key := parts[1], parts[2]
 		content := value(secret, key)
 		if content == nil {

@@ -3,7 +3,6 @@ package manifests
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"time"
 
@@ -141,9 +140,9 @@ func validateUserDefaults(d *v1alpha1.UserDefaults) field.ErrorList {
 // languageRange is one of the elements of Accept-Language, in the pattern of the CRD.
 const languageRange = `([A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8})*|[*])([ ]*[;][ ]*[qQ]=[01]([.][0-9]{0,3})?)?`
 
-// reserved are the attributes that no default can set. The pattern is that of the CRD.
-var reserved = regexp.MustCompile(`(?i)^(urn:ietf:params:scim:schemas:core:2[.]0:user:)?` +
-	`(id|meta([.].*)?|schemas|username|externalid|active|password|groups([.].*)?)$`)
+// reserved are the attributes that no default can set, in the pattern of the CRD.
+const reserved = `(?i)^(urn:ietf:params:scim:schemas:core:2[.]0:user:)?` +
+	`(id|meta([.].*)?|schemas|username|externalid|active|password|groups([.].*)?)$`
 
 func validateAttributes(path *field.Path, attributes []v1alpha1.AttributeDefault) field.ErrorList {
 	var list field.ErrorList
@@ -154,7 +153,7 @@ func validateAttributes(path *field.Path, attributes []v1alpha1.AttributeDefault
 		at := path.Index(i)
 		list = append(list, required(at.Child("path"), a.Path, 512)...)
 		list = append(list, required(at.Child("value"), a.Value, 1024)...)
-		if reserved.MatchString(a.Path) {
+		if matches(a.Path, reserved) {
 			list = append(list, field.Invalid(at.Child("path"), a.Path,
 				"must not be id, meta, schemas, userName, externalId, active, password or groups: these are the client's or the server's"))
 		}
@@ -211,7 +210,7 @@ func atMost(path *field.Path, value string, length int) field.ErrorList {
 }
 
 func match(path *field.Path, value, pattern, message string) field.ErrorList {
-	if value == "" || regexp.MustCompile(pattern).MatchString(value) {
+	if value == "" || matches(value, pattern) {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(path, value, message)}

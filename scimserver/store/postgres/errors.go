@@ -182,14 +182,10 @@ func everyCause(failed *pgconn.ConnectError) string {
 	return steady(strings.ReplaceAll(failed.Unwrap().Error(), "\n", "; "))
 }
 
-var (
-	ownAddress = regexp.MustCompile(`\S+->`)
-	ownTime    = regexp.MustCompile(`current time \S+ is`)
-)
-
 // steady leaves out what is another each time: the port at this end, and the time at which a certificate was looked at.
 func steady(text string) string {
-	return ownTime.ReplaceAllString(ownAddress.ReplaceAllString(text, ""), "the time is")
+	text = regexp.MustCompile(`\S+->`).ReplaceAllString(text, "")
+	return regexp.MustCompile(`current time \S+ is`).ReplaceAllString(text, "the time is")
 }
 
 // refusedConnection sorts why the database, or a pooler, took no connection. All of it can pass without a change of ours.

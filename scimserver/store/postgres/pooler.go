@@ -106,7 +106,7 @@ func passed(name string) bool {
 }
 
 // option is one setting in the parameter "options", which has the form of a command line.
-var option = regexp.MustCompile(`(?:-c *|--)([A-Za-z][\w.-]*)=(\S*)`)
+const option = `(?:-c *|--)([A-Za-z][\w.-]*)=(\S*)`
 
 // pool makes a connection one that leads to a pooler: it takes the parameters away that a pooler loses or refuses, and returns them.
 func (m manner) pool(config *pgx.ConnConfig, named bool) *carried {
@@ -118,7 +118,7 @@ func (m manner) pool(config *pgx.ConnConfig, named bool) *carried {
 		switch {
 		case m == plain && name == "options":
 			delete(config.RuntimeParams, name)
-			for _, set := range option.FindAllStringSubmatch(value, -1) {
+			for _, set := range regexp.MustCompile(option).FindAllStringSubmatch(value, -1) {
 				settings[strings.ReplaceAll(set[1], "-", "_")] = set[2]
 			}
 		case !passed(name):

@@ -15,11 +15,9 @@ const example = "postgres://USER:PASSWORD@HOST:PORT/DATABASE?search_path=SCHEMA"
 var errURL = errors.New("the connection URL cannot be read; it should look like " + example +
 	", with special characters of a password percent-encoded")
 
-var ofAnotherKind = regexp.MustCompile("^([a-z][a-z0-9+.:-]{0,30})://")
-
 // checkKind refuses URLs for other drivers, of which ours would take some for the names of parameters.
 func checkKind(text string) error {
-	kind := ofAnotherKind.FindStringSubmatch(text)
+	kind := regexp.MustCompile("^([a-z][a-z0-9+.:-]{0,30})://").FindStringSubmatch(text)
 	switch {
 	case kind == nil && strings.Contains(text, "://") && !strings.Contains(text, "="):
 		return errURL
