@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -216,6 +218,29 @@ func TestARouteElsewhereIsAnotherObject(t *testing.T) {
 		if got := routeName(kindIngress, "traefik", "x", test.routes); got != test.want {
 			t.Errorf("%s: got %s, want %s", name, got, test.want)
 		}
+	}
+}
+
+func TestNothingIsRememberedOfATenantThatIsGone(t *testing.T) {
+	t.Parallel()
+	s := simulate(t, contoso())
+	r := s.operator()
+	look := func() (remembered int) {
+		t.Helper()
+		if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(contoso())}); err != nil {
+			t.Fatal(err)
+		}
+		for _, of := range []*sync.Map{&r.answers, &r.firstLooks, &r.lookouts, &r.connections} {
+			of.Range(func(any, any) bool { remembered++; return true })
+		}
+		return remembered + len(r.Upgrades.inFlight)
+	}
+	if look() == 0 {
+		t.Fatal("nothing is remembered of a tenant that is there")
+	}
+	s.must(s.WithWatch.Delete(t.Context(), s.tenant()))
+	if got := look(); got > 0 {
+		t.Errorf("%d things are remembered", got)
 	}
 }
 

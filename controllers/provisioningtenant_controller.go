@@ -74,8 +74,8 @@ type ProvisioningTenantReconciler struct {
 	firstLooks sync.Map
 	// lookouts for the Secrets of tenants, by the key of the tenant.
 	lookouts sync.Map
-	// answers to applies that did not become what was sent.
-	answers apply.Answers
+	// answers has an *apply.Answers for each tenant.
+	answers sync.Map
 	// namespaces whose labels are known.
 	namespaces namespaceLabels
 	// connections whose Secrets were there, by the key of the tenant.
@@ -153,6 +153,7 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 		r.firstLooks.Delete(request.NamespacedName)
 		r.lookouts.Delete(request.NamespacedName)
 		r.connections.Delete(request.NamespacedName)
+		r.answers.Delete(request.NamespacedName)
 		r.Upgrades.release(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
 		return r.tenantGone(ctx, request.NamespacedName)
 	}
@@ -165,6 +166,8 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 	}
 
 	s := newScope(r, tenant)
+	answers, _ := r.answers.LoadOrStore(request.NamespacedName, &apply.Answers{})
+	s.owner.Answers, _ = answers.(*apply.Answers)
 	if err := r.resolve(ctx, s); err != nil { // what the spec refers to: host, UserDefaults, the present volume
 		return ctrl.Result{}, err
 	}

@@ -60,7 +60,7 @@ func newScope(r *ProvisioningTenantReconciler, tenant *v1alpha1.ProvisioningTena
 	return &scope{
 		tenant: tenant,
 		owner: &apply.Owner{
-			Client: r.Client, Live: r.Live, Object: owner, Applied: r.Metrics.applied, Answers: &r.answers,
+			Client: r.Client, Live: r.Live, Object: owner, Applied: r.Metrics.applied,
 			Labelled: func(object metav1.Object) bool { return labelledFor(object, tenant.Name) },
 		},
 		written: map[string]int64{},
