@@ -108,6 +108,13 @@ func fullVolume(t *testing.T) {
 			t.Errorf("%s: readiness is %d %s", when, status, text)
 		}
 	}
+	// Most clients do not come again soon: the first change that does not fit tells, for as long as there is no room.
+	for status := 201; status == 201; {
+		status, _, _ = post()
+	}
+	for range 5 {
+		readsGoOn("after the first change that did not fit")
+	}
 	fill()
 	for range 5 { // again and again, as a client does
 		readsGoOn("on a full volume")

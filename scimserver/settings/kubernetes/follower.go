@@ -16,6 +16,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/internal/outage"
 	"github.com/tenantry/tenantry/scimserver/settings"
 )
 
@@ -41,6 +42,8 @@ type follower struct {
 	silent map[*watched]bool
 	// published is the encoding of the snapshot in force.
 	published []byte
+	// unkept is the time in which it cannot be written to the file.
+	unkept outage.Outage
 }
 
 func newFollower(s *Source) *follower {
@@ -261,8 +264,11 @@ func (f *follower) publish() {
 		f.log.Info("Settings taken from the API server",
 			"generation", s.Tenant.Generation, "userDefaults", len(s.Defaults), "verifiers", len(s.Verifiers.Verifiers))
 	}
-	if err := f.file.save(encoded); err != nil {
-		f.log.Error(err, "The settings are in force but were not kept for a start without the API server; this is tried again with the next change")
+	switch err, now := f.file.save(encoded), f.source.options.Now(); {
+	case err == nil && f.unkept.Succeeded(now):
+		f.log.Info("The settings are kept for a start without the API server again")
+	case err != nil && f.unkept.Failed(now):
+		f.log.Error(err, "The settings are in force but are not kept for a start without the API server; this is tried again with each change")
 	}
 }
 

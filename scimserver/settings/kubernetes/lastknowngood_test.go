@@ -49,6 +49,37 @@ func TestTheServerGoesOnWithTheAPIAwayAlsoAfterARestartAndCatchesUp(t *testing.T
 	until(t, "the file has both", func() bool { return strings.Contains(fileContent(t, dir), `"name":"b"`) })
 }
 
+// A volume that is full, say: the status of the tenant changes each half a minute, and with it what is to be kept.
+func TestSettingsThatCannotBeKeptAreToldOnceAndOnceWhenTheyAre(t *testing.T) {
+	t.Parallel()
+	api, dir, log := newFakeAPI(t), t.TempDir(), &log{}
+	inTheWay := filepath.Join(dir, LastKnownGoodFile, "in the way")
+	if err := os.MkdirAll(inTheWay, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	secret, _ := verifiers(t)
+	api.put(verifierPath, secret)
+	api.put("userdefaults/a", defaults("a", 1))
+	api.put(tenantPath, tenant(naming("a")))
+	source, _ := run(t, api, dir, log)
+	change := func(priority int32) {
+		t.Helper()
+		api.put("userdefaults/a", defaults("a", priority))
+		wait(t, source, "with the change", func(s *settings.Snapshot) bool { return len(s.Defaults) > 0 && s.Defaults[0].Spec.Priority == priority })
+	}
+	change(11)
+	change(12)
+	until(t, "it is told", func() bool { return log.count("are not kept") == 1 })
+	if err := os.RemoveAll(filepath.Dir(inTheWay)); err != nil {
+		t.Fatal(err)
+	}
+	change(13)
+	until(t, "the end is told", func() bool { return log.count("kept for a start without the API server again") == 1 })
+	if told := log.count("are not kept"); told != 1 {
+		t.Errorf("it is told %d times", told)
+	}
+}
+
 func TestAnAPIServerThatIsAwayIsToldTwiceHoweverManyObjectsAreFollowed(t *testing.T) {
 	t.Parallel()
 	api, log := newFakeAPI(t), &log{}

@@ -312,8 +312,12 @@ func (s *Store) Check(ctx context.Context) error {
 	if err := s.checkReading(ctx); err != nil {
 		return fmt.Errorf("read: %w", err)
 	}
-	if s.writer.failure.Load() == nil {
+	last := s.writer.lastFailure()
+	switch {
+	case last == nil:
 		return nil
+	case s.writer.stillFull(last):
+		return fmt.Errorf("write: %w", s.writer.refused(last))
 	}
 	err := s.Update(ctx, func(tx store.Tx) error {
 		last, err := tx.Meta(ctx, "check")

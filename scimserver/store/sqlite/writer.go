@@ -214,7 +214,7 @@ func (w *writer) noteFailure(err error) { w.failure.Store(&err) }
 // note brings what is known about the database up to date with what was committed.
 func (w *writer) note(changed *changes) {
 	w.commits.Add(1)
-	w.failure.Store(nil)
+	w.succeeded()
 	for _, r := range changed.added {
 		w.outline.add(r.kind, r.id)
 	}
