@@ -133,7 +133,8 @@ func lost(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) string {
 				"clients that use the old one are locked out until they have the new one, from Secret %s.", key, secret))
 		case !usedSince(tenant, mark.IssuedAt):
 			sentences = append(sentences, fmt.Sprintf("The Secret Token was lost with both Secrets that told of it, and a new one was issued: "+
-				"Microsoft Entra ID is locked out. Paste the new one, from Secret %s, into it, or put the old one back there.", secret))
+				"Microsoft Entra ID is locked out. Paste the new one, from Secret %s, into it: kubectl tenantry token %s prints it. Or put the old one back there: "+
+				`kubectl patch secret %s --type merge --patch '{"stringData":{"token":"OLD_TOKEN"}}'`, secret, tenant.Name, secret))
 		}
 	}
 	return strings.Join(sentences, " ")

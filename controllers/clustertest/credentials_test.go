@@ -1,10 +1,13 @@
 package clustertest
 
 import (
+	"regexp"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/token"
@@ -128,7 +131,15 @@ func TestWhenBothSecretsAreGoneANewTokenIsIssued(t *testing.T) {
 	}
 	w.settled()
 	w.until(tenant, "CredentialsReady=True/TokenLost", ready)
-	w.putIn("contoso-credentials", "token", old)
+	// As the message says.
+	command := regexp.MustCompile(`kubectl patch secret (\S+) --type merge --patch '(.*)'`).FindStringSubmatch(message(tenant, "CredentialsReady"))
+	if command == nil {
+		t.Fatalf("the message is %q", message(tenant, "CredentialsReady"))
+	}
+	patch := client.RawPatch(types.MergePatchType, []byte(strings.ReplaceAll(command[2], "OLD_TOKEN", old)))
+	if err := w.Patch(t.Context(), get(w, &corev1.Secret{}, command[1]), patch, client.FieldOwner("kubectl-patch")); err != nil {
+		t.Fatal(err)
+	}
 	w.until(tenant, "CredentialsReady=True/Issued", ready)
 	if _, ok := w.verifiers().Find(old); !ok {
 		t.Error("the old token, which was put back, is not accepted")
