@@ -8,11 +8,13 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/internal/conditions"
 )
 
 // issueCredentials sees to it that there is every credential that the spec wants and no other, none older than it may be, and
@@ -48,27 +50,48 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 		r.reportCredentials(s, told)
 		return nil
 	}
-	err = r.restoreCredentials(ctx, s)
+	err = aboutSecrets(s.tenant, r.restoreCredentials(ctx, s, nil))
+	if stalled, ok := errors.AsType[*Stalled](err); ok && verifier != nil {
+		asked := requestsOf(s.tenant, token.Wanted(s.tenant), obeyedBy(token.Marks(verifier.Annotations)), r.Options.Clock.Now())
+		if asked.pending() {
+			s.found(conditions.False(v1alpha1.ConditionRequestsObeyed, stalled.Reason, "What annotations ask for waits, as condition CredentialsReady says."))
+		}
+	}
+	return err
+}
+
+// aboutSecrets gives an error about a Secret with credentials its type.
+func aboutSecrets(tenant *v1alpha1.ProvisioningTenant, err error) error {
 	stranger, isStrangers := errors.AsType[*apply.NotOursError](err)
 	err = classify(err, v1alpha1.ConditionCredentialsReady, v1alpha1.ReasonRejected)
-	stalled, ok := errors.AsType[*Stalled](err)
-	if ok && isStrangers {
-		stalled.Message = strangersSecret(s.tenant, stranger)
-	}
-	if ok && stalled.Reason == v1alpha1.ReasonRejected {
+	stalled, ok := err.(*Stalled) //nolint:errorlint // one that was classified before says all
+	switch {
+	case !ok:
+	case isStrangers:
+		stalled.Message = strangersSecret(tenant, stranger)
+	default:
 		stalled.Message += " Where the Secret was made immutable, or has another type, delete it: credentials that were handed out stay valid, " +
 			"and the operator makes it again from what the other Secrets hold when it is needed."
 	}
 	return err
 }
 
-// restoreCredentials reads all Secrets live and writes what is missing or different.
-func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s *scope) error {
+// deniedError says that the API server denies a Secret as it should be that hands credentials out.
+type deniedError struct {
+	name string
+	*Stalled
+}
+
+func (e *deniedError) Unwrap() error { return e.Stalled }
+
+// restoreCredentials reads all Secrets live and writes what is missing or different. denied are those that the API server denied, by name.
+func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s *scope, denied map[string]error) error {
 	verifier, err := r.liveSecret(ctx, s, desired.VerifierName(s.tenant.Name), nil)
 	if err != nil {
 		return err
 	}
 	blocked := map[string]error{}
+	maps.Copy(blocked, denied)
 	handed, err := handedOut(s.tenant, func(name string) (*corev1.Secret, error) {
 		secret, err := r.liveSecret(ctx, s, name, verifier)
 		if isInTheWay(err) {
@@ -101,13 +124,19 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	still, meanwhile := issuer.withdrawn(verifiers)
 	const tokens = v1alpha1.AccessTokensCredential
 	meanwhile[tokens] = marks[tokens]
-	if len(still) < len(issuer.accepted.Verifiers) || issuer.known && marks[tokens] != issuer.marks[tokens] {
+	withdraws := len(still) < len(issuer.accepted.Verifiers)
+	if withdraws || issuer.known && marks[tokens] != issuer.marks[tokens] {
 		if live, err = s.applyVerifier(ctx, still, meanwhile, live); err != nil {
 			return err
 		}
 	}
 	// 2. Credentials are handed out before the server accepts them: nobody is let in who was given nothing.
-	there, err := r.handOut(ctx, s, issued, marks[tokens].Obeyed, handed)
+	there, err := r.handOut(ctx, s, issued, marks[tokens].Obeyed, handed, blocked)
+	if now, ok := errors.AsType[*deniedError](err); ok && !withdraws {
+		// Once more without it: what clients use stays valid, and nothing else is kept back.
+		blocked[now.name] = now
+		return r.restoreCredentials(ctx, s, blocked)
+	}
 	if err != nil {
 		return err
 	}
@@ -155,20 +184,20 @@ func (r *ProvisioningTenantReconciler) issuer(ctx context.Context, s *scope, han
 	return i
 }
 
-// handOut applies the Secrets that hand credentials out, where there is one or something to hand over. It returns the names of those that are
-// there now.
+// handOut applies the Secrets that hand credentials out and are not blocked, where there is one or something to hand over. It returns the names
+// of those that are there now.
 func (r *ProvisioningTenantReconciler) handOut(
-	ctx context.Context, s *scope, issued []desired.Issued, tokensEnded token.Obeyed, handed map[string]*corev1.Secret,
+	ctx context.Context, s *scope, issued []desired.Issued, tokensEnded token.Obeyed, handed map[string]*corev1.Secret, blocked map[string]error,
 ) (there map[string]bool, err error) {
 	there = map[string]bool{}
 	for _, one := range issued {
 		name, _ := one.Secret(s.tenant.Name)
 		there[name] = there[name] || handed[name] != nil || one.Plaintext != ""
 	}
-	if name := desired.CredentialsName(s.tenant.Name); there[name] {
+	if name := desired.CredentialsName(s.tenant.Name); there[name] && blocked[name] == nil {
 		want, err := desired.Credentials(s.tenant, issued, tokensEnded, s.handedURL())
 		if err == nil {
-			_, err = s.owner.ApplySecret(ctx, want, metadataOf(handed[name]))
+			err = s.applyHanding(ctx, name, want, handed[name])
 		}
 		if err != nil {
 			return nil, err
@@ -176,19 +205,29 @@ func (r *ProvisioningTenantReconciler) handOut(
 	}
 	for _, one := range issued {
 		name, _ := one.Secret(s.tenant.Name)
-		if one.Reader == "" || !there[name] {
+		if one.Reader == "" || !there[name] || blocked[name] != nil {
 			continue
 		}
 		ends := rotationOf(s.tenant, one.Credential, requests{}).ends(one.Verifier.IssuedAt)
 		want, err := desired.ReaderCredentials(s.tenant, one, s.handedURL(), ends)
 		if err == nil {
-			_, err = s.owner.ApplySecret(ctx, want, metadataOf(handed[name]))
+			err = s.applyHanding(ctx, name, want, handed[name])
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
 	return there, nil
+}
+
+// applyHanding applies a Secret that hands credentials out over the version that was read. Its error is a deniedError where the API server does
+// not take it.
+func (s *scope) applyHanding(ctx context.Context, name string, want *corev1ac.SecretApplyConfiguration, live *corev1.Secret) error {
+	_, err := s.owner.ApplySecret(ctx, want, metadataOf(live))
+	if stalled, ok := errors.AsType[*Stalled](aboutSecrets(s.tenant, err)); ok {
+		return &deniedError{name, stalled}
+	}
+	return err
 }
 
 // emptyReaders takes from the Secrets of readers what they hand out that the spec does not want.

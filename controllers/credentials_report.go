@@ -38,6 +38,11 @@ func (r *ProvisioningTenantReconciler) reportCredentials(s *scope, told credenti
 	asked.hold(s.tenant, wanted, told.blocked)
 	s.outcome.at(asked.next, now)
 	s.outcome.at(r.lookout(s).next, now)
+	for _, err := range told.blocked {
+		if denied, ok := errors.AsType[*deniedError](err); ok && denied.Recheck > 0 {
+			s.outcome.at(now.Add(denied.Recheck), now)
+		}
+	}
 	for _, credential := range wanted {
 		s.outcome.at(rotationOf(s.tenant, credential, requests{}).next(told.accepted[credential.Key], now), now)
 		if told.handed[credential.Key].Refused == refusedElsewhere {
@@ -154,6 +159,9 @@ func blockades(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) (reaso
 func hindrance(tenant *v1alpha1.ProvisioningTenant, err error) (reason, message string) {
 	if stranger, ok := errors.AsType[*apply.NotOursError](err); ok {
 		return v1alpha1.ReasonNameConflict, strangersSecret(tenant, stranger)
+	}
+	if denied, ok := errors.AsType[*deniedError](err); ok {
+		return denied.Reason, denied.Message
 	}
 	return v1alpha1.ReasonProgressing, err.Error() + "."
 }

@@ -348,14 +348,14 @@ func TestWhatPeopleChangeOnSecretsComesBackRight(t *testing.T) {
 func TestASecretThatWasMadeImmutableIsSaidToBeDeletedWhenItMustChange(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	tenant := create(w, w.tenant())
+	tenant := create(w, w.tenant(reading("payroll")))
 	w.until(tenant, ready)
-	old := w.plaintext()
+	old, payroll := w.plaintext(), string(w.untilReader("payroll", 2)["token"])
 	w.editSecret("contoso-credentials", func(s *corev1.Secret) { s.Immutable = new(true) })
 	w.settled()
 	w.until(tenant, "CredentialsReady=True/Issued", ready)
-	annotate(w, tenant, rotateToken, asked(0))
-	w.until(tenant, "CredentialsReady=False/Rejected")
+	annotate(w, tenant, rotateToken, asked(0), rotatePayroll, asked(0))
+	w.until(tenant, "CredentialsReady=True/Rejected", "RequestsObeyed=False/Rejected", ready)
 	message := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionCredentialsReady).Message
 	if !strings.Contains(message, "made immutable, or has another type, delete it") {
 		t.Errorf("the message is %q", message)
@@ -363,9 +363,24 @@ func TestASecretThatWasMadeImmutableIsSaidToBeDeletedWhenItMustChange(t *testing
 	if _, ok := w.verifiers().Find(old); !ok {
 		t.Error("the token is not accepted any more")
 	}
+	if string(w.untilReader("payroll", 3)["token"]) == payroll || len(w.verifiers().Verifiers) != 3 {
+		t.Error("the reader's token was kept back")
+	}
 	w.deleteSecret("contoso-credentials")
 	w.untilAnother(old)
-	w.until(tenant, "CredentialsReady=True/Rotated", ready)
+	w.until(tenant, "CredentialsReady=True/Rotated", "RequestsObeyed=True/Obeyed", ready)
+
+	// Without an overlap the old one ends first, and then nobody is let in.
+	old = w.plaintext()
+	w.editSecret("contoso-credentials", func(s *corev1.Secret) { s.Immutable = new(true) })
+	annotate(w, tenant, rotateToken, asked(1)+",overlap=0s")
+	w.until(tenant, "CredentialsReady=False/Rejected", "RequestsObeyed=False/Rejected", "Ready=False/Rejected")
+	if _, ok := w.verifiers().Find(old); ok {
+		t.Error("the token that is to end is still accepted")
+	}
+	w.deleteSecret("contoso-credentials")
+	w.untilAnother(old)
+	w.until(tenant, "RequestsObeyed=True/Obeyed", ready)
 }
 
 // The command of docs/backup.md, as it is.
