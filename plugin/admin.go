@@ -137,7 +137,7 @@ func (a *adminPort) pod(ctx context.Context) (client.ObjectKey, error) {
 	}
 	ready := slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return !serves(&pod) })
 	if len(ready) == 0 {
-		return client.ObjectKey{}, fmt.Errorf("no server of tenant %q is ready; 'kubectl tenantry describe %s' says why", a.tenant.Name, a.tenant.Name)
+		return client.ObjectKey{}, fmt.Errorf("no server of tenant %q is ready; %s says why", a.tenant.Name, commandLine("describe", a.tenant, ""))
 	}
 	youngest := slices.MaxFunc(ready, func(a, b corev1.Pod) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
 	return client.ObjectKeyFromObject(&youngest), nil

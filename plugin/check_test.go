@@ -221,7 +221,7 @@ func TestCheckSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 		}
 	}
 	foreign := "         → The answer is not the server's: see that what stands before it leads to Service contoso-scim.\n"
-	notTenantry := "         → See that the URL leads to a server of Tenantry: 'kubectl tenantry url' prints it.\n"
+	notTenantry := "         → See that the URL leads to a server of Tenantry: 'kubectl tenantry url contoso -n customers' prints it.\n"
 	for name, c := range map[string]struct {
 		change func(*server)
 		args   []string
@@ -262,7 +262,7 @@ func TestCheckSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 			args: []string{"--token-file", "-"}, fails: 1,
 			want: wellReached + refused +
 				"failed   Test Connection        401 Unauthorized: the bearer token is not valid for this tenant: a client that provisions sends the tenant's current Secret Token, and a reader the current token of that reader\n" +
-				"         → The token is not one of this tenant's: 'kubectl tenantry token contoso' prints the valid one.\n" + skipped("Test Connection", 2),
+				"         → The token is not one of this tenant's: 'kubectl tenantry token contoso -n customers' prints the valid one.\n" + skipped("Test Connection", 2),
 		},
 		"nothing behind the Ingress": {
 			change: plain(404, "default backend - 404"), fails: 2,
@@ -380,7 +380,7 @@ func TestCheckSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 				s.tenant.Status.TenantURL = strings.Replace(nobody.URL, "http:", "https:", 1)
 			}, fails: 1,
 			want: "failed   reach                  dial tcp 127.0.0.1:PORT: connect: connection refused\n" +
-				"         → See 'kubectl tenantry describe contoso', and that 127.0.0.1 leads to the Ingress controller or Gateway and nothing keeps requests out.\n" +
+				"         → See 'kubectl tenantry describe contoso -n customers', and that 127.0.0.1 leads to the Ingress controller or Gateway and nothing keeps requests out.\n" +
 				skipped("reach", 0),
 		},
 		"no answer": {
@@ -392,7 +392,7 @@ func TestCheckSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 				}
 			},
 			want: "failed   reach                  no answer within 1ms\n" +
-				"         → See 'kubectl tenantry describe contoso', and that 127.0.0.1 leads to the Ingress controller or Gateway and nothing keeps requests out.\n" +
+				"         → See 'kubectl tenantry describe contoso -n customers', and that 127.0.0.1 leads to the Ingress controller or Gateway and nothing keeps requests out.\n" +
 				skipped("reach", 0),
 		},
 	} {
@@ -439,10 +439,10 @@ func TestWhatKeepsACheckFromBeginning(t *testing.T) {
 		"a reader that is none": {c, "", []string{"contoso", "--credential", "reader.sales"},
 			`tenant "contoso" has no credential "reader.sales": its spec.authentication asks for token, reader.payroll`},
 		"a tenant without a URL": {c, s.secretToken, []string{"new"},
-			`tenant "new" has no Tenant URL yet: no operator has looked at it; 'kubectl tenantry describe new' says what to do`},
+			`tenant "new" has no Tenant URL yet: no operator has looked at it; 'kubectl tenantry describe new -n customers' says what to do`},
 		"the Secret was deleted": {without, "", []string{"contoso"},
 			"Secret contoso-credentials does not hold token any more: it was deleted, as one may after copying. What was copied stays valid; if nobody " +
-				"has it, 'kubectl tenantry rotate contoso' issues a new one. Hand in what was copied with --token-file FILE, - for standard input, or in $TENANTRY_TOKEN"},
+				"has it, 'kubectl tenantry rotate contoso -n customers' issues a new one. Hand in what was copied with --token-file FILE, - for standard input, or in $TENANTRY_TOKEN"},
 	} {
 		code, out, errOut := how.cluster.run(Options{Token: how.token}, append([]string{"check"}, how.args...)...)
 		if code != ExitWrong || out != "" || errOut != "error: "+how.want+"\n" {

@@ -89,13 +89,13 @@ func credential(ctx context.Context, c client.Client, tenant *v1alpha1.Provision
 	case err == nil && found != "" && mark.Refused == "" && mark.Fingerprint == token.Fingerprint(found):
 		return found, nil
 	case err == nil && found != "":
-		return "", &refusedError{tenant: tenant.Name, secret: name, at: at, key: key, why: mark.Refused}
+		return "", &refusedError{tenant: tenant, secret: name, at: at, key: key, why: mark.Refused}
 	case err != nil && !apierrors.IsNotFound(err):
 		return "", err
 	case tenant.Status.Credentials == nil:
-		return "", fmt.Errorf("the operator has issued no credentials for tenant %q yet; 'kubectl tenantry describe %s' says why", tenant.Name, tenant.Name)
+		return "", fmt.Errorf("the operator has issued no credentials for tenant %q yet; %s says why", tenant.Name, commandLine("describe", tenant, ""))
 	default:
-		return "", &deletedError{tenant: tenant.Name, secret: name, key: key}
+		return "", &deletedError{tenant, name, key}
 	}
 }
 
@@ -110,25 +110,31 @@ func secretOf(tenant *v1alpha1.ProvisioningTenant, key string) (name, at string)
 }
 
 // deletedError says that a credential was copied and its plaintext deleted, as one may.
-type deletedError struct{ tenant, secret, key string }
+type deletedError struct {
+	tenant      *v1alpha1.ProvisioningTenant
+	secret, key string
+}
 
 func (e *deletedError) Error() string {
 	rotate := request{key: e.key}
 	return fmt.Sprintf("Secret %s does not hold %s any more: it was deleted, as one may after copying. What was copied stays valid; "+
-		"if nobody has it, 'kubectl tenantry rotate %s%s' issues a new one", e.secret, e.key, e.tenant, rotate.flag())
+		"if nobody has it, %s issues a new one", e.secret, e.key, commandLine("rotate", e.tenant, rotate.flag()))
 }
 
 // refusedError says that a Secret holds a value that somebody put there, and that the operator has not accepted.
-type refusedError struct{ tenant, secret, at, key, why string }
+type refusedError struct {
+	tenant               *v1alpha1.ProvisioningTenant
+	secret, at, key, why string
+}
 
 func (e *refusedError) Error() string {
 	if e.why == "" {
 		return fmt.Sprintf("Secret %s was changed under %s, and the operator has not accepted the value yet; try again in a moment. "+
-			"If it stays so, 'kubectl tenantry describe %s' says how the tenant is", e.secret, e.at, e.tenant)
+			"If it stays so, %s says how the tenant is", e.secret, e.at, commandLine("describe", e.tenant, ""))
 	}
 	rotate := request{key: e.key}
 	return fmt.Sprintf("Secret %s has under %s a value that the server does not accept: %s. Put back a token that was issued for it, "+
-		"or 'kubectl tenantry rotate %s%s' issues a new one", e.secret, e.at, e.why, e.tenant, rotate.flag())
+		"or %s issues a new one", e.secret, e.at, e.why, commandLine("rotate", e.tenant, rotate.flag()))
 }
 
 // hasCredential returns an error where the tenant has no credential with this key.

@@ -85,7 +85,7 @@ func findings(defaults string, generation, observed int64, conditions []metav1.C
 	if observed < generation {
 		found = append(found, Finding{
 			UserDefaults: defaults, Message: "The operator has not dealt with the last change of this resource.",
-			Action: "See whether the operator runs, and its log, if it stays so.",
+			Action: "If it stays so, see whether the operator runs and what it logs, and whether it serves this namespace (watchNamespaces).",
 		})
 	}
 	for _, c := range conditions {

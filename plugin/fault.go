@@ -30,9 +30,10 @@ type fault struct{ what, action string }
 
 func (f *fault) Error() string { return f.what }
 
-func incompatible(what string) *fault {
-	return &fault{what, "See that the URL leads to a server of Tenantry: 'kubectl tenantry url' prints it."}
-}
+// incompatible is what no server of Tenantry answers.
+type incompatible string
+
+func (i incompatible) Error() string { return string(i) }
 
 // unexpected judges an answer that should have had another status.
 func (w *walk) unexpected(answered *answer) *fault {
@@ -43,7 +44,7 @@ func (w *walk) unexpected(answered *answer) *fault {
 	}
 	name := w.tenant.Name
 	route := fmt.Sprintf("The answer is not the server's: see that what stands before it leads to Service %s-scim.", name)
-	describe := fmt.Sprintf("See what 'kubectl tenantry describe %s' says.", name)
+	describe := fmt.Sprintf("See what %s says.", commandLine("describe", w.tenant, ""))
 	switch {
 	case answered.status >= 300 && answered.status < 400:
 		if to, err := url.Parse(answered.header.Get("Location")); err == nil && to.Host != "" {
@@ -51,7 +52,7 @@ func (w *walk) unexpected(answered *answer) *fault {
 		}
 		return &fault{what, "Give Entra a Tenant URL that answers by itself: a token is not taken to another place."}
 	case ours && answered.status == http.StatusUnauthorized:
-		return &fault{what, fmt.Sprintf("The token is not one of this tenant's: 'kubectl tenantry token %s' prints the valid one.", name)}
+		return &fault{what, fmt.Sprintf("The token is not one of this tenant's: %s prints the valid one.", commandLine("token", w.tenant, ""))}
 	case ours && answered.status == http.StatusServiceUnavailable && remedy(detail) != "":
 		return &fault{what, remedy(detail)}
 	case ours && answered.status == http.StatusTooManyRequests:
@@ -118,6 +119,9 @@ func (w *walk) fault(err error) *fault {
 	if known, ok := errors.AsType[*fault](err); ok {
 		return known
 	}
+	if other, ok := errors.AsType[incompatible](err); ok {
+		return &fault{other.Error(), fmt.Sprintf("See that the URL leads to a server of Tenantry: %s prints it.", commandLine("url", w.tenant, ""))}
+	}
 	if outer, ok := errors.AsType[*url.Error](err); ok && !outer.Timeout() {
 		err = outer.Err
 	}
@@ -148,8 +152,8 @@ func (w *walk) fault(err error) *fault {
 		return &fault{"the TLS handshake was refused: " + alert.Err.Error(),
 			"See that TLS 1.2 is switched on, which is what Microsoft's documents name, and that there is a certificate for " + host + "."}
 	}
-	reach := fmt.Sprintf("See 'kubectl tenantry describe %s', and that %s leads to the Ingress controller or Gateway and nothing keeps requests out.",
-		w.tenant.Name, host)
+	reach := fmt.Sprintf("See %s, and that %s leads to the Ingress controller or Gateway and nothing keeps requests out.",
+		commandLine("describe", w.tenant, ""), host)
 	if outer, ok := errors.AsType[net.Error](err); ok && outer.Timeout() {
 		return &fault{fmt.Sprintf("no answer within %s", w.asker.http.Timeout), reach}
 	}

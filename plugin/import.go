@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -59,7 +60,7 @@ create pods/portforward, and the Secret Token.`,
 			}
 			if a.tenant.Spec.Provisioning.State != v1alpha1.StateSuspended {
 				return fmt.Errorf("provisioning of tenant %q is not suspended, and no client may write while its directory is filled. "+
-					"Suspend it, and run this again:\n  %s", a.tenant.Name, provisioningCommand(a.tenant, v1alpha1.StateSuspended))
+					"Suspend it, and run this again:\n  %s", a.tenant.Name, patchCommand(a.tenant, v1alpha1.StateSuspended, "provisioning"))
 			}
 			from, err := s.openImport(file)
 			if err != nil {
@@ -71,9 +72,12 @@ create pods/portforward, and the Secret Token.`,
 				return err
 			}
 			fmt.Fprintf(s.Out, "imported %s into tenant %s\n", got, a.tenant.Name)
-			fmt.Fprintf(s.Out,
-				"See with 'kubectl tenantry describe %s' in half a minute whether its schemas fit, then let the provisioning client in again:\n  %s\n",
-				a.tenant.Name, provisioningCommand(a.tenant, v1alpha1.StateActive))
+			whom, suspended := "the provisioning client", []string{"provisioning"}
+			if a.tenant.Spec.Access.State == v1alpha1.StateSuspended {
+				whom, suspended = "its clients", append(suspended, "access")
+			}
+			fmt.Fprintf(s.Out, "See with %s in half a minute whether its schemas fit, then let %s in again:\n  %s\n",
+				commandLine("describe", a.tenant, ""), whom, patchCommand(a.tenant, v1alpha1.StateActive, suspended...))
 			return nil
 		},
 	}
@@ -82,10 +86,13 @@ create pods/portforward, and the Secret Token.`,
 	return command
 }
 
-// provisioningCommand sets spec.provisioning.state.
-func provisioningCommand(tenant *v1alpha1.ProvisioningTenant, state v1alpha1.State) string {
-	return fmt.Sprintf(`kubectl patch provisioningtenant %s --namespace %s --type=merge -p '{"spec":{"provisioning":{"state":%q}}}'`,
-		tenant.Name, tenant.Namespace, state)
+// patchCommand gives those fields of the spec, provisioning and access, the state.
+func patchCommand(tenant *v1alpha1.ProvisioningTenant, state v1alpha1.State, fields ...string) string {
+	states := make([]string, len(fields))
+	for i, field := range fields {
+		states[i] = fmt.Sprintf(`%q:{"state":%q}`, field, state)
+	}
+	return fmt.Sprintf(`kubectl patch provisioningtenant %s -n %s --type=merge -p '{"spec":{%s}}'`, tenant.Name, tenant.Namespace, strings.Join(states, ","))
 }
 
 // upload is a file on its way. It tells now and then how far it is.

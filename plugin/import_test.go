@@ -35,8 +35,8 @@ func exported(t *testing.T) (file, content string) {
 }
 
 const imported = "imported 2 users, 0 groups and 0 memberships into tenant contoso\n" +
-	"See with 'kubectl tenantry describe contoso' in half a minute whether its schemas fit, then let the provisioning client in again:\n" +
-	"  kubectl patch provisioningtenant contoso --namespace customers --type=merge -p '{\"spec\":{\"provisioning\":{\"state\":\"Active\"}}}'\n"
+	"See with 'kubectl tenantry describe contoso -n customers' in half a minute whether its schemas fit, then let the provisioning client in again:\n" +
+	"  kubectl patch provisioningtenant contoso -n customers --type=merge -p '{\"spec\":{\"provisioning\":{\"state\":\"Active\"}}}'\n"
 
 func TestImportFillsTheDirectoryWithWhatExportWrote(t *testing.T) {
 	t.Parallel()
@@ -66,6 +66,23 @@ func TestImportFillsTheDirectoryWithWhatExportWrote(t *testing.T) {
 	}
 }
 
+// Who followed the documents has suspended both, and would leave readers outside.
+func TestTheWayBackAfterAnImportEndsBothSuspensions(t *testing.T) {
+	t.Parallel()
+	file, _ := exported(t)
+	s := newServer(t)
+	s.tenant.Spec.Provisioning.State, s.tenant.Spec.Access.State = v1alpha1.StateSuspended, v1alpha1.StateSuspended
+	p := newPods(newCluster(t, s.tenant, s.credentials(), s.readerSecret()))
+	p.start(pod("contoso-scim-1", time.Hour), s.admin)
+	const want = "imported 2 users, 0 groups and 0 memberships into tenant contoso\n" +
+		"See with 'kubectl tenantry describe contoso -n customers' in half a minute whether its schemas fit, then let its clients in again:\n" +
+		"  kubectl patch provisioningtenant contoso -n customers --type=merge " +
+		"-p '{\"spec\":{\"provisioning\":{\"state\":\"Active\"},\"access\":{\"state\":\"Active\"}}}'\n"
+	if code, out, errOut := p.run(Options{Forward: p.forward}, "import", "contoso", "-f", file); code != ExitFine || out != want || errOut != "" {
+		t.Errorf("exit %d\n%s%swant\n%s", code, out, errOut, want)
+	}
+}
+
 func TestWhatKeepsAnImportFromBeginningIsSaidBeforeAnythingIsSent(t *testing.T) {
 	t.Parallel()
 	file, content := exported(t)
@@ -80,7 +97,7 @@ func TestWhatKeepsAnImportFromBeginningIsSaidBeforeAnythingIsSent(t *testing.T) 
 	}{
 		"provisioning is active": {"Active", file, "provisioning of tenant \"contoso\" is not suspended, and no client may write while its directory is filled. " +
 			"Suspend it, and run this again:\n" +
-			"  kubectl patch provisioningtenant contoso --namespace customers --type=merge -p '{\"spec\":{\"provisioning\":{\"state\":\"Suspended\"}}}'"},
+			"  kubectl patch provisioningtenant contoso -n customers --type=merge -p '{\"spec\":{\"provisioning\":{\"state\":\"Suspended\"}}}'"},
 		"no such file":      {"Suspended", "/no/such/file", "open /no/such/file: no such file or directory"},
 		"half a file":       {"Suspended", broken, broken + ": this is no whole export: it was cut off after line 3, its last line is missing"},
 		"a folder":          {"Suspended", filepath.Dir(file), filepath.Dir(file) + ": this is a folder"},

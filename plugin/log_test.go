@@ -260,25 +260,25 @@ func TestWhatKeepsTheLogFromBeingShown(t *testing.T) {
 		forward Forward
 		want    string
 	}{
-		"no pod": {want: `no server of tenant "contoso" is ready; 'kubectl tenantry describe contoso' says why`},
+		"no pod": {want: `no server of tenant "contoso" is ready; 'kubectl tenantry describe contoso -n customers' says why`},
 		"a pod that is not ready": {
 			pod:  pod("contoso-scim-1", 0, func(p *corev1.Pod) { p.Status.Conditions[0].Status = corev1.ConditionFalse }),
-			want: `no server of tenant "contoso" is ready; 'kubectl tenantry describe contoso' says why`,
+			want: `no server of tenant "contoso" is ready; 'kubectl tenantry describe contoso -n customers' says why`,
 		},
 		"a pod that is going": {
 			pod: pod("contoso-scim-1", 0, func(p *corev1.Pod) {
 				gone := ago(0)
 				p.DeletionTimestamp, p.Finalizers = &gone, []string{"test/wait"}
 			}),
-			want: `no server of tenant "contoso" is ready; 'kubectl tenantry describe contoso' says why`,
+			want: `no server of tenant "contoso" is ready; 'kubectl tenantry describe contoso -n customers' says why`,
 		},
 		"the pod of a move": {
 			pod:  pod("contoso-move-1", 0, func(p *corev1.Pod) { p.OwnerReferences = []metav1.OwnerReference{{Kind: "Job"}} }),
-			want: `no server of tenant "contoso" is ready; 'kubectl tenantry describe contoso' says why`,
+			want: `no server of tenant "contoso" is ready; 'kubectl tenantry describe contoso -n customers' says why`,
 		},
 		"another tenant's pod": {
 			pod:  pod("contoso-scim-1", 0, func(p *corev1.Pod) { p.Labels["provisioning.tenantry.dev/tenant"] = "fabrikam" }),
-			want: `no server of tenant "contoso" is ready; 'kubectl tenantry describe contoso' says why`,
+			want: `no server of tenant "contoso" is ready; 'kubectl tenantry describe contoso -n customers' says why`,
 		},
 		"no right to forward a port": {
 			pod: pod("contoso-scim-1", 0),

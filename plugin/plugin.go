@@ -15,6 +15,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
 // The exit codes.
@@ -119,6 +121,11 @@ func (s *session) connect() (client.Client, string, error) {
 	}
 	namespace, _, err := s.flags.ToRawKubeConfigLoader().Namespace()
 	return c, namespace, err
+}
+
+// commandLine is what runs a verb for a tenant, with flags behind it, for a person to copy. It names the namespace, because theirs may be another.
+func commandLine(verb string, tenant *v1alpha1.ProvisioningTenant, flags string) string {
+	return fmt.Sprintf("'kubectl tenantry %s %s -n %s%s'", verb, tenant.Name, tenant.Namespace, flags)
 }
 
 // usageError is for a command line that makes no sense.

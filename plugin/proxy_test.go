@@ -39,7 +39,7 @@ func TestCheckTellsWhatAProxyDoesToWrites(t *testing.T) {
 			"proxy_intercept_errors of nginx or ProxyErrorOverride of Apache.\n"
 		tags = "         → Let the headers ETag, If-Match and If-None-Match through as they are, or no client can tell that somebody else changed a user. " +
 			"A suffix such as -gzip, which some proxies add when they compress, is understood.\n"
-		describe = "         → See what 'kubectl tenantry describe contoso' says.\n"
+		describe = "         → See what 'kubectl tenantry describe contoso -n customers' says.\n"
 	)
 	for name, c := range map[string]struct {
 		proxy func(*server, http.ResponseWriter, *http.Request) bool

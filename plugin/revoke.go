@@ -27,7 +27,7 @@ newest since a rotation. The newest stays valid: to end that one, rotate with
 			}
 			if r.key == v1alpha1.CredentialsTokenKey && !twoTokens(before) {
 				return fmt.Errorf("there is nothing to revoke: tenant %q has one valid Secret Token. "+
-					"To end that one, 'kubectl tenantry rotate %s --overlap 0s'", before.Name, before.Name)
+					"To end that one, %s", before.Name, commandLine("rotate", before, " --overlap 0s"))
 			}
 			if err := r.ask(command.Context(), c, before, v1alpha1.RevokeAnnotationPrefix, token.Request{}, s.Clock.Now()); err != nil {
 				return err
@@ -45,7 +45,7 @@ newest since a rotation. The newest stays valid: to end that one, rotate with
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(s.Out, "of tenant %s the newest %s only is valid\n", after.Name, r.what())
+			fmt.Fprintf(s.Out, "only the newest %s of tenant %s is valid\n", r.what(), after.Name)
 			return nil
 		},
 	}

@@ -29,6 +29,8 @@ type request struct {
 	// asked is what the annotation of that name asks for.
 	asked      token.Request
 	annotation string
+	// accepted is what the server accepts since it was done, unless the status tells of the credential.
+	accepted token.Set
 }
 
 func (r *request) flags(command *cobra.Command) {
@@ -106,7 +108,7 @@ one was pasted.`,
 				return nil
 			}
 			fmt.Fprintf(s.Out, "tenant %s has a new %s%s\n", after.Name, r.what(), r.overlapOf(after))
-			fmt.Fprintf(s.Out, "print it with 'kubectl tenantry token %s%s'\n", after.Name, r.flag())
+			fmt.Fprintf(s.Out, "print it with %s\n", commandLine("token", after, r.flag()))
 			return nil
 		},
 	}
@@ -137,13 +139,22 @@ func (r *request) flag() string {
 	return " --credential " + r.key
 }
 
-// overlapOf says until when the Secret Token before is valid. The status tells of no other credential.
+// overlapOf says until when the credential before is valid.
 func (r *request) overlapOf(tenant *v1alpha1.ProvisioningTenant) string {
-	if r.key != v1alpha1.CredentialsTokenKey {
-		return ""
+	var text string
+	var end time.Time
+	if r.key == v1alpha1.CredentialsTokenKey {
+		text = ", fingerprint " + tenant.Status.Credentials.Fingerprint
+		if at := tenant.Status.Credentials.PreviousExpiresAt; at != nil {
+			end = at.Time
+		}
 	}
-	text := ", fingerprint " + tenant.Status.Credentials.Fingerprint
-	if end := tenant.Status.Credentials.PreviousExpiresAt; !end.IsZero() {
+	for _, verifier := range r.accepted.Verifiers {
+		if verifier.Key() == r.key && !verifier.NotAfter.IsZero() {
+			end = verifier.NotAfter
+		}
+	}
+	if !end.IsZero() {
 		text += "; the one before is valid until " + end.UTC().Format(time.RFC3339)
 	}
 	return text
@@ -204,10 +215,11 @@ func (r *request) await(
 			return false, client.IgnoreNotFound(err)
 		}
 		set, err := token.Decode(verifier.Data[v1alpha1.VerifierKey])
+		r.accepted = set
 		return err == nil && done(after, set.Obeyed[r.key]), err
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("the operator has not done it within %s, and may yet; 'kubectl tenantry describe %s' says how the tenant is", r.timeout, before.Name)
+		err = fmt.Errorf("the operator has not done it within %s, and may yet; %s says how the tenant is", r.timeout, commandLine("describe", before, ""))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("wait for the %s of tenant %q: %w", r.what(), before.Name, err)

@@ -53,8 +53,8 @@ func tenantURL(tenant *v1alpha1.ProvisioningTenant) (string, error) {
 
 func publishedURL(tenant *v1alpha1.ProvisioningTenant, what, published string) (string, error) {
 	if published == "" {
-		return "", fmt.Errorf("tenant %q has no %s yet%s; 'kubectl tenantry describe %s' says what to do",
-			tenant.Name, what, whyNotReady(tenant), tenant.Name)
+		return "", fmt.Errorf("tenant %q has no %s yet%s; %s says what to do",
+			tenant.Name, what, whyNotReady(tenant), commandLine("describe", tenant, ""))
 	}
 	return published, nil
 }

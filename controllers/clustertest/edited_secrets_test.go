@@ -240,7 +240,7 @@ func TestARefusedValueOfAReaderIsToldAndARotationTakesItsPlace(t *testing.T) {
 	}
 	newKubectl(w).refused("Secret contoso-reader.payroll has under token a value that the server does not accept: "+
 		"it has something around a token, such as quotes or the word Bearer. Put back a token that was issued for it, or "+
-		"'kubectl tenantry rotate contoso --credential reader.payroll' issues a new one", "token", "contoso", "--credential", "reader.payroll")
+		"'kubectl tenantry rotate contoso -n "+w.namespace+" --credential reader.payroll' issues a new one", "token", "contoso", "--credential", "reader.payroll")
 	annotate(w, tenant, rotatePayroll, asked(0))
 	w.until(tenant, "CredentialsReady=True/Issued", "RequestsObeyed=True/Obeyed", ready)
 	if after := string(w.untilReader("payroll", 3)["token"]); token.Check(after) != nil {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -136,7 +137,7 @@ func TestThePluginTellsWhatToPasteIntoEntraAndWhatIsWrong(t *testing.T) {
 	}
 	w.until(tenant, "CredentialsReady=True/Copied")
 	k.refused("Secret contoso-credentials does not hold token any more: it was deleted, as one may after copying. "+
-		"What was copied stays valid; if nobody has it, 'kubectl tenantry rotate contoso' issues a new one", "token", "contoso")
+		"What was copied stays valid; if nobody has it, 'kubectl tenantry rotate contoso -n "+w.namespace+"' issues a new one", "token", "contoso")
 
 	// Another tenant wants the same host, and one of its UserDefaults names a role that it does not have.
 	younger := create(w, w.tenant(named("fabrikam"), withHost(host)))
@@ -166,7 +167,7 @@ func TestThePluginRotatesAndRevokesTheSecretToken(t *testing.T) {
 	k := newKubectl(w)
 	tenant := create(w, w.tenant())
 	w.until(tenant, ready)
-	nothing := `there is nothing to revoke: tenant "contoso" has one valid Secret Token. To end that one, 'kubectl tenantry rotate contoso --overlap 0s'`
+	nothing := `there is nothing to revoke: tenant "contoso" has one valid Secret Token. To end that one, 'kubectl tenantry rotate contoso -n ` + w.namespace + ` --overlap 0s'`
 	k.refused(nothing, "revoke", "contoso")
 	k.refused(`tenant "contoso" has no credential "clientSecret": its spec.authentication asks for token`, "rotate", "contoso", "--credential", "clientSecret")
 
@@ -182,7 +183,7 @@ func TestThePluginRotatesAndRevokesTheSecretToken(t *testing.T) {
 	if got := k.want("describe", "contoso"); !strings.Contains(got, "the one before is valid for 2") {
 		t.Errorf("describe does not tell of the token before:\n%s", got)
 	}
-	if got := k.want("revoke", "contoso"); got != "of tenant contoso the newest Secret Token only is valid\n" {
+	if got := k.want("revoke", "contoso"); got != "only the newest Secret Token of tenant contoso is valid\n" {
 		t.Errorf("revoke says %q", got)
 	}
 	if got := w.verifiers(); len(got.Verifiers) != 1 || k.want("token", "contoso") != fresh {
@@ -212,9 +213,16 @@ func TestThePluginRotatesAndRevokesAnotherCredential(t *testing.T) {
 	tenant := create(w, w.tenant(reading("payroll")))
 	w.until(tenant, ready)
 	secretToken, old := k.want("token", "contoso"), k.want("token", "contoso", "--credential", "reader.payroll")
-	if got := k.want("rotate", "contoso", "--credential", "reader.payroll"); got !=
-		"tenant contoso has a new reader.payroll\nprint it with 'kubectl tenantry token contoso --credential reader.payroll'\n" {
-		t.Errorf("rotate says %q", got)
+	said := k.want("rotate", "contoso", "--credential", "reader.payroll")
+	var ends time.Time
+	for _, v := range w.verifiers().Verifiers {
+		if !v.NotAfter.IsZero() {
+			ends = v.NotAfter
+		}
+	}
+	if want := "tenant contoso has a new reader.payroll; the one before is valid until " + ends.UTC().Format(time.RFC3339) +
+		"\nprint it with 'kubectl tenantry token contoso -n " + w.namespace + " --credential reader.payroll'\n"; said != want {
+		t.Errorf("rotate says %q, want %q", said, want)
 	}
 	if k.want("token", "contoso", "--credential", "reader.payroll") == old || k.want("token", "contoso") != secretToken {
 		t.Error("another credential was rotated than the one that was named")
@@ -222,7 +230,7 @@ func TestThePluginRotatesAndRevokesAnotherCredential(t *testing.T) {
 	if len(w.verifiers().Verifiers) != 3 {
 		t.Error("the reader's token before is not valid any more")
 	}
-	if got := k.want("revoke", "contoso", "--credential", "reader.payroll"); got != "of tenant contoso the newest reader.payroll only is valid\n" {
+	if got := k.want("revoke", "contoso", "--credential", "reader.payroll"); got != "only the newest reader.payroll of tenant contoso is valid\n" {
 		t.Errorf("revoke says %q", got)
 	}
 	if got := w.verifiers().Verifiers; len(got) != 2 {
