@@ -33,6 +33,11 @@ func (r *ProvisioningTenantReconciler) resolveExposure(ctx context.Context, s *s
 	s.tenantURL = desired.TenantURL(s.tenant, s.claimed)
 	way := r.resolveWay(s)
 	t := s.desired(r.Options)
+	if routeKind(t) == kindIngress && t.IngressClass == "" {
+		if err := r.keepClass(ctx, s); err != nil {
+			return err
+		}
+	}
 	if kind := routeKind(t); kind != "" {
 		s.routeName = routeName(kind, desired.Place(t), desired.ServerName(s.tenant.Name), s.routes)
 	}

@@ -70,6 +70,8 @@ type simulated struct {
 	now *clocktesting.FakePassiveClock
 
 	move              batchv1.JobConditionType // how the Job of a move ends
+	class             *string                  // of Ingresses that name none, as far as one may ask
+	classRefused      error                    // in its place
 	image             string                   // of the server, by the operator that looks
 	upgrades          int                      // how many that operator lets restart at a time
 	writes, liveReads int
@@ -147,6 +149,10 @@ func simulate(t *testing.T, objects ...client.Object) *simulated {
 			return s.write(func() error { return applyVersion(ctx, c, o, opts...) })
 		},
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if ingress, ok := o.(*networkingv1.Ingress); ok && len((&client.CreateOptions{}).ApplyOptions(opts).DryRun) > 0 {
+				ingress.Spec.IngressClassName = s.class
+				return s.classRefused
+			}
 			if _, isLease := o.(*coordinationv1.Lease); !isLease {
 				return c.Create(ctx, o, opts...) // the test's own
 			}
