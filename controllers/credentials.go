@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -104,8 +106,7 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 		return err
 	}
 	wanted := token.Wanted(s.tenant)
-	issuer := r.issuer(ctx, s, handed, verifier)
-	issuer.hold(wanted, blocked)
+	issuer := r.issuer(ctx, s, handed, blocked, verifier)
 	unwanted := issuer.forgetEnded(wanted)
 	issued, causes, err := issuer.issue(wanted)
 	if err != nil {
@@ -153,23 +154,26 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	told := credentialsTold{
 		accepted: marks, handed: map[string]token.Mark{}, blocked: blocked, secretExists: there[desired.CredentialsName(s.tenant.Name)],
 	}
-	missing := false
 	for _, one := range issued {
 		if mark, holds := one.HandedMark(); holds {
 			told.handed[one.Key] = mark
 		}
-		name, _ := one.Secret(s.tenant.Name)
-		missing = missing || !there[name]
 	}
-	r.lookedLive(s, missing, blocked)
+	if slices.ContainsFunc(handingOut(s.tenant), func(name string) bool { return !there[name] }) {
+		r.looked(s, r.recheckSecrets(), blocked)
+	} else {
+		r.lookouts.Delete(client.ObjectKeyFromObject(s.tenant))
+	}
 	r.reportCredentials(s, told)
 	return nil
 }
 
 // issuer knows the Secrets as they were read.
-func (r *ProvisioningTenantReconciler) issuer(ctx context.Context, s *scope, handed map[string]*corev1.Secret, verifier *corev1.Secret) *issuer {
+func (r *ProvisioningTenantReconciler) issuer(
+	ctx context.Context, s *scope, handed map[string]*corev1.Secret, blocked map[string]error, verifier *corev1.Secret,
+) *issuer {
 	i := &issuer{
-		tenant: s.tenant, handed: handed, marks: map[string]token.Mark{}, random: r.Options.Random, now: r.Options.Clock.Now(),
+		tenant: s.tenant, handed: handed, blocked: blocked, marks: map[string]token.Mark{}, random: r.Options.Random, now: r.Options.Clock.Now(),
 		elsewhere: func(fingerprint string) (bool, error) { return r.acceptedElsewhere(ctx, s, fingerprint) },
 	}
 	if verifier != nil {
@@ -181,6 +185,7 @@ func (r *ProvisioningTenantReconciler) issuer(ctx context.Context, s *scope, han
 		obeyed[credential.Key] = i.obeyed(credential.Key)
 	}
 	i.asked = requestsOf(s.tenant, wanted, obeyed, i.now)
+	i.asked.hold(s.tenant, wanted, blocked)
 	return i
 }
 

@@ -34,19 +34,10 @@ func (r *ProvisioningTenantReconciler) lookout(s *scope) lookout {
 	return known
 }
 
-// looked remembers that all Secrets were looked for now, and looks again after about pause.
+// looked remembers that all Secrets were looked for now, and that they are to be looked for again after about pause.
 func (r *ProvisioningTenantReconciler) looked(s *scope, pause time.Duration, blocked map[string]error) {
 	now := r.Options.Clock.Now()
 	r.lookouts.Store(client.ObjectKeyFromObject(s.tenant), lookout{at: now, next: now.Add(wait.Jitter(pause, 0.2)), pause: pause, blocked: blocked})
-}
-
-// lookedLive takes notice of what was read live. missing tells whether a Secret that hands credentials out is not there.
-func (r *ProvisioningTenantReconciler) lookedLive(s *scope, missing bool, blocked map[string]error) {
-	if !missing {
-		r.lookouts.Delete(client.ObjectKeyFromObject(s.tenant))
-		return
-	}
-	r.looked(s, r.recheckSecrets(), blocked)
 }
 
 // stillGone tells whether none is there of the Secrets that the tenant has not in the cache, or those that were there before. They are looked
@@ -56,7 +47,7 @@ func (r *ProvisioningTenantReconciler) stillGone(ctx context.Context, s *scope, 
 	known, every := r.lookout(s), r.recheckSecrets()
 	switch {
 	case len(missing) == 0:
-		r.lookedLive(s, false, nil)
+		r.lookouts.Delete(client.ObjectKeyFromObject(s.tenant))
 		return true, nil
 	case r.Options.Clock.Since(known.at) < every:
 		return true, nil

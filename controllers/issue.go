@@ -90,13 +90,11 @@ func (i *issuer) current(credential token.Credential, others []desired.Issued) (
 			issued.Previous = &i.accepted.Verifiers[at]
 		}
 	}
-	handed, value := i.value(credential)
-	_, key := credential.Secret(i.tenant.Name)
+	put, there := i.value(credential)
+	value := strings.TrimSpace(string(put))
 	if value == "" { // it was copied and deleted, and stays valid
-		if handed != nil {
-			if blank, there := handed.Data[key]; there {
-				issued.Value = append([]byte{}, blank...) // not nil, though it may be empty
-			}
+		if there {
+			issued.Value = append([]byte{}, put...) // not nil, though it may be empty
 		}
 		return issued, nil
 	}
@@ -113,7 +111,7 @@ func (i *issuer) current(credential token.Credential, others []desired.Issued) (
 		return desired.Issued{}, err
 	}
 	if refused != "" {
-		issued.Refused, issued.Value = refused, handed.Data[key]
+		issued.Refused, issued.Value = refused, put
 		return issued, nil
 	}
 	replaced, mark := issued.Verifier, i.handedMark(credential)
@@ -140,12 +138,6 @@ func (i *issuer) current(credential token.Credential, others []desired.Issued) (
 		}
 	}
 	return issued, nil
-}
-
-// hold takes notice of the Secrets that cannot be written: what they hand out stays as it is.
-func (i *issuer) hold(wanted []token.Credential, blocked map[string]error) {
-	i.blocked = blocked
-	i.asked.hold(i.tenant, wanted, blocked)
 }
 
 // know takes over what the verifier Secret has, if it can be relied on: not where it was emptied. Its data goes before its annotation.
@@ -182,14 +174,13 @@ func (i *issuer) tokensEnded() token.Obeyed {
 	return i.obeyed(v1alpha1.AccessTokensCredential).Or(i.asked.obeyed(v1alpha1.AccessTokensCredential))
 }
 
-// value returns what a Secret hands out as the credential, without blanks around it, and that Secret.
-func (i *issuer) value(credential token.Credential) (*corev1.Secret, string) {
+// value returns what a Secret hands out as the credential, and whether it has a key for it.
+func (i *issuer) value(credential token.Credential) (value []byte, there bool) {
 	name, key := credential.Secret(i.tenant.Name)
-	secret := i.handed[name]
-	if secret == nil {
-		return nil, ""
+	if secret := i.handed[name]; secret != nil {
+		value, there = secret.Data[key]
 	}
-	return secret, strings.TrimSpace(string(secret.Data[key]))
+	return value, there
 }
 
 // handedMark is what the Secret that hands the credential out tells of it; the zero Mark for nothing.

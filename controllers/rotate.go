@@ -61,10 +61,10 @@ func (r rotation) cause() string {
 
 // ends is when a credential that was issued then ends by itself; the zero time for never.
 func (r rotation) ends(issuedAt time.Time) time.Time {
-	if r.interval == 0 || issuedAt.IsZero() {
+	if r.interval == 0 {
 		return time.Time{}
 	}
-	return issuedAt.Add(r.interval + r.overlap)
+	return expiry(issuedAt, r.interval+r.overlap)
 }
 
 // next is when something about a credential changes by itself; the zero time for never.
