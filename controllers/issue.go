@@ -33,7 +33,8 @@ type issuer struct {
 	now       time.Time
 }
 
-// issue returns the wanted credentials as they should be, each with a verifier but for values that are refused, and the causes of those that were replaced, for the metrics.
+// issue returns the wanted credentials as they should be, and the causes of those that were replaced, for the metrics. A credential of which nothing
+// is accepted, and whose Secret has a value that is refused, has no verifier.
 func (i *issuer) issue(wanted []token.Credential) (issued []desired.Issued, causes []string, err error) {
 	for _, credential := range wanted {
 		one, err := i.current(credential, issued)

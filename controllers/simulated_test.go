@@ -314,7 +314,6 @@ func (s *simulated) reconcile() (crashed bool, err error) {
 	return false, err
 }
 
-//nolint:gochecknoglobals // a request that nothing changes
 var theTenant = ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "customers", Name: "contoso"}}
 
 // operator is one that just started.
