@@ -129,7 +129,11 @@ func TestTheServerIsAvailableOnlyWhenThisGenerationIsOrOldPodsServeUntilItIs(t *
 		"the first pod is not ready yet": {change: func(d *appsv1.Deployment) {
 			d.Status.AvailableReplicas, d.Status.Conditions[0].Status = 0, corev1.ConditionFalse
 			progressing(d, corev1.ConditionTrue, "ReplicaSetUpdated")
-		}, want: "False/Progressing, True/RolledOut"},
+		}, want: "False/Progressing, False/Progressing"},
+		"all three are new and one of them is not ready yet": {change: func(d *appsv1.Deployment) {
+			replicated(3, 2, 3)(d)
+			progressing(d, corev1.ConditionTrue, "ReplicaSetUpdated")
+		}, want: "True/Available, False/Progressing"},
 		"the deadline passed": {change: func(d *appsv1.Deployment) {
 			d.Status.AvailableReplicas = 0
 			progressing(d, corev1.ConditionFalse, "ProgressDeadlineExceeded")

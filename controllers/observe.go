@@ -75,9 +75,13 @@ func judgeServer(s *scope, deployment *appsv1.Deployment) (available, rolledOut 
 	case s.serverApplied && seen:
 		rolledOut = judgeRollout(deployment)
 		available = judgeAnswers(deployment, rolledOut, s.upgradeWaits)
-		if s.upgradeWaits && rolledOut.Status == metav1.ConditionTrue {
+		switch {
+		case rolledOut.Status != metav1.ConditionTrue:
+		case s.upgradeWaits:
 			rolledOut = conditions.False(v1alpha1.ConditionRolledOut, v1alpha1.ReasonUpgradePending,
 				"The server's upgrade waits until enough others are done with theirs.")
+		case unfinished(deployment):
+			rolledOut = conditions.False(v1alpha1.ConditionRolledOut, v1alpha1.ReasonProgressing, "The server is being rolled out: new pods are not available yet.")
 		}
 		return available, rolledOut
 	}
@@ -117,7 +121,6 @@ func judgeRollout(deployment *appsv1.Deployment) metav1.Condition {
 
 // judgeAnswers judges whether clients are served. Pods of the generation before serve too while they are replaced one by one.
 func judgeAnswers(deployment *appsv1.Deployment, rolledOut metav1.Condition, upgradeWaits bool) metav1.Condition {
-	progressing := progress(deployment)
 	switch serves := deployment.Status.AvailableReplicas >= 1 && (rolledOut.Reason != v1alpha1.ReasonProgressing || replacesOneByOne(deployment)); {
 	case serves && upgradeWaits:
 		return conditions.True(v1alpha1.ConditionServerAvailable, v1alpha1.ReasonUpgradePending,
@@ -128,12 +131,18 @@ func judgeAnswers(deployment *appsv1.Deployment, rolledOut metav1.Condition, upg
 		return conditions.False(v1alpha1.ConditionServerAvailable, rolledOut.Reason, rolledOut.Message)
 	}
 	reason := v1alpha1.ReasonServerUnavailable
-	if progressing.Status == corev1.ConditionTrue && progressing.Reason != "NewReplicaSetAvailable" {
-		reason = v1alpha1.ReasonProgressing // it has not been available since it was last changed
+	if unfinished(deployment) {
+		reason = v1alpha1.ReasonProgressing
 	}
 	return conditions.False(v1alpha1.ConditionServerAvailable, reason,
 		fmt.Sprintf("Deployment %s has no available pod yet. If this lasts, kubectl describe pods -l %s=%s tells why.",
 			deployment.Name, v1alpha1.TenantLabel, deployment.Labels[v1alpha1.TenantLabel]))
+}
+
+// unfinished tells of a Deployment that not all of its pods have been available since it was last changed. One whose pods fail later was rolled out.
+func unfinished(deployment *appsv1.Deployment) bool {
+	progressing := progress(deployment)
+	return progressing.Status == corev1.ConditionTrue && progressing.Reason != "NewReplicaSetAvailable"
 }
 
 // progress is what the Deployment says about its progress, the zero condition where it says nothing.
