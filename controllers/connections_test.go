@@ -6,7 +6,10 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
 // databased is a settled tenant in a database, and an operator that has just started and goes on.
@@ -96,6 +99,25 @@ func TestASettledTenantInADatabaseCostsOneReadInAWhile(t *testing.T) {
 	if d.writes != writes {
 		t.Errorf("%d writes for a settled tenant", d.writes-writes)
 	}
+}
+
+// The operator does not read the connection URL, but the servers do.
+func TestAConnectionURLThatServersCannotReadIsToldBesideReady(t *testing.T) {
+	t.Parallel()
+	d := settledInDatabase(t)
+	report := func(problem *v1alpha1.StorageProblem) {
+		tenant := d.tenant()
+		tenant.Status.Storage.ConnectionProblem = problem
+		d.must(d.Status().Update(t.Context(), tenant))
+	}
+	report(&v1alpha1.StorageProblem{Reason: "DatabaseURLInvalid", Message: "the file is empty", Pod: "a", ObservedAt: metav1.NewTime(d.now.Now())})
+	d.expect("it was emptied", 0, "Ready=True/Ready", "StorageReady=True/Configured", "StorageInEffect=False/DatabaseURLInvalid")
+	want := "The servers that run go on, and no other can start. the file is empty"
+	if got := meta.FindStatusCondition(d.tenant().Status.Conditions, "StorageInEffect").Message; got != want {
+		t.Errorf("got:  %s\nwant: %s", got, want)
+	}
+	report(nil)
+	d.expect("it is back", 0, "Ready=True/Ready", "StorageInEffect=True/InEffect")
 }
 
 func TestAMissingConnectionSecretIsReadyFalseWhereNoServerIsAvailable(t *testing.T) {

@@ -348,6 +348,9 @@ func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *sc
 	return nil
 }
 
+// goesOn begins the message about a connection URL that is there no longer.
+const goesOn = "The servers that run go on, and no other can start. "
+
 // observeDatabase judges the connection Secret. Servers that run keep the connection URL that they have read, so without the Secret they go on,
 // and no other can start.
 func (r *ProvisioningTenantReconciler) observeDatabase(s *scope, servesOn bool) error {
@@ -361,9 +364,14 @@ func (r *ProvisioningTenantReconciler) observeDatabase(s *scope, servesOn bool) 
 	case isMissing:
 		s.fail(&Waiting{
 			Condition: v1alpha1.ConditionStorageInEffect, Reason: missing.Reason, After: missing.After,
-			Message: "The servers that run go on, and no other can start. " + missing.Message,
+			Message: goesOn + missing.Message,
 		})
 		known.Message = fmt.Sprintf("The directory is in schema %s, and the servers go on with the connection URL that they have.", schema)
+	}
+	now := r.Options.Clock.Now()
+	if problem := s.connectionProblem(now); problem != nil && servesOn {
+		s.outcome.at(problem.ObservedAt.Add(v1alpha1.StorageProblemLifetime), now)
+		s.fail(&Waiting{Condition: v1alpha1.ConditionStorageInEffect, Reason: problem.Reason, Message: goesOn + problem.Message})
 	}
 	r.judgeStorage(s, known)
 	return nil
@@ -375,10 +383,19 @@ func (r *ProvisioningTenantReconciler) judgeStorage(s *scope, known metav1.Condi
 	if problem := s.serverProblem(now); problem != nil {
 		s.outcome.at(problem.ObservedAt.Add(v1alpha1.StorageProblemLifetime), now)
 		if known.Status == metav1.ConditionTrue {
-			known = conditions.False(v1alpha1.ConditionStorageReady, problem.Reason, "The server cannot use its storage: "+problem.Message)
+			known = conditions.False(v1alpha1.ConditionStorageReady, problem.Reason, effectOf(problem.Reason)+problem.Message)
 		}
 	}
 	s.found(known)
+}
+
+// effectOf says what a problem keeps a server from, as the beginning of a message.
+func effectOf(reason string) string {
+	switch reason {
+	case v1alpha1.ReasonVolumeFull, v1alpha1.ReasonVolumeReadOnly, v1alpha1.ReasonDatabaseFull:
+		return "Look-ups are answered, and changes are answered 503: "
+	}
+	return "The server cannot use its storage: "
 }
 
 // serverProblem is what a server reports of its storage, nil where none does.
@@ -389,9 +406,9 @@ func (s *scope) serverProblem(now time.Time) *v1alpha1.StorageProblem {
 	return fresh(s.tenant.Status.Storage.Problem, now)
 }
 
-// connectionProblem is what the Job reports that tries the connection, nil where it does not, or where no connection is tried.
+// connectionProblem is what the Job reports that tries the connection, or servers that go on without a connection URL; nil where none does.
 func (s *scope) connectionProblem(now time.Time) *v1alpha1.StorageProblem {
-	if s.tenant.Status.Storage == nil || s.storage.step != moveConnecting && s.storage.engine != "" {
+	if s.tenant.Status.Storage == nil || s.storage.step != moveConnecting && s.storage.engine == v1alpha1.StorageSQLite {
 		return nil
 	}
 	return fresh(s.tenant.Status.Storage.ConnectionProblem, now)

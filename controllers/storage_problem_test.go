@@ -38,14 +38,14 @@ func TestStorageIsReadyUnlessAServerReportsAProblemThatIsFresh(t *testing.T) {
 	s.expectStorage("True/Bound", bound)
 	problem := &v1alpha1.StorageProblem{Reason: "VolumeFull", Message: "no room", Pod: "a", ObservedAt: metav1.NewTime(s.now.Now())}
 	s.report(problem)
-	s.expectStorage("False/VolumeFull", "The server cannot use its storage: no room")
+	s.expectStorage("False/VolumeFull", "Look-ups are answered, and changes are answered 503: no room")
 
 	// It is renewed, with no write of the operator's.
 	s.now.SetTime(s.now.Now().Add(89 * time.Second))
 	problem.ObservedAt = metav1.NewTime(s.now.Now())
 	s.report(problem)
 	writes := s.writes
-	s.expectStorage("False/VolumeFull", "The server cannot use its storage: no room")
+	s.expectStorage("False/VolumeFull", "Look-ups are answered, and changes are answered 503: no room")
 	if s.writes != writes {
 		t.Errorf("%d writes for what has not changed", s.writes-writes)
 	}
@@ -54,7 +54,7 @@ func TestStorageIsReadyUnlessAServerReportsAProblemThatIsFresh(t *testing.T) {
 	s.expectStorage("True/Bound", bound)
 	// It is of a pod that is gone.
 	s.report(problem)
-	s.expectStorage("False/VolumeFull", "The server cannot use its storage: no room")
+	s.expectStorage("False/VolumeFull", "Look-ups are answered, and changes are answered 503: no room")
 	s.now.SetTime(s.now.Now().Add(90 * time.Second))
 	s.expectStorage("True/Bound", bound)
 	if left := s.tenant().Status.Storage.Problem; left != nil {

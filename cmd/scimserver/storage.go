@@ -47,6 +47,7 @@ type storageReport struct {
 	}
 	source interface {
 		ReportProblem(ctx context.Context, reason, message string) error
+		ReportConnectionProblem(ctx context.Context, reason, message string) error
 	}
 	// database tells whether the storage is a PostgreSQL.
 	database bool
@@ -68,7 +69,11 @@ func (r *storageReport) step(ctx context.Context) bool {
 	if err != nil {
 		reason, message = r.explain(err)
 	}
-	switch failed := r.source.ReportProblem(ctx, reason, message); {
+	failed := r.source.ReportProblem(ctx, reason, message)
+	if err == nil && failed == nil {
+		failed = r.reportConnection(ctx)
+	}
+	switch {
 	case ctx.Err() != nil:
 	case failed != nil && r.told != nil && r.told():
 	case failed != nil && r.unsettled.Failed(time.Time{}):
@@ -79,6 +84,19 @@ func (r *storageReport) step(ctx context.Context) bool {
 	return err == nil
 }
 
+// reportConnection reports what keeps a server from new connections to its database, while it goes on with those that it has.
+func (r *storageReport) reportConnection(ctx context.Context) error {
+	named, ok := r.store.(interface{ URLProblem() error })
+	if !ok {
+		return nil
+	}
+	var reason, message string
+	if err := named.URLProblem(); err != nil {
+		reason, message = r.explain(err)
+	}
+	return r.source.ReportConnectionProblem(ctx, reason, message)
+}
+
 // end takes away what was reported: what keeps a server that ends from its storage keeps nobody from anything. r may be nil.
 func (r *storageReport) end(ctx context.Context) {
 	if r == nil {
@@ -86,6 +104,7 @@ func (r *storageReport) end(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, endTimeout)
 	defer cancel()
+	_ = r.source.ReportConnectionProblem(ctx, "", "")
 	_ = r.source.ReportProblem(ctx, "", "") // or the operator does when it is too old
 }
 

@@ -127,6 +127,53 @@ func TestWhatKeepsAServerFromItsDatabaseIsReportedAndItGoesOnWithoutARestart(t *
 	}
 }
 
+// Its connections go on, so it stays ready; the next pod would not begin.
+func TestAServerWhoseConnectionURLWasEmptiedGoesOnAndSaysSo(t *testing.T) {
+	race.Meets(t)
+	good := testenv.Schema(t)
+	file := filepath.Join(t.TempDir(), "url")
+	write := func(url string) {
+		if err := os.WriteFile(file, []byte(url), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, late := range map[string]bool{"opened at once": false, "opened late": true} {
+		write(good)
+		if late {
+			write("")
+		}
+		o := &options{engine: engine{databaseURLFile: file, log: logr.Discard()}}
+		database, unopened, err := o.openToServe(t.Context(), logr.Discard())
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(good)
+		if late {
+			if err := unopened.Run(t.Context(), time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+		}
+		found := &told{}
+		report := &storageReport{store: database, source: found, database: true, log: logr.Discard()}
+		for url, want := range map[string]string{good: "", "": v1alpha1.ReasonDatabaseURLInvalid} {
+			write(url)
+			if !report.step(t.Context()) || found.reason != want {
+				t.Errorf("%s, with %d bytes: %+v, want %q", name, len(url), found, want)
+			}
+		}
+		write("")
+		if report.step(t.Context()); !strings.Contains(found.message, "the file is empty") {
+			t.Errorf("%s: %s", name, found.message)
+		}
+		if report.end(t.Context()); found.reason != "" {
+			t.Errorf("%s, after its end: %+v", name, found)
+		}
+		if err := database.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestWhatKeepsAServerFromItsVolumeIsReported(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

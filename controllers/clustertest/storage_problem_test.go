@@ -33,10 +33,11 @@ func TestWhatKeepsAServerFromItsStorageIsTheReasonOfStorageReady(t *testing.T) {
 	for engine, c := range map[string]struct {
 		change    func(*v1alpha1.ProvisioningTenant)
 		reason    string
+		says      string
 		otherwise string
 	}{
-		"SQLite":     {onVolume, v1alpha1.ReasonVolumeFull, "StorageReady=True/Bound"},
-		"PostgreSQL": {inDatabase, v1alpha1.ReasonDatabaseRefused, "StorageReady=True/Configured"},
+		"SQLite":     {onVolume, v1alpha1.ReasonVolumeFull, "Look-ups are answered, and changes are answered 503: because", "StorageReady=True/Bound"},
+		"PostgreSQL": {inDatabase, v1alpha1.ReasonDatabaseRefused, "The server cannot use its storage: because", "StorageReady=True/Configured"},
 	} {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
@@ -51,7 +52,7 @@ func TestWhatKeepsAServerFromItsStorageIsTheReasonOfStorageReady(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.until(tenant, "StorageReady=False/"+c.reason, "Ready=False/"+c.reason, "Reconciling=True/"+c.reason, "ServerAvailable=True/Available")
-				if got := message(tenant, "StorageReady"); got != "The server cannot use its storage: because" || tenant.Status.TenantURL != url {
+				if got := message(tenant, "StorageReady"); got != c.says || tenant.Status.TenantURL != url {
 					t.Errorf("%s, at %s", got, tenant.Status.TenantURL)
 				}
 				if err := w.troubled(tenant, nil); err != nil {

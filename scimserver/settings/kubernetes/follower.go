@@ -155,7 +155,7 @@ func (f *follower) takeTenant(ctx context.Context, log logr.Logger, object runti
 		return
 	}
 	f.source.reporter.observe(tenant)
-	f.source.problems.observe(tenant)
+	f.source.observeProblems(tenant)
 	if tenant.Status.ObservedGeneration < 0 && len(tenant.Status.Conditions) == 0 {
 		// It was just made, or restored, and this server starts before the operator has named the UserDefaults: without them users of a
 		// directory that was retained would lose what these gave them.

@@ -54,7 +54,7 @@ type Source struct {
 	clients  clients
 	latest   settings.Latest
 	reporter reporter
-	// problems are those of a server, and connection those of the Job that tries one.
+	// problems are those of the storage, and connection those of a connection that is to be made.
 	problems, connection problems
 
 	gone atomic.Bool

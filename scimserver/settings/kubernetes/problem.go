@@ -34,8 +34,9 @@ func (s *Source) ReportProblem(ctx context.Context, reason, message string) erro
 	return s.report(ctx, &s.problems, reason, message)
 }
 
-// ReportConnectionProblem writes status.storage.connectionProblem: what keeps the Job that tries a connection from the database, as a reason
-// of condition StorageInEffect. All else is as with ReportProblem. The tenant's server may have another problem at the same time.
+// ReportConnectionProblem writes status.storage.connectionProblem: what keeps the Job that tries a connection, or the next one of a server that
+// goes on, from the database, as a reason of condition StorageInEffect. All else is as with ReportProblem. There may be another problem at
+// the same time.
 func (s *Source) ReportConnectionProblem(ctx context.Context, reason, message string) error {
 	return s.report(ctx, &s.connection, reason, message)
 }
@@ -57,7 +58,7 @@ func (s *Source) report(ctx context.Context, p *problems, reason, message string
 type problems struct {
 	// field is its name there.
 	field string
-	// observed is how a watch last saw it, nil while none has. Nothing watches that of a connection, which one pod tries.
+	// observed is how a watch last saw it, nil while none has.
 	observed atomic.Pointer[observedProblem]
 
 	mu sync.Mutex
@@ -69,12 +70,13 @@ type problems struct {
 
 type observedProblem struct{ *v1alpha1.StorageProblem }
 
-func (p *problems) observe(tenant *v1alpha1.ProvisioningTenant) {
-	var seen observedProblem
+func (s *Source) observeProblems(tenant *v1alpha1.ProvisioningTenant) {
+	var problem, connection observedProblem
 	if storage := tenant.Status.Storage; storage != nil {
-		seen.StorageProblem = storage.Problem
+		problem.StorageProblem, connection.StorageProblem = storage.Problem, storage.ConnectionProblem
 	}
-	p.observed.Store(&seen)
+	s.problems.observed.Store(&problem)
+	s.connection.observed.Store(&connection)
 }
 
 // others tells whether another server has written a problem a moment ago.

@@ -126,12 +126,23 @@ func TestTheProblemOfAConnectionHasAPlaceOfItsOwn(t *testing.T) {
 	r.now = r.now.Add(29 * time.Second)
 	connection("DatabaseRefused", "because")
 	r.expect(strings.Replace(wrote("DatabaseRefused", "because", time.Unix(1700000000, 0)), `"problem"`, `"connectionProblem"`, 1))
-	r.api.put(tenantPath, tenant(func(t *v1alpha1.ProvisioningTenant) {
-		t.Status.Storage = &v1alpha1.StorageStatus{Problem: problemOf("pod-b", r.now), ConnectionProblem: problemOf("pod-a", r.now)}
-	}))
+	of := func(pod string) {
+		r.api.put(tenantPath, tenant(func(t *v1alpha1.ProvisioningTenant) {
+			t.Status.Storage = &v1alpha1.StorageStatus{Problem: problemOf("pod-b", r.now), ConnectionProblem: problemOf(pod, r.now)}
+		}))
+		until(t, "the watch sees the problem", func() bool {
+			seen := r.source.connection.observed.Load()
+			return seen != nil && seen.StorageProblem != nil && seen.Pod == pod
+		})
+	}
+	of("pod-a")
 	connection("", "")
 	connection("", "")
 	r.expect(strings.ReplaceAll(tookAway, "/problem", "/connectionProblem"))
+
+	of("pod-b") // of several servers one writes
+	connection("DatabaseRefused", "because")
+	r.expect()
 }
 
 func TestAServerTakesAwayWhatItWroteBeforeItsRestart(t *testing.T) {

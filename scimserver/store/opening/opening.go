@@ -132,6 +132,14 @@ func (s *Store) Check(ctx context.Context) error {
 	return now.Check(ctx)
 }
 
+// URLProblem is that of a store which has one and is open, or nil.
+func (s *Store) URLProblem() error {
+	if named, ok := s.state.Load().Store.(interface{ URLProblem() error }); ok {
+		return named.URLProblem()
+	}
+	return nil
+}
+
 // current returns the store that is open, or why there is none.
 func (s *Store) current() (store.Store, error) {
 	now := s.state.Load()

@@ -298,6 +298,14 @@ func (s *Store) followURL() {
 	}
 }
 
+// URLProblem returns why the connection URL cannot be read, nil where it can. Meanwhile connections that are there go on, and no other is made.
+func (s *Store) URLProblem() error {
+	if _, err := s.url(); err != nil {
+		return &engineError{misread, fmt.Sprintf("read the connection URL: %v", err)}
+	}
+	return nil
+}
+
 // Check implements store.Store. It also looks whether the connection URL has changed, and whether a connection is due to be given up.
 func (s *Store) Check(ctx context.Context) error {
 	s.followURL()

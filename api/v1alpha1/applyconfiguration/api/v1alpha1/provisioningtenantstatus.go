@@ -10,7 +10,7 @@ import (
 // with apply.
 //
 // ProvisioningTenantStatus is what was seen of a tenant. The operator writes all of it but directory, activity and
-// storage.problem, which the tenant's SCIM server writes, and storage.connectionProblem, which Job NAME-connect writes.
+// storage.problem, which the tenant's SCIM server writes, and storage.connectionProblem, which that and Job NAME-connect write.
 type ProvisioningTenantStatusApplyConfiguration struct {
 	// observedGeneration is the last generation of the spec of which everything was applied, or that cannot be reached without a change
 	// by a person: then condition Stalled is True. It is -1 until the operator has looked at the tenant for the first time, so that

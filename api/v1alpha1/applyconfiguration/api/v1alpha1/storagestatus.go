@@ -25,8 +25,9 @@ type StorageStatusApplyConfiguration struct {
 	// problem is what keeps a server of the tenant from its storage. It is not there while nothing does. Condition StorageReady says the
 	// same.
 	Problem *StorageProblemApplyConfiguration `json:"problem,omitempty"`
-	// connectionProblem is what keeps a directory from being moved to PostgreSQL, as the Job finds that tries the connection. It is not
-	// there while nothing does, or no connection is tried. Condition StorageInEffect says the same.
+	// connectionProblem is what keeps a directory from being moved to PostgreSQL, as the Job finds that tries the connection, or servers that go
+	// on from new connections, as where the connection URL was emptied. It is not there while nothing does. Condition StorageInEffect says
+	// the same.
 	ConnectionProblem *StorageProblemApplyConfiguration `json:"connectionProblem,omitempty"`
 }
 
