@@ -193,10 +193,10 @@ func TestStorageAndRouteAreJudgedByWhatTheClusterSays(t *testing.T) {
 		got  metav1.Condition
 		want string
 	}{
-		"bound":                   {storageReady(claim(corev1.ClaimBound)), "True/Bound"},
-		"pending":                 {storageReady(claim(corev1.ClaimPending)), "False/ClaimPending"},
-		"lost":                    {storageReady(claim(corev1.ClaimLost)), "False/ClaimLost"},
-		"not there yet":           {storageReady(&corev1.PersistentVolumeClaim{}), "False/Progressing"},
+		"bound":                   {storageReady(claim(corev1.ClaimBound), metav1.Condition{}), "True/Bound"},
+		"pending":                 {storageReady(claim(corev1.ClaimPending), metav1.Condition{}), "False/ClaimPending"},
+		"lost":                    {storageReady(claim(corev1.ClaimLost), metav1.Condition{}), "False/ClaimLost"},
+		"not there yet":           {storageReady(&corev1.PersistentVolumeClaim{}, metav1.Condition{}), "False/Progressing"},
 		"admitted":                {exposed(admitted, "contoso-scim", "a.test", 0), "True/IngressReady"},
 		"admitted before a write": {exposed(admitted, "contoso-scim", "a.test", 3), "False/WaitingForIngressController"},
 		"not admitted":            {exposed(&networkingv1.Ingress{}, "contoso-scim", "a.test", 0), "False/WaitingForIngressController"},

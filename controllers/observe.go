@@ -25,9 +25,8 @@ func (r *ProvisioningTenantReconciler) observe(ctx context.Context, s *scope) er
 		r.Upgrades.observe(deployment)
 	}
 	available, rolledOut := judgeServer(s, deployment)
-	servesOn := available.Status == metav1.ConditionTrue && s.tenant.Status.TenantURL != ""
-	s.fail(r.observeStorage(ctx, s, servesOn))
 	s.fail(r.nameCause(ctx, s, deployment, &available))
+	s.fail(r.observeStorage(ctx, s, available))
 	s.found(available)
 	if s.serverApplied { // else RolledOut goes on to speak of the generation before, by which serverWasApplied knows
 		s.found(rolledOut)
@@ -41,8 +40,8 @@ func (r *ProvisioningTenantReconciler) observe(ctx context.Context, s *scope) er
 	return r.observeRoute(ctx, s)
 }
 
-// storageReady judges a volume claim; a zero one was not seen yet.
-func storageReady(claim *corev1.PersistentVolumeClaim) metav1.Condition {
+// storageReady judges a volume claim; a zero one was not seen yet. available is condition ServerAvailable: many a claim waits for the first pod.
+func storageReady(claim *corev1.PersistentVolumeClaim, available metav1.Condition) metav1.Condition {
 	switch {
 	case claim.Status.Phase == corev1.ClaimBound:
 		return conditions.True(v1alpha1.ConditionStorageReady, v1alpha1.ReasonBound, fmt.Sprintf("Volume claim %s is bound.", claim.Name))
@@ -53,8 +52,11 @@ func storageReady(claim *corev1.PersistentVolumeClaim) metav1.Condition {
 	case claim.Name == "":
 		return conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonProgressing, "The volume claim is being made.")
 	default:
-		return conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonClaimPending,
-			fmt.Sprintf("Volume claim %s is not bound yet. If this lasts, kubectl describe pvc %s tells why.", claim.Name, claim.Name))
+		message := fmt.Sprintf("Volume claim %s is not bound yet. If this lasts, kubectl describe pvc %s tells why.", claim.Name, claim.Name)
+		if available.Reason == v1alpha1.ReasonPodsRefused || available.Reason == v1alpha1.ReasonUnschedulable {
+			message += " It may wait for the server's pod. " + available.Message
+		}
+		return conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonClaimPending, message)
 	}
 }
 

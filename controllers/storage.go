@@ -315,9 +315,9 @@ func (r *ProvisioningTenantReconciler) lookForSecret(ctx context.Context, s *sco
 	return secret, nil
 }
 
-// observeStorage judges the volume or the connection Secret, and tells how a move is going. servesOn tells whether the tenant
-// was ready once and its servers answer.
-func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *scope, servesOn bool) error {
+// observeStorage judges the volume or the connection Secret, and tells how a move is going. available is condition
+// ServerAvailable.
+func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *scope, available metav1.Condition) error {
 	move := desired.MoveName(s.tenant.Name)
 	switch {
 	case s.storage.step == moveFailed:
@@ -332,6 +332,7 @@ func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *sc
 	case s.storage.problem != nil && s.storage.engine == v1alpha1.StorageSQLite:
 		s.fail(about(v1alpha1.ConditionStorageInEffect, s.storage.problem)) // the move waits, and the server serves
 	case s.storage.engine == v1alpha1.StoragePostgreSQL:
+		servesOn := available.Status == metav1.ConditionTrue && s.tenant.Status.TenantURL != ""
 		return r.observeDatabase(s, servesOn)
 	}
 	var claim corev1.PersistentVolumeClaim
@@ -339,7 +340,7 @@ func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *sc
 		return fmt.Errorf("get the volume claim: %w", err)
 	}
 	s.observeSize(&claim)
-	known := storageReady(&claim)
+	known := storageReady(&claim, available)
 	if known.Status == metav1.ConditionTrue && claim.CreationTimestamp.Before(&s.tenant.CreationTimestamp) {
 		known.Message += fmt.Sprintf(" It was there before this ProvisioningTenant, since %s: the directory on it is served on.",
 			claim.CreationTimestamp.UTC().Format(time.RFC3339))
@@ -351,8 +352,8 @@ func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *sc
 // goesOn begins the message about a connection URL that is there no longer.
 const goesOn = "The servers that run go on, and no other can start. "
 
-// observeDatabase judges the connection Secret. Servers that run keep the connection URL that they have read, so without the Secret they go on,
-// and no other can start.
+// observeDatabase judges the connection Secret. Servers that run keep the connection URL that they have read, so without the Secret they go
+// on, and no other can start. servesOn tells whether the tenant was ready once and its servers answer.
 func (r *ProvisioningTenantReconciler) observeDatabase(s *scope, servesOn bool) error {
 	schema := desired.SchemaName(s.tenant.Namespace, s.tenant.Name)
 	known := conditions.True(v1alpha1.ConditionStorageReady, v1alpha1.ReasonConfigured, fmt.Sprintf(

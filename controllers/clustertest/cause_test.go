@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/testenv"
 )
 
@@ -99,6 +100,11 @@ func TestAServerThatIsNotAvailableHasItsCauseInTheCondition(t *testing.T) {
 			w.until(tenant, "ServerAvailable=False/"+c.reason)
 			if got := message(tenant, "ServerAvailable"); !strings.Contains(got, c.message) {
 				t.Errorf("%q does not say %q", got, c.message)
+			}
+			// The claim may wait for the first pod, and is what Ready tells.
+			waits := c.reason == v1alpha1.ReasonPodsRefused || c.reason == v1alpha1.ReasonUnschedulable
+			if got := message(tenant, "Ready"); strings.Contains(got, c.message) != waits {
+				t.Errorf("Ready says %q", got)
 			}
 		})
 	}
