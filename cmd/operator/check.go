@@ -84,7 +84,8 @@ func checkRights(ctx context.Context, c client.Client, namespaces []string, leas
 			if at.namespace != metav1.NamespaceAll {
 				where = "in namespace " + at.namespace
 			}
-			lacking = append(lacking, fmt.Errorf("the operator lacks rights %s, which config/rbac/%s grants: %s", where, at.manifest, strings.Join(missing, ", ")))
+			lacking = append(lacking, fmt.Errorf("the operator lacks rights %s, which config/rbac/%s grants: %s",
+				where, at.manifest, strings.Join(missing, ", ")))
 		}
 	}
 	return errors.Join(lacking...)

@@ -117,8 +117,10 @@ func TestACheckNamesTheRightsThatTheOperatorLacks(t *testing.T) {
 		},
 		"on the lease of the leader": {
 			namespaces: []string{metav1.NamespaceAll},
-			refuse:     func(r authorizationv1.ResourceAttributes) bool { return r.Name == leaderElectionID && r.Verb == "update" },
-			want:       []string{"the operator lacks rights in namespace operators, which config/rbac/leader_election.yaml grants: update leases.coordination.k8s.io " + leaderElectionID},
+			refuse: func(r authorizationv1.ResourceAttributes) bool {
+				return r.Name == leaderElectionID && r.Verb == "update"
+			},
+			want: []string{"the operator lacks rights in namespace operators, which config/rbac/leader_election.yaml grants: update leases.coordination.k8s.io " + leaderElectionID},
 		},
 		"in one of two namespaces": {
 			namespaces: []string{"a", "b"},
@@ -129,7 +131,9 @@ func TestACheckNamesTheRightsThatTheOperatorLacks(t *testing.T) {
 		},
 		"on the cluster": {
 			namespaces: []string{metav1.NamespaceAll}, metrics: true,
-			refuse: func(r authorizationv1.ResourceAttributes) bool { return r.Resource == "tokenreviews" || r.Resource == "ingresses" && r.Verb == "patch" },
+			refuse: func(r authorizationv1.ResourceAttributes) bool {
+				return r.Resource == "tokenreviews" || r.Resource == "ingresses" && r.Verb == "patch"
+			},
 			want: []string{
 				"the operator lacks rights on the cluster, which config/rbac/role.yaml grants: patch ingresses.networking.k8s.io",
 				"the operator lacks rights on the cluster, which config/rbac/metrics.yaml grants: create tokenreviews.authentication.k8s.io",

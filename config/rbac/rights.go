@@ -20,8 +20,10 @@ import (
 const (
 	// Tenants has those in each namespace that it serves, or on the whole cluster.
 	Tenants = "role.yaml"
-	// Election and Hosts have those in its own namespace: to elect a leader, and to say who holds a host.
-	Election, Hosts = "leader_election.yaml", "hosts.yaml"
+	// Election has those in its own namespace by which a leader is elected.
+	Election = "leader_election.yaml"
+	// Hosts has those in its own namespace by which it says who holds a host.
+	Hosts = "hosts.yaml"
 	// Metrics has those on the cluster by which it learns who may get its metrics.
 	Metrics = "metrics.yaml"
 )
