@@ -232,13 +232,6 @@ func TestWhatTheLoginAuthoritySaysIsToldAndHoldsNothingBack(t *testing.T) {
 			tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra.TenantID = id }))
 			w.until(tenant, ready, want)
 			edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra.TenantID = knownEntraTenant })
-			if !strings.EqualFold(id, knownEntraTenant) { // whose directory it was
-				w.until(tenant, "EntraTenantVerified=True/Verified", "StorageReady=False/ForeignDirectory")
-				_, adopts, _ := strings.Cut(message(tenant, "StorageReady"), v1alpha1.AdoptDirectoryAnnotation+": ")
-				edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) {
-					metav1.SetMetaDataAnnotation(&p.ObjectMeta, v1alpha1.AdoptDirectoryAnnotation, adopts)
-				})
-			}
 			w.until(tenant, ready, "EntraTenantVerified=True/Verified")
 		})
 	}
