@@ -15,6 +15,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 func reading(names ...string) func(*v1alpha1.ProvisioningTenant) {
@@ -66,6 +67,7 @@ func (w *world) untilHanded(name string, ids int, keys ...string) map[string][]b
 }
 
 func TestAReaderThatIsAddedGetsASecretWhoseTokenEndsWhenItIsRenamedOrRemoved(t *testing.T) {
+	race.Meets(t) // readers
 	t.Parallel()
 	w := newWorld(t)
 	tenant := create(w, w.tenant())

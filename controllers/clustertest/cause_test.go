@@ -12,6 +12,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/testenv"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // noPod makes the server's Deployment one without an available pod, as its controller tells it.
@@ -112,6 +113,7 @@ func TestAServerThatIsNotAvailableHasItsCauseInTheCondition(t *testing.T) {
 
 // Nothing tells the operator of a pod, so it looks again while the Deployment stays as it is.
 func TestACauseIsNoticedThoughTheDeploymentStaysAsItIs(t *testing.T) {
+	race.Meets(t) // a tenant is looked at again of its own accord
 	t.Parallel()
 	w := newWorld(t, testenv.HoldLabel)
 	tenant := create(w, w.tenant())

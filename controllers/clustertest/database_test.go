@@ -18,6 +18,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/testenv"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // databasePassword must not be seen anywhere but in the Secret.
@@ -216,6 +217,7 @@ func (w *world) worksWith(engine v1alpha1.StorageType, replicas int32) {
 }
 
 func TestADirectoryMovesToPostgreSQLAndItsVolumeStays(t *testing.T) {
+	race.Meets(t) // Jobs
 	t.Parallel()
 	w := newWorld(t)
 	tenant := create(w, w.tenant())

@@ -12,9 +12,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 func TestUserDefaultsAreAcceptedWhenTheyFitTheCatalogAndFollowIt(t *testing.T) {
+	race.Meets(t) // two reconcilers
 	t.Parallel()
 	w := newWorld(t)
 	tenant := create(w, w.tenant())
@@ -309,6 +311,7 @@ func TestTheOperatorLeavesWhatTheServerReports(t *testing.T) {
 
 // bug class 16: references to what is not there.
 func TestUserDefaultsThatComeBeforeTheirTenantWaitForIt(t *testing.T) {
+	race.Meets(t) // one reconciler triggers the other
 	t.Parallel()
 	w := newWorld(t)
 	defaults := create(w, w.defaults("everybody"))

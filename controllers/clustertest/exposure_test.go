@@ -13,6 +13,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/testenv"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 func TestAnIngressOfAnotherClassTakesThePlaceOfTheFirstWhenItsControllerHasTakenIt(t *testing.T) {
@@ -219,6 +220,7 @@ func TestACertificateThatIsMissingIsToldOf(t *testing.T) {
 }
 
 func TestWhatTheLoginAuthoritySaysIsToldAndHoldsNothingBack(t *testing.T) {
+	race.Meets(t) // answers come from goroutines of their own
 	t.Parallel()
 	for id, want := range map[string]string{
 		knownEntraTenant:                       "EntraTenantVerified=True/Verified",

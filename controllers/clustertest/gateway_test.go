@@ -18,6 +18,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 func onGateway(parents ...v1alpha1.GatewayReference) func(*v1alpha1.ProvisioningTenant) {
@@ -85,6 +86,7 @@ func (w *world) answerBy(controller gatewayv1.GatewayController, accepted, resol
 
 // bug class 16: an optional kind is missing. Here it comes after the tenant, and goes before it.
 func TestATenantIsExposedByAGatewayAsSoonAsTheClusterKnowsHTTPRoutes(t *testing.T) {
+	race.Meets(t) // a cache starts while the operator runs
 	t.Parallel()
 	w := newWorld(t)
 	w.gateways("public", "private")

@@ -19,10 +19,12 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers"
 	"github.com/tenantry/tenantry/controllers/internal/testenv"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // bug class 14: two tenants, one name.
 func TestOfTwoTenantsWithOneHostTheSecondIsToldWithAProposalAndNothingIsMadeForIt(t *testing.T) {
+	race.Meets(t) // two tenants wait for one another
 	t.Parallel()
 	first, second := newWorld(t), newWorld(t)
 	host := first.namespace + ".shared.example.com"
@@ -64,6 +66,7 @@ func TestOfTwoTenantsWithOneHostTheSecondIsToldWithAProposalAndNothingIsMadeForI
 }
 
 func TestAHostThatWasLetGoIsReservedForItsNamespace(t *testing.T) {
+	race.Meets(t) // a tenant is looked at when a reservation ends
 	t.Parallel()
 	first, second := newWorld(t), newWorld(t)
 	host := first.namespace + ".reserved.example.com"

@@ -9,9 +9,11 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 func TestATenantGetsEverythingThatItNeedsAndThenItsURL(t *testing.T) {
+	race.Meets(t) // every child is applied
 	t.Parallel()
 	w := newWorld(t)
 	tenant := create(w, w.tenant())

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // heldClock does not tell the time before it is released.
@@ -32,6 +33,7 @@ func (c heldClock) Now() time.Time {
 
 // bug class 22: after a restart, a new tenant waits until every other was looked at.
 func TestATenantThatIsNewAfterARestartDoesNotWaitForAllTheOthers(t *testing.T) {
+	race.Meets(t) // priorities in the queue
 	t.Parallel()
 	const others = 12
 	f := newFleet(t, others)

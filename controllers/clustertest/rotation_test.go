@@ -17,6 +17,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 const (
@@ -191,6 +192,7 @@ func TestAnOverlapBelongsToItsRequestAlone(t *testing.T) {
 
 // Written in one moment or while no operator runs, they are seen together.
 func TestRequestsThatAreSeenTogetherEachDoWhatTheySay(t *testing.T) {
+	race.Meets(t) // rotation
 	t.Parallel()
 	w := newWorld(t)
 	tenant := create(w, w.tenant(reading("payroll", "audit")))

@@ -39,10 +39,10 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(run(m))
+	os.Exit(runTests(m))
 }
 
-func run(m *testing.M) int {
+func runTests(m *testing.M) int {
 	log := logTo(logs)
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)

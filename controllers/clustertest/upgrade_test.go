@@ -17,6 +17,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers"
 	"github.com/tenantry/tenantry/controllers/internal/testenv"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // fleet is some tenants in a world where nothing becomes available by itself, and an operator of their own.
@@ -136,6 +137,7 @@ func (f *fleet) becomeAvailable(tenants ...string) {
 }
 
 func TestAnUpgradeTakesSomeTenantsAtATimeAndStopsWhereTheyDoNotBecomeAvailable(t *testing.T) {
+	race.Meets(t) // tenants share a number of places
 	t.Parallel()
 	f := newFleet(t, 6)
 	f.run("scimserver:v1")

@@ -20,6 +20,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/testenv"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // bug class 12 and 7: needless writes, also against what the API server fills in.
@@ -110,6 +111,7 @@ func everySetting(p *v1alpha1.ProvisioningTenant) {
 
 // bug class 17 and 19: a restart that writes, and two operators that fight.
 func TestAnOperatorThatJustStartedWritesNothingToASettledTenant(t *testing.T) {
+	race.Meets(t) // two operators of one process side by side
 	t.Parallel()
 	w := newWorld(t)
 	tenant := create(w, w.tenant(everySetting))
@@ -144,6 +146,7 @@ func (w *world) restartWritesNothing() {
 
 // bug class 19: two leaders, or none after one went.
 func TestOfTwoOperatorsOneLeadsAndTheOtherTakesOver(t *testing.T) {
+	race.Meets(t) // operators start and end
 	t.Parallel()
 	elect := func(o *manager.Options) {
 		o.LeaderElection, o.LeaderElectionReleaseOnCancel = true, true
@@ -184,6 +187,7 @@ func TestOfTwoOperatorsOneLeadsAndTheOtherTakesOver(t *testing.T) {
 }
 
 func TestTransitionsAreToldByEventsOnce(t *testing.T) {
+	race.Meets(t) // events
 	t.Parallel()
 	w := newWorld(t)
 	tenant := create(w, w.tenant())
@@ -217,6 +221,7 @@ func TestTransitionsAreToldByEventsOnce(t *testing.T) {
 
 // bug class 3, 6 and 7: what others delete, change or add.
 func TestWhatOthersDoToATenantsObjectsIsUndone(t *testing.T) {
+	race.Meets(t) // watches of children
 	t.Parallel()
 	w := newWorld(t)
 	tenant := create(w, w.tenant())
@@ -289,6 +294,7 @@ func TestWhatOthersAddBesideOurFieldsStays(t *testing.T) {
 
 // bug class 5 and 6: fields that cannot be unset, and map keys that stay.
 func TestSettingsFollowTheSpecAndGoWhenTheyAreUnset(t *testing.T) {
+	race.Meets(t) // every setting
 	t.Parallel()
 	w := newWorld(t)
 	tenant := create(w, w.tenant())

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Runs Go tests as `make test` does: hack/test/run.sh "PACKAGES" [FLAG...]. Every test runs, and those in which goroutines meet run
-# under the race detector. In packages whose tests have marks (test/race says why) these are the marked ones, and all that
-# use PostgreSQL through testenv.Engines; in other packages it is every test.
+# under the race detector: in packages whose tests have marks (test/race says why) the marked ones, in other packages every test.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 packages=$1
@@ -24,16 +23,21 @@ trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$logs"' EXIT
 
 under_the_detector() { ((${#others[@]} == 0)) || run -race "$@" "${others[@]}"; }
 
-on_sqlite() {
-	local tests
-	((${#marked[@]} > 0)) || return 0
-	tests=$(for folder in "${marked[@]}"; do cat "$folder"/*_test.go; done |
+# twice PACKAGE... -- FLAG...: their tests without the detector, and the marked ones under it. There the detector of mutations in caches
+# would take most of the time, and the run before had it.
+twice() {
+	local folder folders=() tests
+	while [[ $1 != -- ]]; do folders+=("$1"); shift; done
+	shift
+	((${#folders[@]} > 0)) || return 0
+	tests=$(for folder in "${folders[@]}"; do cat "$folder"/*_test.go; done |
 		awk '/^func Test/ {split($2, name, "(")} /race\.Meets\(t\)/ {print name[1]}' | sort -u | paste -sd '|')
-	TENANTRY_TEST_ENGINES=sqlite run "$@" "${marked[@]}"
-	TENANTRY_TEST_ENGINES=sqlite run -race -run "^($tests)\$" "$@" "${marked[@]}"
+	run "$@" "${folders[@]}"
+	KUBE_CACHE_MUTATION_DETECTOR=false run -race -run "^($tests)\$" "$@" "${folders[@]}"
 }
 
-on_postgres() { ((${#both[@]} == 0)) || TENANTRY_TEST_ENGINES=postgres run -race "$@" "${both[@]}"; }
+on_sqlite() { TENANTRY_TEST_ENGINES=sqlite twice "${marked[@]}" -- "$@"; }
+on_postgres() { TENANTRY_TEST_ENGINES=postgres twice "${both[@]}" -- "$@"; }
 
 passes=(under_the_detector on_sqlite on_postgres)
 for pass in "${passes[@]}"; do

@@ -8,9 +8,11 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store/postgres"
 	"github.com/tenantry/tenantry/scimserver/store/postgres/testenv"
 	"github.com/tenantry/tenantry/scimserver/transfer"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 func TestADirectoryMovesFromEngineToEngineAndBackByteForByte(t *testing.T) {
+	race.Meets(t) // one reads while the other writes
 	embedded := open(t, t.TempDir())
 	fill(t, embedded, 1)
 	file := exported(t, embedded, transfer.Options{Log: true})

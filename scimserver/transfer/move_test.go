@@ -11,6 +11,7 @@ import (
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/store"
 	"github.com/tenantry/tenantry/scimserver/transfer"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // again is a store that begins every transaction a second time, as PostgreSQL does after a conflict.
@@ -131,6 +132,7 @@ func TestAMoveThatMayHaveHappenedIsConfirmedByTheNext(t *testing.T) {
 }
 
 func TestAnEmptyDirectoryCanBeMoved(t *testing.T) {
+	race.Meets(t) // one reads while the other writes
 	from, to := open(t, t.TempDir()), openPostgres(t)
 	for range 2 {
 		if counts, err := transfer.Move(t.Context(), from, to, of(to)); err != nil || counts != (transfer.Counts{}) {
@@ -175,6 +177,7 @@ func TestNothingIsMovedOverAnotherDirectory(t *testing.T) {
 }
 
 func TestACopyThatDiffersIsNoticed(t *testing.T) {
+	race.Meets(t) // one reads while the other writes
 	from, to := open(t, t.TempDir()), open(t, t.TempDir())
 	fill(t, from, 7)
 	_, err := transfer.Move(t.Context(), from, changed{to}, of(to))
@@ -184,6 +187,7 @@ func TestACopyThatDiffersIsNoticed(t *testing.T) {
 }
 
 func TestAMoveThatIsGivenUpLeavesNothing(t *testing.T) {
+	race.Meets(t) // the reader ends before the writer
 	from, to := open(t, t.TempDir()), openPostgres(t)
 	fill(t, from, 7)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 const (
@@ -131,6 +132,7 @@ func TestAFlagThatSaysWhereTheDirectoryIsKeptWins(t *testing.T) {
 }
 
 func TestAChangedConnectionSecretIsFollowedAndABrokenOneIsNot(t *testing.T) {
+	race.Meets(t) // a source runs beside
 	var l log
 	o := options(t, map[string]string{"tenant.yaml": inDatabase, "secret.yaml": connection}, func(o *Options) { o.CheckURL, o.Log = checkURL, l.logger() })
 	source := start(t, o)

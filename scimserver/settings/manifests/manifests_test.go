@@ -19,6 +19,7 @@ import (
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/settings"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -300,6 +301,7 @@ func TestTheTenantIsChosenByNameAndNamespace(t *testing.T) {
 }
 
 func TestAChangeIsPublishedAndABrokenEditIsNot(t *testing.T) {
+	race.Meets(t) // a source runs beside
 	log := &log{}
 	o := options(t, map[string]string{"a.yaml": contoso}, func(o *Options) {
 		o.Log = log.logger()
@@ -349,6 +351,7 @@ func TestAChangeIsPublishedAndABrokenEditIsNot(t *testing.T) {
 }
 
 func TestAFolderThatVanishesLeavesTheSettingsInForceAndIsReadWhenItIsBack(t *testing.T) {
+	race.Meets(t) // a source runs beside
 	log := &log{}
 	o := options(t, map[string]string{"a.yaml": contoso}, func(o *Options) { o.Log = log.logger() })
 	source := start(t, o)
