@@ -99,8 +99,8 @@ func (c Child) Existing() Child {
 	return c
 }
 
-// Absent returns the child such that nothing is written, and Apply returns ErrUnseen, where there is an object of which the cache has not heard:
-// what is wanted follows from its absence.
+// Absent returns the child such that nothing is written, and Apply returns ErrUnseen, where there is an object, of which the cache had not heard
+// when what is wanted was found from its absence.
 func (c Child) Absent() Child {
 	c.absent = true
 	return c
@@ -198,6 +198,8 @@ func (o *Owner) Apply(ctx context.Context, child Child) (generation int64, err e
 		return o.applyLive(ctx, child)
 	case err != nil:
 		return 0, err
+	case child.absent:
+		return 0, ErrUnseen // the cache has heard of it since
 	case child.live.GetDeletionTimestamp() != nil:
 		return 0, &GoingError{Kind: child.Kind(), Name: child.Name()}
 	case metav1.GetControllerOf(child.live) == nil && child.takes(child.live):

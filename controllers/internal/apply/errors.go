@@ -8,7 +8,7 @@ import (
 // ErrOwnerGone says that the owner was deleted while its children were being made.
 var ErrOwnerGone = errors.New("the owner is gone")
 
-// ErrUnseen says that there is an object that the cache does not know.
+// ErrUnseen says that there is an object that the cache did not know when what is wanted was found.
 var ErrUnseen = errors.New("the cache is behind")
 
 // NotOursError says that an object of someone else has the name of a child. It was left untouched.

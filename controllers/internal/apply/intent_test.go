@@ -1,12 +1,32 @@
 package apply
 
 import (
+	"errors"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 )
+
+// bug class 2: the cache hears of an object between a look at it and the apply.
+func TestWhatFollowsFromTheAbsenceOfAnObjectIsNotWrittenOverOne(t *testing.T) {
+	t.Parallel()
+	there := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "b", Name: "a", UID: "u"}}
+	cluster := fake.NewClientBuilder().WithObjects(there).Build()
+	owner := Owner{Client: cluster, Live: cluster, Object: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: "b", Name: "owner", UID: "o"}}}
+	want := corev1ac.PersistentVolumeClaim("a", "b").WithLabels(map[string]string{"x": "1"})
+	child := New(want, &corev1.PersistentVolumeClaim{}).Adopting(func(metav1.Object) bool { return true }).Absent()
+	if _, err := owner.Apply(t.Context(), child); !errors.Is(err, ErrUnseen) {
+		t.Errorf("got %v, want %v", err, ErrUnseen)
+	}
+	var now corev1.PersistentVolumeClaim
+	if err := cluster.Get(t.Context(), client.ObjectKeyFromObject(there), &now); err != nil || now.Labels != nil {
+		t.Errorf("the object has labels %v (%v)", now.Labels, err)
+	}
+}
 
 func TestTheHashOfWhatIsAppliedIsTheSameAgainAndAnotherForAnythingElse(t *testing.T) {
 	t.Parallel()
