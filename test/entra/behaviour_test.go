@@ -159,13 +159,28 @@ func TestACreateWhoseAnswerWasLostIsAdoptedInTheNextCycle(t *testing.T) {
 	}
 }
 
+// hasty waits for an answer to a POST for a moment only, while the server is slow, and as long as the client for all others.
+type hasty struct {
+	http.RoundTripper
+	slow *atomic.Bool
+}
+
+func (h hasty) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodPost || !h.slow.Load() {
+		return h.RoundTripper.RoundTrip(r)
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), 200*time.Millisecond)
+	defer cancel()
+	return h.RoundTripper.RoundTrip(r.WithContext(ctx))
+}
+
 func TestATimeoutPutsTheObjectIntoEscrow(t *testing.T) {
 	c := small()
 	w := newWorld(t, c)
-	client := w.http.Client()
-	client.Timeout = 200 * time.Millisecond
 	var slow atomic.Bool
 	slow.Store(true)
+	client := w.http.Client()
+	client.Transport = hasty{client.Transport, &slow}
 	w.server.Intercept = func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method == "POST" && slow.Load() {
 			_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the client has gone
@@ -178,7 +193,6 @@ func TestATimeoutPutsTheObjectIntoEscrow(t *testing.T) {
 		t.Fatalf("failed: %v", r.Failed)
 	}
 	slow.Store(false)
-	client.Timeout = 10 * time.Second
 	w.cycleOK()
 	w.verifyOK()
 }

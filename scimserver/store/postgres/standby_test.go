@@ -53,11 +53,11 @@ func TestNothingIsAcknowledgedThatOnlyOneMachineHas(t *testing.T) {
 	standby, second := primary.newStandby()
 	t.Cleanup(func() { standby.run("stop", standby.folder, "immediate") })
 	s := open(t, address)
-	s.SetPatience(time.Second)
 	group := newGroup(t, s)
 	waitForStandby(t, address)
 	must(0, arrive(s, group, 1))(t)
 	standby.crash()
+	s.SetPatience(time.Second)
 	acknowledged := map[int]bool{1: true}
 	for what, write := range map[string]func() error{
 		"a user":                     func() error { return arrive(s, group, 2) },
