@@ -1,6 +1,7 @@
 package clustertest
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -30,13 +32,18 @@ func TestWhereTheCRDsAreDeletedAndAppliedAgainTenantsWorkAgain(t *testing.T) { /
 	if err := envtest.UninstallCRDs(cluster.Config, definitions); err != nil {
 		t.Fatal(err)
 	}
-	w.eventually("the kind is gone", func() string {
-		err := w.Get(t.Context(), client.ObjectKeyFromObject(tenant), tenant)
-		if apierrors.IsNotFound(err) {
-			return ""
-		}
-		return "it is still there"
-	})
+	// The API server deletes what is of a kind before the kind, and takes no other of that name until then.
+	for _, name := range []string{"provisioningtenants." + v1alpha1.GroupName, "userdefaults." + v1alpha1.GroupName} {
+		definition := &metav1.PartialObjectMetadata{}
+		definition.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
+		w.eventually("the kind is gone", func() string {
+			err := w.Get(t.Context(), client.ObjectKey{Name: name}, definition)
+			if apierrors.IsNotFound(err) {
+				return ""
+			}
+			return fmt.Sprintf("%s is still there (%v)", name, err)
+		})
+	}
 	if _, err := envtest.InstallCRDs(cluster.Config, definitions); err != nil {
 		t.Fatal(err)
 	}
