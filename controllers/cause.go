@@ -170,8 +170,8 @@ func causeOf(pod *corev1.Pod, missing []string, now time.Time) *cause {
 	switch {
 	case waits && scheduled != nil && now.Sub(scheduled.LastTransitionTime.Time) >= startPatience:
 		return &cause{v1alpha1.ReasonPodNotStarting, fmt.Sprintf(
-			"The server's pod on node %s still waits for its network or its volumes%s. The events of the pod tell more: kubectl describe pods -l %s=%s.",
-			pod.Spec.NodeName, mounts, v1alpha1.TenantLabel, pod.Labels[v1alpha1.TenantLabel])}
+			"The server's pod on node %s still waits for its network or its volumes%s. The events of the pod tell more: kubectl describe pods -n %s -l %s=%s.",
+			pod.Spec.NodeName, mounts, pod.Namespace, v1alpha1.TenantLabel, pod.Labels[v1alpha1.TenantLabel])}
 	case nodeSilent(pod):
 		return &cause{v1alpha1.ReasonNodeUnreachable, fmt.Sprintf("Node %s, where the server's pod is, does not answer.", pod.Spec.NodeName)}
 	}
@@ -211,8 +211,8 @@ func containerCause(pod *corev1.Pod, status *corev1.ContainerStatus) *cause {
 		how += ", because it was killed: by its node, which had no memory left, or because it did not answer its liveness probe"
 	}
 	return &cause{v1alpha1.ReasonServerCrashing, fmt.Sprintf(
-		"Container %s %s, and is started again and again. Its log tells why: kubectl logs -l %s=%s --previous.",
-		status.Name, how, v1alpha1.TenantLabel, pod.Labels[v1alpha1.TenantLabel])}
+		"Container %s %s, and is started again and again. Its log tells why: kubectl logs -n %s -l %s=%s --previous.",
+		status.Name, how, pod.Namespace, v1alpha1.TenantLabel, pod.Labels[v1alpha1.TenantLabel])}
 }
 
 // nodeSilent tells whether the node's controller made a pod unready, which by its kubelet is ready: it has not heard of that for a while.

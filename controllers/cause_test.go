@@ -26,7 +26,7 @@ func ago(d time.Duration) metav1.Time { return metav1.NewTime(causeNow.Add(-d)) 
 // serverPod is a pod that runs and is not ready, to change.
 func serverPod(change ...func(*corev1.Pod)) corev1.Pod {
 	pod := corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "contoso-scim-1-a", Labels: map[string]string{v1alpha1.TenantLabel: "contoso"}, CreationTimestamp: ago(time.Hour)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "contoso-scim-1-a", Labels: map[string]string{v1alpha1.TenantLabel: "contoso"}, CreationTimestamp: ago(time.Hour)},
 		Spec: corev1.PodSpec{NodeName: "node-1", Containers: []corev1.Container{{
 			Name: "scimserver", Image: "registry.example.com/scimserver:1",
 			Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")}},
@@ -103,7 +103,7 @@ func TestPodsTellWhyNoneOfThemServes(t *testing.T) {
 	back := `Back-off pulling image "registry.example.com/scimserver:1"`
 	const refused = "rpc error: 401 Unauthorized"
 	crash := "Container scimserver ended with exit code 1, and is started again and again. Its log tells why: " +
-		"kubectl logs -l provisioning.tenantry.dev/tenant=contoso --previous."
+		"kubectl logs -n customers -l provisioning.tenantry.dev/tenant=contoso --previous."
 	oom := "Container scimserver was ended because it had all of the memory that it may have (256Mi)."
 	for name, c := range map[string]struct {
 		pods []corev1.Pod
@@ -156,13 +156,13 @@ func TestPodsTellWhyNoneOfThemServes(t *testing.T) {
 		"a volume, for a minute": {
 			[]corev1.Pod{serverPod(waits("ContainerCreating", ""), scheduledSince(time.Minute))},
 			cause{"PodNotStarting", "The server's pod on node node-1 still waits for its network or its volumes. " +
-				"The events of the pod tell more: kubectl describe pods -l provisioning.tenantry.dev/tenant=contoso."},
+				"The events of the pod tell more: kubectl describe pods -n customers -l provisioning.tenantry.dev/tenant=contoso."},
 		},
 		"volumes, for a minute": {
 			[]corev1.Pod{serverPod(waits("ContainerCreating", ""), scheduledSince(time.Minute), mounting)},
 			cause{"PodNotStarting", "The server's pod on node node-1 still waits for its network or its volumes (volume claim contoso-data, " +
 				"Secret contoso-database, ConfigMap kube-root-ca.crt). The events of the pod tell more: " +
-				"kubectl describe pods -l provisioning.tenantry.dev/tenant=contoso."},
+				"kubectl describe pods -n customers -l provisioning.tenantry.dev/tenant=contoso."},
 		},
 		"a Secret to mount that is missing, at once": {
 			[]corev1.Pod{serverPod(waits("ContainerCreating", ""), scheduledSince(time.Second), mounting, mountsSecret("gone", false))},

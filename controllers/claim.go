@@ -259,8 +259,8 @@ func (s *scope) observeSize(claim *corev1.PersistentVolumeClaim) {
 			fmt.Sprintf("Volume claim %s asks for %s, and for %s when it is bound.", claim.Name, asked.String(), wanted.String())))
 	case !there.IsZero() && there.Cmp(asked) < 0:
 		s.found(conditions.False(v1alpha1.ConditionStorageInEffect, v1alpha1.ReasonProgressing,
-			fmt.Sprintf("The volume of claim %s grows from %s to %s. If this lasts, kubectl describe pvc %s tells why.",
-				claim.Name, there.String(), asked.String(), claim.Name)))
+			fmt.Sprintf("The volume of claim %s grows from %s to %s. If this lasts, kubectl describe pvc -n %s %s tells why.",
+				claim.Name, there.String(), asked.String(), claim.Namespace, claim.Name)))
 	case wanted.Cmp(asked) < 0:
 		s.found(conditions.True(v1alpha1.ConditionStorageInEffect, v1alpha1.ReasonInEffect,
 			fmt.Sprintf("Volume claim %s stays at %s, which is more than spec.storage.sqlite.size: volumes cannot shrink.", claim.Name, asked.String())))

@@ -178,7 +178,7 @@ func TestASecretOfAnotherWithTheNameOfOneThatWasDeletedIsToldBesideReadyAndKeeps
 				w.later()
 				w.expect("CredentialsReady=True/NameConflict", "RequestsObeyed=True/Obeyed", "Ready=True/Ready")
 				message := meta.FindStatusCondition(w.tenant().Status.Conditions, "CredentialsReady").Message
-				if !strings.Contains(message, "kubectl label secret "+name+" app.kubernetes.io/managed-by=tenantry-operator provisioning.tenantry.dev/tenant=contoso.") {
+				if !strings.Contains(message, "kubectl label secret "+name+" -n customers app.kubernetes.io/managed-by=tenantry-operator provisioning.tenantry.dev/tenant=contoso.") {
 					t.Errorf("the message is %q", message)
 				}
 

@@ -138,8 +138,9 @@ func lost(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) string {
 				"clients that use the old one are locked out until they have the new one, from Secret %s.", key, secret))
 		case !usedSince(tenant, mark.IssuedAt):
 			sentences = append(sentences, fmt.Sprintf("The Secret Token was lost with both Secrets that told of it, and a new one was issued: "+
-				"Microsoft Entra ID is locked out. Paste the new one, from Secret %s, into it: kubectl tenantry token %s prints it. "+
-				"Or put the old one back there: "+`kubectl patch secret %s --type merge --patch '{"stringData":{"token":"OLD_TOKEN"}}'`, secret, tenant.Name, secret))
+				"Microsoft Entra ID is locked out. Paste the new one, from Secret %s, into it: kubectl tenantry token %s -n %s prints it. "+
+				"Or put the old one back there: "+`kubectl patch secret %s -n %s --type merge --patch '{"stringData":{"token":"OLD_TOKEN"}}'`,
+				secret, tenant.Name, tenant.Namespace, secret, tenant.Namespace))
 		}
 	}
 	return strings.Join(sentences, " ")
@@ -171,9 +172,9 @@ func strangersSecret(tenant *v1alpha1.ProvisioningTenant, stranger *apply.NotOur
 	if stranger.Labelled {
 		return stranger.Error()
 	}
-	return fmt.Sprintf("Secret %q exists and does not belong to this tenant. Where it holds a token of this tenant, keep it and "+
-		"give it the labels of the tenant, and what it holds is accepted or refused: kubectl label secret %s %s=%s %s=%s. Otherwise rename or delete it.",
-		stranger.Name, stranger.Name, desired.ManagedByLabel, desired.ManagedBy, v1alpha1.TenantLabel, tenant.Name)
+	return fmt.Sprintf("Secret %q exists and does not belong to this tenant. Where it holds a token of this tenant, keep it "+
+		"and give it the labels of the tenant, and what it holds is accepted or refused: kubectl label secret %s -n %s %s=%s %s=%s. Otherwise rename or delete it.",
+		stranger.Name, stranger.Name, tenant.Namespace, desired.ManagedByLabel, desired.ManagedBy, v1alpha1.TenantLabel, tenant.Name)
 }
 
 // usedSince tells whether a client that provisions was let in after that moment.

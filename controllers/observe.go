@@ -52,7 +52,7 @@ func storageReady(claim *corev1.PersistentVolumeClaim, available metav1.Conditio
 	case claim.Name == "":
 		return conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonProgressing, "The volume claim is being made.")
 	default:
-		message := fmt.Sprintf("Volume claim %s is not bound yet. If this lasts, kubectl describe pvc %s tells why.", claim.Name, claim.Name)
+		message := fmt.Sprintf("Volume claim %s is not bound yet. If this lasts, kubectl describe pvc -n %s %s tells why.", claim.Name, claim.Namespace, claim.Name)
 		if available.Reason == v1alpha1.ReasonPodsRefused || available.Reason == v1alpha1.ReasonUnschedulable {
 			message += " It may wait for the server's pod. " + available.Message
 		}
@@ -112,8 +112,8 @@ func judgeRollout(deployment *appsv1.Deployment) metav1.Condition {
 	switch {
 	case progressing.Status == corev1.ConditionFalse && progressing.Reason == "ProgressDeadlineExceeded":
 		return conditions.False(v1alpha1.ConditionRolledOut, v1alpha1.ReasonRolloutStuck,
-			fmt.Sprintf("Deployment %s makes no progress. See the events of its pods: kubectl describe pods -l %s=%s.",
-				deployment.Name, v1alpha1.TenantLabel, deployment.Labels[v1alpha1.TenantLabel]))
+			fmt.Sprintf("Deployment %s makes no progress. See the events of its pods: kubectl describe pods -n %s -l %s=%s.",
+				deployment.Name, deployment.Namespace, v1alpha1.TenantLabel, deployment.Labels[v1alpha1.TenantLabel]))
 	case status.UpdatedReplicas < 1 || status.Replicas > status.UpdatedReplicas:
 		return conditions.False(v1alpha1.ConditionRolledOut, v1alpha1.ReasonProgressing, rollingOut)
 	default:
@@ -137,8 +137,8 @@ func judgeAnswers(deployment *appsv1.Deployment, rolledOut metav1.Condition, upg
 		reason = v1alpha1.ReasonProgressing
 	}
 	return conditions.False(v1alpha1.ConditionServerAvailable, reason,
-		fmt.Sprintf("Deployment %s has no available pod yet. If this lasts, kubectl describe pods -l %s=%s tells why.",
-			deployment.Name, v1alpha1.TenantLabel, deployment.Labels[v1alpha1.TenantLabel]))
+		fmt.Sprintf("Deployment %s has no available pod yet. If this lasts, kubectl describe pods -n %s -l %s=%s tells why.",
+			deployment.Name, deployment.Namespace, v1alpha1.TenantLabel, deployment.Labels[v1alpha1.TenantLabel]))
 }
 
 // unfinished tells of a Deployment that not all of its pods have been available since it was last changed. One whose pods fail later was rolled out.

@@ -51,7 +51,8 @@ func (r *ProvisioningTenantReconciler) observeMoving(ctx context.Context, s *sco
 		case found != nil && found.reason != v1alpha1.ReasonServerCrashing:
 			reason, message = found.reason, "The directory cannot be moved to PostgreSQL yet: "+found.message
 		case job.Status.Failed > 0:
-			message = fmt.Sprintf("%s Attempt %d has failed, and there is another. Why it failed: kubectl logs job/%s.", message, job.Status.Failed, name)
+			message = fmt.Sprintf("%s Attempt %d has failed, and there is another. Why it failed: kubectl logs -n %s job/%s.",
+				message, job.Status.Failed, job.Namespace, name)
 		}
 	}
 	s.found(conditions.False(v1alpha1.ConditionStorageReady, reason, message))

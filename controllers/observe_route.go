@@ -166,7 +166,7 @@ func (r *ProvisioningTenantReconciler) requireCertificate(ctx context.Context, s
 		message := fmt.Sprintf("Secret %s in spec.exposure.tls does not exist or has no %s: create it.", name, corev1.TLSCertKey)
 		if tls.IssuerRef != nil {
 			message = fmt.Sprintf("The issuer %s has not made Secret %s yet. "+
-				"If this lasts, see whether cert-manager runs, and kubectl describe certificate %s.", tls.IssuerRef.Name, name, name)
+				"If this lasts, see whether cert-manager runs, and kubectl describe certificate -n %s %s.", tls.IssuerRef.Name, name, s.tenant.Namespace, name)
 		}
 		return &Waiting{Condition: v1alpha1.ConditionExposed, Reason: v1alpha1.ReasonTLSSecretMissing, After: recheckTLS, Message: message}
 	}

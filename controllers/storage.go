@@ -322,9 +322,9 @@ func (r *ProvisioningTenantReconciler) observeStorage(ctx context.Context, s *sc
 	switch {
 	case s.storage.step == moveFailed:
 		s.fail(&Stalled{Condition: v1alpha1.ConditionStorageInEffect, Reason: v1alpha1.ReasonMoveFailed, Message: fmt.Sprintf(
-			"The directory could not be moved to PostgreSQL; the tenant goes on with SQLite. kubectl logs job/%s tells why. "+
+			"The directory could not be moved to PostgreSQL; the tenant goes on with SQLite. kubectl logs -n %s job/%s tells why. "+
 				"Mend that and delete Job %s to try again, or set spec.storage.type back to SQLite.",
-			move, move)})
+			s.tenant.Namespace, move, move)})
 	case s.storage.step == moveConnecting, s.storage.step == moveReconnecting:
 		s.fail(r.observeConnecting(ctx, s))
 	case s.storage.step != moveNone:

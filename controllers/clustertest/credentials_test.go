@@ -132,7 +132,7 @@ func TestWhenBothSecretsAreGoneANewTokenIsIssued(t *testing.T) {
 	w.settled()
 	w.until(tenant, "CredentialsReady=True/TokenLost", ready)
 	// As the message says.
-	command := regexp.MustCompile(`kubectl patch secret (\S+) --type merge --patch '(.*)'`).FindStringSubmatch(message(tenant, "CredentialsReady"))
+	command := regexp.MustCompile(`kubectl patch secret (\S+) -n \S+ --type merge --patch '(.*)'`).FindStringSubmatch(message(tenant, "CredentialsReady"))
 	if command == nil {
 		t.Fatalf("the message is %q", message(tenant, "CredentialsReady"))
 	}

@@ -280,7 +280,7 @@ func TestADirectoryThatCannotBeMovedStaysWhereItIsUntilSomebodyTriesAgain(t *tes
 	failed := []string{"StorageInEffect=False/MoveFailed", "Stalled=True/MoveFailed", "StorageReady=True/Bound", ready}
 	w.until(tenant, failed...)
 	w.worksWith(v1alpha1.StorageSQLite, 1)
-	if got, want := message(tenant, "StorageInEffect"), "The directory could not be moved to PostgreSQL; the tenant goes on with SQLite. kubectl logs job/contoso-move tells why. Mend that and delete Job contoso-move to try again, or set spec.storage.type back to SQLite."; got != want {
+	if got, want := message(tenant, "StorageInEffect"), "The directory could not be moved to PostgreSQL; the tenant goes on with SQLite. kubectl logs -n "+w.namespace+" job/contoso-move tells why. Mend that and delete Job contoso-move to try again, or set spec.storage.type back to SQLite."; got != want {
 		t.Errorf("got:  %s\nwant: %s", got, want)
 	}
 	if tenant.Status.TenantURL == "" || tenant.Status.Storage.Type != v1alpha1.StorageSQLite {

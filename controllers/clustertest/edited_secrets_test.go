@@ -501,7 +501,7 @@ func TestASecretThatIsMadeAgainWithoutLabelsIsTakenUpOrToldOf(t *testing.T) {
 		t.Errorf("the server accepts %+v", w.verifiers().Verifiers)
 	}
 	// As the message says.
-	command := regexp.MustCompile(`kubectl label secret contoso-credentials (\S+)=(\S+) (\S+)=(\S+)\.`).FindStringSubmatch(message(tenant, "CredentialsReady"))
+	command := regexp.MustCompile(`kubectl label secret contoso-credentials -n \S+ (\S+)=(\S+) (\S+)=(\S+)\.`).FindStringSubmatch(message(tenant, "CredentialsReady"))
 	if command == nil {
 		t.Fatalf("the message is %q", message(tenant, "CredentialsReady"))
 	}

@@ -29,7 +29,7 @@ func TestThePluginReadsTheProvisioningLogFromAReadyPod(t *testing.T) {
 	k := newKubectl(w)
 	tenant := create(w, w.tenant())
 	w.until(tenant, ready)
-	none := `no server of tenant "contoso" is ready; 'kubectl tenantry describe contoso' says why`
+	none := `no server of tenant "contoso" is ready; 'kubectl tenantry describe contoso -n ` + w.namespace + `' says why`
 	k.refused(none, "log", "contoso")
 	pod := w.pod()
 	k.refused(none, "log", "contoso")
@@ -108,7 +108,7 @@ func TestThePluginSendsAnImportToATenantWhoseProvisioningIsSuspended(t *testing.
 	k.forwards(pod, server)
 
 	patch := func(state v1alpha1.State) string {
-		return fmt.Sprintf(`kubectl patch provisioningtenant contoso --namespace %s --type=merge -p '{"spec":{"provisioning":{"state":%q}}}'`, w.namespace, state)
+		return fmt.Sprintf(`kubectl patch provisioningtenant contoso -n %s --type=merge -p '{"spec":{"provisioning":{"state":%q}}}'`, w.namespace, state)
 	}
 	k.refused("provisioning of tenant \"contoso\" is not suspended, and no client may write while its directory is filled. Suspend it, and run this again:\n  "+
 		patch(v1alpha1.StateSuspended), "import", "contoso", "-f", file)
