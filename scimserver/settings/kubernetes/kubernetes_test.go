@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -103,7 +104,7 @@ func TestChangesArePublishedWithoutARestart(t *testing.T) {
 
 func TestWhatMeansNothingToAServerIsNotPublished(t *testing.T) {
 	t.Parallel()
-	source, err := New(Options{Config: &rest.Config{}, Namespace: "customers", Tenant: "contoso", DataDir: t.TempDir(), Log: logr.Discard()})
+	source, err := New(Options{Config: &rest.Config{}, Namespace: "customers", Tenant: "contoso", DataDir: t.TempDir(), Log: logr.Discard(), Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
