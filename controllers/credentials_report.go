@@ -173,7 +173,8 @@ func strangersSecret(tenant *v1alpha1.ProvisioningTenant, stranger *apply.NotOur
 		return stranger.Error()
 	}
 	return fmt.Sprintf("Secret %q exists and does not belong to this tenant. Where it holds a token of this tenant, keep it "+
-		"and give it the labels of the tenant, and what it holds is accepted or refused: kubectl label secret %s -n %s %s=%s %s=%s. Otherwise rename or delete it.",
+		"and give it the labels of the tenant, and what it holds is accepted or refused: kubectl label secret %s -n %s %s=%s %s=%s. "+
+		"Otherwise rename or delete it.",
 		stranger.Name, stranger.Name, tenant.Namespace, desired.ManagedByLabel, desired.ManagedBy, v1alpha1.TenantLabel, tenant.Name)
 }
 

@@ -52,7 +52,8 @@ func storageReady(claim *corev1.PersistentVolumeClaim, available metav1.Conditio
 	case claim.Name == "":
 		return conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonProgressing, "The volume claim is being made.")
 	default:
-		message := fmt.Sprintf("Volume claim %s is not bound yet. If this lasts, kubectl describe pvc -n %s %s tells why.", claim.Name, claim.Namespace, claim.Name)
+		message := fmt.Sprintf("Volume claim %s is not bound yet. If this lasts, kubectl describe pvc -n %s %s tells why.",
+			claim.Name, claim.Namespace, claim.Name)
 		if available.Reason == v1alpha1.ReasonPodsRefused || available.Reason == v1alpha1.ReasonUnschedulable {
 			message += " It may wait for the server's pod. " + available.Message
 		}
@@ -83,7 +84,8 @@ func judgeServer(s *scope, deployment *appsv1.Deployment) (available, rolledOut 
 			rolledOut = conditions.False(v1alpha1.ConditionRolledOut, v1alpha1.ReasonUpgradePending,
 				"The server's upgrade waits until enough others are done with theirs.")
 		case unfinished(deployment):
-			rolledOut = conditions.False(v1alpha1.ConditionRolledOut, v1alpha1.ReasonProgressing, "The server is being rolled out: new pods are not available yet.")
+			rolledOut = conditions.False(v1alpha1.ConditionRolledOut, v1alpha1.ReasonProgressing,
+				"The server is being rolled out: new pods are not available yet.")
 		}
 		return available, rolledOut
 	}

@@ -360,7 +360,7 @@ func (r *ProvisioningTenantReconciler) observeDatabase(s *scope, servesOn bool) 
 		"The directory is in schema %s of the database that Secret %s names.", schema, s.tenant.Spec.Storage.PostgreSQL.ConnectionSecretRef.Name))
 	var missing *Waiting
 	switch isMissing := errors.As(s.storage.problem, &missing); {
-	case s.storage.problem != nil && !(isMissing && servesOn):
+	case s.storage.problem != nil && (!isMissing || !servesOn):
 		return s.storage.problem
 	case isMissing:
 		s.fail(&Waiting{

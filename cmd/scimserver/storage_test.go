@@ -232,7 +232,7 @@ func TestADirectoryThatTheLastPodHasIsServedAsSoonAsItEnds(t *testing.T) {
 		running.Go(func() { f.follow(ctx, users, nil, log) })
 		found := &told{reason: "before"}
 		report := &storageReport{store: database, source: found, log: log}
-		time.Sleep(3700 * time.Millisecond) // by the clock of the bubble
+		<-time.After(3700 * time.Millisecond) // by the clock of the bubble
 		synctest.Wait()
 		if report.step(ctx) || found.reason != "before" || f.Current() != nil {
 			t.Errorf("while it is held: %+v, settings %v", found, f.Current())
@@ -240,7 +240,7 @@ func TestADirectoryThatTheLastPodHasIsServedAsSoonAsItEnds(t *testing.T) {
 		if err := last.Close(); err != nil {
 			t.Error(err)
 		}
-		time.Sleep(200 * time.Millisecond)
+		<-time.After(200 * time.Millisecond)
 		synctest.Wait()
 		if f.Current() == nil {
 			t.Error("the settings are not in force")

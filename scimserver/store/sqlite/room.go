@@ -33,5 +33,5 @@ func (w *writer) stillFull(failure error) bool {
 	if reason(failure) != v1alpha1.ReasonVolumeFull || syscall.Statfs(w.putting.folder, &disk) != nil {
 		return false
 	}
-	return disk.Bavail*uint64(disk.Bsize) < roomAgain //nolint:gosec // no block has a negative size
+	return disk.Bavail*uint64(disk.Bsize) < roomAgain
 }
