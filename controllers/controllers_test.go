@@ -249,6 +249,33 @@ func TestTheTenantURLIsPublishedWhenItIsTrueAndStaysWhileTheServerRestarts(t *te
 	}
 }
 
+// Microsoft Entra ID goes on asking the URL that was pasted there, whatever the resource says.
+func TestAnotherTenantURLIsToldWhenTheOneThatEntraHasEnds(t *testing.T) {
+	t.Parallel()
+	const a, b, service = "https://a.example.com/scim/v2", "https://b.example.com/scim/v2", "http://contoso-scim.customers.svc/scim/v2"
+	for name, test := range map[string]struct {
+		before, wanted, after string
+		told                  bool
+	}{
+		"the first":                                {"", a, a, false},
+		"the same":                                 {a, a, a, false},
+		"the new one is not there yet":             {a, b, "", true},
+		"the new one is there":                     {a, b, b, true},
+		"the old route works until then":           {a, b, a, false},
+		"the new one comes after a while":          {"", b, b, false}, // told when the one before ended
+		"no route by the operator any more":        {a, service, service, true},
+		"the host is exposed":                      {service, a, "", true},
+		"the host is lost":                         {a, "", "", false}, // conditions tell of that
+		"the host is regained":                     {"", a, a, false},
+		"nothing leads there, which may come back": {a, a, "", false},
+	} {
+		if got := changedURL(test.before, test.wanted, test.after); (got != "") != test.told ||
+			test.told && !(strings.Contains(got, test.before) && strings.Contains(got, test.wanted)) {
+			t.Errorf("%s: got %q, want something told: %v", name, got, test.told)
+		}
+	}
+}
+
 func TestErrorsAreSortedIntoThoseOfAPersonThoseThatPassAndOurOwn(t *testing.T) {
 	resource := schema.GroupResource{Resource: "deployments"}
 	kind := schema.GroupKind{Kind: "Deployment"}

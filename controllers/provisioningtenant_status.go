@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -144,6 +145,16 @@ func publishedURL(before, wanted string, now []metav1.Condition, generation int6
 	}
 }
 
+// changedURL tells of another Tenant URL when the published one ends for it, once; "" where there is nothing to tell. That the host was lost, and may
+// be regained, is told by conditions.
+func changedURL(before, wanted, now string) string {
+	if before == "" || now == before || wanted == "" || wanted == before {
+		return ""
+	}
+	return fmt.Sprintf("The Tenant URL was %s and is %s. Microsoft Entra ID goes on asking the old one, where it is refused or finds nobody: "+
+		"paste the new one there as soon as the tenant is Ready, and give it to the readers.", before, wanted)
+}
+
 // routedNowhere are the reasons of Exposed for which nothing leads to the Tenant URL.
 var routedNowhere = []string{ //nolint:gochecknoglobals // a list that nothing writes
 	v1alpha1.ReasonGatewayAPIMissing, v1alpha1.ReasonGatewayMissing, v1alpha1.ReasonRouteRejected, v1alpha1.ReasonUnsupported,
@@ -161,6 +172,9 @@ func (r *ProvisioningTenantReconciler) writeStatus(ctx context.Context, s *scope
 	status := *after.Status.DeepCopy()
 	if err := r.Status().Patch(ctx, after, patch, client.FieldOwner(statusManager)); err != nil {
 		return fmt.Errorf("write the status: %w", err)
+	}
+	if changed := changedURL(before.Status.TenantURL, s.tenantURL, status.TenantURL); changed != "" {
+		r.Events.Eventf(before, nil, corev1.EventTypeWarning, "TenantURLChanged", "Reconcile", "%s", changed)
 	}
 	tell(r.Events, before, before.Status.Conditions, status.Conditions)
 	return nil

@@ -137,6 +137,7 @@ func TestATenantThatIsNotExposedHasNoIngressAndTheURLOfItsService(t *testing.T) 
 	w.until(tenant, ready)
 	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Exposure = v1alpha1.Exposure{Type: v1alpha1.ExposureNone} })
 	w.until(tenant, ready, "Exposed=True/NotExposed")
+	w.untilWarned("TenantURLChanged")
 	gone(w, &networkingv1.Ingress{}, "contoso-scim")
 	if want := "http://contoso-scim." + w.namespace + ".svc/scim/v2"; tenant.Status.TenantURL != want {
 		t.Errorf("status.tenantURL is %q, want %q", tenant.Status.TenantURL, want)
