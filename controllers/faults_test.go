@@ -377,6 +377,11 @@ func TestATenantWithoutAHostIsToldToSetOne(t *testing.T) {
 	if !meta.IsStatusConditionTrue(s.tenant().Status.Conditions, v1alpha1.ConditionStalled) {
 		t.Error("the tenant is not Stalled")
 	}
+	for _, c := range s.tenant().Status.Conditions {
+		if c.Status == metav1.ConditionTrue && c.Type != v1alpha1.ConditionStalled && c.Type != v1alpha1.ConditionEntraTenantVerified {
+			t.Errorf("of a tenant that has nothing condition %s is True: %s", c.Type, c.Message)
+		}
+	}
 	for _, problem := range statuscheck.Tenant(s.tenant()) {
 		t.Error("status: ", problem)
 	}
@@ -398,6 +403,14 @@ func TestAValueOfANewerVersionIsNotTakenForTheDefault(t *testing.T) {
 		}
 		if c := meta.FindStatusCondition(s.tenant().Status.Conditions, v1alpha1.ConditionAccepted); c.Reason != v1alpha1.ReasonUnsupported {
 			t.Errorf("%s: Accepted is %+v, want reason Unsupported", name, c)
+		}
+		for _, conditionType := range map[string][]string{
+			"exposure": {v1alpha1.ConditionExposureInEffect},
+			"storage":  {v1alpha1.ConditionExposureInEffect, v1alpha1.ConditionStorageInEffect},
+		}[name] {
+			if meta.IsStatusConditionTrue(s.tenant().Status.Conditions, conditionType) {
+				t.Errorf("%s: %s is True", name, conditionType)
+			}
 		}
 	}
 }

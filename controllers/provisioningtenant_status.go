@@ -41,6 +41,25 @@ func unlessFound() []metav1.Condition {
 	}
 }
 
+// untold are conditions of parts of the spec of which nobody knows whether they are in effect, because another condition is not True.
+func (s *scope) untold() []metav1.Condition {
+	var untold []metav1.Condition
+	for _, part := range []struct {
+		conditionType, because string
+		is                     bool
+	}{
+		{v1alpha1.ConditionExposureInEffect, v1alpha1.ConditionAccepted, s.has(v1alpha1.ConditionAccepted)},
+		{v1alpha1.ConditionStorageInEffect, v1alpha1.ConditionAccepted, s.storage.engine == ""},
+		{v1alpha1.ConditionStorageInEffect, v1alpha1.ConditionStorageReady, s.storage.engine == "" || s.storage.step.stopped()},
+	} {
+		at := slices.IndexFunc(s.conditions, func(c metav1.Condition) bool { return c.Type == part.because })
+		if part.is && at >= 0 && s.conditions[at].Status != metav1.ConditionTrue {
+			untold = append(untold, conditions.Unknown(part.conditionType, s.conditions[at].Reason, "Condition "+part.because+" says what comes first."))
+		}
+	}
+	return untold
+}
+
 // tenantStatus computes the status from what was before and what was learned. It is pure, and leaves alone what the
 // tenant's server writes.
 func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
@@ -76,7 +95,7 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 		ReadyMessage: "The tenant can be provisioned.",
 	}
 	if len(s.outcome.failed) == 0 {
-		found.Conditions = append(found.Conditions, unlessFound()...)
+		found.Conditions = append(append(found.Conditions, s.untold()...), unlessFound()...)
 	}
 	if reason, message := suspended(&s.tenant.Spec); reason != "" {
 		found.ReadyReason, found.ReadyMessage = reason, message

@@ -104,6 +104,8 @@ func (r *ProvisioningTenantReconciler) withoutHost(ctx context.Context, s *scope
 	if s.held && s.problem.Reason != v1alpha1.ReasonUnsupported {
 		for _, conditionType := range []string{
 			v1alpha1.ConditionCredentialsReady, v1alpha1.ConditionStorageReady, v1alpha1.ConditionServerAvailable, v1alpha1.ConditionRolledOut,
+			v1alpha1.ConditionExposureInEffect, v1alpha1.ConditionStorageInEffect, v1alpha1.ConditionSchemaInEffect,
+			v1alpha1.ConditionUserDefaultsInEffect, v1alpha1.ConditionRequestsObeyed,
 		} {
 			s.found(conditions.Unknown(conditionType, v1alpha1.ReasonWaitingForHost, "Nothing is made for the tenant before it has a host."))
 		}

@@ -232,7 +232,8 @@ func TestADirectoryMovesToPostgreSQLAndItsVolumeStays(t *testing.T) {
 	create(w, w.connectionSecret())
 	w.until(tenant, "StorageInEffect=False/Progressing", "StorageReady=True/Bound", ready)
 	w.connects()
-	w.until(tenant, "StorageReady=False/Moving", "ServerAvailable=False/Moving", "Ready=False/Moving", "Reconciling=True/Moving")
+	w.until(tenant, "StorageReady=False/Moving", "ServerAvailable=False/Moving", "Ready=False/Moving", "Reconciling=True/Moving",
+		"StorageInEffect=Unknown/Moving")
 	w.moveJob()
 	w.worksWith(v1alpha1.StorageSQLite, 0)
 	if tenant.Status.TenantURL != url || tenant.Status.Storage.Type != v1alpha1.StorageSQLite {
