@@ -60,7 +60,7 @@ func (r *ProvisioningTenantReconciler) taken(host, namespace string, decided dec
 	case decided.by.Namespace == namespace, reservation == 0:
 		return fmt.Sprintf("Host %s belongs to %s until that lets go of it.", host, whose)
 	default:
-		return fmt.Sprintf("Host %s belongs to %s, and is free %s after that lets go of it.", host, whose, reservation)
+		return fmt.Sprintf("Host %s belongs to %s, and is free %s after that lets go of it.", host, whose, inWords(reservation))
 	}
 }
 
@@ -100,4 +100,15 @@ func (r *ProvisioningTenantReconciler) proposal(ctx context.Context, s *scope, i
 func isHost(text string) bool {
 	return len(validation.IsDNS1123Subdomain(text)) == 0 &&
 		!slices.ContainsFunc(strings.Split(text, "."), func(label string) bool { return len(label) > validation.DNS1123LabelMaxLength })
+}
+
+// inWords is a duration without the units of which there are none behind the last that counts: 24h, and not 24h0m0s.
+func inWords(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
 }

@@ -38,21 +38,24 @@ type requests struct {
 // other, and nothing is done in its place.
 func requestsOf(tenant *v1alpha1.ProvisioningTenant, wanted []token.Credential, obeyed map[string]token.Obeyed, now time.Time) requests {
 	asked := requests{rotate: map[string]token.Request{}, revoke: map[string]token.Request{}}
+	var keys []string
+	for _, credential := range wanted {
+		keys = append(keys, credential.Key)
+	}
 	for _, name := range slices.Sorted(maps.Keys(tenant.Annotations)) {
 		if key, ok := strings.CutPrefix(name, v1alpha1.RotateAnnotationPrefix); ok {
-			known := key == v1alpha1.AccessTokensCredential || has(wanted, key)
-			asked.read(tenant, asked.rotate, name, key, known, obeyed[key].Rotate, now)
+			asked.read(tenant, asked.rotate, name, key, append(slices.Clip(keys), v1alpha1.AccessTokensCredential), obeyed[key].Rotate, now)
 		}
 		if key, ok := strings.CutPrefix(name, v1alpha1.RevokeAnnotationPrefix); ok {
-			asked.read(tenant, asked.revoke, name, key, has(wanted, key), obeyed[key].Revoke, now)
+			asked.read(tenant, asked.revoke, name, key, keys, obeyed[key].Revoke, now)
 		}
 	}
 	return asked
 }
 
-// read adds what one annotation asks to those requests, or to the problems.
+// read adds what one annotation asks to those requests, or to the problems. It may ask it of a credential with one of the keys.
 func (r *requests) read(
-	tenant *v1alpha1.ProvisioningTenant, those map[string]token.Request, name, key string, known bool, obeyed, now time.Time,
+	tenant *v1alpha1.ProvisioningTenant, those map[string]token.Request, name, key string, keys []string, obeyed, now time.Time,
 ) {
 	problem := func(format string, args ...any) {
 		r.problems = append(r.problems, "Annotation "+name+": "+fmt.Sprintf(format, args...)+".")
@@ -60,8 +63,8 @@ func (r *requests) read(
 	value := tenant.Annotations[name]
 	request, err := token.ParseRequest(value)
 	switch {
-	case !known:
-		problem("the tenant has no credential %q for it, so nothing was done; name one that it has, such as %s", key, v1alpha1.CredentialsTokenKey)
+	case !slices.Contains(keys, key):
+		problem("the tenant has no credential %q for it, so nothing was done; name one that it has: %s", key, strings.Join(keys, ", "))
 	case err != nil:
 		problem("%v; nothing was done", err)
 	case request.Overlap != nil && (key == v1alpha1.AccessTokensCredential || strings.HasPrefix(name, v1alpha1.RevokeAnnotationPrefix)):

@@ -71,12 +71,12 @@ func TestEachAnnotationAsksForOneCredentialByItselfAlone(t *testing.T) {
 			annotations: map[string]string{rotateWord + "reader.audit": "2026-11-23T12:00:00Z", rotateWord + "token": "2026-11-23T12:00:00Z"},
 			rotate:      "token=2026-11-23T12:00:00Z",
 			problems: []string{`Annotation ` + rotateWord + `reader.audit: the tenant has no credential "reader.audit" for it, so nothing was done; ` +
-				`name one that it has, such as token.`},
+				`name one that it has: token, clientSecret, reader.payroll, accessTokens.`},
 		},
 		"of access tokens none is the one before": {
 			annotations: map[string]string{revokeWord + "accessTokens": "2026-11-23T12:00:00Z"},
 			problems: []string{`Annotation ` + revokeWord + `accessTokens: the tenant has no credential "accessTokens" for it, so nothing was done; ` +
-				`name one that it has, such as token.`},
+				`name one that it has: token, clientSecret, reader.payroll.`},
 		},
 		"access tokens end at once": {
 			annotations: map[string]string{rotateWord + "accessTokens": "2026-11-23T12:00:00Z,overlap=1h"},

@@ -345,7 +345,7 @@ func For(reason string) (Advice, bool) {
 	case v1alpha1.ReasonImagePullFailed:
 		return Advice{
 			Meaning: "The image of the server cannot be pulled; the message names it.",
-			Action:  "Correct the operator's --server-image, or let the nodes reach the registry and sign in there.",
+			Action:  "Correct serverImage of the chart, which is the operator's --server-image, or let the nodes reach the registry and sign in there.",
 		}, true
 	case v1alpha1.ReasonOutOfMemory:
 		return Advice{

@@ -242,8 +242,8 @@ const (
 	// ReasonPodsRefused: the API server refuses the server's pods because of a quota, a LimitRange or a policy; the message has its words. Let
 	// the namespace have what the server needs, or correct spec.server.resources.
 	ReasonPodsRefused = "PodsRefused"
-	// ReasonImagePullFailed: the image of the server cannot be pulled; the message names it. Correct the operator's --server-image, or let the
-	// nodes reach the registry and sign in there.
+	// ReasonImagePullFailed: the image of the server cannot be pulled; the message names it. Correct serverImage of the chart, which is
+	// the operator's --server-image, or let the nodes reach the registry and sign in there.
 	ReasonImagePullFailed = "ImagePullFailed"
 	// ReasonOutOfMemory: the server was ended because it had all of the memory that it may have. Raise
 	// spec.server.resources.limits.memory.

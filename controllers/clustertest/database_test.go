@@ -414,7 +414,7 @@ func TestAWrongPasswordIsFoundBeforeTheServerStops(t *testing.T) {
 	refused := &v1alpha1.StorageProblem{Reason: "DatabaseRefused", Message: why, Pod: "contoso-connx2k4p", ObservedAt: metav1.Now()}
 	connection(refused)
 	w.until(tenant, "StorageInEffect=False/DatabaseRefused", "StorageReady=True/Bound", "ServerAvailable=True/Available", ready)
-	want := "The directory stays on its volume, and the tenant goes on with it, until the database can be used: " + why
+	want := "The directory stays on its volume, and the tenant goes on with it, until the database that Secret contoso-database names under key url can be used: " + why
 	if got := message(tenant, "StorageInEffect"); got != want {
 		t.Errorf("got:  %s\nwant: %s", got, want)
 	}

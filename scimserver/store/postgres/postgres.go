@@ -313,7 +313,7 @@ func (s *Store) Check(ctx context.Context) error {
 	state, err := reading(ctx, s, func() (string, error) { return s.readOnly(ctx) })
 	switch {
 	case err != nil:
-		return fmt.Errorf("read: %w", err)
+		return err
 	case state != "off":
 		s.reset() // the next connections may reach the one that can be written to
 		return fmt.Errorf("write: %w", &engineError{standby, "the database is read-only"})

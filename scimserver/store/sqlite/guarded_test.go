@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/go-logr/logr"
@@ -67,5 +68,19 @@ func TestAClosedStoreStaysClosed(t *testing.T) {
 	}
 	if err := s.Check(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("check: %v", err)
+	}
+}
+
+// What Check finds is told to people behind a sentence of its own.
+func TestACheckThatFailsSaysNothingBeforeTheCause(t *testing.T) {
+	s, err := sqlite.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(t.Context()); err == nil || strings.HasPrefix(err.Error(), "read: ") {
+		t.Errorf("got %v", err)
 	}
 }

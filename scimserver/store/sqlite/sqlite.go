@@ -310,7 +310,7 @@ const probeSize = 256 << 10
 // Check implements store.Store.
 func (s *Store) Check(ctx context.Context) error {
 	if err := s.checkReading(ctx); err != nil {
-		return fmt.Errorf("read: %w", err)
+		return err
 	}
 	last := s.writer.lastFailure()
 	switch {
