@@ -125,7 +125,7 @@ clean: ## Remove what was built in the work tree; the cache stays
 ##@ Check it
 
 .PHONY: verify
-verify: lint verify-generated verify-modules verify-scripts verify-openapi verify-images verify-licenses verify-vulnerabilities ## Everything below
+verify: lint verify-generated verify-compatibility verify-modules verify-scripts verify-openapi verify-images verify-licenses verify-vulnerabilities ## Everything below
 
 .PHONY: lint
 lint: ## Format, vet and lint; the rules are in .golangci.yml
@@ -135,6 +135,11 @@ lint: ## Format, vet and lint; the rules are in .golangci.yml
 .PHONY: verify-generated
 verify-generated: ## What `make generate` writes is what stands here
 	hack/verify/generated.sh
+
+# Nothing is released yet: the first release puts its definitions into this folder, and each one after that replaces them.
+.PHONY: verify-compatibility
+verify-compatibility: ## The CRDs break nobody who relies on those of the last release
+	$(if $(wildcard config/crd/released/*.yaml),go run ./hack/compatibility config/crd/released config/crd/bases,@echo "there is no release to compare the CRDs with")
 
 .PHONY: verify-modules
 verify-modules: ## go.mod and go.sum are tidy
