@@ -45,11 +45,10 @@ type UserDefaultsSpec struct {
 	// +kubebuilder:default=OnCreate
 	Apply ApplyMode `json:"apply,omitempty"`
 
-	// companies that the user belongs to. Each must be in the tenant's catalog.
+	// companies that the user belongs to, where the application has any. Each must be in the tenant's catalog.
 	//
-	// +required
+	// +optional
 	// +listType=set
-	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=100
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=256

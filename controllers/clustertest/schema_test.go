@@ -134,7 +134,6 @@ func TestTheAPIServerRefusesUserDefaultsThatMakeNoSenseAndSaysWhatWould(t *testi
 		want   string
 	}{
 		"no tenant":                        {func(d *v1alpha1.UserDefaults) { d.Spec.TenantRef.Name = "" }, "spec.tenantRef: Required value"},
-		"no company":                       {func(d *v1alpha1.UserDefaults) { d.Spec.Companies = nil }, "spec.companies: Required value"},
 		"an unknown mode":                  {func(d *v1alpha1.UserDefaults) { d.Spec.Apply = "Never" }, `spec.apply: Unsupported value: "Never": supported values: "OnCreate", "Always"`},
 		"a priority too far":               {func(d *v1alpha1.UserDefaults) { d.Spec.Priority = 1000001 }, "spec.priority in body should be less than or equal to 1000000"},
 		"a locale in words":                {func(d *v1alpha1.UserDefaults) { d.Spec.Locale = "Swedish!" }, "spec.locale: Invalid value: must be a language tag such as sv-SE"},

@@ -175,9 +175,11 @@ func defaultValues(users *schema.ResourceType, name string, spec v1alpha1.UserDe
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
-	values[schema.TenantryUser] = schema.Object{
-		"defaults": name, "companies": strings2any(spec.Companies), defaulted: gives(name, values),
+	stamp := schema.Object{"defaults": name, defaulted: gives(name, values)}
+	if len(spec.Companies) > 0 {
+		stamp[companies] = strings2any(spec.Companies)
 	}
+	values[schema.TenantryUser] = stamp
 	return values, nil
 }
 

@@ -287,6 +287,25 @@ func TestEveryChangeLeavesOneRowInTheProvisioningLogWithoutValues(t *testing.T) 
 	}
 }
 
+// Many applications have no companies.
+func TestDefaultsMayGiveNoCompany(t *testing.T) {
+	w := newWorld(t)
+	everybody := func(companies ...string) *v1alpha1.UserDefaults {
+		ud := userDefaults("everybody", v1alpha1.UserDefaultsSpec{Apply: v1alpha1.ApplyAlways, Companies: []string{}, Roles: []string{"approver"}})
+		ud.Spec.Companies = append(ud.Spec.Companies, companies...)
+		return ud
+	}
+	const without = `{"roles":[{"value":"approver"}],"urn:ietf:params:scim:schemas:extension:tenantry:2.0:User":{"defaults":"everybody",
+		"defaulted":[{"path":"roles","defaults":"everybody"}]}}`
+	w.set(everybody())
+	id := w.create(`{"userName":"anna"}`)
+	w.sees(id, without)
+	w.set(everybody("Contoso AB"))
+	w.sees(id, `{"roles":[{"value":"approver"}],`+tenantry("everybody", `"Contoso AB"`, "roles")+`}`)
+	w.set(everybody())
+	w.sees(id, without)
+}
+
 func TestDefaultsThatMakeNoSenseAreRefusedWithTheReason(t *testing.T) {
 	for name, c := range map[string]struct {
 		spec v1alpha1.UserDefaultsSpec

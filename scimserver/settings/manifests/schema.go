@@ -121,9 +121,6 @@ func validateUserDefaults(d *v1alpha1.UserDefaults) field.ErrorList {
 	list = append(list, atMost(spec.Child("configurationFilter"), d.Spec.ConfigurationFilter, 256)...)
 	list = append(list, atMost(spec.Child("filter"), d.Spec.Filter, 4096)...)
 	list = append(list, oneOf(spec.Child("apply"), d.Spec.Apply, v1alpha1.ApplyOnCreate, v1alpha1.ApplyAlways)...)
-	if len(d.Spec.Companies) == 0 {
-		list = append(list, field.Required(spec.Child("companies"), "at least one company"))
-	}
 	list = append(list, set(spec.Child("companies"), d.Spec.Companies, 100)...)
 	list = append(list, set(spec.Child("roles"), d.Spec.Roles, 100)...)
 	list = append(list, atMost(spec.Child("locale"), d.Spec.Locale, 35)...)

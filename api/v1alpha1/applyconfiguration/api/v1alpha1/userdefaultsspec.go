@@ -26,7 +26,7 @@ type UserDefaultsSpecApplyConfiguration struct {
 	// apply is OnCreate, where the values are stamped on the user when it arrives and are the client's to change from
 	// then on, or Always, where they follow this resource for as long as it matches.
 	Apply *apiv1alpha1.ApplyMode `json:"apply,omitempty"`
-	// companies that the user belongs to. Each must be in the tenant's catalog.
+	// companies that the user belongs to, where the application has any. Each must be in the tenant's catalog.
 	Companies []string `json:"companies,omitempty"`
 	// roles of the user, given where the client sent none. Each must be in the tenant's catalog.
 	Roles []string `json:"roles,omitempty"`
