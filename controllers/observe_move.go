@@ -12,8 +12,8 @@ import (
 // observeConnecting returns what keeps a move from beginning: what the Job that tries the connection reports, or why its pod does not run.
 func (r *ProvisioningTenantReconciler) observeConnecting(ctx context.Context, s *scope) error {
 	ref := s.tenant.Spec.Storage.PostgreSQL.ConnectionSecretRef
-	stays := fmt.Sprintf("The directory stays on its volume, and the tenant goes on with it, until the database that Secret %s names under key %s can be used: ",
-		ref.Name, ref.Key)
+	stays := fmt.Sprintf("The directory stays on its volume, and the tenant goes on with it, "+
+		"until the database that Secret %s names under key %s can be used: ", ref.Name, ref.Key)
 	waiting := func(reason, message string) error {
 		return &Waiting{Condition: v1alpha1.ConditionStorageInEffect, Reason: reason, Message: message}
 	}
