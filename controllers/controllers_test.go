@@ -138,6 +138,16 @@ func TestTheServerIsAvailableOnlyWhenThisGenerationIsOrOldPodsServeUntilItIs(t *
 			d.Status.AvailableReplicas = 0
 			progressing(d, corev1.ConditionFalse, "ProgressDeadlineExceeded")
 		}, want: "False/RolloutStuck, False/RolloutStuck"},
+		// Someone paused the rollout, which then has no deadline either.
+		"it is paused with the pod of the generation before": {change: func(d *appsv1.Deployment) {
+			d.Spec.Paused, d.Status.UpdatedReplicas = true, 0
+			progressing(d, corev1.ConditionUnknown, "DeploymentPaused")
+		}, want: "True/Available, False/RolloutPaused"},
+		"it is paused between both": {change: func(d *appsv1.Deployment) {
+			replicated(1, 0, 4)(d)
+			d.Spec.Paused = true
+		}, want: "False/RolloutPaused, False/RolloutPaused"},
+		"it is paused and as it should be": {change: func(d *appsv1.Deployment) { d.Spec.Paused = true }, want: "True/Available, True/RolledOut"},
 		"the deadline passed and clients are served": {change: func(d *appsv1.Deployment) {
 			replicated(1, 3, 4)(d)
 			progressing(d, corev1.ConditionFalse, "ProgressDeadlineExceeded")
@@ -290,7 +300,7 @@ func TestErrorsAreSortedIntoThoseOfAPersonThoseThatPassAndOurOwn(t *testing.T) {
 		requeue  bool
 	}{
 		"a stranger's object":      {err: &apply.NotOursError{Kind: "Service", Name: "x"}, reason: "NameConflict", requeue: true},
-		"an object on its way out": {err: &apply.GoingError{Kind: "Service", Name: "x"}, reason: "Progressing", requeue: true},
+		"an object on its way out": {err: &apply.GoingError{Kind: "Service", Name: "x", Finalizers: []string{"example.com/hold"}}, reason: "Progressing", requeue: true},
 		"invalid":                  {err: apierrors.NewInvalid(kind, "x", nil), reason: "Rejected"},
 		"forbidden":                {err: apierrors.NewForbidden(resource, "x", errors.New("quota")), reason: "Rejected", requeue: true},
 		// bug class 13: creates fail while the namespace goes, and that is no error.

@@ -55,7 +55,7 @@ func transitions(before, after []metav1.Condition) []transition {
 // eventType is Warning for what somebody should look at. The way of a healthy tenant to Ready is Normal.
 func (t transition) eventType() string {
 	switch t.Reason {
-	case v1alpha1.ReasonProgressing, v1alpha1.ReasonMoving:
+	case v1alpha1.ReasonProgressing, v1alpha1.ReasonMoving, v1alpha1.ReasonTerminating:
 		return corev1.EventTypeNormal
 	case v1alpha1.ReasonClaimPending, v1alpha1.ReasonWaitingForServer, v1alpha1.ReasonWaitingForIngressController, v1alpha1.ReasonWaitingForGateway,
 		v1alpha1.ReasonTenantNotFound: // UserDefaults may be applied before their tenant

@@ -110,17 +110,26 @@ func replacesOneByOne(deployment *appsv1.Deployment) bool {
 
 // judgeRollout judges how far the pods are replaced of a Deployment whose status speaks of its present generation.
 func judgeRollout(deployment *appsv1.Deployment) metav1.Condition {
-	status, progressing := deployment.Status, progress(deployment)
+	progressing := progress(deployment)
 	switch {
+	case deployment.Spec.Paused && !replaced(deployment):
+		return conditions.False(v1alpha1.ConditionRolledOut, v1alpha1.ReasonRolloutPaused,
+			fmt.Sprintf("Deployment %s is paused, so its pods stay as they are. To go on: kubectl rollout resume deployment %s -n %s.",
+				deployment.Name, deployment.Name, deployment.Namespace))
 	case progressing.Status == corev1.ConditionFalse && progressing.Reason == "ProgressDeadlineExceeded":
 		return conditions.False(v1alpha1.ConditionRolledOut, v1alpha1.ReasonRolloutStuck,
 			fmt.Sprintf("Deployment %s makes no progress. See the events of its pods: kubectl describe pods -n %s -l %s=%s.",
 				deployment.Name, deployment.Namespace, v1alpha1.TenantLabel, deployment.Labels[v1alpha1.TenantLabel]))
-	case status.UpdatedReplicas < 1 || status.Replicas > status.UpdatedReplicas:
+	case !replaced(deployment):
 		return conditions.False(v1alpha1.ConditionRolledOut, v1alpha1.ReasonProgressing, rollingOut)
 	default:
 		return conditions.True(v1alpha1.ConditionRolledOut, v1alpha1.ReasonRolledOut, "Every pod of the server is as it should be.")
 	}
+}
+
+// replaced tells whether the Deployment has pods of its present generation, and no others.
+func replaced(deployment *appsv1.Deployment) bool {
+	return deployment.Status.UpdatedReplicas >= 1 && deployment.Status.Replicas <= deployment.Status.UpdatedReplicas
 }
 
 // judgeAnswers judges whether clients are served. Pods of the generation before serve too while they are replaced one by one.

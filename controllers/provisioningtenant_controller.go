@@ -158,7 +158,7 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 		return r.tenantGone(ctx, request.NamespacedName)
 	}
 	if tenant.DeletionTimestamp != nil {
-		return ctrl.Result{}, nil
+		return ctrl.Result{}, r.tellOfDeletion(ctx, tenant)
 	}
 
 	if !r.Gateways.mayJudge(tenant) {

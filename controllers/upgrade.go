@@ -94,7 +94,7 @@ const upgradingIndex = "upgrading.revision"
 
 func indexUpgrading(object client.Object) []string {
 	d, ok := object.(*appsv1.Deployment)
-	if !ok || d.Annotations[desired.AnnotationUpgrade] == "" || rolledOut(d) {
+	if !ok || d.Annotations[desired.AnnotationUpgrade] == "" || rolledOut(d) || d.Spec.Paused { // which says nothing of the image
 		return nil
 	}
 	return []string{d.Annotations[desired.AnnotationUpgrade]}

@@ -37,6 +37,11 @@ func For(reason string) (Advice, bool) {
 			Meaning: "Work is under way; the message says on what.",
 			Action:  "Nothing needs to be done.",
 		}, true
+	case v1alpha1.ReasonTerminating:
+		return Advice{
+			Meaning: "The tenant is being deleted, and finalizers keep it: nothing of it is made again, and nothing that annotations ask for is done.",
+			Action:  "Whatever set a finalizer takes it away when it is done.",
+		}, true
 	case v1alpha1.ReasonIssued:
 		return Advice{
 			Meaning: "The token was generated; the Secret named in status.credentials holds it.",
@@ -431,6 +436,11 @@ func For(reason string) (Advice, bool) {
 		return Advice{
 			Meaning: "The Deployment made no progress within its deadline.",
 			Action:  "See the pod's events.",
+		}, true
+	case v1alpha1.ReasonRolloutPaused:
+		return Advice{
+			Meaning: "Somebody paused the Deployment of the server, so the pods stay as they are, and an upgrade of the operator waits too.",
+			Action:  "Resume it with the command in the message.",
 		}, true
 	case v1alpha1.ReasonWaitingForIngressController:
 		return Advice{

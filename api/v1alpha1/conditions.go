@@ -70,6 +70,9 @@ const (
 	ReasonAccepted = "Accepted"
 	// ReasonProgressing: work is under way; the message says on what. Nothing needs to be done.
 	ReasonProgressing = "Progressing"
+	// ReasonTerminating: the tenant is being deleted, and finalizers keep it: nothing of it is made again, and nothing that annotations ask for
+	// is done. Whatever set a finalizer takes it away when it is done.
+	ReasonTerminating = "Terminating"
 	// ReasonIssued: the token was generated; the Secret named in status.credentials holds it.
 	ReasonIssued = "Issued"
 	// ReasonCopied: the Secret with the plaintext token was deleted, as one may after copying; the token stays valid.
@@ -299,6 +302,9 @@ const (
 	ReasonNodeUnreachable = "NodeUnreachable"
 	// ReasonRolloutStuck: the Deployment made no progress within its deadline. See the pod's events.
 	ReasonRolloutStuck = "RolloutStuck"
+	// ReasonRolloutPaused: somebody paused the Deployment of the server, so the pods stay as they are, and an upgrade of the operator waits
+	// too. Resume it with the command in the message.
+	ReasonRolloutPaused = "RolloutPaused"
 	// ReasonWaitingForIngressController: no ingress controller has taken the Ingress yet. Check className and the controller.
 	ReasonWaitingForIngressController = "WaitingForIngressController"
 	// ReasonWaitingForGateway: no controller has answered for the HTTPRoute yet. Check that the Gateway exists and its

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -28,6 +29,9 @@ func TestAnObjectThatIsBeingDeletedIsWaitedForAndThenMadeAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.until(tenant, "ServerAvailable=False/Progressing")
+	if text := message(tenant, v1alpha1.ConditionServerAvailable); !strings.Contains(text, "test/hold") {
+		t.Errorf("what holds the Deployment is told as %q", text)
+	}
 	requests := len(operator.Requests.In(w.namespace))
 	for _, class := range []string{"one", "two", "three"} {
 		edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.PriorityClassName = class })
@@ -51,4 +55,29 @@ func TestAnObjectThatIsBeingDeletedIsWaitedForAndThenMadeAgain(t *testing.T) {
 		return ""
 	})
 	w.until(tenant, ready)
+}
+
+// Tools put finalizers on what they manage, and forget them.
+func TestATenantThatIsHeldByAFinalizerIsSaidToBeDeletedAndNothingOfItIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) { p.Finalizers = []string{"test/hold"} }))
+	w.until(tenant, ready)
+	if err := w.Delete(t.Context(), tenant); err != nil {
+		t.Fatal(err)
+	}
+	w.until(tenant, "Ready=False/Terminating", "Reconciling=True/Terminating", "RequestsObeyed=Unknown/Terminating")
+	if text := message(tenant, v1alpha1.ConditionReady); !strings.Contains(text, "test/hold") {
+		t.Errorf("what holds the tenant is told as %q", text)
+	}
+	if err := w.Delete(t.Context(), get(w, &corev1.Service{}, "contoso-scim")); err != nil {
+		t.Fatal(err)
+	}
+	requests := len(operator.Requests.In(w.namespace))
+	w.look()
+	if more := operator.Requests.In(w.namespace)[requests:]; len(more) > 0 {
+		t.Errorf("a tenant that is being deleted costs %v", more)
+	}
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Finalizers = nil })
+	gone(w, &v1alpha1.ProvisioningTenant{}, "contoso")
 }

@@ -201,7 +201,7 @@ func (o *Owner) Apply(ctx context.Context, child Child) (generation int64, err e
 	case child.absent:
 		return 0, ErrUnseen // the cache has heard of it since
 	case child.live.GetDeletionTimestamp() != nil:
-		return 0, &GoingError{Kind: child.Kind(), Name: child.Name()}
+		return 0, &GoingError{Kind: child.Kind(), Name: child.Name(), Finalizers: child.live.GetFinalizers()}
 	case metav1.GetControllerOf(child.live) == nil && child.takes(child.live):
 	case !metav1.IsControlledBy(child.live, o.Object):
 		// A stranger's, or one that was orphaned. The cache may be old: what counts is the object as it is now.
@@ -293,7 +293,7 @@ func (o *Owner) Guard(found *metav1.PartialObjectMetadata, adoptable func(metav1
 	controller := metav1.GetControllerOf(found)
 	switch {
 	case found.DeletionTimestamp != nil:
-		return &GoingError{Kind: found.Kind, Name: found.Name}
+		return &GoingError{Kind: found.Kind, Name: found.Name, Finalizers: found.Finalizers}
 	case o.Owns(found, adoptable):
 		return nil
 	case controller != nil && controller.Kind == o.Object.Kind && controller.Name == o.Object.Name:

@@ -3,6 +3,7 @@ package apply
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ErrOwnerGone says that the owner was deleted while its children were being made.
@@ -33,8 +34,14 @@ func (e *NotOursError) Error() string {
 // GoingError says that the name of a child is still taken by an object that is being deleted.
 type GoingError struct {
 	Kind, Name string
+	// Finalizers hold it.
+	Finalizers []string
 }
 
 func (e *GoingError) Error() string {
-	return fmt.Sprintf("%s %q is being deleted", e.Kind, e.Name)
+	if len(e.Finalizers) == 0 {
+		return fmt.Sprintf("%s %q is being deleted", e.Kind, e.Name)
+	}
+	return fmt.Sprintf("%s %q is being deleted, and is there until whatever set these finalizers takes them away: %s",
+		e.Kind, e.Name, strings.Join(e.Finalizers, ", "))
 }

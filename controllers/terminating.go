@@ -1,0 +1,46 @@
+package controllers
+
+import (
+	"context"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/internal/conditions"
+)
+
+// tellOfDeletion says of a tenant that is being deleted, and that somebody's finalizers keep, that nothing is done for it any more. The operator
+// has no finalizer of its own: what the tenant owns goes by garbage collection, in the foreground before the tenant.
+func (r *ProvisioningTenantReconciler) tellOfDeletion(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) error {
+	after := tenant.DeepCopy()
+	terminating(after, metav1.NewTime(r.Options.Clock.Now()))
+	if equality.Semantic.DeepEqual(tenant.Status, after.Status) {
+		return nil
+	}
+	before := tenant.Status.Conditions
+	if err := r.Status().Patch(ctx, after, client.MergeFrom(tenant), client.FieldOwner(statusManager)); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	tell(r.Events, tenant, before, after.Status.Conditions)
+	return nil
+}
+
+// terminating changes the conditions of a tenant that is being deleted. The others say how it was.
+func terminating(tenant *v1alpha1.ProvisioningTenant, now metav1.Time) {
+	message := "The tenant is being deleted, so nothing of it is made again. It is there until whatever set these finalizers takes them away: " +
+		strings.Join(tenant.Finalizers, ", ") + "."
+	for _, condition := range []metav1.Condition{
+		conditions.False(v1alpha1.ConditionReady, v1alpha1.ReasonTerminating, message),
+		conditions.True(v1alpha1.ConditionReconciling, v1alpha1.ReasonTerminating, message),
+		conditions.Unknown(v1alpha1.ConditionRequestsObeyed, v1alpha1.ReasonTerminating,
+			"The tenant is being deleted, so nothing is done that annotations ask for."),
+	} {
+		condition.ObservedGeneration, condition.LastTransitionTime = tenant.Generation, now
+		meta.SetStatusCondition(&tenant.Status.Conditions, condition)
+	}
+	meta.RemoveStatusCondition(&tenant.Status.Conditions, v1alpha1.ConditionStalled)
+}
