@@ -289,6 +289,7 @@ func TestEveryChangeLeavesOneRowInTheProvisioningLogWithoutValues(t *testing.T) 
 
 // Many applications have no companies.
 func TestDefaultsMayGiveNoCompany(t *testing.T) {
+	race.Meets(t)
 	w := newWorld(t)
 	everybody := func(companies ...string) *v1alpha1.UserDefaults {
 		ud := userDefaults("everybody", v1alpha1.UserDefaultsSpec{Apply: v1alpha1.ApplyAlways, Companies: []string{}, Roles: []string{"approver"}})
