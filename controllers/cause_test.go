@@ -250,7 +250,7 @@ func TestWithoutTheRightToListPodsATenantIsLookedAfterAllTheSame(t *testing.T) {
 			},
 		})
 		r := &ProvisioningTenantReconciler{Live: fake}
-		pods, err := r.pods(t.Context(), newScope(r, contoso()), "ReplicaSet")
+		pods, err := r.pods(t.Context(), newScope(r, contoso(), &memory{}), "ReplicaSet")
 		if len(pods) != 0 || (err != nil) != c.fails {
 			t.Errorf("%s: %v, %v", name, pods, err)
 		}

@@ -5,7 +5,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
@@ -26,13 +25,11 @@ func (r *ProvisioningTenantReconciler) remembersConnection(s *scope) bool {
 		s.before(v1alpha1.ConditionServerAvailable).Status != metav1.ConditionTrue {
 		return false
 	}
-	found, ok := r.connections.Load(client.ObjectKeyFromObject(s.tenant))
-	if !ok {
+	known, now := s.memory.connection, r.Options.Clock.Now()
+	if known == (connection{}) {
 		r.rememberConnection(s)
 		return true
 	}
-	known, _ := found.(connection)
-	now := r.Options.Clock.Now()
 	if known.name != desired.Connection(s.tenant) || !now.Before(known.due) {
 		return false
 	}
@@ -44,6 +41,6 @@ func (r *ProvisioningTenantReconciler) remembersConnection(s *scope) bool {
 func (r *ProvisioningTenantReconciler) rememberConnection(s *scope) {
 	now := r.Options.Clock.Now()
 	next := now.Add(wait.Jitter(r.recheckSecrets(), 0.5))
-	r.connections.Store(client.ObjectKeyFromObject(s.tenant), connection{desired.Connection(s.tenant), next})
+	s.memory.connection = connection{desired.Connection(s.tenant), next}
 	s.outcome.at(next, now)
 }

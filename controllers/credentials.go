@@ -10,7 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -43,7 +42,7 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 	}
 	if settled {
 		told := credentialsTold{
-			accepted: token.Marks(verifier.Annotations), handed: map[string]token.Mark{}, blocked: r.lookout(s).blocked,
+			accepted: token.Marks(verifier.Annotations), handed: map[string]token.Mark{}, blocked: s.memory.lookout.blocked,
 			secretExists: handed[desired.CredentialsName(s.tenant.Name)] != nil,
 		}
 		for _, secret := range handed {
@@ -162,7 +161,7 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	if slices.ContainsFunc(handingOut(s.tenant), func(name string) bool { return !there[name] }) {
 		r.looked(s, r.recheckSecrets(), blocked)
 	} else {
-		r.lookouts.Delete(client.ObjectKeyFromObject(s.tenant))
+		s.memory.lookout = lookout{}
 	}
 	r.reportCredentials(s, told)
 	return nil

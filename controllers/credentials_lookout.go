@@ -27,27 +27,20 @@ type lookout struct {
 	blocked map[string]error
 }
 
-// lookout is what is remembered of the tenant; the zero lookout for nothing.
-func (r *ProvisioningTenantReconciler) lookout(s *scope) lookout {
-	found, _ := r.lookouts.Load(client.ObjectKeyFromObject(s.tenant))
-	known, _ := found.(lookout)
-	return known
-}
-
 // looked remembers that all Secrets were looked for now, and that they are to be looked for again after about pause.
 func (r *ProvisioningTenantReconciler) looked(s *scope, pause time.Duration, blocked map[string]error) {
 	now := r.Options.Clock.Now()
-	r.lookouts.Store(client.ObjectKeyFromObject(s.tenant), lookout{at: now, next: now.Add(wait.Jitter(pause, 0.2)), pause: pause, blocked: blocked})
+	s.memory.lookout = lookout{at: now, next: now.Add(wait.Jitter(pause, 0.2)), pause: pause, blocked: blocked}
 }
 
 // stillGone tells whether none is there of the Secrets that the tenant has not in the cache, or those that were there before. They are looked
 // for where that is due.
 func (r *ProvisioningTenantReconciler) stillGone(ctx context.Context, s *scope, handed map[string]*metav1.PartialObjectMetadata) (bool, error) {
 	missing := slices.DeleteFunc(handingOut(s.tenant), func(name string) bool { return handed[name] != nil })
-	known, every := r.lookout(s), r.recheckSecrets()
+	known, every := s.memory.lookout, r.recheckSecrets()
 	switch {
 	case len(missing) == 0:
-		r.lookouts.Delete(client.ObjectKeyFromObject(s.tenant))
+		s.memory.lookout = lookout{}
 		return true, nil
 	case r.Options.Clock.Since(known.at) < every:
 		return true, nil

@@ -37,7 +37,7 @@ func (r *ProvisioningTenantReconciler) reportCredentials(s *scope, told credenti
 	asked := requestsOf(s.tenant, wanted, obeyedBy(told.accepted), now)
 	asked.hold(s.tenant, wanted, told.blocked)
 	s.outcome.at(asked.next, now)
-	s.outcome.at(r.lookout(s).next, now)
+	s.outcome.at(s.memory.lookout.next, now)
 	for _, err := range told.blocked {
 		if denied, ok := errors.AsType[*deniedError](err); ok && denied.Recheck > 0 {
 			s.outcome.at(now.Add(denied.Recheck), now)

@@ -22,7 +22,7 @@ func (r *ProvisioningTenantReconciler) settled(
 		return false, nil
 	}
 	wanted, accepted, now := token.Wanted(s.tenant), token.Marks(verifier.Annotations), r.Options.Clock.Now()
-	blocked := r.lookout(s).blocked
+	blocked := s.memory.lookout.blocked
 	asked := requestsOf(s.tenant, wanted, obeyedBy(accepted), now)
 	if asked.hold(s.tenant, wanted, blocked); asked.pending() {
 		return false, nil

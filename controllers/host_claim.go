@@ -282,7 +282,7 @@ func (r *ProvisioningTenantReconciler) letGo(ctx context.Context, present holder
 
 // tenantGone lets go of the hosts of a tenant that exists no more, and deletes the routes that it left behind for hosts of others.
 func (r *ProvisioningTenantReconciler) tenantGone(ctx context.Context, tenant client.ObjectKey) (ctrl.Result, error) {
-	s := newScope(r, &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: tenant.Name}})
+	s := newScope(r, &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: tenant.Name}}, &memory{})
 	routes, err := r.ownRoutes(ctx, s)
 	if err != nil {
 		return ctrl.Result{}, err

@@ -3,7 +3,6 @@ package controllers
 import (
 	"errors"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -283,9 +282,7 @@ func TestNothingIsRememberedOfATenantThatIsGone(t *testing.T) {
 		if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(contoso())}); err != nil {
 			t.Fatal(err)
 		}
-		for _, of := range []*sync.Map{&r.answers, &r.firstLooks, &r.lookouts, &r.connections} {
-			of.Range(func(any, any) bool { remembered++; return true })
-		}
+		r.memories.Range(func(any, any) bool { remembered++; return true })
 		return remembered + len(r.Upgrades.inFlight)
 	}
 	if look() == 0 {

@@ -24,7 +24,6 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
-	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/entra"
 	"github.com/tenantry/tenantry/internal/panicked"
 )
@@ -70,16 +69,10 @@ type ProvisioningTenantReconciler struct {
 	// Upgrades bounds how many servers restart at a time because of another operator.
 	Upgrades *upgradeLimiter
 
-	// firstLooks is when a tenant was looked at first whose first status is held back.
-	firstLooks sync.Map
-	// lookouts for the Secrets of tenants, by the key of the tenant.
-	lookouts sync.Map
-	// answers has an *apply.Answers for each tenant.
-	answers sync.Map
+	// memories has a *memory for each tenant, by its key.
+	memories sync.Map
 	// namespaces whose labels are known.
 	namespaces namespaceLabels
-	// connections whose Secrets were there, by the key of the tenant.
-	connections sync.Map
 }
 
 // SetupWithManager says what makes a tenant be looked at again.
@@ -150,10 +143,7 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 			return ctrl.Result{}, err // which says nothing about the tenant
 		}
 		r.Entra.Forget(request.NamespacedName)
-		r.firstLooks.Delete(request.NamespacedName)
-		r.lookouts.Delete(request.NamespacedName)
-		r.connections.Delete(request.NamespacedName)
-		r.answers.Delete(request.NamespacedName)
+		r.memories.Delete(request.NamespacedName)
 		r.Upgrades.release(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
 		return r.tenantGone(ctx, request.NamespacedName)
 	}
@@ -165,9 +155,7 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 		return ctrl.Result{RequeueAfter: staleRetry}, nil
 	}
 
-	s := newScope(r, tenant)
-	answers, _ := r.answers.LoadOrStore(request.NamespacedName, &apply.Answers{})
-	s.owner.Answers, _ = answers.(*apply.Answers)
+	s := newScope(r, tenant, r.memoryOf(request.NamespacedName))
 	if err := r.resolve(ctx, s); err != nil { // what the spec refers to: host, UserDefaults, the present volume
 		return ctrl.Result{}, err
 	}

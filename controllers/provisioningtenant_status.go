@@ -206,18 +206,19 @@ const firstStatus = 2 * time.Second
 // holdsBack tells whether a status may wait, because it says no more than the one that every tenant is created with, and has it looked
 // at again in time.
 func (r *ProvisioningTenantReconciler) holdsBack(s *scope, after v1alpha1.ProvisioningTenantStatus) bool {
-	key := client.ObjectKeyFromObject(s.tenant)
 	if s.tenant.Status.ObservedGeneration > 0 || meta.IsStatusConditionTrue(after.Conditions, v1alpha1.ConditionReady) ||
 		len(after.UserDefaults) > 0 || // the server follows them from the status
 		len(s.outcome.failed)+len(s.outcome.stalled)+len(s.outcome.waiting) > 0 {
-		r.firstLooks.Delete(key)
+		s.memory.firstLook = time.Time{}
 		return false
 	}
 	now := r.Options.Clock.Now()
-	first, _ := r.firstLooks.LoadOrStore(key, now)
-	due, _ := first.(time.Time)
-	if due = due.Add(firstStatus); !now.Before(due) {
-		r.firstLooks.Delete(key)
+	if s.memory.firstLook.IsZero() {
+		s.memory.firstLook = now
+	}
+	due := s.memory.firstLook.Add(firstStatus)
+	if !now.Before(due) {
+		s.memory.firstLook = time.Time{}
 		return false
 	}
 	s.outcome.at(due, now)

@@ -18,6 +18,7 @@ type scope struct {
 	// tenant as the cache has it. Nothing changes it.
 	tenant *v1alpha1.ProvisioningTenant
 	owner  *apply.Owner
+	memory *memory
 
 	// claimed is the host that the tenant has, whoever routes it; empty if none.
 	claimed string
@@ -54,13 +55,14 @@ type scope struct {
 	outcome    outcome
 }
 
-func newScope(r *ProvisioningTenantReconciler, tenant *v1alpha1.ProvisioningTenant) *scope {
+func newScope(r *ProvisioningTenantReconciler, tenant *v1alpha1.ProvisioningTenant, memory *memory) *scope {
 	owner := &metav1.PartialObjectMetadata{ObjectMeta: tenant.ObjectMeta}
 	owner.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenant"))
 	return &scope{
 		tenant: tenant,
+		memory: memory,
 		owner: &apply.Owner{
-			Client: r.Client, Live: r.Live, Object: owner, Applied: r.Metrics.applied,
+			Client: r.Client, Live: r.Live, Object: owner, Applied: r.Metrics.applied, Answers: &memory.answers,
 			Labelled: func(object metav1.Object) bool { return labelledFor(object, tenant.Name) },
 		},
 		written: map[string]int64{},

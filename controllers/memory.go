@@ -1,0 +1,29 @@
+package controllers
+
+import (
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/controllers/internal/apply"
+)
+
+// memory is what the operator remembers of a tenant from one reconcile to the next; the zero value where it has just started. Only the reconcile of
+// the tenant uses it, and there is one at a time.
+type memory struct {
+	// firstLook is when the tenant was looked at first, while its first status is held back; zero otherwise.
+	firstLook time.Time
+	// answers to applies that did not become what was sent.
+	answers apply.Answers
+	// connection is the connection Secret as it was found last; zero where it was not looked for yet.
+	connection connection
+	// lookout is for Secrets that are missing; zero where all are there.
+	lookout lookout
+}
+
+// memoryOf returns what is remembered of a tenant. It is remembered until the tenant is gone.
+func (r *ProvisioningTenantReconciler) memoryOf(tenant client.ObjectKey) *memory {
+	found, _ := r.memories.LoadOrStore(tenant, &memory{})
+	known, _ := found.(*memory)
+	return known
+}
