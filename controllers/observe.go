@@ -40,27 +40,6 @@ func (r *ProvisioningTenantReconciler) observe(ctx context.Context, s *scope) er
 	return r.observeRoute(ctx, s)
 }
 
-// storageReady judges a volume claim; a zero one was not seen yet. available is condition ServerAvailable: many a claim waits for the first pod.
-func storageReady(claim *corev1.PersistentVolumeClaim, available metav1.Condition) metav1.Condition {
-	switch {
-	case claim.Status.Phase == corev1.ClaimBound:
-		return conditions.True(v1alpha1.ConditionStorageReady, v1alpha1.ReasonBound, fmt.Sprintf("Volume claim %s is bound.", claim.Name))
-	case claim.Status.Phase == corev1.ClaimLost:
-		return conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonClaimLost,
-			fmt.Sprintf("Volume claim %s has lost its volume %s, and the directory on it. "+
-				"Restore the volume under that name, or delete the claim and restore it.", claim.Name, claim.Spec.VolumeName))
-	case claim.Name == "":
-		return conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonProgressing, "The volume claim is being made.")
-	default:
-		message := fmt.Sprintf("Volume claim %s is not bound yet. If this lasts, kubectl describe pvc -n %s %s tells why.",
-			claim.Name, claim.Namespace, claim.Name)
-		if available.Reason == v1alpha1.ReasonPodsRefused || available.Reason == v1alpha1.ReasonUnschedulable {
-			message += " It may wait for the server's pod. " + available.Message
-		}
-		return conditions.False(v1alpha1.ConditionStorageReady, v1alpha1.ReasonClaimPending, message)
-	}
-}
-
 // judgeServer returns conditions ServerAvailable and RolledOut; the Deployment is nil where it was not seen yet. Where this reconcile
 // wrote it, the cache may not have caught up, and what it says of the generation before is not true of this one.
 func judgeServer(s *scope, deployment *appsv1.Deployment) (available, rolledOut metav1.Condition) {
