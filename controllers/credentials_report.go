@@ -67,37 +67,37 @@ func credentialsReady(tenant *v1alpha1.ProvisioningTenant, told credentialsTold,
 	const condition = v1alpha1.ConditionCredentialsReady
 	secret, mark := desired.CredentialsName(tenant.Name), told.accepted[v1alpha1.CredentialsTokenKey]
 	holdsToken := told.handed[v1alpha1.CredentialsTokenKey] != token.Mark{}
+	hindered, blockade := blockades(tenant, told)
 	if refused := refusals(tenant, told); refused != "" {
 		client := provisioningHealthy(tenant)
 		letIn := client.Status == metav1.ConditionTrue || client.Reason == v1alpha1.ReasonRequestsFailing
 		switch {
 		case told.handed[v1alpha1.CredentialsTokenKey].Refused == "":
 		case mark.Fingerprint == "":
-			return conditions.False(condition, v1alpha1.ReasonValueRefused, refused)
+			return conditions.False(condition, v1alpha1.ReasonValueRefused, refused+blockade)
 		case !letIn:
-			return conditions.False(condition, v1alpha1.ReasonValueRefused, refused+" No client is known to use the Secret Token that is accepted.")
+			refused += " No client is known to use the Secret Token that is accepted."
+			return conditions.False(condition, v1alpha1.ReasonValueRefused, refused+blockade)
 		}
-		return conditions.True(condition, v1alpha1.ReasonValueRefused, refused)
+		return conditions.True(condition, v1alpha1.ReasonValueRefused, refused+blockade)
 	}
 	if lost := lost(tenant, told); lost != "" {
-		return conditions.True(condition, v1alpha1.ReasonTokenLost, lost)
+		return conditions.True(condition, v1alpha1.ReasonTokenLost, lost+blockade)
 	}
-	if reason, message := blockades(tenant, told); reason != "" {
-		return conditions.True(condition, reason, message)
-	}
-	reason, message := v1alpha1.ReasonIssued, "Secret %s holds the Secret Token."
+	reason, message := v1alpha1.ReasonIssued, "Secret "+secret+" holds the Secret Token."
 	switch {
+	case hindered != "":
+		reason, message = hindered, strings.TrimSpace(blockade)
 	case !told.secretExists:
-		reason, message = v1alpha1.ReasonCopied, "Secret %s was deleted, as one may after copying. The token stays valid."
+		reason, message = v1alpha1.ReasonCopied, "Secret "+secret+" was deleted, as one may after copying. The token stays valid."
 	case !holdsToken:
-		message = "Secret %s does not hold the Secret Token, which was deleted. The one that was copied stays valid."
+		message = "Secret " + secret + " does not hold the Secret Token, which was deleted. The one that was copied stays valid."
 	case mark.PreviousNotAfter.IsZero():
 	case now.Before(warnFrom(mark)):
-		reason, message = v1alpha1.ReasonRotated, "Secret %s holds the new Secret Token."
+		reason, message = v1alpha1.ReasonRotated, "Secret "+secret+" holds the new Secret Token."
 	default:
-		reason, message = v1alpha1.ReasonPreviousExpiring, "Secret %s holds the new Secret Token."
+		reason, message = v1alpha1.ReasonPreviousExpiring, "Secret "+secret+" holds the new Secret Token."
 	}
-	message = fmt.Sprintf(message, secret)
 	if !mark.PreviousNotAfter.IsZero() {
 		message += fmt.Sprintf(" The one before is valid until %s: paste the new one into Microsoft Entra ID before that.",
 			mark.PreviousNotAfter.Format(time.RFC3339))
@@ -146,14 +146,19 @@ func lost(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) string {
 	return strings.Join(sentences, " ")
 }
 
-// blockades says which Secrets cannot be written, with the reason of the first; "" where there are none.
-func blockades(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) (reason, message string) {
-	sentences := []string{"No new credential can be handed out, and those that were handed out stay valid."}
-	for _, name := range slices.Sorted(maps.Keys(told.blocked)) {
-		why, sentence := hindrance(tenant, told.blocked[name])
-		reason, sentences = cmp.Or(reason, why), append(sentences, sentence)
+// blockades says which Secrets cannot be written, with the reason of the first. Its sentences go behind others; both are "" where there are none.
+func blockades(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) (reason, sentences string) {
+	names := slices.Sorted(maps.Keys(told.blocked))
+	if len(names) == 0 {
+		return "", ""
 	}
-	return reason, strings.Join(sentences, " ")
+	sentences = fmt.Sprintf(" No new credential can be handed out in Secret %s, and those that were handed out stay valid.", strings.Join(names, ", "))
+	for _, name := range names {
+		why, sentence := hindrance(tenant, told.blocked[name])
+		reason = cmp.Or(reason, why)
+		sentences += " " + sentence
+	}
+	return reason, sentences
 }
 
 // hindrance says why a Secret cannot be written that is to hand credentials out, and what to do.

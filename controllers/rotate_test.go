@@ -11,6 +11,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/statuscheck"
 )
 
@@ -180,6 +181,33 @@ func TestTheConditionTellsOfValuesThatAreRefusedAndOfWhatWasLost(t *testing.T) {
 		}
 		got := credentialsReady(tenant, told, issued.Add(2*time.Hour))
 		if string(got.Status)+"/"+got.Reason != test.want || !strings.Contains(got.Message, test.says) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestTheConditionTellsOfASecretThatCannotBeWrittenBesideAllElse(t *testing.T) {
+	t.Parallel()
+	issued := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	good := token.Mark{Fingerprint: "f00d", IssuedAt: issued}
+	lost := token.Mark{Fingerprint: "f00d", IssuedAt: issued, Lost: true}
+	overlapping := token.Mark{Fingerprint: "f00d", IssuedAt: issued, PreviousSHA256: "old", PreviousNotAfter: issued.Add(7 * day)}
+	const inTheWay = "No new credential can be handed out in Secret contoso-reader.payroll, and those that were handed out stay valid. " +
+		`Secret "contoso-reader.payroll" exists and does not belong to this tenant.`
+	for name, test := range map[string]struct {
+		accepted, handed token.Mark
+		want, says       string
+	}{
+		"all else is well":        {accepted: good, handed: good, want: "True/NameConflict", says: inTheWay},
+		"a token before is valid": {accepted: overlapping, handed: overlapping, want: "True/NameConflict", says: "The one before is valid until 2026-11-30T12:00:00Z"},
+		"a value is refused":      {accepted: good, handed: token.Mark{Refused: "it is no token"}, want: "False/ValueRefused", says: "it is no token"},
+		"a token was lost":        {accepted: lost, handed: lost, want: "True/TokenLost", says: "is locked out"},
+	} {
+		got := credentialsReady(contoso(), credentialsTold{
+			accepted: map[string]token.Mark{"token": test.accepted, "reader.payroll": good}, handed: map[string]token.Mark{"token": test.handed},
+			blocked: map[string]error{"contoso-reader.payroll": &apply.NotOursError{Kind: "Secret", Name: "contoso-reader.payroll"}}, secretExists: true,
+		}, issued.Add(time.Hour))
+		if string(got.Status)+"/"+got.Reason != test.want || !strings.Contains(got.Message, test.says) || !strings.Contains(got.Message, inTheWay) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
