@@ -57,9 +57,9 @@ func (r *ProvisioningTenantReconciler) lookForConnection(ctx context.Context, s 
 	return nil
 }
 
-// remembersConnection tells whether the tenant's connection Secret counts as there, and has the tenant looked at again in time. What the status
-// says counts like a look of this operator: or the first one after a start would read the metadata of a Secret for each tenant at once. It
-// does not where the Secret was missing, nor where no server is available, which may be because of it.
+// remembersConnection tells whether the tenant's connection Secret counts as there, and has the tenant looked at again in time. An operator that has
+// just started believes the status, because it would otherwise read the metadata of a Secret for each tenant at once. It looks again where
+// the status says that the Secret is missing, and where no server is available, because a missing Secret may be the reason.
 func (r *ProvisioningTenantReconciler) remembersConnection(s *scope) bool {
 	if s.before(v1alpha1.ConditionStorageInEffect).Reason == v1alpha1.ReasonConnectionSecretMissing ||
 		s.before(v1alpha1.ConditionServerAvailable).Status != metav1.ConditionTrue {

@@ -182,7 +182,7 @@ func TestASecretOfAnotherWithTheNameOfOneThatWasDeletedIsToldBesideReadyAndKeeps
 					t.Errorf("the message is %q", message)
 				}
 
-				// What people ask meanwhile waits, and nothing else.
+				// A request of people waits meanwhile, and nothing else does.
 				at := w.now.Now().UTC()
 				w.annotate(annotated(v1alpha1.RotateAnnotationPrefix+credential, at.Format(time.RFC3339)+",overlap=0s",
 					v1alpha1.RotateAnnotationPrefix+v1alpha1.AccessTokensCredential, at.Format(time.RFC3339)))
@@ -355,7 +355,7 @@ func TestAValueThatIsRefusedIsNotWrittenOverWhereTheVerifiersAreLost(t *testing.
 					t.Errorf("the server accepts %+v", got)
 				}
 
-				// Who asks for another gets it.
+				// A request for another credential is obeyed.
 				w.put(name, key, spoiled)
 				lose(w)
 				w.now.SetTime(w.now.Now().Add(time.Minute))

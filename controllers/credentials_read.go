@@ -52,7 +52,7 @@ func (r *ProvisioningTenantReconciler) cachedSecret(ctx context.Context, s *scop
 	return secret, nil
 }
 
-// anyCachedSecret returns the metadata of a Secret, whoever controls it, or nil where the cache has none.
+// anyCachedSecret returns the metadata of a Secret, controlled or not, or nil where the cache has none.
 func (r *ProvisioningTenantReconciler) anyCachedSecret(ctx context.Context, s *scope, name string) (*metav1.PartialObjectMetadata, error) {
 	secret := apply.SecretMetadata()
 	err := r.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: name}, secret)
@@ -71,9 +71,9 @@ func (r *ProvisioningTenantReconciler) madeAgain(ctx context.Context, s *scope, 
 	return secret != nil && metav1.GetControllerOf(secret) == nil && labelledFor(secret, s.tenant.Name), err
 }
 
-// liveSecret reads a Secret that the tenant controls, or returns nil if there is none. One that nobody controls is the tenant's too where it
-// holds a credential that is in use, or has the tenant's labels and is made in place of one that was deleted, or holds a credential: what it holds
-// is accepted or refused as if it had been put into the one before. verifier is the verifier Secret, nil where there is none.
+// liveSecret reads a Secret that the tenant controls, or returns nil if there is none. A Secret that nobody controls is the tenant's too if it holds
+// a credential that is in use; or if it has the tenant's labels and either takes the place of one that was deleted or holds a credential. Its
+// values are accepted or refused as if they had been put into the Secret before. verifier is the verifier Secret, nil where there is none.
 func (r *ProvisioningTenantReconciler) liveSecret(ctx context.Context, s *scope, name string, verifier *corev1.Secret) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
 	err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.tenant.Namespace, Name: name}, secret)

@@ -11,7 +11,7 @@ import (
 // mounts are the objects without which the kubelet does not start a pod, by name.
 type mounts struct{ claims, secrets, configMaps []string }
 
-// mountsOf are those of a pod, in the order of its volumes. What an admission policy added is among them.
+// mountsOf are those of a pod, in the order of its volumes, with those that an admission policy added.
 func mountsOf(pod *corev1.Pod) mounts {
 	var of mounts
 	add := func(to *[]string, name string, optional *bool) {

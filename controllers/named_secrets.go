@@ -11,8 +11,8 @@ import (
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
 
-// lookForKey tells whether there is a Secret of somebody else's, and whether it has a key. What is in it is not read: which keys it
-// has stands in its managed fields.
+// lookForKey tells whether there is a Secret of somebody else's, and whether it has a key. Its data is not read: its managed
+// fields tell which keys it has.
 func (r *ProvisioningTenantReconciler) lookForKey(ctx context.Context, s *scope, name, key string) (exists, has bool, err error) {
 	secret, err := r.lookForSecret(ctx, s, name)
 	if secret == nil {

@@ -203,8 +203,9 @@ func (r *ProvisioningTenantReconciler) pruneRoutes(ctx context.Context, s *scope
 	return nil
 }
 
-// lost tells whether the route takes requests from another tenant, now or once another takes the host: one has it, or it was let go of, so
-// that somebody restored the route since. What is reserved for the namespace of a tenant that is gone, the tenant may have again.
+// lost tells whether the route takes requests from another tenant, now or as soon as another takes the host: another has the host, or this tenant
+// let go of it and somebody restored the route since. A host that is reserved for the namespace of a tenant that is gone is not lost, because
+// the tenant may be made again.
 func (r *ProvisioningTenantReconciler) lost(ctx context.Context, s *scope, found *route) (bool, error) {
 	if found.host == s.claimed {
 		return false, nil // whatever the cache has of its Lease

@@ -138,7 +138,7 @@ func tenantsObjects() (cache.ByObject, error) {
 	return cache.ByObject{
 		Label:     labels.NewSelector().Add(*ofTenants),
 		Transform: keepOwnFields,
-		// Who reads them changes nothing in them, and each reconcile reads all of a tenant's.
+		// Readers change nothing in them, and each reconcile reads all of a tenant's.
 		UnsafeDisableDeepCopy: new(true),
 	}, nil
 }

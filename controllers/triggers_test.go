@@ -11,7 +11,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
-// What the server reports as often as every minute counts only where something waits for it.
+// The server reports as often as every minute, and the operator looks only where it waits for such a report.
 func TestATenantIsLookedAtForWhatItsServerReportsWhereThatEndsSomething(t *testing.T) {
 	t.Parallel()
 	cycle := func(second int64) func(*v1alpha1.ProvisioningTenant) {

@@ -31,7 +31,7 @@ func PortForward(ctx context.Context, config *rest.Config, pod client.ObjectKey,
 	if err != nil {
 		return "", err
 	}
-	// What it would log, the one who reads from the address finds out.
+	// It logs nothing: its failures are those of the requests that go through it.
 	quiet := logr.NewContext(ctx, logr.Discard())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	ports := []string{"0:" + strconv.Itoa(port)}

@@ -66,7 +66,7 @@ func TestImportFillsTheDirectoryWithWhatExportWrote(t *testing.T) {
 	}
 }
 
-// Who followed the documents has suspended both, and would leave readers outside.
+// The documents have an administrator suspend both. A command that ends one of them would leave readers outside.
 func TestTheWayBackAfterAnImportEndsBothSuspensions(t *testing.T) {
 	t.Parallel()
 	file, _ := exported(t)

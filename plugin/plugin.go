@@ -89,7 +89,7 @@ for, 2 where the command line makes no sense.`,
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error { return usage(command, "%s", err) })
 
 	s := &session{Options: o, flags: genericclioptions.NewConfigFlags(true)}
-	// Whoever means the Secret Token must not send it to the API server instead.
+	// A person who gives --token the Secret Token would send it to the API server.
 	s.flags.BearerToken = nil
 	s.flags.WrapConfigFn = func(config *rest.Config) *rest.Config {
 		config.WarningHandler = rest.NewWarningWriter(o.ErrOut, rest.WarningWriterOptions{Deduplicate: true})

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// What the operator and the SCIM server must agree on stands here once.
+// The operator and the SCIM server must agree on these.
 const (
 	// BasePath is where the SCIM endpoints of a tenant begin; a Tenant URL is https://, the host and this.
 	BasePath = "/scim/v2"

@@ -257,7 +257,7 @@ func metricsOptions(s settings) metricsserver.Options {
 		options.SecureServing = true
 		options.CertDir = s.metricsCertDir
 		options.FilterProvider = filters.WithAuthenticationAndAuthorization
-		// Who scrapes needs no HTTP/2, and its past attacks are then none of ours.
+		// A scraper needs no HTTP/2, and without it there are none of its attacks.
 		options.TLSOpts = []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }}
 	}
 	return options

@@ -217,7 +217,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		scim.Drain()
 		return nil
 	})
-	// Who follows the log would go on for ever, so for administrators the end begins at once.
+	// A request that follows the log never ends by itself, so for administrators the end begins at once.
 	group.Go(func() error { return serveUntil(ctx, ctx, adminPort, administrators) })
 	group.Go(func() error { return serveUntil(ctx, context.WithoutCancel(ctx), clientPort, scim.Handler()) })
 	log.Info("serving", "clients", clientPort.Addr().String(), "admin", adminPort.Addr().String())

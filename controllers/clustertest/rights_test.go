@@ -103,7 +103,7 @@ func reportUsers(ctx context.Context, c client.Client, tenant *v1alpha1.Provisio
 	return c.Status().Patch(ctx, tenant.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"status":{"directory":{"users":7}}}`)))
 }
 
-// What operator check asks.
+// These are the questions of operator check.
 func TestTheRightsOfTheOperatorAreKnownWithoutUsingThem(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

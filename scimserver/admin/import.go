@@ -56,7 +56,7 @@ func (s *server) restore(w http.ResponseWriter, r *http.Request) {
 	defer place.Release()
 
 	from := &upload{ctx: r.Context(), body: r.Body, control: http.NewResponseController(w), clock: s.Clock, suspended: s.suspended}
-	// Who waits for the client to send on is told that the server ends.
+	// A read that waits for the client ends when the server does.
 	stop := context.AfterFunc(r.Context(), func() { _ = from.control.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	to := s.Directory.Importing(directory.Caller{Client: caller.Client})

@@ -43,7 +43,7 @@ func (d *Directory) Create(ctx context.Context, caller Caller, kind store.Kind, 
 	}
 	unknown := 0
 	err = d.store.Update(ctx, func(tx store.Tx) error {
-		// What is written under outdated rules has to be looked at again.
+		// A resource that was composed under outdated rules is composed again.
 		if current := d.rules.Load(); current != composed {
 			composed = current
 			if err := compose(current); err != nil {
@@ -187,7 +187,8 @@ func (d *Directory) change(ctx context.Context, caller Caller, target Target, c 
 	unknown := 0
 	err := d.store.Update(ctx, func(tx store.Tx) error {
 		budget = target.Budget.Part()
-		// Before the group, which everybody who changes it waits for: a deletion holds its user before that user's groups, too.
+		// Members are looked for before the group is locked, because others wait for that lock. A deletion locks in the same order: the user,
+		// then the user's groups.
 		kinds, err := kindsOf(ctx, tx, c.members)
 		if err != nil {
 			return err

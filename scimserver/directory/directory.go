@@ -61,7 +61,7 @@ func New(o Options) *Directory {
 		failures:  newFailures(),
 		recent:    recent{reading: make(chan struct{}, 1)},
 	}
-	// What a client is told at once and what it reads later must be the same, whatever precision a store keeps.
+	// A client must read later the same time that it is told at once, whatever precision a store keeps.
 	d.now = func() time.Time { return o.Now().UTC().Truncate(time.Millisecond) }
 	d.rules.Store(&rules{})
 	d.types.Store(&types{users: schema.User(), groups: schema.Group(), lasting: schema.User()})

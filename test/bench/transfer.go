@@ -78,7 +78,7 @@ func (b *bench) transfer(ctx context.Context, t *tenant, command string, in io.R
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- p.command.Wait() }()
-	// What the kernel tells at the end counts this program's own memory, from before the command took its place.
+	// The kernel's figure at the end counts this program's own memory, from before the command took its place.
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -1,9 +1,9 @@
 // Package manifests takes a server's settings from a folder of YAML files, for a laptop, tests and benchmarks: the
 // same ProvisioningTenant, UserDefaults and Secrets that one would apply to a cluster.
 //
-// What the API server would do to them is done here as far as a SCIM server notices: unknown and repeated fields are
-// errors, defaults are filled in, and what a server reads is validated. What only the operator reads (exposure, the volume,
-// placement) is not validated, and is named in the log. What the operator would do is done too: names that are not in the tenant's
+// It does to them as the API server would, as far as a SCIM server notices: unknown and repeated fields are
+// errors, defaults are filled in, and the fields that a server reads are validated. Those that only the operator reads (exposure,
+// the volume, placement) are not validated, and are named in the log. It also does as the operator would: names that are not in the tenant's
 // catalog are refused, a tenant without a token receives one, and the Secret with the connection URL of a database is
 // followed (see Source.DatabaseURL).
 package manifests

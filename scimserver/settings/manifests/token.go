@@ -23,7 +23,7 @@ import (
 type Credential struct {
 	token.Credential
 
-	// What it is, in words.
+	// What says in words which credential it is.
 	What string
 	// File is the name of the file in the data folder that holds it, where the manifests do not.
 	File string

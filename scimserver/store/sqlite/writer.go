@@ -78,7 +78,7 @@ func (w *writer) run() {
 			w.answer(group, err)
 			continue
 		}
-		// Who of them it was cannot be told, so each gets a transaction of its own, and an answer of its own.
+		// It cannot be told which of them failed, so each gets a transaction and an answer of its own.
 		for _, u := range group {
 			alone, err := w.transact(u, 1)
 			w.answer(alone, err)

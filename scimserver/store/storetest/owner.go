@@ -297,7 +297,7 @@ func ownerMistyped(t *testing.T, p Place) {
 	s.Refuses(v1alpha1.ReasonForeignDirectory)
 }
 
-// Who was there, the log says.
+// The log still names the user that was deleted.
 func ownerEmptied(t *testing.T, p Place) {
 	s := p.Serve(t, owner.Claim{Identity: Contoso()})
 	Fill(t, s, 1)

@@ -368,7 +368,7 @@ func parallel(t *testing.T, n int, f func(n int) error) {
 }
 
 // walkMissesNobodyUnmarked has users inserted under an old state while the state becomes a new one and the users are walked over.
-// Whoever the walk did not see must have left a mark.
+// A user that the walk did not see must have left a mark.
 func walkMissesNobodyUnmarked(t *testing.T, s store.Store) {
 	ctx := context.Background()
 	const rounds, writers, each = 10, 6, 4
