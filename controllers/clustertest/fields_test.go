@@ -213,10 +213,10 @@ func TestTheOperatorLeavesTheNumberOfReplicasToTheAutoscaler(t *testing.T) {
 	}
 	w.until(tenant, ready)
 	w.settled()
-	requests := len(operator.Requests.In(w.namespace))
+	writes := len(w.writes()) // the connection Secret is looked for now and then
 	w.settled()
-	if more := operator.Requests.In(w.namespace)[requests:]; len(more) > 0 {
-		t.Errorf("beside an autoscaler a settled tenant costs %v, want no request", more)
+	if more := w.writes()[writes:]; len(more) > 0 {
+		t.Errorf("beside an autoscaler a settled tenant costs %v, want no write", more)
 	}
 	replicas(7)
 

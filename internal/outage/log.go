@@ -102,7 +102,8 @@ func (h handler) isNoNews(record slog.Record) bool {
 	noNews := false
 	record.Attrs(func(attribute slog.Attr) bool {
 		err, ok := attribute.Value.Any().(error)
-		noNews = ok && (h.log.outage.Lasts() && followsFromOutage(err) || ofNamespaceThatGoes(record.Message, err))
+		// What the program itself gave up is none either.
+		noNews = ok && (h.log.outage.Lasts() && followsFromOutage(err) || errors.Is(err, context.Canceled) || ofNamespaceThatGoes(record.Message, err))
 		return !noNews
 	})
 	return noNews

@@ -30,6 +30,9 @@ func asRole(t *testing.T, address, name string) string {
 	t.Helper()
 	parsed := must(url.Parse(address))(t)
 	parsed.User = url.UserPassword(name, "tenantry")
+	query := parsed.Query()
+	query.Set("connect_timeout", "60") // a machine that is busy is no database that is away
+	parsed.RawQuery = query.Encode()
 	return parsed.String()
 }
 
