@@ -40,7 +40,7 @@ func For(reason string) (Advice, bool) {
 	case v1alpha1.ReasonTerminating:
 		return Advice{
 			Meaning: "The tenant is being deleted, and finalizers keep it: nothing of it is made again, and nothing that annotations ask for is done.",
-			Action:  "Whatever set a finalizer takes it away when it is done.",
+			Action:  "The tool that set a finalizer takes it away when it is done.",
 		}, true
 	case v1alpha1.ReasonIssued:
 		return Advice{

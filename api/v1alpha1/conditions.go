@@ -71,7 +71,7 @@ const (
 	// ReasonProgressing: work is under way; the message says on what. Nothing needs to be done.
 	ReasonProgressing = "Progressing"
 	// ReasonTerminating: the tenant is being deleted, and finalizers keep it: nothing of it is made again, and nothing that annotations ask for
-	// is done. Whatever set a finalizer takes it away when it is done.
+	// is done. The tool that set a finalizer takes it away when it is done.
 	ReasonTerminating = "Terminating"
 	// ReasonIssued: the token was generated; the Secret named in status.credentials holds it.
 	ReasonIssued = "Issued"
