@@ -141,7 +141,8 @@ func (s *scope) ownerOf(claim *corev1.PersistentVolumeClaim) (ownership.Volume, 
 		}
 		return owner, nil
 	case mark.UID == tenant.UID && countsNobody(s.tenant):
-		return ownership.Volume{Identity: tenant}, nil // the ID may have been mistyped; the server knows whether anything was ever written
+		// The ID may have been mistyped. The server knows whether anything was ever written.
+		return ownership.Volume{Identity: tenant, AdoptedFrom: mark.AdoptedFrom}, nil
 	}
 	// The directory by its own id, where that is known; and where no server has told it, by the claim.
 	id := directoryID(s.tenant)
