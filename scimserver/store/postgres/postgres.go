@@ -103,7 +103,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.pool, s.checks, s.updates = pool, checks, make(chan struct{}, max(1, connections-scans-2))
 	turns := max(1, (int(pool.Config().MaxConns)-scans)/2) // the others are for the client that provisions
 	s.reader = reader{on: pooled{pool, scan.NewTurns(turns), &s.owned}, few: few, gate: scan.NewGate(scans), page: scan.Page}
-	s.followURL()
+	s.resetIfURLChanged()
 	err = s.prepare(ctx)
 	_, refused := errors.AsType[*owner.Refusal](err)
 	switch {
@@ -285,30 +285,9 @@ func (s *Store) Meta(ctx context.Context, key string) (string, error) {
 	return reading(ctx, s, func() (string, error) { return s.reader.Meta(ctx, key) })
 }
 
-// followURL lets go of all connections once the URL has changed: those to a database that was left must not be used beside the
-// new ones, and an old password should be needed no longer. Whoever has one ends what it does.
-func (s *Store) followURL() {
-	now, err := s.url()
-	if err != nil {
-		return // New connections will say so; those that are there are good.
-	}
-	if before := s.lastURL.Swap(&now); before != nil && *before != now {
-		s.pool.way.forget()
-		s.reset()
-	}
-}
-
-// URLProblem returns why the connection URL cannot be read, nil where it can. Meanwhile connections that are there go on, and no other is made.
-func (s *Store) URLProblem() error {
-	if _, err := s.url(); err != nil {
-		return &engineError{misread, fmt.Sprintf("read the connection URL: %v", err)}
-	}
-	return nil
-}
-
 // Check implements store.Store. It also looks whether the connection URL has changed, and whether a connection is due to be given up.
 func (s *Store) Check(ctx context.Context) error {
-	s.followURL()
+	s.resetIfURLChanged()
 	s.pool.turnOver(time.Now()) //nolint:forbidigo // connections age by the machine's clock, in pgxpool too
 	state, err := reading(ctx, s, func() (string, error) { return s.readOnly(ctx) })
 	switch {

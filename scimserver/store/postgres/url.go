@@ -48,3 +48,24 @@ func unreadable(err error) error {
 	}
 	return errURL
 }
+
+// resetIfURLChanged closes all connections when the connection URL changed (rotated password, moved database). A connection that is in use is
+// closed when its user is done.
+func (s *Store) resetIfURLChanged() {
+	now, err := s.url()
+	if err != nil {
+		return // New connections will say so; those that are there are good.
+	}
+	if before := s.lastURL.Swap(&now); before != nil && *before != now {
+		s.pool.way.forget()
+		s.reset()
+	}
+}
+
+// URLProblem returns why the connection URL cannot be read, nil where it can. Meanwhile connections that are there go on, and no other is made.
+func (s *Store) URLProblem() error {
+	if _, err := s.url(); err != nil {
+		return &engineError{misread, fmt.Sprintf("read the connection URL: %v", err)}
+	}
+	return nil
+}
