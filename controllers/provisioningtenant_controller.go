@@ -10,6 +10,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -73,6 +74,8 @@ type ProvisioningTenantReconciler struct {
 	memories sync.Map
 	// namespaces whose labels are known.
 	namespaces namespaceLabels
+	// operators of other namespaces.
+	operators operators
 }
 
 // SetupWithManager says what makes a tenant be looked at again.
@@ -146,6 +149,9 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 		r.memories.Delete(request.NamespacedName)
 		r.Upgrades.release(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
 		return r.tenantGone(ctx, request.NamespacedName)
+	}
+	if elsewhere, err := r.servedElsewhere(ctx, tenant); err != nil || elsewhere {
+		return ctrl.Result{RequeueAfter: wait.Jitter(r.operators.recent.every, 0.2)}, err
 	}
 	if tenant.DeletionTimestamp != nil {
 		return ctrl.Result{}, r.tellOfDeletion(ctx, tenant)

@@ -183,6 +183,7 @@ var routedNowhere = []string{ //nolint:gochecknoglobals // a list that nothing w
 func (r *ProvisioningTenantReconciler) writeStatus(ctx context.Context, s *scope) error {
 	before, after := s.tenant, s.tenant.DeepCopy()
 	after.Status = tenantStatus(s, metav1.NewTime(r.Options.Clock.Now()))
+	after.Status.OperatorNamespace = r.Options.LeaseNamespace
 	if equality.Semantic.DeepEqual(before.Status, after.Status) || r.holdsBack(s, after.Status) {
 		return nil
 	}

@@ -68,6 +68,8 @@ type Options struct {
 	// RecheckSecrets is how often at most a Secret is looked for that was deleted after copying, and about how often one with a connection URL; a
 	// minute where it is 0.
 	RecheckSecrets time.Duration
+	// RecheckOperators is how often it is looked whether the operator of another namespace still works that serves a tenant; a minute where it is 0.
+	RecheckOperators time.Duration
 	// Concurrency is how many resources of one kind are reconciled at a time.
 	Concurrency int
 
@@ -215,6 +217,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	tenants := &ProvisioningTenantReconciler{
 		Client: gateways.client(mgr.GetClient()), Live: mgr.GetAPIReader(), Events: recorder, Options: options,
 		Entra: verifier, Gateways: gateways, Upgrades: newUpgradeLimiter(options.MaxUpgrades, pods),
+		operators:  newOperators(mgr.GetAPIReader(), options),
 		namespaces: namespaceLabels{mgr.GetAPIReader(), newRecent[string, labels.Set](options.Clock, cmp.Or(options.RecheckHosts, recheckHosts))},
 	}
 	if options.Registerer != nil {

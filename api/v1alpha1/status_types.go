@@ -37,6 +37,13 @@ type ProvisioningTenantStatus struct {
 	// +kubebuilder:validation:MaxItems=1000
 	UserDefaults []string `json:"userDefaults,omitempty"`
 
+	// operatorNamespace is the namespace of the operator that serves the tenant. Another one leaves the tenant alone for as long as the leader there
+	// renews its lease.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	OperatorNamespace string `json:"operatorNamespace,omitempty"`
+
 	// storage tells where the directory is, and what is wrong with that place.
 	//
 	// +optional

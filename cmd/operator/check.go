@@ -100,8 +100,8 @@ func checkCluster(ctx context.Context, c client.Reader, namespaces []string, lea
 			}
 		}
 	}
-	if err := awaitRenewal(ctx, c, client.ObjectKey{Namespace: leaseNamespace, Name: leaderElectionID}, every); err != nil {
-		return fmt.Errorf("wait until an operator renews the lease %s in namespace %q: %w", leaderElectionID, leaseNamespace, err)
+	if err := awaitRenewal(ctx, c, client.ObjectKey{Namespace: leaseNamespace, Name: controllers.LeaderLease}, every); err != nil {
+		return fmt.Errorf("wait until an operator renews the lease %s in namespace %q: %w", controllers.LeaderLease, leaseNamespace, err)
 	}
 	return nil
 }

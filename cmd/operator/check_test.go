@@ -35,7 +35,7 @@ func checked(t *testing.T, namespaces []string, lease func(look int, lease *coor
 	looks := 0
 	c := fake.NewClientBuilder().WithScheme(scheme).WithInterceptorFuncs(interceptor.Funcs{
 		Get: func(_ context.Context, _ client.WithWatch, key client.ObjectKey, object client.Object, _ ...client.GetOption) error {
-			if key != (client.ObjectKey{Namespace: "operators", Name: leaderElectionID}) {
+			if key != (client.ObjectKey{Namespace: "operators", Name: controllers.LeaderLease}) {
 				t.Errorf("looked at %s", key)
 			}
 			if looks++; looks == patience {
@@ -118,9 +118,9 @@ func TestACheckNamesTheRightsThatTheOperatorLacks(t *testing.T) {
 		"on the lease of the leader": {
 			namespaces: []string{metav1.NamespaceAll},
 			refuse: func(r authorizationv1.ResourceAttributes) bool {
-				return r.Name == leaderElectionID && r.Verb == "update"
+				return r.Name == controllers.LeaderLease && r.Verb == "update"
 			},
-			want: []string{"the operator lacks rights in namespace operators, which config/rbac/leader_election.yaml grants: update leases.coordination.k8s.io " + leaderElectionID},
+			want: []string{"the operator lacks rights in namespace operators, which config/rbac/leader_election.yaml grants: update leases.coordination.k8s.io " + controllers.LeaderLease},
 		},
 		"in one of two namespaces": {
 			namespaces: []string{"a", "b"},
@@ -165,7 +165,7 @@ func TestACheckNamesTheRightsThatTheOperatorLacks(t *testing.T) {
 }
 
 func noLease() error {
-	return apierrors.NewNotFound(schema.GroupResource{Group: coordinationv1.GroupName, Resource: "leases"}, leaderElectionID)
+	return apierrors.NewNotFound(schema.GroupResource{Group: coordinationv1.GroupName, Resource: "leases"}, controllers.LeaderLease)
 }
 
 func TestACheckNeedsTheNamespaceOfTheLease(t *testing.T) {

@@ -41,8 +41,6 @@ import (
 )
 
 const (
-	// leaderElectionID names the lease.
-	leaderElectionID = "operator.provisioning.tenantry.dev"
 	// entraTimeout bounds one question to the login authority.
 	entraTimeout = 5 * time.Second
 	// longestReservation is a year.
@@ -206,7 +204,7 @@ func run(ctx context.Context, args []string) error {
 		Metrics:                 metricsOptions(s),
 		HealthProbeBindAddress:  s.probeAddress,
 		LeaderElection:          s.leaderElection,
-		LeaderElectionID:        leaderElectionID,
+		LeaderElectionID:        controllers.LeaderLease,
 		LeaderElectionNamespace: s.LeaseNamespace,
 		// The process ends as soon as the manager does, so the next leader need not wait for the lease to run out.
 		LeaderElectionReleaseOnCancel: true,

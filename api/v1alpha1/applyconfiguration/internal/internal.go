@@ -489,6 +489,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: operatorNamespace
+      type:
+        scalar: string
     - name: storage
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.StorageStatus

@@ -27,6 +27,9 @@ type ProvisioningTenantStatusApplyConfiguration struct {
 	// userDefaults are the names of the UserDefaults of this tenant that the SCIM server follows, each in its last good version. Of more than
 	// 1,000 these are the oldest.
 	UserDefaults []string `json:"userDefaults,omitempty"`
+	// operatorNamespace is the namespace of the operator that serves the tenant. Another one leaves the tenant alone for as long as the leader there
+	// renews its lease.
+	OperatorNamespace *string `json:"operatorNamespace,omitempty"`
 	// storage tells where the directory is, and what is wrong with that place.
 	Storage *StorageStatusApplyConfiguration `json:"storage,omitempty"`
 	// directory names the tenant's directory and counts what it holds.
@@ -85,6 +88,14 @@ func (b *ProvisioningTenantStatusApplyConfiguration) WithUserDefaults(values ...
 	for i := range values {
 		b.UserDefaults = append(b.UserDefaults, values[i])
 	}
+	return b
+}
+
+// WithOperatorNamespace sets the OperatorNamespace field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OperatorNamespace field is set to the value of the last call.
+func (b *ProvisioningTenantStatusApplyConfiguration) WithOperatorNamespace(value string) *ProvisioningTenantStatusApplyConfiguration {
+	b.OperatorNamespace = &value
 	return b
 }
 
