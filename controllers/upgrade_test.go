@@ -65,7 +65,7 @@ func TestOnlySoManyServersAreUpgradedAtATime(t *testing.T) {
 		"two under way":                     {[]appsv1.Deployment{server("a", to("v2"), unavailable), server("b", to("v2"), unavailable)}, false},
 		"two that nobody has looked at yet": {[]appsv1.Deployment{server("a", to("v2"), notYetLookedAt), server("b", to("v2"), notYetLookedAt)}, false},
 		"two whose old pods run still":      {[]appsv1.Deployment{server("a", to("v2"), oldOneStillRuns), server("b", to("v2"), oldOneStillRuns)}, false},
-		"two that somebody paused":         {[]appsv1.Deployment{server("a", to("v2"), oldOneStillRuns, paused), server("b", to("v2"), oldOneStillRuns, paused)}, true},
+		"two that somebody paused":          {[]appsv1.Deployment{server("a", to("v2"), oldOneStillRuns, paused), server("b", to("v2"), oldOneStillRuns, paused)}, true},
 		"two that are broken and wait":      {[]appsv1.Deployment{server("a", unavailable), server("b", unavailable)}, true},
 		"two whose upgrade before broke":    {[]appsv1.Deployment{server("a", to("v1"), unavailable), server("b", to("v1"), unavailable)}, true},
 	} {
