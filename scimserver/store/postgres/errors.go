@@ -52,7 +52,8 @@ const (
 	nameless
 	// silent is a database that does not answer. Its connections may lead to a machine that is gone.
 	silent
-	// dropped is a directory whose tables are gone. Those that come in their place may be another's.
+	// dropped is a directory whose tables, or columns of them, are gone, as after a restore. Those that come in their place may be another's, or
+	// of an older version.
 	dropped
 	// foreign is a session that leads to another directory than the one that was judged. The statement did not run.
 	foreign
@@ -248,7 +249,7 @@ func sorted(answer *pgconn.PgError) *engineError {
 	case "42501":
 		return &engineError{denied, said + "; the role of the connection URL needs USAGE of the schema, and SELECT, INSERT, UPDATE and DELETE on its tables," +
 			" or CREATE to make them"}
-	case "42P01", "3F000":
+	case "42P01", "42703", "3F000":
 		return &engineError{dropped, said}
 	case "22012":
 		return &engineError{foreign, "the pooler leads to another directory than before"} // see proof

@@ -215,6 +215,32 @@ func TestASchemaThatIsReplacedBelowARunningServer(t *testing.T) {
 	s.Refuses(v1alpha1.ReasonForeignDirectory)
 }
 
+// A backup from before an upgrade is put back while the server runs, as an administrator of a database for many tenants may.
+func TestADirectoryOfAnOlderVersionThatIsRestoredBelowARunningServerIsBroughtUpToDate(t *testing.T) {
+	address := testenv.Schema(t)
+	schema := schemaOf(t, address)
+	s := place(t, fixed(address)).Serve(t, owner.Claim{Identity: storetest.Contoso()})
+	storetest.Fill(t, s, 2)
+	testenv.Execute(t, strings.ReplaceAll(`DO $$ BEGIN
+		CREATE UNIQUE INDEX resources_key ON main.resources (kind, key);
+		ALTER TABLE main.resources DROP COLUMN apart;
+		DROP INDEX main.resources_key_not_ascii;
+		ALTER TABLE main.log DROP COLUMN members;
+		DROP TABLE main.name_locks;
+		DELETE FROM main.goose_db_version WHERE version_id > 2;
+	END $$`, "main.", schema+"."))
+	insert := func() error {
+		return s.Update(t.Context(), func(tx store.Tx) error { return tx.Insert(t.Context(), storetest.BenchUser(3)) })
+	}
+	if err := insert(); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("of an older version: %v", err)
+	}
+	if err := insert(); err != nil {
+		t.Errorf("once it is brought up to date: %v", err)
+	}
+	s.Holds(3)
+}
+
 // Two clusters have a tenant of the same name in one schema. The one that holds it keeps it, for as long as it says so.
 func TestATenantOfAnotherClusterWaitsUntilTheHolderIsGone(t *testing.T) {
 	address := testenv.Schema(t)
