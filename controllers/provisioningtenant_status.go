@@ -46,15 +46,15 @@ func (s *scope) untold() []metav1.Condition {
 	var untold []metav1.Condition
 	for _, part := range []struct {
 		conditionType, because string
-		is                     bool
+		unknown                bool
 	}{
-		{v1alpha1.ConditionExposureInEffect, v1alpha1.ConditionAccepted, s.has(v1alpha1.ConditionAccepted)},
+		{v1alpha1.ConditionExposureInEffect, v1alpha1.ConditionAccepted, true},
 		{v1alpha1.ConditionStorageInEffect, v1alpha1.ConditionAccepted, s.storage.engine == ""},
 		{v1alpha1.ConditionStorageInEffect, v1alpha1.ConditionStorageReady, s.storage.engine == "" || s.storage.step.stopped()},
 	} {
 		at := slices.IndexFunc(s.conditions, func(c metav1.Condition) bool { return c.Type == part.because })
-		if part.is && at >= 0 && s.conditions[at].Status != metav1.ConditionTrue {
-			untold = append(untold, conditions.Unknown(part.conditionType, s.conditions[at].Reason, "Condition "+part.because+" says what comes first."))
+		if part.unknown && at >= 0 && s.conditions[at].Status != metav1.ConditionTrue {
+			untold = append(untold, conditions.Unknown(part.conditionType, s.conditions[at].Reason, "It is not known before condition "+part.because+" is True."))
 		}
 	}
 	return untold
