@@ -29,10 +29,14 @@ func (r *ProvisioningTenantReconciler) tellOfDeletion(ctx context.Context, tenan
 	return nil
 }
 
+// heldBy says what keeps an object that is being deleted.
+func heldBy(finalizers []string) string {
+	return "It is there until whatever set these finalizers takes them away: " + strings.Join(finalizers, ", ") + "."
+}
+
 // terminating changes the conditions of a tenant that is being deleted. The others say how it was.
 func terminating(tenant *v1alpha1.ProvisioningTenant, now metav1.Time) {
-	message := "The tenant is being deleted, so nothing of it is made again. It is there until whatever set these finalizers takes them away: " +
-		strings.Join(tenant.Finalizers, ", ") + "."
+	message := "The tenant is being deleted, so nothing of it is made again. " + heldBy(tenant.Finalizers)
 	for _, condition := range []metav1.Condition{
 		conditions.False(v1alpha1.ConditionReady, v1alpha1.ReasonTerminating, message),
 		conditions.True(v1alpha1.ConditionReconciling, v1alpha1.ReasonTerminating, message),

@@ -69,9 +69,6 @@ func (r *UserDefaultsReconciler) Reconcile(ctx context.Context, request ctrl.Req
 	if err := r.Get(ctx, request.NamespacedName, defaults); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if defaults.DeletionTimestamp != nil {
-		return ctrl.Result{}, nil
-	}
 	tenant := &v1alpha1.ProvisioningTenant{}
 	err := r.Get(ctx, client.ObjectKey{Namespace: defaults.Namespace, Name: defaults.Spec.TenantRef.Name}, tenant)
 	switch {
@@ -115,6 +112,13 @@ func defaultsStatus(defaults *v1alpha1.UserDefaults, tenant *v1alpha1.Provisioni
 		count = counts(tenant)[defaults.Name]
 	}
 	switch problem := acceptedBy(defaults, tenant, count, options); {
+	case defaults.DeletionTimestamp != nil:
+		message := "The UserDefaults is being deleted and counts as deleted for users. " + heldBy(defaults.Finalizers)
+		status.MatchedUsers, status.AppliedUsers = 0, 0
+		found.Conditions = []metav1.Condition{
+			conditions.False(v1alpha1.ConditionAccepted, v1alpha1.ReasonTerminating, message),
+			conditions.False(v1alpha1.ConditionApplied, v1alpha1.ReasonTerminating, message),
+		}
 	case tenant == nil:
 		// The tenant may be on its way, in the same file even, so this is no reason to give up.
 		message := fmt.Sprintf("There is no ProvisioningTenant %s in this namespace: create it, or delete this resource.", defaults.Spec.TenantRef.Name)

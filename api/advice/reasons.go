@@ -39,8 +39,8 @@ func For(reason string) (Advice, bool) {
 		}, true
 	case v1alpha1.ReasonTerminating:
 		return Advice{
-			Meaning: "The tenant is being deleted, and finalizers keep it: nothing of it is made again, and nothing that annotations ask for is done.",
-			Action:  "The tool that set a finalizer takes it away when it is done.",
+			Meaning: "The tenant or UserDefaults is being deleted, and finalizers keep it.",
+			Action:  "Nothing of such a tenant is made again, nothing that annotations ask for is done, and such defaults count as deleted. The tool that set a finalizer takes it away when it is done.",
 		}, true
 	case v1alpha1.ReasonIssued:
 		return Advice{

@@ -70,8 +70,8 @@ const (
 	ReasonAccepted = "Accepted"
 	// ReasonProgressing: work is under way; the message says on what. Nothing needs to be done.
 	ReasonProgressing = "Progressing"
-	// ReasonTerminating: the tenant is being deleted, and finalizers keep it: nothing of it is made again, and nothing that annotations ask for
-	// is done. The tool that set a finalizer takes it away when it is done.
+	// ReasonTerminating: the tenant or UserDefaults is being deleted, and finalizers keep it. Nothing of such a tenant is made again, nothing that
+	// annotations ask for is done, and such defaults count as deleted. The tool that set a finalizer takes it away when it is done.
 	ReasonTerminating = "Terminating"
 	// ReasonIssued: the token was generated; the Secret named in status.credentials holds it.
 	ReasonIssued = "Issued"

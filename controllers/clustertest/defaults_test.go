@@ -309,6 +309,22 @@ func TestTheOperatorLeavesWhatTheServerReports(t *testing.T) {
 	}
 }
 
+// Tools put finalizers on what they manage, and forget them.
+func TestUserDefaultsThatAreHeldByAFinalizerAreSaidToBeDeleted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	defaults := create(w, w.defaults("everybody", func(d *v1alpha1.UserDefaults) { d.Finalizers = []string{"test/hold"} }))
+	tenant := create(w, w.tenant())
+	w.follows(tenant, "everybody")
+	if err := w.Delete(t.Context(), defaults); err != nil {
+		t.Fatal(err)
+	}
+	w.untilDefaults(defaults, "Accepted=False/Terminating", "Applied=False/Terminating", "Ready=False/Terminating", "Reconciling=True/Terminating")
+	w.follows(tenant)
+	edit(w, defaults, func(d *v1alpha1.UserDefaults) { d.Finalizers = nil })
+	gone(w, &v1alpha1.UserDefaults{}, "everybody")
+}
+
 // bug class 16: references to what is not there.
 func TestUserDefaultsThatComeBeforeTheirTenantWaitForIt(t *testing.T) {
 	race.Meets(t) // one reconciler triggers the other
