@@ -54,7 +54,8 @@ func (s *scope) untold() []metav1.Condition {
 	} {
 		at := slices.IndexFunc(s.conditions, func(c metav1.Condition) bool { return c.Type == part.because })
 		if part.unknown && at >= 0 && s.conditions[at].Status != metav1.ConditionTrue {
-			untold = append(untold, conditions.Unknown(part.conditionType, s.conditions[at].Reason, "It is not known before condition "+part.because+" is True."))
+			untold = append(untold, conditions.Unknown(part.conditionType, s.conditions[at].Reason,
+				"It is not known before condition "+part.because+" is True."))
 		}
 	}
 	return untold

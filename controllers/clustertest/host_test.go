@@ -35,7 +35,7 @@ func TestOfTwoTenantsWithOneHostTheSecondIsToldWithAProposalAndNothingIsMadeForI
 		"CredentialsReady=Unknown/WaitingForHost", "StorageReady=Unknown/WaitingForHost", "ServerAvailable=Unknown/WaitingForHost",
 		"RolledOut=Unknown/WaitingForHost", "ExposureInEffect=Unknown/WaitingForHost", "StorageInEffect=Unknown/WaitingForHost",
 		"SchemaInEffect=Unknown/WaitingForHost", "UserDefaultsInEffect=Unknown/WaitingForHost", "RequestsObeyed=Unknown/WaitingForHost")
-	want := "Host " + host + " belongs to a tenant of another namespace, and is free 24h0m0s after that lets go of it. " +
+	want := "Host " + host + " belongs to a tenant of another namespace, and is free 24h after that lets go of it. " +
 		"Choose another in spec.exposure.host, such as contoso-" + second.namespace + ".shared.example.com."
 	if got := message(other, "Accepted"); got != want {
 		t.Errorf("got %q, want %q", got, want)
