@@ -71,17 +71,14 @@ func aboutSecrets(tenant *v1alpha1.ProvisioningTenant, err error) error {
 	case isStrangers:
 		stalled.Message = strangersSecret(tenant, stranger)
 	default:
-		stalled.Message += " Where the Secret was made immutable, or has another type, delete it: credentials that were handed out stay valid, " +
+		stalled.Message += ". Where the Secret was made immutable, or has another type, delete it: credentials that were handed out stay valid, " +
 			"and the operator makes it again from what the other Secrets hold when it is needed."
 	}
 	return err
 }
 
 // deniedError says that the API server denies a Secret as it should be that hands credentials out.
-type deniedError struct {
-	name string
-	*Stalled
-}
+type deniedError struct{ *Stalled }
 
 func (e *deniedError) Unwrap() error { return e.Stalled }
 
@@ -111,6 +108,11 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	if err != nil {
 		return err
 	}
+	// Without a Secret Token nobody can sign in. Where the verifiers are lost too, the Secret in the way may be all that still has it.
+	withoutToken := issuer.withoutToken(issued[0])
+	if withoutToken != nil && !issuer.known {
+		return withoutToken
+	}
 	verifiers, marks := verifiersOf(issued), map[string]token.Mark{}
 	for _, one := range issued {
 		marks[one.Key] = one.Mark()
@@ -124,31 +126,34 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	still, meanwhile := issuer.withdrawn(verifiers)
 	const tokens = v1alpha1.AccessTokensCredential
 	meanwhile[tokens] = marks[tokens]
-	withdraws := len(still) < len(issuer.accepted.Verifiers)
-	if withdraws || issuer.known && marks[tokens] != issuer.marks[tokens] {
+	if len(still) < len(issuer.accepted.Verifiers) || issuer.known && marks[tokens] != issuer.marks[tokens] {
 		if live, err = s.applyVerifier(ctx, still, meanwhile, live); err != nil {
 			return err
 		}
 	}
 	// 2. Credentials are handed out before the server accepts them: nobody is let in who was given nothing.
-	there, err := r.handOut(ctx, s, issued, marks[tokens].Obeyed, handed, blocked)
-	if now, ok := errors.AsType[*deniedError](err); ok && !withdraws {
-		// Once more without it: what clients use stays valid, and nothing else is kept back.
-		blocked[now.name] = now
-		return r.restoreCredentials(ctx, s, blocked)
-	}
+	there, now, err := r.handOut(ctx, s, issued, marks[tokens].Obeyed, handed, blocked)
 	if err != nil {
 		return err
 	}
-	if err := r.emptyReaders(ctx, s, unwanted, verifier); err != nil {
+	if len(now) > 0 {
+		// Once more without them: what clients use stays valid, and nothing else is kept back.
+		maps.Copy(blocked, now)
+		return r.restoreCredentials(ctx, s, blocked)
+	}
+	if err := r.emptyReaders(ctx, s, unwanted, verifier, blocked); err != nil {
 		return err
 	}
+	issuer.keepEnded(marks, meanwhile)
 	// 3. All that the server accepts.
 	if _, err = s.applyVerifier(ctx, verifiers, marks, live); err != nil {
 		return err
 	}
 	for _, cause := range causes {
 		r.Metrics.rotated(cause)
+	}
+	if withoutToken != nil {
+		return withoutToken
 	}
 	told := credentialsTold{
 		accepted: marks, handed: map[string]token.Mark{}, blocked: blocked, secretExists: there[desired.CredentialsName(s.tenant.Name)],
@@ -189,11 +194,11 @@ func (r *ProvisioningTenantReconciler) issuer(
 }
 
 // handOut applies the Secrets that hand credentials out and are not blocked, where there is one or something to hand over. It returns the names
-// of those that are there now.
+// of those that are there now, and those that the API server denied, by name.
 func (r *ProvisioningTenantReconciler) handOut(
 	ctx context.Context, s *scope, issued []desired.Issued, tokensEnded token.Obeyed, handed map[string]*corev1.Secret, blocked map[string]error,
-) (there map[string]bool, err error) {
-	there = map[string]bool{}
+) (there map[string]bool, denied map[string]error, err error) {
+	there, denied = map[string]bool{}, map[string]error{}
 	for _, one := range issued {
 		name, _ := one.Secret(s.tenant.Name)
 		there[name] = there[name] || handed[name] != nil || one.Plaintext != ""
@@ -201,10 +206,10 @@ func (r *ProvisioningTenantReconciler) handOut(
 	if name := desired.CredentialsName(s.tenant.Name); there[name] && blocked[name] == nil {
 		want, err := desired.Credentials(s.tenant, issued, tokensEnded, s.handedURL())
 		if err == nil {
-			err = s.applyHanding(ctx, name, want, handed[name])
+			err = s.applyHanding(ctx, name, want, handed[name], denied)
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	for _, one := range issued {
@@ -215,27 +220,32 @@ func (r *ProvisioningTenantReconciler) handOut(
 		ends := rotationOf(s.tenant, one.Credential, requests{}).ends(one.Verifier.IssuedAt)
 		want, err := desired.ReaderCredentials(s.tenant, one, s.handedURL(), ends)
 		if err == nil {
-			err = s.applyHanding(ctx, name, want, handed[name])
+			err = s.applyHanding(ctx, name, want, handed[name], denied)
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return there, nil
+	return there, denied, nil
 }
 
-// applyHanding applies a Secret that hands credentials out over the version that was read. Its error is a deniedError where the API server does
-// not take it.
-func (s *scope) applyHanding(ctx context.Context, name string, want *corev1ac.SecretApplyConfiguration, live *corev1.Secret) error {
+// applyHanding applies a Secret that hands credentials out over the version that was read. Where the API server does not take it, that is no error:
+// it is added to denied by its name.
+func (s *scope) applyHanding(
+	ctx context.Context, name string, want *corev1ac.SecretApplyConfiguration, live *corev1.Secret, denied map[string]error,
+) error {
 	_, err := s.owner.ApplySecret(ctx, want, metadataOf(live))
 	if stalled, ok := errors.AsType[*Stalled](aboutSecrets(s.tenant, err)); ok {
-		return &deniedError{name, stalled}
+		denied[name] = &deniedError{stalled}
+		return nil
 	}
 	return err
 }
 
-// emptyReaders takes from the Secrets of readers what they hand out that the spec does not want.
-func (r *ProvisioningTenantReconciler) emptyReaders(ctx context.Context, s *scope, unwanted []token.Credential, verifier *corev1.Secret) error {
+// emptyReaders takes from the Secrets of readers what they hand out that the spec does not want. One that the API server denies is added to denied.
+func (r *ProvisioningTenantReconciler) emptyReaders(
+	ctx context.Context, s *scope, unwanted []token.Credential, verifier *corev1.Secret, denied map[string]error,
+) error {
 	for _, one := range unwanted {
 		if one.Reader == "" {
 			continue
@@ -250,7 +260,7 @@ func (r *ProvisioningTenantReconciler) emptyReaders(ctx context.Context, s *scop
 		}
 		want, err := desired.EmptiedReader(s.tenant, name)
 		if err == nil {
-			_, err = s.owner.ApplySecret(ctx, want, metadataOf(there))
+			err = s.applyHanding(ctx, name, want, there, denied)
 		}
 		if err != nil {
 			return err

@@ -25,7 +25,7 @@ const recheckElsewhere = 5 * time.Minute
 type credentialsTold struct {
 	// accepted is what the verifier Secret tells, and handed what the Secrets tell that hand credentials out.
 	accepted, handed map[string]token.Mark
-	// blocked says by the name of a Secret that hands credentials out why it cannot be written. All of its credentials are accepted.
+	// blocked says by the name of a Secret that hands credentials out why it cannot be written. The Secret Token is accepted all the same.
 	blocked map[string]error
 	// secretExists tells whether there is a credentials Secret.
 	secretExists bool
@@ -146,17 +146,29 @@ func lost(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) string {
 	return strings.Join(sentences, " ")
 }
 
-// blockades says which Secrets cannot be written, with the reason of the first. Its sentences go behind others; both are "" where there are none.
+// blockades says which Secrets cannot be written, with the reason of the first, and which credentials are not issued before they can. Its sentences
+// go behind others; both are "" where there are none.
 func blockades(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) (reason, sentences string) {
 	names := slices.Sorted(maps.Keys(told.blocked))
 	if len(names) == 0 {
 		return "", ""
 	}
 	sentences = fmt.Sprintf(" No new credential can be handed out in Secret %s, and those that were handed out stay valid.", strings.Join(names, ", "))
-	for _, name := range names {
+	var waiting []string
+	for _, credential := range token.Wanted(tenant) {
+		if name, _ := credential.Secret(tenant.Name); told.blocked[name] != nil && told.accepted[credential.Key].Fingerprint == "" {
+			waiting = append(waiting, credential.Key)
+		}
+	}
+	if waiting != nil {
+		sentences += " Not issued yet: " + strings.Join(waiting, ", ") + "."
+	}
+	for at, name := range names {
 		why, sentence := hindrance(tenant, told.blocked[name])
 		reason = cmp.Or(reason, why)
-		sentences += " " + sentence
+		if at < toldProblems {
+			sentences += " " + sentence
+		}
 	}
 	return reason, sentences
 }

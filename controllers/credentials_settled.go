@@ -35,6 +35,9 @@ func (r *ProvisioningTenantReconciler) settled(
 	for _, credential := range wanted {
 		mark, ok := accepted[credential.Key]
 		name, _ := credential.Secret(s.tenant.Name)
+		if mark.Fingerprint == "" && handed[name] == nil && blocked[name] != nil && credential.Key != v1alpha1.CredentialsTokenKey {
+			ok, mark.Copied = true, true // it is not issued before its Secret can be written, and no Secret holds it
+		}
 		if !ok || mark.Fingerprint != "" && blocked[name] == nil && rotationOf(s.tenant, credential, asked).due(mark.IssuedAt, now) ||
 			mark.PreviousSHA256 != "" && !now.Before(mark.PreviousNotAfter) {
 			return false, nil

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"errors"
 	"io"
 	"maps"
 	"slices"
@@ -34,7 +35,7 @@ type issuer struct {
 }
 
 // issue returns the wanted credentials as they should be, and the causes of those that were replaced, for the metrics. A credential of which nothing
-// is accepted, and whose Secret has a value that is refused, has no verifier.
+// is accepted, and whose Secret has a value that is refused or cannot be written, has no verifier.
 func (i *issuer) issue(wanted []token.Credential) (issued []desired.Issued, causes []string, err error) {
 	for _, credential := range wanted {
 		one, err := i.current(credential, issued)
@@ -51,7 +52,7 @@ func (i *issuer) issue(wanted []token.Credential) (issued []desired.Issued, caus
 		case missing && one.Refused != "" && !rotation.replace:
 			one.Lost = i.lost(credential) // nothing is accepted, and what is wrong with the value a person may know to mend
 		case missing && blocked != nil:
-			return nil, nil, blocked
+			one.Lost = i.lost(credential) // it is issued once it can be handed out
 		case missing, blocked == nil && rotation.due(one.Verifier.IssuedAt, i.now):
 			if !missing {
 				causes = append(causes, rotation.cause())
@@ -299,6 +300,26 @@ func (i *issuer) withdrawn(wanted []token.Verifier) ([]token.Verifier, map[strin
 		marks[key] = mark
 	}
 	return still, marks
+}
+
+// withoutToken is why the server accepts no Secret Token: it cannot be handed out. nil where it accepts one, or refuses one that is told of.
+func (i *issuer) withoutToken(secretToken desired.Issued) error {
+	if secretToken.Verifier.SHA256 != "" || secretToken.Refused != "" {
+		return nil
+	}
+	return i.blocked[desired.CredentialsName(i.tenant.Name)]
+}
+
+// keepEnded adds to marks what ended, of which meanwhile tells, as long as its Secret may still hold it: the API server denies what takes it away.
+func (i *issuer) keepEnded(marks, meanwhile map[string]token.Mark) {
+	for key, mark := range meanwhile {
+		name, _ := token.ByKey(key, i.tenant.Name).Secret(i.tenant.Name)
+		if _, denied := errors.AsType[*deniedError](i.blocked[name]); denied && mark.Ended != "" {
+			kept := marks[key]
+			kept.Ended = mark.Ended
+			marks[key] = kept
+		}
+	}
 }
 
 // verifiersOf are the verifiers of what was issued.

@@ -32,6 +32,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	clientgoapply "k8s.io/client-go/applyconfigurations"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	clocktesting "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -77,6 +78,7 @@ type simulated struct {
 	writes, liveReads int
 	failAt            int
 	fault             fault
+	denied            map[string]bool     // names of Secrets that the API server denies
 	tokens            map[string][]string // every credential that was ever stored, by its key
 	taken, ended      map[string]bool     // fingerprints of what the server took once, and of what it took and takes no more
 }
@@ -146,6 +148,9 @@ func simulate(t *testing.T, objects ...client.Object) *simulated {
 	}
 	s.WithWatch = builder.WithInterceptorFuncs(interceptor.Funcs{
 		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+			if secret, ok := o.(*corev1ac.SecretApplyConfiguration); ok && s.denied[*secret.Name] {
+				return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, *secret.Name, errors.New("exceeded quota"))
+			}
 			return s.write(func() error { return applyVersion(ctx, c, o, opts...) })
 		},
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {

@@ -7,6 +7,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -184,5 +186,55 @@ func TestACredentialsSecretThatOnlyLostItsLabelIsNotTakenForDeleted(t *testing.T
 	w.until(tenant, "CredentialsReady=True/Issued")
 	if w.plaintext() != plaintext {
 		t.Error("the token changed")
+	}
+}
+
+// In each a token has leaked, and a reader is new whose Secret cannot be written.
+func TestANewReaderWhoseSecretCannotBeWrittenKeepsBackNoOtherCredential(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		reason   string
+		inTheWay func(w *world) client.Object
+	}{
+		"somebody else's Secret": {"NameConflict", func(w *world) client.Object {
+			return create(w, &corev1.Secret{
+				ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "contoso-reader.pay"}, StringData: map[string]string{"token": "mine"},
+			})
+		}},
+		"a quota": {"Rejected", func(w *world) client.Object {
+			secrets := corev1.ResourceList{corev1.ResourceSecrets: resource.MustParse("2")}
+			quota := create(w, &corev1.ResourceQuota{
+				ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "q"}, Spec: corev1.ResourceQuotaSpec{Hard: secrets},
+			})
+			quota.Status = corev1.ResourceQuotaStatus{Hard: secrets, Used: secrets} // no controller of quotas runs here
+			if err := w.Status().Update(w.Context(), quota); err != nil {
+				w.Fatal(err)
+			}
+			return quota
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			tenant := create(w, w.tenant())
+			w.until(tenant, ready)
+			leaked, inTheWay := w.plaintext(), test.inTheWay(w)
+			edit(w, tenant, reading("pay"))
+			annotate(w, tenant, rotateToken, asked(0)+",overlap=0s")
+			fresh := w.untilAnother(leaked)
+			w.until(tenant, "CredentialsReady=True/"+test.reason, "RequestsObeyed=True/Obeyed", ready)
+			if message := message(tenant, "CredentialsReady"); !strings.Contains(message, "Not issued yet: reader.pay.") {
+				t.Errorf("the message is %q", message)
+			}
+			if _, ok := w.verifiers().Find(fresh); !ok || len(w.verifiers().Verifiers) != 1 {
+				t.Errorf("the server accepts %+v", w.verifiers().Verifiers)
+			}
+			if err := w.Delete(t.Context(), inTheWay); err != nil {
+				t.Fatal(err)
+			}
+			w.untilReader("pay", 2)
+			w.until(tenant, "CredentialsReady=True/Issued", ready)
+			w.settled()
+		})
 	}
 }

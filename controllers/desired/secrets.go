@@ -19,7 +19,8 @@ type Issued struct {
 
 	// Plaintext is empty where a person deleted it after copying.
 	Plaintext string
-	// Verifier is empty where the server accepts nothing for it, because Value is refused and what was accepted is lost.
+	// Verifier is empty where the server accepts nothing for it, because Value is refused and what was accepted is lost, or because it is not
+	// issued before it can be handed out.
 	Verifier token.Verifier
 	// Previous is the verifier of the credential before, while that is valid too.
 	Previous *token.Verifier
@@ -33,10 +34,10 @@ type Issued struct {
 	Value   []byte
 }
 
-// Mark is what the verifier Secret tells of the credential.
+// Mark is what the verifier Secret tells of the credential; the zero Mark of one that is not issued yet, unless something else is known of it.
 func (i Issued) Mark() token.Mark {
 	mark := i.accepted()
-	mark.Copied = i.Plaintext == "" && i.Refused == ""
+	mark.Copied = i.Plaintext == "" && i.Refused == "" && i.Verifier.SHA256 != ""
 	return mark
 }
 
