@@ -42,7 +42,9 @@ func claim(source settings.Source) func() (owner.Claim, bool) {
 type owned struct {
 	store owner.Store
 	// keep takes the id of the directory that is served; nil where its report does.
-	keep  func() error
+	keep func() error
+	// gone tells at the end whether the tenant of a directory that is held is gone; nil where none is held, or nobody can be asked.
+	gone  func(ctx context.Context) bool
 	log   logr.Logger
 	lost  atomic.Bool
 	since *settings.Snapshot // that the refusal was logged for
@@ -55,20 +57,27 @@ func (e *engine) owned(database store.Store, source settings.Source, log logr.Lo
 		return nil
 	}
 	o := &owned{store: guarded, log: log}
-	if folder, ok := source.(*manifests.Source); ok {
-		o.keep = func() error { return folder.KeepDirectory(e.guard.Directory()) }
+	switch source := source.(type) {
+	case *manifests.Source:
+		o.keep = func() error { return source.KeepDirectory(e.guard.Directory()) }
+	case *kubernetes.Source:
+		if e.database() { // the lock of a folder ends with the process
+			o.gone = source.AskWhetherGone
+		}
 	}
 	return o
 }
 
-// end lets go of the directory, after its tenant was deleted.
+// end lets go of the directory where its tenant is gone. One that was made again need not wait then.
 func (o *owned) end(ctx context.Context) {
-	if o == nil {
+	if o == nil || o.gone == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, endTimeout)
 	defer cancel()
-	_ = o.review(ctx, o.since) // or the hold ends by itself
+	if o.gone(ctx) {
+		_ = o.store.Review(ctx) // or the hold ends by itself
+	}
 }
 
 // refused tells whether the directory was not to be served when it was looked at last.

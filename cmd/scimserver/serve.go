@@ -223,9 +223,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	log.Info("serving", "clients", clientPort.Addr().String(), "admin", adminPort.Addr().String())
 	err = group.Wait()
 	storage.end(context.WithoutCancel(ctx))
-	if cluster, ok := source.(*kubernetes.Source); ok && cluster.Gone() {
-		followed.owned.end(context.WithoutCancel(ctx))
-	}
+	followed.owned.end(context.WithoutCancel(ctx))
 	if followed.Current() == nil {
 		return err
 	}

@@ -26,7 +26,8 @@ import (
 func TestATenantsServerReadsItsOwnObjectsAndNoOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	contoso := create(w, w.tenant())
+	create(w, w.connectionSecret())
+	contoso := create(w, w.tenant(inDatabase))
 	fabrikam := create(w, w.tenant(named("fabrikam"), withHost(w.namespace+".fabrikam.example.com")))
 	own := create(w, w.defaults("own"))
 	create(w, w.defaults("theirs", func(d *v1alpha1.UserDefaults) { d.Spec.TenantRef.Name = "fabrikam" }))
@@ -53,6 +54,7 @@ func TestATenantsServerReadsItsOwnObjectsAndNoOthers(t *testing.T) {
 		},
 		"watch its verifiers": func() error { return watch(t.Context(), server, &corev1.SecretList{}, w.namespace, "contoso-verifier") },
 		"write its status":    func() error { return reportUsers(t.Context(), server, contoso) },
+		"get its namespace":   func() error { return read(&corev1.Namespace{}, w.namespace) },
 	} {
 		// The authorizer may learn of a Role a moment after it was written.
 		w.eventually("the server must be able to "+what, func() string {
@@ -68,6 +70,7 @@ func TestATenantsServerReadsItsOwnObjectsAndNoOthers(t *testing.T) {
 		"get another tenant's defaults":  func() error { return read(&v1alpha1.UserDefaults{}, "theirs") },
 		"get another tenant's verifiers": func() error { return read(&corev1.Secret{}, "fabrikam-verifier") },
 		"list all Secrets":               func() error { return server.List(t.Context(), &corev1.SecretList{}, client.InNamespace(w.namespace)) },
+		"get another namespace":          func() error { return read(&corev1.Namespace{}, "default") },
 		"list all defaults": func() error {
 			return server.List(t.Context(), &v1alpha1.UserDefaultsList{}, client.InNamespace(w.namespace))
 		},

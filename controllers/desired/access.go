@@ -18,7 +18,7 @@ func ServiceAccount(t Tenant) *corev1ac.ServiceAccountApplyConfiguration {
 }
 
 // Role is what the server may do: read its own tenant, the UserDefaults that it follows and its verifiers, and write
-// its own tenant's status.
+// its own tenant's status. One with a database may also read its namespace, to end its hold of the directory where that is deleted.
 func Role(t Tenant) *rbacv1ac.RoleApplyConfiguration {
 	read := []string{"get", "list", "watch"}
 	role := rbacv1ac.Role(ServerName(t.Resource.Name), t.Resource.Namespace).
@@ -36,6 +36,10 @@ func Role(t Tenant) *rbacv1ac.RoleApplyConfiguration {
 	if len(t.UserDefaults) > 0 {
 		role.WithRules(rbacv1ac.PolicyRule().WithAPIGroups(v1alpha1.GroupName).WithResources("userdefaults").
 			WithResourceNames(t.UserDefaults...).WithVerbs(read...))
+	}
+	if usesDatabase(t) {
+		role.WithRules(rbacv1ac.PolicyRule().WithAPIGroups("").WithResources("namespaces").
+			WithResourceNames(t.Resource.Namespace).WithVerbs("get"))
 	}
 	return role
 }

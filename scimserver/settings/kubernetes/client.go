@@ -26,7 +26,7 @@ func newClients(config *rest.Config) (clients, error) {
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return clients{}, err
 	}
-	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Secret{}, &corev1.SecretList{})
+	scheme.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Secret{}, &corev1.SecretList{}, &corev1.Namespace{})
 	metav1.AddToGroupVersion(scheme, corev1.SchemeGroupVersion)
 
 	config = rest.CopyConfig(config)

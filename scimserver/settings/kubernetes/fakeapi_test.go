@@ -20,7 +20,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
-// fakeAPI speaks the part of the Kubernetes API that a server may use: list and watch of one object by name, and a
+// fakeAPI speaks the part of the Kubernetes API that a server may use: list and watch of one object by name, its own namespace, and a
 // patch of a status. It refuses everything else, as the Role of a server does.
 type fakeAPI struct {
 	t    *testing.T
@@ -177,6 +177,9 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		prefix, rest = strings.Join(parts[:at], "/"), strings.Join(parts[at+2:], "/")
 	}
 	resource, _, _ := strings.Cut(rest, "/")
+	if r.URL.Path == "/api/v1/"+namespacePath {
+		resource = "namespaces"
+	}
 	known := prefix == "apis/provisioning.tenantry.dev/v1alpha1" && (resource == "provisioningtenants" || resource == "userdefaults") ||
 		prefix == "api/v1" && resource == "secrets"
 	name, named := strings.CutPrefix(query.Get("fieldSelector"), "metadata.name=")
@@ -194,6 +197,11 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.fail(w, code, "this is what the test wants")
 	case r.Method == http.MethodPatch && prefix != "" && rest == "provisioningtenants/contoso/status":
 		f.patch(w, r)
+	case r.Method == http.MethodGet && resource == "namespaces":
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(f.objects[namespacePath])
 	case r.Method != http.MethodGet || !known || rest != resource || !named || name == "":
 		f.t.Errorf("a server's Role does not allow %s %s", r.Method, r.URL)
 		f.fail(w, http.StatusForbidden, "only objects by name")

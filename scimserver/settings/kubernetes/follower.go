@@ -149,11 +149,13 @@ func (f *follower) hear(log logr.Logger, from *watched) {
 
 func (f *follower) takeTenant(ctx context.Context, log logr.Logger, object runtime.Object) {
 	tenant, ok := object.(*v1alpha1.ProvisioningTenant)
-	f.source.gone.Store(!ok)
-	if !ok {
-		log.Info("The tenant does not exist; settings that were known before stay in force")
+	if !ok || f.source.another(tenant) {
+		if !f.source.gone.Swap(true) {
+			log.Info("The tenant does not exist any more; settings that were known before stay in force")
+		}
 		return
 	}
+	f.source.gone.Store(false)
 	f.source.reporter.observe(tenant)
 	f.source.observeProblems(tenant)
 	if tenant.Status.ObservedGeneration < 0 && len(tenant.Status.Conditions) == 0 {

@@ -25,9 +25,10 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	tenantPath   = "provisioningtenants/contoso"
-	verifierPath = "secrets/contoso-verifier"
-	patience     = 30 * time.Second
+	tenantPath    = "provisioningtenants/contoso"
+	verifierPath  = "secrets/contoso-verifier"
+	namespacePath = "namespaces/customers"
+	patience      = 30 * time.Second
 )
 
 func tenant(change ...func(*v1alpha1.ProvisioningTenant)) *v1alpha1.ProvisioningTenant {

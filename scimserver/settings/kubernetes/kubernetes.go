@@ -45,7 +45,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Source is a settings.Source over the Kubernetes API. What it once knew it goes on with: a tenant that is deleted, a
+// Source is a settings.Source over the Kubernetes API. What it once knew it goes on with: a tenant that is deleted, or made again, a
 // verifier Secret that vanishes or cannot be read, and an API server that is away all leave the latest snapshot in
 // force. (The pod of a deleted tenant goes with it.) Only UserDefaults that are deleted, or no longer named by the
 // tenant's status, end.
@@ -114,9 +114,6 @@ func (s *Source) Run(ctx context.Context) error {
 
 // Away tells whether the API server cannot be asked, which the log says.
 func (s *Source) Away() bool { return s.away.Load() }
-
-// Gone tells whether the tenant did not exist when the API server was last asked. Its settings are in force nevertheless.
-func (s *Source) Gone() bool { return s.gone.Load() }
 
 // Current implements settings.Source.
 func (s *Source) Current() *settings.Snapshot { return s.latest.Current() }

@@ -279,26 +279,6 @@ func TestWhoseDirectoryItIsAndWhatMayBeAdoptedIsPublishedAndKept(t *testing.T) {
 	})
 }
 
-func TestATenantThatIsDeletedIsGoneUntilItIsThereAgain(t *testing.T) {
-	t.Parallel()
-	api := newFakeAPI(t)
-	secret, _ := verifiers(t)
-	api.put(verifierPath, secret)
-	api.put(tenantPath, tenant())
-	source, _ := run(t, api, t.TempDir(), &log{})
-	before := wait(t, source, "at all", anySnapshot)
-	if source.Gone() {
-		t.Error("it is gone at the start")
-	}
-	api.remove(tenantPath)
-	until(t, "it is gone", source.Gone)
-	if source.Current() != before {
-		t.Error("its settings are not in force any more")
-	}
-	api.put(tenantPath, tenant())
-	until(t, "it is there again", func() bool { return !source.Gone() })
-}
-
 func TestTheAPIServersURLEndsBeforeItsPaths(t *testing.T) {
 	for host, want := range map[string]string{
 		"https://10.96.0.1:443":                 "https://10.96.0.1:443",

@@ -29,7 +29,8 @@ const (
 // without secrets; the empty reason says that nothing does. It is to be called every few seconds.
 //
 // Of several servers with a problem one writes, and again every half a minute. It takes away what it has written, and no other's. Nothing
-// is sent while nothing changes. It returns the API server's error, or one after 10 s without an answer; the next call tries again.
+// is sent while nothing changes, or where the tenant is gone. It returns the API server's error, or one after 10 s without an answer; the next
+// call tries again.
 func (s *Source) ReportProblem(ctx context.Context, reason, message string) error {
 	return s.report(ctx, &s.problems, reason, message)
 }
@@ -42,6 +43,9 @@ func (s *Source) ReportConnectionProblem(ctx context.Context, reason, message st
 }
 
 func (s *Source) report(ctx context.Context, p *problems, reason, message string) error {
+	if s.Gone() {
+		return nil
+	}
 	var err error
 	if reason == "" {
 		err = s.endProblem(ctx, p)

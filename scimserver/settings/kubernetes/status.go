@@ -25,9 +25,12 @@ const (
 )
 
 // ReportStatus writes the two parts of the tenant's status that are the server's, and sends nothing where both are as
-// they stand there. An activity without the last request, or the last cycle, leaves what stands there. It returns the API server's error,
-// or one after 10 s without an answer; the next call tries again.
+// they stand there, or where the tenant is gone. An activity without the last request, or the last cycle, leaves what
+// stands there. It returns the API server's error, or one after 10 s without an answer; the next call tries again.
 func (s *Source) ReportStatus(ctx context.Context, directory v1alpha1.DirectoryStatus, activity v1alpha1.ActivityStatus) error {
+	if s.Gone() {
+		return nil
+	}
 	if err := s.reporter.report(ctx, s.patchStatus, &directory, &activity, s.options.Now()); err != nil {
 		return fmt.Errorf("report the status of tenant %s/%s: %w", s.options.Namespace, s.options.Tenant, err)
 	}
@@ -51,13 +54,12 @@ type reporter struct {
 	observed atomic.Pointer[standing]
 
 	mu sync.Mutex
-	// written is what was last written, which a watch may not have seen yet.
-	written standing
+	// written is what was last written, which a watch may not have seen yet; nil before anything was.
+	written *standing
 }
 
-// standing is what the status of one life of a tenant has in the server's two parts, but for when that was written.
+// standing is what the status has in the server's two parts, but for when that was written.
 type standing struct {
-	uid       types.UID
 	directory *v1alpha1.DirectoryStatus
 	activity  *v1alpha1.ActivityStatus
 }
@@ -67,7 +69,7 @@ func (r *reporter) observe(tenant *v1alpha1.ProvisioningTenant) {
 	if counts != nil {
 		counts.ObservedTime = nil
 	}
-	r.observed.Store(&standing{uid: tenant.UID, directory: counts, activity: tenant.Status.Activity})
+	r.observed.Store(&standing{directory: counts, activity: tenant.Status.Activity})
 }
 
 func (r *reporter) report(
@@ -75,10 +77,7 @@ func (r *reporter) report(
 ) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before := r.written
-	if observed := r.observed.Load(); observed != nil && observed.uid != before.uid {
-		before = *observed
-	}
+	before := cmp.Or(r.written, r.observed.Load(), &standing{})
 	if before.activity != nil {
 		next := *activity
 		next.LastRequestTime = cmp.Or(next.LastRequestTime, before.activity.LastRequestTime)
@@ -102,7 +101,7 @@ func (r *reporter) report(
 	if err := send(ctx, types.MergePatchType, patch); err != nil {
 		return err
 	}
-	r.written = standing{uid: before.uid, directory: directory, activity: activity}
+	r.written = &standing{directory: directory, activity: activity}
 	return nil
 }
 
