@@ -79,6 +79,23 @@ func isTaken(err error) bool {
 	return errors.As(err, &stranger) || errors.As(err, &going)
 }
 
+// claimTaken says why the tenant may not work with a claim that is not its own. One that an owner of before takes with it goes for good, and
+// with it the directory that the tenant was served from.
+func (s *scope) claimTaken(err error) error {
+	if _, going := errors.AsType[*apply.GoingError](err); going && directoryID(s.tenant) != "" {
+		return claimTerminating(s.claimKey().Name)
+	}
+	return classify(err, v1alpha1.ConditionStorageReady, v1alpha1.ReasonRejected)
+}
+
+func claimTerminating(name string) error {
+	return &Waiting{
+		Condition: v1alpha1.ConditionStorageReady, Reason: v1alpha1.ReasonClaimTerminating, After: recheckGoing,
+		Message: fmt.Sprintf("Volume claim %s is being deleted, and the directory on it goes when no pod uses it any more. "+
+			"That cannot be taken back: while the server runs, export the directory.", name),
+	}
+}
+
 // directoryID is the directory that the tenant was served from last, "" for none.
 func directoryID(tenant *v1alpha1.ProvisioningTenant) string {
 	if tenant.Status.Directory == nil {
@@ -109,11 +126,7 @@ func (s *scope) judgeClaim(claim *corev1.PersistentVolumeClaim) error {
 		return nil
 	}
 	if claim.DeletionTimestamp != nil {
-		return &Waiting{
-			Condition: v1alpha1.ConditionStorageReady, Reason: v1alpha1.ReasonClaimTerminating, After: recheckGoing,
-			Message: fmt.Sprintf("Volume claim %s is being deleted, and the directory on it goes when no pod uses it any more. "+
-				"That cannot be taken back: while the server runs, export the directory.", claim.Name),
-		}
+		return claimTerminating(claim.Name)
 	}
 	owner, refused := s.ownerOf(claim)
 	if refused != nil {

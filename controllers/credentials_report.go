@@ -186,7 +186,7 @@ func hindrance(tenant *v1alpha1.ProvisioningTenant, err error) (reason, message 
 
 // strangersSecret says what to do about a Secret with a name of the tenant's that is not the tenant's. It may be all that still has a token.
 func strangersSecret(tenant *v1alpha1.ProvisioningTenant, stranger *apply.NotOursError) string {
-	if stranger.Labelled {
+	if stranger.Labelled || stranger.Controller != "" {
 		return stranger.Error()
 	}
 	return fmt.Sprintf("Secret %q exists and does not belong to this tenant. Where it holds a token of this tenant, keep it "+

@@ -124,7 +124,7 @@ func (r *ProvisioningTenantReconciler) resolveVolume(ctx context.Context, s *sco
 	claim, err := r.findClaim(ctx, s)
 	switch {
 	case isTaken(err):
-		s.fail(classify(err, v1alpha1.ConditionStorageReady, v1alpha1.ReasonRejected))
+		s.fail(s.claimTaken(err))
 		return nil
 	case err != nil:
 		return err

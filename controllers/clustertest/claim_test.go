@@ -338,6 +338,36 @@ func TestAClaimThatGoesOrIsLostIsTold(t *testing.T) {
 	w.told("ClaimLost", "has lost its volume")
 }
 
+// Tools that restore and replicate make themselves the controller of a claim, or keep the owner that it had: the garbage collector takes it
+// with an owner that is gone.
+func TestAClaimWithTheOwnerOfAnotherIsToldWithoutHarmToTheDirectory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	w.serves(tenant, directory)
+	claim := get(w, &corev1.PersistentVolumeClaim{}, "contoso-data")
+	owned := func(name string) {
+		t.Helper()
+		edit(w, claim, func(c *corev1.PersistentVolumeClaim) {
+			c.OwnerReferences = []metav1.OwnerReference{{
+				APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "ProvisioningTenant", Name: name, UID: "11111111-1111-4111-8111-111111111111",
+				Controller: new(true),
+			}}
+		})
+	}
+	owned("fabrikam")
+	w.until(tenant, "StorageReady=False/NameConflict")
+	text := message(tenant, v1alpha1.ConditionStorageReady)
+	if !strings.Contains(text, "is controlled by ProvisioningTenant fabrikam") || strings.Contains(strings.ToLower(text), "delete") {
+		t.Errorf("the way out is %q", text)
+	}
+	owned("contoso")
+	w.until(tenant, "StorageReady=False/ClaimTerminating")
+	edit(w, claim, func(c *corev1.PersistentVolumeClaim) { c.OwnerReferences = nil })
+	w.until(tenant, ready)
+}
+
 func TestAnEmptyDirectoryIsBegunInPlaceOfALostClaimWhereAnAnnotationSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

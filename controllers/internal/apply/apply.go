@@ -300,7 +300,11 @@ func (o *Owner) Guard(found *metav1.PartialObjectMetadata, adoptable func(metav1
 		// It belongs to an earlier owner of the same name; garbage collection will come for it.
 		return &GoingError{Kind: found.Kind, Name: found.Name}
 	default:
-		return &NotOursError{Kind: found.Kind, Name: found.Name, Labelled: o.Labelled != nil && o.Labelled(found)}
+		stranger := &NotOursError{Kind: found.Kind, Namespace: found.Namespace, Name: found.Name, Labelled: o.Labelled != nil && o.Labelled(found)}
+		if controller != nil {
+			stranger.Controller = controller.Kind + " " + controller.Name
+		}
+		return stranger
 	}
 }
 

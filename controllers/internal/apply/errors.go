@@ -14,13 +14,22 @@ var ErrUnseen = errors.New("the cache is behind")
 
 // NotOursError says that an object of someone else has the name of a child. It was left untouched.
 type NotOursError struct {
-	Kind, Name string
+	Kind, Namespace, Name string
+	// Controller is the kind and name of the object that controls it, "" for none.
+	Controller string
 	// Labelled says that it has the labels of a child all the same.
 	Labelled bool
 }
 
 func (e *NotOursError) Error() string {
 	switch {
+	case e.Controller != "":
+		return fmt.Sprintf("%s %q is controlled by %s, and not by this tenant. Where a tool made it so by mistake, take its owner references away, and the "+
+			"operator takes it up: kubectl patch %s %s -n %s --type merge -p '{\"metadata\":{\"ownerReferences\":null}}'.",
+			e.Kind, e.Name, e.Controller, strings.ToLower(e.Kind), e.Name, e.Namespace)
+	case e.Kind == "PersistentVolumeClaim":
+		return fmt.Sprintf("%s %q exists and does not have the labels of this tenant. Do not delete it where a directory may be on it: "+
+			"give it the labels, and the operator looks whose that is.", e.Kind, e.Name)
 	case e.Labelled && e.Kind == "Secret":
 		return fmt.Sprintf("Secret %q has the labels of this tenant, was not applied by the operator, and does not hold what its annotation says. "+
 			"Keep a copy of a token in it, delete it, and put that token into the one that the operator makes.", e.Name)
