@@ -23,13 +23,17 @@ const (
 	servicePort = 80
 )
 
-// Service leads to the server: port 80 for clients, the admin port for metrics.
+// Service leads to the server: port 80 for clients, the admin port for metrics. It names defaults that decide where a connection ends, so
+// that they come back where somebody else changes them.
 func Service(t Tenant) *corev1ac.ServiceApplyConfiguration {
 	return corev1ac.Service(ServerName(t.Resource.Name), t.Resource.Namespace).
 		WithLabels(Labels(t.Resource.Name)).
 		WithOwnerReferences(owner(t.Resource)).
 		WithSpec(corev1ac.ServiceSpec().
 			WithType(corev1.ServiceTypeClusterIP).
+			WithPublishNotReadyAddresses(false).
+			WithSessionAffinity(corev1.ServiceAffinityNone).
+			WithInternalTrafficPolicy(corev1.ServiceInternalTrafficPolicyCluster).
 			WithSelector(selector(t.Resource.Name)).
 			WithPorts(
 				corev1ac.ServicePort().WithName(portHTTP).WithProtocol(corev1.ProtocolTCP).
