@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -21,7 +22,7 @@ type clients struct {
 	transport      http.RoundTripper
 }
 
-func newClients(config *rest.Config) (clients, error) {
+func newClients(config *rest.Config, log logr.Logger) (clients, error) {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return clients{}, err
@@ -30,6 +31,7 @@ func newClients(config *rest.Config) (clients, error) {
 	metav1.AddToGroupVersion(scheme, corev1.SchemeGroupVersion)
 
 	config = rest.CopyConfig(config)
+	config.WarningHandlerWithContext = newWarnings(log)
 	config.UserAgent = "tenantry-scimserver"
 	config.ContentType, config.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
 	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()

@@ -38,6 +38,8 @@ type fakeAPI struct {
 	lists   map[string]int
 	open    map[string]int
 	patches []string
+	// warnings come with the answer to each patch.
+	warnings []string
 }
 
 // hang instead of an HTTP status keeps requests waiting.
@@ -289,6 +291,13 @@ func (f *fakeAPI) watch(w http.ResponseWriter, r *http.Request, path, from strin
 	}
 }
 
+// warn has the API server say this with its answer to each patch from now on.
+func (f *fakeAPI) warn(texts ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.warnings = texts
+}
+
 func (f *fakeAPI) patch(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -319,6 +328,9 @@ func (f *fakeAPI) patch(w http.ResponseWriter, r *http.Request) {
 		f.t.Errorf("patch of type %s", got)
 	}
 	f.patches = append(f.patches, string(body))
+	for _, text := range f.warnings {
+		w.Header().Add("Warning", `299 - "`+text+`"`)
+	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(f.objects["provisioningtenants/contoso"])
 }

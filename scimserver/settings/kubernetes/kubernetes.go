@@ -67,7 +67,7 @@ var _ settings.Source = (*Source)(nil)
 
 // New returns a Source, or an error where the configuration cannot make a client. Nothing is asked or read before Run.
 func New(options Options) (*Source, error) {
-	clients, err := newClients(options.Config)
+	clients, err := newClients(options.Config, options.Log.WithValues("namespace", options.Namespace, "tenant", options.Tenant))
 	if err != nil {
 		return nil, err
 	}
