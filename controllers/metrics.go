@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/config/crd"
 )
 
 // scrapeTimeout bounds a look at all tenants, which are in the cache.
@@ -18,6 +19,7 @@ const scrapeTimeout = 5 * time.Second
 // metrics are what the operator counts beside controller-runtime's own. A nil *metrics counts nothing.
 type metrics struct {
 	applies, rotations *prometheus.CounterVec
+	crdFields          *prometheus.GaugeVec
 }
 
 // newMetrics registers the counters, and a collector that reads the tenants of the cache when it is asked.
@@ -29,8 +31,11 @@ func newMetrics(registerer prometheus.Registerer, tenants client.Reader, log log
 		rotations: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tenantry_rotations_total", Help: "Credentials that were replaced, by what asked for it: age or request.",
 		}, []string{"cause"}),
+		crdFields: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "tenantry_crd_missing_fields", Help: "Fields that a CRD of the cluster lacks because it is older than the operator, for each that lacks some.",
+		}, []string{"crd"}),
 	}
-	for _, collector := range []prometheus.Collector{m.applies, m.rotations, newTenantsCollector(tenants, log)} {
+	for _, collector := range []prometheus.Collector{m.applies, m.rotations, m.crdFields, newTenantsCollector(tenants, log)} {
 		if err := registerer.Register(collector); err != nil {
 			return nil, err
 		}
@@ -52,6 +57,17 @@ func (m *metrics) applied(kind string, err error) {
 func (m *metrics) rotated(cause string) {
 	if m != nil {
 		m.rotations.WithLabelValues(cause).Inc()
+	}
+}
+
+// outdated takes the place of what was told before.
+func (m *metrics) outdated(all []crd.Outdated) {
+	if m == nil {
+		return
+	}
+	m.crdFields.Reset()
+	for _, o := range all {
+		m.crdFields.WithLabelValues(o.Name).Set(float64(len(o.Lacks)))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/config/crd"
 )
 
 func TestMetricsTellOfTenantsByConditionAndOfTokensThatEnd(t *testing.T) {
@@ -43,11 +44,16 @@ func TestMetricsTellOfTenantsByConditionAndOfTokensThatEnd(t *testing.T) {
 	m.applied("Deployment", nil)
 	m.applied("Deployment", errors.New("refused"))
 	m.rotated("age")
+	m.outdated([]crd.Outdated{{Name: "gone"}})
+	m.outdated([]crd.Outdated{{Name: "userdefaults.provisioning.tenantry.dev", Lacks: []string{"spec.priority", "status"}}})
 	want := `
 # HELP tenantry_applies_total Server-side applies of tenants' objects by kind and result.
 # TYPE tenantry_applies_total counter
 tenantry_applies_total{kind="Deployment",result="error"} 1
 tenantry_applies_total{kind="Deployment",result="success"} 1
+# HELP tenantry_crd_missing_fields Fields that a CRD of the cluster lacks because it is older than the operator, for each that lacks some.
+# TYPE tenantry_crd_missing_fields gauge
+tenantry_crd_missing_fields{crd="userdefaults.provisioning.tenantry.dev"} 2
 # HELP tenantry_rotations_total Credentials that were replaced, by what asked for it: age or request.
 # TYPE tenantry_rotations_total counter
 tenantry_rotations_total{cause="age"} 1

@@ -70,6 +70,8 @@ type Options struct {
 	RecheckSecrets time.Duration
 	// RecheckOperators is how often it is looked whether the operator of another namespace still works that serves a tenant; a minute where it is 0.
 	RecheckOperators time.Duration
+	// RecheckCRDs is how often it is looked whether the cluster's CRDs have all fields; a minute where it is 0.
+	RecheckCRDs time.Duration
 	// Concurrency is how many resources of one kind are reconciled at a time.
 	Concurrency int
 
@@ -230,6 +232,11 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	if err := mgr.Add(gateways); err != nil {
 		return fmt.Errorf("add the follower of the Gateway API: %w", err)
+	}
+	if err := mgr.Add(&crds{
+		mgr: mgr, every: cmp.Or(options.RecheckCRDs, recheckCRDs), metrics: tenants.Metrics, log: mgr.GetLogger().WithName("crds"),
+	}); err != nil {
+		return fmt.Errorf("add the look at the CRDs: %w", err)
 	}
 	defaults := &UserDefaultsReconciler{Client: mgr.GetClient(), Events: recorder, Options: options}
 	if err := defaults.SetupWithManager(mgr); err != nil {

@@ -11,10 +11,13 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/openapi"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/config/crd"
 	"github.com/tenantry/tenantry/config/rbac"
 	"github.com/tenantry/tenantry/controllers"
 )
@@ -57,7 +60,12 @@ func check(ctx context.Context, args []string) error {
 	if len(namespaces) == 0 {
 		namespaces = []string{metav1.NamespaceAll}
 	}
-	if err := checkRights(ctx, c, namespaces, *leaseNamespace, *secureMetrics); err != nil {
+	known, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	if err := errors.Join(checkRights(ctx, c, namespaces, *leaseNamespace, *secureMetrics),
+		checkCRDs(ctx, openapi.ToClientWithContext(known.OpenAPIV3()))); err != nil {
 		return err
 	}
 	return checkCluster(ctx, c, namespaces, *leaseNamespace, checkInterval)
@@ -89,6 +97,15 @@ func checkRights(ctx context.Context, c client.Client, namespaces []string, leas
 		}
 	}
 	return errors.Join(lacking...)
+}
+
+// checkCRDs tells whether the CRDs of the cluster have all fields of this operator.
+func checkCRDs(ctx context.Context, api openapi.ClientWithContext) error {
+	outdated, err := (&crd.Follower{API: api}).Outdated(ctx)
+	for _, o := range outdated {
+		err = errors.Join(err, o)
+	}
+	return err
 }
 
 // checkCluster tells whether the operator may read what it follows, and whether one leads. It changes nothing.

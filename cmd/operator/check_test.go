@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/openapi"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -161,6 +162,30 @@ func TestACheckNamesTheRightsThatTheOperatorLacks(t *testing.T) {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// olderSchemas are those of an API server whose CRDs have nothing but a status.
+type olderSchemas struct{}
+
+func (olderSchemas) PathsWithContext(context.Context) (map[string]openapi.GroupVersionWithContext, error) {
+	return map[string]openapi.GroupVersionWithContext{"apis/" + v1alpha1.SchemeGroupVersion.String(): olderSchemas{}}, nil
+}
+
+func (olderSchemas) ServerRelativeURL() string { return "" }
+
+func (olderSchemas) SchemaWithContext(context.Context, string) ([]byte, error) {
+	return []byte(`{"components": {"schemas": {"UserDefaults": {
+		"properties": {"apiVersion": {}, "kind": {}, "metadata": {}, "status": {"x-kubernetes-preserve-unknown-fields": true}},
+		"x-kubernetes-group-version-kind": [{"group": "provisioning.tenantry.dev", "version": "v1alpha1", "kind": "UserDefaults"}]}}}}`), nil
+}
+
+func TestACheckNamesTheCRDsThatAreOlder(t *testing.T) {
+	t.Parallel()
+	const want = "the CRD userdefaults.provisioning.tenantry.dev of the cluster is older than this operator, so the API server drops spec: " +
+		"kubectl apply --server-side -f config/crd/bases/provisioning.tenantry.dev_userdefaults.yaml of this version"
+	if err := checkCRDs(t.Context(), olderSchemas{}); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

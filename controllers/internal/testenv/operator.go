@@ -42,7 +42,7 @@ func Options(authority string) controllers.Options {
 		MaxUpgrades:    10,
 		LeaseNamespace: OperatorNamespace, HostReservation: 24 * time.Hour, RecheckHosts: 100 * time.Millisecond,
 		// Often, so that no test waits long for it.
-		RecheckGatewayAPI: 100 * time.Millisecond, RecheckOperators: 100 * time.Millisecond, RecheckSecrets: time.Second,
+		RecheckGatewayAPI: 100 * time.Millisecond, RecheckOperators: 100 * time.Millisecond, RecheckSecrets: time.Second, RecheckCRDs: time.Second,
 		CheckFilter: func(_ v1alpha1.Schema, filter string) error { return refuse(filter) },
 		CheckAttribute: func(_ v1alpha1.Schema, path, value string) error {
 			if err := refuse(path); err != nil {
