@@ -32,7 +32,8 @@ func newMetrics(registerer prometheus.Registerer, tenants client.Reader, log log
 			Name: "tenantry_rotations_total", Help: "Credentials that were replaced, by what asked for it: age or request.",
 		}, []string{"cause"}),
 		crdFields: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "tenantry_crd_missing_fields", Help: "Fields that a CRD of the cluster lacks because it is older than the operator, for each that lacks some.",
+			Name: "tenantry_crd_missing_fields",
+			Help: "Fields that a CRD of the cluster lacks because it is older than the operator, for each that lacks some.",
 		}, []string{"crd"}),
 	}
 	for _, collector := range []prometheus.Collector{m.applies, m.rotations, m.crdFields, newTenantsCollector(tenants, log)} {
