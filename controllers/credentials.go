@@ -15,7 +15,6 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
-	"github.com/tenantry/tenantry/controllers/internal/conditions"
 )
 
 // issueCredentials sees to it that there is every credential that the spec wants and no other, none older than it may be, and
@@ -52,11 +51,9 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 		return nil
 	}
 	err = aboutSecrets(s.tenant, r.restoreCredentials(ctx, s, nil))
-	if stalled, ok := errors.AsType[*Stalled](err); ok && verifier != nil {
-		asked := requestsOf(s.tenant, token.Wanted(s.tenant), obeyedBy(token.Marks(verifier.Annotations)), r.Options.Clock.Now())
-		if asked.pending() {
-			s.found(conditions.False(v1alpha1.ConditionRequestsObeyed, stalled.Reason, "What annotations ask for waits, as condition CredentialsReady says."))
-		}
+	if now := r.Options.Clock.Now(); err != nil && requestWaits(s.tenant, handed, verifier, now) {
+		s.found(unobeyed(err))
+		s.outcome.at(now.Add(requestRetry), now)
 	}
 	return err
 }

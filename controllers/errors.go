@@ -121,8 +121,10 @@ type outcome struct {
 	stalled []*Stalled
 	waiting []*Waiting
 	failed  []error
-	// gone tells that the tenant was deleted meanwhile, and outdated that the cache was behind an object that was to be written over.
-	gone, outdated bool
+	// gone tells that the tenant was deleted meanwhile.
+	gone bool
+	// outdated is the conflict with an object that was to be written over; nil for none. Mostly the cache was behind.
+	outdated error
 	// after is when something changes by itself; 0 for never.
 	after time.Duration
 }
@@ -148,7 +150,7 @@ func (o *outcome) add(err error) {
 	case errors.Is(err, apply.ErrOwnerGone):
 		o.gone = true
 	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
-		o.outdated = true
+		o.outdated = err
 	case errors.As(err, &stalled):
 		o.stalled = append(o.stalled, stalled)
 	case errors.As(err, &waiting):
@@ -159,7 +161,23 @@ func (o *outcome) add(err error) {
 }
 
 // onlyOutdated tells whether nothing went wrong but that the cache was behind. It will have caught up in a moment.
-func (o *outcome) onlyOutdated() bool { return o.outdated && len(o.failed) == 0 }
+func (o *outcome) onlyOutdated() bool { return o.outdated != nil && len(o.failed) == 0 }
+
+// outdatedLooks is how many looks one after the other may find the cache behind, staleRetry apart, before that explains no conflict any more.
+const outdatedLooks = 20
+
+// forgives tells whether nobody needs to hear of the look, because it was only outdated. It counts such looks, and one too many is a failure.
+func (o *outcome) forgives(before *int) bool {
+	if !o.onlyOutdated() {
+		*before = 0
+		return false
+	}
+	if *before++; *before < outdatedLooks {
+		return true
+	}
+	o.failed = append(o.failed, o.outdated)
+	return false
+}
 
 // result tells controller-runtime when to come again. A person's mistake is no error of a reconcile: controller-runtime would log
 // it as one each time, and count it, terminal or not. The status tells it, and so does an event.

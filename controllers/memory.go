@@ -13,6 +13,8 @@ import (
 type memory struct {
 	// firstLook is when the tenant was looked at first, while its first status is held back; zero otherwise.
 	firstLook time.Time
+	// outdated counts the looks one after the other that found nothing wrong but an old cache.
+	outdated int
 	// answers to applies that did not become what was sent.
 	answers apply.Answers
 	// connection is the connection Secret as it was found last; zero where it was not looked for yet.

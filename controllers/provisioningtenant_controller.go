@@ -94,19 +94,24 @@ func (r *ProvisioningTenantReconciler) SetupWithManager(mgr ctrl.Manager, change
 		Watches(&coordinationv1.Lease{}, handler.EnqueueRequestsFromMapFunc(r.claimants)).
 		// The login authority answered, or HTTPRoutes came or went.
 		WatchesRawSource(source.Channel(changedOutside, &handler.EnqueueRequestForObject{})).
-		WithOptions(controllerOptions(mgr, "provisioningtenant", r.Options))
+		WithOptions(controllerOptions(mgr, "provisioningtenant", r.Options, r.retries()))
 	for _, kind := range controlled() { // whatever happened to them
 		tenants.Watches(kind, handler.EnqueueRequestsFromMapFunc(controllingTenant))
 	}
 	return tenants.Build(discreet{r})
 }
 
-func controllerOptions(mgr ctrl.Manager, name string, options Options) controller.Options {
+func controllerOptions(mgr ctrl.Manager, name string, options Options, retries workqueue.TypedRateLimiter[ctrl.Request]) controller.Options {
 	return controller.Options{
 		LogConstructor:          logConstructor(mgr.GetLogger(), name),
 		MaxConcurrentReconciles: options.Concurrency,
-		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstRetry, lastRetry),
+		RateLimiter:             retries,
 	}
+}
+
+// backoff is when to try again after an error.
+func backoff() workqueue.TypedRateLimiter[ctrl.Request] {
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstRetry, lastRetry)
 }
 
 // logConstructor returns the loggers of a controller: namespace and name stand once in each line of a reconcile, and of the start of
@@ -163,7 +168,7 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 
 	s := newScope(r, tenant, r.memoryOf(request.NamespacedName))
 	if err := r.resolve(ctx, s); err != nil { // what the spec refers to: host, UserDefaults, the present volume
-		return ctrl.Result{}, err
+		return ctrl.Result{}, errors.Join(err, r.tellOfWaiting(ctx, s, err))
 	}
 	for _, step := range []func(context.Context, *scope) error{
 		r.issueCredentials, // the token, and the hash that the server checks it against
@@ -179,7 +184,7 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 			return ctrl.Result{}, nil
 		}
 	}
-	if s.outcome.onlyOutdated() {
+	if s.outcome.forgives(&s.memory.outdated) {
 		return ctrl.Result{RequeueAfter: staleRetry}, nil // there is nothing to tell anyone
 	}
 

@@ -18,6 +18,11 @@ import (
 func (r *ProvisioningTenantReconciler) tellOfDeletion(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) error {
 	after := tenant.DeepCopy()
 	terminating(after, metav1.NewTime(r.Options.Clock.Now()))
+	return r.patchConditions(ctx, tenant, after)
+}
+
+// patchConditions writes conditions that changed, and tells of the transitions by events.
+func (r *ProvisioningTenantReconciler) patchConditions(ctx context.Context, tenant, after *v1alpha1.ProvisioningTenant) error {
 	if equality.Semantic.DeepEqual(tenant.Status, after.Status) {
 		return nil
 	}

@@ -35,7 +35,7 @@ func (r *UserDefaultsReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.UserDefaults{}).
 		// The catalog of its tenant, and what the tenant's server reports.
 		Watches(&v1alpha1.ProvisioningTenant{}, handler.EnqueueRequestsFromMapFunc(r.ofTenant), builder.WithPredicates(concernsDefaults())).
-		WithOptions(controllerOptions(mgr, "userdefaults", r.Options)).
+		WithOptions(controllerOptions(mgr, "userdefaults", r.Options, backoff())).
 		Complete(discreet{r})
 }
 

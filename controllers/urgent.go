@@ -1,0 +1,106 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/tenantry/tenantry/api/token"
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/internal/conditions"
+)
+
+// A token that has leaked lets somebody in until the request to end it was obeyed. So a request that waits is told from the first look that
+// fails, and the next look is near however many failed before.
+
+// requestRetry bounds the pause before the next look while a request waits.
+const requestRetry = 15 * time.Second
+
+// retries is when to try again after an error: as backoff says, and sooner while a request waits.
+func (r *ProvisioningTenantReconciler) retries() workqueue.TypedRateLimiter[ctrl.Request] {
+	return urgent{backoff(), func(tenant ctrl.Request) bool {
+		ctx := context.Background() // the cache answers
+		found := &v1alpha1.ProvisioningTenant{}
+		if err := r.Get(ctx, tenant.NamespacedName, found); err != nil {
+			return false // it is gone
+		}
+		waits, err := r.requestWaits(ctx, newScope(r, found, &memory{}))
+		return waits || err != nil
+	}}
+}
+
+// urgent are retries of which none is far for what is urgent.
+type urgent struct {
+	workqueue.TypedRateLimiter[ctrl.Request]
+	is func(ctrl.Request) bool
+}
+
+// When implements workqueue.TypedRateLimiter.
+func (u urgent) When(request ctrl.Request) time.Duration {
+	pause := u.TypedRateLimiter.When(request)
+	if pause > requestRetry && u.is(request) {
+		return requestRetry
+	}
+	return pause
+}
+
+// requestWaits tells whether annotations ask for what the Secrets in the cache do not tell was done.
+func (r *ProvisioningTenantReconciler) requestWaits(ctx context.Context, s *scope) (bool, error) {
+	handed, err := handedOut(s.tenant, func(name string) (*metav1.PartialObjectMetadata, error) { return r.cachedSecret(ctx, s, name) })
+	if err != nil {
+		return false, err
+	}
+	verifier, err := r.cachedSecret(ctx, s, desired.VerifierName(s.tenant.Name))
+	return requestWaits(s.tenant, handed, verifier, r.Options.Clock.Now()), err
+}
+
+// requestWaits tells the same of these Secrets. Where the verifier Secret is lost, the others tell; a tenant without any is new, and is not rotated.
+func requestWaits(
+	tenant *v1alpha1.ProvisioningTenant, handed map[string]*metav1.PartialObjectMetadata, verifier *metav1.PartialObjectMetadata, now time.Time,
+) bool {
+	if verifier == nil && len(handed) == 0 {
+		return false
+	}
+	obeyed := map[string]token.Obeyed{}
+	if verifier != nil {
+		obeyed = obeyedBy(token.Marks(verifier.Annotations))
+	} else {
+		for _, secret := range handed {
+			for key, mark := range token.Marks(secret.Annotations) {
+				obeyed[key] = obeyed[key].Or(mark.Obeyed)
+			}
+		}
+	}
+	asked := requestsOf(tenant, token.Wanted(tenant), obeyed, now)
+	return asked.pending()
+}
+
+// unobeyed says why a request is not obeyed yet.
+func unobeyed(err error) metav1.Condition {
+	const condition = v1alpha1.ConditionRequestsObeyed
+	const elsewhere = "What annotations ask for waits, as condition CredentialsReady says."
+	if stalled, ok := errors.AsType[*Stalled](err); ok {
+		return conditions.False(condition, stalled.Reason, elsewhere)
+	}
+	if waiting, ok := errors.AsType[*Waiting](err); ok {
+		return conditions.False(condition, waiting.Reason, elsewhere)
+	}
+	return conditions.False(condition, v1alpha1.ReasonError, "What annotations ask for waits. "+failure(err))
+}
+
+// tellOfWaiting says of a request that it waits, where the look failed so early that nothing else of the status is known.
+func (r *ProvisioningTenantReconciler) tellOfWaiting(ctx context.Context, s *scope, because error) error {
+	if requested, err := r.requestWaits(ctx, s); err != nil || !requested {
+		return err
+	}
+	after, condition := s.tenant.DeepCopy(), unobeyed(because)
+	condition.ObservedGeneration, condition.LastTransitionTime = s.tenant.Status.ObservedGeneration, metav1.NewTime(r.Options.Clock.Now())
+	meta.SetStatusCondition(&after.Status.Conditions, condition)
+	return r.patchConditions(ctx, s.tenant, after)
+}
