@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -16,8 +17,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
-
-	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
 // fakeAPI speaks the part of the Kubernetes API that a server may use: list and watch of one object by name, its own namespace, and a
@@ -298,39 +297,49 @@ func (f *fakeAPI) warn(texts ...string) {
 	f.warnings = texts
 }
 
+// patch does what a JSON patch says that tests, adds and removes members of objects.
 func (f *fakeAPI) patch(w http.ResponseWriter, r *http.Request) {
+	if got := r.Header.Get("Content-Type"); got != "application/json-patch+json" {
+		f.t.Errorf("patch of type %s", got)
+	}
 	body, err := io.ReadAll(r.Body)
-	if err != nil {
+	var operations []operation
+	if err = errors.Join(err, json.Unmarshal(body, &operations)); err != nil {
 		f.t.Error(err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch got := r.Header.Get("Content-Type"); got {
-	case "application/merge-patch+json":
-	case "application/json-patch+json":
-		var tenant v1alpha1.ProvisioningTenant
-		if err := json.Unmarshal(f.objects[tenantPath], &tenant); err != nil {
-			f.t.Error(err)
+	var object map[string]any
+	if err := json.Unmarshal(f.objects[tenantPath], &object); err != nil {
+		f.t.Error(err)
+	}
+	if object["status"] == nil {
+		object["status"] = map[string]any{} // by default
+	}
+	for _, o := range operations {
+		names := strings.Split(o.Path, "/")[1:]
+		last, in := names[len(names)-1], object
+		for _, name := range names[:len(names)-1] {
+			in, _ = in[name].(map[string]any)
 		}
-		var problem *v1alpha1.StorageProblem
-		switch storage := tenant.Status.Storage; {
-		case storage == nil:
-		case strings.Contains(string(body), "/connectionProblem"):
-			problem = storage.ConnectionProblem
-		default:
-			problem = storage.Problem
-		}
-		if problem == nil || !strings.Contains(string(body), strconv.Quote(problem.Pod)) {
+		switch {
+		case in == nil, o.Op != "add" && in[last] == nil, o.Op == "test" && in[last] != o.Value:
 			f.fail(w, http.StatusUnprocessableEntity, "the test failed")
 			return
+		case o.Op == "add":
+			in[last] = o.Value
+		case o.Op == "remove":
+			delete(in, last)
 		}
-	default:
-		f.t.Errorf("patch of type %s", got)
 	}
 	f.patches = append(f.patches, string(body))
 	for _, text := range f.warnings {
 		w.Header().Add("Warning", `299 - "`+text+`"`)
 	}
+	f.version++
+	object["metadata"].(map[string]any)["resourceVersion"] = strconv.Itoa(f.version)
+	f.objects[tenantPath], _ = json.Marshal(object)
+	f.note(tenantPath, "MODIFIED", f.objects[tenantPath])
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(f.objects["provisioningtenants/contoso"])
+	_, _ = w.Write(f.objects[tenantPath])
 }

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"path/filepath"
 	"slices"
@@ -153,6 +154,7 @@ func (f *follower) takeTenant(ctx context.Context, log logr.Logger, object runti
 		if !f.source.gone.Swap(true) {
 			log.Info("The tenant does not exist any more; settings that were known before stay in force")
 		}
+		f.forget(nil) // from now on they may be another's
 		return
 	}
 	f.source.gone.Store(false)
@@ -164,6 +166,7 @@ func (f *follower) takeTenant(ctx context.Context, log logr.Logger, object runti
 		log.Info("No operator has written the tenant's status yet; it is waited for")
 		return
 	}
+	directory := cmp.Or(directoryIn(tenant), f.directory())
 	f.tenant = &v1alpha1.ProvisioningTenant{
 		ObjectMeta: essentials(tenant.ObjectMeta),
 		Spec:       tenant.Spec,
@@ -172,17 +175,15 @@ func (f *follower) takeTenant(ctx context.Context, log logr.Logger, object runti
 			UserDefaults: tenant.Status.UserDefaults,
 		},
 	}
-	if directory := tenant.Status.Directory; directory != nil && directory.ID != "" {
-		f.tenant.Status.Directory = &v1alpha1.DirectoryStatus{ID: directory.ID} // the counts change all the time
+	if directory != "" {
+		f.tenant.Status.Directory = &v1alpha1.DirectoryStatus{ID: directory} // the counts change all the time
 	}
 	if storage := tenant.Status.Storage; storage != nil && storage.AdoptedFrom != "" {
 		f.tenant.Status.Storage = &v1alpha1.StorageStatus{AdoptedFrom: storage.AdoptedFrom}
 	}
-	for name, w := range f.defaultsWatches {
+	f.forget(tenant.Status.UserDefaults)
+	for name := range f.defaults {
 		if !slices.Contains(tenant.Status.UserDefaults, name) {
-			w.stop()
-			f.hear(f.log, w)
-			delete(f.defaultsWatches, name)
 			delete(f.defaults, name)
 		}
 	}
@@ -193,10 +194,44 @@ func (f *follower) takeTenant(ctx context.Context, log logr.Logger, object runti
 	}
 }
 
+// forget ends the watches of all UserDefaults but the named ones.
+func (f *follower) forget(but []string) {
+	for name, w := range f.defaultsWatches {
+		if !slices.Contains(but, name) {
+			w.stop()
+			f.hear(f.log, w)
+			delete(f.defaultsWatches, name)
+		}
+	}
+}
+
+// directory is the id of the directory that the tenant was last known to have, "" for none. A status that lost it must not make an empty
+// directory of one that is missing.
+func (f *follower) directory() string {
+	switch {
+	case f.tenant != nil:
+		return directoryIn(f.tenant)
+	case f.good != nil && f.source.tenantUID() == f.good.Tenant.UID:
+		return directoryIn(f.good.Tenant)
+	}
+	return ""
+}
+
+func directoryIn(tenant *v1alpha1.ProvisioningTenant) string {
+	if tenant.Status.Directory == nil {
+		return ""
+	}
+	return tenant.Status.Directory.ID
+}
+
 func (f *follower) takeVerifiers(log logr.Logger, object runtime.Object) {
 	secret, ok := object.(*corev1.Secret)
 	if !ok {
 		log.Info("The verifier Secret does not exist; tokens that were known before stay valid")
+		return
+	}
+	if owner, uid := metav1.GetControllerOf(secret), f.source.tenantUID(); owner != nil && uid != "" && owner.UID != uid {
+		log.Info("The verifier Secret is another tenant's; tokens that were known before stay valid")
 		return
 	}
 	set, err := token.Decode(secret.Data[v1alpha1.VerifierKey])

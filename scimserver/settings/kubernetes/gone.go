@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
@@ -15,10 +16,18 @@ import (
 // UID was made after it. Its settings are in force nevertheless, and no status is written any more.
 func (s *Source) Gone() bool { return s.gone.Load() }
 
-// another tells whether a tenant is not the one whose settings are in force.
+// tenantUID is the UID of the tenant that this server is of, "" while none is known.
+func (s *Source) tenantUID() types.UID {
+	if current := s.Current(); s.options.TenantUID == "" && current != nil {
+		return current.Tenant.UID
+	}
+	return s.options.TenantUID
+}
+
+// another tells whether a tenant is not the one that this server is of.
 func (s *Source) another(tenant *v1alpha1.ProvisioningTenant) bool {
-	current := s.Current()
-	return current != nil && current.Tenant.UID != tenant.UID
+	uid := s.tenantUID()
+	return uid != "" && uid != tenant.UID
 }
 
 // AskWhetherGone asks the API server for Gone once more. It is to be called after Run, at the end of a process, whose tenant is also gone where

@@ -4,15 +4,19 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/settings"
 )
 
 func madeAgain(t *v1alpha1.ProvisioningTenant) { t.UID = "uid-2" }
@@ -145,5 +149,77 @@ func TestNothingIsAskedAboutATenantThatWasNeverKnown(t *testing.T) {
 	_ = source.AskWhetherGone(t.Context())
 	if api.listsOf(tenantPath) != before {
 		t.Error("the API server is asked about a directory that nobody holds")
+	}
+}
+
+// The deletion is not known here yet: a report was on its way.
+func TestTheAPIServerRefusesWhatIsReportedOfAnotherTenant(t *testing.T) {
+	t.Parallel()
+	api := newFakeAPI(t)
+	api.put(tenantPath, tenant(madeAgain, func(t *v1alpha1.ProvisioningTenant) { t.Status.Storage = &v1alpha1.StorageStatus{} }))
+	source, err := New(Options{
+		Config: api.config(), Namespace: "customers", Tenant: "contoso", TenantUID: "uid-1", Log: logr.Discard(), Pod: "pod-a", Now: time.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, err := range map[string]error{
+		"the status":              source.ReportStatus(t.Context(), v1alpha1.DirectoryStatus{ID: "former"}, v1alpha1.ActivityStatus{}),
+		"a problem":               source.ReportProblem(t.Context(), "DatabaseFull", "m"),
+		"a connection's problem ": source.ReportConnectionProblem(t.Context(), "DatabaseRefused", "m"),
+	} {
+		if err == nil {
+			t.Errorf("%s is written", what)
+		}
+	}
+	if patches := api.patched(); len(patches) > 0 {
+		t.Errorf("the other tenant's status has %s", patches)
+	}
+}
+
+// A server that was started for a tenant takes nothing of the next, whichever watch is the first to tell of it.
+func TestAServerTakesNothingOfATenantThatWasMadeAgain(t *testing.T) {
+	t.Parallel()
+	of := func(secret *corev1.Secret, uid types.UID) *corev1.Secret {
+		secret.OwnerReferences = []metav1.OwnerReference{{Kind: "ProvisioningTenant", Name: "contoso", UID: uid, Controller: new(true)}}
+		return secret
+	}
+	api := newFakeAPI(t)
+	secret, former := verifiers(t)
+	api.put(verifierPath, of(secret, "uid-1"))
+	api.put("userdefaults/a", defaults("a", 1))
+	api.put(tenantPath, tenant(naming("a")))
+	log, dir := &log{}, t.TempDir()
+	source, stop := run(t, api, dir, log, func(s *Source) { s.options.TenantUID = "uid-1" })
+	before := wait(t, source, "with a", withNames("a"))
+
+	secret, _ = verifiers(t)
+	api.put(verifierPath, of(secret, "uid-2"))
+	until(t, "its Secret is refused", func() bool { return log.count("The verifier Secret is another tenant's") == 1 })
+	api.put(tenantPath, tenant(madeAgain, naming("b")))
+	until(t, "the watches of the defaults have ended", func() bool { return slices.Equal(api.watching(), []string{tenantPath, verifierPath}) })
+	api.put("userdefaults/a", defaults("a", 9))
+	if source.Current() != before || !source.Gone() {
+		t.Error("there are other settings")
+	}
+	// A backup of the cluster brings it back.
+	secret, _ = verifiers(t)
+	api.put(verifierPath, of(secret, "uid-1"))
+	api.put(tenantPath, tenant(naming("a")))
+	s := wait(t, source, "as they are now", func(s *settings.Snapshot) bool {
+		_, ok := s.Verifiers.Find(former)
+		return !ok && s.Defaults[0].Spec.Priority == 9
+	})
+	if names(s) != "a" || source.Gone() {
+		t.Error("it is gone")
+	}
+	stop()
+
+	api.put(tenantPath, tenant(madeAgain))
+	api.put(verifierPath, of(secret, "uid-2"))
+	late, _ := run(t, api, t.TempDir(), log, func(s *Source) { s.options.TenantUID = "uid-1" })
+	until(t, "a server that starts late knows", late.Gone)
+	if late.Current() != nil {
+		t.Error("a server that starts late takes the settings of another tenant")
 	}
 }

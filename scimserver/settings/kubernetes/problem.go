@@ -2,7 +2,6 @@ package kubernetes
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -11,7 +10,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
@@ -72,6 +70,9 @@ type problems struct {
 	ended *observedProblem
 }
 
+// path is where it stands, as a JSON pointer (RFC 6901).
+func (p *problems) path() string { return "/status/storage/" + p.field }
+
 type observedProblem struct{ *v1alpha1.StorageProblem }
 
 func (s *Source) observeProblems(tenant *v1alpha1.ProvisioningTenant) {
@@ -104,11 +105,8 @@ func (s *Source) writeProblem(ctx context.Context, p *problems, reason, message 
 	next := &v1alpha1.StorageProblem{
 		Reason: reason, Message: bounded(message), Pod: s.options.Pod, ObservedAt: metav1.NewTime(now.UTC().Truncate(time.Second)),
 	}
-	patch, err := json.Marshal(map[string]any{"status": map[string]any{"storage": map[string]any{p.field: next}}})
-	if err != nil {
-		return err
-	}
-	if err := s.patchStatus(ctx, types.MergePatchType, patch); err != nil {
+	// Where the operator has not written status.storage yet, this fails and is tried again.
+	if _, err := s.patchStatus(ctx, operation{"add", p.path(), next}); err != nil {
 		return err
 	}
 	p.own = next
@@ -125,15 +123,7 @@ func (s *Source) endProblem(ctx context.Context, p *problems) error {
 		return nil
 	}
 	// The API server looks whose it is, because the watch may be behind.
-	path := "/status/storage/" + p.field
-	patch, err := json.Marshal([]map[string]string{
-		{"op": "test", "path": path + "/pod", "value": s.options.Pod},
-		{"op": "remove", "path": path},
-	})
-	if err != nil {
-		return err
-	}
-	err = s.patchStatus(ctx, types.JSONPatchType, patch)
+	_, err := s.patchStatus(ctx, operation{"test", p.path() + "/pod", s.options.Pod}, operation{Op: "remove", Path: p.path()})
 	if err != nil && !apierrors.IsInvalid(err) { // which says that it is another's, or gone
 		return err
 	}

@@ -25,7 +25,10 @@ func reports(t *testing.T, standing *v1alpha1.StorageProblem) *reported {
 	t.Helper()
 	r := &reported{T: t, api: newFakeAPI(t), now: time.Unix(1700000000, 0)}
 	r.put(standing)
-	r.source, _ = run(t, r.api, t.TempDir(), &log{}, func(s *Source) { s.options.Now = func() time.Time { return r.now } })
+	r.source, _ = run(t, r.api, t.TempDir(), &log{}, func(s *Source) {
+		s.options.TenantUID = "uid-1"
+		s.options.Now = func() time.Time { return r.now }
+	})
 	r.seen(standing)
 	return r
 }
@@ -72,10 +75,13 @@ func (r *reported) expect(want ...string) {
 }
 
 func wrote(reason, message string, at time.Time) string {
-	return fmt.Sprintf(`{"status":{"storage":{"problem":{"reason":%q,"message":%q,"pod":"pod-a","observedAt":%q}}}}`, reason, message, at.UTC().Format(time.RFC3339))
+	return fmt.Sprintf(ofTenant+`{"op":"add","path":"/status/storage/problem","value":{"reason":%q,"message":%q,"pod":"pod-a","observedAt":%q}}]`, reason, message, at.UTC().Format(time.RFC3339))
 }
 
-const tookAway = `[{"op":"test","path":"/status/storage/problem/pod","value":"pod-a"},{"op":"remove","path":"/status/storage/problem"}]`
+// ofTenant is how each patch begins.
+const ofTenant = `[{"op":"test","path":"/metadata/uid","value":"uid-1"},`
+
+const tookAway = ofTenant + `{"op":"test","path":"/status/storage/problem/pod","value":"pod-a"},{"op":"remove","path":"/status/storage/problem"}]`
 
 func problemOf(pod string, at time.Time) *v1alpha1.StorageProblem {
 	return &v1alpha1.StorageProblem{Reason: "DatabaseFull", Message: "m", Pod: pod, ObservedAt: metav1.NewTime(at)}
@@ -125,7 +131,7 @@ func TestTheProblemOfAConnectionHasAPlaceOfItsOwn(t *testing.T) {
 	connection("DatabaseRefused", "because")
 	r.now = r.now.Add(29 * time.Second)
 	connection("DatabaseRefused", "because")
-	r.expect(strings.Replace(wrote("DatabaseRefused", "because", time.Unix(1700000000, 0)), `"problem"`, `"connectionProblem"`, 1))
+	r.expect(strings.Replace(wrote("DatabaseRefused", "because", time.Unix(1700000000, 0)), `/problem`, `/connectionProblem`, 1))
 	of := func(pod string) {
 		r.api.put(tenantPath, tenant(func(t *v1alpha1.ProvisioningTenant) {
 			t.Status.Storage = &v1alpha1.StorageStatus{Problem: problemOf("pod-b", r.now), ConnectionProblem: problemOf(pod, r.now)}

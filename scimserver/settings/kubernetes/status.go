@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -31,114 +32,115 @@ func (s *Source) ReportStatus(ctx context.Context, directory v1alpha1.DirectoryS
 	if s.Gone() {
 		return nil
 	}
-	if err := s.reporter.report(ctx, s.patchStatus, &directory, &activity, s.options.Now()); err != nil {
+	if err := s.reporter.report(ctx, s.patchStatus, directory, activity, s.options.Now()); err != nil {
 		return fmt.Errorf("report the status of tenant %s/%s: %w", s.options.Namespace, s.options.Tenant, err)
 	}
 	return nil
 }
 
-// sender sends a patch of the tenant's status.
-type sender func(ctx context.Context, kind types.PatchType, patch []byte) error
+// operation is one of a JSON patch (RFC 6902).
+type operation struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value,omitempty"`
+}
 
-func (s *Source) patchStatus(ctx context.Context, kind types.PatchType, patch []byte) error {
+// sender sends operations on the tenant, and returns how it is then.
+type sender func(ctx context.Context, operations ...operation) (*v1alpha1.ProvisioningTenant, error)
+
+// patchStatus changes the status of the tenant that this server is of. One that was made again under its name is left alone: the API server refuses
+// all operations where the first fails. (It ignores a UID in a merge patch, or in what is applied, where that is of a status.)
+func (s *Source) patchStatus(ctx context.Context, operations ...operation) (*v1alpha1.ProvisioningTenant, error) {
+	if uid := s.tenantUID(); uid != "" {
+		operations = slices.Insert(operations, 0, operation{"test", "/metadata/uid", uid})
+	}
+	patch, err := json.Marshal(operations)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
 	defer cancel()
-	return s.clients.tenantry.Patch(kind).
+	stored := &v1alpha1.ProvisioningTenant{}
+	return stored, s.clients.tenantry.Patch(types.JSONPatchType).
 		Namespace(s.options.Namespace).Resource(tenantResource).Name(s.options.Tenant).SubResource("status").
-		Param("fieldManager", fieldManager).Body(patch).Do(ctx).Error()
+		Param("fieldManager", fieldManager).Body(patch).Do(ctx).Into(stored)
 }
 
 // reporter remembers what stands in the status, so that it is not written again.
 type reporter struct {
-	// observed is how a watch last saw it.
+	// observed is how a watch, or a write since, last saw it.
 	observed atomic.Pointer[standing]
 
 	mu sync.Mutex
-	// written is what was last written, which a watch may not have seen yet; nil before anything was.
+	// written is what was last written, nil while nothing was. Other servers of the tenant may have written since.
 	written *standing
 }
 
-// standing is what the status has in the server's two parts, but for when that was written.
+// standing is what the tenant's status has in the server's two parts, but for when that was written.
 type standing struct {
-	directory *v1alpha1.DirectoryStatus
-	activity  *v1alpha1.ActivityStatus
+	Directory *v1alpha1.DirectoryStatus
+	Activity  *v1alpha1.ActivityStatus
 }
 
-func (r *reporter) observe(tenant *v1alpha1.ProvisioningTenant) {
-	counts := tenant.Status.Directory.DeepCopy()
-	if counts != nil {
-		counts.ObservedTime = nil
+func (r *reporter) observe(tenant *v1alpha1.ProvisioningTenant) { r.observed.Store(standingIn(tenant)) }
+
+func standingIn(tenant *v1alpha1.ProvisioningTenant) *standing {
+	s := &standing{tenant.Status.Directory.DeepCopy(), tenant.Status.Activity}
+	if s.Directory != nil {
+		s.Directory.ObservedTime = nil
+		s.Directory.Defaults = inOrder(s.Directory.Defaults)
 	}
-	r.observed.Store(&standing{directory: counts, activity: tenant.Status.Activity})
+	return s
+}
+
+// equal compares times as they are written, in seconds.
+func (s *standing) equal(other *standing) bool {
+	a, failed := json.Marshal(s)
+	b, err := json.Marshal(other)
+	return failed == nil && err == nil && bytes.Equal(a, b)
+}
+
+// names tells whether the status says that a directory is served. An edit may have taken that away, and so does an older
+// CustomResourceDefinition.
+func (s *standing) names(directory string) bool {
+	return s.Directory != nil && s.Directory.ID == directory && s.Activity != nil
 }
 
 func (r *reporter) report(
-	ctx context.Context, send sender, directory *v1alpha1.DirectoryStatus, activity *v1alpha1.ActivityStatus, now time.Time,
+	ctx context.Context, send sender, directory v1alpha1.DirectoryStatus, activity v1alpha1.ActivityStatus, now time.Time,
 ) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before := cmp.Or(r.written, r.observed.Load(), &standing{})
-	if before.activity != nil {
-		next := *activity
-		next.LastRequestTime = cmp.Or(next.LastRequestTime, before.activity.LastRequestTime)
-		next.LastCycle = cmp.Or(next.LastCycle, before.activity.LastCycle)
-		activity = &next
+	observed := r.observed.Load()
+	for _, before := range []*standing{r.written, observed} {
+		if before != nil && before.Directory != nil {
+			directory.ID = cmp.Or(directory.ID, before.Directory.ID)
+		}
+		if before != nil && before.Activity != nil {
+			activity.LastRequestTime = cmp.Or(activity.LastRequestTime, before.Activity.LastRequestTime)
+			activity.LastCycle = cmp.Or(activity.LastCycle, before.Activity.LastCycle)
+		}
 	}
-	patch, err := mergePatch(directory, activity)
+	directory.Defaults = inOrder(directory.Defaults)
+	next, stands := &standing{&directory, &activity}, observed
+	if r.written != nil && (observed == nil || observed.names(directory.ID)) {
+		stands = r.written
+	}
+	if stands != nil && stands.equal(next) {
+		return nil
+	}
+	dated := directory
+	dated.ObservedTime = new(metav1.NewTime(now.UTC().Truncate(time.Second)))
+	stored, err := send(ctx, operation{"add", "/status/directory", dated}, operation{"add", "/status/activity", activity})
 	if err != nil {
 		return err
 	}
-	if before.directory != nil && before.activity != nil {
-		if same, err := mergePatch(before.directory, before.activity); err == nil && string(same) == string(patch) {
-			return nil
-		}
-	}
-	dated := *directory
-	dated.ObservedTime = new(metav1.NewTime(now.UTC().Truncate(time.Second)))
-	if patch, err = mergePatch(&dated, activity); err != nil {
-		return err
-	}
-	if err := send(ctx, types.MergePatchType, patch); err != nil {
-		return err
-	}
-	r.written = &standing{directory: directory, activity: activity}
+	r.written = next
+	r.observed.CompareAndSwap(observed, standingIn(stored)) // unless the watch has told more
 	return nil
 }
 
-// mergePatch returns the JSON merge patch (RFC 7386) that writes the two parts and touches nothing else. The order of
-// the counts has no meaning, so it is always the same.
-func mergePatch(directory *v1alpha1.DirectoryStatus, activity *v1alpha1.ActivityStatus) ([]byte, error) {
-	type counts struct {
-		v1alpha1.DirectoryStatus `json:",inline"`
-		// These stand for the lists above, so that an empty one is sent as null and not left as it was.
-		Defaults       []v1alpha1.DefaultsCount `json:"defaults"`
-		RefusedSchemas []v1alpha1.RefusedSchema `json:"refusedSchemas"`
-	}
-	// And these for the fields above that may be no longer there.
-	type cycle struct {
-		v1alpha1.CycleStatus `json:",inline"`
-
-		EndTime *metav1.Time `json:"endTime"`
-	}
-	type seen struct {
-		v1alpha1.ActivityStatus `json:",inline"`
-
-		CredentialsRejectedSince *metav1.Time `json:"credentialsRejectedSince"`
-		LastCycle                *cycle       `json:"lastCycle"`
-	}
-	type status struct {
-		Directory counts `json:"directory"`
-		Activity  seen   `json:"activity"`
-	}
-	clients := seen{ActivityStatus: *activity, CredentialsRejectedSince: activity.CredentialsRejectedSince}
-	if last := activity.LastCycle; last != nil {
-		clients.LastCycle = &cycle{CycleStatus: *last, EndTime: last.EndTime}
-	}
-	defaults := slices.SortedFunc(slices.Values(directory.Defaults), func(a, b v1alpha1.DefaultsCount) int {
-		return cmp.Compare(a.Name, b.Name)
-	})
-	return json.Marshal(map[string]status{"status": {
-		Directory: counts{DirectoryStatus: *directory, Defaults: defaults, RefusedSchemas: directory.RefusedSchemas},
-		Activity:  clients,
-	}})
+// inOrder returns the counts by name, because their order has no meaning.
+func inOrder(counts []v1alpha1.DefaultsCount) []v1alpha1.DefaultsCount {
+	return slices.SortedFunc(slices.Values(counts), func(a, b v1alpha1.DefaultsCount) int { return cmp.Compare(a.Name, b.Name) })
 }

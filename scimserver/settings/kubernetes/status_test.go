@@ -1,7 +1,7 @@
 package kubernetes
 
 import (
-	"encoding/json"
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/scimserver/settings"
 )
 
 // dated has a source report the status at one time.
@@ -47,7 +48,8 @@ func TestStatusIsReportedWhenItChangedAndOnlyTheServersParts(t *testing.T) {
 	report(standing, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	expect()
 
-	first := `{"status":{"directory":{"observedTime":"2026-11-30T08:00:00Z","users":4,"activeUsers":0,"groups":0,"memberships":0,"ambiguousNames":0,"defaultsPending":0,"defaults":null,"refusedSchemas":null},"activity":{"lastRequestTime":"2023-11-14T22:13:20Z","credentialsRejectedSince":null,"lastCycle":null}}}`
+	first := ofTenant + `{"op":"add","path":"/status/directory","value":{"observedTime":"2026-11-30T08:00:00Z","users":4,"activeUsers":0,"groups":0,"memberships":0,"ambiguousNames":0,"defaultsPending":0}},` +
+		`{"op":"add","path":"/status/activity","value":{"lastRequestTime":"2023-11-14T22:13:20Z"}}]`
 	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	report(v1alpha1.DirectoryStatus{Users: 4}, v1alpha1.ActivityStatus{LastRequestTime: &at})
 	expect(first)
@@ -76,25 +78,84 @@ func TestStatusIsReportedWhenItChangedAndOnlyTheServersParts(t *testing.T) {
 		report(v1alpha1.DirectoryStatus{Users: 4}, activity)
 	}
 	const ended = `"2023-11-14T22:13:20Z"`
-	third := strings.Replace(first, `"lastCycle":null`,
-		`"lastCycle":{"startTime":"2023-11-14T22:13:20Z","requests":7,"creates":2,"updates":0,"deletes":0,"failures":1,"endTime":null}`, 1)
-	fourth := strings.Replace(strings.Replace(third, `"endTime":null`, `"endTime":`+ended, 1), `"credentialsRejectedSince":null`, `"credentialsRejectedSince":`+ended, 1)
+	third := strings.Replace(first, `"}}]`, `","lastCycle":{"startTime":"2023-11-14T22:13:20Z","requests":7,"creates":2,"updates":0,"deletes":0,"failures":1}}}]`, 1)
+	fourth := strings.Replace(strings.Replace(third, `"requests"`, `"endTime":`+ended+`,"requests"`, 1), `"lastCycle"`, `"credentialsRejectedSince":`+ended+`,"lastCycle"`, 1)
 	expect(first, second, first, third, fourth, third)
 }
 
-func TestAMergePatchOfAStatusIsJSON(t *testing.T) {
+// An edit of the status, or a CustomResourceDefinition of another version, takes away which directory the tenant has.
+func TestADirectoryThatTheStatusLostIsWrittenAgainByAQuietServer(t *testing.T) {
 	t.Parallel()
-	patch, err := mergePatch(&v1alpha1.DirectoryStatus{
-		Defaults:       []v1alpha1.DefaultsCount{{Name: "b", PendingGeneration: 2}, {Name: "a"}},
-		RefusedSchemas: []v1alpha1.RefusedSchema{{ID: "urn:contoso:hr", Message: "m"}},
-	}, &v1alpha1.ActivityStatus{})
-	if err != nil || !json.Valid(patch) {
-		t.Fatal(string(patch), err)
+	at := metav1.NewTime(time.Unix(1700000000, 0).UTC())
+	directory, activity := v1alpha1.DirectoryStatus{ID: "d5f4", Users: 3}, v1alpha1.ActivityStatus{LastRequestTime: &at}
+	for name, lose := range map[string]func(*v1alpha1.ProvisioningTenantStatus){
+		"the directory": func(s *v1alpha1.ProvisioningTenantStatus) { s.Directory = nil },
+		"its id":        func(s *v1alpha1.ProvisioningTenantStatus) { s.Directory.ID = "" },
+		"the true id":   func(s *v1alpha1.ProvisioningTenantStatus) { s.Directory.ID = "0000" },
+		"the activity":  func(s *v1alpha1.ProvisioningTenantStatus) { s.Activity = nil },
+		"both":          func(s *v1alpha1.ProvisioningTenantStatus) { s.Directory, s.Activity = nil, nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var r reporter
+			stored, writes, prunes := tenant(), 0, false
+			send := func(_ context.Context, operations ...operation) (*v1alpha1.ProvisioningTenant, error) {
+				written, _ := operations[0].Value.(v1alpha1.DirectoryStatus)
+				seen, _ := operations[1].Value.(v1alpha1.ActivityStatus)
+				stored.Status.Directory, stored.Status.Activity = &written, &seen
+				if prunes {
+					lose(&stored.Status)
+				}
+				writes++
+				return stored.DeepCopy(), nil
+			}
+			report := func(want int, when string) {
+				t.Helper()
+				if err := r.report(t.Context(), send, directory, activity, at.Time); err != nil || writes != want {
+					t.Fatalf("%s: %d writes, want %d; %v", when, writes, want, err)
+				}
+			}
+			report(1, "the watch has told nothing yet")
+			report(1, "the watch is behind")
+			r.observe(stored)
+			report(1, "it stands there")
+			for n := range 2 {
+				lose(&stored.Status)
+				r.observe(stored)
+				report(n+2, "it is lost")
+				report(n+2, "the watch has not told of the write")
+				r.observe(stored)
+				report(n+2, "it stands there again")
+			}
+			prunes = true
+			lose(&stored.Status)
+			r.observe(stored)
+			report(4, "the definition is older")
+			report(5, "nothing changes, of which a watch would tell")
+			prunes = false
+			report(6, "the definition is right again")
+			report(6, "all is well")
+		})
 	}
-	if got, want := string(patch), `"defaults":[{"name":"a","generation":0,"matchedUsers":0,"appliedUsers":0},{"name":"b","generation":0,"pendingGeneration":2,"matchedUsers":0,"appliedUsers":0}]`; !strings.Contains(got, want) {
-		t.Errorf("%s has no %s", got, want)
+}
+
+// An empty directory must not take the place of one that is missing because the status does not name it any more.
+func TestAServerKeepsWhichDirectoryItsTenantHas(t *testing.T) {
+	t.Parallel()
+	api, dir := newFakeAPI(t), t.TempDir()
+	secret, _ := verifiers(t)
+	api.put(verifierPath, secret)
+	api.put(tenantPath, tenant(func(t *v1alpha1.ProvisioningTenant) { t.Status.Directory = &v1alpha1.DirectoryStatus{ID: "d5f4"} }))
+	source, stop := run(t, api, dir, &log{})
+	wait(t, source, "at all", anySnapshot)
+	api.put(tenantPath, tenant(inGeneration(2)))
+	second := func(s *settings.Snapshot) bool { return s.Tenant.Generation == 2 }
+	if got := directoryIn(wait(t, source, "after the loss", second).Tenant); got != "d5f4" {
+		t.Errorf("it has directory %q", got)
 	}
-	if got, want := string(patch), `"refusedSchemas":[{"id":"urn:contoso:hr","message":"m"}]`; !strings.Contains(got, want) {
-		t.Errorf("%s has no %s", got, want)
+	stop()
+	source, _ = run(t, api, dir, &log{}, func(s *Source) { s.options.TenantUID = "uid-1" })
+	if got := directoryIn(wait(t, source, "after a restart", second).Tenant); got != "d5f4" {
+		t.Errorf("after a restart it has directory %q", got)
 	}
 }
