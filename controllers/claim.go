@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,7 +28,7 @@ import (
 //
 //	claim                                                  then
 //	none, and the status names no directory                one is made
-//	none, where the status names a directory               DirectoryMissing, until one is restored or an empty one adopted
+//	none, where the status names a directory, or did       DirectoryMissing, until one is restored or an empty one adopted
 //	somebody else's                                        NameConflict
 //	the tenant's own, or without a mark                    it is used, and marked
 //	with another Entra tenant ID, namespace or name        ForeignDirectory, until adopted; of a tenant whose ID was edited and whose server
@@ -104,6 +106,17 @@ func directoryID(tenant *v1alpha1.ProvisioningTenant) string {
 	return tenant.Status.Directory.ID
 }
 
+// missingDirectory is the directory that condition StorageReady says is missing, "" for none. It is missing although status.directory was lost
+// since, which an edit or an older CustomResourceDefinition does and no server is there to mend.
+func missingDirectory(tenant *v1alpha1.ProvisioningTenant) string {
+	told := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionStorageReady)
+	if told == nil || told.Reason != v1alpha1.ReasonDirectoryMissing {
+		return ""
+	}
+	_, missing, _ := strings.Cut(told.Message, annotate(ownership.Anew("")))
+	return strings.TrimSuffix(missing, ".")
+}
+
 // countsNobody tells whether the tenant's server has reported neither users nor groups, or nothing yet.
 func countsNobody(tenant *v1alpha1.ProvisioningTenant) bool {
 	counted := tenant.Status.Directory
@@ -115,7 +128,7 @@ func countsNobody(tenant *v1alpha1.ProvisioningTenant) bool {
 func (s *scope) judgeClaim(claim *corev1.PersistentVolumeClaim) error {
 	s.storage.found = claim
 	if claim == nil {
-		if missing := directoryID(s.tenant); missing != "" && !s.adopts(ownership.Anew(missing)) {
+		if missing := cmp.Or(directoryID(s.tenant), missingDirectory(s.tenant)); missing != "" && !s.adopts(ownership.Anew(missing)) {
 			return &Stalled{
 				Condition: v1alpha1.ConditionStorageReady, Reason: v1alpha1.ReasonDirectoryMissing, Recheck: recheckConflict,
 				Message: fmt.Sprintf("Volume claim %s is gone, and directory %s with it. Restore the claim; or to begin with an empty directory, %s",

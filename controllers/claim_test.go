@@ -1,9 +1,11 @@
 package controllers
 
 import (
+	"errors"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tenantry/tenantry/api/ownership"
@@ -27,5 +29,31 @@ func TestAnAdoptionStandsWhileTheEntraTenantIDIsCorrected(t *testing.T) {
 	}
 	if owner := s.storage.claim.Owner; owner.Identity != ownership.Of(tenant) || owner.AdoptedFrom != mark.AdoptedFrom || s.adoptedFrom() != mark.AdoptedFrom {
 		t.Errorf("the claim is marked %+v, and the server is told %q", owner, s.adoptedFrom())
+	}
+}
+
+// The directory is missing until it is restored or given up, although an edit of the status takes away which it is.
+func TestAMissingDirectoryThatTheStatusLostIsStillMissing(t *testing.T) {
+	t.Parallel()
+	tenant := contoso(func(p *v1alpha1.ProvisioningTenant) { p.Status.Directory = &v1alpha1.DirectoryStatus{ID: "d5f4"} })
+	judge := func() string {
+		s := &scope{tenant: tenant}
+		stalled, _ := errors.AsType[*Stalled](s.judgeClaim(nil))
+		if stalled == nil {
+			return ""
+		}
+		meta.SetStatusCondition(&tenant.Status.Conditions, metav1.Condition{
+			Type: stalled.Condition, Status: metav1.ConditionFalse, Reason: stalled.Reason, Message: stalled.Message,
+		})
+		return stalled.Message
+	}
+	first := judge()
+	tenant.Status.Directory = nil
+	if second, third := judge(), judge(); first == "" || second != first || third != first {
+		t.Errorf("first %q, then %q, then %q", first, second, third)
+	}
+	tenant.Annotations = map[string]string{v1alpha1.AdoptDirectoryAnnotation: ownership.Anew("d5f4")}
+	if got := judge(); got != "" {
+		t.Errorf("it was given up, and the tenant waits: %s", got)
 	}
 }

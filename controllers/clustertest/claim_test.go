@@ -380,6 +380,16 @@ func TestAnEmptyDirectoryIsBegunInPlaceOfALostClaimWhereAnAnnotationSaysSo(t *te
 	}
 	removeFinalizers(w, claim)
 	w.until(tenant, "StorageReady=False/DirectoryMissing")
+	lost := tenant.DeepCopy()
+	lost.Status.Directory = nil
+	if err := w.Status().Patch(t.Context(), lost, client.MergeFrom(tenant)); err != nil {
+		t.Fatal(err)
+	}
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) {
+		p.Spec.Entra = &v1alpha1.Entra{TenantID: "11111111-1111-4111-8111-111111111111"}
+	})
+	w.until(tenant, "StorageReady=False/DirectoryMissing") // of the new generation
+	gone(w, &corev1.PersistentVolumeClaim{}, "contoso-data")
 	w.adopt(tenant)
 	w.until(tenant, ready)
 	if now := get(w, &corev1.PersistentVolumeClaim{}, "contoso-data"); now.UID == claim.UID {
