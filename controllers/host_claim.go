@@ -16,6 +16,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
 
 // The operator's rights in its own namespace stand in config/rbac/hosts.yaml, those for the rest of a host here.
@@ -32,13 +33,14 @@ func (r *ProvisioningTenantReconciler) claimHost(ctx context.Context, s *scope, 
 	if err != nil {
 		return nil, err
 	}
-	decided, err := r.decide(ctx, s, host, readLease(lease))
+	record := readLease(lease)
+	decided, err := r.decide(ctx, s, host, record)
 	switch allowed := matchesHost(patterns, host); {
 	case err != nil:
 		return nil, err
 	case !allowed:
 		return r.notAllowed(ctx, s, host, patterns, decided.verdict == hostKept)
-	case decided.verdict == hostFree:
+	case decided.verdict == hostFree, decided.verdict == hostKept && record.byOthers:
 		if decided, err = r.takeHost(ctx, s, host, lease, decided); err != nil {
 			return nil, err
 		}
@@ -87,7 +89,7 @@ func (r *ProvisioningTenantReconciler) decide(ctx context.Context, s *scope, hos
 	if err != nil {
 		return decision{}, err
 	}
-	if len(rivals) > 0 {
+	if len(rivals) > 0 || record.byOthers {
 		if me.routed, err = r.routed(ctx, s.tenant, host); err != nil {
 			return decision{}, err
 		}
@@ -170,7 +172,7 @@ func (r *ProvisioningTenantReconciler) takeHost(
 	}
 	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: r.Options.LeaseNamespace, Name: leaseName(host)}}
 	hold(lease, host, me, now)
-	err := r.Create(ctx, lease)
+	err := r.Create(ctx, lease, client.FieldOwner(apply.FieldManager))
 	if err == nil {
 		return decided, nil
 	}
@@ -199,7 +201,7 @@ func (r *ProvisioningTenantReconciler) takeHost(
 }
 
 func (r *ProvisioningTenantReconciler) updateLease(ctx context.Context, lease *coordinationv1.Lease) error {
-	if err := r.Update(ctx, lease); err != nil { // at the version that was read
+	if err := r.Update(ctx, lease, client.FieldOwner(apply.FieldManager)); err != nil { // at the version that was read
 		return fmt.Errorf("update the Lease of host %s: %w", readLease(lease).host, err)
 	}
 	return nil

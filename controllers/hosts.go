@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
 
 // A Lease in the operator's namespace says who holds a host, because everything in a tenant's own namespace, its status
@@ -65,6 +67,8 @@ type hostRecord struct {
 	since time.Time
 	// until is when a host that was let go is free for every namespace; zero while the holder has it.
 	until time.Time
+	// byOthers tells whether another than the operator wrote it: a tool that restores the Lease of an earlier day, or a person.
+	byOthers bool
 }
 
 // held tells whether the holder has the host: it did not let go of it.
@@ -85,7 +89,17 @@ func readLease(lease *coordinationv1.Lease) hostRecord {
 	if at, seconds := lease.Spec.RenewTime, lease.Spec.LeaseDurationSeconds; at != nil && seconds != nil {
 		record.until = at.Add(time.Duration(*seconds) * time.Second)
 	}
+	record.byOthers = writtenByOthers(lease, record.since)
 	return record
+}
+
+// writtenByOthers tells whether another manages what the Lease says, or the Lease is younger than that. A tool may restore an object with the
+// managed fields that it had.
+func writtenByOthers(lease *coordinationv1.Lease, since time.Time) bool {
+	const skew = time.Minute // between the clocks of the operator and the API server
+	return lease.CreationTimestamp.After(since.Add(skew)) || slices.ContainsFunc(lease.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool {
+		return entry.Manager != apply.FieldManager && entry.FieldsV1 != nil && bytes.Contains(entry.FieldsV1.GetRawBytes(), []byte(`"f:spec"`))
+	})
 }
 
 // leaseName is the name of the Lease of a host. No two hosts have one name, and none has that of the lease by which operators elect
@@ -98,9 +112,19 @@ func leaseName(host string) string {
 	return "host-" + hex.EncodeToString(sum[:])
 }
 
-// hold makes the Lease say that the tenant has the host from now on.
+// hold makes the Lease say that the tenant has the host from now on, and that the operator wrote so.
 func hold(lease *coordinationv1.Lease, host string, by holder, now time.Time) {
 	mark(lease, host)
+	if lease.ResourceVersion != "" {
+		// An update takes over only the fields that it changes.
+		lease.ManagedFields = []metav1.ManagedFieldsEntry{{
+			Manager: apply.FieldManager, Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: coordinationv1.SchemeGroupVersion.String(),
+			FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:holderIdentity":{}}}`),
+		}}
+		if now.Before(lease.CreationTimestamp.Time) {
+			now = lease.CreationTimestamp.Time
+		}
+	}
 	lease.Spec = coordinationv1.LeaseSpec{HolderIdentity: new(by.identity()), AcquireTime: &metav1.MicroTime{Time: now}}
 }
 
@@ -122,7 +146,7 @@ type claimant struct {
 	holder
 	created time.Time
 	// routed tells whether the tenant has a route for the host. The people of its namespace may have made that, so it counts for nothing
-	// while a Lease says whose the host is.
+	// while a Lease of the operator's says whose the host is.
 	routed bool
 }
 
@@ -162,8 +186,14 @@ type decision struct {
 //	reserves it for this namespace                   takes it, if it is the oldest of the namespace
 //	is missing, says nothing of use or has run out   takes it, if it is the oldest; but one with a route for the host goes before those
 //	                                                 without, and of two with a route neither gets it
+//
+// A reservation, and a holder that is gone, say nothing of use where another than the operator wrote so and a claimant has a route: such a Lease
+// was restored, and is older than the route. What the operator wrote is believed, because people can make a route.
 func judge(me claimant, record hostRecord, gone bool, rivals []claimant, now time.Time) decision {
 	known := record.holder != holder{} && (record.until.IsZero() || now.Before(record.until))
+	if known && record.byOthers && (gone || !record.held()) {
+		known = !me.routed && !slices.ContainsFunc(rivals, func(rival claimant) bool { return rival.routed })
+	}
 	switch {
 	case known && record.holder == me.holder:
 		if record.held() {

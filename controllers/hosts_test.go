@@ -20,6 +20,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
 
 func asking(second int, namespace, name string) claimant {
@@ -41,6 +42,10 @@ func TestWhoHoldsAHostKeepsItAndOfNewClaimsTheOldestWins(t *testing.T) {
 	held := func(by claimant) hostRecord { return hostRecord{host: "h", holder: by.holder} }
 	reserved := func(by claimant, after time.Duration) hostRecord {
 		return hostRecord{host: "h", holder: by.holder, until: now.Add(after)}
+	}
+	restored := func(record hostRecord) hostRecord {
+		record.byOthers = true
+		return record
 	}
 	for name, test := range map[string]struct {
 		record hostRecord
@@ -77,6 +82,39 @@ func TestWhoHoldsAHostKeepsItAndOfNewClaimsTheOldestWins(t *testing.T) {
 		"a younger one publishes it":            {rivals: []claimant{younger.withRoute()}, want: decision{verdict: hostAnothers, by: younger.holder, claimed: true}},
 		"the older of two says it publishes it": {me: me.withRoute(), rivals: []claimant{older.withRoute()}, want: decision{verdict: hostAnothers, by: older.holder, contested: true}},
 		"the younger of two says so":            {me: me.withRoute(), rivals: []claimant{younger.withRoute()}, want: decision{verdict: hostAnothers, by: younger.holder, contested: true}},
+		// A route alone, which people can make, counts for nothing against what the operator wrote.
+		"I have a route for what is reserved": {
+			record: reserved(younger, time.Hour), me: me.withRoute(), rivals: []claimant{younger},
+			want: decision{verdict: hostAnothers, by: younger.holder, until: now.Add(time.Hour), reserved: true},
+		},
+		"I had let go, and another has a route":         {record: reserved(me, time.Hour), rivals: []claimant{older.withRoute()}, want: decision{verdict: hostFree}},
+		"it was our neighbour's, and a stranger has it": {record: held(neighbour), gone: true, rivals: []claimant{older.withRoute()}, want: decision{verdict: hostFree}},
+		// The Lease was restored.
+		"I publish what a tenant held that is gone": {record: restored(held(younger)), gone: true, me: me.withRoute(), want: decision{verdict: hostFree}},
+		"I publish what is reserved for others": {
+			record: restored(reserved(younger, time.Hour)), me: me.withRoute(), rivals: []claimant{older}, want: decision{verdict: hostFree},
+		},
+		"another publishes what a tenant of ours held": {
+			record: restored(held(neighbour)), gone: true, rivals: []claimant{younger.withRoute()}, want: decision{verdict: hostAnothers, by: younger.holder, claimed: true},
+		},
+		"another publishes what is reserved for us": {
+			record: restored(reserved(neighbour, time.Hour)), rivals: []claimant{younger.withRoute()}, want: decision{verdict: hostAnothers, by: younger.holder, claimed: true},
+		},
+		"another publishes what I had let go": {
+			record: restored(reserved(me, time.Hour)), rivals: []claimant{younger.withRoute()}, want: decision{verdict: hostAnothers, by: younger.holder, claimed: true},
+		},
+		"two publish what is reserved": {
+			record: restored(reserved(neighbour, time.Hour)), me: me.withRoute(), rivals: []claimant{younger.withRoute()},
+			want: decision{verdict: hostAnothers, by: younger.holder, contested: true},
+		},
+		"nobody publishes what is reserved": {
+			record: restored(reserved(younger, time.Hour)), rivals: []claimant{younger},
+			want: decision{verdict: hostAnothers, by: younger.holder, until: now.Add(time.Hour), reserved: true},
+		},
+		"the platform team hands it over": {
+			record: restored(held(younger)), me: me.withRoute(), rivals: []claimant{younger}, want: decision{verdict: hostAnothers, by: younger.holder},
+		},
+		"and I get it": {record: restored(held(me)), rivals: []claimant{older.withRoute()}, want: decision{verdict: hostKept}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if test.me.holder == (holder{}) {
@@ -117,6 +155,33 @@ func TestALeaseSaysWhoseAHostIsAndUntilWhen(t *testing.T) {
 	}
 	if readLease(nil).held() {
 		t.Error("no Lease says that a host is held")
+	}
+}
+
+func TestOfALeaseTheOperatorKnowsWhetherAnotherWroteIt(t *testing.T) {
+	made := time.Unix(100000, 0)
+	entry := func(manager, fields string) metav1.ManagedFieldsEntry {
+		return metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, FieldsV1: metav1.NewFieldsV1(fields)}
+	}
+	own := entry(apply.FieldManager, `{"f:spec":{"f:acquireTime":{}}}`)
+	for name, test := range map[string]struct {
+		fields  []metav1.ManagedFieldsEntry
+		created time.Time
+		want    bool
+	}{
+		"as the operator wrote it":             {[]metav1.ManagedFieldsEntry{own}, made, false},
+		"with a label of another":              {[]metav1.ManagedFieldsEntry{own, entry("kubectl-label", `{"f:metadata":{"f:labels":{"f:x":{}}}}`)}, made, false},
+		"with a holder of another":             {[]metav1.ManagedFieldsEntry{own, entry("kubectl-patch", `{"f:spec":{"f:holderIdentity":{}}}`)}, made, true},
+		"created by another":                   {[]metav1.ManagedFieldsEntry{entry("velero-server", `{"f:metadata":{},"f:spec":{"f:holderIdentity":{}}}`)}, made, true},
+		"created again, with the fields of it": {[]metav1.ManagedFieldsEntry{own}, made.Add(time.Hour), true},
+		"by a clock that is behind":            {[]metav1.ManagedFieldsEntry{own}, made.Add(10 * time.Second), false},
+	} {
+		lease := &coordinationv1.Lease{}
+		hold(lease, "a.test", asking(1, "customers", "contoso").holder, made)
+		lease.ManagedFields, lease.CreationTimestamp = test.fields, metav1.Time{Time: test.created}
+		if got := readLease(lease).byOthers; got != test.want {
+			t.Errorf("%s: another wrote it: %v", name, got)
+		}
 	}
 }
 
@@ -304,7 +369,7 @@ func TestATenantThatLostItsLeaseHandsOutTheURLOfTheRouteThatIsKept(t *testing.T)
 	s.must(s.Get(t.Context(), client.ObjectKey{Namespace: "tenantry-system", Name: leaseName("contoso.example.com")}, &lease))
 	hold(&lease, "contoso.example.com", holder{client.ObjectKey{Namespace: "elsewhere", Name: "fabrikam"}, "uid-fabrikam"}, s.now.Now())
 	reserve(&lease, 24*time.Hour, s.now.Now())
-	s.must(s.WithWatch.Update(t.Context(), &lease))
+	s.must(s.WithWatch.Update(t.Context(), &lease, client.FieldOwner(apply.FieldManager)))
 	s.settle()
 	if c := meta.FindStatusCondition(s.tenant().Status.Conditions, v1alpha1.ConditionExposed); c == nil || c.Reason != v1alpha1.ReasonHostTaken {
 		t.Fatalf("the tenant did not notice: %+v", c)

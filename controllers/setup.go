@@ -109,22 +109,23 @@ func NewScheme() (*runtime.Scheme, error) {
 }
 
 // CacheOptions keeps in memory only what the operator needs: of the kinds that it makes, the tenants' objects. Of their
-// managed fields its own stay, because they tell whether an object is still as it was applied; those of Secrets all stay, because they tell
-// whether somebody has put a key there. leases is the namespace of the Leases of hosts; the lease by which a leader is elected is not among
-// them, for it changes every two seconds.
+// managed fields its own stay, because they tell whether an object is still as it was applied; those of Secrets and Leases all stay, because
+// they tell whether somebody else has put a key there or wrote who holds a host. leases is the namespace of the Leases of hosts; the lease by
+// which a leader is elected is not among them, for it changes every two seconds.
 func CacheOptions(leases string) (cache.Options, error) {
 	whole, err := tenantsObjects()
 	if err != nil {
 		return cache.Options{}, err
 	}
 	secrets := whole
-	secrets.Transform = func(object any) (any, error) { return object, nil }
+	allFields := func(object any) (any, error) { return object, nil }
+	secrets.Transform = allFields
 	byObject := map[client.Object]cache.ByObject{&corev1.Secret{}: secrets, &corev1.PersistentVolumeClaim{}: whole}
 	for _, kind := range controlled() {
 		byObject[kind] = whole
 	}
 	byObject[&coordinationv1.Lease{}] = cache.ByObject{
-		Namespaces: map[string]cache.Config{leases: {}}, Label: labels.SelectorFromSet(labels.Set{leaseLabel: leaseOfHost}),
+		Namespaces: map[string]cache.Config{leases: {}}, Label: labels.SelectorFromSet(labels.Set{leaseLabel: leaseOfHost}), Transform: allFields,
 	}
 	return cache.Options{
 		ByObject:                    byObject,

@@ -2,6 +2,7 @@ package clustertest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,17 @@ func TestAHostThatWasLetGoIsReservedForItsNamespace(t *testing.T) {
 		t.Fatal(err)
 	}
 	reserved()
+	// People of another namespace make a route for it.
+	forged := &networkingv1.Ingress{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: second.namespace, Name: "forged", Labels: map[string]string{v1alpha1.TenantLabel: "contoso"},
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(waiting, v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenant"))},
+		},
+		Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{Host: host}}},
+	}
+	create(second, forged)
+	gone(second, &networkingv1.Ingress{}, "forged")
+	reserved()
 	again := create(first, first.tenant(withHost(host)))
 	first.eventually("the same tenant takes it up", func() string {
 		if got := *first.lease(host).Spec.HolderIdentity; got != first.namespace+"/contoso/"+string(again.UID) {
@@ -151,6 +163,7 @@ func survivesSpoiledLeases(t *testing.T, exposure v1alpha1.ExposureType) {
 	}
 	before := route()
 	identity := *second.lease(host).Spec.HolderIdentity
+	past := first.namespace + "/contoso/11111111-1111-1111-1111-111111111111" // who waits, before it was made again
 	for name, spoil := range map[string]func(*coordinationv1.Lease) error{
 		"deleted": func(lease *coordinationv1.Lease) error { return second.Client.Delete(t.Context(), lease) },
 		"without a holder": func(lease *coordinationv1.Lease) error {
@@ -165,6 +178,26 @@ func survivesSpoiledLeases(t *testing.T, exposure v1alpha1.ExposureType) {
 			lease.Labels = nil
 			return second.Client.Update(t.Context(), lease)
 		},
+		"restored as it was": func(lease *coordinationv1.Lease) error {
+			for i := range lease.ManagedFields {
+				lease.ManagedFields[i].Manager = "velero-server"
+			}
+			return second.Client.Update(t.Context(), lease)
+		},
+		"restored, with a holder that is gone": func(lease *coordinationv1.Lease) error {
+			*lease.Spec.HolderIdentity = past
+			return second.Client.Update(t.Context(), lease)
+		},
+		"restored, with a reservation": func(lease *coordinationv1.Lease) error {
+			*lease.Spec.HolderIdentity = past
+			lease.Spec.RenewTime, lease.Spec.LeaseDurationSeconds = &metav1.MicroTime{Time: time.Now().Add(-24 * time.Hour)}, new(int32(864000))
+			return second.Client.Update(t.Context(), lease)
+		},
+		"restored, with a reservation for the tenant that waits": func(lease *coordinationv1.Lease) error {
+			*lease.Spec.HolderIdentity = first.namespace + "/contoso/" + string(waiting.UID)
+			lease.Spec.RenewTime, lease.Spec.LeaseDurationSeconds = &metav1.MicroTime{Time: time.Now().Add(-24 * time.Hour)}, new(int32(864000))
+			return second.Client.Update(t.Context(), lease)
+		},
 	} {
 		second.eventually("spoil the Lease: "+name, func() string {
 			if err := spoil(second.lease(host)); err != nil {
@@ -177,8 +210,13 @@ func survivesSpoiledLeases(t *testing.T, exposure v1alpha1.ExposureType) {
 			if err := second.Get(t.Context(), client.ObjectKey{Namespace: testenv.OperatorNamespace, Name: "host." + host}, lease); err != nil {
 				return err.Error()
 			}
-			if lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity != identity || len(lease.Labels) == 0 {
+			if lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity != identity || lease.Spec.RenewTime != nil || len(lease.Labels) == 0 {
 				return fmt.Sprintf("it is %+v", lease)
+			}
+			if slices.ContainsFunc(lease.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool {
+				return entry.Manager != "tenantry-operator" && strings.Contains(entry.FieldsV1.String(), `"f:spec"`)
+			}) {
+				return fmt.Sprintf("what it says is another's: %+v", lease.ManagedFields)
 			}
 			return ""
 		})
