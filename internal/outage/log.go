@@ -102,7 +102,7 @@ func (h handler) isNoNews(record slog.Record) bool {
 	noNews := false
 	record.Attrs(func(attribute slog.Attr) bool {
 		err, ok := attribute.Value.Any().(error)
-		// What the program itself gave up is none either.
+		// Nor is a request news that the program itself gave up.
 		noNews = ok && (h.log.outage.Lasts() && followsFromOutage(err) || errors.Is(err, context.Canceled) || ofNamespaceThatGoes(record.Message, err))
 		return !noNews
 	})

@@ -71,7 +71,7 @@ func TestAClosedStoreStaysClosed(t *testing.T) {
 	}
 }
 
-// What Check finds is told to people behind a sentence of its own.
+// People read the error of Check behind a sentence of its own.
 func TestACheckThatFailsSaysNothingBeforeTheCause(t *testing.T) {
 	s, err := sqlite.Open(t.Context(), t.TempDir())
 	if err != nil {
