@@ -182,9 +182,9 @@ func (s *scope) ownerOf(claim *corev1.PersistentVolumeClaim) (ownership.Volume, 
 	message := fmt.Sprintf("Volume claim %s, %s, is of tenant %s, and not of %s. Nothing of it is read. Give this tenant another name; "+
 		"or to hand over to it the directory with its users and groups, %s", claim.Name, sizeAndAge(claim), mark.Identity, tenant, annotate(adoption))
 	if mark.UID == tenant.UID {
-		message = fmt.Sprintf("Volume claim %s holds what Entra tenant %s has provisioned, and spec.entra.tenantID is %s now. It is not served, "+
-			"so that nobody reads the people of another organisation. Set spec.entra.tenantID back; or to hand over the directory with its users "+
-			"and groups, %s", claim.Name, mark.EntraTenantID, tenant.EntraTenantID, annotate(adoption))
+		message = fmt.Sprintf("Volume claim %s holds what Entra tenant %s has provisioned, and spec.identityProvider.entra.tenantID is %s now. "+
+			"It is not served, so that nobody reads the people of another organisation. Set spec.identityProvider.entra.tenantID back; "+
+			"or to hand over the directory with its users and groups, %s", claim.Name, mark.EntraTenantID, tenant.EntraTenantID, annotate(adoption))
 	}
 	return ownership.Volume{}, &Stalled{Condition: v1alpha1.ConditionStorageReady, Reason: v1alpha1.ReasonForeignDirectory, Message: message}
 }

@@ -17,12 +17,14 @@ import (
 func TestAnAdoptionStandsWhileTheEntraTenantIDIsCorrected(t *testing.T) {
 	t.Parallel()
 	const mistyped, right = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
-	tenant := contoso(func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra = &v1alpha1.Entra{TenantID: mistyped} })
+	tenant := contoso(func(p *v1alpha1.ProvisioningTenant) {
+		p.Spec.IdentityProvider = v1alpha1.InEntra(v1alpha1.Entra{TenantID: mistyped})
+	})
 	mark := ownership.Volume{Identity: ownership.Of(tenant), AdoptedFrom: "elsewhere/fabrikam/" + right}
 	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{
 		Namespace: "customers", Name: "contoso-data", UID: "uid-claim", Annotations: map[string]string{desired.AnnotationOwner: mark.Encode()},
 	}}
-	tenant.Spec.Entra.TenantID = right
+	tenant.Spec.Entra().TenantID = right
 	s := &scope{tenant: tenant}
 	if err := s.judgeClaim(claim); err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ func TestNoTenantIsReadyForASpecThatWasNotApplied(t *testing.T) {
 		s.settle()
 		s.check()
 		s.image, s.upgrades = "scimserver:next", 0
-		s.edit(func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.PriorityClassName = "important" })
+		s.edit(func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.Template.Spec.PriorityClassName = "important" })
 		return s
 	}
 	applied := func(s *simulated) bool {

@@ -149,10 +149,10 @@ func speaksOf(parent gatewayv1.ParentReference, gateway v1alpha1.GatewayReferenc
 		string(ptr.Deref(parent.SectionName, "")) == gateway.SectionName
 }
 
-// requireCertificate looks for the Secret in spec.exposure.tls until it was found once for this generation. The
+// requireCertificate looks for the Secret in spec.exposure.ingress.tls until it was found once for this generation. The
 // Ingress exists all the while, because it may be what makes an issuer create the Secret.
 func (r *ProvisioningTenantReconciler) requireCertificate(ctx context.Context, s *scope) error {
-	tls, name := s.tenant.Spec.Exposure.TLS, desired.TLSSecretName(s.tenant)
+	tls, name := s.tenant.Spec.Exposure.IngressTLS(), desired.TLSSecretName(s.tenant)
 	before := meta.FindStatusCondition(s.tenant.Status.Conditions, v1alpha1.ConditionExposed)
 	if tls == nil || before != nil && before.ObservedGeneration == s.tenant.Generation &&
 		(before.Reason == v1alpha1.ReasonIngressReady || before.Reason == v1alpha1.ReasonWaitingForIngressController) {
@@ -163,7 +163,7 @@ func (r *ProvisioningTenantReconciler) requireCertificate(ctx context.Context, s
 		return err
 	}
 	if !has {
-		message := fmt.Sprintf("Secret %s in spec.exposure.tls does not exist or has no %s: create it.", name, corev1.TLSCertKey)
+		message := fmt.Sprintf("Secret %s in spec.exposure.ingress.tls does not exist or has no %s: create it.", name, corev1.TLSCertKey)
 		if tls.IssuerRef != nil {
 			message = fmt.Sprintf("The issuer %s has not made Secret %s yet. "+
 				"If this lasts, see whether cert-manager runs, and kubectl describe certificate -n %s %s.", tls.IssuerRef.Name, name, s.tenant.Namespace, name)

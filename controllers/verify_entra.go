@@ -17,10 +17,10 @@ import (
 // the login authority brings the tenant back here.
 func (r *ProvisioningTenantReconciler) verifyEntra(_ context.Context, s *scope) error {
 	name := client.ObjectKeyFromObject(s.tenant)
-	if s.tenant.Spec.Entra == nil {
+	if s.tenant.Spec.Entra() == nil {
 		r.Entra.Forget(name)
 		s.found(conditions.Unknown(v1alpha1.ConditionEntraTenantVerified, v1alpha1.ReasonNotConfigured,
-			"spec.entra is not given, so there is nothing to verify."))
+			"spec.identityProvider.entra is not given, so there is nothing to verify."))
 		return nil
 	}
 	remembered := entra.Pending
@@ -28,7 +28,7 @@ func (r *ProvisioningTenantReconciler) verifyEntra(_ context.Context, s *scope) 
 	if before != nil && before.ObservedGeneration == s.tenant.Generation {
 		remembered = rememberedAnswer(before.Reason)
 	}
-	tenant := entra.NewTenant(*s.tenant.Spec.Entra)
+	tenant := entra.NewTenant(*s.tenant.Spec.Entra())
 	s.found(entraVerified(tenant, r.Entra.Answer(name, tenant, remembered)))
 	return nil
 }
@@ -54,7 +54,7 @@ func entraVerified(tenant entra.Tenant, answer entra.Answer) metav1.Condition {
 		return conditions.True(condition, v1alpha1.ReasonVerified, fmt.Sprintf("The login authority knows Entra tenant %s.", tenant.ID))
 	case entra.NotFound:
 		return conditions.False(condition, v1alpha1.ReasonNotFound,
-			fmt.Sprintf("The login authority does not know Entra tenant %s: correct spec.entra.", tenant.ID))
+			fmt.Sprintf("The login authority does not know Entra tenant %s: correct spec.identityProvider.entra.", tenant.ID))
 	case entra.Unreachable:
 		return conditions.Unknown(condition, v1alpha1.ReasonAuthorityUnreachable,
 			"The login authority could not be asked; it is asked again later. Provisioning works regardless.")

@@ -344,7 +344,7 @@ func TestCheckSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 		"a certificate for another name": {
 			change: func(s *server) { s.tenant.Status.TenantURL = strings.Replace(s.url, "127.0.0.1", "localhost", 1) }, fails: 1,
 			want: "failed   reach                  the certificate is for example.com, *.example.com, not for localhost\n" +
-				"         → Put a valid certificate for localhost in place: see spec.exposure.tls.\n" + skipped("reach", 0),
+				"         → Put a valid certificate for localhost in place: see spec.exposure.ingress.tls.\n" + skipped("reach", 0),
 		},
 		"no TLS": {
 			change: func(s *server) {

@@ -56,7 +56,7 @@ func (w *walk) unexpected(answered *answer) *fault {
 	case ours && answered.status == http.StatusServiceUnavailable && remedy(detail) != "":
 		return &fault{what, remedy(detail)}
 	case ours && answered.status == http.StatusTooManyRequests:
-		return &fault{what, "Try again later, or see spec.limits of the tenant."}
+		return &fault{what, "Try again later, or see spec.rateLimit of the tenant."}
 	case ours:
 		return &fault{what, describe}
 	case answered.status == http.StatusUnauthorized, answered.status == http.StatusForbidden:
@@ -127,7 +127,7 @@ func (w *walk) fault(err error) *fault {
 	}
 	at, _ := url.Parse(w.asker.base)
 	host := at.Hostname()
-	certificate := fmt.Sprintf("Put a valid certificate for %s in place: see spec.exposure.tls.", host)
+	certificate := fmt.Sprintf("Put a valid certificate for %s in place: see spec.exposure.ingress.tls.", host)
 	switch unresolved, _ := errors.AsType[*net.DNSError](err); {
 	case unresolved != nil && unresolved.IsNotFound:
 		return &fault{"there is no address for " + host, "Make a DNS record for it that leads to the Ingress controller or Gateway."}

@@ -295,7 +295,7 @@ func TestADescriptionSaysEachThingOnce(t *testing.T) {
 	tenant.Status.Activity.LastCycle = &v1alpha1.CycleStatus{Requests: 1, Creates: 1}
 	tenant.Status.Conditions = []metav1.Condition{
 		condition("Accepted", "False", "HostMissing", missing), condition("Exposed", "False", "HostMissing", missing),
-		condition("EntraTenantVerified", "Unknown", "NotConfigured", "spec.entra is not given, so there is nothing to verify."),
+		condition("EntraTenantVerified", "Unknown", "NotConfigured", "spec.identityProvider.entra is not given, so there is nothing to verify."),
 		condition("Ready", "False", "HostMissing", missing), condition("Stalled", "True", "HostMissing", missing),
 	}
 	var out bytes.Buffer

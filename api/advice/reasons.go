@@ -139,7 +139,7 @@ func For(reason string) (Advice, bool) {
 		}, true
 	case v1alpha1.ReasonNotConfigured:
 		return Advice{
-			Meaning: "spec.entra is not given, so there is nothing to verify.",
+			Meaning: "spec.identityProvider.entra is not given, so there is nothing to verify.",
 			Action:  "",
 		}, true
 	case v1alpha1.ReasonNoRequests:
@@ -225,11 +225,11 @@ func For(reason string) (Advice, bool) {
 	case v1alpha1.ReasonNotFound:
 		return Advice{
 			Meaning: "The login authority does not know the Entra tenant.",
-			Action:  "Correct spec.entra.",
+			Action:  "Correct spec.identityProvider.entra.",
 		}, true
 	case v1alpha1.ReasonTLSSecretMissing:
 		return Advice{
-			Meaning: "The Secret in spec.exposure.tls does not exist or has no certificate.",
+			Meaning: "The Secret in spec.exposure.ingress.tls does not exist or has no certificate.",
 			Action:  "Create it, or where an issuer is to do that, see why it has not.",
 		}, true
 	case v1alpha1.ReasonGatewayMissing:
@@ -274,8 +274,8 @@ func For(reason string) (Advice, bool) {
 		}, true
 	case v1alpha1.ReasonForeignDirectory:
 		return Advice{
-			Meaning: "The database or the volume holds the directory of another tenant, or of another Entra tenant than spec.entra names now, and nothing of it is read.",
-			Action:  "Set spec.entra.tenantID back, correct the connection URL, restore the right directory, or adopt this one with the annotation that the message names. Where the message says that another ProvisioningTenant of the same name holds it, see which cluster that is in.",
+			Meaning: "The database or the volume holds the directory of another tenant, or of another Entra tenant than spec.identityProvider.entra names now, and nothing of it is read.",
+			Action:  "Set spec.identityProvider.entra.tenantID back, correct the connection URL, restore the right directory, or adopt this one with the annotation that the message names. Where the message says that another ProvisioningTenant of the same name holds it, see which cluster that is in.",
 		}, true
 	case v1alpha1.ReasonDirectoryMissing:
 		return Advice{

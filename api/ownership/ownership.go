@@ -22,8 +22,8 @@ type Identity struct {
 // Of is whose a directory of the tenant is.
 func Of(tenant *v1alpha1.ProvisioningTenant) Identity {
 	identity := Identity{Namespace: tenant.Namespace, Name: tenant.Name, UID: string(tenant.UID)}
-	if tenant.Spec.Entra != nil {
-		identity.EntraTenantID = canonical(tenant.Spec.Entra.TenantID)
+	if tenant.Spec.Entra() != nil {
+		identity.EntraTenantID = canonical(tenant.Spec.Entra().TenantID)
 	}
 	return identity
 }

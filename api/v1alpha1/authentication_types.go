@@ -94,7 +94,7 @@ type OAuth struct {
 }
 
 // WorkloadIdentity says for which tokens of the Entra tenant access tokens are issued. Issuer, tenant ID and signature follow from
-// spec.entra.
+// spec.identityProvider.entra.
 type WorkloadIdentity struct {
 	// audiences are the values of the token's claim aud of which one must be there, exactly as the Microsoft Entra admin
 	// center shows it, such as api://1f0c9e6a-6f43-4c43-9f0a-6a3b0d6f9a51.
@@ -120,7 +120,7 @@ type WorkloadIdentity struct {
 }
 
 // EntraToken says which tokens of the Entra tenant open the directory as they are. Issuer, tenant ID and signature follow
-// from spec.entra.
+// from spec.identityProvider.entra.
 type EntraToken struct {
 	// audiences are the values of the token's claim aud of which one must be there. The default is what Microsoft Entra ID
 	// uses for an application that is not of its gallery.
@@ -149,7 +149,7 @@ type EntraToken struct {
 }
 
 // UserToken says which tokens of the Entra tenant's users are answered at /Me. Issuer, tenant ID and signature follow from
-// spec.entra.
+// spec.identityProvider.entra.
 type UserToken struct {
 	// audiences are the values of the token's claim aud of which one must be there: the application's client ID or its
 	// application ID URI.

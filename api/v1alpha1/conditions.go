@@ -16,7 +16,7 @@ const (
 
 // Condition types of a ProvisioningTenant.
 const (
-	// ConditionEntraTenantVerified tells whether spec.entra.tenantID is a tenant of its cloud. It never holds back
+	// ConditionEntraTenantVerified tells whether spec.identityProvider.entra.tenantID is a tenant of its cloud. It never holds back
 	// Ready: tokens are valid whatever the login authority says.
 	ConditionEntraTenantVerified = "EntraTenantVerified"
 	// ConditionCredentialsReady tells whether the server has a token to check requests against.
@@ -118,7 +118,7 @@ const (
 	ReasonNotExposed = "NotExposed"
 	// ReasonVerified: the login authority knows the Entra tenant.
 	ReasonVerified = "Verified"
-	// ReasonNotConfigured: spec.entra is not given, so there is nothing to verify.
+	// ReasonNotConfigured: spec.identityProvider.entra is not given, so there is nothing to verify.
 	ReasonNotConfigured = "NotConfigured"
 	// ReasonNoRequests: no client that may provision has sent a request yet. Paste the Tenant URL and the Secret Token into
 	// Microsoft Entra ID, if that was not done yet.
@@ -169,9 +169,9 @@ const (
 	ReasonSchemaContradictsData = "SchemaContradictsData"
 	// ReasonTenantNotFound: no ProvisioningTenant has the name in spec.tenantRef. Create it, or delete this resource.
 	ReasonTenantNotFound = "TenantNotFound"
-	// ReasonNotFound: the login authority does not know the Entra tenant. Correct spec.entra.
+	// ReasonNotFound: the login authority does not know the Entra tenant. Correct spec.identityProvider.entra.
 	ReasonNotFound = "NotFound"
-	// ReasonTLSSecretMissing: the Secret in spec.exposure.tls does not exist or has no certificate. Create it, or where an issuer
+	// ReasonTLSSecretMissing: the Secret in spec.exposure.ingress.tls does not exist or has no certificate. Create it, or where an issuer
 	// is to do that, see why it has not.
 	ReasonTLSSecretMissing = "TLSSecretMissing"
 	// ReasonGatewayMissing: there is no Gateway and the operator has none for all tenants. Set spec.exposure.gateway.parentRefs.
@@ -196,10 +196,10 @@ const (
 	// ReasonMoved: the volume holds what the directory was before it moved to PostgreSQL. Set spec.storage.type to PostgreSQL,
 	// or remove the annotation that the message names from the volume claim to begin with that old state.
 	ReasonMoved = "Moved"
-	// ReasonForeignDirectory: the database or the volume holds the directory of another tenant, or of another Entra tenant than spec.entra names
-	// now, and nothing of it is read. Set spec.entra.tenantID back, correct the connection URL, restore the right directory, or adopt this
-	// one with the annotation that the message names. Where the message says that another ProvisioningTenant of the same name holds it,
-	// see which cluster that is in.
+	// ReasonForeignDirectory: the database or the volume holds the directory of another tenant, or of another Entra tenant than
+	// spec.identityProvider.entra names now, and nothing of it is read. Set spec.identityProvider.entra.tenantID back, correct the connection
+	// URL, restore the right directory, or adopt this one with the annotation that the message names. Where the message says that another
+	// ProvisioningTenant of the same name holds it, see which cluster that is in.
 	ReasonForeignDirectory = "ForeignDirectory"
 	// ReasonDirectoryMissing: the tenant had a directory, and where that should be is none. Restore it, correct the connection URL, or begin
 	// with an empty directory with the annotation that the message names.

@@ -2,8 +2,7 @@ package v1alpha1
 
 // Exposure says how a tenant's SCIM server is reached.
 //
-// +kubebuilder:validation:XValidation:rule="self.type == 'Ingress' || !has(self.ingress)",message="ingress may be specified only when type is Ingress"
-// +kubebuilder:validation:XValidation:rule="self.type == 'Ingress' || !has(self.tls)",message="tls may be specified only when type is Ingress: with Gateway the certificate is the listener's"
+// +kubebuilder:validation:XValidation:rule="self.type == 'Ingress' || !has(self.ingress)",message="ingress may be specified only when type is Ingress: with Gateway the certificate is the listener's"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Gateway' || !has(self.gateway)",message="gateway may be specified only when type is Gateway"
 type Exposure struct {
 	// type is Ingress, where the operator makes an Ingress for the host; Gateway, where it makes an HTTPRoute for the host on
@@ -33,13 +32,14 @@ type Exposure struct {
 	//
 	// +optional
 	Gateway *GatewayExposure `json:"gateway,omitempty"`
+}
 
-	// tls names the certificate for the host. Without it the Ingress has no TLS section, and the ingress controller
-	// must terminate TLS with a certificate of its own: Microsoft Entra ID speaks HTTPS only, so the Tenant URL is
-	// https either way.
-	//
-	// +optional
-	TLS *ExposureTLS `json:"tls,omitempty"`
+// IngressTLS says which certificate the Ingress has for the host, nil where none is named.
+func (e *Exposure) IngressTLS() *IngressTLS {
+	if e.Ingress == nil {
+		return nil
+	}
+	return e.Ingress.TLS
 }
 
 // ExposureType is a way to expose a tenant.
@@ -70,6 +70,13 @@ type IngressExposure struct {
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	Annotations map[string]string `json:"annotations,omitempty"`
+
+	// tls names the certificate for the host. Without it the Ingress has no TLS section, and the ingress controller
+	// must terminate TLS with a certificate of its own: Microsoft Entra ID speaks HTTPS only, so the Tenant URL is
+	// https either way.
+	//
+	// +optional
+	TLS *IngressTLS `json:"tls,omitempty"`
 }
 
 // GatewayExposure says on which Gateways the tenant's HTTPRoute is.
@@ -107,10 +114,10 @@ type GatewayReference struct {
 	SectionName string `json:"sectionName,omitempty"`
 }
 
-// ExposureTLS names a certificate, or who issues it.
+// IngressTLS names a certificate, or who issues it.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.secretName) || has(self.issuerRef)",message="secretName or issuerRef must be specified"
-type ExposureTLS struct {
+type IngressTLS struct {
 	// secretName is a Secret of type kubernetes.io/tls in the tenant's namespace. Default where issuerRef is given: the
 	// tenant's name and "-tls".
 	//

@@ -4,7 +4,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // ProvisioningTenantSpec says what one provisioning tenant should be.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.entra) || !has(self.authentication) || !(has(self.authentication.workloadIdentity) || has(self.authentication.entraToken) || has(self.authentication.userToken))",message="entra must be specified where authentication has workloadIdentity, entraToken or userToken: its login authority signs those tokens"
+// +kubebuilder:validation:XValidation:rule="has(self.identityProvider) || !has(self.authentication) || !(has(self.authentication.workloadIdentity) || has(self.authentication.entraToken) || has(self.authentication.userToken))",message="identityProvider must be specified where authentication has workloadIdentity, entraToken or userToken: its login authority signs those tokens"
 // +kubebuilder:validation:XValidation:rule="!has(self.server) || self.storage.type == 'PostgreSQL' || !(has(self.server.autoscaling) || has(self.server.replicas) && self.server.replicas > 1)",message="storage.type must be PostgreSQL for server.autoscaling or more than one of server.replicas: one server has a SQLite directory to itself"
 // +kubebuilder:validation:XValidation:rule="!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || self.storage.type != 'PostgreSQL'",message="deletionPolicy must be Retain where storage.type is PostgreSQL: the operator deletes nothing in your database"
 type ProvisioningTenantSpec struct {
@@ -16,10 +16,11 @@ type ProvisioningTenantSpec struct {
 	// +kubebuilder:validation:MaxLength=256
 	DisplayName string `json:"displayName,omitempty"`
 
-	// entra names the Microsoft Entra tenant that provisions into this one.
+	// identityProvider is where the customer's people are kept, and what provisions them into this tenant. A tenant without one takes
+	// whoever has its Secret Token.
 	//
 	// +optional
-	Entra *Entra `json:"entra,omitempty"`
+	IdentityProvider *IdentityProvider `json:"identityProvider,omitempty"`
 
 	// provisioning says what clients that provision may do, such as Microsoft Entra ID. What it holds back is answered 503 with
 	// Retry-After, so that Entra tries again later and deletes nothing. It does not concern readers and people: see access.
@@ -64,11 +65,11 @@ type ProvisioningTenantSpec struct {
 	// +kubebuilder:default={}
 	Retention Retention `json:"retention,omitzero"`
 
-	// limits hold back a client that asks more than its share. What is above them is answered 429 with Retry-After.
+	// rateLimit holds back a client that asks more than its share. What is above it is answered 429 with Retry-After.
 	//
 	// +optional
 	// +kubebuilder:default={}
-	Limits Limits `json:"limits,omitzero"`
+	RateLimit RateLimit `json:"rateLimit,omitzero"`
 
 	// schema declares what the tenant's users and groups have beside the schemas that every tenant has.
 	//
@@ -90,11 +91,11 @@ type ProvisioningTenantSpec struct {
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 }
 
-// Limits are the requests that one credential may send to one replica of the tenant's SCIM server. All requests without a
+// RateLimit is how many requests one credential may send to one replica of the tenant's SCIM server. All requests without a
 // valid credential count together as those of one more, so that they never use up what a valid one has. In a bulk request
 // each operation counts, and a large request or answer counts as several. All readers together may send four times as many. Of people
 // with tokens of their own each may send as many, and all together four times as many. A change takes effect at once.
-type Limits struct {
+type RateLimit struct {
 	// requestsPerSecond is how many requests a credential may send each second in the long run. Microsoft Entra ID
 	// sends about 25.
 	//
@@ -123,38 +124,6 @@ const (
 	DeletionPolicyRetain DeletionPolicy = "Retain"
 	// DeletionPolicyDelete deletes the volume claim with the tenant.
 	DeletionPolicyDelete DeletionPolicy = "Delete"
-)
-
-// Entra identifies a Microsoft Entra tenant.
-type Entra struct {
-	// tenantID is the directory (tenant) ID, the GUID shown on the overview page of the Microsoft Entra admin center.
-	//
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')",message="must be a GUID such as 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11, the directory (tenant) ID in the Microsoft Entra admin center"
-	TenantID string `json:"tenantID,omitempty"`
-
-	// cloud is the Microsoft cloud that hosts the Entra tenant; it decides the login authority.
-	// Public is login.microsoftonline.com, USGovernment login.microsoftonline.us, China login.partner.microsoftonline.cn.
-	//
-	// +optional
-	// +kubebuilder:default=Public
-	Cloud EntraCloud `json:"cloud,omitempty"`
-}
-
-// EntraCloud is one of Microsoft's clouds.
-//
-// +kubebuilder:validation:Enum=Public;USGovernment;China
-type EntraCloud string
-
-const (
-	// EntraCloudPublic is the worldwide cloud.
-	EntraCloudPublic EntraCloud = "Public"
-	// EntraCloudUSGovernment is the cloud for the United States government.
-	EntraCloudUSGovernment EntraCloud = "USGovernment"
-	// EntraCloudChina is the cloud operated by 21Vianet.
-	EntraCloudChina EntraCloud = "China"
 )
 
 // Switch turns something on or off.
@@ -240,7 +209,7 @@ type Catalog struct {
 
 // Retention says how long records are kept.
 type Retention struct {
-	// purgeDeactivatedAfter is for how long a user must be inactive, its active attribute false, until the server deletes it with
+	// deactivatedUsers is for how long a user must be inactive, its active attribute false, until the server deletes it with
 	// its memberships: from 24h to 87600h (ten years), in hours, minutes and seconds such as 2160h. The time counts from the
 	// change that made the user inactive, also where that was before this was set. Microsoft Entra ID may make a user active again
 	// for 30 days (720h) after it was removed there, so less than that loses memberships that Entra does not send again. None is
@@ -250,7 +219,7 @@ type Retention struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?[hms])+$') && duration(self) >= duration('24h') && duration(self) <= duration('87600h')",message="must be a duration from 24h to 87600h such as 2160h: users that are inactive for so long are deleted"
-	PurgeDeactivatedAfter *metav1.Duration `json:"purgeDeactivatedAfter,omitempty"`
+	DeactivatedUsers *metav1.Duration `json:"deactivatedUsers,omitempty"`
 
 	// provisioningLog is how long an entry of the provisioning log is kept, from 1h to 87600h (ten years): hours, minutes
 	// and seconds, such as 720h or 36h30m. However young they are, no more than the newest 1,000,000 entries are kept, and none

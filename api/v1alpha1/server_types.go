@@ -26,6 +26,82 @@ type Server struct {
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 
+	// template adds to the server's pods.
+	//
+	// +optional
+	Template ServerTemplate `json:"template,omitzero"`
+}
+
+// Autoscaling bounds how many servers run.
+//
+// +kubebuilder:validation:XValidation:rule="self.minReplicas <= self.maxReplicas",message="maxReplicas must be at least minReplicas, which is 2 where it is left out"
+type Autoscaling struct {
+	// minReplicas is how many servers run at least.
+	//
+	// +optional
+	// +kubebuilder:default=2
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	MinReplicas int32 `json:"minReplicas,omitempty"`
+
+	// maxReplicas is how many servers run at most. Each has up to 10 connections to the database, unless its URL says pool_max_conns.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	MaxReplicas int32 `json:"maxReplicas,omitempty"`
+
+	// targetCPUUtilizationPercentage is what the servers should need on average, in percent of the CPU that they request. The
+	// default request is small, so give resources together with this.
+	//
+	// +optional
+	// +kubebuilder:default=80
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
+	TargetCPUUtilizationPercentage int32 `json:"targetCPUUtilizationPercentage,omitempty"`
+}
+
+// ServerTemplate adds to the pods of a tenant's SCIM server. It has those parts of a pod's template that are the platform's to choose.
+type ServerTemplate struct {
+	// metadata adds labels and annotations to the pods.
+	//
+	// +optional
+	Metadata ServerTemplateMetadata `json:"metadata,omitzero"`
+
+	// spec says where the pods run, and what they may pull.
+	//
+	// +optional
+	Spec ServerTemplateSpec `json:"spec,omitzero"`
+}
+
+// ServerTemplateMetadata adds to the metadata of the server's pods. What the operator puts there itself stays.
+type ServerTemplateMetadata struct {
+	// labels of the pods, such as those that a service mesh, a network policy or a bill goes by. Names of app.kubernetes.io and
+	// provisioning.tenantry.dev are the operator's.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxProperties=32
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('app.kubernetes.io/') && !k.startsWith('provisioning.tenantry.dev/'))",message="must not have labels of app.kubernetes.io or provisioning.tenantry.dev: the tenant's Service and NetworkPolicy go by those"
+	Labels map[string]string `json:"labels,omitempty"`
+
+	// annotations of the pods.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxProperties=32
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('provisioning.tenantry.dev/'))",message="must not have annotations of provisioning.tenantry.dev: those are the operator's"
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// ServerTemplateSpec adds to the spec of the server's pods. Each field means what it means in a pod.
+type ServerTemplateSpec struct {
+	// imagePullSecrets are Secrets in the tenant's namespace with which the server's image is pulled.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	ImagePullSecrets []SecretReference `json:"imagePullSecrets,omitempty"`
+
 	// nodeSelector restricts the nodes that may run the server.
 	//
 	// +optional
@@ -60,31 +136,12 @@ type Server struct {
 	PriorityClassName string `json:"priorityClassName,omitempty"`
 }
 
-// Autoscaling bounds how many servers run.
-//
-// +kubebuilder:validation:XValidation:rule="self.minReplicas <= self.maxReplicas",message="maxReplicas must be at least minReplicas, which is 2 where it is left out"
-type Autoscaling struct {
-	// minReplicas is how many servers run at least.
-	//
-	// +optional
-	// +kubebuilder:default=2
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=100
-	MinReplicas int32 `json:"minReplicas,omitempty"`
-
-	// maxReplicas is how many servers run at most. Each has up to 10 connections to the database, unless its URL says pool_max_conns.
+// SecretReference names a Secret in the tenant's namespace.
+type SecretReference struct {
+	// name of the Secret.
 	//
 	// +required
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=100
-	MaxReplicas int32 `json:"maxReplicas,omitempty"`
-
-	// targetCPUUtilizationPercentage is what the servers should need on average, in percent of the CPU that they request. The
-	// default request is small, so give resources together with this.
-	//
-	// +optional
-	// +kubebuilder:default=80
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=10000
-	TargetCPUUtilizationPercentage int32 `json:"targetCPUUtilizationPercentage,omitempty"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
 }

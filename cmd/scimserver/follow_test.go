@@ -256,7 +256,7 @@ func TestHowLongInactiveUsersAreKeptIsFollowedWithoutARestart(t *testing.T) {
 		}
 		snapshot := declaring()
 		snapshot.Tenant.Spec.Schema.Extensions = nil
-		snapshot.Tenant.Spec.Retention.PurgeDeactivatedAfter, snapshot.Tenant.Spec.Provisioning.State = step.after, step.state
+		snapshot.Tenant.Spec.Retention.DeactivatedUsers, snapshot.Tenant.Spec.Provisioning.State = step.after, step.state
 		f.put(t.Context(), snapshot, users, logr.Discard())
 		now = now.Add(30 * time.Hour)
 		if got, err := users.Purge(t.Context()); err != nil || got != step.want {

@@ -169,7 +169,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 	every(purgeInterval, func(ctx context.Context) {
 		deleted, err := users.Purge(ctx)
 		if deleted > 0 {
-			log.Info("deleted users that were inactive for longer than spec.retention.purgeDeactivatedAfter", "users", deleted)
+			log.Info("deleted users that were inactive for longer than spec.retention.deactivatedUsers", "users", deleted)
 		}
 		_ = purging.ended(ctx, err)
 	})

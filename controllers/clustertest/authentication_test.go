@@ -131,7 +131,7 @@ func TestAReadersSecretFollowsWhatItTells(t *testing.T) {
 	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) {
 		p.Spec.Authentication.Readers[0].Rotation = v1alpha1.Rotation{}
 		p.Spec.Exposure.Host = w.namespace + ".other.example.com"
-		p.Spec.Entra = nil
+		p.Spec.IdentityProvider = nil
 	})
 	var after map[string][]byte
 	w.eventually("the Secret tells of the new host, and of no Entra tenant and end", func() string {
@@ -306,12 +306,12 @@ func TestTheAPIServerRefusesWaysInThatMakeNoSenseAndSaysWhatWould(t *testing.T) 
 	const path = "spec.authentication."
 	const duration = path + "oauth.accessTokenLifetime: Invalid value: must be a duration from 1h to 6h such as 90m"
 	const label = path + "readers[0].name: Invalid value: must be a DNS label of lower-case letters, digits and '-' such as payroll"
-	const entra = "spec: Invalid value: entra must be specified where authentication has workloadIdentity, entraToken or userToken: its login authority signs those tokens"
+	const entra = "spec: Invalid value: identityProvider must be specified where authentication has workloadIdentity, entraToken or userToken: its login authority signs those tokens"
 	lifetime := func(d time.Duration) func(*v1alpha1.ProvisioningTenant) {
 		return authenticating(v1alpha1.Authentication{OAuth: &v1alpha1.OAuth{AccessTokenLifetime: &metav1.Duration{Duration: d}}})
 	}
 	withoutEntra := func(a v1alpha1.Authentication) func(*v1alpha1.ProvisioningTenant) {
-		return func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra, p.Spec.Authentication = nil, a }
+		return func(p *v1alpha1.ProvisioningTenant) { p.Spec.IdentityProvider, p.Spec.Authentication = nil, a }
 	}
 	const rotated = path + "readers[0]: Invalid value: rotationInterval and overlap must not be specified where serviceAccount is: Kubernetes issues that reader's tokens and replaces them"
 	const account = path + "readers[0].serviceAccount.name: Invalid value: must be the name of a ServiceAccount, of lower-case letters, digits, '-' and '.' such as payroll"

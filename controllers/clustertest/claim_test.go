@@ -77,11 +77,11 @@ func (w *world) again(tenant *v1alpha1.ProvisioningTenant, change ...func(*v1alp
 
 func entraTenant(id string) func(*v1alpha1.ProvisioningTenant) {
 	return func(p *v1alpha1.ProvisioningTenant) {
-		p.Spec.Entra = &v1alpha1.Entra{TenantID: id, Cloud: v1alpha1.EntraCloudPublic}
+		p.Spec.IdentityProvider = v1alpha1.InEntra(v1alpha1.Entra{TenantID: id, Cloud: v1alpha1.EntraCloudPublic})
 	}
 }
 
-func noEntra(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra = nil }
+func noEntra(p *v1alpha1.ProvisioningTenant) { p.Spec.IdentityProvider = nil }
 
 // told waits for an event about the tenant that has the text in it.
 func (w *world) told(reason, text string) {
@@ -173,8 +173,8 @@ func TestAnotherEntraTenantIDOfATenantThatRunsIsToldAndHealsWhenItGoesBack(t *te
 
 	edit(w, tenant, entraTenant(otherEntraTenant))
 	w.until(tenant, "StorageReady=False/ForeignDirectory", "Ready=False/ForeignDirectory", "Stalled=True/ForeignDirectory")
-	if got, want := message(tenant, "StorageReady"), "Volume claim contoso-data holds what Entra tenant "+knownEntraTenant+" has provisioned, and spec.entra.tenantID is "+otherEntraTenant+
-		" now. It is not served, so that nobody reads the people of another organisation. Set spec.entra.tenantID back; or to hand over the directory with its users and groups, "+
+	if got, want := message(tenant, "StorageReady"), "Volume claim contoso-data holds what Entra tenant "+knownEntraTenant+" has provisioned, and spec.identityProvider.entra.tenantID is "+otherEntraTenant+
+		" now. It is not served, so that nobody reads the people of another organisation. Set spec.identityProvider.entra.tenantID back; or to hand over the directory with its users and groups, "+
 		"annotate the ProvisioningTenant with provisioning.tenantry.dev/adopt-directory: "+w.namespace+"/contoso/"+knownEntraTenant+"/"+directory; got != want {
 		t.Errorf("got:  %s\nwant: %s", got, want)
 	}
@@ -312,12 +312,12 @@ func TestAClaimThatGoesOrIsLostIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.until(tenant, "StorageReady=False/ClaimTerminating", "Ready=False/ClaimTerminating", "Reconciling=True/ClaimTerminating")
-	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.PriorityClassName = "other" })
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.Template.Spec.PriorityClassName = "other" })
 	w.until(tenant, "StorageReady=False/ClaimTerminating")
 	if now := get(w, &appsv1.Deployment{}, "contoso-scim"); now.Generation != deployment.Generation {
 		t.Error("the server was changed, and its restart would end the directory")
 	}
-	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.PriorityClassName = "" })
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.Template.Spec.PriorityClassName = "" })
 
 	removeFinalizers(w, claim)
 	w.until(tenant, "StorageReady=False/DirectoryMissing", "Ready=False/DirectoryMissing", "Stalled=True/DirectoryMissing")
@@ -386,7 +386,7 @@ func TestAnEmptyDirectoryIsBegunInPlaceOfALostClaimWhereAnAnnotationSaysSo(t *te
 		t.Fatal(err)
 	}
 	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) {
-		p.Spec.Entra = &v1alpha1.Entra{TenantID: "11111111-1111-4111-8111-111111111111"}
+		p.Spec.IdentityProvider = v1alpha1.InEntra(v1alpha1.Entra{TenantID: "11111111-1111-4111-8111-111111111111"})
 	})
 	w.until(tenant, "StorageReady=False/DirectoryMissing") // of the new generation
 	gone(w, &corev1.PersistentVolumeClaim{}, "contoso-data")

@@ -73,8 +73,8 @@ func TestAnApplicationIsToldOfEveryTenantAndOfNothingElse(t *testing.T) {
 	if want := "https://" + elsewhere.namespace + ".example.com/scim/v2"; published.Status.TenantURL != want {
 		t.Errorf("the Tenant URL is %q, want %q", published.Status.TenantURL, want)
 	}
-	if published.Spec.Entra == nil || published.Spec.Entra.TenantID != knownEntraTenant {
-		t.Errorf("the Entra tenant is %+v", published.Spec.Entra)
+	if published.Spec.Entra() == nil || published.Spec.Entra().TenantID != knownEntraTenant {
+		t.Errorf("the Entra tenant is %+v", published.Spec.Entra())
 	}
 	elsewhere.until(tenant, ready)
 	if err := portal.Get(t.Context(), client.ObjectKeyFromObject(tenant), tenant); err != nil {

@@ -37,18 +37,18 @@ func tenantFields() map[string]field {
 	const (
 		oauth    = `{"authentication":{"oauth":{}}}`
 		workload = `{"authentication":{"workloadIdentity":{"audiences":["api://contoso"],"subjects":["s"]}}}`
-		issuer   = `{"exposure":{"tls":{"secretName":"contoso-tls","issuerRef":{"name":"letsencrypt"}}}}`
+		issuer   = `{"exposure":{"ingress":{"tls":{"secretName":"contoso-tls","issuerRef":{"name":"letsencrypt"}}}}}`
 	)
 	return map[string]field{
-		"displayName":         {set: `"Contoso"`, change: `"Contoso AB"`},
-		"entra.tenantID":      {with: `{"entra":{"tenantID":"` + knownEntraTenant + `"}}`, set: `"11111111-0a52-4a5b-9b61-3f2f6f6d2c11"`, change: `"22222222-0a52-4a5b-9b61-3f2f6f6d2c11"`},
-		"entra.cloud":         {set: `"China"`, change: `"USGovernment"`},
-		"provisioning.state":  {set: `"Suspended"`, change: `"Active"`},
-		"access.state":        {set: `"Suspended"`, change: `"Active"`},
-		"provisioning.users":  {set: `"Disabled"`, change: `"Enabled"`},
-		"provisioning.groups": {set: `"Disabled"`, change: `"Enabled"`},
-		"catalog.companies":   {set: `["Contoso AB","Contoso Oy"]`, change: `["Contoso AB"]`},
-		"catalog.roles":       {set: `["approver","purchaser"]`, change: `["purchaser"]`},
+		"displayName":                     {set: `"Contoso"`, change: `"Contoso AB"`},
+		"identityProvider.entra.tenantID": {with: `{"identityProvider":{"entra":{"tenantID":"` + knownEntraTenant + `"}}}`, set: `"11111111-0a52-4a5b-9b61-3f2f6f6d2c11"`, change: `"22222222-0a52-4a5b-9b61-3f2f6f6d2c11"`},
+		"identityProvider.entra.cloud":    {set: `"China"`, change: `"USGovernment"`},
+		"provisioning.state":              {set: `"Suspended"`, change: `"Active"`},
+		"access.state":                    {set: `"Suspended"`, change: `"Active"`},
+		"provisioning.users":              {set: `"Disabled"`, change: `"Enabled"`},
+		"provisioning.groups":             {set: `"Disabled"`, change: `"Enabled"`},
+		"catalog.companies":               {set: `["Contoso AB","Contoso Oy"]`, change: `["Contoso AB"]`},
+		"catalog.roles":                   {set: `["approver","purchaser"]`, change: `["purchaser"]`},
 
 		"authentication.secretToken.rotationInterval": {set: `"4320h0m0s"`, change: `"2160h0m0s"`},
 		"authentication.secretToken.overlap":          {set: `"24h0m0s"`, change: `"48h0m0s"`},
@@ -62,19 +62,19 @@ func tenantFields() map[string]field {
 		"authentication.userToken.audiences":          {with: `{"authentication":{"userToken":{"audiences":["c"]}}}`, set: `["a"]`, change: `["b"]`},
 		"authentication.readers":                      {set: `[{"name":"payroll"}]`, change: `[{"name":"payroll"},{"name":"intranet"}]`, objects: true},
 
-		"exposure.type":                {set: `"None"`, change: `"Ingress"`, objects: true},
-		"exposure.host":                {set: `"a.HOST"`, change: `"b.HOST"`, objects: true},
-		"exposure.ingress.className":   {with: `{"exposure":{"ingress":{}}}`, set: `"traefik"`, change: `"haproxy"`, objects: true},
-		"exposure.ingress.annotations": {with: `{"exposure":{"ingress":{}}}`, set: `{"a":"1"}`, change: `{"a":"2","b":"1"}`, objects: true},
-		"exposure.tls.secretName":      {with: issuer, set: `"a"`, change: `"b"`, objects: true},
-		"exposure.tls.issuerRef.name":  {with: issuer, set: `"a"`, change: `"b"`, objects: true},
-		"exposure.tls.issuerRef.kind":  {with: issuer, set: `"ClusterIssuer"`, change: `"Issuer"`, objects: true},
-		"exposure.tls.issuerRef.group": {with: issuer, set: `"a.example.com"`, change: `"b.example.com"`, objects: true},
+		"exposure.type":                        {set: `"None"`, change: `"Ingress"`, objects: true},
+		"exposure.host":                        {set: `"a.HOST"`, change: `"b.HOST"`, objects: true},
+		"exposure.ingress.className":           {with: `{"exposure":{"ingress":{}}}`, set: `"traefik"`, change: `"haproxy"`, objects: true},
+		"exposure.ingress.annotations":         {with: `{"exposure":{"ingress":{}}}`, set: `{"a":"1"}`, change: `{"a":"2","b":"1"}`, objects: true},
+		"exposure.ingress.tls.secretName":      {with: issuer, set: `"a"`, change: `"b"`, objects: true},
+		"exposure.ingress.tls.issuerRef.name":  {with: issuer, set: `"a"`, change: `"b"`, objects: true},
+		"exposure.ingress.tls.issuerRef.kind":  {with: issuer, set: `"ClusterIssuer"`, change: `"Issuer"`, objects: true},
+		"exposure.ingress.tls.issuerRef.group": {with: issuer, set: `"a.example.com"`, change: `"b.example.com"`, objects: true},
 
-		"retention.purgeDeactivatedAfter": {set: `"2160h0m0s"`, change: `"48h0m0s"`},
-		"retention.provisioningLog":       {set: `"48h0m0s"`, change: `"96h0m0s"`},
-		"limits.requestsPerSecond":        {set: `50`, change: `60`},
-		"limits.burst":                    {set: `900`, change: `800`},
+		"retention.deactivatedUsers":  {set: `"2160h0m0s"`, change: `"48h0m0s"`},
+		"retention.provisioningLog":   {set: `"48h0m0s"`, change: `"96h0m0s"`},
+		"rateLimit.requestsPerSecond": {set: `50`, change: `60`},
+		"rateLimit.burst":             {set: `900`, change: `800`},
 		"schema.extensions": {
 			set:    `[{"id":"urn:contoso:hr:1.0:User","name":"HR","attributes":[{"name":"badge"}]}]`,
 			change: `[{"id":"urn:contoso:hr:1.0:User","name":"HR","attributes":[{"name":"badge"},{"name":"desk"}]}]`,
@@ -86,6 +86,7 @@ func tenantFields() map[string]field {
 // elsewhere are fields that need a world of their own, with the test that has it.
 func elsewhere() []string {
 	found := []string{
+		"identityProvider.type",           // the schema test: it has one value
 		"exposure.gateway.parentRefs",     // TestATenantIsExposedByAGatewayAsSoonAsTheClusterKnowsHTTPRoutes
 		"storage.type",                    // TestADirectoryMovesToPostgreSQLAndItsVolumeStays: there is no way back
 		"storage.sqlite.size",             // TestAVolumeGrowsAndARetainedOneThatIsLargerKeepsItsSize: it only grows

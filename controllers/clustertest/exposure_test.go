@@ -205,7 +205,7 @@ func TestACertificateThatIsMissingIsToldOf(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) {
-		p.Spec.Exposure.TLS = &v1alpha1.ExposureTLS{SecretName: "contoso-tls"}
+		p.Spec.Exposure.Ingress = &v1alpha1.IngressExposure{TLS: &v1alpha1.IngressTLS{SecretName: "contoso-tls"}}
 	}))
 	w.until(tenant, "Exposed=False/TLSSecretMissing", "Ready=False/TLSSecretMissing")
 	ingress := get(w, &networkingv1.Ingress{}, "contoso-scim")
@@ -232,9 +232,9 @@ func TestWhatTheLoginAuthoritySaysIsToldAndHoldsNothingBack(t *testing.T) {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra.TenantID = id }))
+			tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra().TenantID = id }))
 			w.until(tenant, ready, want)
-			edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra.TenantID = knownEntraTenant })
+			edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra().TenantID = knownEntraTenant })
 			w.until(tenant, ready, "EntraTenantVerified=True/Verified")
 		})
 	}

@@ -90,42 +90,71 @@ func TestEveryFieldOfStorageAndServerIsFollowedWhenItIsSetChangedAndUnset(t *tes
 		"server.autoscaling.maxReplicas":                    {autoscaling(2, 4, 80), autoscaling(2, 6, 80), func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Autoscaling = nil }},
 		"server.autoscaling.targetCPUUtilizationPercentage": {autoscaling(2, 4, 50), autoscaling(2, 4, 300), func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Autoscaling = nil }},
 		"server.resources":                                  {cpu("100m"), cpu("200m"), func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Resources = nil }},
-		"server.nodeSelector": {
+		"server.template.metadata.labels": {
 			func(s *v1alpha1.ProvisioningTenantSpec) {
-				s.Server.NodeSelector = map[string]string{"a": "1", "b": "1"}
-			},
-			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.NodeSelector = map[string]string{"a": "2"} },
-			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.NodeSelector = nil },
-		},
-		"server.tolerations": {
-			func(s *v1alpha1.ProvisioningTenantSpec) {
-				s.Server.Tolerations = []corev1.Toleration{{Key: "a", Operator: corev1.TolerationOpExists}, {Key: "b", Operator: corev1.TolerationOpExists}}
+				s.Server.Template.Metadata.Labels = map[string]string{"a": "1", "b": "1"}
 			},
 			func(s *v1alpha1.ProvisioningTenantSpec) {
-				s.Server.Tolerations = []corev1.Toleration{{Key: "b", Operator: corev1.TolerationOpExists}}
+				s.Server.Template.Metadata.Labels = map[string]string{"b": "1"}
 			},
-			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Tolerations = nil },
+			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Template.Metadata.Labels = nil },
 		},
-		"server.affinity": {
-			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Affinity = apart("zone") },
-			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Affinity = apart("node") },
-			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Affinity = nil },
-		},
-		"server.topologySpreadConstraints": {
+		"server.template.metadata.annotations": {
 			func(s *v1alpha1.ProvisioningTenantSpec) {
-				s.Server.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{
+				s.Server.Template.Metadata.Annotations = map[string]string{"a": "1", "b": "1"}
+			},
+			func(s *v1alpha1.ProvisioningTenantSpec) {
+				s.Server.Template.Metadata.Annotations = map[string]string{"b": "1"}
+			},
+			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Template.Metadata.Annotations = nil },
+		},
+		"server.template.spec.imagePullSecrets": {
+			func(s *v1alpha1.ProvisioningTenantSpec) {
+				s.Server.Template.Spec.ImagePullSecrets = []v1alpha1.SecretReference{{Name: "a"}, {Name: "b"}}
+			},
+			func(s *v1alpha1.ProvisioningTenantSpec) {
+				s.Server.Template.Spec.ImagePullSecrets = []v1alpha1.SecretReference{{Name: "b"}}
+			},
+			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Template.Spec.ImagePullSecrets = nil },
+		},
+		"server.template.spec.nodeSelector": {
+			func(s *v1alpha1.ProvisioningTenantSpec) {
+				s.Server.Template.Spec.NodeSelector = map[string]string{"a": "1", "b": "1"}
+			},
+			func(s *v1alpha1.ProvisioningTenantSpec) {
+				s.Server.Template.Spec.NodeSelector = map[string]string{"a": "2"}
+			},
+			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Template.Spec.NodeSelector = nil },
+		},
+		"server.template.spec.tolerations": {
+			func(s *v1alpha1.ProvisioningTenantSpec) {
+				s.Server.Template.Spec.Tolerations = []corev1.Toleration{{Key: "a", Operator: corev1.TolerationOpExists}, {Key: "b", Operator: corev1.TolerationOpExists}}
+			},
+			func(s *v1alpha1.ProvisioningTenantSpec) {
+				s.Server.Template.Spec.Tolerations = []corev1.Toleration{{Key: "b", Operator: corev1.TolerationOpExists}}
+			},
+			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Template.Spec.Tolerations = nil },
+		},
+		"server.template.spec.affinity": {
+			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Template.Spec.Affinity = apart("zone") },
+			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Template.Spec.Affinity = apart("node") },
+			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Template.Spec.Affinity = nil },
+		},
+		"server.template.spec.topologySpreadConstraints": {
+			func(s *v1alpha1.ProvisioningTenantSpec) {
+				s.Server.Template.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{
 					{MaxSkew: 1, TopologyKey: "zone", WhenUnsatisfiable: corev1.ScheduleAnyway}, {MaxSkew: 1, TopologyKey: "node", WhenUnsatisfiable: corev1.DoNotSchedule},
 				}
 			},
 			func(s *v1alpha1.ProvisioningTenantSpec) {
-				s.Server.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{MaxSkew: 2, TopologyKey: "zone", WhenUnsatisfiable: corev1.ScheduleAnyway}}
+				s.Server.Template.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{MaxSkew: 2, TopologyKey: "zone", WhenUnsatisfiable: corev1.ScheduleAnyway}}
 			},
-			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.TopologySpreadConstraints = nil },
+			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Template.Spec.TopologySpreadConstraints = nil },
 		},
-		"server.priorityClassName": {
-			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.PriorityClassName = "high" },
-			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.PriorityClassName = "low" },
-			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.PriorityClassName = "" },
+		"server.template.spec.priorityClassName": {
+			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Template.Spec.PriorityClassName = "high" },
+			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Template.Spec.PriorityClassName = "low" },
+			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Template.Spec.PriorityClassName = "" },
 		},
 	} {
 		t.Run(field, func(t *testing.T) {

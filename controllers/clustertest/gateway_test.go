@@ -247,7 +247,7 @@ func TestAnIssuerIsToldByAnnotationsOfTheIngressToMakeTheCertificate(t *testing.
 	t.Parallel()
 	w := newWorld(t)
 	tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) {
-		p.Spec.Exposure.TLS = &v1alpha1.ExposureTLS{IssuerRef: &v1alpha1.IssuerReference{Name: "letsencrypt", Kind: "ClusterIssuer"}}
+		p.Spec.Exposure.Ingress = &v1alpha1.IngressExposure{TLS: &v1alpha1.IngressTLS{IssuerRef: &v1alpha1.IssuerReference{Name: "letsencrypt", Kind: "ClusterIssuer"}}}
 	}))
 	w.until(tenant, "Exposed=False/TLSSecretMissing")
 	ingress := get(w, &networkingv1.Ingress{}, "contoso-scim")
@@ -259,10 +259,10 @@ func TestAnIssuerIsToldByAnnotationsOfTheIngressToMakeTheCertificate(t *testing.
 	}
 	// Another issuer, then none.
 	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) {
-		p.Spec.Exposure.TLS = &v1alpha1.ExposureTLS{SecretName: "own", IssuerRef: &v1alpha1.IssuerReference{Name: "corporate", Kind: "AWSPCAClusterIssuer", Group: "awspca.cert-manager.io"}}
+		p.Spec.Exposure.Ingress = &v1alpha1.IngressExposure{TLS: &v1alpha1.IngressTLS{SecretName: "own", IssuerRef: &v1alpha1.IssuerReference{Name: "corporate", Kind: "AWSPCAClusterIssuer", Group: "awspca.cert-manager.io"}}}
 	})
 	w.annotations(map[string]string{"cert-manager.io/issuer": "corporate", "cert-manager.io/issuer-kind": "AWSPCAClusterIssuer", "cert-manager.io/issuer-group": "awspca.cert-manager.io"})
-	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Exposure.TLS = nil })
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Exposure.Ingress = nil })
 	w.annotations(nil)
 	w.until(tenant, ready)
 }
@@ -293,10 +293,10 @@ func TestExposuresThatMakeNoSenseAreRefused(t *testing.T) {
 		"ingress may be specified only when type is Ingress": func(e *v1alpha1.Exposure) {
 			e.Type, e.Ingress = v1alpha1.ExposureGateway, &v1alpha1.IngressExposure{}
 		},
-		"tls may be specified only when type is Ingress: with Gateway the certificate is the listener's": func(e *v1alpha1.Exposure) {
-			e.Type, e.TLS = v1alpha1.ExposureGateway, &v1alpha1.ExposureTLS{SecretName: "x"}
+		"ingress may be specified only when type is Ingress: with Gateway the certificate is the listener's": func(e *v1alpha1.Exposure) {
+			e.Type, e.Ingress = v1alpha1.ExposureGateway, &v1alpha1.IngressExposure{TLS: &v1alpha1.IngressTLS{SecretName: "x"}}
 		},
-		"secretName or issuerRef must be specified": func(e *v1alpha1.Exposure) { e.TLS = &v1alpha1.ExposureTLS{} },
+		"secretName or issuerRef must be specified": func(e *v1alpha1.Exposure) { e.Ingress = &v1alpha1.IngressExposure{TLS: &v1alpha1.IngressTLS{}} },
 	} {
 		err := w.Create(t.Context(), w.tenant(func(p *v1alpha1.ProvisioningTenant) { change(&p.Spec.Exposure) }))
 		if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), message) {

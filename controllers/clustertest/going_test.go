@@ -34,7 +34,7 @@ func TestAnObjectThatIsBeingDeletedIsWaitedForAndThenMadeAgain(t *testing.T) {
 	}
 	requests := len(operator.Requests.In(w.namespace))
 	for _, class := range []string{"one", "two", "three"} {
-		edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.PriorityClassName = class })
+		edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.Template.Spec.PriorityClassName = class })
 		w.until(tenant, "ServerAvailable=False/Progressing")
 	}
 	for _, request := range operator.Requests.In(w.namespace)[requests:] {

@@ -97,11 +97,11 @@ func (w *world) tenant(change ...func(*v1alpha1.ProvisioningTenant)) *v1alpha1.P
 	tenant := &v1alpha1.ProvisioningTenant{
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "contoso"},
 		Spec: v1alpha1.ProvisioningTenantSpec{
-			DisplayName: "Contoso Ltd",
-			Entra:       &v1alpha1.Entra{TenantID: knownEntraTenant, Cloud: v1alpha1.EntraCloudPublic},
-			Catalog:     v1alpha1.Catalog{Companies: []string{"Contoso AB"}, Roles: []string{"approver"}},
-			Exposure:    v1alpha1.Exposure{Type: v1alpha1.ExposureIngress, Host: w.namespace + ".example.com"},
-			Storage:     v1alpha1.Storage{Type: v1alpha1.StorageSQLite, SQLite: v1alpha1.SQLiteStorage{Size: resource.MustParse("1Gi")}},
+			DisplayName:      "Contoso Ltd",
+			IdentityProvider: v1alpha1.InEntra(v1alpha1.Entra{TenantID: knownEntraTenant, Cloud: v1alpha1.EntraCloudPublic}),
+			Catalog:          v1alpha1.Catalog{Companies: []string{"Contoso AB"}, Roles: []string{"approver"}},
+			Exposure:         v1alpha1.Exposure{Type: v1alpha1.ExposureIngress, Host: w.namespace + ".example.com"},
+			Storage:          v1alpha1.Storage{Type: v1alpha1.StorageSQLite, SQLite: v1alpha1.SQLiteStorage{Size: resource.MustParse("1Gi")}},
 		},
 	}
 	for _, f := range change {

@@ -44,7 +44,7 @@ func TestATenantThatTheOperatorOfAnotherNamespaceServesIsLeftAloneUntilThatOneEn
 	})
 	w.look()
 	requests := len(operator.Requests.In(w.namespace))
-	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.PriorityClassName = "important" })
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.Template.Spec.PriorityClassName = "important" })
 	w.look()
 	if more := operator.Requests.In(w.namespace)[requests:]; len(more) > 0 {
 		t.Errorf("the tenant of another operator costs %v", more)

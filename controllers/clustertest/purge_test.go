@@ -18,10 +18,10 @@ func TestHowLongInactiveUsersAreKeptIsSetChangedAndUnsetAndNoPodRestarts(t *test
 	w.until(tenant, ready)
 	before := get(w, &appsv1.Deployment{}, "contoso-scim")
 	for _, after := range []*metav1.Duration{{Duration: 2160 * time.Hour}, {Duration: 36*time.Hour + 30*time.Minute}, nil} {
-		edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Retention.PurgeDeactivatedAfter = after })
+		edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Retention.DeactivatedUsers = after })
 		w.until(tenant, ready)
 		stored := get(w, &v1alpha1.ProvisioningTenant{}, "contoso").Spec.Retention
-		if got := stored.PurgeDeactivatedAfter; (got == nil) != (after == nil) || after != nil && *got != *after {
+		if got := stored.DeactivatedUsers; (got == nil) != (after == nil) || after != nil && *got != *after {
 			t.Errorf("stored is %v, want %v", got, after)
 		}
 		if want := 720 * time.Hour; stored.ProvisioningLog.Duration != want {

@@ -27,12 +27,12 @@ func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T
 		"a name that begins with a digit": {named("3com"),
 			"metadata.name must be a DNS label that begins with a letter, of lower-case letters, digits and '-', because it becomes part of a host name and of a Service's name"},
 		"a name with a dot": {named("contoso.com"), "metadata.name must be a DNS label that begins with a letter"},
-		"a tenant ID that is no GUID": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra.TenantID = strings.Repeat("x", 36) },
-			"spec.entra.tenantID: Invalid value: must be a GUID such as 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11, the directory (tenant) ID in the Microsoft Entra admin center"},
+		"a tenant ID that is no GUID": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra().TenantID = strings.Repeat("x", 36) },
+			"spec.identityProvider.entra.tenantID: Invalid value: must be a GUID such as 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11, the directory (tenant) ID in the Microsoft Entra admin center"},
 		"a tenant's domain in place of its ID": {
-			func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra.TenantID = "contoso.onmicrosoft.com" }, "spec.entra.tenantID: Invalid value: must be a GUID"},
-		"an unknown cloud": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra.Cloud = "Mars" },
-			`spec.entra.cloud: Unsupported value: "Mars": supported values: "Public", "USGovernment", "China"`},
+			func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra().TenantID = "contoso.onmicrosoft.com" }, "spec.identityProvider.entra.tenantID: Invalid value: must be a GUID"},
+		"an unknown cloud": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Entra().Cloud = "Mars" },
+			`spec.identityProvider.entra.cloud: Unsupported value: "Mars": supported values: "Public", "USGovernment", "China"`},
 		"a switch that is neither": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Provisioning.Users = "Maybe" },
 			`spec.provisioning.users: Unsupported value: "Maybe": supported values: "Enabled", "Disabled"`},
 		"a state of provisioning that there is not": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Provisioning.State = "Disabled" },
@@ -49,9 +49,31 @@ func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T
 		"Ingress settings without an Ingress": {func(p *v1alpha1.ProvisioningTenant) {
 			p.Spec.Exposure.Type, p.Spec.Exposure.Ingress = v1alpha1.ExposureNone, &v1alpha1.IngressExposure{ClassName: "x"}
 		}, "spec.exposure: Invalid value: ingress may be specified only when type is Ingress"},
-		"TLS without an Ingress": {func(p *v1alpha1.ProvisioningTenant) {
-			p.Spec.Exposure.Type, p.Spec.Exposure.TLS = v1alpha1.ExposureNone, &v1alpha1.ExposureTLS{SecretName: "x"}
-		}, "spec.exposure: Invalid value: tls may be specified only when type is Ingress"},
+		"an identity provider that says nothing": {
+			func(p *v1alpha1.ProvisioningTenant) { p.Spec.IdentityProvider = &v1alpha1.IdentityProvider{} },
+			"spec.identityProvider: Invalid value: entra must be specified when type is Entra, and only then",
+		},
+		"an identity provider that is not known": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.IdentityProvider.Type = "Okta" },
+			`spec.identityProvider.type: Unsupported value: "Okta": supported values: "Entra"`},
+		"a label of the operator's on pods": {
+			func(p *v1alpha1.ProvisioningTenant) {
+				p.Spec.Server.Template.Metadata.Labels = map[string]string{"app.kubernetes.io/name": "mine"}
+			},
+			"spec.server.template.metadata.labels: Invalid value: must not have labels of app.kubernetes.io or provisioning.tenantry.dev: " +
+				"the tenant's Service and NetworkPolicy go by those",
+		},
+		"an annotation of the operator's on pods": {
+			func(p *v1alpha1.ProvisioningTenant) {
+				p.Spec.Server.Template.Metadata.Annotations = map[string]string{v1alpha1.TenantLabel: "mine"}
+			},
+			"spec.server.template.metadata.annotations: Invalid value: must not have annotations of provisioning.tenantry.dev: those are the operator's",
+		},
+		"a Secret without a name to pull with": {
+			func(p *v1alpha1.ProvisioningTenant) {
+				p.Spec.Server.Template.Spec.ImagePullSecrets = []v1alpha1.SecretReference{{}}
+			},
+			"spec.server.template.spec.imagePullSecrets[0].name: Required value",
+		},
 		"a database that does not exist": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.Type = "Oracle" },
 			`spec.storage.type: Unsupported value: "Oracle": supported values: "SQLite", "PostgreSQL"`},
 		"a volume that is too small": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.SQLite.Size = resource.MustParse("1Mi") },
@@ -60,14 +82,14 @@ func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T
 			"spec.retention.provisioningLog: Invalid value: must be a duration from 1h to 87600h, such as 720h or 36h30m"},
 		"inactive users deleted within a day": {
 			func(p *v1alpha1.ProvisioningTenant) {
-				p.Spec.Retention.PurgeDeactivatedAfter = &metav1.Duration{Duration: 24*time.Hour - time.Second}
+				p.Spec.Retention.DeactivatedUsers = &metav1.Duration{Duration: 24*time.Hour - time.Second}
 			},
-			"spec.retention.purgeDeactivatedAfter: Invalid value: must be a duration from 24h to 87600h such as 2160h: users that are inactive for so long are deleted",
+			"spec.retention.deactivatedUsers: Invalid value: must be a duration from 24h to 87600h such as 2160h: users that are inactive for so long are deleted",
 		},
-		"a limit that lets nobody in": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Limits.RequestsPerSecond = ptr.To[int32](0) },
-			"spec.limits.requestsPerSecond: Invalid value: 0: spec.limits.requestsPerSecond in body should be greater than or equal to 1"},
-		"a burst beyond all measure": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Limits.Burst = ptr.To[int32](100001) },
-			"spec.limits.burst: Invalid value: 100001: spec.limits.burst in body should be less than or equal to 100000"},
+		"a limit that lets nobody in": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.RateLimit.RequestsPerSecond = ptr.To[int32](0) },
+			"spec.rateLimit.requestsPerSecond: Invalid value: 0: spec.rateLimit.requestsPerSecond in body should be greater than or equal to 1"},
+		"a burst beyond all measure": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.RateLimit.Burst = ptr.To[int32](100001) },
+			"spec.rateLimit.burst: Invalid value: 100001: spec.rateLimit.burst in body should be less than or equal to 100000"},
 		"an unknown policy": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.DeletionPolicy = "Archive" },
 			`spec.deletionPolicy: Unsupported value: "Archive": supported values: "Retain", "Delete"`},
 		"a schema of the core": {declaring(v1alpha1.SchemaExtension{ID: "urn:ietf:params:scim:schemas:core:2.0:User", Attributes: badge}),

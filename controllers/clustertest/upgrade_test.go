@@ -41,7 +41,7 @@ func (f *fleet) add(name string) *v1alpha1.ProvisioningTenant {
 	f.Helper()
 	return create(f.world, f.tenant(named(name), withHost(name+"."+f.namespace+".example.com"), func(p *v1alpha1.ProvisioningTenant) {
 		p.Labels = map[string]string{testenv.OwnOperatorLabel: ""}
-		p.Spec.Entra = nil
+		p.Spec.IdentityProvider = nil
 	}))
 }
 
@@ -153,7 +153,7 @@ func TestAnUpgradeTakesSomeTenantsAtATimeAndStopsWhereTheyDoNotBecomeAvailable(t
 
 	// Whoever changes a tenant expects a restart.
 	changed := f.named(f.waiting()[0])
-	edit(f.world, changed, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.PriorityClassName = "important" })
+	edit(f.world, changed, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.Template.Spec.PriorityClassName = "important" })
 	f.untilUpgraded("scimserver:v2", 3, 3)
 
 	// A restarted operator finds the places taken by what the cluster has.
@@ -212,7 +212,7 @@ func TestBrokenServersHoldUpNoUpgradeAndABadOneStopsAllTheSame(t *testing.T) {
 		f.until(f.named(name), ready)
 	}
 	for _, name := range broken {
-		edit(f.world, f.named(name), func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.PriorityClassName = "important" })
+		edit(f.world, f.named(name), func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.Template.Spec.PriorityClassName = "important" })
 		f.until(f.named(name), "Reconciling=True/Progressing")
 	}
 	f.breaks(broken...)

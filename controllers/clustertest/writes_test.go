@@ -99,10 +99,12 @@ func everySetting(p *v1alpha1.ProvisioningTenant) {
 			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.5"), corev1.ResourceMemory: resource.MustParse("1024Mi")},
 			Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")},
 		},
-		NodeSelector:      map[string]string{"pool": "tenants"},
-		Tolerations:       []corev1.Toleration{{Key: "dedicated", Operator: corev1.TolerationOpExists}},
-		Affinity:          &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{Weight: 1, PodAffinityTerm: corev1.PodAffinityTerm{TopologyKey: "zone"}}}}},
-		PriorityClassName: "tenants",
+		Template: v1alpha1.ServerTemplate{Spec: v1alpha1.ServerTemplateSpec{
+			NodeSelector:      map[string]string{"pool": "tenants"},
+			Tolerations:       []corev1.Toleration{{Key: "dedicated", Operator: corev1.TolerationOpExists}},
+			Affinity:          &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{Weight: 1, PodAffinityTerm: corev1.PodAffinityTerm{TopologyKey: "zone"}}}}},
+			PriorityClassName: "tenants",
+		}},
 	}
 	p.Spec.DeletionPolicy = v1alpha1.DeletionPolicyDelete
 	p.Spec.Authentication.OAuth = &v1alpha1.OAuth{}
@@ -284,7 +286,7 @@ func TestWhatOthersAddBesideOurFieldsStays(t *testing.T) {
 	if err := w.Patch(t.Context(), deployment, patch, client.FieldOwner("admin")); err != nil {
 		t.Fatal(err)
 	}
-	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.PriorityClassName = "high" })
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.Template.Spec.PriorityClassName = "high" })
 	w.until(tenant, ready)
 	got := get(w, &appsv1.Deployment{}, "contoso-scim")
 	if got.Annotations["backup.example.com/include"] != "yes" || got.Spec.Template.Spec.PriorityClassName != "high" {

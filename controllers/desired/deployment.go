@@ -54,7 +54,7 @@ func Deployment(t Tenant) (*appsv1ac.DeploymentApplyConfiguration, error) {
 		WithProgressDeadlineSeconds(progressSeconds).
 		WithRevisionHistoryLimit(2).
 		WithSelector(metav1ac.LabelSelector().WithMatchLabels(selector(name))).
-		WithTemplate(corev1ac.PodTemplateSpec().WithLabels(Labels(name)).WithSpec(pod))
+		WithTemplate(podTemplate(t, pod))
 	if !Autoscaled(t) {
 		spec.WithReplicas(replicas(t))
 	}
@@ -64,11 +64,21 @@ func Deployment(t Tenant) (*appsv1ac.DeploymentApplyConfiguration, error) {
 		WithSpec(spec), nil
 }
 
+// podTemplate gives a pod the labels and annotations of the spec. Those of the operator win: the Service and the NetworkPolicy go by them.
+func podTemplate(t Tenant, pod *corev1ac.PodSpecApplyConfiguration) *corev1ac.PodTemplateSpecApplyConfiguration {
+	given := t.Resource.Spec.Server.Template.Metadata
+	template := corev1ac.PodTemplateSpec().WithLabels(given.Labels).WithLabels(Labels(t.Resource.Name)).WithSpec(pod)
+	if len(given.Annotations) > 0 {
+		template.WithAnnotations(given.Annotations)
+	}
+	return template
+}
+
 // pod runs a container as and where the tenant's server runs.
 func pod(
 	t Tenant, container *corev1ac.ContainerApplyConfiguration, volumes ...*corev1ac.VolumeApplyConfiguration,
 ) (*corev1ac.PodSpecApplyConfiguration, error) {
-	given := t.Resource.Spec.Server
+	given := t.Resource.Spec.Server.Template.Spec
 	pod := corev1ac.PodSpec().
 		WithServiceAccountName(ServerName(t.Resource.Name)).
 		// The environment variables for every Service of the namespace would tell a tenant of all others.
@@ -80,6 +90,9 @@ func pod(
 			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
 		WithContainers(container).
 		WithVolumes(volumes...)
+	for _, secret := range given.ImagePullSecrets {
+		pod.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(secret.Name))
+	}
 	if len(given.NodeSelector) > 0 {
 		pod.WithNodeSelector(given.NodeSelector)
 	}

@@ -61,19 +61,30 @@ func full() Tenant {
 	spec.Authentication.Readers = []v1alpha1.Reader{{Name: "payroll"}}
 	spec.Storage.SQLite.StorageClassName = "fast"
 	spec.Exposure.Host = t.Host
-	spec.Exposure.Ingress = &v1alpha1.IngressExposure{ClassName: "traefik", Annotations: map[string]string{"b": "2", "a": "1"}}
-	spec.Exposure.TLS = &v1alpha1.ExposureTLS{SecretName: "certificate", IssuerRef: &v1alpha1.IssuerReference{Name: "letsencrypt", Kind: "ClusterIssuer", Group: "cert-manager.io"}}
+	spec.Exposure.Ingress = &v1alpha1.IngressExposure{
+		ClassName: "traefik", Annotations: map[string]string{"b": "2", "a": "1"},
+		TLS: &v1alpha1.IngressTLS{
+			SecretName: "certificate",
+			IssuerRef:  &v1alpha1.IssuerReference{Name: "letsencrypt", Kind: "ClusterIssuer", Group: "cert-manager.io"},
+		},
+	}
 	spec.Server = v1alpha1.Server{
 		Resources: &corev1.ResourceRequirements{
 			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.1"), corev1.ResourceMemory: resource.MustParse("128Mi")},
 			Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")},
 		},
-		NodeSelector: map[string]string{"pool": "tenants"},
-		Tolerations:  []corev1.Toleration{{Key: "dedicated", Operator: corev1.TolerationOpEqual, Value: "tenants", Effect: corev1.TaintEffectNoSchedule}},
-		Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
-			NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "zone", Operator: corev1.NodeSelectorOpIn, Values: []string{"a", "b"}}}}},
-		}}},
-		PriorityClassName: "tenants",
+		Template: v1alpha1.ServerTemplate{Metadata: v1alpha1.ServerTemplateMetadata{
+			Labels:      map[string]string{"cost-center": "42", "app.kubernetes.io/name": "mine"},
+			Annotations: map[string]string{"linkerd.io/inject": "enabled"},
+		}, Spec: v1alpha1.ServerTemplateSpec{
+			ImagePullSecrets: []v1alpha1.SecretReference{{Name: "registry"}},
+			NodeSelector:     map[string]string{"pool": "tenants"},
+			Tolerations:      []corev1.Toleration{{Key: "dedicated", Operator: corev1.TolerationOpEqual, Value: "tenants", Effect: corev1.TaintEffectNoSchedule}},
+			Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+				NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "zone", Operator: corev1.NodeSelectorOpIn, Values: []string{"a", "b"}}}}},
+			}}},
+			PriorityClassName: "tenants",
+		}},
 	}
 	return t
 }
@@ -88,7 +99,7 @@ func database() Tenant {
 		ConnectionSecretRef: v1alpha1.ConnectionSecretReference{Name: "contoso-database", Key: "url"}, Port: 6432,
 	}
 	spec.Server.Autoscaling = &v1alpha1.Autoscaling{MinReplicas: 2, MaxReplicas: 5, TargetCPUUtilizationPercentage: 80}
-	spec.Server.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{
+	spec.Server.Template.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{
 		{MaxSkew: 1, TopologyKey: "zone", WhenUnsatisfiable: corev1.ScheduleAnyway},
 		{MaxSkew: 2, TopologyKey: "node", WhenUnsatisfiable: corev1.DoNotSchedule, LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}},
 	}
@@ -260,34 +271,47 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 		"exposure.gateway.parentRefs": func(s *v1alpha1.ProvisioningTenantSpec) {
 			s.Exposure.Gateway = &v1alpha1.GatewayExposure{ParentRefs: []v1alpha1.GatewayReference{{Name: "public", Namespace: "edge"}}}
 		},
-		"exposure.tls.issuerRef.name": func(s *v1alpha1.ProvisioningTenantSpec) { s.Exposure.TLS = issuer("ca", "Issuer", "cert-manager.io") },
-		"exposure.tls.issuerRef.kind": func(s *v1alpha1.ProvisioningTenantSpec) {
-			s.Exposure.TLS = issuer("", "ClusterIssuer", "cert-manager.io")
+		"exposure.ingress.tls.issuerRef.name": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Exposure.Ingress = issuer("ca", "Issuer", "cert-manager.io")
 		},
-		"exposure.tls.issuerRef.group": func(s *v1alpha1.ProvisioningTenantSpec) { s.Exposure.TLS = issuer("", "Issuer", "example.com") },
-		"exposure.tls.secretName":      func(s *v1alpha1.ProvisioningTenantSpec) { s.Exposure.TLS = &v1alpha1.ExposureTLS{SecretName: "tls"} },
-		"storage.sqlite.size":          func(s *v1alpha1.ProvisioningTenantSpec) { s.Storage.SQLite.Size = resource.MustParse("2Gi") },
+		"exposure.ingress.tls.issuerRef.kind": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Exposure.Ingress = issuer("", "ClusterIssuer", "cert-manager.io")
+		},
+		"exposure.ingress.tls.issuerRef.group": func(s *v1alpha1.ProvisioningTenantSpec) { s.Exposure.Ingress = issuer("", "Issuer", "example.com") },
+		"exposure.ingress.tls.secretName": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Exposure.Ingress = &v1alpha1.IngressExposure{TLS: &v1alpha1.IngressTLS{SecretName: "tls"}}
+		},
+		"storage.sqlite.size": func(s *v1alpha1.ProvisioningTenantSpec) { s.Storage.SQLite.Size = resource.MustParse("2Gi") },
 		"storage.sqlite.storageClassName": func(s *v1alpha1.ProvisioningTenantSpec) {
 			s.Storage.SQLite.StorageClassName = "fast"
 		},
 		"server.resources": func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Resources = &corev1.ResourceRequirements{} },
-		"server.nodeSelector": func(s *v1alpha1.ProvisioningTenantSpec) {
-			s.Server.NodeSelector = map[string]string{"pool": "tenants"}
+		"server.template.metadata.labels": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Server.Template.Metadata.Labels = map[string]string{"cost-center": "42"}
 		},
-		"server.tolerations": func(s *v1alpha1.ProvisioningTenantSpec) {
-			s.Server.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
+		"server.template.metadata.annotations": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Server.Template.Metadata.Annotations = map[string]string{"linkerd.io/inject": "enabled"}
 		},
-		"server.affinity": func(s *v1alpha1.ProvisioningTenantSpec) {
-			s.Server.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{}}
+		"server.template.spec.imagePullSecrets": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Server.Template.Spec.ImagePullSecrets = []v1alpha1.SecretReference{{Name: "registry"}}
+		},
+		"server.template.spec.nodeSelector": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Server.Template.Spec.NodeSelector = map[string]string{"pool": "tenants"}
+		},
+		"server.template.spec.tolerations": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Server.Template.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
+		},
+		"server.template.spec.affinity": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Server.Template.Spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{}}
 		},
 		"storage.postgresql.port": func(s *v1alpha1.ProvisioningTenantSpec) {
 			s.Storage.PostgreSQL = &v1alpha1.PostgreSQLStorage{Port: 5433}
 		},
-		"server.topologySpreadConstraints": func(s *v1alpha1.ProvisioningTenantSpec) {
-			s.Server.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{TopologyKey: "zone"}}
+		"server.template.spec.topologySpreadConstraints": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Server.Template.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{TopologyKey: "zone"}}
 		},
-		"server.priorityClassName": func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.PriorityClassName = "high" },
-		"deletionPolicy":           func(s *v1alpha1.ProvisioningTenantSpec) { s.DeletionPolicy = v1alpha1.DeletionPolicyDelete },
+		"server.template.spec.priorityClassName": func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Template.Spec.PriorityClassName = "high" },
+		"deletionPolicy":                         func(s *v1alpha1.ProvisioningTenantSpec) { s.DeletionPolicy = v1alpha1.DeletionPolicyDelete },
 	}
 	// Fields that a tenant in PostgreSQL has.
 	ofDatabases := map[string]func(*v1alpha1.ProvisioningTenantSpec){
@@ -302,13 +326,13 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 	}
 	// The SCIM server reads these from the resource, and what follows from the type of the storage the operator resolves.
 	elsewhere := []string{
-		"displayName", "entra.tenantID", "entra.cloud", "provisioning.state", "provisioning.users", "provisioning.groups", "access.state",
+		"displayName", "identityProvider.type", "identityProvider.entra.tenantID", "identityProvider.entra.cloud", "provisioning.state", "provisioning.users", "provisioning.groups", "access.state",
 		"catalog.companies", "catalog.roles",
 		"authentication.secretToken.rotationInterval", "authentication.secretToken.overlap",
 		"authentication.oauth.rotationInterval", "authentication.oauth.overlap",
 		"authentication.workloadIdentity.subjects", "authentication.entraToken.audiences", "authentication.entraToken.applications",
 		"authentication.userToken.audiences",
-		"retention.purgeDeactivatedAfter", "retention.provisioningLog", "limits.requestsPerSecond", "limits.burst", "schema.extensions", "storage.type",
+		"retention.deactivatedUsers", "retention.provisioningLog", "rateLimit.requestsPerSecond", "rateLimit.burst", "schema.extensions", "storage.type",
 	}
 	known := slices.Concat(elsewhere, slices.Collect(mapsKeys(changes)), slices.Collect(mapsKeys(ofDatabases)))
 	for _, leaf := range fields.Leaves(reflect.TypeFor[v1alpha1.ProvisioningTenantSpec]()) {
@@ -334,8 +358,8 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 	follow(database, ofDatabases)
 }
 
-func issuer(name, kind, group string) *v1alpha1.ExposureTLS {
-	return &v1alpha1.ExposureTLS{IssuerRef: &v1alpha1.IssuerReference{Name: name, Kind: kind, Group: group}}
+func issuer(name, kind, group string) *v1alpha1.IngressExposure {
+	return &v1alpha1.IngressExposure{TLS: &v1alpha1.IngressTLS{IssuerRef: &v1alpha1.IssuerReference{Name: name, Kind: kind, Group: group}}}
 }
 
 func TestTheServerIsLetOutToTheLoginAuthority(t *testing.T) {

@@ -64,7 +64,7 @@ func Ingress(t Tenant) *networkingv1ac.IngressApplyConfiguration {
 	if t.IngressClass != "" {
 		spec.WithIngressClassName(t.IngressClass)
 	}
-	if exposure.TLS != nil {
+	if tls := exposure.IngressTLS(); tls != nil {
 		spec.WithTLS(networkingv1ac.IngressTLS().WithHosts(t.Host).WithSecretName(TLSSecretName(t.Resource)))
 	}
 	ingress := networkingv1ac.Ingress(routeName(t), t.Resource.Namespace).
@@ -74,8 +74,8 @@ func Ingress(t Tenant) *networkingv1ac.IngressApplyConfiguration {
 	if exposure.Ingress != nil && len(exposure.Ingress.Annotations) > 0 {
 		ingress.WithAnnotations(exposure.Ingress.Annotations)
 	}
-	if exposure.TLS != nil && exposure.TLS.IssuerRef != nil {
-		ingress.WithAnnotations(issuerAnnotations(*exposure.TLS.IssuerRef))
+	if tls := exposure.IngressTLS(); tls != nil && tls.IssuerRef != nil {
+		ingress.WithAnnotations(issuerAnnotations(*tls.IssuerRef))
 	}
 	ingress.WithAnnotations(map[string]string{AnnotationPlace: t.IngressClass})
 	return ingress
@@ -83,7 +83,7 @@ func Ingress(t Tenant) *networkingv1ac.IngressApplyConfiguration {
 
 // TLSSecretName is the Secret with the certificate for the tenant's host; empty where the tenant names none.
 func TLSSecretName(tenant *v1alpha1.ProvisioningTenant) string {
-	switch tls := tenant.Spec.Exposure.TLS; {
+	switch tls := tenant.Spec.Exposure.IngressTLS(); {
 	case tls == nil:
 		return ""
 	case tls.SecretName == "":

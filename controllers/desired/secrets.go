@@ -118,8 +118,8 @@ func ReaderData(tenant *v1alpha1.ProvisioningTenant, tenantURL string, expiresAt
 	if tenantURL != "" {
 		data[v1alpha1.ReaderURLKey] = []byte(tenantURL)
 	}
-	if tenant.Spec.Entra != nil {
-		data[v1alpha1.ReaderEntraTenantIDKey] = []byte(tenant.Spec.Entra.TenantID)
+	if tenant.Spec.Entra() != nil {
+		data[v1alpha1.ReaderEntraTenantIDKey] = []byte(tenant.Spec.Entra().TenantID)
 	}
 	if !expiresAt.IsZero() {
 		data[v1alpha1.ReaderExpiresAtKey] = []byte(expiresAt.UTC().Format(time.RFC3339))

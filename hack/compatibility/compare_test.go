@@ -70,8 +70,8 @@ func TestWhatCouldBreakSomebodyIsRefused(t *testing.T) {
 			s.Properties["className"] = text()
 			s.Required = append(s.Required, "className")
 		}), "v1alpha1.spec.className: must be given now"},
-		"a field that may be missing": {at("spec.entra", func(s *apiextensionsv1.JSONSchemaProps) { s.Required = nil }),
-			"v1alpha1.spec.entra.tenantID: may be missing now"},
+		"a field that may be missing": {at("spec.identityProvider.entra", func(s *apiextensionsv1.JSONSchemaProps) { s.Required = nil }),
+			"v1alpha1.spec.identityProvider.entra.tenantID: may be missing now"},
 		"a value that is gone": {at("spec.deletionPolicy", func(s *apiextensionsv1.JSONSchemaProps) { s.Enum = s.Enum[:1] }),
 			"v1alpha1.spec.deletionPolicy: "},
 		"a value that came to a closed enum": {at("spec.deletionPolicy", func(s *apiextensionsv1.JSONSchemaProps) {

@@ -251,7 +251,7 @@ func (s *server) authorize(r *http.Request, roles ...token.Role) (caller auth.Id
 // or a smaller one where that is larger, because any pod of the cluster reaches this port and people use it by hand.
 func (s *server) stranger(current *settings.Snapshot, err error) error {
 	limit := strangers
-	if spec := current.Tenant.Spec.Limits; spec.RequestsPerSecond != nil && spec.Burst != nil {
+	if spec := current.Tenant.Spec.RateLimit; spec.RequestsPerSecond != nil && spec.Burst != nil {
 		limit = throttle.Limit{
 			PerSecond: min(limit.PerSecond, int(*spec.RequestsPerSecond)), Burst: min(limit.Burst, int(*spec.Burst)),
 		}

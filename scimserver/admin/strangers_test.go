@@ -43,17 +43,17 @@ func (f *fixture) status(method, path string, credentials ...string) (status int
 
 func TestStrangersShareAnAllowanceAtTheAdminPort(t *testing.T) {
 	for name, c := range map[string]struct {
-		limits   v1alpha1.Limits
+		limits   v1alpha1.RateLimit
 		let, per int
 	}{
-		"without limits":        {v1alpha1.Limits{}, 50, 10},
-		"with the usual limits": {v1alpha1.Limits{RequestsPerSecond: new(int32(200)), Burst: new(int32(400))}, 50, 10},
-		"with strict limits":    {v1alpha1.Limits{RequestsPerSecond: new(int32(1)), Burst: new(int32(3))}, 3, 1},
+		"without limits":        {v1alpha1.RateLimit{}, 50, 10},
+		"with the usual limits": {v1alpha1.RateLimit{RequestsPerSecond: new(int32(200)), Burst: new(int32(400))}, 50, 10},
+		"with strict limits":    {v1alpha1.RateLimit{RequestsPerSecond: new(int32(1)), Burst: new(int32(3))}, 3, 1},
 	} {
 		f := newFixture(t)
 		next := *f.snapshot.Load()
 		next.Tenant = next.Tenant.DeepCopy()
-		next.Tenant.Spec.Limits = c.limits
+		next.Tenant.Spec.RateLimit = c.limits
 		f.snapshot.Store(&next)
 		ask := func() (let int) {
 			for i := range 100 {

@@ -112,8 +112,8 @@ func TestAnAccessTokenEndsAtOnceWithWhatBoughtIt(t *testing.T) {
 		"the subject is taken out": func(s *settings.Snapshot) {
 			s.Tenant.Spec.Authentication.WorkloadIdentity.Subjects = []string{"another"}
 		},
-		"the Entra tenant is another": func(s *settings.Snapshot) { s.Tenant.Spec.Entra.TenantID = "00000000-0000-0000-0000-000000000000" },
-		"there is no Entra tenant":    func(s *settings.Snapshot) { s.Tenant.Spec.Entra = nil },
+		"the Entra tenant is another": func(s *settings.Snapshot) { s.Tenant.Spec.Entra().TenantID = "00000000-0000-0000-0000-000000000000" },
+		"there is no Entra tenant":    func(s *settings.Snapshot) { s.Tenant.Spec.IdentityProvider = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)

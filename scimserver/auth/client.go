@@ -59,7 +59,7 @@ func (a *Authenticator) IssueForAssertion(ctx context.Context, assertion string,
 	if err != nil {
 		return AccessToken{}, errNoJWT
 	}
-	claims, err := a.authority.verify(ctx, presented, current.Tenant.Spec.Entra, func(claims entraClaims) error {
+	claims, err := a.authority.verify(ctx, presented, current.Tenant.Spec.Entra(), func(claims entraClaims) error {
 		switch {
 		case !claims.isFor(trusted.Audiences):
 			return errAudience

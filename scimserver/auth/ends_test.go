@@ -35,9 +35,9 @@ func withdrawals() map[string]struct {
 		"workload identity is switched off": {false, true, func(s *settings.Snapshot) { s.Tenant.Spec.Authentication.WorkloadIdentity = nil }},
 		"the subject is taken out":          {false, true, func(s *settings.Snapshot) { identity(s).Subjects = []string{"another"} }},
 		"the audience is taken out":         {false, true, func(s *settings.Snapshot) { identity(s).Audiences = []string{"api://another"} }},
-		"the Entra tenant is another":       {false, true, func(s *settings.Snapshot) { s.Tenant.Spec.Entra.TenantID = "00000000-0000-0000-0000-000000000000" }},
-		"the cloud is another":              {false, true, func(s *settings.Snapshot) { s.Tenant.Spec.Entra.Cloud = v1alpha1.EntraCloudChina }},
-		"there is no Entra tenant":          {false, true, func(s *settings.Snapshot) { s.Tenant.Spec.Entra = nil }},
+		"the Entra tenant is another":       {false, true, func(s *settings.Snapshot) { s.Tenant.Spec.Entra().TenantID = "00000000-0000-0000-0000-000000000000" }},
+		"the cloud is another":              {false, true, func(s *settings.Snapshot) { s.Tenant.Spec.Entra().Cloud = v1alpha1.EntraCloudChina }},
+		"there is no Entra tenant":          {false, true, func(s *settings.Snapshot) { s.Tenant.Spec.IdentityProvider = nil }},
 		"the epoch is another": {true, true, func(s *settings.Snapshot) {
 			s.Verifiers.Obeyed = map[string]token.Obeyed{v1alpha1.AccessTokensCredential: {Rotate: start}}
 		}},
@@ -51,7 +51,7 @@ func withdrawals() map[string]struct {
 			s.Verifiers.Verifiers = append([]token.Verifier{token.NewClient("second", "contoso", start)}, s.Verifiers.Verifiers...)
 		}},
 		"the tenant ID in other case": {false, false, func(s *settings.Snapshot) {
-			s.Tenant.Spec.Entra.TenantID = strings.ToLower(s.Tenant.Spec.Entra.TenantID)
+			s.Tenant.Spec.Entra().TenantID = strings.ToLower(s.Tenant.Spec.Entra().TenantID)
 		}},
 		"another display name": {false, false, func(s *settings.Snapshot) { s.Tenant.Spec.DisplayName = "Contoso" }},
 	}

@@ -22,10 +22,10 @@ import (
 
 // Refusals of a token of which anybody may be the author.
 var (
-	errNoAuthority = unsigned("spec.entra says of no login authority that it signs tokens for this tenant")
+	errNoAuthority = unsigned("spec.identityProvider.entra says of no login authority that it signs tokens for this tenant")
 	errNotTaken    = unsigned("it looks like a token of Microsoft Entra ID, and spec.authentication takes none")
 	errUnreadable  = unsigned("the token's claims cannot be read")
-	errIssuer      = unsigned("the token's iss or tid is not that of the Entra tenant in spec.entra")
+	errIssuer      = unsigned("the token's iss or tid is not that of the Entra tenant in spec.identityProvider.entra")
 	errKey         = unsigned("the login authority publishes no key of the ID that the token names")
 	errSignature   = unsigned("the token's signature is not that of the login authority's key")
 )
@@ -85,7 +85,7 @@ func (a *Authenticator) entraToken(ctx context.Context, presented *jwt.JSONWebTo
 		return Identity{}, errNotTaken
 	}
 	var identity Identity
-	_, err := a.authority.verify(ctx, presented, current.Tenant.Spec.Entra, func(claims entraClaims) error {
+	_, err := a.authority.verify(ctx, presented, current.Tenant.Spec.Entra(), func(claims entraClaims) error {
 		switch {
 		case service != nil && claims.isFor(service.Audiences):
 			if claims.isUser() || claims.Kind == "user" || !slices.ContainsFunc(service.Applications, func(id string) bool {
@@ -98,7 +98,7 @@ func (a *Authenticator) entraToken(ctx context.Context, presented *jwt.JSONWebTo
 			if !claims.isUser() {
 				return errNoUser
 			}
-			issuers := a.authority.issuers(current.Tenant.Spec.Entra)
+			issuers := a.authority.issuers(current.Tenant.Spec.Entra())
 			identity = Identity{Client: "entra-user", Role: RoleUser, User: &signin.Person{
 				Issuers: issuers, ObjectID: claims.ObjectID, Subject: claims.Subject, UserName: claims.userName(issuers),
 			}}

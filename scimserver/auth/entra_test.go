@@ -389,7 +389,7 @@ func TestMicrosoftsCloudsHaveTheirIssuers(t *testing.T) {
 		"China":        {"https://login.partner.microsoftonline.cn/" + id + "/discovery/v2.0/keys", "https://login.partner.microsoftonline.cn/" + id + "/v2.0", "https://sts.chinacloudapi.cn/" + id + "/"},
 	} {
 		f := newFixture(t)
-		f.change(func(s *settings.Snapshot) { s.Tenant.Spec.Entra.Cloud = v1alpha1.EntraCloud(cloud) })
+		f.change(func(s *settings.Snapshot) { s.Tenant.Spec.Entra().Cloud = v1alpha1.EntraCloud(cloud) })
 		asked := ""
 		f.Authenticator = auth.New(auth.Options{
 			Now: f.clock, Random: rand.Reader, Keys: f.keys,

@@ -38,7 +38,7 @@ func grantFor(client token.Verifier, current *settings.Snapshot) grant {
 func workloadGrant(subject, audience string, current *settings.Snapshot) grant {
 	return grant{
 		Client: workloadPrefix + subject, Subject: subject, Audience: audience,
-		EntraTenant: strings.ToLower(current.Tenant.Spec.Entra.TenantID), Cloud: current.Tenant.Spec.Entra.Cloud,
+		EntraTenant: strings.ToLower(current.Tenant.Spec.Entra().TenantID), Cloud: current.Tenant.Spec.Entra().Cloud,
 		Epoch: current.Verifiers.Epoch(),
 	}
 }
@@ -49,7 +49,7 @@ func grantsOf(current *settings.Snapshot, now time.Time) []grant {
 	for _, client := range current.Verifiers.Verifiers {
 		all = append(all, grantFor(client, current))
 	}
-	if trusted := current.Tenant.Spec.Authentication.WorkloadIdentity; trusted != nil && current.Tenant.Spec.Entra != nil {
+	if trusted := current.Tenant.Spec.Authentication.WorkloadIdentity; trusted != nil && current.Tenant.Spec.Entra() != nil {
 		for _, subject := range trusted.Subjects {
 			for _, audience := range trusted.Audiences {
 				all = append(all, workloadGrant(subject, audience, current))
@@ -64,7 +64,7 @@ func grantsOf(current *settings.Snapshot, now time.Time) []grant {
 
 // role returns what the client may do, and whether the settings trust the grant.
 func (g grant) role(current *settings.Snapshot, now time.Time) (token.Role, bool) {
-	authentication, entra := current.Tenant.Spec.Authentication, current.Tenant.Spec.Entra
+	authentication, entra := current.Tenant.Spec.Authentication, current.Tenant.Spec.Entra()
 	if g.Epoch != current.Verifiers.Epoch() {
 		return "", false
 	}

@@ -130,7 +130,7 @@ func newFixture(t testing.TB) *fixture {
 		Tenant: &v1alpha1.ProvisioningTenant{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "contoso", UID: "6c2f3b1a-0000-4000-8000-000000000001"},
 			Spec: v1alpha1.ProvisioningTenantSpec{
-				Entra: &v1alpha1.Entra{TenantID: strings.ToUpper(authtest.TenantID)},
+				IdentityProvider: v1alpha1.InEntra(v1alpha1.Entra{TenantID: strings.ToUpper(authtest.TenantID)}),
 				Authentication: v1alpha1.Authentication{
 					OAuth:            &v1alpha1.OAuth{},
 					WorkloadIdentity: &v1alpha1.WorkloadIdentity{Audiences: []string{"api://another", audience}, Subjects: []string{"another", subject}},

@@ -138,8 +138,9 @@ func (c Claim) Judge(found Found) (Verdict, error) {
 	case adopted:
 	case found.Untouched && expected && renamed:
 	case renamed:
-		return Verdict{}, foreign("the directory that is there is of tenant %s, not of %s; set spec.entra.tenantID back if that was changed, or %s;"+
-			" to give this other Entra tenant all that is in the directory, %s", mark.Identity, c.Identity, correct, annotate(mark.String()))
+		return Verdict{}, foreign("the directory that is there is of tenant %s, not of %s; "+
+			"set spec.identityProvider.entra.tenantID back if that was changed, or %s; to give this other Entra tenant all that is in the directory, %s",
+			mark.Identity, c.Identity, correct, annotate(mark.String()))
 	case !c.Owns(mark.Identity):
 		return Verdict{}, foreign("the directory that is there is of tenant %s, not of %s; %s, or to take it from that tenant, %s",
 			mark.Identity, c.Identity, correct, annotate(mark.String()))

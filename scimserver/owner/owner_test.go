@@ -107,7 +107,7 @@ func TestWhoseADirectoryIs(t *testing.T) {
 		{name: "a third tenant's on a volume that was adopted", found: stored(mark(contoso(otherName))), claim: owner.Claim{Identity: contoso(), AdoptedVolume: "customers/contoso/" + entra2},
 			reason: v1alpha1.ReasonForeignDirectory, annotation: "customers/fabrikam/" + entra + "/" + known},
 		{name: "the Entra tenant ID was changed", found: stored(mark(contoso())), claim: owner.Claim{Identity: contoso(otherEntra), Known: known},
-			reason: v1alpha1.ReasonForeignDirectory, annotation: "customers/contoso/" + entra + "/" + known, says: "set spec.entra.tenantID back if that was changed"},
+			reason: v1alpha1.ReasonForeignDirectory, annotation: "customers/contoso/" + entra + "/" + known, says: "set spec.identityProvider.entra.tenantID back if that was changed"},
 
 		{name: "the Entra tenant ID was changed before anything was written", found: untouched(mark(contoso(otherEntra))), claim: owner.Claim{Identity: contoso(), Known: known},
 			want: mark(contoso()), note: "took up the directory customers/contoso/" + entra2 + "/" + known + ", into which nothing was written yet"},

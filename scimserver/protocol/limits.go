@@ -17,7 +17,7 @@ const (
 	// size in memory.
 	MaxLargeBodies = 12 << 20
 
-	// togetherTimes is how many times spec.limits all readers together may ask, and all people together. Each of them has spec.limits as the
+	// togetherTimes is how many times spec.rateLimit all readers together may ask, and all people together. Each of them has spec.rateLimit as the
 	// provisioning client has, which would wait for processors where all 32 readers had theirs at once.
 	togetherTimes = 4
 	// worthOne is how many bytes of a body beyond SmallBody, and of an answer, are worth one more request.
@@ -79,7 +79,7 @@ func newLimits(now func() time.Time, refused func(pool string, class share.Class
 
 // limit is what the tenant's settings let each client ask; ok is false where they set none.
 func limit(current *settings.Snapshot) (l throttle.Limit, ok bool) {
-	spec := current.Tenant.Spec.Limits
+	spec := current.Tenant.Spec.RateLimit
 	if spec.RequestsPerSecond == nil || spec.Burst == nil {
 		return throttle.Limit{}, false
 	}
@@ -124,7 +124,7 @@ func (l *limits) admit(current *settings.Snapshot, client share.Client) error {
 	}
 	return &Error{
 		Status: http.StatusTooManyRequests, RetryAfter: strconv.Itoa(int((wait + time.Second - 1) / time.Second)),
-		Detail: who + " more than " + strconv.Itoa(limit.PerSecond) + " requests a second (spec.limits); a large request counts as several",
+		Detail: who + " more than " + strconv.Itoa(limit.PerSecond) + " requests a second (spec.rateLimit); a large request counts as several",
 	}
 }
 

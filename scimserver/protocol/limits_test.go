@@ -19,7 +19,7 @@ import (
 func (f *fixture) limit(perSecond, burst int32) {
 	changed := *f.snapshot
 	changed.Tenant = changed.Tenant.DeepCopy()
-	changed.Tenant.Spec.Limits = v1alpha1.Limits{RequestsPerSecond: new(perSecond), Burst: new(burst)}
+	changed.Tenant.Spec.RateLimit = v1alpha1.RateLimit{RequestsPerSecond: new(perSecond), Burst: new(burst)}
 	f.snapshot = &changed
 }
 

@@ -183,14 +183,14 @@ func TestATokenStaysRefusedWhenWhatItWasIssuedForComesBack(t *testing.T) {
 		"the audience": func(s *settings.Snapshot) {
 			s.Tenant.Spec.Authentication.WorkloadIdentity.Audiences = []string{"api://another"}
 		},
-		"the Entra tenant": func(s *settings.Snapshot) { s.Tenant.Spec.Entra.TenantID = "00000000-0000-0000-0000-000000000000" },
-		"the cloud":        func(s *settings.Snapshot) { s.Tenant.Spec.Entra.Cloud = v1alpha1.EntraCloudChina },
+		"the Entra tenant": func(s *settings.Snapshot) { s.Tenant.Spec.Entra().TenantID = "00000000-0000-0000-0000-000000000000" },
+		"the cloud":        func(s *settings.Snapshot) { s.Tenant.Spec.Entra().Cloud = v1alpha1.EntraCloudChina },
 	}
 	for name, withdraw := range withdrawn {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
 			f.put(func(s *settings.Snapshot) {
-				s.Tenant.Spec.Entra = &v1alpha1.Entra{TenantID: authtest.TenantID}
+				s.Tenant.Spec.IdentityProvider = v1alpha1.InEntra(v1alpha1.Entra{TenantID: authtest.TenantID})
 				s.Tenant.Spec.Authentication.WorkloadIdentity = &v1alpha1.WorkloadIdentity{Audiences: []string{"api://contoso"}, Subjects: []string{workload}}
 			})
 			before := f.snapshot

@@ -22,7 +22,7 @@ const workload = "5e2f7c1d-91c4-4f0e-8a49-5d3b6b1f9e10"
 func (f *fixture) allow(change func(*v1alpha1.Authentication)) {
 	changed := *f.snapshot
 	changed.Tenant = changed.Tenant.DeepCopy()
-	changed.Tenant.Spec.Entra = &v1alpha1.Entra{TenantID: authtest.TenantID}
+	changed.Tenant.Spec.IdentityProvider = v1alpha1.InEntra(v1alpha1.Entra{TenantID: authtest.TenantID})
 	change(&changed.Tenant.Spec.Authentication)
 	f.snapshot = &changed
 }

@@ -70,7 +70,7 @@ func (s *Snapshot) AccessSuspended() bool {
 // PurgeAfter is how long a user is to be inactive before it is deleted, 0 for ever. None is deleted while clients that provision are held
 // back from users: they could not say that one is wanted again.
 func (s *Snapshot) PurgeAfter() time.Duration {
-	after := s.Tenant.Spec.Retention.PurgeDeactivatedAfter
+	after := s.Tenant.Spec.Retention.DeactivatedUsers
 	if after == nil || s.ProvisioningSuspended() || !s.UsersEnabled() {
 		return 0
 	}

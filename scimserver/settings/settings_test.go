@@ -65,14 +65,14 @@ func TestNobodyIsPurgedWhileClientsCannotSpeakOfUsers(t *testing.T) {
 		want   time.Duration
 	}{
 		"set":                    {func(*v1alpha1.ProvisioningTenantSpec) {}, after},
-		"not set":                {func(s *v1alpha1.ProvisioningTenantSpec) { s.Retention.PurgeDeactivatedAfter = nil }, 0},
+		"not set":                {func(s *v1alpha1.ProvisioningTenantSpec) { s.Retention.DeactivatedUsers = nil }, 0},
 		"provisioning suspended": {func(s *v1alpha1.ProvisioningTenantSpec) { s.Provisioning.State = v1alpha1.StateSuspended }, 0},
 		"access suspended":       {func(s *v1alpha1.ProvisioningTenantSpec) { s.Access.State = v1alpha1.StateSuspended }, after},
 		"users disabled":         {func(s *v1alpha1.ProvisioningTenantSpec) { s.Provisioning.Users = v1alpha1.SwitchDisabled }, 0},
 		"groups disabled":        {func(s *v1alpha1.ProvisioningTenantSpec) { s.Provisioning.Groups = v1alpha1.SwitchDisabled }, after},
 	} {
 		tenant := &v1alpha1.ProvisioningTenant{}
-		tenant.Spec.Retention.PurgeDeactivatedAfter = &metav1.Duration{Duration: after}
+		tenant.Spec.Retention.DeactivatedUsers = &metav1.Duration{Duration: after}
 		test.change(&tenant.Spec)
 		if got := (&settings.Snapshot{Tenant: tenant}).PurgeAfter(); got != test.want {
 			t.Errorf("%s: %v, want %v", name, got, test.want)

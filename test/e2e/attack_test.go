@@ -31,7 +31,7 @@ kind: ProvisioningTenant
 metadata: {name: contoso, namespace: customers}
 spec:
   displayName: Contoso Ltd
-  entra: {tenantID: ` + authtest.TenantID + `}
+  identityProvider: {entra: {tenantID: ` + authtest.TenantID + `}}
   authentication:
     oauth: {accessTokenLifetime: 1h}
     workloadIdentity: {audiences: [api://tenantry], subjects: [5e2f7c1d-91c4-4f0e-8a49-5d3b6b1f9e10]}
@@ -87,7 +87,7 @@ func newAttacked(t *testing.T, c *tenant) *attacked {
 			t.Fatal(err)
 		}
 	}
-	configure("  limits: {requestsPerSecond: 100000, burst: 100000}\n")
+	configure("  rateLimit: {requestsPerSecond: 100000, burst: 100000}\n")
 	a.process = c.start()
 	a.fill()
 	a.process.kill()

@@ -93,7 +93,7 @@ func TestADirectoryOfAnotherTenantIsServedOnlyWhereAnAnnotationSaysSo(t *testing
 		p.mustSend("GET", "/Users/"+anna, "", 200)
 
 		// The Entra tenant ID is changed below the server, and back.
-		entra := "  entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11}\n  displayName:"
+		entra := "  identityProvider: {entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11}}\n  displayName:"
 		c.rewrite(func(manifest string) string { return strings.Replace(manifest, "  displayName:", entra, 1) })
 		p.until("the mark has the Entra tenant ID", func() bool { return strings.Contains(p.log.String(), "up to date with the tenant") })
 		c.rewrite(func(manifest string) string { return strings.Replace(manifest, "8b1c3f0e", "00000000", 1) })

@@ -28,7 +28,7 @@ metadata: {name: contoso, namespace: customers}
 spec:
   displayName: Contoso Ltd
   catalog: {companies: [Contoso AB], roles: [approver]}
-  limits: {requestsPerSecond: 100000, burst: 100000}
+  rateLimit: {requestsPerSecond: 100000, burst: 100000}
 ---
 apiVersion: provisioning.tenantry.dev/v1alpha1
 kind: UserDefaults

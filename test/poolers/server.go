@@ -24,7 +24,7 @@ kind: ProvisioningTenant
 metadata: {name: %[1]s, namespace: customers}
 spec:
   displayName: %[1]s
-  limits: {requestsPerSecond: 100000, burst: 100000}
+  rateLimit: {requestsPerSecond: 100000, burst: 100000}
 ---
 apiVersion: v1
 kind: Secret

@@ -112,7 +112,7 @@ func (s *server) with(ctx context.Context, lines string, status int, step func()
 
 // together takes the steps that concern the server itself, all columns at once.
 func (s *server) together(ctx context.Context, columns []*column, idle time.Duration) error {
-	if err := s.with(ctx, "  limits: {requestsPerSecond: 1, burst: 1}\n", http.StatusTooManyRequests, func() {
+	if err := s.with(ctx, "  rateLimit: {requestsPerSecond: 1, burst: 1}\n", http.StatusTooManyRequests, func() {
 		for _, c := range columns {
 			c.passes(ctx, "429 with Retry-After", http.StatusTooManyRequests)
 		}

@@ -44,18 +44,18 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EntraTokenApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Exposure"):
 		return &apiv1alpha1.ExposureApplyConfiguration{}
-	case v1alpha1.SchemeGroupVersion.WithKind("ExposureTLS"):
-		return &apiv1alpha1.ExposureTLSApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GatewayExposure"):
 		return &apiv1alpha1.GatewayExposureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GatewayReference"):
 		return &apiv1alpha1.GatewayReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("IdentityProvider"):
+		return &apiv1alpha1.IdentityProviderApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IngressExposure"):
 		return &apiv1alpha1.IngressExposureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("IngressTLS"):
+		return &apiv1alpha1.IngressTLSApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IssuerReference"):
 		return &apiv1alpha1.IssuerReferenceApplyConfiguration{}
-	case v1alpha1.SchemeGroupVersion.WithKind("Limits"):
-		return &apiv1alpha1.LimitsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("OAuth"):
 		return &apiv1alpha1.OAuthApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PostgreSQLStorage"):
@@ -68,6 +68,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ProvisioningTenantSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenantStatus"):
 		return &apiv1alpha1.ProvisioningTenantStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RateLimit"):
+		return &apiv1alpha1.RateLimitApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Reader"):
 		return &apiv1alpha1.ReaderApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RefusedSchema"):
@@ -84,10 +86,18 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SchemaExtensionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SchemaSubAttribute"):
 		return &apiv1alpha1.SchemaSubAttributeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SecretReference"):
+		return &apiv1alpha1.SecretReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecretToken"):
 		return &apiv1alpha1.SecretTokenApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Server"):
 		return &apiv1alpha1.ServerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ServerTemplate"):
+		return &apiv1alpha1.ServerTemplateApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ServerTemplateMetadata"):
+		return &apiv1alpha1.ServerTemplateMetadataApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ServerTemplateSpec"):
+		return &apiv1alpha1.ServerTemplateSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServiceAccountReference"):
 		return &apiv1alpha1.ServiceAccountReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SQLiteStorage"):

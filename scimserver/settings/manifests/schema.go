@@ -19,8 +19,11 @@ import (
 
 func setTenantDefaults(t *v1alpha1.ProvisioningTenant) {
 	spec := &t.Spec
-	if spec.Entra != nil {
-		spec.Entra.Cloud = cmp.Or(spec.Entra.Cloud, v1alpha1.EntraCloudPublic)
+	if provider := spec.IdentityProvider; provider != nil {
+		provider.Type = cmp.Or(provider.Type, v1alpha1.IdentityProviderEntra)
+	}
+	if entra := spec.Entra(); entra != nil {
+		entra.Cloud = cmp.Or(entra.Cloud, v1alpha1.EntraCloudPublic)
 	}
 	spec.Provisioning.State = cmp.Or(spec.Provisioning.State, v1alpha1.StateActive)
 	spec.Access.State = cmp.Or(spec.Access.State, v1alpha1.StateActive)
@@ -47,8 +50,8 @@ func setTenantDefaults(t *v1alpha1.ProvisioningTenant) {
 		database.Port = cmp.Or(database.Port, 5432)
 	}
 	spec.Retention.ProvisioningLog.Duration = cmp.Or(spec.Retention.ProvisioningLog.Duration, 720*time.Hour)
-	spec.Limits.RequestsPerSecond = cmp.Or(spec.Limits.RequestsPerSecond, ptr.To[int32](200))
-	spec.Limits.Burst = cmp.Or(spec.Limits.Burst, ptr.To[int32](400))
+	spec.RateLimit.RequestsPerSecond = cmp.Or(spec.RateLimit.RequestsPerSecond, ptr.To[int32](200))
+	spec.RateLimit.Burst = cmp.Or(spec.RateLimit.Burst, ptr.To[int32](400))
 	setExtensionDefaults(spec.Schema.Extensions)
 	spec.DeletionPolicy = cmp.Or(spec.DeletionPolicy, v1alpha1.DeletionPolicyRetain)
 }
@@ -72,25 +75,34 @@ func validateTenant(t *v1alpha1.ProvisioningTenant) field.ErrorList {
 		list = append(list, field.Invalid(spec.Child("retention", "provisioningLog"), kept.String(),
 			"must be a duration from 1h to 87600h, such as 720h or 36h30m"))
 	}
-	if after := t.Spec.Retention.PurgeDeactivatedAfter; after != nil && (after.Duration < 24*time.Hour || after.Duration > 87600*time.Hour) {
-		list = append(list, field.Invalid(spec.Child("retention", "purgeDeactivatedAfter"), after.Duration.String(),
+	if after := t.Spec.Retention.DeactivatedUsers; after != nil && (after.Duration < 24*time.Hour || after.Duration > 87600*time.Hour) {
+		list = append(list, field.Invalid(spec.Child("retention", "deactivatedUsers"), after.Duration.String(),
 			"must be a duration from 24h to 87600h such as 2160h: users that are inactive for so long are deleted"))
 	}
-	if t.Spec.Entra != nil {
-		entra := spec.Child("entra")
-		list = append(list, required(entra.Child("tenantID"), t.Spec.Entra.TenantID, 64)...)
-		list = append(list, match(entra.Child("tenantID"), t.Spec.Entra.TenantID, `^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`,
-			"must be a GUID such as 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11, the directory (tenant) ID in the Microsoft Entra admin center")...)
-		list = append(list, oneOf(entra.Child("cloud"), t.Spec.Entra.Cloud,
-			v1alpha1.EntraCloudPublic, v1alpha1.EntraCloudUSGovernment, v1alpha1.EntraCloudChina)...)
-	}
+	list = append(list, validateIdentityProvider(spec.Child("identityProvider"), t.Spec.IdentityProvider)...)
 	list = append(list, validateAuthentication(spec, t.Spec)...)
 	list = append(list, validateStorage(spec.Child("storage"), t.Spec.Storage)...)
 	list = append(list, set(spec.Child("catalog", "companies"), t.Spec.Catalog.Companies, 1000)...)
 	list = append(list, set(spec.Child("catalog", "roles"), t.Spec.Catalog.Roles, 1000)...)
-	list = append(list, between(spec.Child("limits", "requestsPerSecond"), *t.Spec.Limits.RequestsPerSecond, 1, 100000)...)
-	list = append(list, between(spec.Child("limits", "burst"), *t.Spec.Limits.Burst, 1, 100000)...)
+	list = append(list, between(spec.Child("rateLimit", "requestsPerSecond"), *t.Spec.RateLimit.RequestsPerSecond, 1, 100000)...)
+	list = append(list, between(spec.Child("rateLimit", "burst"), *t.Spec.RateLimit.Burst, 1, 100000)...)
 	return append(list, validateExtensions(spec.Child("schema", "extensions"), t.Spec.Schema.Extensions)...)
+}
+
+func validateIdentityProvider(path *field.Path, p *v1alpha1.IdentityProvider) field.ErrorList {
+	if p == nil {
+		return nil
+	}
+	list := oneOf(path.Child("type"), p.Type, v1alpha1.IdentityProviderEntra)
+	entra := path.Child("entra")
+	if p.Entra == nil {
+		return append(list, field.Required(entra, "must be specified when type is Entra, and only then"))
+	}
+	list = append(list, required(entra.Child("tenantID"), p.Entra.TenantID, 64)...)
+	list = append(list, match(entra.Child("tenantID"), p.Entra.TenantID, `^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`,
+		"must be a GUID such as 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11, the directory (tenant) ID in the Microsoft Entra admin center")...)
+	return append(list, oneOf(entra.Child("cloud"), p.Entra.Cloud,
+		v1alpha1.EntraCloudPublic, v1alpha1.EntraCloudUSGovernment, v1alpha1.EntraCloudChina)...)
 }
 
 func validateStorage(path *field.Path, s v1alpha1.Storage) field.ErrorList {

@@ -30,8 +30,8 @@ func validateAuthentication(spec *field.Path, t v1alpha1.ProvisioningTenantSpec)
 	if u := a.UserToken; u != nil {
 		list = append(list, some(path.Child("userToken", "audiences"), u.Audiences)...)
 	}
-	if t.Entra == nil && (a.WorkloadIdentity != nil || a.EntraToken != nil || a.UserToken != nil) {
-		list = append(list, field.Required(spec.Child("entra"),
+	if t.Entra() == nil && (a.WorkloadIdentity != nil || a.EntraToken != nil || a.UserToken != nil) {
+		list = append(list, field.Required(spec.Child("identityProvider"),
 			"must be specified where authentication has workloadIdentity, entraToken or userToken: its login authority signs those tokens"))
 	}
 	return append(list, validateReaders(path.Child("readers"), a.Readers)...)

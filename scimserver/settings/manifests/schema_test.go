@@ -85,15 +85,15 @@ func TestDefaultsAreThoseOfTheCRD(t *testing.T) {
 	for resource, manifests := range map[string][]string{
 		"provisioningtenants": {
 			tenantManifest("contoso", "{}"),
-			tenantManifest("contoso", "{entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11}, provisioning: {users: Disabled}, exposure: {type: None}}"),
+			tenantManifest("contoso", "{identityProvider: {entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11}}, provisioning: {users: Disabled}, exposure: {type: None}}"),
 			tenantManifest("contoso", "{provisioning: {state: Suspended}}"),
 			tenantManifest("contoso", "{access: {state: Suspended}}"),
-			tenantManifest("contoso", "{limits: {requestsPerSecond: 50}}"),
+			tenantManifest("contoso", "{rateLimit: {requestsPerSecond: 50}}"),
 			tenantManifest("contoso", "{storage: {type: PostgreSQL, postgresql: {connectionSecretRef: {name: db}}}}"),
 			tenantManifest("contoso", "{schema: {extensions: [{id: urn:contoso:hr, attributes: [{name: a, type: complex, subAttributes: [{name: value}]}, {name: b}]}]}}"),
 			tenantManifest("contoso", "{storage: {sqlite: {size: 2Gi}}, deletionPolicy: Delete, provisioning: {groups: Disabled}, retention: {provisioningLog: 36h30m0s}}"),
-			tenantManifest("contoso", "{entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11}, authentication: {entraToken: {}, oauth: {}, readers: [{name: payroll}]}}"),
-			tenantManifest("contoso", "{entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11}, authentication: {entraToken: {audiences: [a], applications: [b]}, oauth: {accessTokenLifetime: 1h30m0s}}}"),
+			tenantManifest("contoso", "{identityProvider: {entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11}}, authentication: {entraToken: {}, oauth: {}, readers: [{name: payroll}]}}"),
+			tenantManifest("contoso", "{identityProvider: {entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11}}, authentication: {entraToken: {audiences: [a], applications: [b]}, oauth: {accessTokenLifetime: 1h30m0s}}}"),
 		},
 		"userdefaults": {
 			defaultsManifest("{tenantRef: {name: contoso}, companies: [A]}"),
@@ -143,7 +143,7 @@ func TestWhatAServerReadsIsRefusedOrTakenAsTheAPIServerDoes(t *testing.T) {
 		return defaultsManifest("{tenantRef: {name: contoso}, companies: [A]" + rest + "}")
 	}
 	authentication := func(rest string) string {
-		return tenantManifest("contoso", "{entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11}, authentication: {"+rest+"}}")
+		return tenantManifest("contoso", "{identityProvider: {entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11}}, authentication: {"+rest+"}}")
 	}
 	attribute := func(path string) string { return ours(", attributes: [{path: '" + path + "', value: a}]") }
 	for resource, manifests := range map[string][]string{
@@ -169,27 +169,27 @@ func TestWhatAServerReadsIsRefusedOrTakenAsTheAPIServerDoes(t *testing.T) {
 			tenantManifest("contoso", "{retention: {provisioningLog: -1h}}"),
 			tenantManifest("contoso", "{retention: {provisioningLog: 30d}}"),
 			tenantManifest("contoso", "{retention: {provisioningLog: 3600}}"),
-			tenantManifest("contoso", "{retention: {purgeDeactivatedAfter: 24h}}"),
-			tenantManifest("contoso", "{retention: {purgeDeactivatedAfter: 23h59m59s}}"),
-			tenantManifest("contoso", "{retention: {purgeDeactivatedAfter: 87600h}}"),
-			tenantManifest("contoso", "{retention: {purgeDeactivatedAfter: 87600h1s}}"),
-			tenantManifest("contoso", "{retention: {purgeDeactivatedAfter: -48h}}"),
-			tenantManifest("contoso", "{retention: {purgeDeactivatedAfter: 90d}}"),
+			tenantManifest("contoso", "{retention: {deactivatedUsers: 24h}}"),
+			tenantManifest("contoso", "{retention: {deactivatedUsers: 23h59m59s}}"),
+			tenantManifest("contoso", "{retention: {deactivatedUsers: 87600h}}"),
+			tenantManifest("contoso", "{retention: {deactivatedUsers: 87600h1s}}"),
+			tenantManifest("contoso", "{retention: {deactivatedUsers: -48h}}"),
+			tenantManifest("contoso", "{retention: {deactivatedUsers: 90d}}"),
 			tenantManifest("contoso", "{catalog: {companies: [A, a], roles: [A]}}"),
 			tenantManifest("contoso", "{catalog: {companies: [A, A]}}"),
 			tenantManifest("contoso", "{catalog: {companies: ['']}}"),
 			tenantManifest("contoso", "{catalog: {roles: ["+long(257)+"]}}"),
 			tenantManifest("contoso", "{catalog: {roles: ["+strings.Repeat("å", 256)+"]}}"),
 			tenantManifest("contoso", "{catalog: {roles: "+many(1001)+"}}"),
-			tenantManifest("contoso", "{limits: {requestsPerSecond: 100000, burst: 1}}"),
-			tenantManifest("contoso", "{limits: {requestsPerSecond: 0}}"),
-			tenantManifest("contoso", "{limits: {requestsPerSecond: 100001}}"),
-			tenantManifest("contoso", "{limits: {burst: 0}}"),
-			tenantManifest("contoso", "{limits: {burst: 100001}}"),
-			tenantManifest("contoso", "{entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11, cloud: China}}"),
-			tenantManifest("contoso", "{entra: {tenantID: contoso.onmicrosoft.com}}"),
-			tenantManifest("contoso", "{entra: {}}"),
-			tenantManifest("contoso", "{entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11, cloud: Mars}}"),
+			tenantManifest("contoso", "{rateLimit: {requestsPerSecond: 100000, burst: 1}}"),
+			tenantManifest("contoso", "{rateLimit: {requestsPerSecond: 0}}"),
+			tenantManifest("contoso", "{rateLimit: {requestsPerSecond: 100001}}"),
+			tenantManifest("contoso", "{rateLimit: {burst: 0}}"),
+			tenantManifest("contoso", "{rateLimit: {burst: 100001}}"),
+			tenantManifest("contoso", "{identityProvider: {entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11, cloud: China}}}"),
+			tenantManifest("contoso", "{identityProvider: {entra: {tenantID: contoso.onmicrosoft.com}}}"),
+			tenantManifest("contoso", "{identityProvider: {entra: {}}}"),
+			tenantManifest("contoso", "{identityProvider: {entra: {tenantID: 8b1c3f0e-0a52-4a5b-9b61-3f2f6f6d2c11, cloud: Mars}}}"),
 			tenantManifest("contoso", "{storage: {type: SQLite}}"),
 			tenantManifest("contoso", "{storage: {type: Postgres}}"),
 			tenantManifest("contoso", "{storage: {type: PostgreSQL}}"),

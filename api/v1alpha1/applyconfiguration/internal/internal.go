@@ -281,22 +281,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: ingress
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.IngressExposure
-    - name: tls
-      type:
-        namedType: com.github.tenantry.tenantry.api.v1alpha1.ExposureTLS
     - name: type
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.ExposureType
       default: Ingress
-- name: com.github.tenantry.tenantry.api.v1alpha1.ExposureTLS
-  map:
-    fields:
-    - name: issuerRef
-      type:
-        namedType: com.github.tenantry.tenantry.api.v1alpha1.IssuerReference
-    - name: secretName
-      type:
-        scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.ExposureType
   scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.ExtendedResourceType
@@ -322,6 +310,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: sectionName
       type:
         scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.IdentityProvider
+  map:
+    fields:
+    - name: entra
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.Entra
+    - name: type
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.IdentityProviderType
+      default: Entra
+- name: com.github.tenantry.tenantry.api.v1alpha1.IdentityProviderType
+  scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.IngressExposure
   map:
     fields:
@@ -331,6 +331,18 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
     - name: className
+      type:
+        scalar: string
+    - name: tls
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.IngressTLS
+- name: com.github.tenantry.tenantry.api.v1alpha1.IngressTLS
+  map:
+    fields:
+    - name: issuerRef
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.IssuerReference
+    - name: secretName
       type:
         scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.IssuerReference
@@ -347,17 +359,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
-- name: com.github.tenantry.tenantry.api.v1alpha1.Limits
-  map:
-    fields:
-    - name: burst
-      type:
-        scalar: numeric
-      default: 400
-    - name: requestsPerSecond
-      type:
-        scalar: numeric
-      default: 200
 - name: com.github.tenantry.tenantry.api.v1alpha1.OAuth
   map:
     fields:
@@ -437,20 +438,20 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: displayName
       type:
         scalar: string
-    - name: entra
-      type:
-        namedType: com.github.tenantry.tenantry.api.v1alpha1.Entra
     - name: exposure
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Exposure
       default: {}
-    - name: limits
+    - name: identityProvider
       type:
-        namedType: com.github.tenantry.tenantry.api.v1alpha1.Limits
-      default: {}
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.IdentityProvider
     - name: provisioning
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Provisioning
+      default: {}
+    - name: rateLimit
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.RateLimit
       default: {}
     - name: retention
       type:
@@ -507,6 +508,17 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: com.github.tenantry.tenantry.api.v1alpha1.RateLimit
+  map:
+    fields:
+    - name: burst
+      type:
+        scalar: numeric
+      default: 400
+    - name: requestsPerSecond
+      type:
+        scalar: numeric
+      default: 200
 - name: com.github.tenantry.tenantry.api.v1alpha1.Reader
   map:
     fields:
@@ -534,13 +546,13 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.tenantry.tenantry.api.v1alpha1.Retention
   map:
     fields:
+    - name: deactivatedUsers
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: provisioningLog
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
       default: 720h0m0s
-    - name: purgeDeactivatedAfter
-      type:
-        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
 - name: com.github.tenantry.tenantry.api.v1alpha1.SQLiteStorage
   map:
     fields:
@@ -679,6 +691,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.AttributeType
       default: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.SecretReference
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.SecretToken
   map:
     fields:
@@ -691,12 +709,54 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.tenantry.tenantry.api.v1alpha1.Server
   map:
     fields:
-    - name: affinity
-      type:
-        namedType: io.k8s.api.core.v1.Affinity
     - name: autoscaling
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Autoscaling
+    - name: replicas
+      type:
+        scalar: numeric
+    - name: resources
+      type:
+        namedType: io.k8s.api.core.v1.ResourceRequirements
+    - name: template
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.ServerTemplate
+- name: com.github.tenantry.tenantry.api.v1alpha1.ServerTemplate
+  map:
+    fields:
+    - name: metadata
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.ServerTemplateMetadata
+    - name: spec
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.ServerTemplateSpec
+- name: com.github.tenantry.tenantry.api.v1alpha1.ServerTemplateMetadata
+  map:
+    fields:
+    - name: annotations
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: labels
+      type:
+        map:
+          elementType:
+            scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.ServerTemplateSpec
+  map:
+    fields:
+    - name: affinity
+      type:
+        namedType: io.k8s.api.core.v1.Affinity
+    - name: imagePullSecrets
+      type:
+        list:
+          elementType:
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.SecretReference
+          elementRelationship: associative
+          keys:
+          - name
     - name: nodeSelector
       type:
         map:
@@ -705,12 +765,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: priorityClassName
       type:
         scalar: string
-    - name: replicas
-      type:
-        scalar: numeric
-    - name: resources
-      type:
-        namedType: io.k8s.api.core.v1.ResourceRequirements
     - name: tolerations
       type:
         list:

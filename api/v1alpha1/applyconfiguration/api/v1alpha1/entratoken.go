@@ -6,7 +6,7 @@ package v1alpha1
 // with apply.
 //
 // EntraToken says which tokens of the Entra tenant open the directory as they are. Issuer, tenant ID and signature follow
-// from spec.entra.
+// from spec.identityProvider.entra.
 type EntraTokenApplyConfiguration struct {
 	// audiences are the values of the token's claim aud of which one must be there. The default is what Microsoft Entra ID
 	// uses for an application that is not of its gallery.

@@ -23,10 +23,6 @@ type ExposureApplyConfiguration struct {
 	Ingress *IngressExposureApplyConfiguration `json:"ingress,omitempty"`
 	// gateway says on which Gateways the HTTPRoute is.
 	Gateway *GatewayExposureApplyConfiguration `json:"gateway,omitempty"`
-	// tls names the certificate for the host. Without it the Ingress has no TLS section, and the ingress controller
-	// must terminate TLS with a certificate of its own: Microsoft Entra ID speaks HTTPS only, so the Tenant URL is
-	// https either way.
-	TLS *ExposureTLSApplyConfiguration `json:"tls,omitempty"`
 }
 
 // ExposureApplyConfiguration constructs a declarative configuration of the Exposure type for use with
@@ -64,13 +60,5 @@ func (b *ExposureApplyConfiguration) WithIngress(value *IngressExposureApplyConf
 // If called multiple times, the Gateway field is set to the value of the last call.
 func (b *ExposureApplyConfiguration) WithGateway(value *GatewayExposureApplyConfiguration) *ExposureApplyConfiguration {
 	b.Gateway = value
-	return b
-}
-
-// WithTLS sets the TLS field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the TLS field is set to the value of the last call.
-func (b *ExposureApplyConfiguration) WithTLS(value *ExposureTLSApplyConfiguration) *ExposureApplyConfiguration {
-	b.TLS = value
 	return b
 }

@@ -11,6 +11,10 @@ type IngressExposureApplyConfiguration struct {
 	ClassName *string `json:"className,omitempty"`
 	// annotations are put on the Ingress as they are.
 	Annotations map[string]string `json:"annotations,omitempty"`
+	// tls names the certificate for the host. Without it the Ingress has no TLS section, and the ingress controller
+	// must terminate TLS with a certificate of its own: Microsoft Entra ID speaks HTTPS only, so the Tenant URL is
+	// https either way.
+	TLS *IngressTLSApplyConfiguration `json:"tls,omitempty"`
 }
 
 // IngressExposureApplyConfiguration constructs a declarative configuration of the IngressExposure type for use with
@@ -38,5 +42,13 @@ func (b *IngressExposureApplyConfiguration) WithAnnotations(entries map[string]s
 	for k, v := range entries {
 		b.Annotations[k] = v
 	}
+	return b
+}
+
+// WithTLS sets the TLS field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TLS field is set to the value of the last call.
+func (b *IngressExposureApplyConfiguration) WithTLS(value *IngressTLSApplyConfiguration) *IngressExposureApplyConfiguration {
+	b.TLS = value
 	return b
 }

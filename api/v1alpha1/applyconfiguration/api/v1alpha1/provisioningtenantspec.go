@@ -14,8 +14,9 @@ type ProvisioningTenantSpecApplyConfiguration struct {
 	// displayName is the customer's name as people write it. It is shown, never matched on.
 	// Default: the resource's name.
 	DisplayName *string `json:"displayName,omitempty"`
-	// entra names the Microsoft Entra tenant that provisions into this one.
-	Entra *EntraApplyConfiguration `json:"entra,omitempty"`
+	// identityProvider is where the customer's people are kept, and what provisions them into this tenant. A tenant without one takes
+	// whoever has its Secret Token.
+	IdentityProvider *IdentityProviderApplyConfiguration `json:"identityProvider,omitempty"`
 	// provisioning says what clients that provision may do, such as Microsoft Entra ID. What it holds back is answered 503 with
 	// Retry-After, so that Entra tries again later and deletes nothing. It does not concern readers and people: see access.
 	Provisioning *ProvisioningApplyConfiguration `json:"provisioning,omitempty"`
@@ -32,8 +33,8 @@ type ProvisioningTenantSpecApplyConfiguration struct {
 	Storage *StorageApplyConfiguration `json:"storage,omitempty"`
 	// retention says how long records are kept.
 	Retention *RetentionApplyConfiguration `json:"retention,omitempty"`
-	// limits hold back a client that asks more than its share. What is above them is answered 429 with Retry-After.
-	Limits *LimitsApplyConfiguration `json:"limits,omitempty"`
+	// rateLimit holds back a client that asks more than its share. What is above it is answered 429 with Retry-After.
+	RateLimit *RateLimitApplyConfiguration `json:"rateLimit,omitempty"`
 	// schema declares what the tenant's users and groups have beside the schemas that every tenant has.
 	Schema *SchemaApplyConfiguration `json:"schema,omitempty"`
 	// server shapes the pod that runs the tenant's SCIM server.
@@ -59,11 +60,11 @@ func (b *ProvisioningTenantSpecApplyConfiguration) WithDisplayName(value string)
 	return b
 }
 
-// WithEntra sets the Entra field in the declarative configuration to the given value
+// WithIdentityProvider sets the IdentityProvider field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the Entra field is set to the value of the last call.
-func (b *ProvisioningTenantSpecApplyConfiguration) WithEntra(value *EntraApplyConfiguration) *ProvisioningTenantSpecApplyConfiguration {
-	b.Entra = value
+// If called multiple times, the IdentityProvider field is set to the value of the last call.
+func (b *ProvisioningTenantSpecApplyConfiguration) WithIdentityProvider(value *IdentityProviderApplyConfiguration) *ProvisioningTenantSpecApplyConfiguration {
+	b.IdentityProvider = value
 	return b
 }
 
@@ -123,11 +124,11 @@ func (b *ProvisioningTenantSpecApplyConfiguration) WithRetention(value *Retentio
 	return b
 }
 
-// WithLimits sets the Limits field in the declarative configuration to the given value
+// WithRateLimit sets the RateLimit field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the Limits field is set to the value of the last call.
-func (b *ProvisioningTenantSpecApplyConfiguration) WithLimits(value *LimitsApplyConfiguration) *ProvisioningTenantSpecApplyConfiguration {
-	b.Limits = value
+// If called multiple times, the RateLimit field is set to the value of the last call.
+func (b *ProvisioningTenantSpecApplyConfiguration) WithRateLimit(value *RateLimitApplyConfiguration) *ProvisioningTenantSpecApplyConfiguration {
+	b.RateLimit = value
 	return b
 }
 

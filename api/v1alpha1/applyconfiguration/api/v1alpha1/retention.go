@@ -11,12 +11,12 @@ import (
 //
 // Retention says how long records are kept.
 type RetentionApplyConfiguration struct {
-	// purgeDeactivatedAfter is for how long a user must be inactive, its active attribute false, until the server deletes it with
+	// deactivatedUsers is for how long a user must be inactive, its active attribute false, until the server deletes it with
 	// its memberships: from 24h to 87600h (ten years), in hours, minutes and seconds such as 2160h. The time counts from the
 	// change that made the user inactive, also where that was before this was set. Microsoft Entra ID may make a user active again
 	// for 30 days (720h) after it was removed there, so less than that loses memberships that Entra does not send again. None is
 	// deleted while provisioning is suspended or that of users is disabled. Default: never.
-	PurgeDeactivatedAfter *v1.Duration `json:"purgeDeactivatedAfter,omitempty"`
+	DeactivatedUsers *v1.Duration `json:"deactivatedUsers,omitempty"`
 	// provisioningLog is how long an entry of the provisioning log is kept, from 1h to 87600h (ten years): hours, minutes
 	// and seconds, such as 720h or 36h30m. However young they are, no more than the newest 1,000,000 entries are kept, and none
 	// older than the newest 20,000 that name more than 100 members of a group.
@@ -29,11 +29,11 @@ func Retention() *RetentionApplyConfiguration {
 	return &RetentionApplyConfiguration{}
 }
 
-// WithPurgeDeactivatedAfter sets the PurgeDeactivatedAfter field in the declarative configuration to the given value
+// WithDeactivatedUsers sets the DeactivatedUsers field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the PurgeDeactivatedAfter field is set to the value of the last call.
-func (b *RetentionApplyConfiguration) WithPurgeDeactivatedAfter(value v1.Duration) *RetentionApplyConfiguration {
-	b.PurgeDeactivatedAfter = &value
+// If called multiple times, the DeactivatedUsers field is set to the value of the last call.
+func (b *RetentionApplyConfiguration) WithDeactivatedUsers(value v1.Duration) *RetentionApplyConfiguration {
+	b.DeactivatedUsers = &value
 	return b
 }
 

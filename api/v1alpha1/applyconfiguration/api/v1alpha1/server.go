@@ -19,17 +19,8 @@ type ServerApplyConfiguration struct {
 	// resources of the server's container. Default: requests of 20m CPU, 64Mi memory and 64Mi ephemeral storage, limits of 256Mi memory
 	// and 1Gi ephemeral storage.
 	Resources *v1.ResourceRequirements `json:"resources,omitempty"`
-	// nodeSelector restricts the nodes that may run the server.
-	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
-	// tolerations let the server run on tainted nodes.
-	Tolerations []v1.Toleration `json:"tolerations,omitempty"`
-	// affinity steers the server towards or away from nodes and pods.
-	Affinity *v1.Affinity `json:"affinity,omitempty"`
-	// topologySpreadConstraints spread the tenant's servers over zones or nodes. One without a labelSelector is about the pods of
-	// this tenant's server.
-	TopologySpreadConstraints []v1.TopologySpreadConstraint `json:"topologySpreadConstraints,omitempty"`
-	// priorityClassName is the PriorityClass of the server's pods.
-	PriorityClassName *string `json:"priorityClassName,omitempty"`
+	// template adds to the server's pods.
+	Template *ServerTemplateApplyConfiguration `json:"template,omitempty"`
 }
 
 // ServerApplyConfiguration constructs a declarative configuration of the Server type for use with
@@ -62,52 +53,10 @@ func (b *ServerApplyConfiguration) WithResources(value v1.ResourceRequirements) 
 	return b
 }
 
-// WithNodeSelector puts the entries into the NodeSelector field in the declarative configuration
-// and returns the receiver, so that objects can be build by chaining "With" function invocations.
-// If called multiple times, the entries provided by each call will be put on the NodeSelector field,
-// overwriting an existing map entries in NodeSelector field with the same key.
-func (b *ServerApplyConfiguration) WithNodeSelector(entries map[string]string) *ServerApplyConfiguration {
-	if b.NodeSelector == nil && len(entries) > 0 {
-		b.NodeSelector = make(map[string]string, len(entries))
-	}
-	for k, v := range entries {
-		b.NodeSelector[k] = v
-	}
-	return b
-}
-
-// WithTolerations adds the given value to the Tolerations field in the declarative configuration
-// and returns the receiver, so that objects can be build by chaining "With" function invocations.
-// If called multiple times, values provided by each call will be appended to the Tolerations field.
-func (b *ServerApplyConfiguration) WithTolerations(values ...v1.Toleration) *ServerApplyConfiguration {
-	for i := range values {
-		b.Tolerations = append(b.Tolerations, values[i])
-	}
-	return b
-}
-
-// WithAffinity sets the Affinity field in the declarative configuration to the given value
+// WithTemplate sets the Template field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the Affinity field is set to the value of the last call.
-func (b *ServerApplyConfiguration) WithAffinity(value v1.Affinity) *ServerApplyConfiguration {
-	b.Affinity = &value
-	return b
-}
-
-// WithTopologySpreadConstraints adds the given value to the TopologySpreadConstraints field in the declarative configuration
-// and returns the receiver, so that objects can be build by chaining "With" function invocations.
-// If called multiple times, values provided by each call will be appended to the TopologySpreadConstraints field.
-func (b *ServerApplyConfiguration) WithTopologySpreadConstraints(values ...v1.TopologySpreadConstraint) *ServerApplyConfiguration {
-	for i := range values {
-		b.TopologySpreadConstraints = append(b.TopologySpreadConstraints, values[i])
-	}
-	return b
-}
-
-// WithPriorityClassName sets the PriorityClassName field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the PriorityClassName field is set to the value of the last call.
-func (b *ServerApplyConfiguration) WithPriorityClassName(value string) *ServerApplyConfiguration {
-	b.PriorityClassName = &value
+// If called multiple times, the Template field is set to the value of the last call.
+func (b *ServerApplyConfiguration) WithTemplate(value *ServerTemplateApplyConfiguration) *ServerApplyConfiguration {
+	b.Template = value
 	return b
 }

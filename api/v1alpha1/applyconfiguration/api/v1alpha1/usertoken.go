@@ -6,7 +6,7 @@ package v1alpha1
 // with apply.
 //
 // UserToken says which tokens of the Entra tenant's users are answered at /Me. Issuer, tenant ID and signature follow from
-// spec.entra.
+// spec.identityProvider.entra.
 type UserTokenApplyConfiguration struct {
 	// audiences are the values of the token's claim aud of which one must be there: the application's client ID or its
 	// application ID URI.

@@ -6,7 +6,7 @@ package v1alpha1
 // with apply.
 //
 // WorkloadIdentity says for which tokens of the Entra tenant access tokens are issued. Issuer, tenant ID and signature follow from
-// spec.entra.
+// spec.identityProvider.entra.
 type WorkloadIdentityApplyConfiguration struct {
 	// audiences are the values of the token's claim aud of which one must be there, exactly as the Microsoft Entra admin
 	// center shows it, such as api://1f0c9e6a-6f43-4c43-9f0a-6a3b0d6f9a51.

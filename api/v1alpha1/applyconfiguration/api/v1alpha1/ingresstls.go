@@ -2,11 +2,11 @@
 
 package v1alpha1
 
-// ExposureTLSApplyConfiguration represents a declarative configuration of the ExposureTLS type for use
+// IngressTLSApplyConfiguration represents a declarative configuration of the IngressTLS type for use
 // with apply.
 //
-// ExposureTLS names a certificate, or who issues it.
-type ExposureTLSApplyConfiguration struct {
+// IngressTLS names a certificate, or who issues it.
+type IngressTLSApplyConfiguration struct {
 	// secretName is a Secret of type kubernetes.io/tls in the tenant's namespace. Default where issuerRef is given: the
 	// tenant's name and "-tls".
 	SecretName *string `json:"secretName,omitempty"`
@@ -15,16 +15,16 @@ type ExposureTLSApplyConfiguration struct {
 	IssuerRef *IssuerReferenceApplyConfiguration `json:"issuerRef,omitempty"`
 }
 
-// ExposureTLSApplyConfiguration constructs a declarative configuration of the ExposureTLS type for use with
+// IngressTLSApplyConfiguration constructs a declarative configuration of the IngressTLS type for use with
 // apply.
-func ExposureTLS() *ExposureTLSApplyConfiguration {
-	return &ExposureTLSApplyConfiguration{}
+func IngressTLS() *IngressTLSApplyConfiguration {
+	return &IngressTLSApplyConfiguration{}
 }
 
 // WithSecretName sets the SecretName field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the SecretName field is set to the value of the last call.
-func (b *ExposureTLSApplyConfiguration) WithSecretName(value string) *ExposureTLSApplyConfiguration {
+func (b *IngressTLSApplyConfiguration) WithSecretName(value string) *IngressTLSApplyConfiguration {
 	b.SecretName = &value
 	return b
 }
@@ -32,7 +32,7 @@ func (b *ExposureTLSApplyConfiguration) WithSecretName(value string) *ExposureTL
 // WithIssuerRef sets the IssuerRef field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the IssuerRef field is set to the value of the last call.
-func (b *ExposureTLSApplyConfiguration) WithIssuerRef(value *IssuerReferenceApplyConfiguration) *ExposureTLSApplyConfiguration {
+func (b *IngressTLSApplyConfiguration) WithIssuerRef(value *IssuerReferenceApplyConfiguration) *IngressTLSApplyConfiguration {
 	b.IssuerRef = value
 	return b
 }

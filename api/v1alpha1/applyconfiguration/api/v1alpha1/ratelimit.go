@@ -2,14 +2,14 @@
 
 package v1alpha1
 
-// LimitsApplyConfiguration represents a declarative configuration of the Limits type for use
+// RateLimitApplyConfiguration represents a declarative configuration of the RateLimit type for use
 // with apply.
 //
-// Limits are the requests that one credential may send to one replica of the tenant's SCIM server. All requests without a
+// RateLimit is how many requests one credential may send to one replica of the tenant's SCIM server. All requests without a
 // valid credential count together as those of one more, so that they never use up what a valid one has. In a bulk request
 // each operation counts, and a large request or answer counts as several. All readers together may send four times as many. Of people
 // with tokens of their own each may send as many, and all together four times as many. A change takes effect at once.
-type LimitsApplyConfiguration struct {
+type RateLimitApplyConfiguration struct {
 	// requestsPerSecond is how many requests a credential may send each second in the long run. Microsoft Entra ID
 	// sends about 25.
 	RequestsPerSecond *int32 `json:"requestsPerSecond,omitempty"`
@@ -17,16 +17,16 @@ type LimitsApplyConfiguration struct {
 	Burst *int32 `json:"burst,omitempty"`
 }
 
-// LimitsApplyConfiguration constructs a declarative configuration of the Limits type for use with
+// RateLimitApplyConfiguration constructs a declarative configuration of the RateLimit type for use with
 // apply.
-func Limits() *LimitsApplyConfiguration {
-	return &LimitsApplyConfiguration{}
+func RateLimit() *RateLimitApplyConfiguration {
+	return &RateLimitApplyConfiguration{}
 }
 
 // WithRequestsPerSecond sets the RequestsPerSecond field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the RequestsPerSecond field is set to the value of the last call.
-func (b *LimitsApplyConfiguration) WithRequestsPerSecond(value int32) *LimitsApplyConfiguration {
+func (b *RateLimitApplyConfiguration) WithRequestsPerSecond(value int32) *RateLimitApplyConfiguration {
 	b.RequestsPerSecond = &value
 	return b
 }
@@ -34,7 +34,7 @@ func (b *LimitsApplyConfiguration) WithRequestsPerSecond(value int32) *LimitsApp
 // WithBurst sets the Burst field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Burst field is set to the value of the last call.
-func (b *LimitsApplyConfiguration) WithBurst(value int32) *LimitsApplyConfiguration {
+func (b *RateLimitApplyConfiguration) WithBurst(value int32) *RateLimitApplyConfiguration {
 	b.Burst = &value
 	return b
 }
