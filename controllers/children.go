@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -41,7 +43,17 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 		return nil
 	}
 	t := s.desired(r.Options)
-	parts, err := r.children(ctx, s, t)
+	account := ofServer(apply.New(desired.ServiceAccount(t), &corev1.ServiceAccount{}))
+	s.children = append(s.children, account.Child)
+	generation, err := s.owner.Apply(ctx, account.Child)
+	uid := types.UID("")
+	if err == nil {
+		uid = account.UID()
+	}
+	if settle(s, account, generation, err) {
+		return nil
+	}
+	parts, err := r.children(ctx, s, t, uid)
 	if err == nil && desired.Autoscaled(t) {
 		err = r.releaseReplicas(ctx, s)
 	}
@@ -67,20 +79,30 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 			r.Upgrades.confirm(s.serverKey(), generation, err)
 		}
 		held = held || part.Kind() == kindClaim && (isTaken(err) || errors.Is(err, apply.ErrUnseen))
-		if err := classify(err, part.condition, part.rejected); err != nil {
-			if part.condition == v1alpha1.ConditionExposed && s.old != nil {
-				err = about(v1alpha1.ConditionExposureInEffect, err)
-				s.found(s.old.kept())
-			}
-			s.fail(err)
-			if errors.Is(err, apply.ErrOwnerGone) {
-				return nil
-			}
-			continue
+		if settle(s, part, generation, err) {
+			return nil
 		}
-		s.applied(part.Kind(), generation)
 	}
 	return nil
+}
+
+// ofServer is a part without which no server runs.
+func ofServer(child apply.Child) part {
+	return part{child, v1alpha1.ConditionServerAvailable, v1alpha1.ReasonRejected}
+}
+
+// settle notes what became of a part, and tells whether the tenant is gone.
+func settle(s *scope, part part, generation int64, err error) (gone bool) {
+	if err = classify(err, part.condition, part.rejected); err == nil {
+		s.applied(part.Kind(), generation)
+		return false
+	}
+	if part.condition == v1alpha1.ConditionExposed && s.old != nil {
+		err = about(v1alpha1.ConditionExposureInEffect, err)
+		s.found(s.old.kept())
+	}
+	s.fail(err)
+	return errors.Is(err, apply.ErrOwnerGone)
 }
 
 // applyPart applies a part, and returns the generation of what was written or 0.
@@ -91,8 +113,9 @@ func (r *ProvisioningTenantReconciler) applyPart(ctx context.Context, s *scope, 
 	return s.owner.Apply(ctx, part.Child)
 }
 
-// children are the objects of a tenant in the order in which they are applied: the server's rights before the server.
-func (r *ProvisioningTenantReconciler) children(ctx context.Context, s *scope, t desired.Tenant) ([]part, error) {
+// children are the objects of a tenant but for the ServiceAccount, in the order in which they are applied: the server's rights before the server.
+// account is the UID of that, "" where it is not known.
+func (r *ProvisioningTenantReconciler) children(ctx context.Context, s *scope, t desired.Tenant, account types.UID) ([]part, error) {
 	deployment, err := desired.Deployment(t)
 	if err != nil {
 		return nil, err
@@ -108,31 +131,31 @@ func (r *ProvisioningTenantReconciler) children(ctx context.Context, s *scope, t
 	if err != nil {
 		return nil, err
 	}
-	server := func(child apply.Child) part {
-		return part{child, v1alpha1.ConditionServerAvailable, v1alpha1.ReasonRejected}
-	}
 	parts := []part{
-		server(apply.New(desired.ServiceAccount(t), &corev1.ServiceAccount{})),
-		server(apply.New(desired.Role(t), &rbacv1.Role{})),
-		server(apply.New(desired.RoleBinding(t), &rbacv1.RoleBinding{})),
-		server(apply.New(desired.NetworkPolicy(t), &networkingv1.NetworkPolicy{})),
+		ofServer(apply.New(desired.Role(t), &rbacv1.Role{})),
+		ofServer(apply.New(desired.RoleBinding(t), &rbacv1.RoleBinding{})),
+		ofServer(apply.New(desired.NetworkPolicy(t), &networkingv1.NetworkPolicy{})),
 	}
 	if t.Claim != nil {
 		parts = append(parts, part{claimChild(t, s.storage.found), v1alpha1.ConditionStorageReady, v1alpha1.ReasonInvalidStorage})
 	}
+	before := accountOf(live)
+	if account = cmp.Or(account, before); account != "" {
+		desired.OfAccount(deployment, account)
+	}
 	child := apply.New(deployment, &appsv1.Deployment{})
-	if upgrade {
+	if upgrade && (before == "" || account == before) { // pods whose token is refused do not wait for others
 		child = child.If(func() error { return r.mayUpgrade(ctx, live) })
 	}
 	parts = append(parts,
-		server(child),
-		server(apply.New(desired.Service(t), &corev1.Service{})),
+		ofServer(child),
+		ofServer(apply.New(desired.Service(t), &corev1.Service{})),
 	)
 	if autoscaler := desired.Autoscaler(t); autoscaler != nil {
-		parts = append(parts, server(apply.New(autoscaler, &autoscalingv2.HorizontalPodAutoscaler{})))
+		parts = append(parts, ofServer(apply.New(autoscaler, &autoscalingv2.HorizontalPodAutoscaler{})))
 	}
 	if budget := desired.DisruptionBudget(t); budget != nil {
-		parts = append(parts, server(apply.New(budget, &policyv1.PodDisruptionBudget{})))
+		parts = append(parts, ofServer(apply.New(budget, &policyv1.PodDisruptionBudget{})))
 	}
 	if s.storage.step.connects() {
 		connect, err := connectChild(t)
@@ -149,6 +172,14 @@ func (r *ProvisioningTenantReconciler) children(ctx context.Context, s *scope, t
 		parts = append(parts, part{move, v1alpha1.ConditionStorageReady, v1alpha1.ReasonRejected})
 	}
 	return parts, nil
+}
+
+// accountOf is the UID of the ServiceAccount that the pods of a Deployment are of, "" where that is not known.
+func accountOf(live *appsv1.Deployment) types.UID {
+	if live == nil {
+		return ""
+	}
+	return types.UID(live.Spec.Template.Annotations[desired.AnnotationAccount])
 }
 
 // routeKind is the kind of what leads to the tenant's host, "" where nothing should.

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -62,6 +63,12 @@ func Deployment(t Tenant) (*appsv1ac.DeploymentApplyConfiguration, error) {
 		WithLabels(Labels(name)).
 		WithOwnerReferences(owner(t.Resource)).
 		WithSpec(spec), nil
+}
+
+// OfAccount marks the pods of a Deployment with the UID of the ServiceAccount whose token they have: others take their place where that is another.
+// The kubelet goes on giving pods the token of one that was deleted for most of an hour, and the API server refuses it.
+func OfAccount(deployment *appsv1ac.DeploymentApplyConfiguration, uid types.UID) {
+	deployment.Spec.Template.WithAnnotations(map[string]string{AnnotationAccount: string(uid)})
 }
 
 // podTemplate gives a pod the labels and annotations of the spec. Those of the operator win: the Service and the NetworkPolicy go by them.

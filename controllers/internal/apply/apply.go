@@ -118,6 +118,14 @@ func (c Child) Kind() string { return ptr.Deref(c.want.GetKind(), "") }
 // Name of the object.
 func (c Child) Name() string { return ptr.Deref(c.want.GetName(), "") }
 
+// UID of the object, once Apply has returned without an error.
+func (c Child) UID() types.UID {
+	if answer, err := metadataOf(c.want); err == nil && answer.UID != "" {
+		return answer.UID
+	}
+	return c.live.GetUID()
+}
+
 // intent returns what is to be applied, after it was stamped with it; the zero intent for a Secret.
 func (c Child) intent() (intent, error) {
 	if c.stamp == nil {
