@@ -71,7 +71,7 @@ func (r *requests) read(
 		problem("%.60q: an end at once has no overlap; nothing was done", value)
 	case request.At.Equal(obeyed):
 	case request.At.Before(obeyed):
-		problem("%.60q is older than the request of %s, which was obeyed; nothing was done; give the present time, or remove it",
+		problem("%.60q is older than the request of %s, which was obeyed; nothing was done; give a later time than that, or remove it",
 			value, obeyed.UTC().Format(time.RFC3339))
 	case request.At.After(now.Add(clockSkew)):
 		problem("%.60q is more than a day ahead; nothing is done before", value)

@@ -57,7 +57,7 @@ func TestEachAnnotationAsksForOneCredentialByItselfAlone(t *testing.T) {
 		"older than what was obeyed": {
 			annotations: map[string]string{rotateWord + "token": "2026-11-22T12:00:00Z,overlap=0s"}, obeyed: map[string]token.Obeyed{"token": {Rotate: now}},
 			problems: []string{`Annotation ` + rotateWord + `token: "2026-11-22T12:00:00Z,overlap=0s" is older than the request of 2026-11-23T12:00:00Z, ` +
-				`which was obeyed; nothing was done; give the present time, or remove it.`},
+				`which was obeyed; nothing was done; give a later time than that, or remove it.`},
 		},
 		"a clock that is ahead": {
 			annotations: map[string]string{rotateWord + "token": "2026-11-24T12:00:00Z"}, rotate: "token=2026-11-24T12:00:00Z",

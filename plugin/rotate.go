@@ -165,7 +165,7 @@ func (r *request) ask(
 	ctx context.Context, c client.Client, tenant *v1alpha1.ProvisioningTenant, prefix string, ask token.Request, now time.Time,
 ) error {
 	ask.At = now.UTC()
-	if before, err := token.ParseRequest(tenant.Annotations[prefix+r.key]); err == nil && !ask.At.After(before.At) && before.At.Before(now.Add(time.Hour)) {
+	if before, err := token.ParseRequest(tenant.Annotations[prefix+r.key]); err == nil && !ask.At.After(before.At) && before.At.Before(now.Add(24*time.Hour)) {
 		ask.At = before.At.Add(time.Millisecond)
 	}
 	r.asked, r.annotation = ask, prefix+r.key

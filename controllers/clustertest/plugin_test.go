@@ -192,7 +192,7 @@ func TestThePluginRotatesAndRevokesTheSecretToken(t *testing.T) {
 	k.refused(nothing, "revoke", "contoso")
 
 	// The overlap of the last rotation does not count for the next, and a request that was made by a clock which is ahead holds up none.
-	annotate(w, tenant, rotateToken, asked(1800)+",overlap=0s")
+	annotate(w, tenant, rotateToken, asked(23*3600)+",overlap=0s")
 	ahead := w.untilAnother(strings.TrimSpace(fresh))
 	w.eventually("the status tells of it", func() string {
 		if got := get(w, &v1alpha1.ProvisioningTenant{}, "contoso").Status.Credentials.Fingerprint; got != token.Fingerprint(ahead) {
