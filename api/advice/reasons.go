@@ -345,7 +345,7 @@ func For(reason string) (Advice, bool) {
 	case v1alpha1.ReasonPodsRefused:
 		return Advice{
 			Meaning: "The API server refuses the server's pods because of a quota, a LimitRange or a policy; the message has its words.",
-			Action:  "Let the namespace have what the server needs, or correct spec.server.resources.",
+			Action:  "Let the namespace have what the server needs, or correct spec.server.resources. Kubernetes then tries again by itself, after up to a quarter of an hour; kubectl rollout restart of the Deployment has it try at once.",
 		}, true
 	case v1alpha1.ReasonImagePullFailed:
 		return Advice{

@@ -243,7 +243,8 @@ const (
 	// where more than 40 % fail. See in the provisioning log which and why, and in status.activity.lastCycle how many.
 	ReasonRequestsFailing = "RequestsFailing"
 	// ReasonPodsRefused: the API server refuses the server's pods because of a quota, a LimitRange or a policy; the message has its words. Let
-	// the namespace have what the server needs, or correct spec.server.resources.
+	// the namespace have what the server needs, or correct spec.server.resources. Kubernetes then tries again by itself, after up to a quarter
+	// of an hour; kubectl rollout restart of the Deployment has it try at once.
 	ReasonPodsRefused = "PodsRefused"
 	// ReasonImagePullFailed: the image of the server cannot be pulled; the message names it. Correct serverImage of the chart, which is
 	// the operator's --server-image, or let the nodes reach the registry and sign in there.
