@@ -197,6 +197,9 @@ func TestStorageAndRouteAreJudgedByWhatTheClusterSays(t *testing.T) {
 	claim := func(phase corev1.PersistentVolumeClaimPhase) *corev1.PersistentVolumeClaim {
 		return &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "contoso-data"}, Status: corev1.PersistentVolumeClaimStatus{Phase: phase}}
 	}
+	written := func(generation int64) *scope {
+		return &scope{host: "a.test", written: map[string]int64{kindIngress: generation}, memory: &memory{}}
+	}
 	admitted := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Generation: 2}}
 	admitted.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{IP: "192.0.2.1"}}
 	for name, test := range map[string]struct {
@@ -207,9 +210,9 @@ func TestStorageAndRouteAreJudgedByWhatTheClusterSays(t *testing.T) {
 		"pending":                 {storageReady(claim(corev1.ClaimPending), metav1.Condition{}), "False/ClaimPending"},
 		"lost":                    {storageReady(claim(corev1.ClaimLost), metav1.Condition{}), "False/ClaimLost"},
 		"not there yet":           {storageReady(&corev1.PersistentVolumeClaim{}, metav1.Condition{}), "False/Progressing"},
-		"admitted":                {exposed(admitted, "contoso-scim", "a.test", 0), "True/IngressReady"},
-		"admitted before a write": {exposed(admitted, "contoso-scim", "a.test", 3), "False/WaitingForIngressController"},
-		"not admitted":            {exposed(&networkingv1.Ingress{}, "contoso-scim", "a.test", 0), "False/WaitingForIngressController"},
+		"admitted":                {exposed(admitted, "contoso-scim", written(0), ""), "True/IngressReady"},
+		"admitted before a write": {exposed(admitted, "contoso-scim", written(3), ""), "False/WaitingForIngressController"},
+		"not admitted":            {exposed(&networkingv1.Ingress{}, "contoso-scim", written(0), ""), "False/WaitingForIngressController"},
 	} {
 		if got := string(test.got.Status) + "/" + test.got.Reason; got != test.want {
 			t.Errorf("%s: got %s, want %s", name, got, test.want)

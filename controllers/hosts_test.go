@@ -1,25 +1,20 @@
 package controllers
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
 
@@ -282,59 +277,12 @@ func TestARouteElsewhereIsAnotherObject(t *testing.T) {
 		"both work for one URL":                              {[]route{published(at("x-2", "nginx", true)), published(at("x", "alb", true))}, "x-2"},
 		"what was published works no more, and another does": {[]route{published(at("x", "nginx", false)), at("x-2", "alb", true)}, "x"},
 		"somebody wrote another place":                       {[]route{{Object: at("x", "", true).Object, kind: kindIngress, place: "elsewhere", moved: true}}, "x"},
+		"both are there, as the class became the default":    {[]route{at("x-2", "traefik", false), defaulted(at("x", "traefik", true), "traefik")}, "x"},
 		"another kind has the name":                          {[]route{{Object: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, kind: kindHTTPRoute}}, "x"},
 	} {
 		if got := routeName(kindIngress, "traefik", "x", test.routes); got != test.want {
 			t.Errorf("%s: got %s, want %s", name, got, test.want)
 		}
-	}
-}
-
-func TestBackToTheDefaultClassAnIngressStaysWhereItIsTheSame(t *testing.T) {
-	t.Parallel()
-	refused := apierrors.NewForbidden(networkingv1.Resource("ingresses"), "", errors.New("a policy"))
-	for name, test := range map[string]struct {
-		byDefault *string
-		err       error
-		stays     bool
-	}{
-		"the same class":       {new("nginx"), nil, true},
-		"another class":        {new("traefik"), nil, false},
-		"no default class":     {nil, nil, false},
-		"one that is not told": {nil, refused, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := simulate(t, contoso(func(p *v1alpha1.ProvisioningTenant) {
-				p.Spec.Exposure.Ingress = &v1alpha1.IngressExposure{ClassName: "nginx"}
-			}))
-			s.class, s.classRefused = test.byDefault, test.err
-			ingresses := func() []networkingv1.Ingress {
-				t.Helper()
-				var list networkingv1.IngressList
-				s.must(s.List(t.Context(), &list))
-				return list.Items
-			}
-			s.settle()
-			tenant := s.tenant()
-			tenant.Spec.Exposure.Ingress = nil
-			tenant.Generation++
-			s.must(s.WithWatch.Update(t.Context(), tenant))
-			s.settle()
-			now := ingresses()
-			if (len(now) == 1) != test.stays {
-				t.Fatalf("there are %d Ingresses", len(now))
-			}
-			first := now[0] // whose controller goes on serving it where the other is to come
-			if (first.Annotations[desired.AnnotationPlace] == "") != test.stays || ptr.Deref(first.Spec.IngressClassName, "") != "nginx" {
-				t.Errorf("it is at %q and has the class %q", first.Annotations[desired.AnnotationPlace], ptr.Deref(first.Spec.IngressClassName, ""))
-			}
-			settled := s.writes
-			s.settle()
-			if s.writes != settled {
-				t.Error("it is written again")
-			}
-		})
 	}
 }
 

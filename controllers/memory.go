@@ -21,6 +21,8 @@ type memory struct {
 	connection connection
 	// lookout is for Secrets that are missing; zero where all are there.
 	lookout lookout
+	// class is for an Ingress of the default class.
+	class classLookout
 }
 
 // memoryOf returns what is remembered of a tenant. It is remembered until the tenant is gone.

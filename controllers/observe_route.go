@@ -59,7 +59,7 @@ func (r *ProvisioningTenantReconciler) judgeRoute(ctx context.Context, s *scope)
 	if err := r.Get(ctx, key, &ingress); client.IgnoreNotFound(err) != nil {
 		return metav1.Condition{}, fmt.Errorf("get the Ingress: %w", err)
 	}
-	return exposed(&ingress, key.Name, s.host, s.written[kindIngress]), nil
+	return exposed(&ingress, key.Name, s, s.desired(r.Options).IngressClass), nil
 }
 
 func (r *ProvisioningTenantReconciler) judgeHTTPRoute(ctx context.Context, s *scope, key client.ObjectKey) (metav1.Condition, error) {
@@ -173,14 +173,16 @@ func (r *ProvisioningTenantReconciler) requireCertificate(ctx context.Context, s
 	return nil
 }
 
-// exposed judges the Ingress of that name; a zero one was not seen yet. written is its generation if this reconcile wrote it.
-func exposed(ingress *networkingv1.Ingress, name, host string, written int64) metav1.Condition {
-	if ingress.Generation >= written && len(ingress.Status.LoadBalancer.Ingress) > 0 {
-		return conditions.True(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressReady,
-			fmt.Sprintf("An ingress controller routes %s to the server.", host))
+// exposed judges the Ingress of that name; a zero one was not seen yet. class is the one that it should have, empty for the default.
+func exposed(ingress *networkingv1.Ingress, name string, s *scope, class string) metav1.Condition {
+	if ingress.Generation < s.written[kindIngress] {
+		ingress = &networkingv1.Ingress{} // as it was before
 	}
-	return conditions.False(v1alpha1.ConditionExposed, v1alpha1.ReasonWaitingForIngressController,
-		fmt.Sprintf("No ingress controller has taken Ingress %s yet. If this lasts, check spec.exposure.ingress.className and the controller.", name))
+	if len(ingress.Status.LoadBalancer.Ingress) > 0 {
+		return conditions.True(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressReady,
+			fmt.Sprintf("An ingress controller routes %s to the server.", s.host))
+	}
+	return conditions.False(v1alpha1.ConditionExposed, v1alpha1.ReasonWaitingForIngressController, untaken(ingress, name, class, s.memory.class.instead))
 }
 
 // awaitEndpoints holds back Exposed until the Service has an endpoint that is ready. It looks where the tenant was not ready before: the

@@ -34,9 +34,8 @@ func (r *ProvisioningTenantReconciler) resolveExposure(ctx context.Context, s *s
 	way := r.resolveWay(s)
 	t := s.desired(r.Options)
 	if routeKind(t) == kindIngress && t.IngressClass == "" {
-		if err := r.keepClass(ctx, s); err != nil {
-			return err
-		}
+		s.fail(r.resolveClass(ctx, s))
+		t = s.desired(r.Options)
 	}
 	if kind := routeKind(t); kind != "" {
 		s.routeName = routeName(kind, desired.Place(t), desired.ServerName(s.tenant.Name), s.routes)

@@ -121,21 +121,26 @@ func isTrue(all []metav1.Condition, conditionType string) bool {
 	return slices.ContainsFunc(all, func(c metav1.Condition) bool { return c.Type == conditionType && c.Status == metav1.ConditionTrue })
 }
 
-// routeName is the name for a route of that kind at that place: that of the one which is there already, or one that is free. Where both
-// names are taken by routes elsewhere, the one that is needed less makes room.
+// routeName is the name for a route of that kind at that place: that of the one which is there already, of two the one that is needed more, or a
+// name that is free. Where both names are taken by routes elsewhere, the one that is needed less makes room.
 func routeName(kind, place, first string, routes []route) string {
 	second := first + "-2"
-	taken, spoiled := map[string]int{}, ""
+	taken, there, spoiled := map[string]int{}, (*route)(nil), ""
 	for _, found := range routes {
 		switch {
 		case found.kind != kind:
 		case found.moved:
 			spoiled = found.GetName()
 		case found.place == place, place != "" && found.class == place:
-			return found.GetName()
+			if there == nil || found.need() > there.need() {
+				there = &found
+			}
 		default:
 			taken[found.GetName()] = found.need()
 		}
+	}
+	if there != nil {
+		return there.GetName()
 	}
 	if spoiled != "" {
 		return spoiled

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"errors"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -36,6 +37,8 @@ type scope struct {
 	routeName string
 	old       *route
 	exposed   bool
+	// class that the Ingress keeps while it is not known whether that is the default; empty otherwise.
+	class string
 	// gateways that an HTTPRoute for the host is on.
 	gateways []v1alpha1.GatewayReference
 	// tenantURL as it should be; empty while the host is missing or someone else's.
@@ -130,7 +133,7 @@ func (s *scope) has(conditionType string) bool {
 
 // desired is the tenant as package desired wants it.
 func (s *scope) desired(options Options) desired.Tenant {
-	class := options.IngressClass
+	class := cmp.Or(options.IngressClass, s.class)
 	if ingress := s.tenant.Spec.Exposure.Ingress; ingress != nil && ingress.ClassName != "" {
 		class = ingress.ClassName
 	}

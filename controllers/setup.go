@@ -63,6 +63,8 @@ type Options struct {
 	HostReservation time.Duration
 	// HostRules say who may claim which hosts; everybody every host where there are none.
 	HostRules []HostRule
+	// RecheckIngressClass is how long an Ingress waits for a controller before the default class is asked for again; two minutes where it is 0.
+	RecheckIngressClass time.Duration
 	// RecheckHosts is when a tenant asks again whose host no rule allows; 30 seconds where it is 0.
 	RecheckHosts time.Duration
 	// RecheckSecrets is how often at most a Secret is looked for that was deleted after copying, and about how often one with a connection URL; a

@@ -73,6 +73,7 @@ type simulated struct {
 	move              batchv1.JobConditionType // how the Job of a move ends
 	class             *string                  // of Ingresses that name none, as far as one may ask
 	classRefused      error                    // in its place
+	classAsked        int                      // how often it was asked for
 	image             string                   // of the server, by the operator that looks
 	upgrades          int                      // how many that operator lets restart at a time
 	writes, liveReads int
@@ -155,6 +156,7 @@ func simulate(t *testing.T, objects ...client.Object) *simulated {
 		},
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 			if ingress, ok := o.(*networkingv1.Ingress); ok && len((&client.CreateOptions{}).ApplyOptions(opts).DryRun) > 0 {
+				s.classAsked++
 				ingress.Spec.IngressClassName = s.class
 				return s.classRefused
 			}

@@ -444,8 +444,8 @@ func For(reason string) (Advice, bool) {
 		}, true
 	case v1alpha1.ReasonWaitingForIngressController:
 		return Advice{
-			Meaning: "No ingress controller has taken the Ingress yet.",
-			Action:  "Check className and the controller.",
+			Meaning: "No ingress controller has taken the Ingress yet; the message names the class that it has.",
+			Action:  "Check className and the controller of that class. Without className the Ingress gets the class that is the cluster's default, also one that becomes it while the Ingress waits.",
 		}, true
 	case v1alpha1.ReasonWaitingForGateway:
 		return Advice{

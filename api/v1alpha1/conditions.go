@@ -306,7 +306,9 @@ const (
 	// ReasonRolloutPaused: somebody paused the Deployment of the server, so the pods stay as they are, and an upgrade of the operator waits
 	// too. Resume it with the command in the message.
 	ReasonRolloutPaused = "RolloutPaused"
-	// ReasonWaitingForIngressController: no ingress controller has taken the Ingress yet. Check className and the controller.
+	// ReasonWaitingForIngressController: no ingress controller has taken the Ingress yet; the message names the class that it has. Check
+	// className and the controller of that class. Without className the Ingress gets the class that is the cluster's default, also one that
+	// becomes it while the Ingress waits.
 	ReasonWaitingForIngressController = "WaitingForIngressController"
 	// ReasonWaitingForGateway: no controller has answered for the HTTPRoute yet. Check that the Gateway exists and its
 	// controller runs.

@@ -1,0 +1,318 @@
+package controllers
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
+)
+
+func TestBackToTheDefaultClassAnIngressStaysWhereItIsTheSame(t *testing.T) {
+	t.Parallel()
+	refused := apierrors.NewForbidden(networkingv1.Resource("ingresses"), "", errors.New("a policy"))
+	for name, test := range map[string]struct {
+		byDefault *string
+		err       error
+		stays     bool
+	}{
+		"the same class":       {new("nginx"), nil, true},
+		"another class":        {new("traefik"), nil, false},
+		"no default class":     {nil, nil, false},
+		"one that is not told": {nil, refused, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := simulate(t, contoso(func(p *v1alpha1.ProvisioningTenant) {
+				p.Spec.Exposure.Ingress = &v1alpha1.IngressExposure{ClassName: "nginx"}
+			}))
+			s.class, s.classRefused = test.byDefault, test.err
+			ingresses := func() []networkingv1.Ingress {
+				t.Helper()
+				var list networkingv1.IngressList
+				s.must(s.List(t.Context(), &list))
+				return list.Items
+			}
+			s.settle()
+			tenant := s.tenant()
+			tenant.Spec.Exposure.Ingress = nil
+			tenant.Generation++
+			s.must(s.WithWatch.Update(t.Context(), tenant))
+			s.settle()
+			now := ingresses()
+			if (len(now) == 1) != test.stays {
+				t.Fatalf("there are %d Ingresses", len(now))
+			}
+			first := now[0] // whose controller goes on serving it where the other is to come
+			if (first.Annotations[desired.AnnotationPlace] == "") != test.stays || ptr.Deref(first.Spec.IngressClassName, "") != "nginx" {
+				t.Errorf("it is at %q and has the class %q", first.Annotations[desired.AnnotationPlace], ptr.Deref(first.Spec.IngressClassName, ""))
+			}
+			settled := s.writes
+			s.settle()
+			if s.writes != settled {
+				t.Error("it is written again")
+			}
+		})
+	}
+}
+
+// waiting is a tenant of the default class whose Ingress nobody takes. Its operator remembers.
+type waiting struct {
+	*simulated
+	operator *ProvisioningTenantReconciler
+}
+
+func waitForController(t *testing.T, class *string) *waiting {
+	t.Helper()
+	s := simulate(t, contoso())
+	w := &waiting{s, s.operator()}
+	w.look()
+	w.class = class
+	return w
+}
+
+func (w *waiting) look() {
+	w.Helper()
+	for range 5 {
+		before := w.writes
+		_, err := w.operator.Reconcile(w.Context(), theTenant)
+		w.must(err)
+		if w.writes == before {
+			return
+		}
+	}
+	w.Fatal("the tenant does not settle")
+}
+
+func (w *waiting) later(pause time.Duration) {
+	w.Helper()
+	w.now.SetTime(w.now.Now().Add(pause))
+	w.look()
+}
+
+func (w *waiting) ingress() *networkingv1.Ingress {
+	w.Helper()
+	var ingress networkingv1.Ingress
+	w.must(w.WithWatch.Get(w.Context(), client.ObjectKey{Namespace: "customers", Name: "contoso-scim"}, &ingress))
+	return &ingress
+}
+
+func (w *waiting) has(class string, asked int) {
+	w.Helper()
+	if got := ptr.Deref(w.ingress().Spec.IngressClassName, ""); got != class || w.classAsked != asked {
+		w.Errorf("the Ingress has class %q, want %q; the default was asked for %d times, want %d", got, class, w.classAsked, asked)
+	}
+}
+
+func TestAnIngressThatNobodyTakesFollowsTheDefaultClass(t *testing.T) {
+	t.Parallel()
+	w := waitForController(t, new("other"))
+	w.later(recheckClass - time.Second)
+	w.has("", 0) // a new tenant pays nothing
+	w.later(time.Second)
+	w.has("other", 1)
+	w.class = new("traefik")
+	w.later(recheckClass - time.Second)
+	w.has("other", 1)
+	w.later(time.Second)
+	w.has("traefik", 2)
+	settled := w.writes
+	w.later(recheckClass)
+	w.has("traefik", 3)
+	if w.writes != settled {
+		t.Error("it is written again")
+	}
+	w.class = nil
+	w.later(recheckClass)
+	w.has("traefik", 4)
+	w.class, w.classRefused = new("nginx"), apierrors.NewForbidden(networkingv1.Resource("ingresses"), "", errors.New("a policy"))
+	w.later(recheckClass)
+	w.has("traefik", 5)
+}
+
+func TestAnIngressThatIsTakenKeepsItsClass(t *testing.T) {
+	t.Parallel()
+	w := waitForController(t, new("traefik"))
+	w.later(recheckClass)
+	w.pretend()
+	w.class = new("nginx")
+	w.later(recheckClass)
+	w.later(recheckClass)
+	w.has("traefik", 1)
+
+	// The controller restarts, and takes its time.
+	ingress := w.ingress()
+	ingress.Status = networkingv1.IngressStatus{}
+	w.must(w.Status().Update(t.Context(), ingress))
+	w.look()
+	w.later(recheckClass - time.Second)
+	w.has("traefik", 1)
+	w.later(time.Second)
+	w.has("nginx", 2)
+}
+
+// Some controllers never say that they took an Ingress.
+func TestAnIngressThatTheClientCameByKeepsItsClass(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		after time.Duration
+		want  string
+	}{
+		"before the Ingress was made": {-time.Minute, "traefik"},
+		"since":                       {time.Minute, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := waitForController(t, new("traefik"))
+			tenant := w.tenant()
+			tenant.Status.Activity = &v1alpha1.ActivityStatus{LastCycle: &v1alpha1.CycleStatus{
+				StartTime: &metav1.Time{Time: w.ingress().CreationTimestamp.Add(test.after)},
+			}}
+			w.must(w.Status().Update(t.Context(), tenant))
+			w.look()
+			w.later(recheckClass)
+			if got := ptr.Deref(w.ingress().Spec.IngressClassName, ""); got != test.want {
+				t.Errorf("the Ingress has class %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestAClassThatSomebodyElseGaveTheIngressStaysAndIsTold(t *testing.T) {
+	t.Parallel()
+	w := waitForController(t, new("traefik"))
+	ingress := w.ingress()
+	ingress.Spec.IngressClassName = new("other")
+	w.must(w.WithWatch.Update(t.Context(), ingress, client.FieldOwner("somebody")))
+	w.look()
+	w.later(recheckClass)
+	w.has("other", 1)
+	w.later(time.Second)
+	w.has("other", 1)
+	const want = "It has class other, which somebody else gave it, and the default is traefik:"
+	if c := meta.FindStatusCondition(w.tenant().Status.Conditions, v1alpha1.ConditionExposed); !strings.Contains(c.Message, want) {
+		t.Errorf("the message is %q", c.Message)
+	}
+	ingress = w.ingress()
+	ingress.Spec.IngressClassName = nil
+	w.must(w.WithWatch.Update(t.Context(), ingress, client.FieldOwner("somebody")))
+	w.later(recheckClass)
+	w.has("traefik", 2)
+}
+
+func TestAnIngressWhoseAnnotationNamesItsClassKeepsIt(t *testing.T) {
+	t.Parallel()
+	w := waitForController(t, new("traefik"))
+	tenant := w.tenant()
+	tenant.Spec.Exposure.Ingress = &v1alpha1.IngressExposure{Annotations: map[string]string{"kubernetes.io/ingress.class": "nginx"}}
+	tenant.Generation++
+	w.must(w.WithWatch.Update(t.Context(), tenant))
+	w.look()
+	w.later(recheckClass)
+	w.has("", 0)
+}
+
+// The second Ingress waits in a class that was the default by mistake, and the class of the first becomes the default.
+func TestOfTwoIngressesTheOneOfTheDefaultClassStays(t *testing.T) {
+	t.Parallel()
+	s := simulate(t, contoso(func(p *v1alpha1.ProvisioningTenant) {
+		p.Spec.Exposure.Ingress = &v1alpha1.IngressExposure{ClassName: "nginx"}
+	}))
+	s.settle()
+	w := &waiting{s, s.operator()}
+	w.class = new("other")
+	tenant := w.tenant()
+	tenant.Spec.Exposure.Ingress = nil
+	tenant.Generation++
+	w.must(w.WithWatch.Update(t.Context(), tenant))
+	w.look()
+	w.class = new("nginx")
+	w.later(recheckClass)
+	w.pretend() // for the fake client took the status away
+	w.look()
+	w.has("nginx", 2)
+	var left networkingv1.IngressList
+	w.must(w.List(t.Context(), &left))
+	if len(left.Items) != 1 {
+		t.Errorf("%d Ingresses are left", len(left.Items))
+	}
+	s.check()
+}
+
+func TestWhileTheDefaultClassCannotBeAskedForOneConditionSaysSo(t *testing.T) {
+	t.Parallel()
+	s := simulate(t, contoso(func(p *v1alpha1.ProvisioningTenant) {
+		p.Spec.Exposure.Ingress = &v1alpha1.IngressExposure{ClassName: "nginx"}
+	}))
+	s.settle()
+	w := &waiting{s, s.operator()}
+	w.classRefused = apierrors.NewInternalError(errors.New("failed calling webhook"))
+	tenant := w.tenant()
+	tenant.Spec.Exposure.Ingress = nil
+	tenant.Generation++
+	w.must(w.WithWatch.Update(t.Context(), tenant))
+	w.look()
+	w.has("nginx", w.classAsked)
+	all := w.tenant().Status.Conditions
+	for _, want := range []string{"Ready=True/Ready", "Exposed=True/IngressReady", "ExposureInEffect=False/Error"} {
+		conditionType, _, _ := strings.Cut(want, "=")
+		if c := meta.FindStatusCondition(all, conditionType); conditionType+"="+string(c.Status)+"/"+c.Reason != want || c.ObservedGeneration != tenant.Generation {
+			t.Errorf("got %+v, want %s", c, want)
+		}
+	}
+	w.class, w.classRefused = new("nginx"), nil
+	w.later(recheckFailed)
+	w.pretend() // for the fake client took the status away
+	w.look()
+	w.has("nginx", w.classAsked)
+	if place := w.ingress().Annotations[desired.AnnotationPlace]; place != "" {
+		t.Errorf("it is at %q", place)
+	}
+	s.check()
+}
+
+func TestTheMessageNamesTheClassOfAnIngressThatNobodyHasTaken(t *testing.T) {
+	of := func(class *string, annotation string) *networkingv1.Ingress {
+		ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Name: "x", Generation: 2}, Spec: networkingv1.IngressSpec{IngressClassName: class}}
+		if annotation != "" {
+			ingress.Annotations = map[string]string{"kubernetes.io/ingress.class": annotation}
+		}
+		return ingress
+	}
+	const named = " It has class nginx: if this lasts, check spec.exposure.ingress and the controller of that class."
+	for name, test := range map[string]struct {
+		ingress         *networkingv1.Ingress
+		wanted, instead string
+		message         string
+	}{
+		"not seen yet":                 {&networkingv1.Ingress{}, "", "", ""},
+		"not seen yet, and named":      {&networkingv1.Ingress{}, "nginx", "", named},
+		"of another class before":      {nil, "nginx", "", named},
+		"named":                        {of(new("nginx"), ""), "nginx", "", named},
+		"named, and changed by others": {of(new("nginx"), ""), "traefik", "", named},
+		"named by an annotation":       {of(nil, "nginx"), "", "", named},
+		"no class": {of(nil, ""), "", "", " It has no class, because spec.exposure.ingress.className names none and the cluster had no default: " +
+			"set className, or make an IngressClass the default."},
+		"by default": {of(new("other"), ""), "", "", " It has class other, as spec.exposure.ingress.className names none: " +
+			"if this lasts, check the controller of that class, or set className."},
+		"by somebody else": {of(new("other"), ""), "", "traefik", " It has class other, which somebody else gave it, and the default is traefik: " +
+			"set spec.exposure.ingress.className, or delete the Ingress, and it is made anew."},
+	} {
+		s := &scope{written: map[string]int64{}, memory: &memory{class: classLookout{instead: test.instead}}}
+		if test.ingress == nil {
+			test.ingress, s.written[kindIngress] = of(new("traefik"), ""), 3
+		}
+		if got, want := exposed(test.ingress, "x", s, test.wanted).Message, "No ingress controller has taken Ingress x yet."+test.message; got != want {
+			t.Errorf("%s:\ngot  %s\nwant %s", name, got, want)
+		}
+	}
+}
