@@ -24,9 +24,9 @@ import (
 // Admission fills the cluster's default class into an Ingress that names none, and does so once, when the Ingress is made. The default may
 // be another one a minute later. So it is asked for again in two cases:
 //
-//	the Ingress                                     where the default is its class         where the default is another
-//	has a class that the spec no longer names       it stays, as one of the default class  a second Ingress is made
-//	has the default class, and nobody has taken it  it waits                               it gets that class
+//	an Ingress that                                 where the default is its class         where the default is another
+//	has a class that the spec no longer names       stays, as one of the default class     stays until a second Ingress works
+//	has the default class, and nobody has taken it  waits                                  gets that class
 //
 // An Ingress of the default class that a controller has taken stays where it is.
 
@@ -37,6 +37,8 @@ const (
 	// recheckClass is how long an Ingress waits for a controller before the default class is asked for again, where the options do not say. A
 	// controller that restarts empties the status of its Ingresses, and has filled it again by then.
 	recheckClass = 2 * time.Minute
+	// comesAgain is within which time Microsoft Entra ID starts the next cycle.
+	comesAgain = 45 * time.Minute
 	// recheckFailed is when to ask again where the API server failed.
 	recheckFailed = 30 * time.Second
 )
@@ -103,8 +105,13 @@ func (r *ProvisioningTenantReconciler) recheckClass() time.Duration {
 func (r *ProvisioningTenantReconciler) classDue(s *scope, found *route) bool {
 	lookout, now := &s.memory.class, r.Options.Clock.Now()
 	_, annotated := found.GetAnnotations()[networkingv1beta1.AnnotationIngressClass]
-	if found.works || annotated || reached(s, found) {
+	switch until := reached(s, found).Add(comesAgain); {
+	case found.works, annotated:
 		*lookout = classLookout{}
+		return false
+	case now.Before(until):
+		*lookout = classLookout{}
+		s.outcome.at(until, now)
 		return false
 	}
 	if lookout.due.IsZero() {
@@ -117,12 +124,16 @@ func (r *ProvisioningTenantReconciler) classDue(s *scope, found *route) bool {
 	return true
 }
 
-// reached tells whether the provisioning client has come by an Ingress though no controller says that it took it. Some never say so.
-func reached(s *scope, found *route) bool {
+// reached is when a client was last seen of those that come by an Ingress though no controller says that it took it; zero for never. Some
+// controllers never say so.
+func reached(s *scope, found *route) time.Time {
 	activity := s.tenant.Status.Activity
-	return activity != nil && activity.LastCycle != nil && activity.LastCycle.StartTime != nil &&
-		activity.LastCycle.StartTime.After(found.GetCreationTimestamp().Time) &&
-		!slices.ContainsFunc(s.routes, func(other route) bool { return other.works })
+	if activity == nil || activity.LastRequestTime == nil || activity.LastCycle == nil || activity.LastCycle.StartTime == nil ||
+		!activity.LastCycle.StartTime.After(found.GetCreationTimestamp().Time) ||
+		slices.ContainsFunc(s.routes, func(other route) bool { return other.works }) {
+		return time.Time{}
+	}
+	return activity.LastRequestTime.Time
 }
 
 // keepClass makes an Ingress whose class the spec no longer names, and which is the default, one of the default class. Another object of the

@@ -164,21 +164,24 @@ func TestAnIngressThatIsTakenKeepsItsClass(t *testing.T) {
 func TestAnIngressThatTheClientCameByKeepsItsClass(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		after time.Duration
-		want  string
+		began, last time.Duration
+		want        string
 	}{
-		"before the Ingress was made": {-time.Minute, "traefik"},
-		"since":                       {time.Minute, ""},
+		"before the Ingress was made": {-time.Minute, 0, "traefik"},
+		"since":                       {time.Minute, 0, ""},
+		"since, and no more":          {time.Minute, recheckClass - comesAgain, "traefik"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := waitForController(t, new("traefik"))
 			tenant := w.tenant()
-			tenant.Status.Activity = &v1alpha1.ActivityStatus{LastCycle: &v1alpha1.CycleStatus{
-				StartTime: &metav1.Time{Time: w.ingress().CreationTimestamp.Add(test.after)},
-			}}
+			tenant.Status.Activity = &v1alpha1.ActivityStatus{
+				LastRequestTime: &metav1.Time{Time: w.now.Now().Add(test.last)},
+				LastCycle:       &v1alpha1.CycleStatus{StartTime: &metav1.Time{Time: w.ingress().CreationTimestamp.Add(test.began)}},
+			}
 			w.must(w.Status().Update(t.Context(), tenant))
 			w.look()
+			w.later(recheckClass)
 			w.later(recheckClass)
 			if got := ptr.Deref(w.ingress().Spec.IngressClassName, ""); got != test.want {
 				t.Errorf("the Ingress has class %q, want %q", got, test.want)
