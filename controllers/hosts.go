@@ -31,7 +31,7 @@ import (
 // When the time is over the Lease is deleted.
 const (
 	// leaseLabel selects the Leases of hosts among those of the operator's namespace.
-	leaseLabel, leaseOfHost = v1alpha1.GroupName + "/lease", "host"
+	leaseLabel, leaseOfHost = v1alpha1.LeaseLabel, v1alpha1.LeaseOfHost
 	// leaseHostAnnotation has the host of a Lease whose name is too short for it.
 	leaseHostAnnotation = v1alpha1.GroupName + "/host"
 	leasePrefix         = "host."

@@ -22,9 +22,6 @@ import (
 
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,resourceNames=operator.provisioning.tenantry.dev,verbs=get
 
-// LeaderLease names the Lease by which the operators of one namespace elect the one that works.
-const LeaderLease = "operator.provisioning.tenantry.dev"
-
 // recheckOperator is how often it is looked whether the leader of another namespace is still there, where the options do not say.
 const recheckOperator = time.Minute
 
@@ -43,7 +40,7 @@ func newOperators(live client.Reader, options Options) operators {
 func (o operators) work(ctx context.Context, namespace string) (bool, error) {
 	return o.recent.of(namespace, func() (bool, error) {
 		var lease coordinationv1.Lease
-		err := o.live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: LeaderLease}, &lease)
+		err := o.live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: v1alpha1.LeaderLease}, &lease)
 		switch {
 		case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
 			return false, nil

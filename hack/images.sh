@@ -17,7 +17,8 @@ cd "$(dirname "$0")/.."
 declare -a operator scimserver
 for architecture; do
 	# -trimpath and -buildvcs=false leave out where the source stands and in what state its repository is.
-	CGO_ENABLED=0 GOOS=linux GOARCH=$architecture go build -trimpath -buildvcs=false -ldflags '-s -w' \
+	CGO_ENABLED=0 GOOS=linux GOARCH=$architecture go build -trimpath -buildvcs=false \
+		-ldflags "-s -w -X github.com/tenantry/tenantry/internal/version.release=${TENANTRY_VERSION:-}" \
 		-o "$directory/$architecture/" ./cmd/operator ./cmd/scimserver
 	operator+=(-binary "$directory/$architecture/operator")
 	scimserver+=(-binary "$directory/$architecture/scimserver")

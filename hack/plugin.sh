@@ -18,7 +18,8 @@ built=$(mktemp -d)
 trap 'rm -rf "$built"' EXIT
 for platform; do
 	rm -rf "${built:?}"/*
-	CGO_ENABLED=0 GOOS=${platform%/*} GOARCH=${platform#*/} go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$built/" ./cmd/kubectl-tenantry
+	CGO_ENABLED=0 GOOS=${platform%/*} GOARCH=${platform#*/} go build -trimpath -buildvcs=false \
+		-ldflags "-s -w -X github.com/tenantry/tenantry/internal/version.release=$version" -o "$built/" ./cmd/kubectl-tenantry
 	install -m 0644 LICENSE "$built/"
 	tar --create --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --directory "$built" . |
 		gzip --no-name >"$directory/kubectl-tenantry_${version}_${platform%/*}_${platform#*/}.tar.gz"

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/internal/version"
 )
 
 // The exit codes.
@@ -78,11 +79,13 @@ for, 2 where the command line makes no sense.`,
   # Will Entra's Test Connection succeed?
   kubectl tenantry check contoso`,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl tenantry"},
+		Version:       version.Version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArguments,
 		RunE:          func(command *cobra.Command, _ []string) error { return command.Help() },
 	}
+	root.SetVersionTemplate("kubectl tenantry {{.Version}}\n")
 	root.SetIn(o.In)
 	root.SetOut(o.Out)
 	root.SetErr(o.ErrOut)
@@ -98,7 +101,7 @@ for, 2 where the command line makes no sense.`,
 	s.flags.AddFlags(root.PersistentFlags())
 	complete(root, "namespace", s.completeNamespaces)
 	root.AddCommand(
-		s.list(), s.describe(), s.url(), s.token(), s.rotate(), s.revoke(), s.check(), s.log(), s.export(), s.importing(),
+		s.list(), s.describe(), s.url(), s.token(), s.rotate(), s.revoke(), s.check(), s.log(), s.export(), s.importing(), s.version(),
 	)
 	return root
 }

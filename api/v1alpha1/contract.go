@@ -118,3 +118,23 @@ const (
 func ServiceURL(namespace, tenant string) string {
 	return fmt.Sprintf("http://%s%s.%s.svc%s", tenant, ServerSuffix, namespace, BasePath)
 }
+
+// The manifests of the operator, the operator itself and those who ask how it is must agree on these.
+const (
+	// NameLabel is the label by which pods and Deployments say what they are.
+	NameLabel = "app.kubernetes.io/name"
+	// OperatorName is its value on the Deployment and the pods of the operator.
+	OperatorName = "tenantry-operator"
+	// VersionLabel has the version of what was installed, where the tool that installed it says so.
+	VersionLabel = "app.kubernetes.io/version"
+	// OperatorContainer is the container of the operator in its pods.
+	OperatorContainer = "operator"
+	// ServerContainer is the container of the SCIM server in a tenant's pods.
+	ServerContainer = "scimserver"
+	// LeaderLease names the Lease by which the operators of one namespace elect the one that works.
+	LeaderLease = "operator." + GroupName
+	// LeaseLabel tells the Leases of hosts, whose value is LeaseOfHost, from others of the operator's namespace.
+	LeaseLabel = GroupName + "/lease"
+	// LeaseOfHost marks the Lease of a host. Its holder is NAMESPACE/NAME/UID of a tenant.
+	LeaseOfHost = "host"
+)

@@ -117,8 +117,8 @@ func checkCluster(ctx context.Context, c client.Reader, namespaces []string, lea
 			}
 		}
 	}
-	if err := awaitRenewal(ctx, c, client.ObjectKey{Namespace: leaseNamespace, Name: controllers.LeaderLease}, every); err != nil {
-		return fmt.Errorf("wait until an operator renews the lease %s in namespace %q: %w", controllers.LeaderLease, leaseNamespace, err)
+	if err := awaitRenewal(ctx, c, client.ObjectKey{Namespace: leaseNamespace, Name: v1alpha1.LeaderLease}, every); err != nil {
+		return fmt.Errorf("wait until an operator renews the lease %s in namespace %q: %w", v1alpha1.LeaderLease, leaseNamespace, err)
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func checked(t *testing.T, namespaces []string, lease func(look int, lease *coor
 	looks := 0
 	c := fake.NewClientBuilder().WithScheme(scheme).WithInterceptorFuncs(interceptor.Funcs{
 		Get: func(_ context.Context, _ client.WithWatch, key client.ObjectKey, object client.Object, _ ...client.GetOption) error {
-			if key != (client.ObjectKey{Namespace: "operators", Name: controllers.LeaderLease}) {
+			if key != (client.ObjectKey{Namespace: "operators", Name: v1alpha1.LeaderLease}) {
 				t.Errorf("looked at %s", key)
 			}
 			if looks++; looks == patience {
@@ -119,9 +119,9 @@ func TestACheckNamesTheRightsThatTheOperatorLacks(t *testing.T) {
 		"on the lease of the leader": {
 			namespaces: []string{metav1.NamespaceAll},
 			refuse: func(r authorizationv1.ResourceAttributes) bool {
-				return r.Name == controllers.LeaderLease && r.Verb == "update"
+				return r.Name == v1alpha1.LeaderLease && r.Verb == "update"
 			},
-			want: []string{"the operator lacks rights in namespace operators, which config/rbac/leader_election.yaml grants: update leases.coordination.k8s.io " + controllers.LeaderLease},
+			want: []string{"the operator lacks rights in namespace operators, which config/rbac/leader_election.yaml grants: update leases.coordination.k8s.io " + v1alpha1.LeaderLease},
 		},
 		"in one of two namespaces": {
 			namespaces: []string{"a", "b"},
@@ -190,7 +190,7 @@ func TestACheckNamesTheCRDsThatAreOlder(t *testing.T) {
 }
 
 func noLease() error {
-	return apierrors.NewNotFound(schema.GroupResource{Group: coordinationv1.GroupName, Resource: "leases"}, controllers.LeaderLease)
+	return apierrors.NewNotFound(schema.GroupResource{Group: coordinationv1.GroupName, Resource: "leases"}, v1alpha1.LeaderLease)
 }
 
 func TestACheckNeedsTheNamespaceOfTheLease(t *testing.T) {

@@ -36,6 +36,7 @@ import (
 	"github.com/tenantry/tenantry/controllers"
 	"github.com/tenantry/tenantry/internal/outage"
 	"github.com/tenantry/tenantry/internal/panicked"
+	"github.com/tenantry/tenantry/internal/version"
 	"github.com/tenantry/tenantry/scimserver/directory"
 	"github.com/tenantry/tenantry/scimserver/filter"
 )
@@ -68,6 +69,7 @@ type settings struct {
 	leaderElection               bool
 	logFormat                    string
 	logLevel                     slog.Level
+	version                      bool
 }
 
 func parse(args []string) (settings, error) {
@@ -111,10 +113,13 @@ func parse(args []string) (settings, error) {
 		"`namespace` of the lease by which a leader is elected, and of those that say who holds a host; the operator's own where left out")
 	flags.StringVar(&s.logFormat, "log-format", "json", "`format` of the log on standard error: json or text")
 	flags.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "`level` of the log: debug, info, warn or error")
+	flags.BoolVar(&s.version, "version", false, "print the version and end")
 	if err := flags.Parse(args); err != nil {
 		return settings{}, err
 	}
 	switch {
+	case s.version:
+		return s, nil
 	case flags.NArg() > 0:
 		return settings{}, fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0))
 	case s.ServerImage == "":
@@ -172,8 +177,12 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if s.version {
+		return version.Print(os.Stdout, "operator")
+	}
 	lines := outage.NewLog(handler(s), clock.RealClock{})
 	log := logr.FromSlogHandler(lines.Handler())
+	log.Info("The operator starts", "version", version.Version())
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
 	runtime.PanicHandlers = []func(context.Context, any){panicked.Handler(log)}
@@ -204,7 +213,7 @@ func run(ctx context.Context, args []string) error {
 		Metrics:                 metricsOptions(s),
 		HealthProbeBindAddress:  s.probeAddress,
 		LeaderElection:          s.leaderElection,
-		LeaderElectionID:        controllers.LeaderLease,
+		LeaderElectionID:        v1alpha1.LeaderLease,
 		LeaderElectionNamespace: s.LeaseNamespace,
 		// The process ends as soon as the manager does, so the next leader need not wait for the lease to run out.
 		LeaderElectionReleaseOnCancel: true,

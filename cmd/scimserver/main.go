@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/runtime"
 
 	"github.com/tenantry/tenantry/internal/panicked"
+	"github.com/tenantry/tenantry/internal/version"
 )
 
 func main() {
@@ -69,10 +70,13 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.namespace, "namespace", "", "`namespace` of the ProvisioningTenant; with --manifests every namespace is looked at by default")
 	flags.StringVar(&o.logFormat, "log-format", "json", "`format` of the log on standard error: json or text")
 	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "`level` of the log: debug, info, warn or error; debug has a line for each request")
+	printVersion := flags.Bool("version", false, "print the version and end")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	switch {
+	case *printVersion:
+		return version.Print(os.Stdout, "scimserver")
 	case flags.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0))
 	case o.manifests == "" && (o.tenant == "" || o.namespace == ""):
@@ -83,5 +87,6 @@ func run(ctx context.Context, args []string) error {
 	log := logger(os.Stderr, o)
 	followStandardLog(log)
 	runtime.PanicHandlers = []func(context.Context, any){panicked.Handler(log)}
+	log.Info("the server starts", "version", version.Version())
 	return serve(ctx, o, log)
 }

@@ -10,7 +10,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	"github.com/tenantry/tenantry/controllers"
 	"github.com/tenantry/tenantry/controllers/internal/testenv"
 )
 
@@ -26,7 +25,7 @@ func TestATenantThatTheOperatorOfAnotherNamespaceServesIsLeftAloneUntilThatOneEn
 	w.settled()
 
 	lease := create(other, &coordinationv1.Lease{
-		ObjectMeta: metav1.ObjectMeta{Namespace: other.namespace, Name: controllers.LeaderLease},
+		ObjectMeta: metav1.ObjectMeta{Namespace: other.namespace, Name: v1alpha1.LeaderLease},
 		Spec: coordinationv1.LeaseSpec{
 			HolderIdentity: new("another"), LeaseDurationSeconds: new(int32(3600)), RenewTime: &metav1.MicroTime{Time: time.Now()},
 		},

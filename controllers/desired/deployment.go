@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	containerName = "scimserver"
+	containerName = v1alpha1.ServerContainer
 
 	// nobody owns the process and the volume.
 	nobody = int64(65532)
