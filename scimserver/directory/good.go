@@ -39,8 +39,8 @@ type version struct {
 	Generation int64        `json:"generation,omitempty"`
 	// Spec is nil where none was good yet.
 	Spec *v1alpha1.UserDefaultsSpec `json:"spec,omitempty"`
-	// Replaced says that there was another resource of the name, which was deleted, and that this one was never good: nobody keeps what the
-	// other gave.
+	// Replaced says that the tenant had none of the name, or another resource, before this one, and that this one was never good: nobody keeps
+	// what another gave.
 	Replaced bool `json:"replaced,omitempty"`
 }
 
@@ -126,9 +126,13 @@ func (d *Directory) RecallDefaults(kept string) (string, error) {
 	if err := json.Unmarshal([]byte(kept), &good); err != nil {
 		return "", fmt.Errorf("defaults: %w", err)
 	}
-	maps.DeleteFunc(good.Versions, func(name string, v version) bool {
-		return !isDefaultsName(name) || v.Spec != nil && d.catalog != nil && len(unlisted(*v.Spec, *d.catalog)) > 0
-	})
+	maps.DeleteFunc(good.Versions, func(name string, _ version) bool { return !isDefaultsName(name) })
+	for name, v := range good.Versions {
+		if v.Spec != nil && d.catalog != nil && len(unlisted(*v.Spec, *d.catalog)) > 0 {
+			v.Generation, v.Spec = 0, nil // users of the same resource keep what they have
+			good.Versions[name] = v
+		}
+	}
 	encoded, err := json.Marshal(good)
 	return string(encoded), err
 }
@@ -165,7 +169,8 @@ func (g *goodDefaults) next(tenant *v1alpha1.ProvisioningTenant, all []v1alpha1.
 	return next
 }
 
-// of returns what is known of a UserDefaults, and whether that is of the same resource, or of another of its name that it took the place of.
+// of returns what is known of a UserDefaults, and whether that is of the same resource, or the resource is newer than what is known of its tenant:
+// another of its name was deleted, if there was one.
 func (g *goodDefaults) of(tenant *v1alpha1.ProvisioningTenant, resource *v1alpha1.UserDefaults) (known version, same, replaced bool) {
 	if g == nil || g.Tenant.Namespace != tenant.Namespace || g.Tenant.Name != tenant.Name {
 		return version{}, false, false
@@ -173,7 +178,7 @@ func (g *goodDefaults) of(tenant *v1alpha1.ProvisioningTenant, resource *v1alpha
 	known, there := g.Versions[resource.Name]
 	switch {
 	case !there:
-		return version{}, false, false
+		return version{}, false, g.Tenant.UID == tenant.UID
 	case known.UID == resource.UID || g.Tenant.UID != tenant.UID:
 		return known, true, false
 	}

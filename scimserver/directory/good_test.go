@@ -349,6 +349,46 @@ func TestWhatWasDeletedIsGone(t *testing.T) {
 	}
 }
 
+// A resource that is deleted and made again at once is gone for a moment, in which not everybody was looked at.
+func TestWhatWasDeletedIsGoneForThoseWhoWereNotLookedAtMeanwhile(t *testing.T) {
+	race.Meets(t)
+	w := newWorld(t)
+	fallback := everybody(v1alpha1.ApplyAlways)
+	w.followAll(contoso(), finance(v1alpha1.ApplyAlways), fallback)
+	anna := w.arrives("anna", "Finance")
+	if err := w.FollowDefaults(t.Context(), contoso(), []v1alpha1.UserDefaults{fallback}); err != nil {
+		t.Fatal(err)
+	}
+	again := finance(v1alpha1.ApplyAlways)
+	again.UID, again.Spec.Roles = "finance-2", []string{"king"}
+	w.followAll(contoso(), again, fallback)
+	w.has("who was there", anna, ofEverybody)
+}
+
+// An import brings a version of which the catalog lacks a company: it is not applied, and takes nothing from those who have its values.
+func TestAnImportedVersionThatTheCatalogLacksTakesNothing(t *testing.T) {
+	race.Meets(t)
+	w := newWorld(t)
+	w.followAll(contoso(), finance(v1alpha1.ApplyAlways))
+	anna := w.arrives("anna", "Finance")
+	smaller := contoso()
+	smaller.Spec.Catalog.Companies = []string{"Contoso GmbH"}
+	into := directory.New(directory.Options{Store: w.store, Catalog: &smaller.Spec.Catalog})
+	if err := w.ChangeKept(t.Context(), []string{store.MetaDefaults}, func(values []string) (err error) {
+		values[0], err = into.RecallDefaults(values[0])
+		if strings.Contains(values[0], "Contoso AB") {
+			t.Errorf("the import keeps %s", values[0])
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.restart()
+	w.followAll(smaller, finance(v1alpha1.ApplyAlways))
+	w.has("who was there", anna, ofFinance)
+	w.has("who arrives", w.arrives("hugo", "Finance"), ofNobody)
+}
+
 // A restored tenant has other UIDs; so have its UserDefaults.
 func TestLastGoodDefaultsAreOfATenantAndComeBackWithIt(t *testing.T) {
 	race.Meets(t)
