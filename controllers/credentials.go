@@ -41,8 +41,8 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 	}
 	if settled {
 		told := credentialsTold{
-			accepted: token.Marks(verifier.Annotations), handed: map[string]token.Mark{}, blocked: s.memory.lookout.blocked,
-			secretExists: handed[desired.CredentialsName(s.tenant.Name)] != nil,
+			accepted: token.Marks(verifier.Annotations), handed: map[string]token.Mark{}, ended: token.Ended(verifier.Annotations),
+			blocked: s.memory.lookout.blocked, secretExists: handed[desired.CredentialsName(s.tenant.Name)] != nil,
 		}
 		for _, secret := range handed {
 			maps.Copy(told.handed, token.Marks(secret.Annotations))
@@ -124,7 +124,7 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	const tokens = v1alpha1.AccessTokensCredential
 	meanwhile[tokens] = marks[tokens]
 	if len(still) < len(issuer.accepted.Verifiers) || issuer.known && marks[tokens] != issuer.marks[tokens] {
-		if live, err = s.applyVerifier(ctx, still, meanwhile, live); err != nil {
+		if live, err = s.applyVerifier(ctx, still, meanwhile, issuer.ended, live); err != nil {
 			return err
 		}
 	}
@@ -143,7 +143,7 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	}
 	issuer.keepEnded(marks, meanwhile)
 	// 3. All that the server accepts.
-	if _, err = s.applyVerifier(ctx, verifiers, marks, live); err != nil {
+	if _, err = s.applyVerifier(ctx, verifiers, marks, issuer.ended, live); err != nil {
 		return err
 	}
 	for _, cause := range causes {
@@ -153,7 +153,8 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 		return withoutToken
 	}
 	told := credentialsTold{
-		accepted: marks, handed: map[string]token.Mark{}, blocked: blocked, secretExists: there[desired.CredentialsName(s.tenant.Name)],
+		accepted: marks, handed: map[string]token.Mark{}, ended: issuer.ended, blocked: blocked,
+		secretExists: there[desired.CredentialsName(s.tenant.Name)],
 	}
 	for _, one := range issued {
 		if mark, holds := one.HandedMark(); holds {
@@ -161,7 +162,11 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 		}
 	}
 	if slices.ContainsFunc(handingOut(s.tenant), func(name string) bool { return !there[name] }) {
-		r.looked(s, r.recheckSecrets(), blocked)
+		pause := r.recheckSecrets()
+		if told.waits(s.tenant, issuer.asked) {
+			pause = min(pause, requestRetry)
+		}
+		r.looked(s, pause, blocked)
 	} else {
 		s.memory.lookout = lookout{}
 	}
@@ -176,6 +181,9 @@ func (r *ProvisioningTenantReconciler) issuer(
 	i := &issuer{
 		tenant: s.tenant, handed: handed, blocked: blocked, marks: map[string]token.Mark{}, random: r.Options.Random, now: r.Options.Clock.Now(),
 		elsewhere: func(fingerprint string) (bool, error) { return r.acceptedElsewhere(ctx, s, fingerprint) },
+	}
+	if told := s.tenant.Status.Credentials; told != nil {
+		i.ended = told.Ended
 	}
 	if verifier != nil {
 		i.know(verifier)
@@ -268,10 +276,11 @@ func (r *ProvisioningTenantReconciler) emptyReaders(
 
 // applyVerifier applies the verifier Secret over the version that is live, and returns the metadata of what is there then.
 func (s *scope) applyVerifier(
-	ctx context.Context, verifiers []token.Verifier, marks map[string]token.Mark, live *metav1.PartialObjectMetadata,
+	ctx context.Context, verifiers []token.Verifier, marks map[string]token.Mark, ended []v1alpha1.EndedCredential,
+	live *metav1.PartialObjectMetadata,
 ) (*metav1.PartialObjectMetadata, error) {
 	maps.DeleteFunc(marks, func(_ string, mark token.Mark) bool { return mark == token.Mark{} })
-	want, err := desired.Verifier(s.tenant, verifiers, marks)
+	want, err := desired.Verifier(s.tenant, verifiers, marks, ended)
 	if err != nil {
 		return nil, err
 	}

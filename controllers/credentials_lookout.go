@@ -18,7 +18,7 @@ import (
 const longestPause = 50
 
 // lookout is for Secrets that were deleted after copying: somebody may make one again without the labels by which the operator hears of it. The
-// API server is asked at most once in recheckConflict, first often and then less and less.
+// API server is asked at most once in recheckConflict, first often and then less and less; or once in requestRetry, while a credential waits for one.
 type lookout struct {
 	// at is when all of them were looked for last, next when to look again, and pause about how long that is.
 	at, next time.Time
@@ -42,7 +42,7 @@ func (r *ProvisioningTenantReconciler) stillGone(ctx context.Context, s *scope, 
 	case len(missing) == 0:
 		s.memory.lookout = lookout{}
 		return true, nil
-	case r.Options.Clock.Since(known.at) < every:
+	case r.Options.Clock.Since(known.at) < min(known.pause, every):
 		return true, nil
 	case len(known.blocked) > 0:
 		return false, nil // to see what has become of it

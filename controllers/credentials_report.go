@@ -21,10 +21,15 @@ import (
 // recheckElsewhere is when to look again whether another tenant still has a credential that was refused because of that.
 const recheckElsewhere = 5 * time.Minute
 
+// replacedTold is for how long it is told that a credential ended in whose place another was put, where nobody knows whether that is in use.
+const replacedTold = 24 * time.Hour
+
 // credentialsTold is what the Secrets of a tenant tell, by the key of the credential.
 type credentialsTold struct {
 	// accepted is what the verifier Secret tells, and handed what the Secrets tell that hand credentials out.
 	accepted, handed map[string]token.Mark
+	// ended are the credentials that somebody asked to end.
+	ended []v1alpha1.EndedCredential
 	// blocked says by the name of a Secret that hands credentials out why it cannot be written. The Secret Token is accepted all the same.
 	blocked map[string]error
 	// secretExists tells whether there is a credentials Secret.
@@ -38,13 +43,20 @@ func (r *ProvisioningTenantReconciler) reportCredentials(s *scope, told credenti
 	asked.hold(s.tenant, wanted, told.blocked)
 	s.outcome.at(asked.next, now)
 	s.outcome.at(s.memory.lookout.next, now)
+	waits := told.waits(s.tenant, asked)
 	for _, err := range told.blocked {
-		if denied, ok := errors.AsType[*deniedError](err); ok && denied.Recheck > 0 {
+		if denied, ok := errors.AsType[*deniedError](err); ok && waits {
+			s.outcome.at(now.Add(requestRetry), now)
+		} else if ok && denied.Recheck > 0 {
 			s.outcome.at(now.Add(denied.Recheck), now)
 		}
 	}
 	for _, credential := range wanted {
-		s.outcome.at(rotationOf(s.tenant, credential, requests{}).next(told.accepted[credential.Key], now), now)
+		mark := told.accepted[credential.Key]
+		s.outcome.at(rotationOf(s.tenant, credential, requests{}).next(mark, now), now)
+		if mark.Replaced != "" && credential.Key != v1alpha1.CredentialsTokenKey {
+			s.outcome.at(mark.IssuedAt.Add(replacedTold), now)
+		}
 		if told.handed[credential.Key].Refused == refusedElsewhere {
 			s.outcome.at(now.Add(recheckElsewhere), now)
 		}
@@ -53,6 +65,17 @@ func (r *ProvisioningTenantReconciler) reportCredentials(s *scope, told credenti
 	s.credentials = &v1alpha1.CredentialsStatus{
 		Fingerprint: mark.Fingerprint, IssuedAt: timeOf(mark.IssuedAt), PreviousExpiresAt: timeOf(mark.PreviousNotAfter),
 		ExpiresAt: timeOf(rotationOf(s.tenant, secretToken, requests{}).ends(mark.IssuedAt)),
+	}
+	if before := s.tenant.Status.Credentials; before != nil {
+		told.ended = token.JoinEnded(before.Ended, told.ended)
+	}
+	s.credentials.Ended = told.ended
+	for _, credential := range wanted {
+		if mark := told.accepted[credential.Key]; mark.Fingerprint != "" {
+			s.credentials.Issued = append(s.credentials.Issued, v1alpha1.IssuedCredential{
+				Key: credential.Key, Fingerprint: mark.Fingerprint, IssuedAt: timeOf(mark.IssuedAt),
+			})
+		}
 	}
 	if told.secretExists {
 		s.credentials.SecretName = desired.CredentialsName(s.tenant.Name)
@@ -83,6 +106,9 @@ func credentialsReady(tenant *v1alpha1.ProvisioningTenant, told credentialsTold,
 	}
 	if lost := lost(tenant, told); lost != "" {
 		return conditions.True(condition, v1alpha1.ReasonTokenLost, lost+blockade)
+	}
+	if replaced := replacements(tenant, told, now); replaced != "" {
+		return conditions.True(condition, v1alpha1.ReasonTokenReplaced, replaced+blockade)
 	}
 	reason, message := v1alpha1.ReasonIssued, "Secret "+secret+" holds the Secret Token."
 	switch {
@@ -146,6 +172,45 @@ func lost(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) string {
 	return strings.Join(sentences, " ")
 }
 
+// replacements says which credentials ended because others were put in their place, until the present one is in use or, where that is not known, for a day;
+// "" where there are none.
+func replacements(tenant *v1alpha1.ProvisioningTenant, told credentialsTold, now time.Time) string {
+	var sentences []string
+	for _, credential := range token.Wanted(tenant) {
+		mark, isToken := told.accepted[credential.Key], credential.Key == v1alpha1.CredentialsTokenKey
+		switch secret, at := credential.Secret(tenant.Name); {
+		case mark.Replaced == "", isToken && usedSince(tenant, mark.IssuedAt), !isToken && !now.Before(mark.IssuedAt.Add(replacedTold)):
+		case isToken:
+			sentences = append(sentences, fmt.Sprintf("The Secret Token with the fingerprint %s ended, because another or an older state of the Secrets "+
+				"was put back. Where Microsoft Entra ID uses it, it is locked out. Paste the present one, from Secret %s, into it: "+
+				"kubectl tenantry token %s -n %s prints it. Or put the one that ended back there: "+
+				`kubectl patch secret %s -n %s --type merge --patch '{"stringData":{"token":"TOKEN"}}'`,
+				mark.Replaced, secret, tenant.Name, tenant.Namespace, secret, tenant.Namespace))
+		default:
+			sentences = append(sentences, fmt.Sprintf("The credential %s with the fingerprint %s ended, because an older state of the Secrets was put back: "+
+				"clients that use it are locked out until they have the present one, from Secret %s, or it was put back there under %s.",
+				credential.Key, mark.Replaced, secret, at))
+		}
+	}
+	return strings.Join(sentences, " ")
+}
+
+// unissued are the keys of the credentials that are not issued before their Secrets can be written.
+func (told credentialsTold) unissued(tenant *v1alpha1.ProvisioningTenant) []string {
+	var keys []string
+	for _, credential := range token.Wanted(tenant) {
+		if name, _ := credential.Secret(tenant.Name); told.blocked[name] != nil && told.accepted[credential.Key].Fingerprint == "" {
+			keys = append(keys, credential.Key)
+		}
+	}
+	return keys
+}
+
+// waits tells whether a credential is not issued, or a request not obeyed, before a Secret can be written.
+func (told credentialsTold) waits(tenant *v1alpha1.ProvisioningTenant, asked requests) bool {
+	return asked.held != "" || len(told.unissued(tenant)) > 0
+}
+
 // blockades says which Secrets cannot be written, with the reason of the first, and which credentials are not issued before they can. Its sentences
 // go behind others; both are "" where there are none.
 func blockades(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) (reason, sentences string) {
@@ -154,13 +219,7 @@ func blockades(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) (reaso
 		return "", ""
 	}
 	sentences = fmt.Sprintf(" No new credential can be handed out in Secret %s, and those that were handed out stay valid.", strings.Join(names, ", "))
-	var waiting []string
-	for _, credential := range token.Wanted(tenant) {
-		if name, _ := credential.Secret(tenant.Name); told.blocked[name] != nil && told.accepted[credential.Key].Fingerprint == "" {
-			waiting = append(waiting, credential.Key)
-		}
-	}
-	if waiting != nil {
+	if waiting := told.unissued(tenant); waiting != nil {
 		sentences += " Not issued yet: " + strings.Join(waiting, ", ") + "."
 	}
 	for at, name := range names {

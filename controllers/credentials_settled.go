@@ -27,6 +27,9 @@ func (r *ProvisioningTenantReconciler) settled(
 	if asked.hold(s.tenant, wanted, blocked); asked.pending() {
 		return false, nil
 	}
+	if told := s.tenant.Status.Credentials; told != nil && forgotAny(token.Ended(verifier.Annotations), told.Ended) {
+		return false, nil
+	}
 	for key, mark := range accepted {
 		if known := has(wanted, key) || key == v1alpha1.AccessTokensCredential; !known || mark.Ended != "" {
 			return false, nil
@@ -41,6 +44,10 @@ func (r *ProvisioningTenantReconciler) settled(
 		if !ok || mark.Fingerprint != "" && blocked[name] == nil && rotationOf(s.tenant, credential, asked).due(mark.IssuedAt, now) ||
 			mark.PreviousSHA256 != "" && !now.Before(mark.PreviousNotAfter) {
 			return false, nil
+		}
+		if told := issuedCredential(s.tenant, credential.Key); told != nil && told.Fingerprint != mark.Fingerprint &&
+			mark.Fingerprint != "" && mark.IssuedAt.Before(told.IssuedAt.Time) {
+			return false, nil // an older state was put back
 		}
 		if ok, err := r.handedMatches(ctx, s, handed[name], credential, mark); err != nil || !ok {
 			return false, err
@@ -127,7 +134,7 @@ func (s *scope) readerIntact(secret *metav1.PartialObjectMetadata, credential to
 // tellingAnnotations are those with which the operator tells what is in a Secret. Whether they say what they should is looked at elsewhere.
 func tellingAnnotations(secret *metav1.PartialObjectMetadata) map[string]string {
 	annotations := map[string]string{v1alpha1.CredentialsAnnotation: secret.Annotations[v1alpha1.CredentialsAnnotation]}
-	for _, name := range []string{desired.AnnotationTenantURL, desired.AnnotationPublic} {
+	for _, name := range []string{desired.AnnotationTenantURL, desired.AnnotationPublic, v1alpha1.EndedAnnotation} {
 		if value, ok := secret.Annotations[name]; ok {
 			annotations[name] = value
 		}

@@ -62,8 +62,8 @@ func (t transition) eventType() string {
 		if !t.wasTrue {
 			return corev1.EventTypeNormal
 		}
-	case v1alpha1.ReasonPreviousExpiring, v1alpha1.ReasonTokenLost, v1alpha1.ReasonValueRefused, v1alpha1.ReasonNameConflict,
-		v1alpha1.ReasonRejected:
+	case v1alpha1.ReasonPreviousExpiring, v1alpha1.ReasonTokenLost, v1alpha1.ReasonTokenReplaced, v1alpha1.ReasonValueRefused,
+		v1alpha1.ReasonNameConflict, v1alpha1.ReasonRejected:
 		return corev1.EventTypeWarning
 	}
 	if t.Status == metav1.ConditionTrue && t.Type != v1alpha1.ConditionStalled {

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -26,6 +27,8 @@ type issuer struct {
 	known    bool
 	// asked is what people asked for and was not done yet.
 	asked requests
+	// ended are the credentials that people asked to end, these ones among them.
+	ended []v1alpha1.EndedCredential
 	// blocked says by the name of a Secret that hands credentials out why it cannot be written.
 	blocked map[string]error
 	// elsewhere tells whether a credential with this fingerprint is another tenant's.
@@ -42,7 +45,14 @@ func (i *issuer) issue(wanted []token.Credential) (issued []desired.Issued, caus
 		if err != nil {
 			return nil, nil, err
 		}
-		rotation := i.rotation(credential)
+		forgotten := i.forgotten(credential)
+		if forgotten != "" {
+			one.Replaced = forgotten
+			if one.Verifier.SHA256 != "" {
+				one.Verifier.IssuedAt = i.now.UTC().Truncate(time.Second) // somebody put it back, as one does by hand
+			}
+		}
+		before, rotation := one, i.rotation(credential)
 		if rotation.revoke && !rotation.revokeReplaced {
 			one.Previous = nil
 		}
@@ -60,9 +70,15 @@ func (i *issuer) issue(wanted []token.Credential) (issued []desired.Issued, caus
 			if one, err = i.replace(credential, one.Verifier, rotation.overlapNow); err != nil {
 				return nil, nil, err
 			}
+			if missing || forgotten != "" {
+				one.Replaced = before.Replaced
+			}
 		}
 		if rotation.revokeReplaced || one.Previous != nil && !i.now.Before(one.Previous.NotAfter) {
 			one.Previous = nil
+		}
+		if asksAll := rotation.replace && (rotation.overlapNow == 0 || rotation.revokeReplaced); asksAll || rotation.revoke {
+			i.endOnRequest(before, one, asksAll)
 		}
 		one.Obeyed = i.obeyed(credential.Key).Or(i.asked.obeyed(credential.Key))
 		issued = append(issued, one)
@@ -82,10 +98,11 @@ func (i *issuer) rotation(credential token.Credential) rotation {
 // current is the credential as the Secrets have it; its verifier is empty where they have none. The plaintext that a Secret hands out goes
 // before the verifier, because a person who puts a token back wants it to be accepted.
 func (i *issuer) current(credential token.Credential, others []desired.Issued) (desired.Issued, error) {
-	issued := desired.Issued{Credential: credential, Lost: i.marks[credential.Key].Lost}
+	mark := i.marks[credential.Key]
+	issued := desired.Issued{Credential: credential, Lost: mark.Lost, Replaced: mark.Replaced}
 	for at, verifier := range i.accepted.Verifiers {
 		switch {
-		case !credential.Matches(verifier):
+		case !credential.Matches(verifier), i.hasEnded(verifier.Fingerprint()):
 		case verifier.NotAfter.IsZero():
 			issued.Verifier = verifier
 		case issued.Previous == nil || verifier.NotAfter.After(issued.Previous.NotAfter):
@@ -103,8 +120,11 @@ func (i *issuer) current(credential token.Credential, others []desired.Issued) (
 	held := credential.Verifier(value, i.now)
 	if held.Same(issued.Verifier) {
 		issued.Plaintext = value
+		if handed := i.handedMark(credential); handed.Fingerprint == held.Fingerprint() && handed.IssuedAt.After(issued.Verifier.IssuedAt) {
+			issued.Verifier.IssuedAt, issued.Replaced = handed.IssuedAt, handed.Replaced // a crash came before the verifiers were written
+		}
 		if issued.Previous == nil {
-			issued.Previous = credential.Previous(i.marks[credential.Key]) // the verifier Secret was spoiled by hand
+			issued.Previous = i.previous(credential, mark) // the verifier Secret was spoiled by hand
 		}
 		return issued, nil
 	}
@@ -118,16 +138,21 @@ func (i *issuer) current(credential token.Credential, others []desired.Issued) (
 	}
 	replaced, mark := issued.Verifier, i.handedMark(credential)
 	issued.Plaintext, issued.Verifier = value, held
-	if mark.Refused != "" || mark.Fingerprint != held.Fingerprint() {
+	told := mark.Refused == "" && mark.Fingerprint == held.Fingerprint()
+	older := told && mark.IssuedAt.Before(replaced.IssuedAt) && mark.PreviousSHA256 != replaced.SHA256
+	if !told || older {
 		// Someone put it there, and what it takes the place of ends. When it was issued is not known; by age it is rotated as a new one.
-		issued.Lost = false
+		issued.Lost, issued.Replaced = false, ""
+		if older || credential.Reader == "" && replaced.SHA256 != "" && usedSince(i.tenant, replaced.IssuedAt) {
+			issued.Replaced = replaced.Fingerprint()
+		}
 		if issued.Previous != nil && issued.Previous.SHA256 == held.SHA256 {
 			issued.Previous = nil
 		}
 		return issued, nil
 	}
 	// Its verifier was lost, or a crash came before it was written.
-	issued.Verifier.IssuedAt, issued.Lost, issued.Previous = mark.IssuedAt, mark.Lost, nil
+	issued.Verifier.IssuedAt, issued.Lost, issued.Replaced, issued.Previous = mark.IssuedAt, mark.Lost, mark.Replaced, nil
 	switch mark.PreviousSHA256 {
 	case "":
 	case replaced.SHA256:
@@ -136,7 +161,7 @@ func (i *issuer) current(credential token.Credential, others []desired.Issued) (
 	default:
 		// A verifier Secret that can be relied on and tells of none knows better: it was revoked.
 		if !i.known || mark.PreviousSHA256 == i.marks[credential.Key].PreviousSHA256 {
-			issued.Previous = credential.Previous(mark)
+			issued.Previous = i.previous(credential, mark)
 		}
 	}
 	return issued, nil
@@ -144,6 +169,7 @@ func (i *issuer) current(credential token.Credential, others []desired.Issued) (
 
 // know takes over what the verifier Secret has, if it can be relied on: not where it was emptied. Its data goes before its annotation.
 func (i *issuer) know(verifier *corev1.Secret) {
+	i.ended = token.JoinEnded(i.ended, token.Ended(verifier.Annotations))
 	set, err := token.Decode(verifier.Data[v1alpha1.VerifierKey])
 	marks := token.Marks(verifier.Annotations)
 	if err != nil || len(set.Verifiers) == 0 && tellsOfAny(marks) {
@@ -209,6 +235,9 @@ func (i *issuer) refuse(credential token.Credential, value string, others []desi
 		return problem, nil
 	}
 	fingerprint := token.Fingerprint(value)
+	if at := token.EndedAt(i.ended, fingerprint); !at.IsZero() {
+		return fmt.Sprintf(refusedEnded, at.Format(time.RFC3339)), nil
+	}
 	another := func(v token.Verifier) bool { return v.Fingerprint() == fingerprint && !credential.Matches(v) }
 	if slices.ContainsFunc(i.accepted.Verifiers, another) || slices.ContainsFunc(others, func(o desired.Issued) bool { return another(o.Verifier) }) {
 		return refusedHere, nil
@@ -220,8 +249,9 @@ func (i *issuer) refuse(credential token.Credential, value string, others []desi
 	return "", err
 }
 
-// Why a token is refused that somebody else has.
+// Why a token is refused that somebody else has, or that somebody asked to end.
 const (
+	refusedEnded     = "it was ended on request at %s, and is not accepted again"
 	refusedHere      = "it is another credential of this tenant, whose holder would get the rights of this one"
 	refusedElsewhere = "it is a credential of another tenant, whose holder would get into this one"
 )
@@ -246,10 +276,13 @@ func (i *issuer) replace(credential token.Credential, before token.Verifier, ove
 // lost tells whether a credential that is in no Secret was there before: clients may still use it.
 func (i *issuer) lost(credential token.Credential) bool {
 	mark := i.marks[credential.Key]
-	if mark.Ended != "" || i.tenant.Status.Credentials == nil {
-		return false // it was ended, or this is a new tenant
+	if mark.Ended != "" || i.hasEnded(mark.Fingerprint) || i.forgotten(credential) != "" {
+		return false // it was ended, or it is told otherwise
 	}
-	return mark.Fingerprint != "" || mark.Lost || !i.known || credential.Key == v1alpha1.CredentialsTokenKey
+	if credential.Key == v1alpha1.CredentialsTokenKey {
+		return wasServed(i.tenant)
+	}
+	return mark.Fingerprint != "" || mark.Lost || !i.known && issuedCredential(i.tenant, credential.Key) != nil
 }
 
 // forgetEnded takes from what Secrets hand out each credential that ended, and returns the keys of those that the spec does not want. It may
@@ -262,7 +295,7 @@ func (i *issuer) forgetEnded(wanted []token.Credential) (unwanted []token.Creden
 		}
 	}
 	for _, verifier := range i.accepted.Verifiers {
-		if key := verifier.Key(); verifier.NotAfter.IsZero() && !has(wanted, key) {
+		if key := verifier.Key(); verifier.NotAfter.IsZero() && (!has(wanted, key) || i.hasEnded(verifier.Fingerprint())) {
 			ended[key] = verifier.Fingerprint()
 		}
 	}

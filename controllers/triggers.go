@@ -67,7 +67,8 @@ func operatorsPart(status v1alpha1.ProvisioningTenantStatus) v1alpha1.Provisioni
 	}
 	var activity *v1alpha1.ActivityStatus
 	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionCredentialsReady)
-	if lost := ready != nil && ready.Reason == v1alpha1.ReasonTokenLost; lost && status.Activity != nil && status.Activity.LastCycle != nil {
+	toldUntilUsed := ready != nil && (ready.Reason == v1alpha1.ReasonTokenLost || ready.Reason == v1alpha1.ReasonTokenReplaced)
+	if toldUntilUsed && status.Activity != nil && status.Activity.LastCycle != nil {
 		// Once a client is let in, the new token is in use.
 		activity = &v1alpha1.ActivityStatus{LastCycle: &v1alpha1.CycleStatus{StartTime: status.Activity.LastCycle.StartTime}}
 	}

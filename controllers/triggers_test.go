@@ -41,6 +41,7 @@ func TestATenantIsLookedAtForWhatItsServerReportsWhereThatEndsSomething(t *testi
 	}{
 		"a cycle":                            {changes{credentials("Issued")}, changes{cycle(1)}, changes{cycle(2)}, false},
 		"a cycle after the token was lost":   {changes{credentials("TokenLost")}, changes{cycle(1)}, changes{cycle(2)}, true},
+		"a cycle after another was put back": {changes{credentials("TokenReplaced")}, changes{cycle(1)}, changes{cycle(2)}, true},
 		"a request after the token was lost": {changes{credentials("TokenLost"), cycle(1)}, nil, changes{busy}, false},
 		"the directory":                      {nil, nil, changes{directory("a")}, false},
 		"the directory of an adoption":       {changes{adopting}, nil, changes{directory("a")}, true},

@@ -67,6 +67,11 @@ func For(reason string) (Advice, bool) {
 			Meaning: "The Secret Token was lost with both Secrets that told of it, and a new one was issued.",
 			Action:  "Microsoft Entra ID is locked out: paste the new one there, or put the old one back where you kept it.",
 		}, true
+	case v1alpha1.ReasonTokenReplaced:
+		return Advice{
+			Meaning: "An older state of the Secrets was put back, or a token into a Secret, and a credential ended that clients may use.",
+			Action:  "Paste the present token into Microsoft Entra ID, or put the one that ended back. The message names it by its fingerprint.",
+		}, true
 	case v1alpha1.ReasonValueRefused:
 		return Advice{
 			Meaning: "A Secret holds a value that somebody put there and the server does not accept; the message says why.",

@@ -24,6 +24,8 @@ type Mark struct {
 	Obeyed           Obeyed    `json:"obeyed,omitzero"`
 	// Lost tells that it took the place of one that was lost with both Secrets.
 	Lost bool `json:"lost,omitempty"`
+	// Replaced is the fingerprint of one that clients may use and that ended without a request, because another was put in its place.
+	Replaced string `json:"replaced,omitempty"`
 
 	// Copied, on the verifier Secret, tells that no Secret holds the credential any more.
 	Copied bool `json:"copied,omitempty"`

@@ -86,6 +86,9 @@ const (
 	// ReasonTokenLost: the Secret Token was lost with both Secrets that told of it, and a new one was issued. Microsoft Entra ID is locked out: paste
 	// the new one there, or put the old one back where you kept it.
 	ReasonTokenLost = "TokenLost"
+	// ReasonTokenReplaced: an older state of the Secrets was put back, or a token into a Secret, and a credential ended that clients may use. Paste the
+	// present token into Microsoft Entra ID, or put the one that ended back. The message names it by its fingerprint.
+	ReasonTokenReplaced = "TokenReplaced"
 	// ReasonValueRefused: a Secret holds a value that somebody put there and the server does not accept; the message says why. Put a token back
 	// that Tenantry issued for this credential, without anything around it, or rotate the credential for a new one.
 	ReasonValueRefused = "ValueRefused"

@@ -106,6 +106,8 @@ const (
 
 	// CredentialsAnnotation on the Secrets of a tenant tells of each credential in them without a secret, as JSON; package token has the format.
 	CredentialsAnnotation = GroupName + "/credentials"
+	// EndedAnnotation on the verifier Secret has what status.credentials.ended has, as JSON. It is written with the write that ends a credential.
+	EndedAnnotation = GroupName + "/ended"
 
 	// AdoptDirectoryAnnotation on a ProvisioningTenant lets its server take a directory that is not the tenant's, or begin with an empty
 	// one where the tenant's is missing. Its value is what the message of condition StorageReady says. It names one directory, so it has

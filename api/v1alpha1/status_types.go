@@ -70,7 +70,7 @@ type ProvisioningTenantStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// CredentialsStatus tells about the tenant's Secret Token.
+// CredentialsStatus tells about the tenant's Secret Token, and by fingerprints about all credentials.
 type CredentialsStatus struct {
 	// secretName is the Secret that holds the credentials for a person to copy. It may be deleted after that: all stay
 	// valid. A credential that is wanted later makes it again, with that credential only.
@@ -83,7 +83,7 @@ type CredentialsStatus struct {
 	// +optional
 	Fingerprint string `json:"fingerprint,omitempty"`
 
-	// issuedAt is when the token was generated.
+	// issuedAt is when the token was generated, or when somebody put it back.
 	//
 	// +optional
 	IssuedAt *metav1.Time `json:"issuedAt,omitempty"`
@@ -99,6 +99,52 @@ type CredentialsStatus struct {
 	//
 	// +optional
 	PreviousExpiresAt *metav1.Time `json:"previousExpiresAt,omitempty"`
+
+	// issued are the credentials that the server accepts, the Secret Token among them. A credential that is not here was not issued yet.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=key
+	// +kubebuilder:validation:MaxItems=64
+	Issued []IssuedCredential `json:"issued,omitempty"`
+
+	// ended are the last 64 credentials that annotations asked to end, the newest last. None of them is accepted again, whoever puts it
+	// back.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=fingerprint
+	// +kubebuilder:validation:MaxItems=64
+	Ended []EndedCredential `json:"ended,omitempty"`
+}
+
+// IssuedCredential is a credential that the tenant's server accepts.
+type IssuedCredential struct {
+	// key is token, clientSecret, or reader. and the name of a reader.
+	//
+	// +kubebuilder:validation:MaxLength=128
+	Key string `json:"key"`
+
+	// fingerprint is the beginning of the credential's SHA-256 in hexadecimal.
+	//
+	// +kubebuilder:validation:MaxLength=64
+	Fingerprint string `json:"fingerprint"`
+
+	// issuedAt is when the credential was generated, or when somebody put it back.
+	//
+	// +optional
+	IssuedAt *metav1.Time `json:"issuedAt,omitempty"`
+}
+
+// EndedCredential is a credential that somebody asked to end.
+type EndedCredential struct {
+	// fingerprint is the beginning of the credential's SHA-256 in hexadecimal.
+	//
+	// +kubebuilder:validation:MaxLength=64
+	Fingerprint string `json:"fingerprint"`
+
+	// endedAt is when it was ended.
+	EndedAt metav1.Time `json:"endedAt"`
 }
 
 // DirectoryStatus names the directory and counts resources.

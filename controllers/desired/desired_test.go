@@ -132,7 +132,7 @@ func build(t *testing.T, tenant Tenant) map[string]string {
 		issued, verifiers = append(issued, one), append(verifiers, one.Verifier)
 		marks[one.Key] = one.Mark()
 	}
-	verifier, err := Verifier(tenant.Resource, verifiers, marks)
+	verifier, err := Verifier(tenant.Resource, verifiers, marks, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

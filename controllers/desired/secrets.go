@@ -28,6 +28,8 @@ type Issued struct {
 	Obeyed token.Obeyed
 	// Lost tells that it took the place of one that was lost with both Secrets.
 	Lost bool
+	// Replaced is the fingerprint of one that clients may use and that ended without a request, because another was put in its place.
+	Replaced string
 	// Refused says why the server does not accept Value, which somebody put where the plaintext belongs; it is empty where Value has nothing
 	// but blanks. Value is nil where there is none.
 	Refused string
@@ -58,7 +60,7 @@ func (i Issued) HandedMark() (token.Mark, bool) {
 }
 
 func (i Issued) accepted() token.Mark {
-	mark := token.Mark{Fingerprint: i.Verifier.Fingerprint(), IssuedAt: i.Verifier.IssuedAt.UTC(), Obeyed: i.Obeyed, Lost: i.Lost}
+	mark := token.Mark{Fingerprint: i.Verifier.Fingerprint(), IssuedAt: i.Verifier.IssuedAt.UTC(), Obeyed: i.Obeyed, Lost: i.Lost, Replaced: i.Replaced}
 	if i.Previous != nil {
 		mark.PreviousSHA256, mark.PreviousNotAfter = i.Previous.SHA256, i.Previous.NotAfter.UTC()
 	}
@@ -162,9 +164,10 @@ func EmptiedReader(tenant *v1alpha1.ProvisioningTenant, name string) (*corev1ac.
 	return secret(tenant, name, nil)
 }
 
-// Verifier is the Secret that the server checks credentials against. It holds hashes, never a credential.
+// Verifier is the Secret that the server checks credentials against. It holds hashes, never a credential. ended are the credentials that are not
+// to be accepted again.
 func Verifier(
-	tenant *v1alpha1.ProvisioningTenant, verifiers []token.Verifier, marks map[string]token.Mark,
+	tenant *v1alpha1.ProvisioningTenant, verifiers []token.Verifier, marks map[string]token.Mark, ended []v1alpha1.EndedCredential,
 ) (*corev1ac.SecretApplyConfiguration, error) {
 	set := token.Set{Verifiers: verifiers, Obeyed: map[string]token.Obeyed{}}
 	for key, mark := range marks {
@@ -179,6 +182,13 @@ func Verifier(
 	secret, err := secret(tenant, VerifierName(tenant.Name), marks)
 	if err != nil {
 		return nil, err
+	}
+	if len(ended) > 0 {
+		text, err := token.AnnotateEnded(ended)
+		if err != nil {
+			return nil, err
+		}
+		secret.WithAnnotations(map[string]string{v1alpha1.EndedAnnotation: text})
 	}
 	return secret.WithData(map[string][]byte{v1alpha1.VerifierKey: data}), nil
 }

@@ -38,6 +38,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DefaultsCountApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DirectoryStatus"):
 		return &apiv1alpha1.DirectoryStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EndedCredential"):
+		return &apiv1alpha1.EndedCredentialApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Entra"):
 		return &apiv1alpha1.EntraApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EntraToken"):
@@ -54,6 +56,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.IngressExposureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IngressTLS"):
 		return &apiv1alpha1.IngressTLSApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("IssuedCredential"):
+		return &apiv1alpha1.IssuedCredentialApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IssuerReference"):
 		return &apiv1alpha1.IssuerReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("OAuth"):

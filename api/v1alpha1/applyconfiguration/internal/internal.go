@@ -130,12 +130,28 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.tenantry.tenantry.api.v1alpha1.CredentialsStatus
   map:
     fields:
+    - name: ended
+      type:
+        list:
+          elementType:
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.EndedCredential
+          elementRelationship: associative
+          keys:
+          - fingerprint
     - name: expiresAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: fingerprint
       type:
         scalar: string
+    - name: issued
+      type:
+        list:
+          elementType:
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.IssuedCredential
+          elementRelationship: associative
+          keys:
+          - key
     - name: issuedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -238,6 +254,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: users
       type:
         scalar: numeric
+- name: com.github.tenantry.tenantry.api.v1alpha1.EndedCredential
+  map:
+    fields:
+    - name: endedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: fingerprint
+      type:
+        scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.Entra
   map:
     fields:
@@ -343,6 +368,18 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.IssuerReference
     - name: secretName
+      type:
+        scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.IssuedCredential
+  map:
+    fields:
+    - name: fingerprint
+      type:
+        scalar: string
+    - name: issuedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: key
       type:
         scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.IssuerReference

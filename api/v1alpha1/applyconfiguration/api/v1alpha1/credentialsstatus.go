@@ -9,14 +9,14 @@ import (
 // CredentialsStatusApplyConfiguration represents a declarative configuration of the CredentialsStatus type for use
 // with apply.
 //
-// CredentialsStatus tells about the tenant's Secret Token.
+// CredentialsStatus tells about the tenant's Secret Token, and by fingerprints about all credentials.
 type CredentialsStatusApplyConfiguration struct {
 	// secretName is the Secret that holds the credentials for a person to copy. It may be deleted after that: all stay
 	// valid. A credential that is wanted later makes it again, with that credential only.
 	SecretName *string `json:"secretName,omitempty"`
 	// fingerprint is the beginning of the token's SHA-256 in hexadecimal, to tell tokens apart.
 	Fingerprint *string `json:"fingerprint,omitempty"`
-	// issuedAt is when the token was generated.
+	// issuedAt is when the token was generated, or when somebody put it back.
 	IssuedAt *v1.Time `json:"issuedAt,omitempty"`
 	// expiresAt is when the token ends if it is rotated as spec.authentication.secretToken says: rotationInterval and overlap
 	// after issuedAt. Not there where it is never rotated by itself.
@@ -24,6 +24,11 @@ type CredentialsStatusApplyConfiguration struct {
 	// previousExpiresAt is until when the token before is valid too. Until then the new one must have been pasted into
 	// Microsoft Entra ID. Not there while one token only is valid.
 	PreviousExpiresAt *v1.Time `json:"previousExpiresAt,omitempty"`
+	// issued are the credentials that the server accepts, the Secret Token among them. A credential that is not here was not issued yet.
+	Issued []IssuedCredentialApplyConfiguration `json:"issued,omitempty"`
+	// ended are the last 64 credentials that annotations asked to end, the newest last. None of them is accepted again, whoever puts it
+	// back.
+	Ended []EndedCredentialApplyConfiguration `json:"ended,omitempty"`
 }
 
 // CredentialsStatusApplyConfiguration constructs a declarative configuration of the CredentialsStatus type for use with
@@ -69,5 +74,31 @@ func (b *CredentialsStatusApplyConfiguration) WithExpiresAt(value v1.Time) *Cred
 // If called multiple times, the PreviousExpiresAt field is set to the value of the last call.
 func (b *CredentialsStatusApplyConfiguration) WithPreviousExpiresAt(value v1.Time) *CredentialsStatusApplyConfiguration {
 	b.PreviousExpiresAt = &value
+	return b
+}
+
+// WithIssued adds the given value to the Issued field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Issued field.
+func (b *CredentialsStatusApplyConfiguration) WithIssued(values ...*IssuedCredentialApplyConfiguration) *CredentialsStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithIssued")
+		}
+		b.Issued = append(b.Issued, *values[i])
+	}
+	return b
+}
+
+// WithEnded adds the given value to the Ended field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Ended field.
+func (b *CredentialsStatusApplyConfiguration) WithEnded(values ...*EndedCredentialApplyConfiguration) *CredentialsStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithEnded")
+		}
+		b.Ended = append(b.Ended, *values[i])
+	}
 	return b
 }
