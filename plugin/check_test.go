@@ -443,6 +443,8 @@ func TestWhatKeepsACheckFromBeginning(t *testing.T) {
 		"the Secret was deleted": {without, "", []string{"contoso"},
 			"Secret contoso-credentials does not hold token any more: it was deleted, as one may after copying. What was copied stays valid; if nobody " +
 				"has it, 'kubectl tenantry rotate contoso -n customers' issues a new one. Hand in what was copied with --token-file FILE, - for standard input, or in $TENANTRY_TOKEN"},
+		"a reader that waits for its Secret": {without, "", []string{"contoso", "--credential", "reader.payroll"},
+			`the operator has not issued reader.payroll of tenant "contoso" yet; 'kubectl tenantry describe contoso -n customers' says why`},
 	} {
 		code, out, errOut := how.cluster.run(Options{Token: how.token}, append([]string{"check"}, how.args...)...)
 		if code != ExitWrong || out != "" || errOut != "error: "+how.want+"\n" {

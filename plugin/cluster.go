@@ -96,11 +96,17 @@ func credential(ctx context.Context, c client.Client, tenant *v1alpha1.Provision
 		return "", &refusedError{tenant: tenant, secret: name, at: at, key: key, why: mark.Refused}
 	case err != nil && !apierrors.IsNotFound(err):
 		return "", err
-	case tenant.Status.Credentials == nil:
-		return "", fmt.Errorf("the operator has issued no credentials for tenant %q yet; %s says why", tenant.Name, commandLine("describe", tenant, ""))
+	case !isIssued(tenant, key):
+		return "", fmt.Errorf("the operator has not issued %s of tenant %q yet; %s says why", key, tenant.Name, commandLine("describe", tenant, ""))
 	default:
 		return "", &deletedError{tenant, name, key}
 	}
+}
+
+// isIssued tells whether the operator has issued a credential, which it has not while the Secret of a new one cannot be written.
+func isIssued(tenant *v1alpha1.ProvisioningTenant, key string) bool {
+	credentials := tenant.Status.Credentials
+	return credentials != nil && slices.ContainsFunc(credentials.Issued, func(c v1alpha1.IssuedCredential) bool { return c.Key == key })
 }
 
 // secretOf returns the name of the Secret that hands out a credential, and the key there; empty where the tenant has no such credential.

@@ -44,8 +44,11 @@ func contoso() *v1alpha1.ProvisioningTenant {
 		Status: v1alpha1.ProvisioningTenantStatus{
 			ObservedGeneration: 2,
 			TenantURL:          "https://contoso.scim.example.com/scim/v2",
-			Credentials:        &v1alpha1.CredentialsStatus{SecretName: "contoso-credentials", Fingerprint: "5c1fa7de81c3", IssuedAt: &issued},
-			Directory:          &v1alpha1.DirectoryStatus{ObservedTime: new(ago(12 * time.Second)), Users: 500, ActiveUsers: 498, Groups: 40, Memberships: 1200},
+			Credentials: &v1alpha1.CredentialsStatus{
+				SecretName: "contoso-credentials", Fingerprint: "5c1fa7de81c3", IssuedAt: &issued,
+				Issued: []v1alpha1.IssuedCredential{{Key: "token", Fingerprint: "5c1fa7de81c3", IssuedAt: &issued}},
+			},
+			Directory: &v1alpha1.DirectoryStatus{ObservedTime: new(ago(12 * time.Second)), Users: 500, ActiveUsers: 498, Groups: 40, Memberships: 1200},
 			Activity: &v1alpha1.ActivityStatus{
 				LastRequestTime: &asked, LastCycle: &v1alpha1.CycleStatus{Requests: 418, Creates: 12, Updates: 31, Failures: 1},
 			},
