@@ -6,35 +6,71 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
-// Gateways and their classes are the platform's. An operator that serves single namespaces has no right to read them.
+// Gateways, their ListenerSets and their classes are the platform's. An operator that serves single namespaces has no right to read those
+// of others.
 //
-// +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=gateways;gatewayclasses,verbs=get
+// +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=gateways;gatewayclasses;listenersets,verbs=get
 
 // gatewayClasses remembers for a while which controller a Gateway has. A controller that was taken away leaves its entries in the
 // status of every route, and only the Gateway's class tells that they count for nothing.
 type gatewayClasses struct {
 	live   client.Reader
-	recent recent[client.ObjectKey, gatewayState]
+	recent recent[v1alpha1.GatewayReference, gatewayState]
 }
 
-// gatewayState is what is known of a Gateway.
+// gatewayState is what is known of a Gateway, or of a ListenerSet and its Gateway.
 type gatewayState struct {
-	// controller that its class names; empty where that is not known.
+	// controller that the Gateway's class names; empty where that is not known.
 	controller string
-	// missing tells that there is no such Gateway.
-	missing bool
+	// missing tells that there is no such Gateway or ListenerSet, and unknown that the cluster has no ListenerSets at all.
+	missing, unknown bool
+	// refused says why the ListenerSet is not accepted; empty where it is, or its controller has not said.
+	refused string
 }
 
-// of looks the Gateway up.
+// of looks the Gateway or ListenerSet up.
 func (g *gatewayClasses) of(ctx context.Context, reference v1alpha1.GatewayReference) (gatewayState, error) {
-	key := client.ObjectKey{Namespace: reference.Namespace, Name: reference.Name}
-	return g.recent.of(key, func() (gatewayState, error) { return g.read(ctx, key) })
+	reference.SectionName, reference.Port = "", 0
+	return g.recent.of(reference, func() (gatewayState, error) {
+		key := client.ObjectKey{Namespace: reference.Namespace, Name: reference.Name}
+		if reference.Kind == v1alpha1.KindListenerSet {
+			return g.readSet(ctx, key)
+		}
+		return g.read(ctx, key)
+	})
+}
+
+// readSet reads a ListenerSet and the Gateway that it adds to.
+func (g *gatewayClasses) readSet(ctx context.Context, key client.ObjectKey) (gatewayState, error) {
+	var set gatewayv1.ListenerSet
+	err := g.live.Get(ctx, key, &set)
+	switch {
+	case meta.IsNoMatchError(err):
+		return gatewayState{unknown: true}, nil
+	case apierrors.IsNotFound(err):
+		return gatewayState{missing: true}, nil
+	case apierrors.IsForbidden(err):
+		return gatewayState{}, nil
+	case err != nil:
+		return gatewayState{}, fmt.Errorf("get ListenerSet %s: %w", key, err)
+	}
+	parent := set.Spec.ParentRef
+	state, err := g.read(ctx, client.ObjectKey{
+		Namespace: string(ptr.Deref(parent.Namespace, gatewayv1.Namespace(key.Namespace))), Name: string(parent.Name),
+	})
+	accepted := meta.FindStatusCondition(set.Status.Conditions, string(gatewayv1.ListenerSetConditionAccepted))
+	if accepted != nil && accepted.Status == metav1.ConditionFalse && accepted.ObservedGeneration == set.Generation {
+		state.refused = accepted.Reason + ": " + accepted.Message
+	}
+	return state, err
 }
 
 func (g *gatewayClasses) read(ctx context.Context, key client.ObjectKey) (gatewayState, error) {

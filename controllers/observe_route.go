@@ -79,6 +79,12 @@ func (r *ProvisioningTenantReconciler) judgeHTTPRoute(ctx context.Context, s *sc
 		if err != nil {
 			return metav1.Condition{}, err
 		}
+		if state.unknown {
+			return metav1.Condition{}, &Stalled{
+				Condition: v1alpha1.ConditionExposed, Reason: v1alpha1.ReasonGatewayAPIMissing, Recheck: r.Gateways.every,
+				Message: fmt.Sprintf("The cluster knows no %s: install a Gateway API that has it, or name a Gateway in spec.exposure.gateway.parentRefs.", gateway.Kind),
+			}
+		}
 		served[i] = parent{gateway, state}
 	}
 	return routeAccepted(&route, served, s.host, s.written[kindHTTPRoute]), nil
@@ -90,14 +96,26 @@ type parent struct {
 	gatewayState
 }
 
+// ifThisLasts says what to do about a parent of which nobody speaks.
+func (p *parent) ifThisLasts() string {
+	switch {
+	case p.refused != "":
+		return "The ListenerSet is not accepted: " + p.refused
+	case p.Kind == v1alpha1.KindListenerSet:
+		return "If this lasts, check that the ListenerSet and its Gateway exist and the controller runs."
+	default:
+		return "If this lasts, check that the Gateway exists and its controller runs."
+	}
+}
+
 // routeAccepted judges the HTTPRoute: every Gateway must have taken it, in this generation, and found the Service. written is
 // its generation if this reconcile wrote it.
 func routeAccepted(route *gatewayv1.HTTPRoute, parents []parent, host string, written int64) metav1.Condition {
 	said := []string{fmt.Sprintf("Every Gateway routes %s to the server.", host)}
 	for _, on := range parents {
+		name := fmt.Sprintf("%s %s/%s", on.Kind, on.Namespace, on.Name)
 		waiting := conditions.False(v1alpha1.ConditionExposed, v1alpha1.ReasonWaitingForGateway,
-			fmt.Sprintf("No controller has answered for the HTTPRoute on Gateway %s/%s yet. "+
-				"If this lasts, check that the Gateway exists and its controller runs.", on.Namespace, on.Name))
+			fmt.Sprintf("No controller has answered for the HTTPRoute on %s yet. %s", name, on.ifThisLasts()))
 		if on.missing || route.Generation < written {
 			return waiting
 		}
@@ -119,9 +137,9 @@ func routeAccepted(route *gatewayv1.HTTPRoute, parents []parent, host string, wr
 			return waiting
 		case !taken:
 			return conditions.False(v1alpha1.ConditionExposed, v1alpha1.ReasonRouteRejected,
-				fmt.Sprintf("Gateway %s/%s does not take the HTTPRoute. %s", on.Namespace, on.Name, strings.Join(refused, " ")))
+				fmt.Sprintf("%s does not take the HTTPRoute. %s", name, strings.Join(refused, " ")))
 		case len(refused) > 0:
-			said = append(said, fmt.Sprintf("Of Gateway %s/%s another controller says otherwise.", on.Namespace, on.Name))
+			said = append(said, fmt.Sprintf("Of %s another controller says otherwise.", name))
 			said = append(said, refused...)
 		}
 	}
@@ -145,8 +163,14 @@ func judgeEntry(entry *gatewayv1.RouteParentStatus, generation int64) (takes boo
 
 // speaksOf tells whether an entry of a route's status is about that Gateway.
 func speaksOf(parent gatewayv1.ParentReference, gateway v1alpha1.GatewayReference, namespace string) bool {
-	return string(parent.Name) == gateway.Name && string(ptr.Deref(parent.Namespace, gatewayv1.Namespace(namespace))) == gateway.Namespace &&
-		string(ptr.Deref(parent.SectionName, "")) == gateway.SectionName
+	return gateway == v1alpha1.GatewayReference{
+		Group:       v1alpha1.GatewayGroup(ptr.Deref(parent.Group, gatewayv1.GroupName)),
+		Kind:        v1alpha1.GatewayKind(ptr.Deref(parent.Kind, gatewayv1.Kind(v1alpha1.KindGateway))),
+		Namespace:   string(ptr.Deref(parent.Namespace, gatewayv1.Namespace(namespace))),
+		Name:        string(parent.Name),
+		SectionName: string(ptr.Deref(parent.SectionName, "")),
+		Port:        ptr.Deref(parent.Port, 0),
+	}
 }
 
 // requireCertificate looks for the Secret in spec.exposure.ingress.tls until it was found once for this generation. The

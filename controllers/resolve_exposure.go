@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/types"
-
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
@@ -132,6 +130,12 @@ func (r *ProvisioningTenantReconciler) resolveWay(s *scope) *Stalled {
 		if len(gateways) == 0 {
 			return notAccepted(v1alpha1.ReasonGatewayMissing, "Set spec.exposure.gateway.parentRefs: the operator has no Gateway for all tenants.")
 		}
+		for _, on := range gateways {
+			if on.Group != v1alpha1.GatewayAPI || on.Kind != v1alpha1.KindGateway && on.Kind != v1alpha1.KindListenerSet {
+				return notAccepted(v1alpha1.ReasonUnsupported,
+					"spec.exposure.gateway.parentRefs: kind %q of group %q is of a newer version: upgrade the operator or choose Gateway or ListenerSet.", on.Kind, on.Group)
+			}
+		}
 		s.host, s.gateways = s.claimed, gateways
 	case v1alpha1.ExposureNone:
 	default:
@@ -141,17 +145,19 @@ func (r *ProvisioningTenantReconciler) resolveWay(s *scope) *Stalled {
 	return nil
 }
 
-// parents are the Gateways that a tenant names, each with its namespace, or else the operator's.
-func parents(tenant *v1alpha1.ProvisioningTenant, otherwise types.NamespacedName) []v1alpha1.GatewayReference {
+// parents are the Gateways that a tenant names, each with its kind and namespace, or else the operator's.
+func parents(tenant *v1alpha1.ProvisioningTenant, otherwise v1alpha1.GatewayReference) []v1alpha1.GatewayReference {
 	var named []v1alpha1.GatewayReference
 	if gateway := tenant.Spec.Exposure.Gateway; gateway != nil {
 		for _, parent := range gateway.ParentRefs {
 			parent.Namespace = cmp.Or(parent.Namespace, tenant.Namespace)
+			// The defaults are those of the CRD, which may be older than the operator.
+			parent.Group, parent.Kind = cmp.Or(parent.Group, v1alpha1.GatewayAPI), cmp.Or(parent.Kind, v1alpha1.KindGateway)
 			named = append(named, parent)
 		}
 	}
 	if len(named) == 0 && otherwise.Name != "" {
-		named = append(named, v1alpha1.GatewayReference{Namespace: otherwise.Namespace, Name: otherwise.Name})
+		named = append(named, otherwise)
 	}
 	return named
 }

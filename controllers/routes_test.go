@@ -41,7 +41,23 @@ func TestAnHTTPRouteIsJudgedByWhatEachControllerSaysOfIt(t *testing.T) {
 	const yes, no, unknown = metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionUnknown
 	const a, b = "a.example/ctl", "b.example/ctl"
 	public := func(state gatewayState) []parent {
-		return []parent{{v1alpha1.GatewayReference{Namespace: "edge", Name: "public"}, state}}
+		return []parent{{reference("Gateway", "edge", "public"), state}}
+	}
+	inSet := func(state gatewayState) []parent {
+		return []parent{{reference("ListenerSet", "edge", "public"), state}}
+	}
+	atPort := func(port int32) []parent {
+		at := reference("Gateway", "edge", "public")
+		at.Port = port
+		return []parent{{at, gatewayState{}}}
+	}
+	ofKind := func(group, kind string) func(*gatewayv1.RouteParentStatus) {
+		return func(entry *gatewayv1.RouteParentStatus) {
+			entry.ParentRef.Group, entry.ParentRef.Kind = new(gatewayv1.Group(group)), new(gatewayv1.Kind(kind))
+		}
+	}
+	ofPort := func(port gatewayv1.PortNumber) func(*gatewayv1.RouteParentStatus) {
+		return func(entry *gatewayv1.RouteParentStatus) { entry.ParentRef.Port = &port }
 	}
 	before := func(entry *gatewayv1.RouteParentStatus) {
 		for i := range entry.Conditions {
@@ -88,6 +104,37 @@ func TestAnHTTPRouteIsJudgedByWhatEachControllerSaysOfIt(t *testing.T) {
 		},
 		"there is no such Gateway": {
 			parents: public(gatewayState{missing: true}), entries: []gatewayv1.RouteParentStatus{said(a, yes, yes)}, want: "False/WaitingForGateway",
+			message: "Gateway edge/public yet. If this lasts, check that the Gateway exists and its controller runs.",
+		},
+		"the Gateway takes it by group and kind": {
+			entries: []gatewayv1.RouteParentStatus{said(a, yes, yes, ofKind("gateway.networking.k8s.io", "Gateway"))}, want: "True/RouteAccepted",
+		},
+		"a ListenerSet of the Gateway's name takes it": {
+			entries: []gatewayv1.RouteParentStatus{said(a, yes, yes, ofKind("gateway.networking.k8s.io", "ListenerSet"))}, want: "False/WaitingForGateway",
+		},
+		"a kind of another group takes it": {
+			entries: []gatewayv1.RouteParentStatus{said(a, yes, yes, ofKind("example.com", "Gateway"))}, want: "False/WaitingForGateway",
+		},
+		"the ListenerSet takes it": {
+			parents: inSet(gatewayState{}), entries: []gatewayv1.RouteParentStatus{said(a, yes, yes, ofKind("gateway.networking.k8s.io", "ListenerSet"))},
+			want: "True/RouteAccepted",
+		},
+		"a Gateway of the ListenerSet's name takes it": {
+			parents: inSet(gatewayState{}), entries: []gatewayv1.RouteParentStatus{said(a, yes, yes)}, want: "False/WaitingForGateway",
+			message: "ListenerSet edge/public yet. If this lasts, check that the ListenerSet and its Gateway exist and the controller runs.",
+		},
+		"the ListenerSet refuses": {
+			parents: inSet(gatewayState{}), entries: []gatewayv1.RouteParentStatus{said(a, no, yes, ofKind("gateway.networking.k8s.io", "ListenerSet"))},
+			want: "False/RouteRejected", message: "ListenerSet edge/public does not take the HTTPRoute. a.example/ctl: NotAllowedByListeners: no.",
+		},
+		"the Gateway does not let the ListenerSet on": {
+			parents: inSet(gatewayState{refused: "NotAllowed: No."}), want: "False/WaitingForGateway",
+			message: "The ListenerSet is not accepted: NotAllowed: No.",
+		},
+		"the port takes it":     {parents: atPort(443), entries: []gatewayv1.RouteParentStatus{said(a, yes, yes, ofPort(443))}, want: "True/RouteAccepted"},
+		"another port takes it": {parents: atPort(443), entries: []gatewayv1.RouteParentStatus{said(a, yes, yes, ofPort(8443))}, want: "False/WaitingForGateway"},
+		"a port that was not asked for takes it": {
+			entries: []gatewayv1.RouteParentStatus{said(a, yes, yes, ofPort(443))}, want: "False/WaitingForGateway",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,6 +154,10 @@ func TestAnHTTPRouteIsJudgedByWhatEachControllerSaysOfIt(t *testing.T) {
 	}
 }
 
+func reference(kind v1alpha1.GatewayKind, namespace, name string) v1alpha1.GatewayReference {
+	return v1alpha1.GatewayReference{Group: v1alpha1.GatewayAPI, Kind: kind, Namespace: namespace, Name: name}
+}
+
 func TestTheControllerOfAGatewayIsThatOfItsClass(t *testing.T) {
 	gateway := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "edge", Name: "public"}, Spec: gatewayv1.GatewaySpec{GatewayClassName: "example"}}
 	class := &gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: "example"}, Spec: gatewayv1.GatewayClassSpec{ControllerName: "example.com/ctl"}}
@@ -114,19 +165,53 @@ func TestTheControllerOfAGatewayIsThatOfItsClass(t *testing.T) {
 	if err := gatewayv1.Install(scheme); err != nil {
 		t.Fatal(err)
 	}
+	set := func(change func(*gatewayv1.ListenerSet)) *gatewayv1.ListenerSet {
+		set := &gatewayv1.ListenerSet{ObjectMeta: metav1.ObjectMeta{Namespace: "edge", Name: "public", Generation: 2}}
+		set.Spec.ParentRef.Name = "public"
+		change(set)
+		return set
+	}
+	own := set(func(*gatewayv1.ListenerSet) {})
+	elsewhere := func(set *gatewayv1.ListenerSet) {
+		set.Namespace, set.Spec.ParentRef.Namespace = "customers", new(gatewayv1.Namespace("edge"))
+	}
+	refused := func(generation int64) *gatewayv1.ListenerSet {
+		return set(func(set *gatewayv1.ListenerSet) {
+			set.Status.Conditions = []metav1.Condition{{Type: "Accepted", Status: metav1.ConditionFalse, Reason: "NotAllowed", Message: "No.", ObservedGeneration: generation}}
+		})
+	}
 	forbidden := apierrors.NewForbidden(gatewayv1.Resource("gateways"), "public", errors.New("no"))
+	inSet := reference("ListenerSet", "edge", "public")
 	for name, test := range map[string]struct {
+		of      v1alpha1.GatewayReference
 		objects []client.Object
 		err     error
 		want    gatewayState
 		fails   bool
 	}{
-		"it is known":           {objects: []client.Object{gateway, class}, want: gatewayState{controller: "example.com/ctl"}},
-		"there is no Gateway":   {objects: []client.Object{class}, want: gatewayState{missing: true}},
-		"there is no class":     {objects: []client.Object{gateway}},
-		"no right to read it":   {err: forbidden},
-		"no Gateway API":        {err: &meta.NoKindMatchError{}},
-		"the API server failed": {err: apierrors.NewInternalError(errors.New("etcd")), fails: true},
+		"it is known by its ListenerSet": {of: inSet, objects: []client.Object{own, gateway, class}, want: gatewayState{controller: "example.com/ctl"}},
+		"it is known by a ListenerSet of another namespace": {
+			of: reference("ListenerSet", "customers", "public"), objects: []client.Object{set(elsewhere), gateway, class},
+			want: gatewayState{controller: "example.com/ctl"},
+		},
+		"it does not let the ListenerSet on": {
+			of: inSet, objects: []client.Object{refused(2), gateway, class}, want: gatewayState{controller: "example.com/ctl", refused: "NotAllowed: No."},
+		},
+		"it did not let the ListenerSet of before on": {
+			of: inSet, objects: []client.Object{refused(1), gateway, class}, want: gatewayState{controller: "example.com/ctl"},
+		},
+		"there is no ListenerSet":             {of: inSet, objects: []client.Object{gateway, class}, want: gatewayState{missing: true}},
+		"the ListenerSet has no Gateway":      {of: inSet, objects: []client.Object{own, class}, want: gatewayState{missing: true}},
+		"there is no class for a ListenerSet": {of: inSet, objects: []client.Object{own, gateway}},
+		"no right to read the ListenerSet":    {of: inSet, err: forbidden},
+		"the cluster knows no ListenerSets":   {of: inSet, err: &meta.NoKindMatchError{}, want: gatewayState{unknown: true}},
+		"no ListenerSet as etcd failed":       {of: inSet, err: apierrors.NewInternalError(errors.New("etcd")), fails: true},
+		"it is known":                         {objects: []client.Object{gateway, class}, want: gatewayState{controller: "example.com/ctl"}},
+		"there is no Gateway":                 {objects: []client.Object{class}, want: gatewayState{missing: true}},
+		"there is no class":                   {objects: []client.Object{gateway}},
+		"no right to read it":                 {err: forbidden},
+		"no Gateway API":                      {err: &meta.NoKindMatchError{}},
+		"the API server failed":               {err: apierrors.NewInternalError(errors.New("etcd")), fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := 0
@@ -140,19 +225,24 @@ func TestTheControllerOfAGatewayIsThatOfItsClass(t *testing.T) {
 				},
 			}).Build()
 			now := clocktesting.NewFakePassiveClock(time.Unix(1000, 0))
-			classes := &gatewayClasses{live, newRecent[client.ObjectKey, gatewayState](now, time.Minute)}
+			classes := &gatewayClasses{live, newRecent[v1alpha1.GatewayReference, gatewayState](now, time.Minute)}
+			if test.of.Name == "" {
+				test.of = reference("Gateway", "edge", "public")
+			}
 			if test.fails {
 				test.want = gatewayState{}
 			}
-			for range 2 {
-				got, err := classes.of(t.Context(), v1alpha1.GatewayReference{Namespace: "edge", Name: "public"})
+			for port := range int32(2) {
+				one := test.of // whichever of its listeners
+				one.Port = port
+				got, err := classes.of(t.Context(), one)
 				if got != test.want || (err != nil) != test.fails {
 					t.Errorf("got %+v, %v, want %+v", got, err, test.want)
 				}
 			}
 			once := asked
 			now.SetTime(now.Now().Add(time.Minute))
-			if _, _ = classes.of(t.Context(), v1alpha1.GatewayReference{Namespace: "edge", Name: "public"}); asked == once || !test.fails && once > 2 {
+			if _, _ = classes.of(t.Context(), test.of); asked == once || !test.fails && once > 3 {
 				t.Errorf("asked %d times in a minute and %d after it", once, asked-once)
 			}
 		})

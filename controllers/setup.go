@@ -45,7 +45,7 @@ type Options struct {
 	// IngressClass is the class of the Ingress of a tenant that names none. Empty for the cluster's default.
 	IngressClass string
 	// Gateway has the HTTPRoutes of tenants that name no Gateway. Its namespace is given. Empty: such a tenant is told to name one.
-	Gateway types.NamespacedName
+	Gateway v1alpha1.GatewayReference
 	// EntraAuthority is the base URL of a login authority that operator and servers ask in place of Microsoft's. Empty for
 	// Microsoft's.
 	EntraAuthority string
@@ -218,7 +218,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		mgr: mgr, namespaces: options.Namespaces, every: cmp.Or(options.RecheckGatewayAPI, recheckGatewayAPI), changed: answered,
 		log: mgr.GetLogger().WithName("gateway"),
 	}
-	gateways.classes = gatewayClasses{mgr.GetAPIReader(), newRecent[client.ObjectKey, gatewayState](options.Clock, gateways.every)}
+	gateways.classes = gatewayClasses{mgr.GetAPIReader(), newRecent[v1alpha1.GatewayReference, gatewayState](options.Clock, gateways.every)}
 	tenants := &ProvisioningTenantReconciler{
 		Client: gateways.client(mgr.GetClient()), Live: mgr.GetAPIReader(), Events: recorder, Options: options,
 		Entra: verifier, Gateways: gateways, Upgrades: newUpgradeLimiter(options.MaxUpgrades, pods),

@@ -244,7 +244,7 @@ func For(reason string) (Advice, bool) {
 		}, true
 	case v1alpha1.ReasonGatewayAPIMissing:
 		return Advice{
-			Meaning: "The cluster does not know HTTPRoutes.",
+			Meaning: "The cluster does not know HTTPRoutes, or ListenerSets where the spec names one.",
 			Action:  "Install the Gateway API, or choose another spec.exposure.type. The operator notices by itself.",
 		}, true
 	case v1alpha1.ReasonRouteRejected:

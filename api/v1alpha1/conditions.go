@@ -179,7 +179,7 @@ const (
 	ReasonTLSSecretMissing = "TLSSecretMissing"
 	// ReasonGatewayMissing: there is no Gateway and the operator has none for all tenants. Set spec.exposure.gateway.parentRefs.
 	ReasonGatewayMissing = "GatewayMissing"
-	// ReasonGatewayAPIMissing: the cluster does not know HTTPRoutes. Install the Gateway API, or choose another
+	// ReasonGatewayAPIMissing: the cluster does not know HTTPRoutes, or ListenerSets where the spec names one. Install the Gateway API, or choose another
 	// spec.exposure.type. The operator notices by itself.
 	ReasonGatewayAPIMissing = "GatewayAPIMissing"
 	// ReasonRouteRejected: a Gateway does not take the HTTPRoute; the message has its controller's words. Correct

@@ -81,7 +81,7 @@ type IngressExposure struct {
 
 // GatewayExposure says on which Gateways the tenant's HTTPRoute is.
 type GatewayExposure struct {
-	// parentRefs are Gateways of the platform, whose listeners must allow routes from the tenant's namespace. Entra speaks
+	// parentRefs are Gateways or ListenerSets of the platform, whose listeners must allow routes from the tenant's namespace. Entra speaks
 	// HTTPS, so their listeners must have a certificate for the host. Default: the operator's Gateway.
 	//
 	// +optional
@@ -90,29 +90,68 @@ type GatewayExposure struct {
 	ParentRefs []GatewayReference `json:"parentRefs,omitempty"`
 }
 
-// GatewayReference names a Gateway, or one of its listeners.
+// GatewayReference names a Gateway, a ListenerSet that adds listeners to a Gateway, or some of their listeners.
 type GatewayReference struct {
-	// name of the Gateway.
+	// group of the kind, gateway.networking.k8s.io for both. More values may come.
+	//
+	// +optional
+	// +kubebuilder:default="gateway.networking.k8s.io"
+	Group GatewayGroup `json:"group,omitempty"`
+
+	// kind is Gateway, or ListenerSet of Gateway API 1.5 and later. More values may come.
+	//
+	// +optional
+	// +kubebuilder:default=Gateway
+	Kind GatewayKind `json:"kind,omitempty"`
+
+	// name of the Gateway or ListenerSet.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 
-	// namespace of the Gateway. Default: the tenant's.
+	// namespace of the Gateway or ListenerSet. Default: the tenant's.
 	//
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Namespace string `json:"namespace,omitempty"`
 
-	// sectionName is the name of one listener of the Gateway. Default: all that take the host.
+	// sectionName is the name of one of its listeners. Default: all that take the host.
 	//
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	SectionName string `json:"sectionName,omitempty"`
+
+	// port of those of its listeners that are meant. Default: any. Not every controller follows it.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port,omitempty"`
 }
+
+// GatewayGroup is the API group of a kind that routes can be on.
+//
+// +kubebuilder:validation:Enum=gateway.networking.k8s.io
+type GatewayGroup string
+
+// GatewayAPI is the group of the Gateway API.
+const GatewayAPI GatewayGroup = "gateway.networking.k8s.io"
+
+// GatewayKind is a kind that routes can be on.
+//
+// +kubebuilder:validation:Enum=Gateway;ListenerSet
+type GatewayKind string
+
+const (
+	// KindGateway has listeners, and the address at which they are.
+	KindGateway GatewayKind = "Gateway"
+	// KindListenerSet adds listeners to a Gateway.
+	KindListenerSet GatewayKind = "ListenerSet"
+)
 
 // IngressTLS names a certificate, or who issues it.
 //

@@ -19,7 +19,6 @@ import (
 
 	"github.com/go-logr/logr"
 	_ "golang.org/x/crypto/x509roots/fallback" // the image has no certificates of its own
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/klog/v2"
@@ -87,14 +86,11 @@ func parse(args []string) (settings, error) {
 		})
 	flags.DurationVar(&s.HostReservation, "host-reservation", 24*time.Hour,
 		"how `long` a host that a tenant let go stays reserved for its namespace, in whole seconds; 0 for not at all")
-	flags.Func("gateway", "Gateway `namespace/name` for tenants that are exposed by a Gateway and name none", func(text string) error {
-		namespace, name, ok := strings.Cut(text, "/")
-		if !ok || namespace == "" || name == "" || strings.Contains(name, "/") {
-			return errors.New("must be namespace/name")
-		}
-		s.Gateway = types.NamespacedName{Namespace: namespace, Name: name}
-		return nil
-	})
+	flags.Func("gateway", "Gateway `[kind/]namespace/name` for tenants that are exposed by a Gateway and name none; the kind is Gateway or ListenerSet",
+		func(text string) (err error) {
+			s.Gateway, err = parseGateway(text)
+			return err
+		})
 	flags.StringVar(&s.EntraAuthority, "entra-authority", "",
 		"base `URL` of a login authority to verify Entra tenants with, in place of those of Microsoft's clouds; the SCIM servers follow it too")
 	flags.IntVar(&s.Concurrency, "concurrency", 4, "`number` of resources of each kind that are reconciled at a time")
@@ -153,6 +149,21 @@ func isBaseURL(text string) bool {
 	}
 	port, err := strconv.ParseUint(cmp.Or(at.Port(), "443"), 10, 16)
 	return err == nil && port > 0
+}
+
+// parseGateway reads a reference to a Gateway; the kind is Gateway where it has none.
+func parseGateway(text string) (v1alpha1.GatewayReference, error) {
+	kind, parts := v1alpha1.KindGateway, strings.Split(text, "/")
+	if len(parts) == 3 {
+		kind, parts = v1alpha1.GatewayKind(parts[0]), parts[1:]
+	}
+	switch {
+	case len(parts) != 2 || parts[0] == "" || parts[1] == "":
+		return v1alpha1.GatewayReference{}, errors.New("must be [kind/]namespace/name")
+	case kind != v1alpha1.KindGateway && kind != v1alpha1.KindListenerSet:
+		return v1alpha1.GatewayReference{}, fmt.Errorf("kind %q must be Gateway or ListenerSet", kind)
+	}
+	return v1alpha1.GatewayReference{Group: v1alpha1.GatewayAPI, Kind: kind, Namespace: parts[0], Name: parts[1]}, nil
 }
 
 // parseNamespaces reads a list of namespaces. An empty one is refused: it may be a variable that somebody forgot to set, and

@@ -39,8 +39,14 @@ func TestFlagsThatMakeNoSenseAreRefusedWithWhatWould(t *testing.T) {
 		},
 		"nothing at a time":             {[]string{"--server-image=x", "--concurrency=0"}, "--concurrency must be at least 1, not 0"},
 		"a log that nobody reads":       {[]string{"--server-image=x", "--log-format=xml"}, `--log-format must be json or text, not "xml"`},
-		"a Gateway without a namespace": {[]string{"--server-image=x", "--gateway=public"}, `invalid value "public" for flag -gateway: must be namespace/name`},
-		"a log that tells secrets":      {[]string{"--server-image=x", "--log-level=debug-4"}, "--log-level must be debug or above, not DEBUG-4"},
+		"a Gateway without a namespace": {[]string{"--server-image=x", "--gateway=public"}, `invalid value "public" for flag -gateway: must be [kind/]namespace/name`},
+		"a Gateway without a name":      {[]string{"--server-image=x", "--gateway=ListenerSet/edge/"}, `invalid value "ListenerSet/edge/" for flag -gateway: must be [kind/]namespace/name`},
+		"a Gateway of too many parts":   {[]string{"--server-image=x", "--gateway=a/b/c/d"}, `invalid value "a/b/c/d" for flag -gateway: must be [kind/]namespace/name`},
+		"a Gateway of another kind": {
+			[]string{"--server-image=x", "--gateway=Service/edge/public"},
+			`invalid value "Service/edge/public" for flag -gateway: kind "Service" must be Gateway or ListenerSet`,
+		},
+		"a log that tells secrets": {[]string{"--server-image=x", "--log-level=debug-4"}, "--log-level must be debug or above, not DEBUG-4"},
 		"a certificate for plain HTTP": {
 			[]string{"--server-image=x", "--metrics-secure=false", "--metrics-cert-dir=/tls"}, "--metrics-cert-dir needs --metrics-secure",
 		},
@@ -59,6 +65,22 @@ func TestFlagsThatMakeNoSenseAreRefusedWithWhatWould(t *testing.T) {
 	}
 }
 
+func reference(kind v1alpha1.GatewayKind, namespace, name string) v1alpha1.GatewayReference {
+	return v1alpha1.GatewayReference{Group: v1alpha1.GatewayAPI, Kind: kind, Namespace: namespace, Name: name}
+}
+
+func TestTheGatewayOfAllTenantsMayBeAListenerSet(t *testing.T) {
+	for text, want := range map[string]v1alpha1.GatewayReference{
+		"edge/public":             reference("Gateway", "edge", "public"),
+		"Gateway/edge/public":     reference("Gateway", "edge", "public"),
+		"ListenerSet/edge/public": reference("ListenerSet", "edge", "public"),
+	} {
+		if got, err := parse([]string{"--server-image=x", "--gateway=" + text}); err != nil || got.Gateway != want {
+			t.Errorf("%s: got %+v and %v, want %+v", text, got.Gateway, err, want)
+		}
+	}
+}
+
 func TestFlagsReachTheirOptions(t *testing.T) {
 	got, err := parse([]string{
 		"--server-image=image", "--base-domain=scim.test", "--ingress-class=traefik", "--gateway=edge/public", "--entra-authority=https://login.test", "--concurrency=7",
@@ -69,7 +91,7 @@ func TestFlagsReachTheirOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := got.Options
-	if o.ServerImage != "image" || o.BaseDomain != "scim.test" || o.IngressClass != "traefik" || o.Gateway.String() != "edge/public" || o.EntraAuthority != "https://login.test" || o.Concurrency != 7 {
+	if o.ServerImage != "image" || o.BaseDomain != "scim.test" || o.IngressClass != "traefik" || o.Gateway != reference("Gateway", "edge", "public") || o.EntraAuthority != "https://login.test" || o.Concurrency != 7 {
 		t.Errorf("got options %+v", o)
 	}
 	if !slices.Equal(got.namespaces, []string{"a", "b"}) || !got.metricsSecure || got.metricsCertDir != "/tls" {

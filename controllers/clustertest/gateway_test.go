@@ -7,10 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -234,6 +236,61 @@ func TestATenantIsExposedByAGatewayAsSoonAsTheClusterKnowsHTTPRoutes(t *testing.
 	install()
 	w.answer(metav1.ConditionTrue, metav1.ConditionTrue)
 	w.until(tenant, "Exposed=True/RouteAccepted", ready)
+	w.movesToAListenerSet(tenant)
+}
+
+// movesToAListenerSet follows a tenant from a Gateway to the ListenerSet of the document, which the cluster knows nothing of at first.
+func (w *world) movesToAListenerSet(tenant *v1alpha1.ProvisioningTenant) {
+	w.Helper()
+	recipes := w.recipes("exposure.md")
+	set := recipes[slices.IndexFunc(recipes, func(recipe *unstructured.Unstructured) bool { return recipe.GetKind() == "ListenerSet" })]
+	edit(w, tenant, onGateway(v1alpha1.GatewayReference{Kind: v1alpha1.KindListenerSet, Name: set.GetName(), SectionName: "tenant", Port: 443}))
+	w.until(tenant, "ExposureInEffect=False/GatewayAPIMissing", "Exposed=True/RouteKept", ready)
+	if got, want := message(tenant, "ExposureInEffect"), "The cluster knows no ListenerSet: install a Gateway API that has it, "+
+		"or name a Gateway in spec.exposure.gateway.parentRefs."; got != want {
+		w.Errorf("got %q, want %q", got, want)
+	}
+	definition := gatewayKinds(w.T, "listenersets")
+	if _, err := envtest.InstallCRDs(cluster.Config, definition); err != nil {
+		w.Fatal(err)
+	}
+	defer func() {
+		if err := envtest.UninstallCRDs(cluster.Config, definition); err != nil {
+			w.Error(err)
+		}
+	}()
+	if err := client.WithFieldValidation(w.Client, "Strict").Create(w.Context(), set); err != nil {
+		w.Fatal(err)
+	}
+	w.until(tenant, "ExposureInEffect=False/WaitingForGateway", "Exposed=True/RouteKept", ready)
+
+	route := get(w, &gatewayv1.HTTPRoute{}, "contoso-scim-2")
+	parent := gatewayv1.ParentReference{
+		Group: ptr.To(gatewayv1.Group("gateway.networking.k8s.io")), Kind: ptr.To(gatewayv1.Kind("ListenerSet")), Namespace: ptr.To(gatewayv1.Namespace(w.namespace)),
+		Name: gatewayv1.ObjectName(set.GetName()), SectionName: ptr.To(gatewayv1.SectionName("tenant")), Port: ptr.To(gatewayv1.PortNumber(443)),
+	}
+	if diff := cmp.Diff([]gatewayv1.ParentReference{parent}, route.Spec.ParentRefs); diff != "" {
+		w.Errorf("the HTTPRoute is on - and not on +\n%s", diff)
+	}
+	taken := func(controller gatewayv1.GatewayController) {
+		w.Helper()
+		route.Status.Parents = []gatewayv1.RouteParentStatus{{ParentRef: parent, ControllerName: controller}}
+		for _, conditionType := range []gatewayv1.RouteConditionType{gatewayv1.RouteConditionAccepted, gatewayv1.RouteConditionResolvedRefs} {
+			route.Status.Parents[0].Conditions = append(route.Status.Parents[0].Conditions, metav1.Condition{
+				Type: string(conditionType), Status: metav1.ConditionTrue, Reason: "Because", ObservedGeneration: route.Generation, LastTransitionTime: metav1.Now(),
+			})
+		}
+		if err := w.Status().Update(w.Context(), route); err != nil {
+			w.Fatal(err)
+		}
+	}
+	// The class of the Gateway that the ListenerSet adds to names another controller than the first.
+	taken("example.com/gone")
+	w.settled()
+	w.until(tenant, "ExposureInEffect=False/WaitingForGateway", "Exposed=True/RouteKept")
+	taken("example.com/gateway")
+	w.until(tenant, "Exposed=True/RouteAccepted", "ExposureInEffect=True/InEffect", ready)
+	gone(w, &gatewayv1.HTTPRoute{}, "contoso-scim")
 }
 
 func TestATenantWithoutAGatewayIsToldToNameOne(t *testing.T) {

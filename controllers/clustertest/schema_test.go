@@ -49,6 +49,13 @@ func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T
 		"Ingress settings without an Ingress": {func(p *v1alpha1.ProvisioningTenant) {
 			p.Spec.Exposure.Type, p.Spec.Exposure.Ingress = v1alpha1.ExposureNone, &v1alpha1.IngressExposure{ClassName: "x"}
 		}, "spec.exposure: Invalid value: ingress may be specified only when type is Ingress"},
+		"a Gateway without a name": {onGateway(v1alpha1.GatewayReference{Namespace: "edge"}), "spec.exposure.gateway.parentRefs[0].name: Required value"},
+		"a route on a Service": {onGateway(v1alpha1.GatewayReference{Kind: "Service", Name: "public"}),
+			`spec.exposure.gateway.parentRefs[0].kind: Unsupported value: "Service": supported values: "Gateway", "ListenerSet"`},
+		"a Gateway of another group": {onGateway(v1alpha1.GatewayReference{Group: "networking.istio.io", Name: "public"}),
+			`spec.exposure.gateway.parentRefs[0].group: Unsupported value: "networking.istio.io": supported values: "gateway.networking.k8s.io"`},
+		"a port that cannot be": {onGateway(v1alpha1.GatewayReference{Name: "public", Port: 65536}),
+			"spec.exposure.gateway.parentRefs[0].port: Invalid value: 65536: spec.exposure.gateway.parentRefs[0].port in body should be less than or equal to 65535"},
 		"an identity provider that says nothing": {
 			func(p *v1alpha1.ProvisioningTenant) { p.Spec.IdentityProvider = &v1alpha1.IdentityProvider{} },
 			"spec.identityProvider: Invalid value: entra must be specified when type is Entra, and only then",

@@ -47,7 +47,7 @@ type Tenant struct {
 	RouteName string
 	// IngressClass is the class of the Ingress; empty for the cluster's default.
 	IngressClass string
-	// Gateways that the HTTPRoute is on, each with its namespace.
+	// Gateways that the HTTPRoute is on, each with its kind and namespace.
 	Gateways []v1alpha1.GatewayReference
 	// EntraAuthority is the login authority in place of Microsoft's; empty for Microsoft's.
 	EntraAuthority string

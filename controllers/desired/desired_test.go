@@ -52,7 +52,10 @@ func plain() Tenant {
 func full() Tenant {
 	t := plain()
 	t.IngressClass = "traefik"
-	t.Gateways = []v1alpha1.GatewayReference{{Namespace: "edge", Name: "public"}, {Namespace: "customers", Name: "own", SectionName: "https"}}
+	t.Gateways = []v1alpha1.GatewayReference{
+		{Group: v1alpha1.GatewayAPI, Kind: v1alpha1.KindGateway, Namespace: "edge", Name: "public"},
+		{Group: v1alpha1.GatewayAPI, Kind: v1alpha1.KindListenerSet, Namespace: "customers", Name: "own", SectionName: "https", Port: 8443},
+	}
 	t.EntraAuthority = "https://login.example.com:8443"
 	t.UserDefaults = []string{"everybody", "finance"}
 	spec := &t.Resource.Spec

@@ -20,7 +20,14 @@ func Place(t Tenant) string {
 	}
 	var place strings.Builder
 	for _, gateway := range t.Gateways {
-		fmt.Fprintf(&place, "%s/%s#%s ", gateway.Namespace, gateway.Name, gateway.SectionName)
+		if gateway.Kind != v1alpha1.KindGateway {
+			fmt.Fprintf(&place, "%s/", gateway.Kind)
+		}
+		fmt.Fprintf(&place, "%s/%s#%s", gateway.Namespace, gateway.Name, gateway.SectionName)
+		if gateway.Port != 0 {
+			fmt.Fprintf(&place, ":%d", gateway.Port)
+		}
+		place.WriteByte(' ')
 	}
 	return place.String() + t.Host
 }
@@ -44,10 +51,13 @@ func HTTPRoute(t Tenant) *gatewayv1ac.HTTPRouteApplyConfiguration {
 	spec := gatewayv1ac.HTTPRouteSpec().WithHostnames(gatewayv1.Hostname(t.Host)).WithRules(rule)
 	for _, gateway := range t.Gateways {
 		parent := gatewayv1ac.ParentReference().
-			WithGroup(gatewayv1.GroupName).WithKind("Gateway").
+			WithGroup(gatewayv1.Group(gateway.Group)).WithKind(gatewayv1.Kind(gateway.Kind)).
 			WithNamespace(gatewayv1.Namespace(gateway.Namespace)).WithName(gatewayv1.ObjectName(gateway.Name))
 		if gateway.SectionName != "" {
 			parent.WithSectionName(gatewayv1.SectionName(gateway.SectionName))
+		}
+		if gateway.Port != 0 {
+			parent.WithPort(gateway.Port)
 		}
 		spec.WithParentRefs(parent)
 	}

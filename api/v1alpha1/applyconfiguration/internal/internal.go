@@ -323,15 +323,30 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.tenantry.tenantry.api.v1alpha1.GatewayReference
           elementRelationship: atomic
+- name: com.github.tenantry.tenantry.api.v1alpha1.GatewayGroup
+  scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.GatewayKind
+  scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.GatewayReference
   map:
     fields:
+    - name: group
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.GatewayGroup
+      default: gateway.networking.k8s.io
+    - name: kind
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.GatewayKind
+      default: Gateway
     - name: name
       type:
         scalar: string
     - name: namespace
       type:
         scalar: string
+    - name: port
+      type:
+        scalar: numeric
     - name: sectionName
       type:
         scalar: string

@@ -7,7 +7,7 @@ package v1alpha1
 //
 // GatewayExposure says on which Gateways the tenant's HTTPRoute is.
 type GatewayExposureApplyConfiguration struct {
-	// parentRefs are Gateways of the platform, whose listeners must allow routes from the tenant's namespace. Entra speaks
+	// parentRefs are Gateways or ListenerSets of the platform, whose listeners must allow routes from the tenant's namespace. Entra speaks
 	// HTTPS, so their listeners must have a certificate for the host. Default: the operator's Gateway.
 	ParentRefs []GatewayReferenceApplyConfiguration `json:"parentRefs,omitempty"`
 }

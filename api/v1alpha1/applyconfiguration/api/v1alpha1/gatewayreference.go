@@ -2,23 +2,49 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/tenantry/tenantry/api/v1alpha1"
+)
+
 // GatewayReferenceApplyConfiguration represents a declarative configuration of the GatewayReference type for use
 // with apply.
 //
-// GatewayReference names a Gateway, or one of its listeners.
+// GatewayReference names a Gateway, a ListenerSet that adds listeners to a Gateway, or some of their listeners.
 type GatewayReferenceApplyConfiguration struct {
-	// name of the Gateway.
+	// group of the kind, gateway.networking.k8s.io for both. More values may come.
+	Group *apiv1alpha1.GatewayGroup `json:"group,omitempty"`
+	// kind is Gateway, or ListenerSet of Gateway API 1.5 and later. More values may come.
+	Kind *apiv1alpha1.GatewayKind `json:"kind,omitempty"`
+	// name of the Gateway or ListenerSet.
 	Name *string `json:"name,omitempty"`
-	// namespace of the Gateway. Default: the tenant's.
+	// namespace of the Gateway or ListenerSet. Default: the tenant's.
 	Namespace *string `json:"namespace,omitempty"`
-	// sectionName is the name of one listener of the Gateway. Default: all that take the host.
+	// sectionName is the name of one of its listeners. Default: all that take the host.
 	SectionName *string `json:"sectionName,omitempty"`
+	// port of those of its listeners that are meant. Default: any. Not every controller follows it.
+	Port *int32 `json:"port,omitempty"`
 }
 
 // GatewayReferenceApplyConfiguration constructs a declarative configuration of the GatewayReference type for use with
 // apply.
 func GatewayReference() *GatewayReferenceApplyConfiguration {
 	return &GatewayReferenceApplyConfiguration{}
+}
+
+// WithGroup sets the Group field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Group field is set to the value of the last call.
+func (b *GatewayReferenceApplyConfiguration) WithGroup(value apiv1alpha1.GatewayGroup) *GatewayReferenceApplyConfiguration {
+	b.Group = &value
+	return b
+}
+
+// WithKind sets the Kind field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Kind field is set to the value of the last call.
+func (b *GatewayReferenceApplyConfiguration) WithKind(value apiv1alpha1.GatewayKind) *GatewayReferenceApplyConfiguration {
+	b.Kind = &value
+	return b
 }
 
 // WithName sets the Name field in the declarative configuration to the given value
@@ -42,5 +68,13 @@ func (b *GatewayReferenceApplyConfiguration) WithNamespace(value string) *Gatewa
 // If called multiple times, the SectionName field is set to the value of the last call.
 func (b *GatewayReferenceApplyConfiguration) WithSectionName(value string) *GatewayReferenceApplyConfiguration {
 	b.SectionName = &value
+	return b
+}
+
+// WithPort sets the Port field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Port field is set to the value of the last call.
+func (b *GatewayReferenceApplyConfiguration) WithPort(value int32) *GatewayReferenceApplyConfiguration {
+	b.Port = &value
 	return b
 }
