@@ -34,6 +34,12 @@ func (s *session) completeTenants(command *cobra.Command, args []string, _ strin
 	}, command)
 }
 
+// completeMoreTenants completes the names of tenants that were not given yet.
+func (s *session) completeMoreTenants(command *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	names, directive := s.completeTenants(command, nil, word)
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(args, name) }), directive
+}
+
 func (s *session) completeNamespaces(command *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return s.names(func(ctx context.Context, c client.Client, _ string) ([]string, error) {
 		var namespaces corev1.NamespaceList

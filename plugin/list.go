@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/printers"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
@@ -20,7 +19,7 @@ import (
 const nothing = "<none>"
 
 func (s *session) list() *cobra.Command {
-	var all bool
+	var x selection
 	var output string
 	command := &cobra.Command{
 		Use:   "list",
@@ -29,38 +28,40 @@ func (s *session) list() *cobra.Command {
   kubectl tenantry list
 
   # Those of all namespaces, with their tokens' fingerprints and last requests
-  kubectl tenantry list -A -o wide`,
+  kubectl tenantry list -A -o wide
+
+  # Those with a label
+  kubectl tenantry list -l stage=test`,
 		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(command *cobra.Command, _ []string) error {
-			printer, err := s.tenantPrinter(command, output, all)
+			printer, err := s.tenantPrinter(command, output, x.everywhere)
 			if err != nil {
+				return err
+			}
+			if _, err := x.options(command, ""); err != nil {
 				return err
 			}
 			c, namespace, err := s.connect()
 			if err != nil {
 				return err
 			}
-			var in []client.ListOption
-			if !all {
-				in = append(in, client.InNamespace(namespace))
+			which, err := x.options(command, namespace)
+			if err != nil {
+				return err
 			}
 			var tenants v1alpha1.ProvisioningTenantList
-			if err := c.List(command.Context(), &tenants, in...); err != nil {
+			if err := c.List(command.Context(), &tenants, which...); err != nil {
 				return explain(err)
 			}
-			if len(tenants.Items) == 0 && (output == "" || output == "table" || output == "wide") {
-				if all {
-					fmt.Fprintln(s.ErrOut, "There is no tenant.")
-				} else {
-					fmt.Fprintf(s.ErrOut, "There is no tenant in namespace %q; -A lists those of all namespaces.\n", namespace)
-				}
+			if len(tenants.Items) == 0 && (output == "table" || output == "wide") {
+				fmt.Fprintln(s.ErrOut, "There is no "+x.none(namespace))
 				return nil
 			}
 			return printer(&tenants)
 		},
 	}
-	command.Flags().BoolVarP(&all, "all-namespaces", "A", false, "list the tenants of all namespaces")
+	x.flags(command)
 	command.Flags().StringVarP(&output, "output", "o", "table", "`format`: table, wide, json, yaml or name")
 	complete(command, "output", cobra.FixedCompletions([]string{"table", "wide", "json", "yaml", "name"}, cobra.ShellCompDirectiveNoFileComp))
 	return command

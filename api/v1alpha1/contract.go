@@ -104,6 +104,13 @@ const (
 	// AccessTokensCredential is the key with which RotateAnnotationPrefix ends all access tokens of the tenant.
 	AccessTokensCredential = "accessTokens"
 
+	// ReconcileAnnotation on a ProvisioningTenant with the value ReconcileDisabled makes the operator keep its hands off the tenant: nothing is
+	// applied, put back, rotated or looked at until the annotation is gone. Any other value asks for nothing, and condition RequestsObeyed says so.
+	// Clients are served as before, and the tenant's server goes on following the resources.
+	ReconcileAnnotation = GroupName + "/reconcile"
+	// ReconcileDisabled is its value.
+	ReconcileDisabled = "disabled"
+
 	// CredentialsAnnotation on the Secrets of a tenant tells of each credential in them without a secret, as JSON; package token has the format.
 	CredentialsAnnotation = GroupName + "/credentials"
 	// EndedAnnotation on the verifier Secret has what status.credentials.ended has, as JSON. It is written with the write that ends a credential.

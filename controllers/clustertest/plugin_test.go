@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -303,5 +304,39 @@ func TestThePluginSaysWhereTheClusterHasNoTenantry(t *testing.T) {
 	k.kubeconfig = filepath.Join(t.TempDir(), "none")
 	if code, _, errOut := k.run("list"); code != plugin.ExitWrong || !strings.HasPrefix(errOut, "error: ") {
 		t.Errorf("without a cluster: exit %d %q", code, errOut)
+	}
+}
+
+func TestThePluginPausesAndResumesTenantsByNameAndLabel(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := newKubectl(w)
+	staged := func(p *v1alpha1.ProvisioningTenant) { p.Labels = map[string]string{"stage": "test"} }
+	create(w, w.tenant(staged))
+	create(w, w.tenant(named("fabrikam"), staged, withHost(w.namespace+".fabrikam.example.com")))
+	create(w, w.tenant(named("northwind"), withHost(w.namespace+".northwind.example.com")))
+	paused := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, name := range []string{"contoso", "fabrikam", "northwind"} {
+			if get(w, &v1alpha1.ProvisioningTenant{}, name).Annotations[v1alpha1.ReconcileAnnotation] == v1alpha1.ReconcileDisabled {
+				got = append(got, name)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("paused are %q, want %q", got, want)
+		}
+	}
+	k.want("pause", "northwind")
+	paused("northwind")
+	if got := k.want("pause", "-l", "stage=test"); strings.Count(got, "is paused until 'kubectl tenantry resume ") != 2 {
+		t.Errorf("pause says\n%s", got)
+	}
+	paused("contoso", "fabrikam", "northwind")
+	k.want("resume", "contoso", "northwind")
+	paused("fabrikam")
+	k.refused(`there is no tenant with labels stage=live in namespace "`+w.namespace+`"; -A lists those of all namespaces.`, "pause", "-l", "stage=live")
+	if got := k.want("list", "-l", "stage!=test", "-o", "name"); got != "provisioningtenant.provisioning.tenantry.dev/northwind\n" {
+		t.Errorf("list with a selector is %q", got)
 	}
 }
