@@ -30,9 +30,9 @@ func (i *issuer) hasEnded(fingerprint string) bool {
 // endOnRequest remembers what was accepted of a credential before and is not any more, because somebody asked: all of it, or only what had been
 // replaced before.
 func (i *issuer) endOnRequest(before, after desired.Issued, all bool) {
-	accepted := append(slices.Clone(i.accepted.Verifiers), verifiersOf([]desired.Issued{before})...)
+	accepted, stay := append(slices.Clone(i.accepted.Verifiers), verifiersOf([]desired.Issued{before})...), verifiersOf([]desired.Issued{after})
 	for _, verifier := range accepted {
-		if asked := all || !verifier.NotAfter.IsZero(); asked && before.Matches(verifier) && !slices.ContainsFunc(verifiersOf([]desired.Issued{after}), verifier.Same) {
+		if asked := all || !verifier.NotAfter.IsZero(); asked && before.Matches(verifier) && !slices.ContainsFunc(stay, verifier.Same) {
 			i.ended = token.JoinEnded(i.ended, []v1alpha1.EndedCredential{verifier.End(i.now)})
 		}
 	}
