@@ -283,6 +283,32 @@ func TestWhileTheDefaultClassCannotBeAskedForOneConditionSaysSo(t *testing.T) {
 	s.check()
 }
 
+func TestAnIngressThatWaitsWhileTheDefaultClassCannotBeAskedForIsToldAndFollowsItLater(t *testing.T) {
+	t.Parallel()
+	w := waitForController(t, new("traefik"))
+	w.classRefused = apierrors.NewInternalError(errors.New("failed calling webhook"))
+	w.later(recheckClass)
+	w.has("", w.classAsked)
+	settled := w.writes
+	w.later(recheckFailed)
+	if w.writes != settled {
+		t.Error("it is written again")
+	}
+	for conditionType, want := range map[string]string{
+		v1alpha1.ConditionExposed: v1alpha1.ReasonWaitingForIngressController, v1alpha1.ConditionExposureInEffect: v1alpha1.ReasonError,
+	} {
+		if c := meta.FindStatusCondition(w.tenant().Status.Conditions, conditionType); c.Status != metav1.ConditionFalse || c.Reason != want {
+			t.Errorf("got %+v, want the reason %s", c, want)
+		}
+	}
+	w.classRefused = nil
+	w.later(recheckFailed)
+	w.has("traefik", w.classAsked)
+	if c := meta.FindStatusCondition(w.tenant().Status.Conditions, v1alpha1.ConditionExposureInEffect); c.Status != metav1.ConditionTrue {
+		t.Errorf("afterwards there is %+v", c)
+	}
+}
+
 func TestTheMessageNamesTheClassOfAnIngressThatNobodyHasTaken(t *testing.T) {
 	of := func(class *string, annotation string) *networkingv1.Ingress {
 		ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Name: "x", Generation: 2}, Spec: networkingv1.IngressSpec{IngressClassName: class}}
