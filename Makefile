@@ -10,6 +10,9 @@ export TENANTRY_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tenantry
 # The tools are pinned in hack/verify/go.mod; Go builds each once and keeps it in its build cache.
 tool := go tool -modfile=hack/verify/go.mod
 
+# Versions of Kubernetes beside ours on which make test-versions runs the operator's tests.
+VERSIONS   ?= v1.34.4 v1.31.14
+
 # What people may set, as in: make test PACKAGES=./controllers/... TESTFLAGS='-run Rights -v'
 PACKAGES   ?= ./...
 TESTFLAGS  ?=
@@ -66,6 +69,14 @@ test: ## All tests; builds etcd and kube-apiserver first if need be, and starts 
 .PHONY: test-race
 test-race: ## All Go tests, each under the race detector, for as long as that takes
 	$(cluster_test) $(tool) gotestsum --format standard-quiet -- -race -timeout 60m $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: test-versions
+test-versions: ## The operator's tests on the API servers of older VERSIONS of Kubernetes too, each of which takes ten minutes to build
+	for version in $(VERSIONS); do \
+		assets=$$(hack/cluster/apiserver.sh $$version | tail -n 1); \
+		echo "Kubernetes $$version"; \
+		KUBEBUILDER_ASSETS=$$assets hack/postgres/run go test ./controllers/clustertest $(TESTFLAGS); \
+	done
 
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZTIME (20s) each
