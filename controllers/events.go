@@ -37,7 +37,7 @@ func transitions(before, after []metav1.Condition) []transition {
 	var changed []transition
 	for _, condition := range after {
 		was := meta.FindStatusCondition(before, condition.Type)
-		if !slices.Contains(eventConditions, condition.Type) || condition.Status == metav1.ConditionUnknown ||
+		if !slices.Contains(eventConditions, condition.Type) || unseen(condition) ||
 			was != nil && was.Status == condition.Status && was.Reason == condition.Reason {
 			continue
 		}
@@ -52,10 +52,16 @@ func transitions(before, after []metav1.Condition) []transition {
 	return changed
 }
 
+// unseen tells whether a condition says that nobody knows, which is no news, unless nobody looks any more.
+func unseen(condition metav1.Condition) bool {
+	return condition.Status == metav1.ConditionUnknown &&
+		(condition.Type != v1alpha1.ConditionReady || condition.Reason != v1alpha1.ReasonReconcileDisabled)
+}
+
 // eventType is Warning for what somebody should look at. The way of a healthy tenant to Ready is Normal.
 func (t transition) eventType() string {
 	switch t.Reason {
-	case v1alpha1.ReasonProgressing, v1alpha1.ReasonMoving, v1alpha1.ReasonTerminating:
+	case v1alpha1.ReasonProgressing, v1alpha1.ReasonMoving, v1alpha1.ReasonTerminating, v1alpha1.ReasonReconcileDisabled:
 		return corev1.EventTypeNormal
 	case v1alpha1.ReasonClaimPending, v1alpha1.ReasonWaitingForServer, v1alpha1.ReasonWaitingForIngressController, v1alpha1.ReasonWaitingForGateway,
 		v1alpha1.ReasonTenantNotFound: // UserDefaults may be applied before their tenant

@@ -85,7 +85,7 @@ func newTenantsCollector(tenants client.Reader, log logr.Logger) *tenantsCollect
 		condition: prometheus.NewDesc("tenantry_tenants",
 			"Tenants by the status of each of their conditions.", []string{"condition", "status"}, nil),
 		unready: prometheus.NewDesc("tenantry_tenant_unready_since_timestamp_seconds",
-			"Since when a tenant is not ready, for each that is not.", []string{"namespace", "name"}, nil),
+			"Since when a tenant is not ready, for each that is not and that the operator looks after.", []string{"namespace", "name"}, nil),
 		token: prometheus.NewDesc("tenantry_secret_token_expiry_timestamp_seconds",
 			"When a tenant's Secret Token ends: the current one if it is rotated by age, and the previous one while it is valid too.",
 			[]string{"namespace", "name", "token"}, nil),
@@ -120,7 +120,7 @@ func (c *tenantsCollector) Collect(found chan<- prometheus.Metric) {
 			if condition.Type == v1alpha1.ConditionRolledOut && condition.Reason == v1alpha1.ReasonUpgradePending {
 				waiting++
 			}
-			if condition.Type == v1alpha1.ConditionReady && condition.Status != metav1.ConditionTrue {
+			if condition.Type == v1alpha1.ConditionReady && condition.Status != metav1.ConditionTrue && condition.Reason != v1alpha1.ReasonReconcileDisabled {
 				since := float64(condition.LastTransitionTime.Unix())
 				found <- prometheus.MustNewConstMetric(c.unready, prometheus.GaugeValue, since, tenant.Namespace, tenant.Name)
 			}

@@ -35,6 +35,9 @@ func TestMetricsTellOfTenantsByConditionAndOfTokensThatEnd(t *testing.T) {
 				metav1.Condition{Type: v1alpha1.ConditionReconciling, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonUpgradePending})
 		}),
 		contoso(ready(metav1.ConditionFalse), func(p *v1alpha1.ProvisioningTenant) { p.Name = "northwind" }),
+		contoso(ready(metav1.ConditionUnknown), func(p *v1alpha1.ProvisioningTenant) {
+			p.Name, p.Status.Conditions[0].Reason = "paused", v1alpha1.ReasonReconcileDisabled
+		}),
 	)
 	registry := prometheus.NewPedanticRegistry()
 	m, err := newMetrics(registry, s, logr.Discard())
@@ -61,13 +64,14 @@ tenantry_rotations_total{cause="age"} 1
 # TYPE tenantry_secret_token_expiry_timestamp_seconds gauge
 tenantry_secret_token_expiry_timestamp_seconds{name="contoso",namespace="customers",token="current"} 1.764e+09
 tenantry_secret_token_expiry_timestamp_seconds{name="contoso",namespace="customers",token="previous"} 1.764e+09
-# HELP tenantry_tenant_unready_since_timestamp_seconds Since when a tenant is not ready, for each that is not.
+# HELP tenantry_tenant_unready_since_timestamp_seconds Since when a tenant is not ready, for each that is not and that the operator looks after.
 # TYPE tenantry_tenant_unready_since_timestamp_seconds gauge
 tenantry_tenant_unready_since_timestamp_seconds{name="northwind",namespace="customers"} 1.764e+09
 # HELP tenantry_tenants Tenants by the status of each of their conditions.
 # TYPE tenantry_tenants gauge
 tenantry_tenants{condition="Ready",status="False"} 1
 tenantry_tenants{condition="Ready",status="True"} 2
+tenantry_tenants{condition="Ready",status="Unknown"} 1
 tenantry_tenants{condition="Reconciling",status="True"} 1
 tenantry_tenants{condition="RolledOut",status="False"} 1
 tenantry_tenants{condition="ServerAvailable",status="True"} 1

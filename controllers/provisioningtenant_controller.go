@@ -161,6 +161,10 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 	if tenant.DeletionTimestamp != nil {
 		return ctrl.Result{}, r.tellOfDeletion(ctx, tenant)
 	}
+	if leftAlone(tenant) {
+		r.Upgrades.release(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
+		return ctrl.Result{}, r.tellOfLeaving(ctx, tenant)
+	}
 
 	if !r.Gateways.mayJudge(tenant) {
 		return ctrl.Result{RequeueAfter: staleRetry}, nil

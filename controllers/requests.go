@@ -42,6 +42,10 @@ func requestsOf(tenant *v1alpha1.ProvisioningTenant, wanted []token.Credential, 
 	for _, credential := range wanted {
 		keys = append(keys, credential.Key)
 	}
+	if value, ok := tenant.Annotations[v1alpha1.ReconcileAnnotation]; ok && value != v1alpha1.ReconcileDisabled {
+		asked.problems = append(asked.problems, fmt.Sprintf("Annotation %s: %.60q asks for nothing, so the operator goes on with the tenant; "+
+			"to have it stop, write %s, and else remove it.", v1alpha1.ReconcileAnnotation, value, v1alpha1.ReconcileDisabled))
+	}
 	for _, name := range slices.Sorted(maps.Keys(tenant.Annotations)) {
 		if key, ok := strings.CutPrefix(name, v1alpha1.RotateAnnotationPrefix); ok {
 			asked.read(tenant, asked.rotate, name, key, append(slices.Clip(keys), v1alpha1.AccessTokensCredential), obeyed[key].Rotate, now)

@@ -42,6 +42,11 @@ func For(reason string) (Advice, bool) {
 			Meaning: "The tenant or UserDefaults is being deleted, and finalizers keep it.",
 			Action:  "Nothing of such a tenant is made again, nothing that annotations ask for is done, and such defaults count as deleted. The tool that set a finalizer takes it away when it is done.",
 		}, true
+	case v1alpha1.ReasonReconcileDisabled:
+		return Advice{
+			Meaning: "An annotation makes the operator keep its hands off the tenant.",
+			Action:  "Its objects stay as they are, nothing is put back, rotated or upgraded, and nobody looks whether clients are served. Remove annotation provisioning.tenantry.dev/reconcile to go on.",
+		}, true
 	case v1alpha1.ReasonIssued:
 		return Advice{
 			Meaning: "The token was generated; the Secret named in status.credentials holds it.",

@@ -73,6 +73,9 @@ const (
 	// ReasonTerminating: the tenant or UserDefaults is being deleted, and finalizers keep it. Nothing of such a tenant is made again, nothing that
 	// annotations ask for is done, and such defaults count as deleted. The tool that set a finalizer takes it away when it is done.
 	ReasonTerminating = "Terminating"
+	// ReasonReconcileDisabled: an annotation makes the operator keep its hands off the tenant. Its objects stay as they are, nothing is put back,
+	// rotated or upgraded, and nobody looks whether clients are served. Remove annotation provisioning.tenantry.dev/reconcile to go on.
+	ReasonReconcileDisabled = "ReconcileDisabled"
 	// ReasonIssued: the token was generated; the Secret named in status.credentials holds it.
 	ReasonIssued = "Issued"
 	// ReasonCopied: the Secret with the plaintext token was deleted, as one may after copying; the token stays valid.

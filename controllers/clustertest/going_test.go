@@ -81,3 +81,43 @@ func TestATenantThatIsHeldByAFinalizerIsSaidToBeDeletedAndNothingOfItIsMadeAgain
 	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Finalizers = nil })
 	gone(w, &v1alpha1.ProvisioningTenant{}, "contoso")
 }
+
+func TestTheOperatorKeepsItsHandsOffATenantThatAsksForThat(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	pause := func(value string) func(*v1alpha1.ProvisioningTenant) {
+		return func(p *v1alpha1.ProvisioningTenant) {
+			p.Annotations = map[string]string{v1alpha1.ReconcileAnnotation: value, v1alpha1.RotateAnnotationPrefix + "token": asked(1)}
+		}
+	}
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	url, fingerprint := tenant.Status.TenantURL, tenant.Status.Credentials.Fingerprint
+	edit(w, tenant, pause(v1alpha1.ReconcileDisabled))
+	w.until(tenant, "Ready=Unknown/ReconcileDisabled", "RequestsObeyed=Unknown/ReconcileDisabled")
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.Template.Spec.PriorityClassName = "high" })
+	if err := w.Delete(t.Context(), get(w, &corev1.Service{}, "contoso-scim")); err != nil {
+		t.Fatal(err)
+	}
+	w.until(tenant, "Ready=Unknown/ReconcileDisabled")
+	requests := len(operator.Requests.In(w.namespace))
+	w.look()
+	if more := operator.Requests.In(w.namespace)[requests:]; len(more) > 0 {
+		t.Errorf("a tenant that is to be left alone costs %v", more)
+	}
+	gone(w, &corev1.Service{}, "contoso-scim")
+	get(w, tenant, "contoso")
+	if now := tenant.Status; now.TenantURL != url || now.Credentials.Fingerprint != fingerprint || now.ObservedGeneration == tenant.Generation {
+		t.Errorf("the status of generation %d says %+v", tenant.Generation, now)
+	}
+
+	edit(w, tenant, pause("true"))
+	w.until(tenant, ready, "RequestsObeyed=False/InvalidRequest")
+	if text := message(tenant, v1alpha1.ConditionRequestsObeyed); !strings.Contains(text, `"true" asks for nothing`) {
+		t.Errorf("a value that means nothing is told as %q", text)
+	}
+	get(w, &corev1.Service{}, "contoso-scim")
+	if tenant.Status.Credentials.Fingerprint == fingerprint {
+		t.Error("the rotation was not made up for")
+	}
+}

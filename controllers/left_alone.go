@@ -1,0 +1,33 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/internal/conditions"
+)
+
+// leftAlone tells whether an annotation makes the operator keep its hands off a tenant.
+func leftAlone(tenant *v1alpha1.ProvisioningTenant) bool {
+	return tenant.Annotations[v1alpha1.ReconcileAnnotation] == v1alpha1.ReconcileDisabled
+}
+
+// tellOfLeaving says of such a tenant that nobody looks after it. What was True of it may no longer be, so Ready is Unknown; the other
+// conditions, and the Tenant URL, say how it was.
+func (r *ProvisioningTenantReconciler) tellOfLeaving(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) error {
+	after := tenant.DeepCopy()
+	message := fmt.Sprintf("Annotation %s keeps the operator from this tenant: nothing is applied, put back, rotated or looked at. "+
+		"Remove it to go on.", v1alpha1.ReconcileAnnotation)
+	for _, conditionType := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionRequestsObeyed} {
+		condition := conditions.Unknown(conditionType, v1alpha1.ReasonReconcileDisabled, message)
+		condition.ObservedGeneration, condition.LastTransitionTime = tenant.Generation, metav1.NewTime(r.Options.Clock.Now())
+		meta.SetStatusCondition(&after.Status.Conditions, condition)
+	}
+	meta.RemoveStatusCondition(&after.Status.Conditions, v1alpha1.ConditionReconciling)
+	meta.RemoveStatusCondition(&after.Status.Conditions, v1alpha1.ConditionStalled)
+	return r.patchConditions(ctx, tenant, after)
+}
