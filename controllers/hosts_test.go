@@ -326,7 +326,7 @@ func TestATenantThatLostItsLeaseHandsOutTheURLOfTheRouteThatIsKept(t *testing.T)
 	for of, got := range map[string]string{
 		"the status":      s.tenant().Status.TenantURL,
 		"the credentials": string(s.secret("contoso-credentials").Data[v1alpha1.CredentialsTenantURLKey]),
-		"the reader":      string(s.secret("contoso-reader.payroll").Data[v1alpha1.ReaderURLKey]),
+		"the reader":      string(s.secret("contoso-reader.payroll").Data[v1alpha1.ReaderURIKey]),
 	} {
 		if got != want {
 			t.Errorf("of %s it is %q, want %q", of, got, want)

@@ -79,8 +79,8 @@ const (
 	ReaderTypeKey = "type"
 	// ReaderType is what a reader's Secret leads to.
 	ReaderType = "scim"
-	// ReaderURLKey is the key for the Tenant URL.
-	ReaderURLKey = "url"
+	// ReaderURIKey is the key for the Tenant URL, named as that specification names it.
+	ReaderURIKey = "uri"
 	// ReaderEntraTenantIDKey is the key for the ID of the Entra tenant whose people are read.
 	ReaderEntraTenantIDKey = "entraTenantID"
 	// ReaderExpiresAtKey is the key for the time at which the token ends if it is rotated as the spec says, in RFC 3339.

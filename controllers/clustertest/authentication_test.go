@@ -36,7 +36,7 @@ func (w *world) untilIssued(ids int, keys ...string) map[string][]byte {
 // untilReader waits until the server takes this many credentials, and the Secret of a reader has these keys beside those that each of them has.
 func (w *world) untilReader(name string, ids int, more ...string) map[string][]byte {
 	w.Helper()
-	keys := append([]string{"entraTenantID", "token", "type", "url"}, more...)
+	keys := append([]string{"entraTenantID", "token", "type", "uri"}, more...)
 	slices.Sort(keys)
 	return w.untilHanded("contoso-reader."+name, ids, keys...)
 }
@@ -80,7 +80,7 @@ func TestAReaderThatIsAddedGetsASecretWhoseTokenEndsWhenItIsRenamedOrRemoved(t *
 		if v, ok := w.verifiers().Find(string(data["token"])); !ok || v.Role != token.RoleReader || v.ID != "reader-"+name {
 			t.Errorf("the server takes the token of %s for %+v", name, v)
 		}
-		if string(data["url"]) != "https://"+w.namespace+".example.com/scim/v2" || string(data["entraTenantID"]) != knownEntraTenant || string(data["type"]) != "scim" {
+		if string(data["uri"]) != "https://"+w.namespace+".example.com/scim/v2" || string(data["entraTenantID"]) != knownEntraTenant || string(data["type"]) != "scim" {
 			t.Errorf("the Secret of %s does not say where to read: %q", name, data)
 		}
 	}
@@ -136,8 +136,8 @@ func TestAReadersSecretFollowsWhatItTells(t *testing.T) {
 	var after map[string][]byte
 	w.eventually("the Secret tells of the new host, and of no Entra tenant and end", func() string {
 		after = get(w, &corev1.Secret{}, "contoso-reader.payroll").Data
-		if got := slices.Sorted(maps.Keys(after)); !slices.Equal(got, []string{"token", "type", "url"}) || string(after["url"]) != "https://"+w.namespace+".other.example.com/scim/v2" {
-			return fmt.Sprintf("%v, %s", got, after["url"])
+		if got := slices.Sorted(maps.Keys(after)); !slices.Equal(got, []string{"token", "type", "uri"}) || string(after["uri"]) != "https://"+w.namespace+".other.example.com/scim/v2" {
+			return fmt.Sprintf("%v, %s", got, after["uri"])
 		}
 		return ""
 	})

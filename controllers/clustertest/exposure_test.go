@@ -81,7 +81,7 @@ func TestSecretsHandOutTheURLThatWorksWhileAnOldRouteIsKept(t *testing.T) {
 		t.Helper()
 		return []string{
 			string(get(w, &corev1.Secret{}, "contoso-credentials").Data[v1alpha1.CredentialsTenantURLKey]),
-			string(get(w, &corev1.Secret{}, "contoso-reader.payroll").Data[v1alpha1.ReaderURLKey]),
+			string(get(w, &corev1.Secret{}, "contoso-reader.payroll").Data[v1alpha1.ReaderURIKey]),
 		}
 	}
 	before := tenant.Status.TenantURL

@@ -118,7 +118,7 @@ func Credentials(
 func ReaderData(tenant *v1alpha1.ProvisioningTenant, tenantURL string, expiresAt time.Time) map[string][]byte {
 	data := map[string][]byte{v1alpha1.ReaderTypeKey: []byte(v1alpha1.ReaderType)}
 	if tenantURL != "" {
-		data[v1alpha1.ReaderURLKey] = []byte(tenantURL)
+		data[v1alpha1.ReaderURIKey] = []byte(tenantURL)
 	}
 	if tenant.Spec.Entra() != nil {
 		data[v1alpha1.ReaderEntraTenantIDKey] = []byte(tenant.Spec.Entra().TenantID)
