@@ -7,6 +7,7 @@ package v1alpha1
 type Exposure struct {
 	// type is Ingress, where the operator makes an Ingress for the host; Gateway, where it makes an HTTPRoute for the host on
 	// a Gateway of the platform; or None, where it makes no route at all and the platform routes to the tenant's Service itself.
+	// More values may come.
 	//
 	// +optional
 	// +kubebuilder:default=Ingress

@@ -35,7 +35,7 @@ type Entra struct {
 	TenantID string `json:"tenantID,omitempty"`
 
 	// cloud is the Microsoft cloud that hosts the Entra tenant; it decides the login authority.
-	// Public is login.microsoftonline.com, USGovernment login.microsoftonline.us, China login.partner.microsoftonline.cn.
+	// Public is login.microsoftonline.com, USGovernment login.microsoftonline.us, China login.partner.microsoftonline.cn. More values may come.
 	//
 	// +optional
 	// +kubebuilder:default=Public

@@ -84,7 +84,7 @@ type ProvisioningTenantSpec struct {
 	// deletionPolicy says what becomes of the directory's data when this resource is deleted. With Retain the volume
 	// claim or the schema of the database stays, and applying a tenant of the same name and Entra tenant ID in the same namespace finds
 	// the data again. With Delete the claim is deleted together with the tenant; a schema is yours to drop. A change is in effect once
-	// status.storage.deletionPolicy says so.
+	// status.storage.deletionPolicy says so. More values may come.
 	//
 	// +optional
 	// +kubebuilder:default=Retain
@@ -252,7 +252,7 @@ type Retention struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 52",message="metadata.name must have at most 52 characters: the names of the tenant's objects add to it"
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label that begins with a letter, of lower-case letters, digits and '-', because it becomes part of a host name and of a Service's name"
-// +kubebuilder:validation:XValidation:rule="oldSelf.spec.storage.type != 'PostgreSQL' || self.spec.storage.type == 'PostgreSQL' || (has(self.status) && has(self.status.storage) && has(self.status.storage.type) && self.status.storage.type == 'SQLite')",message="spec.storage.type must stay PostgreSQL: the directory is there. To go back to SQLite, export it and import it into a new tenant"
+// +kubebuilder:validation:XValidation:rule="oldSelf.spec.storage.type != 'PostgreSQL' || self.spec.storage.type == 'PostgreSQL' || !(has(self.status) && has(self.status.storage) && has(self.status.storage.type) && self.status.storage.type == 'PostgreSQL' && has(self.status.directory) && has(self.status.directory.id))",message="spec.storage.type must stay PostgreSQL: the directory is there. To go back to SQLite, export it and import it into a new tenant"
 type ProvisioningTenant struct {
 	metav1.TypeMeta `json:",inline"`
 

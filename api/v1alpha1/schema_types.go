@@ -261,6 +261,7 @@ type RefusedSchema struct {
 	// id is the URN of the schema.
 	//
 	// +required
+	// +kubebuilder:validation:MaxLength=160
 	ID string `json:"id"`
 
 	// message says which attribute contradicts stored values, and what to do.

@@ -16,12 +16,14 @@ type ProvisioningTenantStatus struct {
 	// the route to it are ready for the first time.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=512
 	TenantURL string `json:"tenantURL,omitempty"`
 
 	// tokenURL is the tenant's OAuth 2.0 token endpoint. It is there beside tenantURL where spec.authentication has oauth or
 	// workloadIdentity.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=512
 	TokenURL string `json:"tokenURL,omitempty"`
 
 	// credentials tells about the Secret Token, never the token itself.
@@ -35,6 +37,7 @@ type ProvisioningTenantStatus struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=1000
+	// +kubebuilder:validation:items:MaxLength=253
 	UserDefaults []string `json:"userDefaults,omitempty"`
 
 	// operatorNamespace is the namespace of the operator that serves the tenant. Another one leaves the tenant alone for as long as the leader there
@@ -76,11 +79,13 @@ type CredentialsStatus struct {
 	// valid. A credential that is wanted later makes it again, with that credential only.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=253
 	SecretName string `json:"secretName,omitempty"`
 
 	// fingerprint is the beginning of the token's SHA-256 in hexadecimal, to tell tokens apart.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=64
 	Fingerprint string `json:"fingerprint,omitempty"`
 
 	// issuedAt is when the token was generated, or when somebody put it back.
@@ -218,6 +223,7 @@ type DefaultsCount struct {
 	// name of the UserDefaults.
 	//
 	// +required
+	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
 
 	// generation of the UserDefaults that every user was last held against, 0 for none yet.

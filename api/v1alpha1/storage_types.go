@@ -14,7 +14,7 @@ type Storage struct {
 	//
 	// When SQLite becomes PostgreSQL the directory is moved: while it is copied and compared, clients are answered 503. The
 	// volume is kept as it was. Where that fails the tenant goes on with SQLite, and condition StorageReady says what to do. There
-	// is no way back once the server works with PostgreSQL.
+	// is no way back once the server works with PostgreSQL. More values may come.
 	//
 	// +optional
 	// +kubebuilder:default=SQLite
@@ -107,7 +107,7 @@ type ConnectionSecretReference struct {
 // StorageStatus tells where a tenant's directory is.
 type StorageStatus struct {
 	// type is the engine that the tenant's server works with. It is not that of the spec while the directory has yet to be
-	// moved.
+	// moved. More values may come.
 	//
 	// +optional
 	Type StorageType `json:"type,omitempty"`
@@ -115,10 +115,12 @@ type StorageStatus struct {
 	// schema is the schema of the PostgreSQL database that keeps the directory; empty with SQLite.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxLength=63
 	Schema string `json:"schema,omitempty"`
 
 	// deletionPolicy is what becomes of the directory if the tenant is deleted now. It follows spec.deletionPolicy as soon as the volume
 	// claim does: after a change to Retain wait until it says so here before you delete the tenant.
+	// More values may come.
 	//
 	// +optional
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`

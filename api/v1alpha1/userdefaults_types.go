@@ -39,7 +39,7 @@ type UserDefaultsSpec struct {
 	Filter string `json:"filter,omitempty"`
 
 	// apply is OnCreate, where the values are stamped on the user when it arrives and are the client's to change from
-	// then on, or Always, where they follow this resource for as long as it matches.
+	// then on, or Always, where they follow this resource for as long as it matches. More values may come.
 	//
 	// +optional
 	// +kubebuilder:default=OnCreate

@@ -216,12 +216,33 @@ func (w *world) worksWith(engine v1alpha1.StorageType, replicas int32) {
 	})
 }
 
+func TestADatabaseThatNoServerEverReachedMayBeGivenUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(inDatabase))
+	w.until(tenant, "StorageReady=False/ConnectionSecretMissing")
+	edit(w, tenant, onVolume)
+	w.until(tenant, ready, "StorageReady=True/Bound")
+	w.worksWith(v1alpha1.StorageSQLite, 1)
+
+	create(w, w.connectionSecret())
+	other := create(w, w.tenant(inDatabase, func(p *v1alpha1.ProvisioningTenant) {
+		p.Name, p.Spec.Exposure = "fabrikam", v1alpha1.Exposure{Type: v1alpha1.ExposureNone}
+	}))
+	w.until(other, ready)
+	w.serves(other, "6c2f3b1a")
+	patch := client.MergeFrom(other.DeepCopy())
+	onVolume(other)
+	refused(t, w.Patch(t.Context(), other, patch), "spec.storage.type must stay PostgreSQL: the directory is there.")
+}
+
 func TestADirectoryMovesToPostgreSQLAndItsVolumeStays(t *testing.T) {
 	race.Meets(t) // Jobs
 	t.Parallel()
 	w := newWorld(t)
 	tenant := create(w, w.tenant())
 	w.until(tenant, ready)
+	w.serves(tenant, "6c2f3b1a")
 	url := tenant.Status.TenantURL
 
 	// Nothing stops for a move that cannot begin.

@@ -14,7 +14,7 @@ type EntraApplyConfiguration struct {
 	// tenantID is the directory (tenant) ID, the GUID shown on the overview page of the Microsoft Entra admin center.
 	TenantID *string `json:"tenantID,omitempty"`
 	// cloud is the Microsoft cloud that hosts the Entra tenant; it decides the login authority.
-	// Public is login.microsoftonline.com, USGovernment login.microsoftonline.us, China login.partner.microsoftonline.cn.
+	// Public is login.microsoftonline.com, USGovernment login.microsoftonline.us, China login.partner.microsoftonline.cn. More values may come.
 	Cloud *apiv1alpha1.EntraCloud `json:"cloud,omitempty"`
 }
 

@@ -12,12 +12,13 @@ import (
 // StorageStatus tells where a tenant's directory is.
 type StorageStatusApplyConfiguration struct {
 	// type is the engine that the tenant's server works with. It is not that of the spec while the directory has yet to be
-	// moved.
+	// moved. More values may come.
 	Type *apiv1alpha1.StorageType `json:"type,omitempty"`
 	// schema is the schema of the PostgreSQL database that keeps the directory; empty with SQLite.
 	Schema *string `json:"schema,omitempty"`
 	// deletionPolicy is what becomes of the directory if the tenant is deleted now. It follows spec.deletionPolicy as soon as the volume
 	// claim does: after a change to Retain wait until it says so here before you delete the tenant.
+	// More values may come.
 	DeletionPolicy *apiv1alpha1.DeletionPolicy `json:"deletionPolicy,omitempty"`
 	// adoptedFrom is the tenant, as NAMESPACE/NAME/ENTRA-TENANT-ID, from which the volume claim was adopted with the annotation
 	// provisioning.tenantry.dev/adopt-directory. It is there until the server serves the directory that is on it.

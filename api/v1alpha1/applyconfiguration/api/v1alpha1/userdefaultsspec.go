@@ -24,7 +24,7 @@ type UserDefaultsSpecApplyConfiguration struct {
 	// department eq "Finance".
 	Filter *string `json:"filter,omitempty"`
 	// apply is OnCreate, where the values are stamped on the user when it arrives and are the client's to change from
-	// then on, or Always, where they follow this resource for as long as it matches.
+	// then on, or Always, where they follow this resource for as long as it matches. More values may come.
 	Apply *apiv1alpha1.ApplyMode `json:"apply,omitempty"`
 	// companies that the user belongs to, where the application has any. Each must be in the tenant's catalog.
 	Companies []string `json:"companies,omitempty"`
