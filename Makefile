@@ -89,7 +89,7 @@ bench: ## The built server against its budgets, as ratios in one run for each en
 
 .PHONY: scale
 scale: ## What the operator costs with 100, 1,000 and 2,000 tenants, against its ceilings
-	KUBEBUILDER_ASSETS="$$(hack/cluster/build.sh envtest | tail -n 1)" go run ./controllers/scale $(SCALEFLAGS)
+	KUBEBUILDER_ASSETS="$$(hack/cluster/build.sh envtest | tail -n 1)" go run ./test/scale $(SCALEFLAGS)
 
 .PHONY: proxies
 proxies: ## The recipes of docs/exposure.md before real proxies, as a table (Debian, root); PROXIESFLAGS='-only nginx'

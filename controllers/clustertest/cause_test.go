@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	"github.com/tenantry/tenantry/controllers/internal/testenv"
 	"github.com/tenantry/tenantry/test/race"
+	"github.com/tenantry/tenantry/test/testenv"
 )
 
 // noPod makes the server's Deployment one without an available pod, as its controller tells it.

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	"github.com/tenantry/tenantry/controllers/internal/testenv"
+	"github.com/tenantry/tenantry/test/testenv"
 )
 
 const (

@@ -19,8 +19,8 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers"
-	"github.com/tenantry/tenantry/controllers/internal/testenv"
 	"github.com/tenantry/tenantry/test/race"
+	"github.com/tenantry/tenantry/test/testenv"
 )
 
 // bug class 14: two tenants, one name.

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/tenantry/tenantry/controllers/internal/testenv"
+	"github.com/tenantry/tenantry/test/testenv"
 )
 
 // saved is an Ingress of a tenant as a backup has it, which some other tenant of the same name or at another time had under that name.

@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	"github.com/tenantry/tenantry/controllers/internal/testenv"
+	"github.com/tenantry/tenantry/test/testenv"
 )
 
 // untyped is the object as a tool has it that does not know our kinds.

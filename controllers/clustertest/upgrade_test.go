@@ -16,8 +16,8 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers"
-	"github.com/tenantry/tenantry/controllers/internal/testenv"
 	"github.com/tenantry/tenantry/test/race"
+	"github.com/tenantry/tenantry/test/testenv"
 )
 
 // fleet is some tenants in a world where nothing becomes available by itself, and an operator of their own.

@@ -19,8 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	"github.com/tenantry/tenantry/controllers/internal/testenv"
 	"github.com/tenantry/tenantry/test/race"
+	"github.com/tenantry/tenantry/test/testenv"
 )
 
 // bug class 12 and 7: needless writes, also against what the API server fills in.

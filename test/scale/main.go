@@ -21,7 +21,7 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
-	"github.com/tenantry/tenantry/controllers/internal/testenv"
+	"github.com/tenantry/tenantry/test/testenv"
 )
 
 func main() {
@@ -34,7 +34,7 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "scale:", err)
-		os.Exit(1) //nolint:forbidigo // this is main
+		os.Exit(1)
 	}
 }
 
@@ -55,8 +55,8 @@ func run(ctx context.Context, clock clock.PassiveClock, out io.Writer, sizes str
 	}
 	defer os.RemoveAll(folder)
 	binary := filepath.Join(folder, "operator")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "./cmd/operator") //nolint:gosec // a path of our own
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")                                                                  // as `make images` does
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "./cmd/operator")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as `make images` does
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the operator: %w\n%s", err, out)
 	}

@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	"github.com/tenantry/tenantry/controllers/internal/testenv"
+	"github.com/tenantry/tenantry/test/testenv"
 )
 
 // perNamespace keeps a namespace far below what Kubernetes supports in one.

@@ -25,7 +25,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 
-	"github.com/tenantry/tenantry/controllers/internal/testenv"
+	"github.com/tenantry/tenantry/test/testenv"
 )
 
 const (
@@ -74,7 +74,7 @@ func startOperator(ctx context.Context, binary, kubeconfig string) (*operator, e
 		return nil, fmt.Errorf("find a free port: %w", err)
 	}
 	o := &operator{metrics: "http://" + address + "/metrics", ended: make(chan error, 1)}
-	o.command = exec.CommandContext(ctx, binary, //nolint:gosec // a path of our own
+	o.command = exec.CommandContext(ctx, binary,
 		"--server-image=scimserver:scale", "--base-domain=scim.test", "--lease-namespace="+testenv.OperatorNamespace,
 		"--metrics-bind-address="+address, "--metrics-secure=false", "--health-probe-bind-address=0", "--log-level=warn")
 	o.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
