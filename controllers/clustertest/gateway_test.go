@@ -266,7 +266,7 @@ func (w *world) movesToAListenerSet(tenant *v1alpha1.ProvisioningTenant) {
 
 	route := get(w, &gatewayv1.HTTPRoute{}, "contoso-scim-2")
 	parent := gatewayv1.ParentReference{
-		Group: ptr.To(gatewayv1.Group("gateway.networking.k8s.io")), Kind: ptr.To(gatewayv1.Kind("ListenerSet")), Namespace: ptr.To(gatewayv1.Namespace(w.namespace)),
+		Group: ptr.To(gatewayv1.Group("gateway.networking.k8s.io")), Kind: ptr.To(gatewayv1.Kind("ListenerSet")), Namespace: new(gatewayv1.Namespace(w.namespace)),
 		Name: gatewayv1.ObjectName(set.GetName()), SectionName: ptr.To(gatewayv1.SectionName("tenant")), Port: ptr.To(gatewayv1.PortNumber(443)),
 	}
 	if diff := cmp.Diff([]gatewayv1.ParentReference{parent}, route.Spec.ParentRefs); diff != "" {
