@@ -70,12 +70,13 @@ test: ## All tests; builds etcd and kube-apiserver first if need be, and starts 
 test-race: ## All Go tests, each under the race detector, for as long as that takes
 	$(cluster_test) $(tool) gotestsum --format standard-quiet -- -race -timeout 60m $(TESTFLAGS) $(PACKAGES)
 
+# One test asks for MutatingAdmissionPolicies, which the older versions do not have.
 .PHONY: test-versions
 test-versions: ## The operator's tests on the API servers of older VERSIONS of Kubernetes too, each of which takes ten minutes to build
 	for version in $(VERSIONS); do \
 		assets=$$(hack/cluster/apiserver.sh $$version | tail -n 1); \
 		echo "Kubernetes $$version"; \
-		KUBEBUILDER_ASSETS=$$assets hack/postgres/run go test ./controllers/clustertest $(TESTFLAGS); \
+		KUBEBUILDER_ASSETS=$$assets hack/postgres/run go test ./controllers/clustertest -skip TestWhatAdmissionChangesCostsNoWrite $(TESTFLAGS); \
 	done
 
 .PHONY: fuzz

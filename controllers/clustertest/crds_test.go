@@ -102,7 +102,7 @@ func TestAnOlderCRDIsToldOnceWithTheWayOut(t *testing.T) { //nolint:paralleltest
 			t.Fatal(err)
 		}
 	}
-	const id = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/directory/properties/id"
+	const counted = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/directory/properties/memberships"
 	told := func(text string, times int, missing string) func() string {
 		return func() string {
 			if got := strings.Count(log.String(), text); got != times {
@@ -124,18 +124,18 @@ tenantry_crd_missing_fields{crd="` + name + `"} ` + missing + "\n"
 		t.Fatal(err)
 	}
 	field, found, err := unstructured.NestedMap(definition.Object["spec"].(map[string]any)["versions"].([]any)[0].(map[string]any),
-		"schema", "openAPIV3Schema", "properties", "status", "properties", "directory", "properties", "id")
+		"schema", "openAPIV3Schema", "properties", "status", "properties", "directory", "properties", "memberships")
 	if err != nil || !found {
-		t.Fatalf("the CRD has no %s (%v)", id, err)
+		t.Fatalf("the CRD has no %s (%v)", counted, err)
 	}
 	content, err := json.Marshal(field)
 	if err != nil {
 		t.Fatal(err)
 	}
-	change(`[{"op":"remove","path":"` + id + `"}]`)
-	w.eventually("the older CRD is told", told("drops status.directory.id: kubectl apply --server-side -f "+
+	change(`[{"op":"remove","path":"` + counted + `"}]`)
+	w.eventually("the older CRD is told", told("drops status.directory.memberships: kubectl apply --server-side -f "+
 		"config/crd/bases/provisioning.tenantry.dev_provisioningtenants.yaml of this version", 1, "1"))
-	change(`[{"op":"add","path":"` + id + `","value":` + string(content) + `}]`)
+	change(`[{"op":"add","path":"` + counted + `","value":` + string(content) + `}]`)
 	w.eventually("that the right one is there is told", told("The CRDs of the cluster have all fields", 1, ""))
 	if err := own.Stop(); err != nil {
 		t.Error(err)

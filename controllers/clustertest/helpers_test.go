@@ -65,6 +65,9 @@ func (w *world) checkStatuses() {
 			return false, err
 		}
 		for i := range tenants.Items {
+			if tenants.Items[i].Annotations[v1alpha1.ReconcileAnnotation] == v1alpha1.ReconcileDisabled {
+				continue // nobody looks after it
+			}
 			if tenants.Items[i].Status.ObservedGeneration < tenants.Items[i].Generation {
 				wrong = append(wrong, tenants.Items[i].Name+": the status is behind")
 			}
