@@ -101,7 +101,8 @@ for, 2 where the command line makes no sense.`,
 	s.flags.AddFlags(root.PersistentFlags())
 	complete(root, "namespace", s.completeNamespaces)
 	root.AddCommand(
-		s.list(), s.describe(), s.url(), s.token(), s.rotate(), s.revoke(), s.check(), s.log(), s.export(), s.importing(), s.version(), s.pause(), s.resume(),
+		s.list(), s.describe(), s.url(), s.token(), s.rotate(), s.revoke(), s.check(), s.log(), s.export(), s.importing(),
+		s.version(), s.pause(), s.resume(), s.report(),
 	)
 	return root
 }
