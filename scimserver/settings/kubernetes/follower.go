@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -60,14 +61,23 @@ func newFollower(s *Source) *follower {
 }
 
 func (f *follower) start(ctx context.Context) {
-	good, err := f.file.load(f.source.options.Namespace, f.source.options.Tenant, f.source.options.TenantUID)
-	if err != nil {
-		f.log.Error(err, "The last known good settings cannot be used; they are written anew when the API server has answered")
-	}
-	f.good = good
+	f.good = f.readFile()
 	options := f.source.options
 	f.tenantWatch = f.watch(ctx, f.source.clients.tenantry, tenantResource, options.Tenant, &v1alpha1.ProvisioningTenant{})
 	f.verifierWatch = f.watch(ctx, f.source.clients.core, "secrets", options.Tenant+v1alpha1.VerifierSuffix, &corev1.Secret{})
+}
+
+// readFile returns the last known good settings, nil where there are none to be used. Those of another tenant are on each volume that is taken up.
+func (f *follower) readFile() *settings.Snapshot {
+	const unused = "The last known good settings cannot be used; they are written anew when the API server has answered"
+	good, err := f.file.load(f.source.options.Namespace, f.source.options.Tenant, f.source.options.TenantUID)
+	switch {
+	case errors.Is(err, errAnothers):
+		f.log.Info(unused, "reason", err.Error())
+	case err != nil:
+		f.log.Error(err, unused)
+	}
+	return good
 }
 
 func (f *follower) watch(ctx context.Context, client rest.Interface, resource, name string, expected runtime.Object) *watched {

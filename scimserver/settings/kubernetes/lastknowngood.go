@@ -53,6 +53,9 @@ type lastKnownGood struct {
 	saved []byte
 }
 
+// errAnothers says that the file is of another tenant.
+var errAnothers = errors.New("it is of another tenant")
+
 // load returns the snapshot in the file, or nil where there is no file. It refuses the file of another tenant, and where
 // uid is given also that of an earlier tenant of the same name: on a volume that was retained, it would let tokens in that
 // ended with that tenant.
@@ -70,10 +73,10 @@ func (l *lastKnownGood) load(namespace, tenant string, uid types.UID) (*settings
 		return nil, fmt.Errorf("read %s: %w", l.path, err)
 	}
 	if s.Tenant.Namespace != namespace || s.Tenant.Name != tenant {
-		return nil, fmt.Errorf("read %s: it is of tenant %s/%s", l.path, s.Tenant.Namespace, s.Tenant.Name)
+		return nil, fmt.Errorf("read %s: %w, %s/%s", l.path, errAnothers, s.Tenant.Namespace, s.Tenant.Name)
 	}
 	if uid != "" && s.Tenant.UID != uid {
-		return nil, fmt.Errorf("read %s: it is of an earlier tenant %s/%s", l.path, namespace, tenant)
+		return nil, fmt.Errorf("read %s: %w, that was %s/%s before", l.path, errAnothers, namespace, tenant)
 	}
 	l.saved = data
 	return s, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -181,6 +182,31 @@ func TestTheSettingsOfAnEarlierTenantOfTheSameNameAreNotUsed(t *testing.T) {
 	}
 }
 
+// It is on each volume that is taken up, so nobody has to do anything about it.
+func TestTheSettingsOfAnotherTenantAreNoError(t *testing.T) {
+	t.Parallel()
+	for _, of := range []func(*v1alpha1.ProvisioningTenant){
+		func(p *v1alpha1.ProvisioningTenant) { p.UID = "the first" }, func(p *v1alpha1.ProvisioningTenant) { p.Name = "fabrikam" },
+	} {
+		encoded, err := encode(&settings.Snapshot{Tenant: tenant(of)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir, log := t.TempDir(), &log{}
+		if err := os.WriteFile(filepath.Join(dir, LastKnownGoodFile), encoded, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		source, err := New(Options{Config: &rest.Config{}, Namespace: "customers", Tenant: "contoso", TenantUID: "the second", DataDir: dir, Log: log.logger()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		good := newFollower(source).readFile()
+		if good != nil || log.count(LastKnownGoodFile) != 1 || log.count(`"error"`) != 0 {
+			t.Errorf("%v, %d lines, %d errors", good, log.count(LastKnownGoodFile), log.count(`"error"`))
+		}
+	}
+}
+
 func TestAFileThatCannotBeUsedIsReportedAndReplaced(t *testing.T) {
 	t.Parallel()
 	other, err := encode(&settings.Snapshot{Tenant: tenant(func(t *v1alpha1.ProvisioningTenant) { t.Name = "fabrikam" })})
@@ -192,7 +218,7 @@ func TestAFileThatCannotBeUsedIsReportedAndReplaced(t *testing.T) {
 		"empty":                {``, "unexpected end of JSON input"},
 		"without a tenant":     {`{"verifiers":{}}`, "there is no tenant in it"},
 		"with a damaged hash":  {`{"tenant":{},"verifiers":{"verifiers":[{"id":"token-1","sha256":"abc"}]}}`, "has no SHA-256"},
-		"of another tenant":    {string(other), "it is of tenant customers/fabrikam"},
+		"of another tenant":    {string(other), "it is of another tenant, customers/fabrikam"},
 		"without verifiers":    {`{"tenant":{"metadata":{"name":"contoso","namespace":"customers"}}}`, "read verifiers"},
 		"of something strange": {`[]`, "cannot unmarshal array"},
 	} {
