@@ -29,16 +29,7 @@ func (w *world) recipes(document string) (objects []*unstructured.Unstructured) 
 	}
 	for _, block := range regexp.MustCompile("(?ms)^( *)```yaml\n(.*?)^ *```$").FindAllStringSubmatch(string(text), -1) {
 		content := strings.ReplaceAll("\n"+block[2], "\n"+block[1], "\n")
-		decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(strings.ReplaceAll(content, "scim.example.com", w.namespace+".example.com")), 4096)
-		for {
-			object := &unstructured.Unstructured{}
-			err := decoder.Decode(object)
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				w.Fatalf("%v\n%s", err, content)
-			}
+		for _, object := range w.decoded(strings.ReplaceAll(content, "scim.example.com", w.namespace+".example.com")) {
 			if object.GetNamespace() != "" {
 				object.SetNamespace(w.namespace)
 			}
@@ -46,6 +37,23 @@ func (w *world) recipes(document string) (objects []*unstructured.Unstructured) 
 		}
 	}
 	return objects
+}
+
+// decoded are the objects of a text of YAML.
+func (w *world) decoded(text string) (objects []*unstructured.Unstructured) {
+	w.Helper()
+	decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(text), 4096)
+	for {
+		object := &unstructured.Unstructured{}
+		err := decoder.Decode(object)
+		if errors.Is(err, io.EOF) {
+			return objects
+		}
+		if err != nil {
+			w.Fatalf("%v\n%s", err, text)
+		}
+		objects = append(objects, object)
+	}
 }
 
 // gatewayKinds is where the definitions of these kinds are, in the module that the operator has its types from.
@@ -132,6 +140,30 @@ func TestTheRecipesForApplicationsAreTakenAsTheyAre(t *testing.T) {
 		if kinds[kind] == 0 {
 			t.Errorf("docs/applications.md has no %s", kind)
 		}
+	}
+}
+
+// Clients differ in whether they tell of a field that the API does not know: kubectl refuses it.
+func TestTheSamplesAreTakenAsTheyAre(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	strict := client.WithFieldValidation(w.Client, "Strict")
+	kinds := map[string]int{}
+	for _, file := range []string{"contoso.yaml", "fabrikam.yaml"} {
+		content, err := os.ReadFile(filepath.Join("..", "..", "config", "samples", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, object := range w.decoded(string(content)) {
+			kinds[object.GetKind()]++
+			object.SetNamespace(w.namespace)
+			if err := strict.Create(t.Context(), object, client.DryRunAll); err != nil {
+				t.Errorf("%s: %s %s: %v", file, object.GetKind(), object.GetName(), err)
+			}
+		}
+	}
+	if kinds["ProvisioningTenant"] != 2 || kinds["UserDefaults"] == 0 {
+		t.Errorf("the samples have %v", kinds)
 	}
 }
 
