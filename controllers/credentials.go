@@ -13,6 +13,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/credentials"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
@@ -27,7 +28,7 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 	if s.held {
 		return nil
 	}
-	handed, err := handedOut(s.tenant, func(name string) (*metav1.PartialObjectMetadata, error) { return r.cachedSecret(ctx, s, name) })
+	handed, err := credentials.HandedOut(s.tenant, func(name string) (*metav1.PartialObjectMetadata, error) { return r.cachedSecret(ctx, s, name) })
 	if err != nil {
 		return err
 	}
@@ -40,18 +41,18 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 		return err
 	}
 	if settled {
-		told := credentialsTold{
-			accepted: token.Marks(verifier.Annotations), handed: map[string]token.Mark{}, ended: token.Ended(verifier.Annotations),
-			blocked: s.memory.lookout.blocked, secretExists: handed[desired.CredentialsName(s.tenant.Name)] != nil,
+		told := credentials.Told{
+			Accepted: token.Marks(verifier.Annotations), Handed: map[string]token.Mark{}, Ended: token.Ended(verifier.Annotations),
+			Blocked: s.memory.lookout.blocked, SecretExists: handed[desired.CredentialsName(s.tenant.Name)] != nil,
 		}
 		for _, secret := range handed {
-			maps.Copy(told.handed, token.Marks(secret.Annotations))
+			maps.Copy(told.Handed, token.Marks(secret.Annotations))
 		}
 		r.reportCredentials(s, told)
 		return nil
 	}
 	err = aboutSecrets(s.tenant, r.restoreCredentials(ctx, s, nil))
-	if now := r.Options.Clock.Now(); err != nil && requestWaits(s.tenant, handed, verifier, now) {
+	if now := r.Options.Clock.Now(); err != nil && credentials.Waiting(s.tenant, handed, verifier, now) {
 		s.found(unobeyed(err))
 		s.outcome.at(now.Add(requestRetry), now)
 	}
@@ -66,18 +67,13 @@ func aboutSecrets(tenant *v1alpha1.ProvisioningTenant, err error) error {
 	switch {
 	case !ok:
 	case isStrangers:
-		stalled.Message = strangersSecret(tenant, stranger)
+		stalled.Message = credentials.StrangersSecret(tenant, stranger)
 	default:
 		stalled.Message += ". Where the Secret was made immutable, or has another type, delete it: credentials that were handed out stay valid, " +
 			"and the operator makes it again from what the other Secrets hold when it is needed."
 	}
 	return err
 }
-
-// deniedError says that the API server denies a Secret as it should be that hands credentials out.
-type deniedError struct{ *Stalled }
-
-func (e *deniedError) Unwrap() error { return e.Stalled }
 
 // restoreCredentials reads all Secrets live and writes what is missing or different. denied are those that the API server denied, by name.
 func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s *scope, denied map[string]error) error {
@@ -87,7 +83,7 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	}
 	blocked := map[string]error{}
 	maps.Copy(blocked, denied)
-	handed, err := handedOut(s.tenant, func(name string) (*corev1.Secret, error) {
+	handed, err := credentials.HandedOut(s.tenant, func(name string) (*corev1.Secret, error) {
 		secret, err := r.liveSecret(ctx, s, name, verifier)
 		if isInTheWay(err) {
 			blocked[name] = err
@@ -98,38 +94,26 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	if err != nil {
 		return err
 	}
-	wanted := token.Wanted(s.tenant)
-	issuer := r.issuer(ctx, s, handed, blocked, verifier)
-	unwanted := issuer.forgetEnded(wanted)
-	issued, causes, err := issuer.issue(wanted)
+	decision, err := credentials.Decide(credentials.State{
+		Tenant: s.tenant, Verifier: verifier, Handed: handed, Blocked: blocked, Random: r.Options.Random, Now: r.Options.Clock.Now(),
+		Elsewhere: func(fingerprint string) (bool, error) { return r.acceptedElsewhere(ctx, s, fingerprint) },
+	})
 	if err != nil {
 		return err
 	}
 	// Without a Secret Token nobody can sign in. Where the verifiers are lost too, the Secret in the way may be all that still has it.
-	withoutToken := issuer.withoutToken(issued[0])
-	if withoutToken != nil && !issuer.known {
-		return withoutToken
+	if decision.WithoutToken != nil && !decision.Known {
+		return decision.WithoutToken
 	}
-	verifiers, marks := verifiersOf(issued), map[string]token.Mark{}
-	for _, one := range issued {
-		marks[one.Key] = one.Mark()
-	}
-	if ended := issuer.tokensEnded(); ended != (token.Obeyed{}) {
-		marks[v1alpha1.AccessTokensCredential] = token.Mark{Obeyed: ended}
-	}
-
 	// 1. Credentials that end, before all else: nothing that fails below keeps it valid.
 	live := metadataOf(verifier)
-	still, meanwhile := issuer.withdrawn(verifiers)
-	const tokens = v1alpha1.AccessTokensCredential
-	meanwhile[tokens] = marks[tokens]
-	if len(still) < len(issuer.accepted.Verifiers) || issuer.known && marks[tokens] != issuer.marks[tokens] {
-		if live, err = s.applyVerifier(ctx, still, meanwhile, issuer.ended, live); err != nil {
+	if decision.Withdraws != nil {
+		if live, err = s.applyVerifier(ctx, *decision.Withdraws, decision.Ended, live); err != nil {
 			return err
 		}
 	}
 	// 2. Credentials are handed out before the server accepts them: nobody is let in who was given nothing.
-	there, now, err := r.handOut(ctx, s, issued, marks[tokens].Obeyed, handed, blocked)
+	there, now, err := r.handOut(ctx, s, decision, handed, blocked)
 	if err != nil {
 		return err
 	}
@@ -138,32 +122,32 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 		maps.Copy(blocked, now)
 		return r.restoreCredentials(ctx, s, blocked)
 	}
-	if err := r.emptyReaders(ctx, s, unwanted, verifier, blocked); err != nil {
+	if err := r.emptyReaders(ctx, s, decision.Unwanted, verifier, blocked); err != nil {
 		return err
 	}
-	issuer.keepEnded(marks, meanwhile)
+	decision.Denied(blocked)
 	// 3. All that the server accepts.
-	if _, err = s.applyVerifier(ctx, verifiers, marks, issuer.ended, live); err != nil {
+	if _, err = s.applyVerifier(ctx, decision.Accepts, decision.Ended, live); err != nil {
 		return err
 	}
-	for _, cause := range causes {
+	for _, cause := range decision.Causes {
 		r.Metrics.rotated(cause)
 	}
-	if withoutToken != nil {
-		return withoutToken
+	if decision.WithoutToken != nil {
+		return decision.WithoutToken
 	}
-	told := credentialsTold{
-		accepted: marks, handed: map[string]token.Mark{}, ended: issuer.ended, blocked: blocked,
-		secretExists: there[desired.CredentialsName(s.tenant.Name)],
+	told := credentials.Told{
+		Accepted: decision.Accepts.Marks, Handed: map[string]token.Mark{}, Ended: decision.Ended, Blocked: blocked,
+		SecretExists: there[desired.CredentialsName(s.tenant.Name)],
 	}
-	for _, one := range issued {
+	for _, one := range decision.Issued {
 		if mark, holds := one.HandedMark(); holds {
-			told.handed[one.Key] = mark
+			told.Handed[one.Key] = mark
 		}
 	}
-	if slices.ContainsFunc(handingOut(s.tenant), func(name string) bool { return !there[name] }) {
+	if slices.ContainsFunc(credentials.HandingOut(s.tenant), func(name string) bool { return !there[name] }) {
 		pause := r.recheckSecrets()
-		if told.waits(s.tenant, issuer.asked) {
+		if told.Waits(s.tenant, decision.Asked) {
 			pause = min(pause, requestRetry)
 		}
 		r.looked(s, pause, blocked)
@@ -174,42 +158,18 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	return nil
 }
 
-// issuer knows the Secrets as they were read.
-func (r *ProvisioningTenantReconciler) issuer(
-	ctx context.Context, s *scope, handed map[string]*corev1.Secret, blocked map[string]error, verifier *corev1.Secret,
-) *issuer {
-	i := &issuer{
-		tenant: s.tenant, handed: handed, blocked: blocked, marks: map[string]token.Mark{}, random: r.Options.Random, now: r.Options.Clock.Now(),
-		elsewhere: func(fingerprint string) (bool, error) { return r.acceptedElsewhere(ctx, s, fingerprint) },
-	}
-	if told := s.tenant.Status.Credentials; told != nil {
-		i.ended = told.Ended
-	}
-	if verifier != nil {
-		i.know(verifier)
-	}
-	wanted := token.Wanted(s.tenant)
-	obeyed := map[string]token.Obeyed{v1alpha1.AccessTokensCredential: i.obeyed(v1alpha1.AccessTokensCredential)}
-	for _, credential := range wanted {
-		obeyed[credential.Key] = i.obeyed(credential.Key)
-	}
-	i.asked = requestsOf(s.tenant, wanted, obeyed, i.now)
-	i.asked.hold(s.tenant, wanted, blocked)
-	return i
-}
-
 // handOut applies the Secrets that hand credentials out and are not blocked, where there is one or something to hand over. It returns the names
 // of those that are there now, and those that the API server denied, by name.
 func (r *ProvisioningTenantReconciler) handOut(
-	ctx context.Context, s *scope, issued []desired.Issued, tokensEnded token.Obeyed, handed map[string]*corev1.Secret, blocked map[string]error,
+	ctx context.Context, s *scope, decision *credentials.Decision, handed map[string]*corev1.Secret, blocked map[string]error,
 ) (there map[string]bool, denied map[string]error, err error) {
 	there, denied = map[string]bool{}, map[string]error{}
-	for _, one := range issued {
+	for _, one := range decision.Issued {
 		name, _ := one.Secret(s.tenant.Name)
 		there[name] = there[name] || handed[name] != nil || one.Plaintext != ""
 	}
 	if name := desired.CredentialsName(s.tenant.Name); there[name] && blocked[name] == nil {
-		want, err := desired.Credentials(s.tenant, issued, tokensEnded, s.handedURL())
+		want, err := desired.Credentials(s.tenant, decision.Issued, decision.TokensEnded, s.handedURL())
 		if err == nil {
 			err = s.applyHanding(ctx, name, want, handed[name], denied)
 		}
@@ -217,12 +177,12 @@ func (r *ProvisioningTenantReconciler) handOut(
 			return nil, nil, err
 		}
 	}
-	for _, one := range issued {
+	for _, one := range decision.Issued {
 		name, _ := one.Secret(s.tenant.Name)
 		if one.Reader == "" || !there[name] || blocked[name] != nil {
 			continue
 		}
-		ends := rotationOf(s.tenant, one.Credential, requests{}).ends(one.Verifier.IssuedAt)
+		ends := credentials.Ends(s.tenant, one.Credential, one.Verifier.IssuedAt)
 		want, err := desired.ReaderCredentials(s.tenant, one, s.handedURL(), ends)
 		if err == nil {
 			err = s.applyHanding(ctx, name, want, handed[name], denied)
@@ -241,7 +201,7 @@ func (s *scope) applyHanding(
 ) error {
 	_, err := s.owner.ApplySecret(ctx, want, metadataOf(live))
 	if stalled, ok := errors.AsType[*Stalled](aboutSecrets(s.tenant, err)); ok {
-		denied[name] = &deniedError{stalled}
+		denied[name] = &credentials.Denied{Stalled: stalled}
 		return nil
 	}
 	return err
@@ -276,11 +236,10 @@ func (r *ProvisioningTenantReconciler) emptyReaders(
 
 // applyVerifier applies the verifier Secret over the version that is live, and returns the metadata of what is there then.
 func (s *scope) applyVerifier(
-	ctx context.Context, verifiers []token.Verifier, marks map[string]token.Mark, ended []v1alpha1.EndedCredential,
-	live *metav1.PartialObjectMetadata,
+	ctx context.Context, verifiers credentials.Verifiers, ended []v1alpha1.EndedCredential, live *metav1.PartialObjectMetadata,
 ) (*metav1.PartialObjectMetadata, error) {
-	maps.DeleteFunc(marks, func(_ string, mark token.Mark) bool { return mark == token.Mark{} })
-	want, err := desired.Verifier(s.tenant, verifiers, marks, ended)
+	maps.DeleteFunc(verifiers.Marks, func(_ string, mark token.Mark) bool { return mark == token.Mark{} })
+	want, err := desired.Verifier(s.tenant, verifiers.Accepted, verifiers.Marks, ended)
 	if err != nil {
 		return nil, err
 	}
@@ -307,4 +266,28 @@ func (r *ProvisioningTenantReconciler) acceptedElsewhere(ctx context.Context, s 
 		}
 	}
 	return false, nil
+}
+
+// reportCredentials tells the status about the credentials, and when to look at them again.
+func (r *ProvisioningTenantReconciler) reportCredentials(s *scope, told credentials.Told) {
+	wanted, now := token.Wanted(s.tenant), r.Options.Clock.Now()
+	asked := credentials.RequestsOf(s.tenant, wanted, credentials.Obeyed(told.Accepted), now)
+	asked.Hold(s.tenant, wanted, told.Blocked)
+	s.outcome.at(s.memory.lookout.next, now)
+	waits := told.Waits(s.tenant, asked)
+	for _, err := range told.Blocked {
+		if denied, ok := errors.AsType[*credentials.Denied](err); ok && waits {
+			s.outcome.at(now.Add(requestRetry), now)
+		} else if ok && denied.Recheck > 0 {
+			s.outcome.at(now.Add(denied.Recheck), now)
+		}
+	}
+	for _, moment := range told.Changes(s.tenant, asked, now) {
+		s.outcome.at(moment, now)
+	}
+	client := provisioningHealthy(s.tenant)
+	letIn := client.Status == metav1.ConditionTrue || client.Reason == v1alpha1.ReasonRequestsFailing
+	s.credentials = told.Status(s.tenant)
+	s.found(credentials.Ready(s.tenant, told, letIn, now))
+	s.found(asked.Condition())
 }

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/tenantry/tenantry/controllers/credentials"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
 
@@ -36,7 +37,7 @@ func (r *ProvisioningTenantReconciler) looked(s *scope, pause time.Duration, blo
 // stillGone tells whether none is there of the Secrets that the tenant has not in the cache, or those that were there before. They are looked
 // for where that is due.
 func (r *ProvisioningTenantReconciler) stillGone(ctx context.Context, s *scope, handed map[string]*metav1.PartialObjectMetadata) (bool, error) {
-	missing := slices.DeleteFunc(handingOut(s.tenant), func(name string) bool { return handed[name] != nil })
+	missing := slices.DeleteFunc(credentials.HandingOut(s.tenant), func(name string) bool { return handed[name] != nil })
 	known, every := s.memory.lookout, r.recheckSecrets()
 	switch {
 	case len(missing) == 0:

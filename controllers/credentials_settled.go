@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/credentials"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
@@ -23,15 +24,15 @@ func (r *ProvisioningTenantReconciler) settled(
 	}
 	wanted, accepted, now := token.Wanted(s.tenant), token.Marks(verifier.Annotations), r.Options.Clock.Now()
 	blocked := s.memory.lookout.blocked
-	asked := requestsOf(s.tenant, wanted, obeyedBy(accepted), now)
-	if asked.hold(s.tenant, wanted, blocked); asked.pending() {
+	asked := credentials.RequestsOf(s.tenant, wanted, credentials.Obeyed(accepted), now)
+	if asked.Hold(s.tenant, wanted, blocked); asked.Pending() {
 		return false, nil
 	}
-	if told := s.tenant.Status.Credentials; told != nil && forgotAny(token.Ended(verifier.Annotations), told.Ended) {
+	if told := s.tenant.Status.Credentials; told != nil && credentials.ForgetsAny(token.Ended(verifier.Annotations), told.Ended) {
 		return false, nil
 	}
 	for key, mark := range accepted {
-		if known := has(wanted, key) || key == v1alpha1.AccessTokensCredential; !known || mark.Ended != "" {
+		if known := credentials.Has(wanted, key) || key == v1alpha1.AccessTokensCredential; !known || mark.Ended != "" {
 			return false, nil
 		}
 	}
@@ -41,11 +42,11 @@ func (r *ProvisioningTenantReconciler) settled(
 		if mark.Fingerprint == "" && handed[name] == nil && blocked[name] != nil && credential.Key != v1alpha1.CredentialsTokenKey {
 			ok, mark.Copied = true, true // it is not issued before its Secret can be written, and no Secret holds it
 		}
-		if !ok || mark.Fingerprint != "" && blocked[name] == nil && rotationOf(s.tenant, credential, asked).due(mark.IssuedAt, now) ||
+		if !ok || mark.Fingerprint != "" && blocked[name] == nil && credentials.RotationOf(s.tenant, credential, asked).Due(mark.IssuedAt, now) ||
 			mark.PreviousSHA256 != "" && !now.Before(mark.PreviousNotAfter) {
 			return false, nil
 		}
-		if told := issuedCredential(s.tenant, credential.Key); told != nil && told.Fingerprint != mark.Fingerprint &&
+		if told := credentials.IssuedBefore(s.tenant, credential.Key); told != nil && told.Fingerprint != mark.Fingerprint &&
 			mark.Fingerprint != "" && mark.IssuedAt.Before(told.IssuedAt.Time) {
 			return false, nil // an older state was put back
 		}
@@ -84,7 +85,7 @@ func (r *ProvisioningTenantReconciler) handedMatches(
 		return !there, err
 	case mark == token.Mark{} || accepted.Copied:
 		return mark == token.Mark{} && accepted.Copied, nil
-	case mark.Refused == refusedElsewhere:
+	case mark.Refused == credentials.RefusedElsewhere:
 		return r.acceptedElsewhere(ctx, s, mark.Fingerprint)
 	default:
 		return mark.Refused != "" || mark == accepted, nil
@@ -118,7 +119,7 @@ func (s *scope) readerIntact(secret *metav1.PartialObjectMetadata, credential to
 	if credential.Reader == "" || secret == nil {
 		return true, nil
 	}
-	data := desired.ReaderData(s.tenant, s.handedURL(), rotationOf(s.tenant, credential, requests{}).ends(accepted.IssuedAt))
+	data := desired.ReaderData(s.tenant, s.handedURL(), credentials.Ends(s.tenant, credential, accepted.IssuedAt))
 	public, err := desired.PublicMark(data)
 	if err != nil || secret.Annotations[desired.AnnotationPublic] != public {
 		return false, err
@@ -140,12 +141,4 @@ func tellingAnnotations(secret *metav1.PartialObjectMetadata) map[string]string 
 		}
 	}
 	return annotations
-}
-
-func obeyedBy(marks map[string]token.Mark) map[string]token.Obeyed {
-	obeyed := map[string]token.Obeyed{}
-	for key, mark := range marks {
-		obeyed[key] = mark.Obeyed
-	}
-	return obeyed
 }

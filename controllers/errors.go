@@ -14,30 +14,16 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
-// The type of a step's error decides what comes next: Stalled waits for a person, Waiting for the world, and any other
-// error is tried again with backoff.
-
-// Stalled is an error that only a change by a person ends.
-type Stalled struct {
-	// Condition that is False because of it.
-	Condition, Reason, Message string
-	// Recheck is when to look again though nothing has changed, for what the operator is not told of; 0 for never.
-	Recheck time.Duration
-}
-
-func (e *Stalled) Error() string { return e.Message }
-
-// Waiting is an error that ends by itself.
-type Waiting struct {
-	// Condition that is False because of it.
-	Condition, Reason, Message string
-	// After is when to look again; 0 where an event will tell.
-	After time.Duration
-}
-
-func (e *Waiting) Error() string { return e.Message }
+// The words of package problem, as each step says them.
+type (
+	// Stalled is an error that only a change by a person ends.
+	Stalled = problem.Stalled
+	// Waiting is an error that ends by itself.
+	Waiting = problem.Waiting
+)
 
 const (
 	recheckConflict  = time.Minute

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/credentials"
 	"github.com/tenantry/tenantry/controllers/internal/statuscheck"
 )
 
@@ -361,10 +362,10 @@ func TestAReadersTokenThatEndedWithSecretsOfYesterdayIsToldOfForADay(t *testing.
 	if message := w.told(); !strings.HasPrefix(message, "The credential reader.payroll with the fingerprint "+token.Fingerprint(b)+" ended") {
 		t.Errorf("the message is %q", message)
 	}
-	if w.after == 0 || w.after > replacedTold {
+	if w.after == 0 || w.after > credentials.ReplacedTold {
 		t.Errorf("the operator looks again after %s", w.after)
 	}
-	w.pass(replacedTold)
+	w.pass(credentials.ReplacedTold)
 	w.turn()
 	w.expect("CredentialsReady=True/Issued")
 }

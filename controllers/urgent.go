@@ -10,8 +10,8 @@ import (
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 
-	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/credentials"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
 )
@@ -52,33 +52,12 @@ func (u urgent) When(request ctrl.Request) time.Duration {
 
 // requestWaits tells whether annotations ask for what the Secrets in the cache do not tell was done.
 func (r *ProvisioningTenantReconciler) requestWaits(ctx context.Context, s *scope) (bool, error) {
-	handed, err := handedOut(s.tenant, func(name string) (*metav1.PartialObjectMetadata, error) { return r.cachedSecret(ctx, s, name) })
+	handed, err := credentials.HandedOut(s.tenant, func(name string) (*metav1.PartialObjectMetadata, error) { return r.cachedSecret(ctx, s, name) })
 	if err != nil {
 		return false, err
 	}
 	verifier, err := r.cachedSecret(ctx, s, desired.VerifierName(s.tenant.Name))
-	return requestWaits(s.tenant, handed, verifier, r.Options.Clock.Now()), err
-}
-
-// requestWaits tells the same of these Secrets. Where the verifier Secret is lost, the others tell; a tenant without any is new, and is not rotated.
-func requestWaits(
-	tenant *v1alpha1.ProvisioningTenant, handed map[string]*metav1.PartialObjectMetadata, verifier *metav1.PartialObjectMetadata, now time.Time,
-) bool {
-	if verifier == nil && len(handed) == 0 {
-		return false
-	}
-	obeyed := map[string]token.Obeyed{}
-	if verifier != nil {
-		obeyed = obeyedBy(token.Marks(verifier.Annotations))
-	} else {
-		for _, secret := range handed {
-			for key, mark := range token.Marks(secret.Annotations) {
-				obeyed[key] = obeyed[key].Or(mark.Obeyed)
-			}
-		}
-	}
-	asked := requestsOf(tenant, token.Wanted(tenant), obeyed, now)
-	return asked.pending()
+	return credentials.Waiting(s.tenant, handed, verifier, r.Options.Clock.Now()), err
 }
 
 // unobeyed says why a request is not obeyed yet.

@@ -1,4 +1,4 @@
-package controllers
+package credentials
 
 import (
 	"time"
@@ -14,8 +14,8 @@ const (
 	warnBefore = 24 * time.Hour
 )
 
-// rotation is when one credential is to be replaced, and what becomes of the one before.
-type rotation struct {
+// Rotation is when one credential is to be replaced, and what becomes of the one before.
+type Rotation struct {
 	// interval is the age at which it is replaced; 0 for never.
 	interval time.Duration
 	// overlap is how long the credential before stays valid as the spec has it, and overlapNow in a rotation that is due now.
@@ -25,9 +25,9 @@ type rotation struct {
 	replace, revoke, revokeReplaced bool
 }
 
-// rotationOf is what the spec says about a credential, and what was asked.
-func rotationOf(tenant *v1alpha1.ProvisioningTenant, credential token.Credential, asked requests) rotation {
-	said, r := credential.Rotation(tenant), rotation{overlap: defaultOverlap}
+// RotationOf is what the spec says about a credential, and what was asked.
+func RotationOf(tenant *v1alpha1.ProvisioningTenant, credential token.Credential, asked Requests) Rotation {
+	said, r := credential.Rotation(tenant), Rotation{overlap: defaultOverlap}
 	if said.RotationInterval != nil {
 		r.interval = said.RotationInterval.Duration
 		r.overlap = min(r.overlap, r.interval/2)
@@ -46,29 +46,29 @@ func rotationOf(tenant *v1alpha1.ProvisioningTenant, credential token.Credential
 	return r
 }
 
-// due tells whether a credential that was issued then is to be replaced now.
-func (r rotation) due(issuedAt, now time.Time) bool {
+// Due tells whether a credential that was issued then is to be replaced now.
+func (r Rotation) Due(issuedAt, now time.Time) bool {
 	return r.replace || r.interval > 0 && !now.Before(issuedAt.Add(r.interval))
 }
 
 // cause of a rotation that is due.
-func (r rotation) cause() string {
+func (r Rotation) cause() string {
 	if r.replace {
 		return "request"
 	}
 	return "age"
 }
 
-// ends is when a credential that was issued then ends by itself; the zero time for never.
-func (r rotation) ends(issuedAt time.Time) time.Time {
+// Ends is when a credential that was issued then ends by itself; the zero time for never.
+func (r Rotation) Ends(issuedAt time.Time) time.Time {
 	if r.interval == 0 {
 		return time.Time{}
 	}
 	return expiry(issuedAt, r.interval+r.overlap)
 }
 
-// next is when something about a credential changes by itself; the zero time for never.
-func (r rotation) next(mark token.Mark, now time.Time) time.Time {
+// Next is when something about a credential changes by itself; the zero time for never.
+func (r Rotation) Next(mark token.Mark, now time.Time) time.Time {
 	var next time.Time
 	for _, at := range []time.Time{expiry(mark.IssuedAt, r.interval), warnFrom(mark), mark.PreviousNotAfter} {
 		if at.After(now) && (next.IsZero() || at.Before(next)) {

@@ -1,4 +1,4 @@
-package controllers
+package credentials
 
 import (
 	"cmp"
@@ -16,86 +16,37 @@ import (
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
 // recheckElsewhere is when to look again whether another tenant still has a credential that was refused because of that.
 const recheckElsewhere = 5 * time.Minute
 
-// replacedTold is for how long it is told that a credential ended in whose place another was put, where nobody knows whether that is in use.
-const replacedTold = 24 * time.Hour
+// ReplacedTold is for how long it is told that a credential ended in whose place another was put, where nobody knows whether that is in use.
+const ReplacedTold = 24 * time.Hour
 
-// credentialsTold is what the Secrets of a tenant tell, by the key of the credential.
-type credentialsTold struct {
-	// accepted is what the verifier Secret tells, and handed what the Secrets tell that hand credentials out.
-	accepted, handed map[string]token.Mark
-	// ended are the credentials that somebody asked to end.
-	ended []v1alpha1.EndedCredential
-	// blocked says by the name of a Secret that hands credentials out why it cannot be written. The Secret Token is accepted all the same.
-	blocked map[string]error
-	// secretExists tells whether there is a credentials Secret.
-	secretExists bool
+// Told is what the Secrets of a tenant tell, by the key of the credential.
+type Told struct {
+	// Accepted is what the verifier Secret tells, and Handed what the Secrets tell that hand credentials out.
+	Accepted, Handed map[string]token.Mark
+	// Ended are the credentials that somebody asked to end.
+	Ended []v1alpha1.EndedCredential
+	// Blocked says by the name of a Secret that hands credentials out why it cannot be written. The Secret Token is accepted all the same.
+	Blocked map[string]error
+	// SecretExists tells whether there is a credentials Secret.
+	SecretExists bool
 }
 
-// reportCredentials tells the status about the credentials, and when to look at them again.
-func (r *ProvisioningTenantReconciler) reportCredentials(s *scope, told credentialsTold) {
-	wanted, now := token.Wanted(s.tenant), r.Options.Clock.Now()
-	asked := requestsOf(s.tenant, wanted, obeyedBy(told.accepted), now)
-	asked.hold(s.tenant, wanted, told.blocked)
-	s.outcome.at(asked.next, now)
-	s.outcome.at(s.memory.lookout.next, now)
-	waits := told.waits(s.tenant, asked)
-	for _, err := range told.blocked {
-		if denied, ok := errors.AsType[*deniedError](err); ok && waits {
-			s.outcome.at(now.Add(requestRetry), now)
-		} else if ok && denied.Recheck > 0 {
-			s.outcome.at(now.Add(denied.Recheck), now)
-		}
-	}
-	for _, credential := range wanted {
-		mark := told.accepted[credential.Key]
-		s.outcome.at(rotationOf(s.tenant, credential, requests{}).next(mark, now), now)
-		if mark.Replaced != "" && credential.Key != v1alpha1.CredentialsTokenKey {
-			s.outcome.at(mark.IssuedAt.Add(replacedTold), now)
-		}
-		if told.handed[credential.Key].Refused == refusedElsewhere {
-			s.outcome.at(now.Add(recheckElsewhere), now)
-		}
-	}
-	mark, secretToken := told.accepted[v1alpha1.CredentialsTokenKey], wanted[0]
-	s.credentials = &v1alpha1.CredentialsStatus{
-		Fingerprint: mark.Fingerprint, IssuedAt: timeOf(mark.IssuedAt), PreviousExpiresAt: timeOf(mark.PreviousNotAfter),
-		ExpiresAt: timeOf(rotationOf(s.tenant, secretToken, requests{}).ends(mark.IssuedAt)),
-	}
-	if before := s.tenant.Status.Credentials; before != nil {
-		told.ended = token.JoinEnded(before.Ended, told.ended)
-	}
-	s.credentials.Ended = told.ended
-	for _, credential := range wanted {
-		if mark := told.accepted[credential.Key]; mark.Fingerprint != "" {
-			s.credentials.Issued = append(s.credentials.Issued, v1alpha1.IssuedCredential{
-				Key: credential.Key, Fingerprint: mark.Fingerprint, IssuedAt: timeOf(mark.IssuedAt),
-			})
-		}
-	}
-	if told.secretExists {
-		s.credentials.SecretName = desired.CredentialsName(s.tenant.Name)
-	}
-	s.found(credentialsReady(s.tenant, told, now))
-	s.found(asked.condition())
-}
-
-// credentialsReady says how the credentials are doing: the worst first. It is False only where nobody is known to get in, because the Secret Token
-// that the server accepts may be in nobody's hands.
-func credentialsReady(tenant *v1alpha1.ProvisioningTenant, told credentialsTold, now time.Time) metav1.Condition {
+// Ready says how the credentials are doing: the worst first. It is False only where nobody is known to get in, because the Secret Token
+// that the server accepts may be in nobody's hands. letIn tells whether a client that provisions is let in.
+func Ready(tenant *v1alpha1.ProvisioningTenant, told Told, letIn bool, now time.Time) metav1.Condition {
 	const condition = v1alpha1.ConditionCredentialsReady
-	secret, mark := desired.CredentialsName(tenant.Name), told.accepted[v1alpha1.CredentialsTokenKey]
-	holdsToken := told.handed[v1alpha1.CredentialsTokenKey] != token.Mark{}
+	secret, mark := desired.CredentialsName(tenant.Name), told.Accepted[v1alpha1.CredentialsTokenKey]
+	holdsToken := told.Handed[v1alpha1.CredentialsTokenKey] != token.Mark{}
 	hindered, blockade := blockades(tenant, told)
 	if refused := refusals(tenant, told); refused != "" {
-		client := provisioningHealthy(tenant)
-		letIn := client.Status == metav1.ConditionTrue || client.Reason == v1alpha1.ReasonRequestsFailing
 		switch {
-		case told.handed[v1alpha1.CredentialsTokenKey].Refused == "":
+		case told.Handed[v1alpha1.CredentialsTokenKey].Refused == "":
 		case mark.Fingerprint == "":
 			return conditions.False(condition, v1alpha1.ReasonValueRefused, refused+blockade)
 		case !letIn:
@@ -114,7 +65,7 @@ func credentialsReady(tenant *v1alpha1.ProvisioningTenant, told credentialsTold,
 	switch {
 	case hindered != "":
 		reason, message = hindered, strings.TrimSpace(blockade)
-	case !told.secretExists:
+	case !told.SecretExists:
 		reason, message = v1alpha1.ReasonCopied, "Secret "+secret+" was deleted, as one may after copying. The token stays valid."
 	case !holdsToken:
 		message = "Secret " + secret + " does not hold the Secret Token, which was deleted. The one that was copied stays valid."
@@ -132,14 +83,14 @@ func credentialsReady(tenant *v1alpha1.ProvisioningTenant, told credentialsTold,
 }
 
 // refusals says which values of Secrets the server does not accept, and what it accepts in their place; "" where there are none.
-func refusals(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) string {
+func refusals(tenant *v1alpha1.ProvisioningTenant, told Told) string {
 	var sentences []string
-	for _, key := range slices.Sorted(maps.Keys(told.handed)) {
-		if why := told.handed[key].Refused; why != "" {
+	for _, key := range slices.Sorted(maps.Keys(told.Handed)) {
+		if why := told.Handed[key].Refused; why != "" {
 			secret, at := token.ByKey(key, tenant.Name).Secret(tenant.Name)
 			sentences = append(sentences, fmt.Sprintf("Secret %s has under %s a value that the server does not accept: %s.", secret, at, why))
 			stays := "What the server accepted before is lost, so it accepts nothing in its place."
-			if fingerprint := told.accepted[key].Fingerprint; fingerprint != "" {
+			if fingerprint := told.Accepted[key].Fingerprint; fingerprint != "" {
 				stays = "The one with the fingerprint " + fingerprint + ", which it took the place of, stays valid."
 			}
 			sentences = append(sentences, stays)
@@ -152,10 +103,10 @@ func refusals(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) string 
 }
 
 // lost says which credentials were lost with both Secrets that tell of each, until the new one is in use or was copied; "" where there are none.
-func lost(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) string {
+func lost(tenant *v1alpha1.ProvisioningTenant, told Told) string {
 	var sentences []string
-	for _, key := range slices.Sorted(maps.Keys(told.handed)) {
-		mark := told.handed[key]
+	for _, key := range slices.Sorted(maps.Keys(told.Handed)) {
+		mark := told.Handed[key]
 		secret, _ := token.ByKey(key, tenant.Name).Secret(tenant.Name)
 		switch {
 		case !mark.Lost:
@@ -174,12 +125,12 @@ func lost(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) string {
 
 // replacements says which credentials ended because others were put in their place, until the present one is in use or, where that is not known, for a day;
 // "" where there are none.
-func replacements(tenant *v1alpha1.ProvisioningTenant, told credentialsTold, now time.Time) string {
+func replacements(tenant *v1alpha1.ProvisioningTenant, told Told, now time.Time) string {
 	var sentences []string
 	for _, credential := range token.Wanted(tenant) {
-		mark, isToken := told.accepted[credential.Key], credential.Key == v1alpha1.CredentialsTokenKey
+		mark, isToken := told.Accepted[credential.Key], credential.Key == v1alpha1.CredentialsTokenKey
 		switch secret, at := credential.Secret(tenant.Name); {
-		case mark.Replaced == "", isToken && usedSince(tenant, mark.IssuedAt), !isToken && !now.Before(mark.IssuedAt.Add(replacedTold)):
+		case mark.Replaced == "", isToken && usedSince(tenant, mark.IssuedAt), !isToken && !now.Before(mark.IssuedAt.Add(ReplacedTold)):
 		case isToken:
 			sentences = append(sentences, fmt.Sprintf("The Secret Token with the fingerprint %s ended, because another or an older state of the Secrets "+
 				"was put back. Where Microsoft Entra ID uses it, it is locked out. Paste the present one, from Secret %s, into it: "+
@@ -195,26 +146,72 @@ func replacements(tenant *v1alpha1.ProvisioningTenant, told credentialsTold, now
 	return strings.Join(sentences, " ")
 }
 
+// Changes are when something about the credentials changes by itself, and when to look again whether it did; the zero time for never.
+func (told Told) Changes(tenant *v1alpha1.ProvisioningTenant, asked Requests, now time.Time) []time.Time {
+	moments := []time.Time{asked.Next}
+	for _, credential := range token.Wanted(tenant) {
+		mark := told.Accepted[credential.Key]
+		moments = append(moments, RotationOf(tenant, credential, Requests{}).Next(mark, now))
+		if mark.Replaced != "" && credential.Key != v1alpha1.CredentialsTokenKey {
+			moments = append(moments, mark.IssuedAt.Add(ReplacedTold))
+		}
+		if told.Handed[credential.Key].Refused == RefusedElsewhere {
+			moments = append(moments, now.Add(recheckElsewhere))
+		}
+	}
+	return moments
+}
+
+// Status is what the status of the tenant says of the credentials.
+func (told Told) Status(tenant *v1alpha1.ProvisioningTenant) *v1alpha1.CredentialsStatus {
+	wanted := token.Wanted(tenant)
+	mark, secretToken := told.Accepted[v1alpha1.CredentialsTokenKey], wanted[0]
+	status := &v1alpha1.CredentialsStatus{
+		Fingerprint: mark.Fingerprint, IssuedAt: timeOf(mark.IssuedAt), PreviousExpiresAt: timeOf(mark.PreviousNotAfter),
+		ExpiresAt: timeOf(RotationOf(tenant, secretToken, Requests{}).Ends(mark.IssuedAt)),
+		Ended:     told.Ended,
+	}
+	if before := tenant.Status.Credentials; before != nil {
+		status.Ended = token.JoinEnded(before.Ended, told.Ended)
+	}
+	for _, credential := range wanted {
+		if mark := told.Accepted[credential.Key]; mark.Fingerprint != "" {
+			status.Issued = append(status.Issued, v1alpha1.IssuedCredential{
+				Key: credential.Key, Fingerprint: mark.Fingerprint, IssuedAt: timeOf(mark.IssuedAt),
+			})
+		}
+	}
+	if told.SecretExists {
+		status.SecretName = desired.CredentialsName(tenant.Name)
+	}
+	return status
+}
+
+// Denied says that the API server denies a Secret as it should be that hands credentials out.
+type Denied struct{ *problem.Stalled }
+
+func (e *Denied) Unwrap() error { return e.Stalled }
+
 // unissued are the keys of the credentials that are not issued before their Secrets can be written.
-func (told credentialsTold) unissued(tenant *v1alpha1.ProvisioningTenant) []string {
+func (told Told) unissued(tenant *v1alpha1.ProvisioningTenant) []string {
 	var keys []string
 	for _, credential := range token.Wanted(tenant) {
-		if name, _ := credential.Secret(tenant.Name); told.blocked[name] != nil && told.accepted[credential.Key].Fingerprint == "" {
+		if name, _ := credential.Secret(tenant.Name); told.Blocked[name] != nil && told.Accepted[credential.Key].Fingerprint == "" {
 			keys = append(keys, credential.Key)
 		}
 	}
 	return keys
 }
 
-// waits tells whether a credential is not issued, or a request not obeyed, before a Secret can be written.
-func (told credentialsTold) waits(tenant *v1alpha1.ProvisioningTenant, asked requests) bool {
+// Waits tells whether a credential is not issued, or a request not obeyed, before a Secret can be written.
+func (told Told) Waits(tenant *v1alpha1.ProvisioningTenant, asked Requests) bool {
 	return asked.held != "" || len(told.unissued(tenant)) > 0
 }
 
 // blockades says which Secrets cannot be written, with the reason of the first, and which credentials are not issued before they can. Its sentences
 // go behind others; both are "" where there are none.
-func blockades(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) (reason, sentences string) {
-	names := slices.Sorted(maps.Keys(told.blocked))
+func blockades(tenant *v1alpha1.ProvisioningTenant, told Told) (reason, sentences string) {
+	names := slices.Sorted(maps.Keys(told.Blocked))
 	if len(names) == 0 {
 		return "", ""
 	}
@@ -223,7 +220,7 @@ func blockades(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) (reaso
 		sentences += " Not issued yet: " + strings.Join(waiting, ", ") + "."
 	}
 	for at, name := range names {
-		why, sentence := hindrance(tenant, told.blocked[name])
+		why, sentence := hindrance(tenant, told.Blocked[name])
 		reason = cmp.Or(reason, why)
 		if at < toldProblems {
 			sentences += " " + sentence
@@ -235,16 +232,16 @@ func blockades(tenant *v1alpha1.ProvisioningTenant, told credentialsTold) (reaso
 // hindrance says why a Secret cannot be written that is to hand credentials out, and what to do.
 func hindrance(tenant *v1alpha1.ProvisioningTenant, err error) (reason, message string) {
 	if stranger, ok := errors.AsType[*apply.NotOursError](err); ok {
-		return v1alpha1.ReasonNameConflict, strangersSecret(tenant, stranger)
+		return v1alpha1.ReasonNameConflict, StrangersSecret(tenant, stranger)
 	}
-	if denied, ok := errors.AsType[*deniedError](err); ok {
+	if denied, ok := errors.AsType[*Denied](err); ok {
 		return denied.Reason, denied.Message
 	}
 	return v1alpha1.ReasonProgressing, err.Error() + "."
 }
 
-// strangersSecret says what to do about a Secret with a name of the tenant's that is not the tenant's. It may be all that still has a token.
-func strangersSecret(tenant *v1alpha1.ProvisioningTenant, stranger *apply.NotOursError) string {
+// StrangersSecret says what to do about a Secret with a name of the tenant's that is not the tenant's. It may be all that still has a token.
+func StrangersSecret(tenant *v1alpha1.ProvisioningTenant, stranger *apply.NotOursError) string {
 	if stranger.Labelled || stranger.Controller != "" {
 		return stranger.Error()
 	}

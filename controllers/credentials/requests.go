@@ -1,4 +1,4 @@
-package controllers
+package credentials
 
 import (
 	"cmp"
@@ -23,21 +23,21 @@ const (
 	toldProblems = 5
 )
 
-// requests are what the annotations of a tenant ask for and was not done yet, by the key of the credential.
-type requests struct {
+// Requests are what the annotations of a tenant ask for and was not done yet, by the key of the credential.
+type Requests struct {
 	rotate, revoke map[string]token.Request
 	// problems are sentences about annotations that are not obeyed.
 	problems []string
-	// next is when one that is not obeyed because its time lies ahead will be; the zero time for never.
-	next time.Time
+	// Next is when one that is not obeyed because its time lies ahead will be; the zero time for never.
+	Next time.Time
 	// held is why one is not obeyed yet that makes sense, as the reason of a condition; empty where all are.
 	held string
 }
 
-// requestsOf reads the annotations of a tenant that are later than what was obeyed. An annotation asks by itself alone: a bad one keeps back no
+// RequestsOf reads the annotations of a tenant that are later than what was obeyed. An annotation asks by itself alone: a bad one keeps back no
 // other, and nothing is done in its place.
-func requestsOf(tenant *v1alpha1.ProvisioningTenant, wanted []token.Credential, obeyed map[string]token.Obeyed, now time.Time) requests {
-	asked := requests{rotate: map[string]token.Request{}, revoke: map[string]token.Request{}}
+func RequestsOf(tenant *v1alpha1.ProvisioningTenant, wanted []token.Credential, obeyed map[string]token.Obeyed, now time.Time) Requests {
+	asked := Requests{rotate: map[string]token.Request{}, revoke: map[string]token.Request{}}
 	var keys []string
 	for _, credential := range wanted {
 		keys = append(keys, credential.Key)
@@ -58,7 +58,7 @@ func requestsOf(tenant *v1alpha1.ProvisioningTenant, wanted []token.Credential, 
 }
 
 // read adds what one annotation asks to those requests, or to the problems. It may ask it of a credential with one of the keys.
-func (r *requests) read(
+func (r *Requests) read(
 	tenant *v1alpha1.ProvisioningTenant, those map[string]token.Request, name, key string, keys []string, obeyed, now time.Time,
 ) {
 	problem := func(format string, args ...any) {
@@ -79,16 +79,16 @@ func (r *requests) read(
 			value, obeyed.UTC().Format(time.RFC3339))
 	case request.At.After(now.Add(clockSkew)):
 		problem("%.60q is more than a day ahead; nothing is done before", value)
-		if at := request.At.Add(-clockSkew); r.next.IsZero() || at.Before(r.next) {
-			r.next = at
+		if at := request.At.Add(-clockSkew); r.Next.IsZero() || at.Before(r.Next) {
+			r.Next = at
 		}
 	default:
 		those[key] = request
 	}
 }
 
-// hold keeps back a new credential that cannot be handed out, because its Secret cannot be written, and the end of the one that it would replace.
-func (r *requests) hold(tenant *v1alpha1.ProvisioningTenant, wanted []token.Credential, blocked map[string]error) {
+// Hold keeps back a new credential that cannot be handed out, because its Secret cannot be written, and the end of the one that it would replace.
+func (r *Requests) Hold(tenant *v1alpha1.ProvisioningTenant, wanted []token.Credential, blocked map[string]error) {
 	for _, credential := range wanted {
 		name, _ := credential.Secret(tenant.Name)
 		rotate, asked := r.rotate[credential.Key]
@@ -105,20 +105,21 @@ func (r *requests) hold(tenant *v1alpha1.ProvisioningTenant, wanted []token.Cred
 	}
 }
 
-func has(wanted []token.Credential, key string) bool {
+// Has tells whether a credential with that key is among them.
+func Has(wanted []token.Credential, key string) bool {
 	return slices.ContainsFunc(wanted, func(c token.Credential) bool { return c.Key == key })
 }
 
-// pending tells whether something is to be done.
-func (r *requests) pending() bool { return len(r.rotate)+len(r.revoke) > 0 }
+// Pending tells whether something is to be done.
+func (r *Requests) Pending() bool { return len(r.rotate)+len(r.revoke) > 0 }
 
 // obeyed are the requests about one credential as they count as obeyed once they were.
-func (r *requests) obeyed(key string) token.Obeyed {
+func (r *Requests) obeyed(key string) token.Obeyed {
 	return token.Obeyed{Rotate: r.rotate[key].At, Revoke: r.revoke[key].At}
 }
 
-// condition tells whether all that annotations ask for was done. The tenant serves either way.
-func (r *requests) condition() metav1.Condition {
+// Condition tells whether all that annotations ask for was done. The tenant serves either way.
+func (r *Requests) Condition() metav1.Condition {
 	if len(r.problems) == 0 {
 		return conditions.True(v1alpha1.ConditionRequestsObeyed, v1alpha1.ReasonObeyed, "No annotation asks for what was not done.")
 	}
@@ -127,4 +128,35 @@ func (r *requests) condition() metav1.Condition {
 		told = append(slices.Clone(told[:toldProblems]), fmt.Sprintf("And %d more.", more))
 	}
 	return conditions.False(v1alpha1.ConditionRequestsObeyed, cmp.Or(r.held, v1alpha1.ReasonInvalidRequest), strings.Join(told, " "))
+}
+
+// Waiting tells whether annotations ask for what these Secrets do not tell was done. Where the verifier Secret is lost, the
+// others tell; a tenant without any is new, and is not rotated.
+func Waiting(
+	tenant *v1alpha1.ProvisioningTenant, handed map[string]*metav1.PartialObjectMetadata, verifier *metav1.PartialObjectMetadata, now time.Time,
+) bool {
+	if verifier == nil && len(handed) == 0 {
+		return false
+	}
+	obeyed := map[string]token.Obeyed{}
+	if verifier != nil {
+		obeyed = Obeyed(token.Marks(verifier.Annotations))
+	} else {
+		for _, secret := range handed {
+			for key, mark := range token.Marks(secret.Annotations) {
+				obeyed[key] = obeyed[key].Or(mark.Obeyed)
+			}
+		}
+	}
+	asked := RequestsOf(tenant, token.Wanted(tenant), obeyed, now)
+	return asked.Pending()
+}
+
+// Obeyed are the requests that marks tell were obeyed, by the key of the credential.
+func Obeyed(marks map[string]token.Mark) map[string]token.Obeyed {
+	obeyed := map[string]token.Obeyed{}
+	for key, mark := range marks {
+		obeyed[key] = mark.Obeyed
+	}
+	return obeyed
 }

@@ -1,7 +1,6 @@
-package controllers
+package credentials
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -26,7 +25,7 @@ type issuer struct {
 	marks    map[string]token.Mark
 	known    bool
 	// asked is what people asked for and was not done yet.
-	asked requests
+	asked Requests
 	// ended are the credentials that people asked to end, these ones among them.
 	ended []v1alpha1.EndedCredential
 	// blocked says by the name of a Secret that hands credentials out why it cannot be written.
@@ -35,6 +34,27 @@ type issuer struct {
 	elsewhere func(fingerprint string) (bool, error)
 	random    io.Reader
 	now       time.Time
+}
+
+func newIssuer(state State) *issuer {
+	i := &issuer{
+		tenant: state.Tenant, handed: state.Handed, blocked: state.Blocked, elsewhere: state.Elsewhere, random: state.Random, now: state.Now,
+		marks: map[string]token.Mark{},
+	}
+	if told := state.Tenant.Status.Credentials; told != nil {
+		i.ended = told.Ended
+	}
+	if state.Verifier != nil {
+		i.know(state.Verifier)
+	}
+	wanted := token.Wanted(state.Tenant)
+	obeyed := map[string]token.Obeyed{v1alpha1.AccessTokensCredential: i.obeyed(v1alpha1.AccessTokensCredential)}
+	for _, credential := range wanted {
+		obeyed[credential.Key] = i.obeyed(credential.Key)
+	}
+	i.asked = RequestsOf(state.Tenant, wanted, obeyed, i.now)
+	i.asked.Hold(state.Tenant, wanted, state.Blocked)
+	return i
 }
 
 // issue returns the wanted credentials as they should be, and the causes of those that were replaced, for the metrics. A credential of which nothing
@@ -63,7 +83,7 @@ func (i *issuer) issue(wanted []token.Credential) (issued []desired.Issued, caus
 			one.Lost = i.lost(credential) // nothing is accepted, and what is wrong with the value a person may know to mend
 		case missing && blocked != nil:
 			one.Lost = i.lost(credential) // it is issued once it can be handed out
-		case missing, blocked == nil && rotation.due(one.Verifier.IssuedAt, i.now):
+		case missing, blocked == nil && rotation.Due(one.Verifier.IssuedAt, i.now):
 			if !missing {
 				causes = append(causes, rotation.cause())
 			}
@@ -88,11 +108,11 @@ func (i *issuer) issue(wanted []token.Credential) (issued []desired.Issued, caus
 
 // rotation is what is due for a credential. Where it is not known which requests were obeyed, because the verifier Secret is lost and a person made
 // the one that hands the credential out, they count as obeyed: obeyed again, they could end the credential that clients use.
-func (i *issuer) rotation(credential token.Credential) rotation {
+func (i *issuer) rotation(credential token.Credential) Rotation {
 	if mark := i.handedMark(credential); !i.known && (mark == token.Mark{} || mark.Refused != "") {
-		return rotationOf(i.tenant, credential, requests{})
+		return RotationOf(i.tenant, credential, Requests{})
 	}
-	return rotationOf(i.tenant, credential, i.asked)
+	return RotationOf(i.tenant, credential, i.asked)
 }
 
 // current is the credential as the Secrets have it; its verifier is empty where they have none. The plaintext that a Secret hands out goes
@@ -244,7 +264,7 @@ func (i *issuer) refuse(credential token.Credential, value string, others []desi
 	}
 	elsewhere, err := i.elsewhere(fingerprint)
 	if elsewhere {
-		return refusedElsewhere, err
+		return RefusedElsewhere, err
 	}
 	return "", err
 }
@@ -253,7 +273,7 @@ func (i *issuer) refuse(credential token.Credential, value string, others []desi
 const (
 	refusedEnded     = "it was ended on request at %s, and is not accepted again"
 	refusedHere      = "it is another credential of this tenant, whose holder would get the rights of this one"
-	refusedElsewhere = "it is a credential of another tenant, whose holder would get into this one"
+	RefusedElsewhere = "it is a credential of another tenant, whose holder would get into this one"
 )
 
 // replace makes a credential in place of the one before, if there is one, which stays valid for the overlap.
@@ -282,7 +302,7 @@ func (i *issuer) lost(credential token.Credential) bool {
 	if credential.Key == v1alpha1.CredentialsTokenKey {
 		return wasServed(i.tenant)
 	}
-	return mark.Fingerprint != "" || mark.Lost || !i.known && issuedCredential(i.tenant, credential.Key) != nil
+	return mark.Fingerprint != "" || mark.Lost || !i.known && IssuedBefore(i.tenant, credential.Key) != nil
 }
 
 // forgetEnded takes from what Secrets hand out each credential that ended, and returns the keys of those that the spec does not want. It may
@@ -295,13 +315,13 @@ func (i *issuer) forgetEnded(wanted []token.Credential) (unwanted []token.Creden
 		}
 	}
 	for _, verifier := range i.accepted.Verifiers {
-		if key := verifier.Key(); verifier.NotAfter.IsZero() && (!has(wanted, key) || i.hasEnded(verifier.Fingerprint())) {
+		if key := verifier.Key(); verifier.NotAfter.IsZero() && (!Has(wanted, key) || i.hasEnded(verifier.Fingerprint())) {
 			ended[key] = verifier.Fingerprint()
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(ended)) {
 		credential := token.ByKey(key, i.tenant.Name)
-		if !has(wanted, key) {
+		if !Has(wanted, key) {
 			unwanted = append(unwanted, credential)
 		}
 		name, at := credential.Secret(i.tenant.Name)
@@ -341,18 +361,6 @@ func (i *issuer) withoutToken(secretToken desired.Issued) error {
 		return nil
 	}
 	return i.blocked[desired.CredentialsName(i.tenant.Name)]
-}
-
-// keepEnded adds to marks what ended, of which meanwhile tells, as long as its Secret may still hold it: the API server denies what takes it away.
-func (i *issuer) keepEnded(marks, meanwhile map[string]token.Mark) {
-	for key, mark := range meanwhile {
-		name, _ := token.ByKey(key, i.tenant.Name).Secret(i.tenant.Name)
-		if _, denied := errors.AsType[*deniedError](i.blocked[name]); denied && mark.Ended != "" {
-			kept := marks[key]
-			kept.Ended = mark.Ended
-			marks[key] = kept
-		}
-	}
 }
 
 // verifiersOf are the verifiers of what was issued.

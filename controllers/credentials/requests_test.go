@@ -1,4 +1,4 @@
-package controllers
+package credentials
 
 import (
 	"fmt"
@@ -93,14 +93,14 @@ func TestEachAnnotationAsksForOneCredentialByItselfAlone(t *testing.T) {
 				p.Annotations = test.annotations
 				p.Spec.Authentication = v1alpha1.Authentication{OAuth: &v1alpha1.OAuth{}, Readers: []v1alpha1.Reader{{Name: "payroll"}}}
 			})
-			got := requestsOf(tenant, token.Wanted(tenant), test.obeyed, now)
+			got := RequestsOf(tenant, token.Wanted(tenant), test.obeyed, now)
 			if asks(got.rotate) != test.rotate || asks(got.revoke) != test.revoke {
 				t.Errorf("asked is %q and %q, want %q and %q", asks(got.rotate), asks(got.revoke), test.rotate, test.revoke)
 			}
-			if !slices.Equal(got.problems, test.problems) || !got.next.Equal(test.next) {
-				t.Errorf("problems %q and next %s, want %q and %s", got.problems, got.next, test.problems, test.next)
+			if !slices.Equal(got.problems, test.problems) || !got.Next.Equal(test.next) {
+				t.Errorf("problems %q and next %s, want %q and %s", got.problems, got.Next, test.problems, test.next)
 			}
-			condition := got.condition()
+			condition := got.Condition()
 			if ok := condition.Status == metav1.ConditionTrue; ok != (len(test.problems) == 0) || condition.Message == "" {
 				t.Errorf("the condition is %+v", condition)
 			}
@@ -129,8 +129,8 @@ func TestABadValueIsToldAndAsksForNothing(t *testing.T) {
 		"2026-11-23T12:00:00Z,overlap=0s,overlap=1h": noOverlap, "2026-11-23T12:00:00Z,overlap=1h,when=later": noOverlap, "2026-11-23T12:00:00Z;overlap=0s": noTime,
 	} {
 		tenant := contoso(annotated(rotateToken, value))
-		got := requestsOf(tenant, token.Wanted(tenant), nil, now)
-		if got.pending() || len(got.problems) != 1 || !strings.Contains(got.problems[0], want) || len(got.problems[0]) > 300 {
+		got := RequestsOf(tenant, token.Wanted(tenant), nil, now)
+		if got.Pending() || len(got.problems) != 1 || !strings.Contains(got.problems[0], want) || len(got.problems[0]) > 300 {
 			t.Errorf("%.50q: asked %+v, problems %.500q", value, got.rotate, got.problems)
 		}
 	}
@@ -143,8 +143,8 @@ func TestManyBadAnnotationsMakeAMessageThatAStatusHolds(t *testing.T) {
 	for i := range 2000 {
 		tenant.Annotations[fmt.Sprintf("%sreader.%d", v1alpha1.RotateAnnotationPrefix, i)] = "x"
 	}
-	asked := requestsOf(tenant, token.Wanted(tenant), nil, time.Now())
-	if got := asked.condition().Message; len(got) > 2000 || !strings.HasSuffix(got, " And 1995 more.") {
+	asked := RequestsOf(tenant, token.Wanted(tenant), nil, time.Now())
+	if got := asked.Condition().Message; len(got) > 2000 || !strings.HasSuffix(got, " And 1995 more.") {
 		t.Errorf("the message is %q", got)
 	}
 }

@@ -1,4 +1,4 @@
-package controllers
+package credentials
 
 import (
 	"slices"
@@ -41,7 +41,7 @@ func (i *issuer) endOnRequest(before, after desired.Issued, all bool) {
 // forgotten is the fingerprint of a credential of which the status tells and the Secrets do not, because an older state of them was put back; "" for
 // none. The status may be older than they are, as it is after a crash.
 func (i *issuer) forgotten(credential token.Credential) string {
-	told, mark := issuedCredential(i.tenant, credential.Key), i.marks[credential.Key]
+	told, mark := IssuedBefore(i.tenant, credential.Key), i.marks[credential.Key]
 	value, _ := i.value(credential)
 	handed := i.handedMark(credential)
 	known := []string{mark.Ended, handed.Fingerprint, token.Fingerprint(strings.TrimSpace(string(value)))}
@@ -61,8 +61,8 @@ func (i *issuer) forgotten(credential token.Credential) string {
 	return ""
 }
 
-// issuedCredential is what the status tells of a credential that was issued; nil for none.
-func issuedCredential(tenant *v1alpha1.ProvisioningTenant, key string) *v1alpha1.IssuedCredential {
+// IssuedBefore is what the status tells of a credential that was issued; nil for none.
+func IssuedBefore(tenant *v1alpha1.ProvisioningTenant, key string) *v1alpha1.IssuedCredential {
 	if tenant.Status.Credentials == nil {
 		return nil
 	}
@@ -81,7 +81,7 @@ func wasServed(tenant *v1alpha1.ProvisioningTenant) bool {
 		usedSince(tenant, time.Time{})
 }
 
-// forgotAny tells whether what ended is not remembered in full.
-func forgotAny(remembered, ended []v1alpha1.EndedCredential) bool {
+// ForgetsAny tells whether what ended is not remembered in full.
+func ForgetsAny(remembered, ended []v1alpha1.EndedCredential) bool {
 	return slices.ContainsFunc(ended, func(e v1alpha1.EndedCredential) bool { return token.EndedAt(remembered, e.Fingerprint).IsZero() })
 }
