@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 
@@ -15,13 +16,19 @@ import (
 // mostEnded is how many credentials that somebody asked to end are remembered, as the API has it.
 const mostEnded = 64
 
-// Ended reads EndedAnnotation. A list that nobody can read is none.
+// aFingerprint is what a fingerprint looks like.
+var aFingerprint = regexp.MustCompile(fmt.Sprintf("^[0-9a-f]{%d}$", fingerprintLength))
+
+// Ended reads EndedAnnotation. A list that nobody can read is none. Entries that tell of no credential or of no time are passed over: people may edit
+// the annotation, and the status would be refused with them.
 func Ended(annotations map[string]string) []v1alpha1.EndedCredential {
 	var ended []v1alpha1.EndedCredential
 	if json.Unmarshal([]byte(annotations[v1alpha1.EndedAnnotation]), &ended) != nil {
 		return nil
 	}
-	return ended
+	return slices.DeleteFunc(ended, func(e v1alpha1.EndedCredential) bool {
+		return e.EndedAt.IsZero() || !aFingerprint.MatchString(e.Fingerprint)
+	})
 }
 
 // AnnotateEnded returns the value of EndedAnnotation.

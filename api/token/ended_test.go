@@ -3,6 +3,7 @@ package token
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,5 +58,23 @@ func TestWhatEndedIsReadAsItWasWritten(t *testing.T) {
 	}
 	if !EndedAt(got, "other").IsZero() || Ended(map[string]string{v1alpha1.EndedAnnotation: "{"}) != nil || Ended(nil) != nil {
 		t.Error("what is not there is read")
+	}
+}
+
+// The status takes none of these, and a status that is refused tells nothing of the tenant any more.
+func TestWhatIsNoEndOfACredentialIsPassedOver(t *testing.T) {
+	t.Parallel()
+	const good = `{"fingerprint":"97b310b3d249","endedAt":"2026-11-23T12:00:00Z"}`
+	for name, entry := range map[string]string{
+		"without a time":        `{"fingerprint":"0123456789ab"}`,
+		"of no time":            `{"fingerprint":"0123456789ab","endedAt":null}`,
+		"without a fingerprint": `{"endedAt":"2026-11-23T12:00:00Z"}`,
+		"of another text":       `{"fingerprint":"0123456789AB","endedAt":"2026-11-23T12:00:00Z"}`,
+		"of a whole hash":       `{"fingerprint":"` + strings.Repeat("0123456789abcdef", 5) + `","endedAt":"2026-11-23T12:00:00Z"}`,
+	} {
+		got := Ended(map[string]string{v1alpha1.EndedAnnotation: "[" + entry + "," + good + "]"})
+		if len(got) != 1 || got[0].Fingerprint != "97b310b3d249" {
+			t.Errorf("an end %s: %+v", name, got)
+		}
 	}
 }
