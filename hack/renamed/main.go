@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -52,12 +53,20 @@ func main() {
 	}
 }
 
+// definition is a CustomResourceDefinition without its status, which is the API server's to write.
+type definition struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+
+	Spec apiextensionsv1.CustomResourceDefinitionSpec `json:"spec"`
+}
+
 func run() error {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	var crd apiextensionsv1.CustomResourceDefinition
+	var crd definition
 	if err := yaml.UnmarshalStrict(content, &crd); err != nil {
 		return err
 	}
