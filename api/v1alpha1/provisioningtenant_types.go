@@ -156,6 +156,7 @@ type Provisioning struct {
 	// state is Active, or Suspended: then every request of such a client to the Tenant URL is answered 503 with Retry-After, reads too,
 	// once it is known who sends it. Nothing is deleted, pods and credentials stay as they are, the token endpoint issues tokens, and
 	// the administrative port answers. It takes effect at once, and so does its end. An import needs Suspended.
+	// More values may come.
 	//
 	// +optional
 	// +kubebuilder:default=Active
@@ -179,7 +180,7 @@ type Provisioning struct {
 type Access struct {
 	// state is Active, or Suspended: then every request with a reader's credential or a person's token is answered 503 with
 	// Retry-After, once it is known who sends it, the provisioning log on the administrative port included. Credentials stay valid. It
-	// takes effect at once, and so does its end.
+	// takes effect at once, and so does its end. More values may come.
 	//
 	// +optional
 	// +kubebuilder:default=Active

@@ -47,7 +47,7 @@ type SchemaExtension struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Description string `json:"description,omitempty"`
 
-	// resourceType that the schema extends.
+	// resourceType that the schema extends. More values may come.
 	//
 	// +optional
 	// +kubebuilder:default=User
@@ -130,7 +130,7 @@ type SchemaAttribute struct {
 	// +kubebuilder:validation:items:MaxLength=256
 	CanonicalValues []string `json:"canonicalValues,omitempty"`
 
-	// mutability is readWrite, or immutable for what can be given once and never changed.
+	// mutability is readWrite, or immutable for what can be given once and never changed. More values may come.
 	//
 	// +optional
 	// +kubebuilder:default=readWrite
@@ -138,12 +138,13 @@ type SchemaAttribute struct {
 
 	// returned is default; always, also where a client asks for other attributes; or request, only where a client asks
 	// for this one.
+	// More values may come.
 	//
 	// +optional
 	// +kubebuilder:default=default
 	Returned AttributeReturned `json:"returned,omitempty"`
 
-	// uniqueness is none: only userName is unique.
+	// uniqueness is none: only userName is unique. More values may come.
 	//
 	// +optional
 	// +kubebuilder:default=none
@@ -216,13 +217,13 @@ type SchemaSubAttribute struct {
 	// +kubebuilder:validation:items:MaxLength=256
 	CanonicalValues []string `json:"canonicalValues,omitempty"`
 
-	// mutability is readWrite, or immutable for what can be given once and never changed.
+	// mutability is readWrite, or immutable for what can be given once and never changed. More values may come.
 	//
 	// +optional
 	// +kubebuilder:default=readWrite
 	Mutability AttributeMutability `json:"mutability,omitempty"`
 
-	// returned is as of an attribute.
+	// returned is as of an attribute. More values may come.
 	//
 	// +optional
 	// +kubebuilder:default=default

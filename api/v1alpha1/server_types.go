@@ -82,15 +82,28 @@ type ServerTemplateMetadata struct {
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('app.kubernetes.io/') && !k.startsWith('provisioning.tenantry.dev/'))",message="must not have labels of app.kubernetes.io or provisioning.tenantry.dev: the tenant's Service and NetworkPolicy go by those"
-	Labels map[string]string `json:"labels,omitempty"`
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.size() <= 317 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="must have names of labels, such as team or example.com/team"
+	Labels map[string]LabelValue `json:"labels,omitempty"`
 
 	// annotations of the pods.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('provisioning.tenantry.dev/'))",message="must not have annotations of provisioning.tenantry.dev: those are the operator's"
-	Annotations map[string]string `json:"annotations,omitempty"`
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.size() <= 317 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="must have names of annotations, such as team or example.com/team"
+	Annotations map[string]AnnotationValue `json:"annotations,omitempty"`
 }
+
+// LabelValue is the value of a label.
+//
+// +kubebuilder:validation:MaxLength=63
+// +kubebuilder:validation:Pattern=`^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$`
+type LabelValue string
+
+// AnnotationValue is the value of an annotation.
+//
+// +kubebuilder:validation:MaxLength=4096
+type AnnotationValue string
 
 // ServerTemplateSpec adds to the spec of the server's pods. Each field means what it means in a pod.
 type ServerTemplateSpec struct {

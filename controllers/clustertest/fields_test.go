@@ -92,19 +92,19 @@ func TestEveryFieldOfStorageAndServerIsFollowedWhenItIsSetChangedAndUnset(t *tes
 		"server.resources":                                  {cpu("100m"), cpu("200m"), func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Resources = nil }},
 		"server.template.metadata.labels": {
 			func(s *v1alpha1.ProvisioningTenantSpec) {
-				s.Server.Template.Metadata.Labels = map[string]string{"a": "1", "b": "1"}
+				s.Server.Template.Metadata.Labels = map[string]v1alpha1.LabelValue{"a": "1", "b": "1"}
 			},
 			func(s *v1alpha1.ProvisioningTenantSpec) {
-				s.Server.Template.Metadata.Labels = map[string]string{"b": "1"}
+				s.Server.Template.Metadata.Labels = map[string]v1alpha1.LabelValue{"b": "1"}
 			},
 			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Template.Metadata.Labels = nil },
 		},
 		"server.template.metadata.annotations": {
 			func(s *v1alpha1.ProvisioningTenantSpec) {
-				s.Server.Template.Metadata.Annotations = map[string]string{"a": "1", "b": "1"}
+				s.Server.Template.Metadata.Annotations = map[string]v1alpha1.AnnotationValue{"a": "1", "b": "1"}
 			},
 			func(s *v1alpha1.ProvisioningTenantSpec) {
-				s.Server.Template.Metadata.Annotations = map[string]string{"b": "1"}
+				s.Server.Template.Metadata.Annotations = map[string]v1alpha1.AnnotationValue{"b": "1"}
 			},
 			func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Template.Metadata.Annotations = nil },
 		},

@@ -114,7 +114,7 @@ func TestAReportHasWhatAMaintainerNeedsAndNoSecretAndNoPerson(t *testing.T) {
 		p.Spec.DisplayName = canary
 		p.Spec.Catalog = v1alpha1.Catalog{Companies: []string{canary}, Roles: []string{canary}}
 		p.Spec.Exposure.Ingress = &v1alpha1.IngressExposure{Annotations: map[string]string{"nginx.ingress.kubernetes.io/auth-secret": canary}}
-		p.Spec.Server.Template.Metadata = v1alpha1.ServerTemplateMetadata{Labels: map[string]string{"owner": canary}, Annotations: map[string]string{"vault": canary}}
+		p.Spec.Server.Template.Metadata = v1alpha1.ServerTemplateMetadata{Labels: map[string]v1alpha1.LabelValue{"owner": canary}, Annotations: map[string]v1alpha1.AnnotationValue{"vault": canary}}
 		p.Spec.Server.Template.Spec.NodeSelector = map[string]string{"owner": canary}
 	}))
 	defaults := create(w, w.defaults("sales", func(d *v1alpha1.UserDefaults) {

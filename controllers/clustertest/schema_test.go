@@ -64,14 +64,26 @@ func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T
 			`spec.identityProvider.type: Unsupported value: "Okta": supported values: "Entra"`},
 		"a label of the operator's on pods": {
 			func(p *v1alpha1.ProvisioningTenant) {
-				p.Spec.Server.Template.Metadata.Labels = map[string]string{"app.kubernetes.io/name": "mine"}
+				p.Spec.Server.Template.Metadata.Labels = map[string]v1alpha1.LabelValue{"app.kubernetes.io/name": "mine"}
 			},
 			"spec.server.template.metadata.labels: Invalid value: must not have labels of app.kubernetes.io or provisioning.tenantry.dev: " +
 				"the tenant's Service and NetworkPolicy go by those",
 		},
+		"a label with a value that is none": {
+			func(p *v1alpha1.ProvisioningTenant) {
+				p.Spec.Server.Template.Metadata.Labels = map[string]v1alpha1.LabelValue{"team": "a b"}
+			},
+			"spec.server.template.metadata.labels.team: Invalid value: \"a b\": spec.server.template.metadata.labels.team in body should match",
+		},
+		"a label without a name": {
+			func(p *v1alpha1.ProvisioningTenant) {
+				p.Spec.Server.Template.Metadata.Labels = map[string]v1alpha1.LabelValue{"/team": "a"}
+			},
+			"spec.server.template.metadata.labels: Invalid value: must have names of labels, such as team or example.com/team",
+		},
 		"an annotation of the operator's on pods": {
 			func(p *v1alpha1.ProvisioningTenant) {
-				p.Spec.Server.Template.Metadata.Annotations = map[string]string{v1alpha1.TenantLabel: "mine"}
+				p.Spec.Server.Template.Metadata.Annotations = map[string]v1alpha1.AnnotationValue{v1alpha1.TenantLabel: "mine"}
 			},
 			"spec.server.template.metadata.annotations: Invalid value: must not have annotations of provisioning.tenantry.dev: those are the operator's",
 		},

@@ -74,11 +74,20 @@ func OfAccount(deployment *appsv1ac.DeploymentApplyConfiguration, uid types.UID)
 // podTemplate gives a pod the labels and annotations of the spec. Those of the operator win: the Service and the NetworkPolicy go by them.
 func podTemplate(t Tenant, pod *corev1ac.PodSpecApplyConfiguration) *corev1ac.PodTemplateSpecApplyConfiguration {
 	given := t.Resource.Spec.Server.Template.Metadata
-	template := corev1ac.PodTemplateSpec().WithLabels(given.Labels).WithLabels(Labels(t.Resource.Name)).WithSpec(pod)
+	template := corev1ac.PodTemplateSpec().WithLabels(texts(given.Labels)).WithLabels(Labels(t.Resource.Name)).WithSpec(pod)
 	if len(given.Annotations) > 0 {
-		template.WithAnnotations(given.Annotations)
+		template.WithAnnotations(texts(given.Annotations))
 	}
 	return template
+}
+
+// texts are the values as a Pod has them.
+func texts[V ~string](given map[string]V) map[string]string {
+	values := make(map[string]string, len(given))
+	for name, value := range given {
+		values[name] = string(value)
+	}
+	return values
 }
 
 // pod runs a container as and where the tenant's server runs.

@@ -77,8 +77,8 @@ func full() Tenant {
 			Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")},
 		},
 		Template: v1alpha1.ServerTemplate{Metadata: v1alpha1.ServerTemplateMetadata{
-			Labels:      map[string]string{"cost-center": "42", "app.kubernetes.io/name": "mine"},
-			Annotations: map[string]string{"linkerd.io/inject": "enabled"},
+			Labels:      map[string]v1alpha1.LabelValue{"cost-center": "42", "app.kubernetes.io/name": "mine"},
+			Annotations: map[string]v1alpha1.AnnotationValue{"linkerd.io/inject": "enabled"},
 		}, Spec: v1alpha1.ServerTemplateSpec{
 			ImagePullSecrets: []v1alpha1.SecretReference{{Name: "registry"}},
 			NodeSelector:     map[string]string{"pool": "tenants"},
@@ -290,10 +290,10 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 		},
 		"server.resources": func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Resources = &corev1.ResourceRequirements{} },
 		"server.template.metadata.labels": func(s *v1alpha1.ProvisioningTenantSpec) {
-			s.Server.Template.Metadata.Labels = map[string]string{"cost-center": "42"}
+			s.Server.Template.Metadata.Labels = map[string]v1alpha1.LabelValue{"cost-center": "42"}
 		},
 		"server.template.metadata.annotations": func(s *v1alpha1.ProvisioningTenantSpec) {
-			s.Server.Template.Metadata.Annotations = map[string]string{"linkerd.io/inject": "enabled"}
+			s.Server.Template.Metadata.Annotations = map[string]v1alpha1.AnnotationValue{"linkerd.io/inject": "enabled"}
 		},
 		"server.template.spec.imagePullSecrets": func(s *v1alpha1.ProvisioningTenantSpec) {
 			s.Server.Template.Spec.ImagePullSecrets = []v1alpha1.SecretReference{{Name: "registry"}}

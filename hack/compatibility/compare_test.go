@@ -74,9 +74,9 @@ func TestWhatCouldBreakSomebodyIsRefused(t *testing.T) {
 			"v1alpha1.spec.identityProvider.entra.tenantID: may be missing now"},
 		"a value that is gone": {at("spec.deletionPolicy", func(s *apiextensionsv1.JSONSchemaProps) { s.Enum = s.Enum[:1] }),
 			"v1alpha1.spec.deletionPolicy: "},
-		"a value that came to a closed enum": {at("spec.access.state", func(s *apiextensionsv1.JSONSchemaProps) {
+		"a value that came to a closed enum": {at("spec.provisioning.users", func(s *apiextensionsv1.JSONSchemaProps) {
 			s.Enum = append(s.Enum, apiextensionsv1.JSON{Raw: []byte(`"Closed"`)})
-		}), `v1alpha1.spec.access.state: takes "Closed" now`},
+		}), `v1alpha1.spec.provisioning.users: takes "Closed" now`},
 		"an enum that became a text": {at("spec.deletionPolicy", func(s *apiextensionsv1.JSONSchemaProps) { s.Enum = nil }),
 			"v1alpha1.spec.deletionPolicy: takes any value now"},
 		"a text that became an enum": {at("spec.displayName", func(s *apiextensionsv1.JSONSchemaProps) { s.Enum = []apiextensionsv1.JSON{{Raw: []byte(`"x"`)}} }),

@@ -42,6 +42,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: lastRequestTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.tenantry.tenantry.api.v1alpha1.AnnotationValue
+  scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.ApplyMode
   scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.AttributeDefault
@@ -411,6 +413,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.LabelValue
+  scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.OAuth
   map:
     fields:
@@ -789,12 +793,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         map:
           elementType:
-            scalar: string
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.AnnotationValue
     - name: labels
       type:
         map:
           elementType:
-            scalar: string
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.LabelValue
 - name: com.github.tenantry.tenantry.api.v1alpha1.ServerTemplateSpec
   map:
     fields:

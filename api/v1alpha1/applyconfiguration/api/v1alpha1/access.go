@@ -13,7 +13,7 @@ import (
 type AccessApplyConfiguration struct {
 	// state is Active, or Suspended: then every request with a reader's credential or a person's token is answered 503 with
 	// Retry-After, once it is known who sends it, the provisioning log on the administrative port included. Credentials stay valid. It
-	// takes effect at once, and so does its end.
+	// takes effect at once, and so does its end. More values may come.
 	State *apiv1alpha1.State `json:"state,omitempty"`
 }
 

@@ -15,6 +15,7 @@ type ProvisioningApplyConfiguration struct {
 	// state is Active, or Suspended: then every request of such a client to the Tenant URL is answered 503 with Retry-After, reads too,
 	// once it is known who sends it. Nothing is deleted, pods and credentials stay as they are, the token endpoint issues tokens, and
 	// the administrative port answers. It takes effect at once, and so does its end. An import needs Suspended.
+	// More values may come.
 	State *apiv1alpha1.State `json:"state,omitempty"`
 	// users switches the provisioning of users on or off. Where it is off, requests on users are answered 503 with Retry-After, and
 	// discovery does not list the resource type, to a client that provisions.

@@ -26,12 +26,13 @@ type SchemaAttributeApplyConfiguration struct {
 	CaseExact *bool `json:"caseExact,omitempty"`
 	// canonicalValues are usual values, for people who map attributes. Others are accepted too.
 	CanonicalValues []string `json:"canonicalValues,omitempty"`
-	// mutability is readWrite, or immutable for what can be given once and never changed.
+	// mutability is readWrite, or immutable for what can be given once and never changed. More values may come.
 	Mutability *apiv1alpha1.AttributeMutability `json:"mutability,omitempty"`
 	// returned is default; always, also where a client asks for other attributes; or request, only where a client asks
 	// for this one.
+	// More values may come.
 	Returned *apiv1alpha1.AttributeReturned `json:"returned,omitempty"`
-	// uniqueness is none: only userName is unique.
+	// uniqueness is none: only userName is unique. More values may come.
 	Uniqueness *apiv1alpha1.AttributeUniqueness `json:"uniqueness,omitempty"`
 	// referenceTypes say what a reference points to: User, Group, external or uri.
 	ReferenceTypes []string `json:"referenceTypes,omitempty"`

@@ -18,7 +18,7 @@ type SchemaExtensionApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// description says what the schema is for.
 	Description *string `json:"description,omitempty"`
-	// resourceType that the schema extends.
+	// resourceType that the schema extends. More values may come.
 	ResourceType *apiv1alpha1.ExtendedResourceType `json:"resourceType,omitempty"`
 	// attributes of the schema. Filters on them are answered from an index, but for binary ones.
 	Attributes []SchemaAttributeApplyConfiguration `json:"attributes,omitempty"`

@@ -23,9 +23,9 @@ type SchemaSubAttributeApplyConfiguration struct {
 	CaseExact *bool `json:"caseExact,omitempty"`
 	// canonicalValues are usual values, such as work and home for type. Others are accepted too.
 	CanonicalValues []string `json:"canonicalValues,omitempty"`
-	// mutability is readWrite, or immutable for what can be given once and never changed.
+	// mutability is readWrite, or immutable for what can be given once and never changed. More values may come.
 	Mutability *apiv1alpha1.AttributeMutability `json:"mutability,omitempty"`
-	// returned is as of an attribute.
+	// returned is as of an attribute. More values may come.
 	Returned *apiv1alpha1.AttributeReturned `json:"returned,omitempty"`
 	// referenceTypes say what a reference points to: User, Group, external or uri.
 	ReferenceTypes []string `json:"referenceTypes,omitempty"`

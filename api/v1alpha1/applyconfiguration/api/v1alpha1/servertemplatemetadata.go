@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/tenantry/tenantry/api/v1alpha1"
+)
+
 // ServerTemplateMetadataApplyConfiguration represents a declarative configuration of the ServerTemplateMetadata type for use
 // with apply.
 //
@@ -9,9 +13,9 @@ package v1alpha1
 type ServerTemplateMetadataApplyConfiguration struct {
 	// labels of the pods, such as those that a service mesh, a network policy or a bill goes by. Names of app.kubernetes.io and
 	// provisioning.tenantry.dev are the operator's.
-	Labels map[string]string `json:"labels,omitempty"`
+	Labels map[string]apiv1alpha1.LabelValue `json:"labels,omitempty"`
 	// annotations of the pods.
-	Annotations map[string]string `json:"annotations,omitempty"`
+	Annotations map[string]apiv1alpha1.AnnotationValue `json:"annotations,omitempty"`
 }
 
 // ServerTemplateMetadataApplyConfiguration constructs a declarative configuration of the ServerTemplateMetadata type for use with
@@ -24,9 +28,9 @@ func ServerTemplateMetadata() *ServerTemplateMetadataApplyConfiguration {
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, the entries provided by each call will be put on the Labels field,
 // overwriting an existing map entries in Labels field with the same key.
-func (b *ServerTemplateMetadataApplyConfiguration) WithLabels(entries map[string]string) *ServerTemplateMetadataApplyConfiguration {
+func (b *ServerTemplateMetadataApplyConfiguration) WithLabels(entries map[string]apiv1alpha1.LabelValue) *ServerTemplateMetadataApplyConfiguration {
 	if b.Labels == nil && len(entries) > 0 {
-		b.Labels = make(map[string]string, len(entries))
+		b.Labels = make(map[string]apiv1alpha1.LabelValue, len(entries))
 	}
 	for k, v := range entries {
 		b.Labels[k] = v
@@ -38,9 +42,9 @@ func (b *ServerTemplateMetadataApplyConfiguration) WithLabels(entries map[string
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, the entries provided by each call will be put on the Annotations field,
 // overwriting an existing map entries in Annotations field with the same key.
-func (b *ServerTemplateMetadataApplyConfiguration) WithAnnotations(entries map[string]string) *ServerTemplateMetadataApplyConfiguration {
+func (b *ServerTemplateMetadataApplyConfiguration) WithAnnotations(entries map[string]apiv1alpha1.AnnotationValue) *ServerTemplateMetadataApplyConfiguration {
 	if b.Annotations == nil && len(entries) > 0 {
-		b.Annotations = make(map[string]string, len(entries))
+		b.Annotations = make(map[string]apiv1alpha1.AnnotationValue, len(entries))
 	}
 	for k, v := range entries {
 		b.Annotations[k] = v
