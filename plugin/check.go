@@ -22,6 +22,7 @@ func (s *session) check() *cobra.Command {
 	var b bearer
 	var output, address, trust string
 	var timeout time.Duration
+	var exitCode bool
 	command := &cobra.Command{
 		Use:   "check TENANT",
 		Short: "Ask a tenant's server what Entra's Test Connection asks, and whether it is well",
@@ -32,7 +33,9 @@ reader's token is enough.
 
 Each step is a line, with what to do where it fails. Entra asks from the internet
 and takes certificates of public authorities only: what is well from here is well
-for Entra where the name, the way and the certificate are the same.`,
+for Entra where the name, the way and the certificate are the same.
+
+` + exitCodeHelp,
 		Example: `  kubectl tenantry check contoso
 
   # With the token that was copied, once its Secret was deleted
@@ -61,15 +64,15 @@ for Entra where the name, the way and the certificate are the same.`,
 			}
 			authorities, err := trusted(trust)
 			if err != nil {
-				return err
+				return untold(exitCode, err)
 			}
 			token, err := b.given(s, command)
 			if err != nil {
-				return err
+				return untold(exitCode, err)
 			}
 			w, err := s.walkTo(command.Context(), args[0], &b, address, token)
 			if err != nil {
-				return err
+				return untold(exitCode, err)
 			}
 			w.asker = newAsker(w.url, w.token, authorities, timeout)
 			if write == nil {
@@ -87,6 +90,7 @@ for Entra where the name, the way and the certificate are the same.`,
 	command.Flags().StringVar(&address, "url", "", "ask at this `URL` instead of the Tenant URL")
 	command.Flags().StringVar(&trust, "ca-file", "", "trust the certificate authorities in this PEM `file` too; Entra trusts public ones only")
 	command.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "how long to wait for each answer")
+	exitCodeFlag(command, &exitCode)
 	b.readerFlags(s, command)
 	outputFlag(command, &output)
 	return command

@@ -91,7 +91,7 @@ func (c *cluster) answer(w http.ResponseWriter, r *http.Request) any {
 	names := func(version string, plurals ...string) any {
 		list := metav1.APIResourceList{TypeMeta: metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"}, GroupVersion: version}
 		for _, plural := range plurals {
-			kind := map[string]string{"secrets": "Secret", "pods": "Pod", "provisioningtenants": "ProvisioningTenant"}[plural]
+			kind := map[string]string{"secrets": "Secret", "pods": "Pod", "provisioningtenants": "ProvisioningTenant", "userdefaults": "UserDefaults"}[plural]
 			list.APIResources = append(list.APIResources, metav1.APIResource{Name: plural, Namespaced: true, Kind: kind, Verbs: metav1.Verbs{"get", "list"}})
 		}
 		return list
@@ -108,12 +108,15 @@ func (c *cluster) answer(w http.ResponseWriter, r *http.Request) any {
 	case "/api/v1":
 		return names("v1", "secrets", "pods")
 	case "/apis/" + group.String():
-		return names(group.String(), "provisioningtenants")
+		return names(group.String(), "provisioningtenants", "userdefaults")
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if object, ok := c.objects[path]; ok {
 		return typed(object)
+	}
+	if strings.HasSuffix(path, "/userdefaults") {
+		return v1alpha1.UserDefaultsList{TypeMeta: metav1.TypeMeta{Kind: "UserDefaultsList", APIVersion: group.String()}}
 	}
 	if strings.HasSuffix(path, "/pods") {
 		selector, err := labels.Parse(r.URL.Query().Get("labelSelector"))

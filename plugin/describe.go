@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/cli-runtime/pkg/printers"
@@ -22,11 +23,15 @@ import (
 
 func (s *session) describe() *cobra.Command {
 	var output string
+	var exitCode bool
 	command := &cobra.Command{
 		Use:   "describe TENANT",
 		Short: "Say what is wrong with a tenant and what to do about it",
 		Long: `Say how a tenant is: its URL and token, what its directory holds, its conditions,
-and for each that is not as it should be what it means and what to do.`,
+and for each that is not as it should be what it means and what to do.
+
+` + exitCodeHelp + ` All is well where
+condition Ready is True.`,
 		Example: `  kubectl tenantry describe contoso
 
   # What is wrong, for a script
@@ -40,21 +45,40 @@ and for each that is not as it should be what it means and what to do.`,
 			}
 			c, tenant, err := s.tenant(command.Context(), args[0])
 			if err != nil {
-				return err
+				return untold(exitCode, err)
 			}
 			var defaults v1alpha1.UserDefaultsList
 			ofTenant := client.MatchingFields{"spec.tenantRef.name": tenant.Name}
 			if err := c.List(command.Context(), &defaults, client.InNamespace(tenant.Namespace), ofTenant); err != nil {
-				return explain(err)
+				return untold(exitCode, explain(err))
 			}
 			if write != nil {
-				return write(diagnose(tenant, defaults.Items))
+				err = write(diagnose(tenant, defaults.Items))
+			} else {
+				err = describeTenant(s.Out, tenant, defaults.Items, s.Clock.Now())
 			}
-			return describeTenant(s.Out, tenant, defaults.Items, s.Clock.Now())
+			if err != nil || !exitCode {
+				return err
+			}
+			return readiness(tenant)
 		},
 	}
+	exitCodeFlag(command, &exitCode)
 	outputFlag(command, &output)
 	return command
+}
+
+// readiness is the exit code that condition Ready asks for.
+func readiness(tenant *v1alpha1.ProvisioningTenant) error {
+	ready := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionReady)
+	switch {
+	case ready == nil || ready.Status == metav1.ConditionUnknown:
+		return &outcome{ExitUnknown, nil}
+	case ready.Status == metav1.ConditionTrue:
+		return nil
+	default:
+		return &outcome{ExitWrong, nil}
+	}
 }
 
 // outputFlag is -o of a command that writes text, JSON or YAML.

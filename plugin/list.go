@@ -1,13 +1,16 @@
 package plugin
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/printers"
@@ -21,6 +24,7 @@ const nothing = "<none>"
 func (s *session) list() *cobra.Command {
 	var x selection
 	var output string
+	var watch bool
 	command := &cobra.Command{
 		Use:   "list",
 		Short: "List tenants, and whether each is ready",
@@ -30,8 +34,8 @@ func (s *session) list() *cobra.Command {
   # Those of all namespaces, with their tokens' fingerprints and last requests
   kubectl tenantry list -A -o wide
 
-  # Those with a label
-  kubectl tenantry list -l stage=test`,
+  # Those with a label, and each again that changes
+  kubectl tenantry list -l stage=test -w`,
 		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -50,29 +54,48 @@ func (s *session) list() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var tenants v1alpha1.ProvisioningTenantList
-			if err := c.List(command.Context(), &tenants, which...); err != nil {
-				return explain(err)
-			}
-			if len(tenants.Items) == 0 && (output == "table" || output == "wide") {
-				fmt.Fprintln(s.ErrOut, "There is no "+x.none(namespace))
-				return nil
-			}
-			return printer(&tenants)
+			shown := map[types.UID]string{}
+			return s.repeat(command.Context(), watch, func(ctx context.Context) error {
+				var tenants v1alpha1.ProvisioningTenantList
+				if err := c.List(ctx, &tenants, which...); err != nil {
+					return explain(err)
+				}
+				first := len(shown) == 0
+				if len(tenants.Items) == 0 && !watch && (output == "table" || output == "wide") {
+					fmt.Fprintln(s.ErrOut, "There is no "+x.none(namespace))
+					return nil
+				}
+				if keepChanged(&tenants, shown); len(tenants.Items) == 0 && watch {
+					return nil
+				}
+				return printer(&tenants, first)
+			})
 		},
 	}
 	x.flags(command)
+	watchFlag(command, &watch)
 	command.Flags().StringVarP(&output, "output", "o", "table", "`format`: table, wide, json, yaml or name")
 	complete(command, "output", cobra.FixedCompletions([]string{"table", "wide", "json", "yaml", "name"}, cobra.ShellCompDirectiveNoFileComp))
 	return command
 }
 
-// tenantPrinter returns what writes tenants in a format.
-func (s *session) tenantPrinter(command *cobra.Command, output string, namespaces bool) (func(*v1alpha1.ProvisioningTenantList) error, error) {
+// keepChanged leaves those tenants in the list that were not shown as they are, and takes notice that they are shown.
+func keepChanged(tenants *v1alpha1.ProvisioningTenantList, shown map[types.UID]string) {
+	tenants.Items = slices.DeleteFunc(tenants.Items, func(t v1alpha1.ProvisioningTenant) bool {
+		before, there := shown[t.UID]
+		shown[t.UID] = t.ResourceVersion
+		return there && before == t.ResourceVersion
+	})
+}
+
+// tenantPrinter returns what writes tenants in a format, a table with or without its head.
+func (s *session) tenantPrinter(command *cobra.Command, output string, namespaces bool) (
+	func(tenants *v1alpha1.ProvisioningTenantList, head bool) error, error,
+) {
 	switch output {
 	case "table", "wide":
-		printer := printers.NewTablePrinter(printers.PrintOptions{Wide: output == "wide", WithNamespace: namespaces})
-		return func(tenants *v1alpha1.ProvisioningTenantList) error {
+		return func(tenants *v1alpha1.ProvisioningTenantList, head bool) error {
+			printer := printers.NewTablePrinter(printers.PrintOptions{Wide: output == "wide", WithNamespace: namespaces, NoHeaders: !head})
 			return printer.PrintObj(tenantTable(tenants, s.Clock.Now()), s.Out)
 		}, nil
 	case "json", "yaml", "name":
@@ -85,7 +108,7 @@ func (s *session) tenantPrinter(command *cobra.Command, output string, namespace
 		if err != nil {
 			return nil, err
 		}
-		return func(tenants *v1alpha1.ProvisioningTenantList) error {
+		return func(tenants *v1alpha1.ProvisioningTenantList, _ bool) error {
 			for i := range tenants.Items {
 				tenants.Items[i].SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenant"))
 			}

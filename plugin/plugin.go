@@ -26,7 +26,7 @@ const (
 	ExitFine = 0
 	// ExitWrong is for what could not be done, and for a check that found something wrong.
 	ExitWrong = 1
-	// ExitUsage is for a command line that makes no sense; nothing was asked or changed.
+	// ExitUsage is for a command line that makes no sense; nothing was asked or changed. With --exit-code it is for what could not be found out, too.
 	ExitUsage = 2
 )
 
@@ -49,7 +49,14 @@ func Run(ctx context.Context, args []string, o Options) int {
 	if err == nil {
 		return ExitFine
 	}
+	ended, told := errors.AsType[*outcome](err)
+	if told && ended.error == nil {
+		return ended.code
+	}
 	fmt.Fprintln(printing{o.ErrOut}, "error:", err)
+	if told {
+		return ended.code
+	}
 	if wrong, ok := errors.AsType[*usageError](err); ok {
 		fmt.Fprintf(o.ErrOut, "See '%s --help'.\n", wrong.command)
 		return ExitUsage
@@ -65,7 +72,8 @@ func New(o Options) *cobra.Command {
 		Long: `Look after provisioning tenants for Microsoft Entra ID.
 
 Exit codes: 0 where all is well, 1 where something is wrong with what was asked
-for, 2 where the command line makes no sense.`,
+for, 2 where the command line makes no sense, or with --exit-code where it could not
+be found out how things are.`,
 		Example: `  # Which tenants are there, and are they ready?
   kubectl tenantry list -A
 
@@ -102,7 +110,7 @@ for, 2 where the command line makes no sense.`,
 	complete(root, "namespace", s.completeNamespaces)
 	root.AddCommand(
 		s.list(), s.describe(), s.url(), s.token(), s.rotate(), s.revoke(), s.check(), s.log(), s.export(), s.importing(),
-		s.version(), s.pause(), s.resume(), s.report(),
+		s.version(), s.status(), s.pause(), s.resume(), s.report(),
 	)
 	return root
 }

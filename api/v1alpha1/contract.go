@@ -142,6 +142,8 @@ const (
 	ServerContainer = "scimserver"
 	// LeaderLease names the Lease by which the operators of one namespace elect the one that works.
 	LeaderLease = "operator." + GroupName
+	// UpgradeAnnotation on the Deployment of a server says for which revision of the operator it was last changed.
+	UpgradeAnnotation = GroupName + "/upgrade"
 	// LeaseLabel tells the Leases of hosts, whose value is LeaseOfHost, from others of the operator's namespace.
 	LeaseLabel = GroupName + "/lease"
 	// LeaseOfHost marks the Lease of a host. Its holder is NAMESPACE/NAME/UID of a tenant.

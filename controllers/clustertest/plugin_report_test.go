@@ -242,3 +242,31 @@ func TestAReportHasWhatAMaintainerNeedsAndNoSecretAndNoPerson(t *testing.T) {
 		t.Errorf("the operator's log has lines about another tenant:\n%s", log)
 	}
 }
+
+func TestTheStatusAndTheVersionsAreReadFromTheCluster(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := newKubectl(w)
+	create(w, w.tenant())
+	labels := map[string]string{v1alpha1.NameLabel: v1alpha1.OperatorName, "test": w.namespace}
+	create(w, &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "tenantry-operator", Labels: labels},
+		Spec: appsv1.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{
+				Containers: []corev1.Container{{Name: v1alpha1.OperatorContainer, Image: "operator:v1.2.3"}},
+			}},
+		},
+	})
+	code, out, errOut := k.run("status", "--exit-code", "--operator-namespace", w.namespace)
+	for _, part := range []string{
+		"Operator:  " + w.namespace + "/tenantry-operator v1.2.3, ", "in flight of at most 10", "no operator leads in namespace " + w.namespace,
+	} {
+		if code != plugin.ExitWrong || errOut != "" || !strings.Contains(out, part) {
+			t.Errorf("status: exit %d, lacks %q\n%s%s", code, part, out, errOut)
+		}
+	}
+	if got := k.want("version", "--operator-namespace", w.namespace); !strings.Contains(got, "v1.2.3") || !strings.Contains(got, "Servers:") {
+		t.Errorf("version is\n%s", got)
+	}
+}

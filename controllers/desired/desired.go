@@ -18,7 +18,7 @@ const (
 	// AnnotationTemplate on the Deployment is a hash of the pods that were applied.
 	AnnotationTemplate = v1alpha1.GroupName + "/template"
 	// AnnotationUpgrade on the Deployment is the revision of the operator that gave these pods to a server which was available.
-	AnnotationUpgrade = v1alpha1.GroupName + "/upgrade"
+	AnnotationUpgrade = v1alpha1.UpgradeAnnotation
 	// AnnotationAccount on the server's pods is the UID of their ServiceAccount.
 	AnnotationAccount = v1alpha1.GroupName + "/service-account"
 	// AnnotationPublic on a reader's Secret repeats what that holds beside the token, as JSON, so that nobody must read it to know.
