@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 
 	"github.com/go-logr/logr"
 
 	"github.com/tenantry/tenantry/api/ownership"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/internal/panicked"
 	"github.com/tenantry/tenantry/scimserver/owner"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/settings/kubernetes"
@@ -42,7 +44,8 @@ func claim(source settings.Source) func() (owner.Claim, bool) {
 type owned struct {
 	store owner.Store
 	// keep takes the id of the directory that is served; nil where its report does.
-	keep func() error
+	keep    func() error
+	keeping sync.WaitGroup
 	// gone tells at the end whether the tenant of a directory that is held is gone; nil where none is held, or nobody can be asked.
 	gone  func(ctx context.Context) bool
 	log   logr.Logger
@@ -83,7 +86,7 @@ func (o *owned) end(ctx context.Context) {
 // refused tells whether the directory was not to be served when it was looked at last.
 func (o *owned) refused() bool { return o != nil && o.lost.Load() }
 
-// review looks again whose the directory is. The error is an *owner.Refusal; a storage that cannot say leaves all as it was.
+// review looks again whose the directory is, and has that kept. The error is an *owner.Refusal; a storage that cannot say leaves all as it was.
 func (o *owned) review(ctx context.Context, current *settings.Snapshot) error {
 	if o == nil {
 		return nil
@@ -104,9 +107,20 @@ func (o *owned) review(ctx context.Context, current *settings.Snapshot) error {
 		o.log.Info("the directory is served")
 	}
 	if o.keep != nil {
-		if err := o.keep(); err != nil {
-			o.log.Error(err, "which directory is served is not kept for the next start; trying again")
-		}
+		o.kept()
+		o.keeping.Go(func() {
+			if err := panicked.Guard(o.keep); err != nil {
+				o.log.Error(err, "which directory is served is not kept for the next start; trying again")
+			}
+		})
 	}
 	return nil
+}
+
+// kept waits for what review has begun. It waits for the disk, as does what the settings ask of the directory, so both do so at once; nobody is served
+// before.
+func (o *owned) kept() {
+	if o != nil {
+		o.keeping.Wait()
+	}
 }

@@ -139,6 +139,7 @@ func (f *followed) put(ctx context.Context, current *settings.Snapshot, users *d
 	if pending := f.keeping.ended(ctx, f.tokens.Follow(ctx, current)); pending != nil {
 		err = errors.Join(err, pending)
 	}
+	f.owned.kept()
 	f.inForce.Store(current)
 	f.first.Do(func() {
 		if f.begun != nil {

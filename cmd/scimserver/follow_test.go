@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/directory"
+	"github.com/tenantry/tenantry/scimserver/owner"
 	"github.com/tenantry/tenantry/scimserver/schema"
 	"github.com/tenantry/tenantry/scimserver/settings"
 	"github.com/tenantry/tenantry/scimserver/store"
@@ -374,5 +376,45 @@ func TestClientsAreToldWhyTheyAreNotServed(t *testing.T) {
 		if f.Current() != nil || f.unserved() != c.want {
 			t.Errorf("%+v: %q", c, f.unserved())
 		}
+	}
+}
+
+// reviewed is a directory that may be served.
+type reviewed struct{ owner.Store }
+
+func (reviewed) Review(context.Context) error { return nil }
+
+// lastStep is closed where settings come into force next.
+type lastStep chan struct{}
+
+func (l lastStep) Follow(context.Context, *settings.Snapshot) error {
+	close(l)
+	return nil
+}
+
+// The next start is to know which directory was served, so nobody is served before that is kept. It is kept while the settings are taken.
+func TestNobodyIsServedBeforeItIsKeptWhichDirectoryThatIs(t *testing.T) {
+	database, err := sqlite.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = database.Close() })
+	users := directory.New(directory.Options{Store: database, Now: time.Now})
+	last := make(lastStep)
+	var f *followed
+	served := false
+	f = &followed{Source: &fakeSource{}, tokens: last, owned: &owned{store: reviewed{}, log: logr.Discard(), keep: func() error {
+		<-last
+		for range 10_000 {
+			runtime.Gosched()
+			served = served || f.Current() != nil
+		}
+		return nil
+	}}}
+	if !f.put(t.Context(), declaring(), users, logr.Discard()) || f.Current() == nil {
+		t.Error("good settings are not in force")
+	}
+	if f.owned.kept(); served {
+		t.Error("clients were served before")
 	}
 }
