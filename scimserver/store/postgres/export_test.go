@@ -93,7 +93,7 @@ const LookForKeys = "look for keys of an earlier version"
 func Writes() map[string]Statement {
 	writes := map[string]Statement{}
 	for name, sql := range map[string]string{
-		"insert a resource": insertResource, "change a resource": updateResource, "rename a resource": updateApart,
+		"insert a user": insertUser, "insert a group": insertGroup, "change a resource": updateResource, "rename a resource": updateApart,
 		"change a document": updateDocument, "remove entries of the index": deleteEntries, "add entries to the index": insertEntries,
 		"append to the log": appendEntry, "leave groups": leaveGroups, "lock groups": lockGroups, "look for entries without a number": anyUnnumbered,
 		"clear members": clearMembers, "remove members": "DELETE FROM main.members WHERE group_id = $1 AND member_id = ANY($2)",

@@ -72,18 +72,23 @@ func resourceRow(record *store.Record, id []byte) []any {
 }
 
 // One statement, so that it is one round trip and one outcome: where the key or the id is taken, nothing is inserted, and the
-// transaction can go on.
-const insertResource = "WITH r AS (INSERT INTO main.resources (" + resourceColumns + ", apart)" +
-	" SELECT $1::smallint, $2::bytea, $3::bytea, $4::bytea, $5::boolean, $6::bigint, $7::bigint, $8::bigint, $9::bigint, $10::bigint," +
-	" $11::text, $12::text," +
-	" CASE WHEN $1 = 2 AND EXISTS (SELECT 1 FROM main.resources o WHERE o.kind = $1 AND o.key = $3) THEN $2 ELSE '' END" +
-	" WHERE NOT EXISTS (SELECT 1 FROM main.resources o, (SELECT $1::smallint AS kind, $4::bytea AS external_id) r" +
-	" WHERE o.kind = r.kind AND o.key = $3 AND " + sqlfilter.Clash + ")" +
-	" ON CONFLICT DO NOTHING RETURNING kind, id)," +
-	" d AS (INSERT INTO main.documents (kind, id, document, overlay, paths, keys) SELECT r.kind, r.id, $13, $14, $15, $16 FROM r)," +
-	" a AS (INSERT INTO main.attributes (path, key, resource)" +
-	" SELECT i.path, i.key, r.id FROM r, unnest($15::bigint[], $16::bytea[]) AS i (path, key))" +
-	" SELECT count(*) FROM r"
+// transaction can go on. The unique index tells of most users that have the key, so only the few that are kept apart are looked for.
+const (
+	insertUser = insertSelect + "''::bytea" +
+		" WHERE NOT EXISTS (SELECT 1 FROM main.resources o WHERE o.kind = $1 AND o.key = $3 AND o.apart <> '')" + insertRest
+	insertGroup = insertSelect + "CASE WHEN EXISTS (SELECT 1 FROM main.resources o WHERE o.kind = $1 AND o.key = $3) THEN $2 ELSE '' END" +
+		" WHERE NOT EXISTS (SELECT 1 FROM main.resources o, (SELECT $1::smallint AS kind, $4::bytea AS external_id) r" +
+		" WHERE o.kind = r.kind AND o.key = $3 AND " + sqlfilter.Clash + ")" + insertRest
+
+	insertSelect = "WITH r AS (INSERT INTO main.resources (" + resourceColumns + ", apart)" +
+		" SELECT $1::smallint, $2::bytea, $3::bytea, $4::bytea, $5::boolean, $6::bigint, $7::bigint, $8::bigint, $9::bigint, $10::bigint," +
+		" $11::text, $12::text, "
+	insertRest = " ON CONFLICT DO NOTHING RETURNING kind, id)," +
+		" d AS (INSERT INTO main.documents (kind, id, document, overlay, paths, keys) SELECT r.kind, r.id, $13, $14, $15, $16 FROM r)," +
+		" a AS (INSERT INTO main.attributes (path, key, resource)" +
+		" SELECT i.path, i.key, r.id FROM r, unnest($15::bigint[], $16::bytea[]) AS i (path, key))" +
+		" SELECT count(*) FROM r"
+)
 
 func (t *transaction) Insert(ctx context.Context, record *store.Record) error {
 	id, ok := store.ParseID(record.ID)
@@ -92,11 +97,13 @@ func (t *transaction) Insert(ctx context.Context, record *store.Record) error {
 	}
 	entries := newIndex(record)
 	t.wrote = true
+	insert := insertUser
 	if record.Kind == store.Group {
+		insert = insertGroup
 		t.lockName(record.Key)
 	}
 	var inserted int64
-	err := t.one(ctx, []any{&inserted}, insertResource,
+	err := t.one(ctx, []any{&inserted}, insert,
 		append(resourceRow(record, id[:]), nonNil(record.Document), record.Overlay, entries.paths, entries.keys)...)
 	if err != nil {
 		return fmt.Errorf("insert %s %s: %w", record.Kind, record.ID, err)

@@ -82,4 +82,8 @@ func OlderIsUpToDate(t *testing.T, s store.Store) {
 	update(t, s, func(tx store.Tx) error { return tx.Delete(context.Background(), store.User, id(3)) })
 	update(t, s, func(tx store.Tx) error { return tx.Delete(context.Background(), store.Group, id(11)) })
 	isUnambiguous(t, s)
+	for _, name := range []string{"zoë", "Åsa"} { // one of each two is left: the one that had the name first, and the other
+		err := s.Update(context.Background(), func(tx store.Tx) error { return tx.Insert(context.Background(), named(50, name)) })
+		isError(t, "a name that one of two has left", err, store.ErrConflict)
+	}
 }
