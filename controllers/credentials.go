@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
@@ -62,13 +63,14 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 // aboutSecrets gives an error about a Secret with credentials its type.
 func aboutSecrets(tenant *v1alpha1.ProvisioningTenant, err error) error {
 	stranger, isStrangers := errors.AsType[*apply.NotOursError](err)
+	isInvalid := apierrors.IsInvalid(err)
 	err = classify(err, v1alpha1.ConditionCredentialsReady, v1alpha1.ReasonRejected)
 	stalled, ok := err.(*Stalled) //nolint:errorlint // one that was classified before says all
 	switch {
 	case !ok:
 	case isStrangers:
 		stalled.Message = credentials.StrangersSecret(tenant, stranger)
-	default:
+	case isInvalid:
 		stalled.Message += ". Where the Secret was made immutable, or has another type, delete it: credentials that were handed out stay valid, " +
 			"and the operator makes it again from what the other Secrets hold when it is needed."
 	}

@@ -90,7 +90,7 @@ func TestANewCredentialWhoseSecretCannotBeWrittenIsNotIssuedYetAndKeepsBackNoOth
 					t.Errorf("the verifier Secret tells %+v of it", mark)
 				}
 				message := meta.FindStatusCondition(w.tenant().Status.Conditions, "CredentialsReady").Message
-				if !strings.Contains(message, "Not issued yet: "+test.key+".") || !strings.Contains(message, test.secret) {
+				if !strings.Contains(message, "Not issued yet: "+test.key+".") || !strings.Contains(message, test.secret) || strings.Contains(message, "immutable") {
 					t.Errorf("the message is %q", message)
 				}
 			}
