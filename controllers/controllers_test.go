@@ -3,6 +3,7 @@ package controllers
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -240,23 +241,51 @@ func TestTheTenantURLIsPublishedWhenItIsTrueAndStaysWhileTheServerRestarts(t *te
 		conditions     []metav1.Condition
 		old            bool
 		want           string
+		served         bool
 	}{
-		"not before all is ready":                  {"", a, all(metav1.ConditionFalse, 2), false, ""},
-		"not on old news":                          {"", a, all(metav1.ConditionTrue, 1), false, ""},
-		"once all is ready":                        {"", a, all(metav1.ConditionTrue, 2), false, a},
-		"still while the server restarts":          {a, a, all(metav1.ConditionFalse, 2), false, a},
-		"still while a controller takes its time":  {a, a, but("WaitingForGateway"), false, a},
-		"withdrawn when the host changes":          {a, b, all(metav1.ConditionFalse, 2), false, ""},
-		"still while the old route works":          {a, b, but("WaitingForGateway"), true, a},
-		"the new one when that is ready":           {a, b, all(metav1.ConditionTrue, 2), false, b},
-		"withdrawn when the host is taken":         {a, "", all(metav1.ConditionFalse, 2), false, ""},
-		"withdrawn when the Gateway API goes":      {a, a, but("GatewayAPIMissing"), false, ""},
-		"withdrawn when a Gateway refuses":         {a, a, but("RouteRejected"), false, ""},
-		"withdrawn when no Gateway is named":       {a, a, but("GatewayMissing"), false, ""},
-		"not while the old route works, whatever":  {a, a, but("GatewayAPIMissing"), true, a},
-		"nothing is wanted, though all looks well": {"", "", all(metav1.ConditionTrue, 2), false, ""},
+		"not before all is ready":                  {"", a, all(metav1.ConditionFalse, 2), false, "", false},
+		"not on old news":                          {"", a, all(metav1.ConditionTrue, 1), false, "", false},
+		"once all is ready":                        {"", a, all(metav1.ConditionTrue, 2), false, a, false},
+		"still while the server restarts":          {a, a, all(metav1.ConditionFalse, 2), false, a, false},
+		"still while a controller takes its time":  {a, a, but("WaitingForGateway"), false, a, false},
+		"withdrawn when the host changes":          {a, b, all(metav1.ConditionFalse, 2), false, "", false},
+		"still while the old route works":          {a, b, but("WaitingForGateway"), true, a, false},
+		"the new one when that is ready":           {a, b, all(metav1.ConditionTrue, 2), false, b, false},
+		"withdrawn when the host is taken":         {a, "", all(metav1.ConditionFalse, 2), false, "", false},
+		"withdrawn when the Gateway API goes":      {a, a, but("GatewayAPIMissing"), false, "", false},
+		"withdrawn when a Gateway refuses":         {a, a, but("RouteRejected"), false, "", false},
+		"withdrawn when no Gateway is named":       {a, a, but("GatewayMissing"), false, "", false},
+		"not while the old route works, whatever":  {a, a, but("GatewayAPIMissing"), true, a, false},
+		"still while the route serves it besides":  {a, b, but("WaitingForIngressController"), false, a, true},
+		"not when nothing serves it besides":       {a, b, but("GatewayAPIMissing"), false, "", true},
+		"the new one, though the route has both":   {a, b, all(metav1.ConditionTrue, 2), false, b, true},
+		"nothing is wanted, though all looks well": {"", "", all(metav1.ConditionTrue, 2), false, "", false},
 	} {
-		if got := publishedURL(test.before, test.wanted, test.conditions, 2, test.old); got != test.want {
+		if got := publishedURL(test.before, test.wanted, test.conditions, 2, test.old, test.served); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+func TestAdditionalURLsArePublishedOnceTheRouteToThemWorks(t *testing.T) {
+	t.Parallel()
+	const a, b, c = "https://a/scim/v2", "https://b/scim/v2", "https://c/scim/v2"
+	for name, test := range map[string]struct {
+		before, wanted []string
+		tenantURL      string
+		works          bool
+		want           []string
+	}{
+		"none":                                {nil, nil, a, true, nil},
+		"not before the tenant has a URL":     {nil, []string{b}, "", true, nil},
+		"not before the route has them":       {[]string{a}, []string{b, c}, a, false, nil},
+		"once it has":                         {[]string{a}, []string{b, c}, a, true, []string{b, c}},
+		"still while a controller takes time": {[]string{a, b}, []string{b, c}, a, false, []string{b}},
+		"no more when it is not wanted":       {[]string{a, b}, []string{c}, a, false, nil},
+		"the Tenant URL of before":            {[]string{b, a}, []string{a}, b, false, []string{a}},
+		"not the Tenant URL":                  {[]string{b, a}, []string{a}, a, true, nil},
+	} {
+		if got := publishedURLs(test.before, test.wanted, test.tenantURL, test.works); !slices.Equal(got, test.want) {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}
@@ -282,10 +311,13 @@ func TestAnotherTenantURLIsToldWhenTheOneThatEntraHasEnds(t *testing.T) {
 		"the host is regained":                     {"", a, a, false},
 		"nothing leads there, which may come back": {a, a, "", false},
 	} {
-		if got := changedURL(test.before, test.wanted, test.after); (got != "") != test.told ||
+		if got := changedURL(test.before, test.wanted, test.after, nil); (got != "") != test.told ||
 			test.told && (!strings.Contains(got, test.before) || !strings.Contains(got, test.wanted)) {
 			t.Errorf("%s: got %q, want something told: %v", name, got, test.told)
 		}
+	}
+	if got := changedURL(a, b, b, []string{a}); !strings.Contains(got, "The old one works as long as") {
+		t.Errorf("got %q of a Tenant URL that clients reach besides", got)
 	}
 }
 

@@ -23,39 +23,41 @@ import (
 //
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 
-// claimHost gives the tenant the host that it asks for, or returns why it cannot have it.
-func (r *ProvisioningTenantReconciler) claimHost(ctx context.Context, s *scope, host string) (*Stalled, error) {
+// claimHost gives the tenant a host that it asks for, or returns why it cannot have it. It may have one that no rule allows any more, and is told so.
+func (r *ProvisioningTenantReconciler) claimHost(ctx context.Context, s *scope, host string) (has bool, problem *Stalled, err error) {
 	patterns, err := r.allowedHosts(ctx, client.ObjectKeyFromObject(s.tenant))
 	if err != nil {
-		return nil, err
+		return false, nil, err
 	}
 	lease, err := r.hostLease(ctx, r, host)
 	if err != nil {
-		return nil, err
+		return false, nil, err
 	}
 	record := readLease(lease)
 	decided, err := r.decide(ctx, s, host, record)
 	switch allowed := matchesHost(patterns, host); {
 	case err != nil:
-		return nil, err
+		return false, nil, err
 	case !allowed:
-		return r.notAllowed(ctx, s, host, patterns, decided.verdict == hostKept)
+		has = decided.verdict == hostKept
+		problem, err = r.notAllowed(ctx, s, host, patterns, has)
+		return has, problem, err
 	case decided.verdict == hostFree, decided.verdict == hostKept && record.byOthers:
 		if decided, err = r.takeHost(ctx, s, host, lease, decided); err != nil {
-			return nil, err
+			return false, nil, err
 		}
 	}
 	if decided.verdict != hostAnothers {
-		return nil, nil
+		return true, nil, nil
 	}
 	s.outcome.at(decided.until, r.Options.Clock.Now())
-	free, err := r.proposal(ctx, s, host, patterns)
+	wayOut, err := r.wayOut(ctx, s, host, patterns)
 	if err != nil {
-		return nil, err
+		return false, nil, err
 	}
-	return &Stalled{
+	return false, &Stalled{
 		Condition: v1alpha1.ConditionAccepted, Reason: v1alpha1.ReasonHostTaken,
-		Message: r.taken(host, s.tenant.Namespace, decided) + " " + proposing(free),
+		Message: r.taken(host, s.tenant.Namespace, decided) + " " + wayOut,
 	}, nil
 }
 
@@ -128,11 +130,12 @@ func (r *ProvisioningTenantReconciler) rivalsFor(ctx context.Context, tenant *v1
 // routed tells whether the tenant has a route for the host. That of a tenant which the platform routes to itself is not in the cluster, so
 // its published URL stands for it: like a route, it gets nobody a host that another has one for.
 func (r *ProvisioningTenantReconciler) routed(ctx context.Context, tenant *v1alpha1.ProvisioningTenant, host string) (bool, error) {
-	if tenant.Spec.Exposure.Type == v1alpha1.ExposureNone && tenant.Status.TenantURL == desired.TenantURL(tenant, host) {
+	if url := desired.TenantURL(tenant, host); tenant.Spec.Exposure.Type == v1alpha1.ExposureNone &&
+		(tenant.Status.TenantURL == url || slices.Contains(tenant.Status.AdditionalURLs, url)) {
 		return true, nil
 	}
 	routes, err := r.routesOf(ctx, tenant)
-	return slices.ContainsFunc(routes, func(route route) bool { return route.host == host }), err
+	return slices.ContainsFunc(routes, func(route route) bool { return slices.Contains(route.hosts, host) }), err
 }
 
 // gone tells whether a tenant exists no more. The cache may be behind, and it knows the operator's own namespaces only.
@@ -321,14 +324,18 @@ func (r *ProvisioningTenantReconciler) claimants(ctx context.Context, object cli
 	return requests
 }
 
-// rivals are the other tenants that claim the host of this one. controller-runtime asks for the tenant as it was and as it is, so the
+// rivals are the other tenants that claim a host of this one. controller-runtime asks for the tenant as it was and as it is, so the
 // rivals for a host that was given up hear of it too.
 func (r *ProvisioningTenantReconciler) rivals(ctx context.Context, object client.Object) []ctrl.Request {
 	tenant, ok := object.(*v1alpha1.ProvisioningTenant)
 	if !ok {
 		return nil
 	}
-	return r.claimantsOf(ctx, claimedHost(tenant, r.Options.BaseDomain), tenant.Namespace+"/"+tenant.Name)
+	var requests []ctrl.Request
+	for _, host := range claimedHosts(tenant, r.Options.BaseDomain) {
+		requests = append(requests, r.claimantsOf(ctx, host, tenant.Namespace+"/"+tenant.Name)...)
+	}
+	return requests
 }
 
 // claimantsOf are the tenants that claim a host, but for one.

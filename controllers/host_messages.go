@@ -28,11 +28,11 @@ func (r *ProvisioningTenantReconciler) notAllowed(ctx context.Context, s *scope,
 	if kept {
 		message += " The tenant keeps the host that it has; once it lets go of it, it cannot have it again."
 	} else if len(patterns) > 0 {
-		free, err := r.proposal(ctx, s, host, patterns)
+		wayOut, err := r.wayOut(ctx, s, host, patterns)
 		if err != nil {
 			return nil, err
 		}
-		message += " " + proposing(free)
+		message += " " + wayOut
 	}
 	return &Stalled{
 		Condition: v1alpha1.ConditionAccepted, Reason: v1alpha1.ReasonHostNotAllowed,
@@ -64,11 +64,16 @@ func (r *ProvisioningTenantReconciler) taken(host, namespace string, decided dec
 	}
 }
 
-func proposing(free string) string {
-	if free == "" {
-		return "Choose another in spec.exposure.host."
+// wayOut says what a person can do who asked for a host that the tenant cannot have.
+func (r *ProvisioningTenantReconciler) wayOut(ctx context.Context, s *scope, host string, patterns []string) (string, error) {
+	if host != claimedHost(s.tenant, r.Options.BaseDomain) {
+		return "Take it out of spec.exposure.additionalHosts.", nil
 	}
-	return "Choose another in spec.exposure.host, such as " + free + "."
+	free, err := r.proposal(ctx, s, host, patterns)
+	if err != nil || free == "" {
+		return "Choose another in spec.exposure.host.", err
+	}
+	return "Choose another in spec.exposure.host, such as " + free + ".", nil
 }
 
 // proposal is a host that the tenant could have in the place of one that it cannot have, or "" where none is found.

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
 
@@ -280,7 +281,38 @@ func TestARouteElsewhereIsAnotherObject(t *testing.T) {
 		"both are there, as the class became the default":    {[]route{at("x-2", "traefik", false), defaulted(at("x", "traefik", true), "traefik")}, "x"},
 		"another kind has the name":                          {[]route{{Object: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, kind: kindHTTPRoute}}, "x"},
 	} {
-		if got := routeName(kindIngress, "traefik", "x", test.routes); got != test.want {
+		if got := routeName(kindIngress, "x", desired.Tenant{IngressClass: "traefik"}, test.routes); got != test.want {
+			t.Errorf("%s: got %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+func TestAnHTTPRouteStaysTheSameObjectAsLongAsItServesTheHost(t *testing.T) {
+	const on = "edge/public# "
+	tenant := func(host string, additional ...string) desired.Tenant {
+		return desired.Tenant{Host: host, AdditionalHosts: additional, Gateways: []v1alpha1.GatewayReference{reference("Gateway", "edge", "public")}}
+	}
+	for name, test := range map[string]struct {
+		place string
+		now   desired.Tenant
+		want  string
+	}{
+		"the same host":                {on + "a.test", tenant("a.test"), "x"},
+		"another host":                 {on + "a.test", tenant("b.test"), "x-2"},
+		"a host more":                  {on + "a.test", tenant("a.test", "b.test"), "x"},
+		"a host less":                  {on + "a.test,b.test", tenant("a.test"), "x"},
+		"the two change places":        {on + "a.test,b.test", tenant("b.test", "a.test"), "x"},
+		"the one before goes":          {on + "a.test,b.test", tenant("b.test"), "x"},
+		"another, and the one besides": {on + "a.test", tenant("b.test", "a.test"), "x-2"},
+		"a part of a host's name":      {on + "a.test,b.testing", tenant("b.test"), "x-2"},
+		"another Gateway":              {"edge/private# a.test", tenant("a.test"), "x-2"},
+		"one Gateway more":             {on + "edge/private# a.test", tenant("a.test"), "x-2"},
+		"another listener":             {"edge/public#tls a.test", tenant("a.test"), "x-2"},
+		"a ListenerSet of that name":   {"ListenerSet/edge/public# a.test", tenant("a.test"), "x-2"},
+		"a port":                       {"edge/public#:443 a.test", tenant("a.test"), "x-2"},
+	} {
+		there := route{Object: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, kind: kindHTTPRoute, place: test.place, works: true}
+		if got := routeName(kindHTTPRoute, "x", test.now, []route{there}); got != test.want {
 			t.Errorf("%s: got %s, want %s", name, got, test.want)
 		}
 	}

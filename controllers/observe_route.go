@@ -82,7 +82,8 @@ func (r *ProvisioningTenantReconciler) judgeHTTPRoute(ctx context.Context, s *sc
 		if state.unknown {
 			return metav1.Condition{}, &Stalled{
 				Condition: v1alpha1.ConditionExposed, Reason: v1alpha1.ReasonGatewayAPIMissing, Recheck: r.Gateways.every,
-				Message: fmt.Sprintf("The cluster knows no %s: install a Gateway API that has it, or name a Gateway in spec.exposure.gateway.parentRefs.", gateway.Kind),
+				Message: fmt.Sprintf("The cluster knows no %s: install a Gateway API that has it, "+
+					"or name a Gateway in spec.exposure.gateway.parentRefs.", gateway.Kind),
 			}
 		}
 		served[i] = parent{gateway, state}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
@@ -25,8 +26,8 @@ func (r *ProvisioningTenantReconciler) resolveExposure(ctx context.Context, s *s
 	if s.claimed == "" && (s.problem != nil || s.undecided) {
 		return r.withoutHost(ctx, s)
 	}
-	if s.problem != nil {
-		s.fail(about(v1alpha1.ConditionExposureInEffect, s.problem))
+	if problem := joined(s.problem, s.refused); problem != nil {
+		s.fail(about(v1alpha1.ConditionExposureInEffect, problem))
 	}
 	s.tenantURL = desired.TenantURL(s.tenant, s.claimed)
 	way := r.resolveWay(s)
@@ -36,7 +37,7 @@ func (r *ProvisioningTenantReconciler) resolveExposure(ctx context.Context, s *s
 		t = s.desired(r.Options)
 	}
 	if kind := routeKind(t); kind != "" {
-		s.routeName = routeName(kind, desired.Place(t), desired.ServerName(s.tenant.Name), s.routes)
+		s.routeName = routeName(kind, desired.ServerName(s.tenant.Name), t, s.routes)
 	}
 	if s.old, err = r.oldRoute(ctx, s, routeKind(t)); err != nil {
 		return err
@@ -53,26 +54,73 @@ func (r *ProvisioningTenantReconciler) resolveExposure(ctx context.Context, s *s
 	return nil
 }
 
-// resolveHost claims the host that the spec asks for. Where the tenant cannot have it, problem says why and claimed is the host that it
-// has all the same, "" for none.
+// resolveHost claims the hosts that the spec asks for. Where the tenant cannot have the main one, problem says why and claimed is the host that
+// it has all the same, "" for none.
 func (r *ProvisioningTenantReconciler) resolveHost(ctx context.Context, s *scope) (err error) {
-	storage, host := s.tenant.Spec.Storage.Type, claimedHost(s.tenant, r.Options.BaseDomain)
+	storage, host, has := s.tenant.Spec.Storage.Type, claimedHost(s.tenant, r.Options.BaseDomain), false
 	switch {
 	case storage != v1alpha1.StorageSQLite && storage != v1alpha1.StoragePostgreSQL && storage != "":
 		s.problem = notAccepted(v1alpha1.ReasonUnsupported,
 			"spec.storage.type %q is of a newer version: upgrade the operator or choose SQLite or PostgreSQL.", storage)
 	case host != "":
-		s.problem, err = r.claimHost(ctx, s, host)
+		has, s.problem, err = r.claimHost(ctx, s, host)
 	case s.tenant.Spec.Exposure.Type != v1alpha1.ExposureNone:
 		s.problem = notAccepted(v1alpha1.ReasonHostMissing, "Set spec.exposure.host: the operator has no base domain from which to make one.")
 	}
-	if err != nil || s.problem != nil {
+	r.claimAdditional(ctx, s)
+	if s.claimed = host; err != nil || s.problem != nil && !has {
 		var errHeld error
 		s.claimed, errHeld = r.heldHost(ctx, s.tenant)
-		return errors.Join(err, errHeld)
+		if err != nil && r.keepsHost(ctx, s, host) {
+			s.additional = append(s.additional, host)
+		}
+		err = errors.Join(err, errHeld)
 	}
-	s.claimed = host
-	return nil
+	if s.claimed == "" && s.problem != nil && len(s.additional) > 0 {
+		s.claimed = s.additional[0] // whose Lease the cache may not have yet
+	}
+	s.additional = slices.DeleteFunc(s.additional, func(host string) bool { return host == s.claimed })
+	return err
+}
+
+// claimAdditional claims the additional hosts: additional are those that the tenant has, and refused says why it has not got the others.
+func (r *ProvisioningTenantReconciler) claimAdditional(ctx context.Context, s *scope) {
+	for _, host := range additionalHosts(s.tenant, r.Options.BaseDomain) {
+		has, problem, err := r.claimHost(ctx, s, host)
+		if err != nil {
+			s.fail(err)
+			has = r.keepsHost(ctx, s, host)
+		}
+		if has {
+			s.additional = append(s.additional, host)
+		}
+		s.refused = joined(s.refused, problem)
+	}
+}
+
+// keepsHost tells whether the tenant goes on with a host of which it could not be found out whose it is: it does where it has a route for it.
+// No host is let go of meanwhile.
+func (r *ProvisioningTenantReconciler) keepsHost(ctx context.Context, s *scope, host string) bool {
+	s.unsure = true
+	routed, err := r.routed(ctx, s.tenant, host)
+	s.fail(err)
+	return routed
+}
+
+// joined is one problem with the reason of the first and what both say, or nil where there is none.
+func joined(first, second *Stalled) *Stalled {
+	switch {
+	case first == nil:
+		return second
+	case second == nil:
+		return first
+	}
+	both := *first
+	both.Message += " " + second.Message
+	if both.Recheck == 0 || second.Recheck > 0 && second.Recheck < both.Recheck {
+		both.Recheck = second.Recheck
+	}
+	return &both
 }
 
 func notAccepted(reason, format string, args ...any) *Stalled {
@@ -133,7 +181,8 @@ func (r *ProvisioningTenantReconciler) resolveWay(s *scope) *Stalled {
 		for _, on := range gateways {
 			if on.Group != v1alpha1.GatewayAPI || on.Kind != v1alpha1.KindGateway && on.Kind != v1alpha1.KindListenerSet {
 				return notAccepted(v1alpha1.ReasonUnsupported,
-					"spec.exposure.gateway.parentRefs: kind %q of group %q is of a newer version: upgrade the operator or choose Gateway or ListenerSet.", on.Kind, on.Group)
+					"spec.exposure.gateway.parentRefs: kind %q of group %q is of a newer version: upgrade the operator or choose Gateway or ListenerSet.",
+					on.Kind, on.Group)
 			}
 		}
 		s.host, s.gateways = s.claimed, gateways
@@ -160,6 +209,26 @@ func parents(tenant *v1alpha1.ProvisioningTenant, otherwise v1alpha1.GatewayRefe
 		named = append(named, otherwise)
 	}
 	return named
+}
+
+// claimedHosts are all hosts that a tenant asks for.
+func claimedHosts(tenant *v1alpha1.ProvisioningTenant, baseDomain string) []string {
+	hosts := additionalHosts(tenant, baseDomain)
+	if host := claimedHost(tenant, baseDomain); host != "" {
+		hosts = append(hosts, host)
+	}
+	return hosts
+}
+
+// additionalHosts are the hosts that a tenant asks for besides its own, each once. The default host may be named among them.
+func additionalHosts(tenant *v1alpha1.ProvisioningTenant, baseDomain string) []string {
+	var hosts []string
+	for _, name := range tenant.Spec.Exposure.AdditionalHosts {
+		if host := CanonicalHost(string(name)); host != claimedHost(tenant, baseDomain) {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
 }
 
 // claimedHost is the host that a tenant asks for; empty if it asks for none.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,14 +29,15 @@ const (
 // route is an Ingress or HTTPRoute that a tenant owns.
 type route struct {
 	client.Object
-	kind, host string
-	// place is where it is: a class, or Gateways and the host. Where somebody else wrote the annotation that says so, moved is true: it is
+	kind  string
+	hosts []string
+	// place is where it is: a class, or Gateways and the hosts. Where somebody else wrote the annotation that says so, moved is true: it is
 	// where the route in its place should be, and is mended there.
 	place string
 	moved bool
 	// class is that of an Ingress as it is, where admission fills in the default one.
 	class string
-	// works tells whether somebody routes by it, as far as its status says, and published whether its host is that of the published Tenant URL.
+	// works tells whether somebody routes by it, as far as its status says, and published whether the published Tenant URL has one of its hosts.
 	works, published bool
 }
 
@@ -49,7 +51,9 @@ func (r *ProvisioningTenantReconciler) ownRoutes(ctx context.Context, s *scope) 
 	orphans = slices.DeleteFunc(orphans, func(found route) bool { return !s.owner.Owns(found, nil) })
 	routes = append(routes, orphans...)
 	for i := range routes {
-		routes[i].published = desired.TenantURL(s.tenant, routes[i].host) == s.tenant.Status.TenantURL
+		routes[i].published = slices.ContainsFunc(routes[i].hosts, func(host string) bool {
+			return desired.TenantURL(s.tenant, host) == s.tenant.Status.TenantURL
+		})
 	}
 	return routes, err
 }
@@ -97,20 +101,20 @@ func routeOf(object client.Object) route {
 	switch object := object.(type) {
 	case *networkingv1.Ingress:
 		found.kind, found.works, found.class = kindIngress, len(object.Status.LoadBalancer.Ingress) > 0, ptr.Deref(object.Spec.IngressClassName, "")
-		if len(object.Spec.Rules) > 0 {
-			found.host = object.Spec.Rules[0].Host
+		for _, rule := range object.Spec.Rules {
+			found.hosts = append(found.hosts, rule.Host)
 		}
 	case *gatewayv1.HTTPRoute:
 		found.kind, found.works = kindHTTPRoute, slices.ContainsFunc(object.Status.Parents, takesRoute)
-		if len(object.Spec.Hostnames) > 0 {
-			found.host = string(object.Spec.Hostnames[0])
+		for _, host := range object.Spec.Hostnames {
+			found.hosts = append(found.hosts, string(host))
 		}
 	}
 	return found
 }
 
-// indexRoute finds routes by their host.
-func indexRoute(object client.Object) []string { return []string{routeOf(object).host} }
+// indexRoute finds routes by their hosts.
+func indexRoute(object client.Object) []string { return routeOf(object).hosts }
 
 // takesRoute tells whether a controller has taken the route, whichever version of it.
 func takesRoute(entry gatewayv1.RouteParentStatus) bool {
@@ -121,9 +125,9 @@ func isTrue(all []metav1.Condition, conditionType string) bool {
 	return slices.ContainsFunc(all, func(c metav1.Condition) bool { return c.Type == conditionType && c.Status == metav1.ConditionTrue })
 }
 
-// routeName is the name for a route of that kind at that place: that of the one which is there already, of two the one that is needed more, or a
+// routeName is the name for the tenant's route of that kind: that of the one which is in its place already, of two the one that is needed more, or a
 // name that is free. Where both names are taken by routes elsewhere, the one that is needed less makes room.
-func routeName(kind, place, first string, routes []route) string {
+func routeName(kind, first string, t desired.Tenant, routes []route) string {
 	second := first + "-2"
 	taken, there, spoiled := map[string]int{}, (*route)(nil), ""
 	for _, found := range routes {
@@ -131,7 +135,7 @@ func routeName(kind, place, first string, routes []route) string {
 		case found.kind != kind:
 		case found.moved:
 			spoiled = found.GetName()
-		case found.place == place, place != "" && found.class == place:
+		case desired.IsPlaceOf(t, found.place), kind == kindIngress && t.IngressClass != "" && found.class == t.IngressClass:
 			if there == nil || found.need() > there.need() {
 				there = &found
 			}
@@ -171,7 +175,8 @@ func (r *route) need() int {
 // kept is condition Exposed while the route is to go as soon as another works.
 func (r *route) kept() metav1.Condition {
 	return conditions.True(v1alpha1.ConditionExposed, v1alpha1.ReasonRouteKept,
-		fmt.Sprintf("%s %s routes %s to the server as before. Condition ExposureInEffect says why the spec is not followed yet.", r.kind, r.GetName(), r.host))
+		fmt.Sprintf("%s %s routes %s to the server as before. Condition ExposureInEffect says why the spec is not followed yet.",
+			r.kind, r.GetName(), strings.Join(r.hosts, ", ")))
 }
 
 // oldRoute returns a route by which the published Tenant URL is reached and that is not the wanted one, or nil.
@@ -208,20 +213,30 @@ func (r *ProvisioningTenantReconciler) pruneRoutes(ctx context.Context, s *scope
 	return nil
 }
 
-// lost tells whether the route takes requests from another tenant, now or as soon as another takes the host: another has the host, or this tenant
-// let go of it and somebody restored the route since. A host that is reserved for the namespace of a tenant that is gone is not lost, because
-// the tenant may be made again.
+// lost tells whether the route takes requests from another tenant, by any of its hosts.
 func (r *ProvisioningTenantReconciler) lost(ctx context.Context, s *scope, found *route) (bool, error) {
-	if found.host == s.claimed {
-		return false, nil // whatever the cache has of its Lease
+	for _, host := range found.hosts {
+		if s.hasHost(host) {
+			continue // whatever the cache has of its Lease
+		}
+		if lost, err := r.lostHost(ctx, s, host, found.published); err != nil || lost {
+			return lost, err
+		}
 	}
-	lease, err := r.hostLease(ctx, r, found.host)
+	return false, nil
+}
+
+// lostHost tells whether a route for the host takes requests from another tenant, now or as soon as another takes the host: another has the host, or
+// this tenant let go of it and somebody restored the route since. A host that is reserved for the namespace of a tenant that is gone is not lost,
+// because the tenant may be made again.
+func (r *ProvisioningTenantReconciler) lostHost(ctx context.Context, s *scope, host string, published bool) (bool, error) {
+	lease, err := r.hostLease(ctx, r, host)
 	record := readLease(lease)
 	switch {
 	case err != nil, record.holder == holder{}, record.held() && record.holder == holderOf(s.tenant):
 		return false, err
 	case !record.held():
-		return !found.published && (s.tenant.UID != "" || record.holder.Namespace != s.tenant.Namespace), nil
+		return !published && (s.tenant.UID != "" || record.holder.Namespace != s.tenant.Namespace), nil
 	}
 	gone, err := r.gone(ctx, record.holder)
 	return !gone, err
@@ -229,11 +244,11 @@ func (r *ProvisioningTenantReconciler) lost(ctx context.Context, s *scope, found
 
 // letGoUnused lets go of the hosts that the tenant neither claims nor routes any more.
 func (r *ProvisioningTenantReconciler) letGoUnused(ctx context.Context, s *scope) error {
-	if s.undecided || s.storage.engine == "" {
+	if s.undecided || s.unsure || s.storage.engine == "" {
 		return nil // its routes were not looked at
 	}
 	next, err := r.letGo(ctx, holderOf(s.tenant), func(host string) bool {
-		return host == s.claimed || slices.ContainsFunc(s.routes, func(found route) bool { return found.host == host })
+		return s.hasHost(host) || slices.ContainsFunc(s.routes, func(found route) bool { return slices.Contains(found.hosts, host) })
 	})
 	s.outcome.at(next, r.Options.Clock.Now())
 	return err

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -276,18 +277,18 @@ func TestATenantWithAnHTTPRouteIsNotJudgedBeforeTheseWereLookedFor(t *testing.T)
 	}
 }
 
-func TestRoutesAreFoundByTheirHost(t *testing.T) {
+func TestRoutesAreFoundByEachOfTheirHosts(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		route client.Object
-		want  string
+		want  []string
 	}{
-		"an Ingress":                {&networkingv1.Ingress{Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{Host: "a.test"}}}}, "a.test"},
-		"an HTTPRoute":              {&gatewayv1.HTTPRoute{Spec: gatewayv1.HTTPRouteSpec{Hostnames: []gatewayv1.Hostname{"a.test"}}}, "a.test"},
-		"an Ingress without rules":  {&networkingv1.Ingress{}, ""},
-		"an HTTPRoute without host": {&gatewayv1.HTTPRoute{}, ""},
+		"an Ingress":                {&networkingv1.Ingress{Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{Host: "a.test"}, {Host: "b.test"}}}}, []string{"a.test", "b.test"}},
+		"an HTTPRoute":              {&gatewayv1.HTTPRoute{Spec: gatewayv1.HTTPRouteSpec{Hostnames: []gatewayv1.Hostname{"a.test", "b.test"}}}, []string{"a.test", "b.test"}},
+		"an Ingress without rules":  {&networkingv1.Ingress{}, nil},
+		"an HTTPRoute without host": {&gatewayv1.HTTPRoute{}, nil},
 	} {
-		if got := indexRoute(test.route); len(got) != 1 || got[0] != test.want {
+		if got := indexRoute(test.route); !slices.Equal(got, test.want) {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}

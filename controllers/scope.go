@@ -3,6 +3,7 @@ package controllers
 import (
 	"cmp"
 	"errors"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,14 +22,17 @@ type scope struct {
 	owner  *apply.Owner
 	memory *memory
 
-	// claimed is the host that the tenant has, whoever routes it; empty if none.
-	claimed string
+	// claimed is the host that the tenant has, whoever routes it; empty if none. additional are those that it has besides.
+	claimed    string
+	additional []string
 	// host that the tenant's route is to serve; empty where there is to be no route.
 	host string
 	// problem with the host that the spec asks for; nil for none.
 	problem *Stalled
-	// undecided tells that it could not be found out whose the host is.
-	undecided bool
+	// refused says why the tenant has not got all additional hosts; nil where it has.
+	refused *Stalled
+	// undecided tells that it could not be found out whose the host is, and unsure the same of any host.
+	undecided, unsure bool
 	// held tells that nothing is made for the tenant before it has a host.
 	held bool
 	// routes that the tenant owns; routeName is the name of the wanted one, and old one that is not wanted any more and leads to the
@@ -75,6 +79,20 @@ func newScope(r *ProvisioningTenantReconciler, tenant *v1alpha1.ProvisioningTena
 // serverKey names the Deployment, the Service and the route.
 func (s *scope) serverKey() client.ObjectKey {
 	return client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.ServerName(s.tenant.Name)}
+}
+
+// hasHost tells whether the tenant has the host.
+func (s *scope) hasHost(host string) bool {
+	return host == s.claimed || slices.Contains(s.additional, host)
+}
+
+// additionalURLs are the URLs for the additional hosts that the tenant has.
+func (s *scope) additionalURLs() []string {
+	var urls []string
+	for _, host := range s.additional {
+		urls = append(urls, desired.TenantURL(s.tenant, host))
+	}
+	return urls
 }
 
 // handedURL is the Tenant URL for the Secrets: the published one while an old route is kept for it, and then the one that should be.
@@ -138,9 +156,9 @@ func (s *scope) desired(options Options) desired.Tenant {
 		class = ingress.ClassName
 	}
 	return desired.Tenant{
-		Resource:       s.tenant,
-		ServerImage:    options.ServerImage,
-		Host:           s.host,
+		Resource:    s.tenant,
+		ServerImage: options.ServerImage,
+		Host:        s.host, AdditionalHosts: s.additional,
 		RouteName:      s.routeName,
 		IngressClass:   class,
 		Gateways:       s.gateways,

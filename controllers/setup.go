@@ -249,9 +249,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 }
 
 const (
-	// hostIndex finds tenants by the host that they claim, in all namespaces.
+	// hostIndex finds tenants by the hosts that they claim, in all namespaces.
 	hostIndex = "host"
-	// routeIndex finds routes by their host, in all namespaces.
+	// routeIndex finds routes by their hosts, in all namespaces.
 	routeIndex = "route.host"
 	// holderIndex finds the Leases of hosts by the namespace and name of the tenant that they name.
 	holderIndex = "holder"
@@ -286,9 +286,7 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 func indexHost(baseDomain string) client.IndexerFunc {
 	return func(object client.Object) []string {
 		if tenant, ok := object.(*v1alpha1.ProvisioningTenant); ok {
-			if host := claimedHost(tenant, baseDomain); host != "" {
-				return []string{host}
-			}
+			return claimedHosts(tenant, baseDomain)
 		}
 		return nil
 	}

@@ -4,8 +4,9 @@ package v1alpha1
 //
 // +kubebuilder:validation:XValidation:rule="self.type == 'Ingress' || !has(self.ingress)",message="ingress may be specified only when type is Ingress: with Gateway the certificate is the listener's"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Gateway' || !has(self.gateway)",message="gateway may be specified only when type is Gateway"
+// +kubebuilder:validation:XValidation:rule="!has(self.host) || !has(self.additionalHosts) || !(self.host in self.additionalHosts)",message="additionalHosts must not have host, which is the tenant's anyway"
 type Exposure struct {
-	// type is Ingress, where the operator makes an Ingress for the host; Gateway, where it makes an HTTPRoute for the host on
+	// type is Ingress, where the operator makes an Ingress for the hosts; Gateway, where it makes an HTTPRoute for the hosts on
 	// a Gateway of the platform; or None, where it makes no route at all and the platform routes to the tenant's Service itself.
 	// More values may come.
 	//
@@ -24,6 +25,15 @@ type Exposure struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$')",message="must be a DNS name in lower case such as contoso.scim.example.com, without scheme, port or path"
 	Host string `json:"host,omitempty"`
 
+	// additionalHosts are further DNS names at which clients reach the tenant: the host that it is going to have, or the one that it had
+	// until every client asks the new one. Each is claimed as host is, and served by the same route and, with tls, the same certificate. One that the
+	// tenant cannot have is told by condition ExposureInEffect, and all others are served.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=8
+	AdditionalHosts []HostName `json:"additionalHosts,omitempty"`
+
 	// ingress adds to the Ingress that the operator makes.
 	//
 	// +optional
@@ -34,6 +44,13 @@ type Exposure struct {
 	// +optional
 	Gateway *GatewayExposure `json:"gateway,omitempty"`
 }
+
+// HostName is a DNS name.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=253
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$')",message="must be a DNS name in lower case such as contoso.scim.example.com, without scheme, port or path"
+type HostName string
 
 // IngressTLS says which certificate the Ingress has for the host, nil where none is named.
 func (e *Exposure) IngressTLS() *IngressTLS {
@@ -72,7 +89,7 @@ type IngressExposure struct {
 	// +kubebuilder:validation:MaxProperties=64
 	Annotations map[string]string `json:"annotations,omitempty"`
 
-	// tls names the certificate for the host. Without it the Ingress has no TLS section, and the ingress controller
+	// tls names the certificate for host and additionalHosts. Without it the Ingress has no TLS section, and the ingress controller
 	// must terminate TLS with a certificate of its own: Microsoft Entra ID speaks HTTPS only, so the Tenant URL is
 	// https either way.
 	//

@@ -19,6 +19,15 @@ type ProvisioningTenantStatus struct {
 	// +kubebuilder:validation:MaxLength=512
 	TenantURL string `json:"tenantURL,omitempty"`
 
+	// additionalURLs are the URLs at which clients reach the tenant besides tenantURL, by spec.exposure.additionalHosts. Tokens of ServiceAccounts may
+	// be for any of them.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MaxLength=512
+	AdditionalURLs []string `json:"additionalURLs,omitempty"`
+
 	// tokenURL is the tenant's OAuth 2.0 token endpoint. It is there beside tenantURL where spec.authentication has oauth or
 	// workloadIdentity.
 	//

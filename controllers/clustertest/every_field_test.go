@@ -64,6 +64,7 @@ func tenantFields() map[string]field {
 
 		"exposure.type":                        {set: `"None"`, change: `"Ingress"`, objects: true},
 		"exposure.host":                        {set: `"a.HOST"`, change: `"b.HOST"`, objects: true},
+		"exposure.additionalHosts":             {set: `["a.HOST"]`, change: `["b.HOST","c.HOST"]`, objects: true},
 		"exposure.ingress.className":           {with: `{"exposure":{"ingress":{}}}`, set: `"traefik"`, change: `"haproxy"`, objects: true},
 		"exposure.ingress.annotations":         {with: `{"exposure":{"ingress":{}}}`, set: `{"a":"1"}`, change: `{"a":"2","b":"1"}`, objects: true},
 		"exposure.ingress.tls.secretName":      {with: issuer, set: `"a"`, change: `"b"`, objects: true},

@@ -46,6 +46,15 @@ func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T
 		"a host with a scheme": {withHost("https://contoso.example.com"),
 			"spec.exposure.host: Invalid value: must be a DNS name in lower case such as contoso.scim.example.com, without scheme, port or path"},
 		"a host in capitals": {withHost("Contoso.example.com"), "must be a DNS name in lower case"},
+		"an additional host with a scheme": {withAdditional("https://contoso.example.com"),
+			"spec.exposure.additionalHosts[0]: Invalid value: must be a DNS name in lower case such as contoso.scim.example.com, without scheme, port or path"},
+		"an additional host that is none": {withAdditional(""), "spec.exposure.additionalHosts[0] in body should be at least 1 chars long"},
+		"an additional host twice":        {withAdditional("a.example.com", "a.example.com"), `spec.exposure.additionalHosts[1]: Duplicate value: "a.example.com"`},
+		"too many additional hosts": {withAdditional("a.test", "b.test", "c.test", "d.test", "e.test", "f.test", "g.test", "h.test", "i.test"),
+			"spec.exposure.additionalHosts: Too many: 9: must have at most 8 items"},
+		"the host as an additional one": {func(p *v1alpha1.ProvisioningTenant) {
+			p.Spec.Exposure.Host, p.Spec.Exposure.AdditionalHosts = "a.example.com", []v1alpha1.HostName{"b.example.com", "a.example.com"}
+		}, "spec.exposure: Invalid value: additionalHosts must not have host, which is the tenant's anyway"},
 		"Ingress settings without an Ingress": {func(p *v1alpha1.ProvisioningTenant) {
 			p.Spec.Exposure.Type, p.Spec.Exposure.Ingress = v1alpha1.ExposureNone, &v1alpha1.IngressExposure{ClassName: "x"}
 		}, "spec.exposure: Invalid value: ingress may be specified only when type is Ingress"},

@@ -3,6 +3,8 @@
 package desired
 
 import (
+	"slices"
+
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -43,6 +45,8 @@ type Tenant struct {
 	ServerImage string
 	// Host is the DNS name that the route serves; empty where the tenant has none to serve.
 	Host string
+	// AdditionalHosts are others that the route serves too.
+	AdditionalHosts []string
 	// RouteName is the name of the Ingress or HTTPRoute; that of the server where left out.
 	RouteName string
 	// IngressClass is the class of the Ingress; empty for the cluster's default.
@@ -61,6 +65,11 @@ type Tenant struct {
 	Moved bool
 	// Stopped tells that no server may run, because the directory is being moved.
 	Stopped bool
+}
+
+// hosts are those that the route serves, sorted: the same hosts make the same route, whichever of them the Tenant URL has.
+func (t *Tenant) hosts() []string {
+	return slices.Sorted(slices.Values(append([]string{t.Host}, t.AdditionalHosts...)))
 }
 
 // ServerName is the name of the ServiceAccount, Role, RoleBinding, Deployment, HorizontalPodAutoscaler, PodDisruptionBudget,

@@ -64,6 +64,7 @@ func full() Tenant {
 	spec.Authentication.Readers = []v1alpha1.Reader{{Name: "payroll"}}
 	spec.Storage.SQLite.StorageClassName = "fast"
 	spec.Exposure.Host = t.Host
+	t.AdditionalHosts = []string{"alongside.example.com", "scim.contoso.example"}
 	spec.Exposure.Ingress = &v1alpha1.IngressExposure{
 		ClassName: "traefik", Annotations: map[string]string{"b": "2", "a": "1"},
 		TLS: &v1alpha1.IngressTLS{
@@ -252,6 +253,9 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 		if spec.Exposure.Gateway != nil {
 			tenant.Gateways = spec.Exposure.Gateway.ParentRefs
 		}
+		for _, host := range spec.Exposure.AdditionalHosts {
+			tenant.AdditionalHosts = append(tenant.AdditionalHosts, string(host))
+		}
 		tenant.Claim = NewClaim(tenant.Resource)
 		return tenant
 	}
@@ -264,6 +268,9 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 			s.Authentication.Readers = []v1alpha1.Reader{{Name: "payroll"}}
 		},
 		"exposure.type": func(s *v1alpha1.ProvisioningTenantSpec) { s.Exposure.Type = v1alpha1.ExposureNone },
+		"exposure.additionalHosts": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Exposure.AdditionalHosts = []v1alpha1.HostName{"former.example.com"}
+		},
 		"exposure.host": func(s *v1alpha1.ProvisioningTenantSpec) { s.Exposure.Host = "other.example.com" },
 		"exposure.ingress.className": func(s *v1alpha1.ProvisioningTenantSpec) {
 			s.Exposure.Ingress = &v1alpha1.IngressExposure{ClassName: "other"}

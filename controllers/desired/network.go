@@ -59,13 +59,15 @@ func Ingress(t Tenant) *networkingv1ac.IngressApplyConfiguration {
 			path(v1alpha1.TokenPath, networkingv1.PathTypeExact),
 			path(v1alpha1.OAuthMetadataPath, networkingv1.PathTypeExact))
 	}
-	spec := networkingv1ac.IngressSpec().
-		WithRules(networkingv1ac.IngressRule().WithHost(t.Host).WithHTTP(rule))
+	spec := networkingv1ac.IngressSpec()
+	for _, host := range t.hosts() {
+		spec.WithRules(networkingv1ac.IngressRule().WithHost(host).WithHTTP(rule))
+	}
 	if t.IngressClass != "" {
 		spec.WithIngressClassName(t.IngressClass)
 	}
 	if tls := exposure.IngressTLS(); tls != nil {
-		spec.WithTLS(networkingv1ac.IngressTLS().WithHosts(t.Host).WithSecretName(TLSSecretName(t.Resource)))
+		spec.WithTLS(networkingv1ac.IngressTLS().WithHosts(t.hosts()...).WithSecretName(TLSSecretName(t.Resource)))
 	}
 	ingress := networkingv1ac.Ingress(routeName(t), t.Resource.Namespace).
 		WithLabels(Labels(t.Resource.Name)).

@@ -136,14 +136,14 @@ func (c *accountClaims) check(current *settings.Snapshot, now time.Time) error {
 }
 
 // audiences are the URLs that are this tenant's alone. A host that it only wishes for may be another tenant's, so what counts is
-// the URL that was published.
+// what was published.
 func audiences(current *settings.Snapshot) []string {
 	tenant := current.Tenant
 	all := []string{v1alpha1.ServiceURL(tenant.Namespace, tenant.Name)}
 	if tenant.Status.TenantURL != "" {
 		all = append(all, tenant.Status.TenantURL)
 	}
-	return all
+	return append(all, tenant.Status.AdditionalURLs...)
 }
 
 // reader finds the name of the reader that the ServiceAccount is. Kubernetes names the account twice, and both must say the same.

@@ -249,6 +249,21 @@ func TestTheHostThatATenantOnlyWishesForIsNoAudience(t *testing.T) {
 	f.lets("the Service", f.payroll(authtest.Claims{"aud": serviceURL}))
 }
 
+func TestEachHostThatATenantHasIsAnAudience(t *testing.T) {
+	f := newClusterFixture(t)
+	const former, wanted = "https://former.example.com/scim/v2", "https://wanted.example.com/scim/v2"
+	f.change(func(s *settings.Snapshot) {
+		s.Tenant.Spec.Exposure.AdditionalHosts = []v1alpha1.HostName{"former.example.com", "wanted.example.com"}
+	})
+	f.refuses("a host that is only asked for", f.payroll(authtest.Claims{"aud": former}), "another audience")
+	f.change(func(s *settings.Snapshot) { s.Tenant.Status.AdditionalURLs = []string{former} })
+	f.lets("a host that the tenant has", f.payroll(authtest.Claims{"aud": former}))
+	f.lets("the host of the Tenant URL", f.payroll(nil))
+	f.refuses("a host that the tenant has not got", f.payroll(authtest.Claims{"aud": wanted}), "another audience")
+	f.change(func(s *settings.Snapshot) { s.Tenant.Status.AdditionalURLs = nil })
+	f.refuses("a host that was let go", f.payroll(authtest.Claims{"aud": former}), "another audience")
+}
+
 func TestAReaderThatIsTakenAwayIsRefusedAtOnce(t *testing.T) {
 	f := newClusterFixture(t)
 	credential := f.payroll(nil)

@@ -62,12 +62,15 @@ func TestTheMetadataNamesTheHostThatTheClientKnows(t *testing.T) {
 	for name, c := range map[string]struct {
 		tenantURL, host, want string
 		header                http.Header
+		additional            string
 	}{
-		"the published one":             {"https://other.example.com/scim/v2", "contoso.scim.example.com", "https://other.example.com", http.Header{}},
-		"with a path before":            {"https://other.example.com/tenants/1/scim/v2/", "", "https://other.example.com/tenants/1", http.Header{}},
-		"that of the spec":              {"", "contoso.scim.example.com", origin, http.Header{}},
-		"that of the request":           {"", "", "http://{host}", http.Header{}},
-		"that of the request, over TLS": {"", "", "https://{host}", http.Header{"X-Forwarded-Proto": {"https"}}},
+		"the published one":                                 {"https://other.example.com/scim/v2", "contoso.scim.example.com", "https://other.example.com", http.Header{}, ""},
+		"with a path before":                                {"https://other.example.com/tenants/1/scim/v2/", "", "https://other.example.com/tenants/1", http.Header{}, ""},
+		"that of the spec":                                  {"", "contoso.scim.example.com", origin, http.Header{}, ""},
+		"that of the request":                               {"", "", "http://{host}", http.Header{}, ""},
+		"that of the request, over TLS":                     {"", "", "https://{host}", http.Header{"X-Forwarded-Proto": {"https"}}, ""},
+		"another of the tenant's by which the request came": {"https://other.example.com/scim/v2", "", "https://{host}", http.Header{}, "https://{host}/scim/v2"},
+		"another by which it did not come":                  {"https://other.example.com/scim/v2", "", "https://other.example.com", http.Header{}, "https://former.example.com/scim/v2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
@@ -75,6 +78,7 @@ func TestTheMetadataNamesTheHostThatTheClientKnows(t *testing.T) {
 			changed := *f.snapshot
 			changed.Tenant = changed.Tenant.DeepCopy()
 			changed.Tenant.Status.TenantURL, changed.Tenant.Spec.Exposure.Host = c.tenantURL, c.host
+			changed.Tenant.Status.AdditionalURLs = []string{strings.Replace(c.additional, "{host}", strings.TrimPrefix(f.http.URL, "http://"), 1)}
 			f.snapshot = &changed
 			got := f.sendWith("GET", f.http.URL+v1alpha1.OAuthMetadataPath, "", c.header)
 			want := strings.Replace(c.want, "{host}", strings.TrimPrefix(f.http.URL, "http://"), 1)

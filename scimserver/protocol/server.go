@@ -144,7 +144,7 @@ func (s *Server) on(kind store.Kind, handle func(*request, store.Kind) error) fu
 
 // base is the Tenant URL as this request's client sees it.
 func base(current *settings.Snapshot, r *http.Request) string {
-	if url := current.BaseURL(); url != "" {
+	if url := current.BaseURLAt(r.Host); url != "" {
 		return strings.TrimSuffix(url, "/")
 	}
 	scheme := "http"

@@ -16,7 +16,8 @@ import (
 
 // Snapshot is the configuration at one moment. Nobody changes it, or anything that it points to, once it is published.
 type Snapshot struct {
-	// Tenant whose directory is served. Its status carries only what a server needs: tenantURL, userDefaults, directory.id and storage.adoptedFrom.
+	// Tenant whose directory is served. Its status carries only what a server needs: tenantURL, additionalURLs, userDefaults, directory.id and
+	// storage.adoptedFrom.
 	Tenant *v1alpha1.ProvisioningTenant
 	// Defaults of this tenant, the highest priority first and equal ones by name.
 	Defaults []v1alpha1.UserDefaults
@@ -35,6 +36,15 @@ func (s *Snapshot) BaseURL() string {
 	default:
 		return ""
 	}
+}
+
+// BaseURLAt returns BaseURL for the host of a request: that of the host, where clients reach the tenant by it too.
+func (s *Snapshot) BaseURLAt(host string) string {
+	asked := "https://" + strings.ToLower(strings.TrimSuffix(host, ":443")) + v1alpha1.BasePath
+	if slices.Contains(s.Tenant.Status.AdditionalURLs, asked) {
+		return asked
+	}
+	return s.BaseURL()
 }
 
 // TokenURL returns the URL of the tenant's OAuth 2.0 token endpoint, and "" where BaseURL is empty.

@@ -32,6 +32,25 @@ func TestTheBaseIsThePublishedURLElseThatOfTheHost(t *testing.T) {
 	}
 }
 
+func TestARequestByAnAdditionalHostIsAnsweredWithThatHost(t *testing.T) {
+	s := &settings.Snapshot{Tenant: &v1alpha1.ProvisioningTenant{Status: v1alpha1.ProvisioningTenantStatus{
+		TenantURL: "https://now.example.com/scim/v2", AdditionalURLs: []string{"https://former.example.com/scim/v2"},
+	}}}
+	for host, want := range map[string]string{
+		"now.example.com":         "https://now.example.com/scim/v2",
+		"former.example.com":      "https://former.example.com/scim/v2",
+		"former.example.com:443":  "https://former.example.com/scim/v2",
+		"Former.Example.com":      "https://former.example.com/scim/v2",
+		"former.example.com:8443": "https://now.example.com/scim/v2",
+		"foreign.example.com":     "https://now.example.com/scim/v2",
+		"":                        "https://now.example.com/scim/v2",
+	} {
+		if got := s.BaseURLAt(host); got != want {
+			t.Errorf("at %q: got %s, want %s", host, got, want)
+		}
+	}
+}
+
 func TestOnlyDisabledSwitchesOff(t *testing.T) {
 	for _, users := range []v1alpha1.Switch{v1alpha1.SwitchEnabled, v1alpha1.SwitchDisabled, ""} {
 		for _, groups := range []v1alpha1.Switch{v1alpha1.SwitchEnabled, v1alpha1.SwitchDisabled, ""} {

@@ -181,8 +181,9 @@ func (f *follower) takeTenant(ctx context.Context, log logr.Logger, object runti
 		ObjectMeta: essentials(tenant.ObjectMeta),
 		Spec:       tenant.Spec,
 		Status: v1alpha1.ProvisioningTenantStatus{
-			TenantURL:    tenant.Status.TenantURL,
-			UserDefaults: tenant.Status.UserDefaults,
+			TenantURL:      tenant.Status.TenantURL,
+			AdditionalURLs: tenant.Status.AdditionalURLs,
+			UserDefaults:   tenant.Status.UserDefaults,
 		},
 	}
 	if directory != "" {

@@ -89,10 +89,14 @@ func TestChangesArePublishedWithoutARestart(t *testing.T) {
 	})
 	api.put(tenantPath, tenant(func(t *v1alpha1.ProvisioningTenant) {
 		t.Spec.Provisioning.Users, t.Status.TenantURL = v1alpha1.SwitchDisabled, "https://other.example.com/scim/v2"
+		t.Status.AdditionalURLs = []string{"https://former.example.com/scim/v2"}
 	}))
 	s := wait(t, source, "with users switched off", func(s *settings.Snapshot) bool { return !s.UsersEnabled() })
 	if !s.GroupsEnabled() || s.BaseURL() != "https://other.example.com/scim/v2" {
 		t.Errorf("groups enabled: %v, base %s", s.GroupsEnabled(), s.BaseURL())
+	}
+	if got := s.BaseURLAt("former.example.com"); got != "https://former.example.com/scim/v2" {
+		t.Errorf("the base at another host of the tenant is %s", got)
 	}
 	secret, second := verifiers(t)
 	api.put(verifierPath, secret)

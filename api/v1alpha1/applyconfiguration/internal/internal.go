@@ -299,6 +299,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.tenantry.tenantry.api.v1alpha1.Exposure
   map:
     fields:
+    - name: additionalHosts
+      type:
+        list:
+          elementType:
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.HostName
+          elementRelationship: associative
     - name: gateway
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.GatewayExposure
@@ -352,6 +358,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: sectionName
       type:
         scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.HostName
+  scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.IdentityProvider
   map:
     fields:
@@ -529,6 +537,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: activity
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.ActivityStatus
+    - name: additionalURLs
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: conditions
       type:
         list:

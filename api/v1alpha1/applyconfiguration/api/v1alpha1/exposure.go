@@ -11,7 +11,7 @@ import (
 //
 // Exposure says how a tenant's SCIM server is reached.
 type ExposureApplyConfiguration struct {
-	// type is Ingress, where the operator makes an Ingress for the host; Gateway, where it makes an HTTPRoute for the host on
+	// type is Ingress, where the operator makes an Ingress for the hosts; Gateway, where it makes an HTTPRoute for the hosts on
 	// a Gateway of the platform; or None, where it makes no route at all and the platform routes to the tenant's Service itself.
 	// More values may come.
 	Type *apiv1alpha1.ExposureType `json:"type,omitempty"`
@@ -20,6 +20,10 @@ type ExposureApplyConfiguration struct {
 	// Tenant URL is that of the tenant's Service inside the cluster. A tenant keeps the host that it has: another that asks for it is told
 	// HostTaken, and a host that was let go stays reserved for its namespace for a day, or as long as the operator is told.
 	Host *string `json:"host,omitempty"`
+	// additionalHosts are further DNS names at which clients reach the tenant: the host that it is going to have, or the one that it had
+	// until every client asks the new one. Each is claimed as host is, and served by the same route and, with tls, the same certificate. One that the
+	// tenant cannot have is told by condition ExposureInEffect, and all others are served.
+	AdditionalHosts []apiv1alpha1.HostName `json:"additionalHosts,omitempty"`
 	// ingress adds to the Ingress that the operator makes.
 	Ingress *IngressExposureApplyConfiguration `json:"ingress,omitempty"`
 	// gateway says on which Gateways the HTTPRoute is.
@@ -45,6 +49,16 @@ func (b *ExposureApplyConfiguration) WithType(value apiv1alpha1.ExposureType) *E
 // If called multiple times, the Host field is set to the value of the last call.
 func (b *ExposureApplyConfiguration) WithHost(value string) *ExposureApplyConfiguration {
 	b.Host = &value
+	return b
+}
+
+// WithAdditionalHosts adds the given value to the AdditionalHosts field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the AdditionalHosts field.
+func (b *ExposureApplyConfiguration) WithAdditionalHosts(values ...apiv1alpha1.HostName) *ExposureApplyConfiguration {
+	for i := range values {
+		b.AdditionalHosts = append(b.AdditionalHosts, values[i])
+	}
 	return b
 }
 

@@ -11,7 +11,7 @@ type IngressExposureApplyConfiguration struct {
 	ClassName *string `json:"className,omitempty"`
 	// annotations are put on the Ingress as they are.
 	Annotations map[string]string `json:"annotations,omitempty"`
-	// tls names the certificate for the host. Without it the Ingress has no TLS section, and the ingress controller
+	// tls names the certificate for host and additionalHosts. Without it the Ingress has no TLS section, and the ingress controller
 	// must terminate TLS with a certificate of its own: Microsoft Entra ID speaks HTTPS only, so the Tenant URL is
 	// https either way.
 	TLS *IngressTLSApplyConfiguration `json:"tls,omitempty"`

@@ -19,6 +19,9 @@ type ProvisioningTenantStatusApplyConfiguration struct {
 	// tenantURL is what an administrator pastes into Microsoft Entra ID as Tenant URL. It appears when the server and
 	// the route to it are ready for the first time.
 	TenantURL *string `json:"tenantURL,omitempty"`
+	// additionalURLs are the URLs at which clients reach the tenant besides tenantURL, by spec.exposure.additionalHosts. Tokens of ServiceAccounts may
+	// be for any of them.
+	AdditionalURLs []string `json:"additionalURLs,omitempty"`
 	// tokenURL is the tenant's OAuth 2.0 token endpoint. It is there beside tenantURL where spec.authentication has oauth or
 	// workloadIdentity.
 	TokenURL *string `json:"tokenURL,omitempty"`
@@ -62,6 +65,16 @@ func (b *ProvisioningTenantStatusApplyConfiguration) WithObservedGeneration(valu
 // If called multiple times, the TenantURL field is set to the value of the last call.
 func (b *ProvisioningTenantStatusApplyConfiguration) WithTenantURL(value string) *ProvisioningTenantStatusApplyConfiguration {
 	b.TenantURL = &value
+	return b
+}
+
+// WithAdditionalURLs adds the given value to the AdditionalURLs field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the AdditionalURLs field.
+func (b *ProvisioningTenantStatusApplyConfiguration) WithAdditionalURLs(values ...string) *ProvisioningTenantStatusApplyConfiguration {
+	for i := range values {
+		b.AdditionalURLs = append(b.AdditionalURLs, values[i])
+	}
 	return b
 }
 
