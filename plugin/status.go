@@ -251,7 +251,8 @@ func (f *Status) count(tenants []v1alpha1.ProvisioningTenant) {
 // upgrading tells whether a server holds one of the places of an upgrade: it was changed by one and is not rolled out since.
 func upgrading(d *appsv1.Deployment) bool {
 	status, want := d.Status, ptr.Deref(d.Spec.Replicas, 1)
-	done := status.ObservedGeneration >= d.Generation && status.UpdatedReplicas >= want && status.AvailableReplicas >= want && status.Replicas <= status.UpdatedReplicas
+	done := status.ObservedGeneration >= d.Generation && status.UpdatedReplicas >= want && status.AvailableReplicas >= want &&
+		status.Replicas <= status.UpdatedReplicas
 	return d.Annotations[v1alpha1.UpgradeAnnotation] != "" && !done && !d.Spec.Paused
 }
 
@@ -277,7 +278,8 @@ func (f *Status) write(s *session) error {
 			fmt.Fprintf(out, "Leader:\t%s, renewed %s\n", o.Leader, cmp.Or(o.renewed, "never"))
 		}
 	}
-	fmt.Fprintf(out, "Upgrades:\t%d in flight%s, %s\n", f.Upgrades.InFlight, f.limit(), counted(int64(f.Upgrades.Waiting), "tenant")+verb(f.Upgrades.Waiting, " waits", " wait"))
+	fmt.Fprintf(out, "Upgrades:\t%d in flight%s, %s %s\n", f.Upgrades.InFlight, f.limit(), counted(int64(f.Upgrades.Waiting), "tenant"),
+		verb(f.Upgrades.Waiting, "waits", "wait"))
 	fmt.Fprintf(out, "Tenants:\t%d, %d ready, %d paused\n", f.Tenants.Total, f.Tenants.Ready, f.Tenants.Paused)
 	if f.Namespace != "" {
 		fmt.Fprintf(out, "\tof namespace %s only, because those of others may not be listed\n", f.Namespace)

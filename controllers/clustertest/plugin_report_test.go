@@ -247,7 +247,7 @@ func TestTheStatusAndTheVersionsAreReadFromTheCluster(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	k := newKubectl(w)
-	create(w, w.tenant())
+	w.until(create(w, w.tenant()), ready)
 	labels := map[string]string{v1alpha1.NameLabel: v1alpha1.OperatorName, "test": w.namespace}
 	create(w, &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "tenantry-operator", Labels: labels},
