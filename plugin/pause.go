@@ -1,10 +1,12 @@
 package plugin
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -52,18 +54,22 @@ func (s *session) handsOff(command *cobra.Command, value string) *cobra.Command 
 		if err != nil {
 			return err
 		}
+		patch, err := reconcilePatch(value)
+		if err != nil {
+			return err
+		}
 		var failed []error
 		for i := range tenants {
 			tenant := &tenants[i]
-			changed := reconciled(tenant, value)
-			if changed != nil {
-				if err := c.Patch(command.Context(), changed, client.MergeFrom(tenant)); err != nil {
+			changes := !isReconciled(tenant, value)
+			if changes {
+				if err := c.Patch(command.Context(), tenant, patch); err != nil {
 					failed = append(failed, fmt.Errorf("annotate tenant %q of namespace %q: %w", tenant.Name, tenant.Namespace, err))
 					continue
 				}
 			}
-			if changed != nil || len(names) > 0 { // of those that were selected and are so already there is nothing to say
-				fmt.Fprintln(printing{s.Out}, handsOffWords(tenant, value, changed != nil))
+			if changes || len(names) > 0 { // of those that were selected and are so already there is nothing to say
+				fmt.Fprintln(printing{s.Out}, handsOffWords(tenant, value, changes))
 			}
 		}
 		return errors.Join(failed...)
@@ -71,21 +77,21 @@ func (s *session) handsOff(command *cobra.Command, value string) *cobra.Command 
 	return command
 }
 
-// reconciled is the tenant with the annotation set to a value, or without it where that is ""; nil where it is so.
-func reconciled(tenant *v1alpha1.ProvisioningTenant, value string) *v1alpha1.ProvisioningTenant {
-	if found, there := tenant.Annotations[v1alpha1.ReconcileAnnotation]; found == value && there == (value != "") {
-		return nil
+// isReconciled tells whether the annotation of the tenant has a value, or is not there where that is "".
+func isReconciled(tenant *v1alpha1.ProvisioningTenant, value string) bool {
+	found, there := tenant.Annotations[v1alpha1.ReconcileAnnotation]
+	return found == value && there == (value != "")
+}
+
+// reconcilePatch sets the annotation to a value, or takes it off where that is "". It names this annotation alone: a difference of two tenants would
+// take off all of them with the last one that is known, also what somebody asks for by another meanwhile.
+func reconcilePatch(value string) (client.Patch, error) {
+	annotations := map[string]*string{v1alpha1.ReconcileAnnotation: nil}
+	if value != "" {
+		annotations[v1alpha1.ReconcileAnnotation] = &value
 	}
-	changed := tenant.DeepCopy()
-	if value == "" {
-		delete(changed.Annotations, v1alpha1.ReconcileAnnotation)
-		return changed
-	}
-	if changed.Annotations == nil {
-		changed.Annotations = map[string]string{}
-	}
-	changed.Annotations[v1alpha1.ReconcileAnnotation] = value
-	return changed
+	content, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": annotations}})
+	return client.RawPatch(types.MergePatchType, content), err
 }
 
 func handsOffWords(tenant *v1alpha1.ProvisioningTenant, value string, changed bool) string {
