@@ -16,8 +16,8 @@ func leftAlone(tenant *v1alpha1.ProvisioningTenant) bool {
 	return tenant.Annotations[v1alpha1.ReconcileAnnotation] == v1alpha1.ReconcileDisabled
 }
 
-// tellOfLeaving says of such a tenant that nobody looks after it. What was True of it may no longer be, so Ready is Unknown; the other
-// conditions, and the Tenant URL, say how it was.
+// tellOfLeaving says of such a tenant that nobody looks after it. Ready is Unknown, because its clients may not be served any more; the
+// other conditions, and the Tenant URL, say how it was.
 func (r *ProvisioningTenantReconciler) tellOfLeaving(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) error {
 	after := tenant.DeepCopy()
 	message := fmt.Sprintf("Annotation %s keeps the operator from this tenant: nothing is applied, put back, rotated or looked at. "+

@@ -65,7 +65,7 @@ type ProvisioningTenantSpec struct {
 	// +kubebuilder:default={}
 	Retention Retention `json:"retention,omitzero"`
 
-	// rateLimit holds back a client that asks more than its share. What is above it is answered 429 with Retry-After.
+	// rateLimit holds back a client that asks more than its share. Requests above it are answered 429 with Retry-After.
 	//
 	// +optional
 	// +kubebuilder:default={}

@@ -12,7 +12,7 @@ import (
 	"github.com/tenantry/tenantry/controllers/desired"
 )
 
-// A restore of Secrets does not reach the status, so the status remembers which credentials were issued, and which somebody asked to end. What ended is
+// A restore of Secrets does not reach the status, so the status remembers which credentials were issued, and which somebody asked to end. An end is
 // written into the verifier Secret first, with the write that ends it, because a write of the status may fail. Each makes good what the other lost.
 
 // previous is the verifier of the credential before, of which a mark tells, unless somebody asked to end it.

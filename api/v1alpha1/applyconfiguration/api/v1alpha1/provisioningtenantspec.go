@@ -33,7 +33,7 @@ type ProvisioningTenantSpecApplyConfiguration struct {
 	Storage *StorageApplyConfiguration `json:"storage,omitempty"`
 	// retention says how long records are kept.
 	Retention *RetentionApplyConfiguration `json:"retention,omitempty"`
-	// rateLimit holds back a client that asks more than its share. What is above it is answered 429 with Retry-After.
+	// rateLimit holds back a client that asks more than its share. Requests above it are answered 429 with Retry-After.
 	RateLimit *RateLimitApplyConfiguration `json:"rateLimit,omitempty"`
 	// schema declares what the tenant's users and groups have beside the schemas that every tenant has.
 	Schema *SchemaApplyConfiguration `json:"schema,omitempty"`
