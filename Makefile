@@ -76,7 +76,7 @@ test-versions: ## The operator's tests on the API servers of older VERSIONS of K
 	for version in $(VERSIONS); do \
 		assets=$$(hack/cluster/apiserver.sh $$version | tail -n 1); \
 		echo "Kubernetes $$version"; \
-		KUBEBUILDER_ASSETS=$$assets hack/postgres/run go test ./controllers/clustertest -skip TestWhatAdmissionChangesCostsNoWrite $(TESTFLAGS); \
+		KUBEBUILDER_ASSETS=$$assets hack/postgres/run go test -count=1 ./controllers/clustertest -skip TestWhatAdmissionChangesCostsNoWrite $(TESTFLAGS); \
 	done
 
 .PHONY: fuzz
