@@ -2,7 +2,7 @@ package v1alpha1
 
 // Exposure says how a tenant's SCIM server is reached.
 //
-// +kubebuilder:validation:XValidation:rule="self.type == 'Ingress' || !has(self.ingress)",message="ingress may be specified only when type is Ingress: with Gateway the certificate is the listener's"
+// +kubebuilder:validation:XValidation:rule="self.type == 'Ingress' || !has(self.ingress)",message="ingress may be specified only when type is Ingress"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Gateway' || !has(self.gateway)",message="gateway may be specified only when type is Gateway"
 // +kubebuilder:validation:XValidation:rule="!has(self.host) || !has(self.additionalHosts) || !(self.host in self.additionalHosts)",message="additionalHosts must not have host, which is the tenant's anyway"
 type Exposure struct {

@@ -63,7 +63,7 @@ type Autoscaling struct {
 
 // ServerTemplate adds to the pods of a tenant's SCIM server. It has those parts of a pod's template that are the platform's to choose.
 type ServerTemplate struct {
-	// metadata adds labels and annotations to the pods.
+	// metadata adds labels and annotations to the pods that serve, not to those of Jobs that move a directory.
 	//
 	// +optional
 	Metadata ServerTemplateMetadata `json:"metadata,omitzero"`
@@ -82,6 +82,7 @@ type ServerTemplateMetadata struct {
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('app.kubernetes.io/') && !k.startsWith('provisioning.tenantry.dev/'))",message="must not have labels of app.kubernetes.io or provisioning.tenantry.dev: the tenant's Service and NetworkPolicy go by those"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('batch.kubernetes.io/') && !(k in ['pod-template-hash', 'job-name', 'controller-uid']))",message="must not have pod-template-hash, job-name, controller-uid or labels of batch.kubernetes.io: controllers of Kubernetes set those"
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k.size() <= 317 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="must have names of labels, such as team or example.com/team"
 	Labels map[string]LabelValue `json:"labels,omitempty"`
 

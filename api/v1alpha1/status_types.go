@@ -91,7 +91,7 @@ type CredentialsStatus struct {
 	// +kubebuilder:validation:MaxLength=253
 	SecretName string `json:"secretName,omitempty"`
 
-	// fingerprint is the beginning of the token's SHA-256 in hexadecimal, to tell tokens apart.
+	// fingerprint is the beginning of the token's SHA-256 in hexadecimal, to tell tokens apart. It and issuedAt are those of token in issued.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=64

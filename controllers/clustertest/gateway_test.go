@@ -350,9 +350,6 @@ func TestExposuresThatMakeNoSenseAreRefused(t *testing.T) {
 		"ingress may be specified only when type is Ingress": func(e *v1alpha1.Exposure) {
 			e.Type, e.Ingress = v1alpha1.ExposureGateway, &v1alpha1.IngressExposure{}
 		},
-		"ingress may be specified only when type is Ingress: with Gateway the certificate is the listener's": func(e *v1alpha1.Exposure) {
-			e.Type, e.Ingress = v1alpha1.ExposureGateway, &v1alpha1.IngressExposure{TLS: &v1alpha1.IngressTLS{SecretName: "x"}}
-		},
 		"secretName or issuerRef must be specified": func(e *v1alpha1.Exposure) { e.Ingress = &v1alpha1.IngressExposure{TLS: &v1alpha1.IngressTLS{}} },
 	} {
 		err := w.Create(t.Context(), w.tenant(func(p *v1alpha1.ProvisioningTenant) { change(&p.Spec.Exposure) }))

@@ -91,6 +91,13 @@ func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T
 			},
 			"spec.server.template.metadata.labels: Invalid value: must have names of labels, such as team or example.com/team",
 		},
+		"a label that a Job sets on pods": {
+			func(p *v1alpha1.ProvisioningTenant) {
+				p.Spec.Server.Template.Metadata.Labels = map[string]v1alpha1.LabelValue{"job-name": "mine"}
+			},
+			"spec.server.template.metadata.labels: Invalid value: must not have pod-template-hash, job-name, controller-uid or labels of " +
+				"batch.kubernetes.io: controllers of Kubernetes set those",
+		},
 		"an annotation of the operator's on pods": {
 			func(p *v1alpha1.ProvisioningTenant) {
 				p.Spec.Server.Template.Metadata.Annotations = map[string]v1alpha1.AnnotationValue{v1alpha1.TenantLabel: "mine"}

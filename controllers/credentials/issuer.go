@@ -42,7 +42,9 @@ func newIssuer(state State) *issuer {
 		marks: map[string]token.Mark{},
 	}
 	if told := state.Tenant.Status.Credentials; told != nil {
-		i.ended = told.Ended
+		// A time that lies ahead was not written by the operator, and would push out those that were.
+		ahead := func(e v1alpha1.EndedCredential) bool { return e.EndedAt.After(i.now.Add(clockSkew)) }
+		i.ended = slices.DeleteFunc(slices.Clone(told.Ended), ahead)
 	}
 	if state.Verifier != nil {
 		i.know(state.Verifier)

@@ -71,7 +71,8 @@ func OfAccount(deployment *appsv1ac.DeploymentApplyConfiguration, uid types.UID)
 	deployment.Spec.Template.WithAnnotations(map[string]string{AnnotationAccount: string(uid)})
 }
 
-// podTemplate gives a pod the labels and annotations of the spec. Those of the operator win: the Service and the NetworkPolicy go by them.
+// podTemplate gives a pod of the server the labels and annotations of the spec. Those of the operator win: the Service and the NetworkPolicy go by
+// them. Pods of Jobs do not get them: a sidecar that an injector puts beside the Job would not let it end.
 func podTemplate(t Tenant, pod *corev1ac.PodSpecApplyConfiguration) *corev1ac.PodTemplateSpecApplyConfiguration {
 	given := t.Resource.Spec.Server.Template.Metadata
 	template := corev1ac.PodTemplateSpec().WithLabels(texts(given.Labels)).WithLabels(Labels(t.Resource.Name)).WithSpec(pod)

@@ -76,5 +76,5 @@ func job(t Tenant, name string, pod *corev1ac.PodSpecApplyConfiguration, spec *b
 		WithLabels(Labels(t.Resource.Name)).
 		WithOwnerReferences(owner(t.Resource)).
 		WithAnnotations(map[string]string{AnnotationConnection: Connection(t.Resource)}).
-		WithSpec(spec.WithTemplate(podTemplate(t, pod)))
+		WithSpec(spec.WithTemplate(corev1ac.PodTemplateSpec().WithLabels(Labels(t.Resource.Name)).WithSpec(pod)))
 }

@@ -111,12 +111,13 @@ var fields = map[string]string{ //nolint:gochecknoglobals // a table
 		"status.storage.type status.storage.schema status.storage.deletionPolicy " +
 		"status.tenantURL status.tokenURL status.credentials.** status.userDefaults.[] status.operatorNamespace status.directory.id " +
 		"status.directory.defaults.[].name status.directory.refusedSchemas.[].id",
-	"UserDefaults":          "spec.tenantRef.name spec.apply spec.locale spec.preferredLanguage spec.timezone spec.attributes.[].path",
-	"Pod":                   podStatus,
-	"Deployment":            "spec.strategy.**",
-	"Service":               "spec.type spec.ports.** spec.clusterIP spec.ipFamilies.** spec.sessionAffinity spec.internalTrafficPolicy",
-	"Ingress":               "spec.ingressClassName spec.rules.** spec.tls.** spec.defaultBackend.**",
-	"HTTPRoute":             "spec.hostnames.** spec.parentRefs.** spec.rules.** status.parents.[].parentRef.** status.parents.[].controllerName",
+	"UserDefaults": "spec.tenantRef.name spec.apply spec.locale spec.preferredLanguage spec.timezone spec.attributes.[].path",
+	"Pod":          podStatus,
+	"Deployment":   "spec.strategy.**",
+	"Service":      "spec.type spec.ports.** spec.clusterIP spec.ipFamilies.** spec.sessionAffinity spec.internalTrafficPolicy",
+	"Ingress":      "spec.ingressClassName spec.rules.** spec.tls.** spec.defaultBackend.**",
+	"HTTPRoute": "spec.hostnames.** spec.parentRefs.** spec.rules.[].matches.** spec.rules.[].backendRefs.** " +
+		"status.parents.[].parentRef.** status.parents.[].controllerName",
 	"PersistentVolumeClaim": "spec.accessModes.** spec.resources.** spec.storageClassName spec.volumeName spec.volumeMode status.phase status.capacity.**",
 	"PersistentVolume": "spec.capacity.** spec.accessModes.** spec.persistentVolumeReclaimPolicy spec.storageClassName " +
 		"spec.claimRef.** spec.csi.driver status.phase",

@@ -14,7 +14,7 @@ type CredentialsStatusApplyConfiguration struct {
 	// secretName is the Secret that holds the credentials for a person to copy. It may be deleted after that: all stay
 	// valid. A credential that is wanted later makes it again, with that credential only.
 	SecretName *string `json:"secretName,omitempty"`
-	// fingerprint is the beginning of the token's SHA-256 in hexadecimal, to tell tokens apart.
+	// fingerprint is the beginning of the token's SHA-256 in hexadecimal, to tell tokens apart. It and issuedAt are those of token in issued.
 	Fingerprint *string `json:"fingerprint,omitempty"`
 	// issuedAt is when the token was generated, or when somebody put it back.
 	IssuedAt *v1.Time `json:"issuedAt,omitempty"`

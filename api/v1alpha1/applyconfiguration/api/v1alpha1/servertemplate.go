@@ -7,7 +7,7 @@ package v1alpha1
 //
 // ServerTemplate adds to the pods of a tenant's SCIM server. It has those parts of a pod's template that are the platform's to choose.
 type ServerTemplateApplyConfiguration struct {
-	// metadata adds labels and annotations to the pods.
+	// metadata adds labels and annotations to the pods that serve, not to those of Jobs that move a directory.
 	Metadata *ServerTemplateMetadataApplyConfiguration `json:"metadata,omitempty"`
 	// spec says where the pods run, and what they may pull.
 	Spec *ServerTemplateSpecApplyConfiguration `json:"spec,omitempty"`
