@@ -120,6 +120,9 @@ func describeTenant(out io.Writer, tenant *v1alpha1.ProvisioningTenant, defaults
 	fact("Namespace:", "%s", tenant.Namespace)
 	fact("Display name:", "%s", orNothing(tenant.Spec.DisplayName))
 	fact("Tenant URL:", "%s", orNothing(tenant.Status.TenantURL))
+	for _, additional := range tenant.Status.AdditionalURLs {
+		fact("", "also %s", additional)
+	}
 	if tenant.Status.TokenURL != "" {
 		fact("Token URL:", "%s", tenant.Status.TokenURL)
 	}

@@ -71,6 +71,13 @@ func rotated() *v1alpha1.ProvisioningTenant {
 	return tenant
 }
 
+// renamed is contoso while it is reached by its host before, and by one that it is going to have.
+func renamed() *v1alpha1.ProvisioningTenant {
+	tenant := contoso()
+	tenant.Status.AdditionalURLs = []string{"https://contoso.example.org/scim/v2", "https://contoso-scim.example.com/scim/v2"}
+	return tenant
+}
+
 // suspended is contoso while clients of both kinds are held back.
 func suspended() *v1alpha1.ProvisioningTenant {
 	tenant := contoso()
@@ -124,6 +131,7 @@ func TestTablesAndDescriptionsAreThoseInTheGoldenFiles(t *testing.T) {
 		},
 		"describe-ready":   func(out *bytes.Buffer) error { return describeTenant(out, contoso(), nil, now) },
 		"describe-rotated": func(out *bytes.Buffer) error { return describeTenant(out, rotated(), nil, now) },
+		"describe-renamed": func(out *bytes.Buffer) error { return describeTenant(out, renamed(), nil, now) },
 		"describe-wrong": func(out *bytes.Buffer) error {
 			return describeTenant(out, fabrikam(), []v1alpha1.UserDefaults{sales()}, now)
 		},
