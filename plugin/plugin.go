@@ -109,7 +109,7 @@ be found out how things are.`,
 	s.flags.AddFlags(root.PersistentFlags())
 	complete(root, "namespace", s.completeNamespaces)
 	root.AddCommand(
-		s.list(), s.describe(), s.url(), s.token(), s.rotate(), s.revoke(), s.check(), s.log(), s.export(), s.importing(),
+		s.create(), s.list(), s.describe(), s.url(), s.token(), s.rotate(), s.revoke(), s.check(), s.log(), s.export(), s.importing(),
 		s.version(), s.status(), s.pause(), s.resume(), s.report(),
 	)
 	return root

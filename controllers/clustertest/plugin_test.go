@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/tenantry/tenantry/api/token"
@@ -338,5 +339,39 @@ func TestThePluginPausesAndResumesTenantsByNameAndLabel(t *testing.T) {
 	k.refused(`there is no tenant with labels stage=live in namespace "`+w.namespace+`"; -A lists those of all namespaces.`, "pause", "-l", "stage=live")
 	if got := k.want("list", "-l", "stage!=test", "-o", "name"); got != "provisioningtenant.provisioning.tenantry.dev/northwind\n" {
 		t.Errorf("list with a selector is %q", got)
+	}
+}
+
+func TestTheAPIServerTakesWhatThePluginCreates(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := newKubectl(w)
+	strict := client.WithFieldValidation(w.Client, "Strict")
+	const entra = "--entra-tenant-id 8B1C3F0E-0a52-4a5b-9b61-3f2f6f6d2c11 "
+	for _, line := range []string{
+		"contoso",
+		strings.Repeat("c", 52),
+		"contoso " + entra + "--cloud USGovernment --display-name Contoso,Ltd --host contoso.scim.example.com --ingress-class nginx " +
+			"--storage-class fast --storage-size 16Mi --companies Contoso,Fabrikam --roles approver --roles viewer",
+		"contoso " + entra + "--cloud China --storage-size 1.5Ti",
+		"contoso --postgresql-secret contoso-database --host localhost",
+	} {
+		code, out, errOut := k.run(append([]string{"create", "-n", w.namespace}, strings.Fields(line)...)...)
+		if code != plugin.ExitFine || !strings.HasSuffix(errOut, ".yaml -n "+w.namespace+"\n") {
+			t.Errorf("create %s: exit %d\n%s", line, code, errOut)
+			continue
+		}
+		objects := w.decoded(out)
+		if len(objects) != 1 || objects[0].GetNamespace() != w.namespace {
+			t.Errorf("create %s wrote\n%s", line, out)
+			continue
+		}
+		if err := strict.Create(t.Context(), objects[0], client.DryRunAll); err != nil {
+			t.Errorf("create %s: %v\n%s", line, err, out)
+		}
+	}
+	var made v1alpha1.ProvisioningTenantList
+	if err := w.List(t.Context(), &made, client.InNamespace(w.namespace)); err != nil || len(made.Items) > 0 {
+		t.Errorf("create made %d tenants (%v)", len(made.Items), err)
 	}
 }
