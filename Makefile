@@ -120,7 +120,7 @@ microbench: ## Every Go benchmark for BENCHTIME (1s) each
 .PHONY: plugin
 plugin: ## kubectl tenantry, and its completion in the shell, in bin/: put both on the PATH
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X github.com/tenantry/tenantry/internal/version.release=$(TENANTRY_VERSION)' -o bin/ ./cmd/kubectl-tenantry
-	install -m 0755 cmd/kubectl-tenantry/kubectl_complete-tenantry bin/
+	install -m 0755 plugin/kubectl_complete-tenantry bin/
 
 .PHONY: plugin-release
 plugin-release: ## Archives of it for each platform, and its manifest for krew, in bin/plugin; TENANTRY_VERSION is the release

@@ -24,5 +24,4 @@ for platform; do
 	tar --create --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --directory "$built" . |
 		gzip --no-name >"$directory/kubectl-tenantry_${version}_${platform%/*}_${platform#*/}.tar.gz"
 done
-install -m 0755 cmd/kubectl-tenantry/kubectl_complete-tenantry "$directory/"
 go run ./hack/krew -version "$version" "$directory" >"$directory/tenantry.yaml"

@@ -110,7 +110,7 @@ be found out how things are.`,
 	complete(root, "namespace", s.completeNamespaces)
 	root.AddCommand(
 		s.create(), s.list(), s.describe(), s.url(), s.token(), s.rotate(), s.revoke(), s.check(), s.log(), s.export(), s.importing(),
-		s.version(), s.status(), s.pause(), s.resume(), s.report(),
+		s.version(), s.status(), s.pause(), s.resume(), s.report(), s.completion(),
 	)
 	return root
 }
