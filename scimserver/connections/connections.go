@@ -92,10 +92,11 @@ func (b *Bound) change(c *connection, next state) {
 	}
 	b.counts[c.state]--
 	b.counts[next]++
-	if c.state = next; next == waiting {
+	if next == waiting && c.state != waiting { // the first byte of a request makes nobody wait anew
 		b.turns++
 		c.since = b.turns
 	}
+	c.state = next
 	var longest *connection
 	if b.counts[waiting] > b.waiting {
 		for _, other := range b.all {

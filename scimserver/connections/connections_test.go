@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -73,6 +74,9 @@ func (p *port) send(text string) *peer {
 		p.Fatal(err)
 	}
 	p.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		p.Fatal(err)
+	}
 	c := &peer{p.T, conn, bufio.NewReader(conn)}
 	c.send(text)
 	return c
@@ -162,6 +166,21 @@ func TestWhoHoldsConnectionsLosesThemToWhoCome(t *testing.T) {
 			idle.wantAnswer(http.StatusUnauthorized)
 		})
 	}
+}
+
+func TestTheFirstByteOfARequestMakesNobodyWaitAnew(t *testing.T) {
+	race.Meets(t)
+	p := listen(t, 2, 100)
+	first := p.send("")
+	p.wait(1, 0)
+	second := p.send("")
+	p.wait(2, 0)
+	first.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n")
+	first.wantAnswer(http.StatusUnauthorized) // and its body may still come
+	_ = p.send(half)
+	first.wantClosed()
+	second.send(whole)
+	second.wantAnswer(http.StatusUnauthorized)
 }
 
 func TestARequestThatWasAnsweredAndIsNotWholeIsWaiting(t *testing.T) {
