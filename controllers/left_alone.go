@@ -22,6 +22,10 @@ func (r *ProvisioningTenantReconciler) tellOfLeaving(ctx context.Context, tenant
 	after := tenant.DeepCopy()
 	message := fmt.Sprintf("Annotation %s keeps the operator from this tenant: nothing is applied, put back, rotated or looked at. "+
 		"Remove it to go on.", v1alpha1.ReconcileAnnotation)
+	if storage := tenant.Status.Storage; storage != nil && storage.DeletionPolicy == v1alpha1.DeletionPolicyDelete &&
+		tenant.Spec.DeletionPolicy != v1alpha1.DeletionPolicyDelete {
+		message += " Until then spec.deletionPolicy is not in force: the directory is deleted with the tenant."
+	}
 	for _, conditionType := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionRequestsObeyed} {
 		condition := conditions.Unknown(conditionType, v1alpha1.ReasonReconcileDisabled, message)
 		condition.ObservedGeneration, condition.LastTransitionTime = tenant.Generation, metav1.NewTime(r.Options.Clock.Now())
