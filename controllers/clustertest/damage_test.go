@@ -128,6 +128,9 @@ func lasting(o *unstructured.Unstructured) string {
 	if o.GetKind() == "PersistentVolumeClaim" { // of which less is applied once it is there: its class cannot change
 		volatile = append(volatile, []string{"metadata", "annotations", apply.AnnotationApplied})
 	}
+	if o.GetKind() == "Deployment" { // an edited hash of its pods looks like that of another operator, which is an upgrade where they are rolled out
+		volatile = append(volatile, []string{"metadata", "annotations", apply.AnnotationApplied}, []string{"metadata", "annotations", v1alpha1.UpgradeAnnotation})
+	}
 	for _, path := range volatile {
 		unstructured.RemoveNestedField(o.Object, path...)
 	}

@@ -65,10 +65,13 @@ func TestSecretsOfYesterdayOverATenantThatWasRotatedAreToldOf(t *testing.T) {
 	w.putIn("contoso-credentials", "token", b)
 	w.until(tenant, "CredentialsReady=True/Issued", ready)
 
-	// Both.
+	// Both, and the operator sees neither of them alone.
 	w.untilLater(tenant)
+	annotate(w, tenant, v1alpha1.ReconcileAnnotation, v1alpha1.ReconcileDisabled)
+	w.until(tenant, "Ready=Unknown/ReconcileDisabled")
 	w.replaceSecret(verifier)
 	w.replaceSecret(credentials)
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { delete(p.Annotations, v1alpha1.ReconcileAnnotation) })
 	w.until(tenant, "CredentialsReady=True/TokenReplaced", ready)
 	w.untilWarned(v1alpha1.ReasonTokenReplaced)
 	if message := message(tenant, "CredentialsReady"); !strings.HasPrefix(message, "The Secret Token with the fingerprint "+token.Fingerprint(b)+" ended") {
