@@ -16,13 +16,28 @@ import (
 // tellOfDeletion says of a tenant that is being deleted, and that somebody's finalizers keep, that nothing is done for it any more. The operator
 // has no finalizer of its own: what the tenant owns goes by garbage collection, in the foreground before the tenant.
 func (r *ProvisioningTenantReconciler) tellOfDeletion(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) error {
-	after := tenant.DeepCopy()
-	terminating(after, metav1.NewTime(r.Options.Clock.Now()))
-	return r.patchConditions(ctx, tenant, after)
+	message := "The tenant is being deleted, so nothing of it is made again. " + heldBy(tenant.Finalizers)
+	return r.tellOnly(ctx, tenant, tenant.Generation, []metav1.Condition{
+		conditions.False(v1alpha1.ConditionReady, v1alpha1.ReasonTerminating, message),
+		conditions.True(v1alpha1.ConditionReconciling, v1alpha1.ReasonTerminating, message),
+		conditions.Unknown(v1alpha1.ConditionRequestsObeyed, v1alpha1.ReasonTerminating,
+			"The tenant is being deleted, so nothing is done that annotations ask for."),
+	}, v1alpha1.ConditionStalled)
 }
 
-// patchConditions writes conditions that changed, and tells of the transitions by events.
-func (r *ProvisioningTenantReconciler) patchConditions(ctx context.Context, tenant, after *v1alpha1.ProvisioningTenant) error {
+// tellOnly writes conditions of a generation, and takes those away that end, where a look does nothing else. The others say how it was. It tells of
+// the transitions by events.
+func (r *ProvisioningTenantReconciler) tellOnly(
+	ctx context.Context, tenant *v1alpha1.ProvisioningTenant, generation int64, found []metav1.Condition, ended ...string,
+) error {
+	after := tenant.DeepCopy()
+	for _, condition := range found {
+		condition.ObservedGeneration, condition.LastTransitionTime = generation, metav1.NewTime(r.Options.Clock.Now())
+		meta.SetStatusCondition(&after.Status.Conditions, condition)
+	}
+	for _, conditionType := range ended {
+		meta.RemoveStatusCondition(&after.Status.Conditions, conditionType)
+	}
 	if equality.Semantic.DeepEqual(tenant.Status, after.Status) {
 		return nil
 	}
@@ -37,19 +52,4 @@ func (r *ProvisioningTenantReconciler) patchConditions(ctx context.Context, tena
 // heldBy says what keeps an object that is being deleted.
 func heldBy(finalizers []string) string {
 	return "It is there until whatever set these finalizers takes them away: " + strings.Join(finalizers, ", ") + "."
-}
-
-// terminating changes the conditions of a tenant that is being deleted. The others say how it was.
-func terminating(tenant *v1alpha1.ProvisioningTenant, now metav1.Time) {
-	message := "The tenant is being deleted, so nothing of it is made again. " + heldBy(tenant.Finalizers)
-	for _, condition := range []metav1.Condition{
-		conditions.False(v1alpha1.ConditionReady, v1alpha1.ReasonTerminating, message),
-		conditions.True(v1alpha1.ConditionReconciling, v1alpha1.ReasonTerminating, message),
-		conditions.Unknown(v1alpha1.ConditionRequestsObeyed, v1alpha1.ReasonTerminating,
-			"The tenant is being deleted, so nothing is done that annotations ask for."),
-	} {
-		condition.ObservedGeneration, condition.LastTransitionTime = tenant.Generation, now
-		meta.SetStatusCondition(&tenant.Status.Conditions, condition)
-	}
-	meta.RemoveStatusCondition(&tenant.Status.Conditions, v1alpha1.ConditionStalled)
 }

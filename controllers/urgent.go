@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -78,8 +77,5 @@ func (r *ProvisioningTenantReconciler) tellOfWaiting(ctx context.Context, s *sco
 	if requested, err := r.requestWaits(ctx, s); err != nil || !requested {
 		return err
 	}
-	after, condition := s.tenant.DeepCopy(), unobeyed(because)
-	condition.ObservedGeneration, condition.LastTransitionTime = s.tenant.Status.ObservedGeneration, metav1.NewTime(r.Options.Clock.Now())
-	meta.SetStatusCondition(&after.Status.Conditions, condition)
-	return r.patchConditions(ctx, s.tenant, after)
+	return r.tellOnly(ctx, s.tenant, s.tenant.Status.ObservedGeneration, []metav1.Condition{unobeyed(because)})
 }
