@@ -69,7 +69,7 @@ func TestTheVersionOfThePluginNeedsNoCluster(t *testing.T) {
 	}
 }
 
-// What builds a release names the variable of package version to the linker, which passes over one that is not there.
+// Scripts that build a release name the variable of package version to the linker, which passes over one that is not there.
 func TestWhatBuildsAReleaseTellsTheLinkerItsVersion(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{"Makefile", "hack/images.sh", "hack/plugin.sh"} {

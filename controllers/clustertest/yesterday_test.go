@@ -85,7 +85,7 @@ func TestSecretsOfYesterdayOverATenantThatWasRotatedAreToldOf(t *testing.T) {
 		return ""
 	})
 	w.settled()
-	// What ended stays in both places.
+	// The status and the verifier Secret go on remembering the one that ended.
 	var told []v1alpha1.EndedCredential
 	if err := json.Unmarshal([]byte(get(w, &corev1.Secret{}, "contoso-verifier").Annotations[v1alpha1.EndedAnnotation]), &told); err != nil ||
 		len(told) != 1 || told[0].Fingerprint != token.Fingerprint(a) {

@@ -168,7 +168,7 @@ func (told Told) Status(tenant *v1alpha1.ProvisioningTenant) *v1alpha1.Credentia
 	mark, secretToken := told.Accepted[v1alpha1.CredentialsTokenKey], wanted[0]
 	status := &v1alpha1.CredentialsStatus{
 		Fingerprint: mark.Fingerprint, IssuedAt: timeOf(mark.IssuedAt), PreviousExpiresAt: timeOf(mark.PreviousNotAfter),
-		ExpiresAt: timeOf(RotationOf(tenant, secretToken, Requests{}).Ends(mark.IssuedAt)),
+		ExpiresAt: timeOf(Ends(tenant, secretToken, mark.IssuedAt)),
 		Ended:     told.Ended,
 	}
 	if before := tenant.Status.Credentials; before != nil {

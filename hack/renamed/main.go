@@ -19,7 +19,7 @@ type former struct {
 	path string
 	// kind of JSON value that it had.
 	kind string
-	// now is what to write instead, within the object that had the field.
+	// now is the path of the field of today, from the same root.
 	now string
 }
 

@@ -81,7 +81,7 @@ func TestAFieldThatNoListNamesIsTakenOut(t *testing.T) {
 		if !strings.Contains(string(shown), "[redacted, 8 bytes]") && !strings.Contains(string(shown), mark) {
 			t.Errorf("nothing is said of what was taken out: %s", shown)
 		}
-		// What was taken out of the object is taken out of every text.
+		// A text lacks whatever the object lacks.
 		if told := r.Text("it is " + canary); strings.Contains(told, canary) {
 			t.Errorf("%s", told)
 		}
