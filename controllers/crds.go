@@ -9,7 +9,6 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/openapi"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/tenantry/tenantry/config/crd"
@@ -38,7 +37,7 @@ func (c *crds) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask which CRDs the API server has: %w", err)
 	}
-	follower := &crd.Follower{API: openapi.ToClientWithContext(known.OpenAPIV3())}
+	follower := crd.NewFollower(known)
 	wait.UntilWithContext(ctx, func(ctx context.Context) {
 		outdated, err := follower.Outdated(ctx)
 		if ctx.Err() == nil {

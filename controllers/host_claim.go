@@ -192,7 +192,7 @@ func (r *ProvisioningTenantReconciler) takeHost(
 	if decided, err = r.decide(ctx, s, host, readLease(lease)); err != nil {
 		return decided, err
 	}
-	marked := lease.Labels[leaseLabel] == leaseOfHost
+	marked := lease.Labels[v1alpha1.LeaseLabel] == v1alpha1.LeaseOfHost
 	mark(lease, host)
 	if decided.verdict == hostFree {
 		hold(lease, host, me, now)

@@ -30,8 +30,6 @@ import (
 //
 // When the time is over the Lease is deleted.
 const (
-	// leaseLabel selects the Leases of hosts among those of the operator's namespace.
-	leaseLabel, leaseOfHost = v1alpha1.LeaseLabel, v1alpha1.LeaseOfHost
 	// leaseHostAnnotation has the host of a Lease whose name is too short for it.
 	leaseHostAnnotation = v1alpha1.GroupName + "/host"
 	leasePrefix         = "host."
@@ -130,7 +128,7 @@ func hold(lease *coordinationv1.Lease, host string, by holder, now time.Time) {
 
 // mark puts the labels on the Lease by which the operator finds it.
 func mark(lease *coordinationv1.Lease, host string) {
-	metav1.SetMetaDataLabel(&lease.ObjectMeta, leaseLabel, leaseOfHost)
+	metav1.SetMetaDataLabel(&lease.ObjectMeta, v1alpha1.LeaseLabel, v1alpha1.LeaseOfHost)
 	metav1.SetMetaDataLabel(&lease.ObjectMeta, desired.ManagedByLabel, desired.ManagedBy)
 	metav1.SetMetaDataAnnotation(&lease.ObjectMeta, leaseHostAnnotation, host)
 }

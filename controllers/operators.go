@@ -9,10 +9,10 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/tenantry/tenantry/api/observed"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
@@ -47,21 +47,13 @@ func (o operators) work(ctx context.Context, namespace string) (bool, error) {
 		case err != nil:
 			return false, fmt.Errorf("look for the operator of namespace %s: %w", namespace, err)
 		}
-		if !leads(lease.Spec, o.clock.Now()) {
+		if !observed.Leads(lease.Spec, o.clock.Now()) {
 			return false, nil
 		}
 		ctrl.LoggerFrom(ctx).Error(nil, "The operator of another namespace serves tenants that this one would serve, so they are left alone. "+
 			"Have one release serve a namespace: see watchNamespaces", "operatorNamespace", namespace)
 		return true, nil
 	})
-}
-
-// leads tells whether somebody holds a lease that was renewed in time, or a little later, as the clocks of two nodes differ.
-func leads(lease coordinationv1.LeaseSpec, now time.Time) bool {
-	if ptr.Deref(lease.HolderIdentity, "") == "" || lease.RenewTime == nil {
-		return false
-	}
-	return now.Sub(lease.RenewTime.Time) < 2*time.Duration(ptr.Deref(lease.LeaseDurationSeconds, 0))*time.Second
 }
 
 // servedElsewhere tells whether the operator of another namespace serves the tenant. The status says that, which the people of the tenant's

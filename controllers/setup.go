@@ -127,7 +127,8 @@ func CacheOptions(leases string) (cache.Options, error) {
 		byObject[kind] = whole
 	}
 	byObject[&coordinationv1.Lease{}] = cache.ByObject{
-		Namespaces: map[string]cache.Config{leases: {}}, Label: labels.SelectorFromSet(labels.Set{leaseLabel: leaseOfHost}), Transform: allFields,
+		Namespaces: map[string]cache.Config{leases: {}}, Transform: allFields,
+		Label: labels.SelectorFromSet(labels.Set{v1alpha1.LeaseLabel: v1alpha1.LeaseOfHost}),
 	}
 	return cache.Options{
 		ByObject:                    byObject,

@@ -14,6 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/tenantry/tenantry/api/observed"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
@@ -83,7 +84,7 @@ func (u *upgradeLimiter) tryAcquire(d *appsv1.Deployment, upgrading []appsv1.Dep
 	if taken >= u.limit {
 		return false
 	}
-	if rolledOut(d) {
+	if observed.RolledOut(d) {
 		u.inFlight[client.ObjectKeyFromObject(d)] = d.Generation + 1
 	}
 	return true
@@ -94,17 +95,10 @@ const upgradingIndex = "upgrading.revision"
 
 func indexUpgrading(object client.Object) []string {
 	d, ok := object.(*appsv1.Deployment)
-	if !ok || d.Annotations[desired.AnnotationUpgrade] == "" || rolledOut(d) || d.Spec.Paused { // which says nothing of the image
+	if !ok || !observed.Upgrading(d) {
 		return nil
 	}
 	return []string{d.Annotations[desired.AnnotationUpgrade]}
-}
-
-// rolledOut tells whether all that the Deployment wants is available and nothing else runs.
-func rolledOut(d *appsv1.Deployment) bool {
-	status, want := d.Status, ptr.Deref(d.Spec.Replicas, 1)
-	return status.ObservedGeneration >= d.Generation && status.UpdatedReplicas >= want &&
-		status.AvailableReplicas >= want && status.Replicas <= status.UpdatedReplicas
 }
 
 // revision is a hash of the pods that an operator with these options makes of two tenants, one on either engine.
@@ -143,12 +137,12 @@ func markUpgrade(s *scope, revision string, have *appsv1.Deployment, want *appsv
 	case had == template: // and whatever else changes, the pods stay
 	// Edited pods are put back at once, and a change of the spec is its author's own, who expects a restart.
 	case had == "", !s.serverWasApplied(), s.storage.step != moveNone, ptr.Deref(have.Spec.Replicas, 1) == 0:
-		if mark != revision || rolledOut(have) {
+		if mark != revision || observed.RolledOut(have) {
 			mark = ""
 		}
 	default:
 		upgrade, mark = true, ""
-		if rolledOut(have) {
+		if observed.RolledOut(have) {
 			mark = revision
 		}
 	}

@@ -21,6 +21,9 @@ func everywhere(ctx context.Context, c client.Client, list client.ObjectList, na
 	return false, c.List(ctx, list, append(which, client.InNamespace(namespace))...)
 }
 
+// noOperator says that there is none.
+const noOperator = "there is no Deployment with label " + v1alpha1.NameLabel + "=" + v1alpha1.OperatorName
+
 // findOperators returns the Deployments of the operators: in that namespace, where one is named, or else of the whole cluster. Where the whole
 // cluster may not be asked, tenants say in which namespaces their operators are.
 func findOperators(ctx context.Context, c client.Client, namespace string, tenants []v1alpha1.ProvisioningTenant) ([]appsv1.Deployment, error) {

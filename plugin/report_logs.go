@@ -39,7 +39,7 @@ func (b *bundle) pods(ctx context.Context, namespace string, which ...client.Lis
 func (b *bundle) operator(ctx context.Context, namespace string, tenants []v1alpha1.ProvisioningTenant, fit func(line string) bool) {
 	deployments, err := findOperators(ctx, b.Client, namespace, tenants)
 	if err == nil && len(deployments) == 0 {
-		err = fmt.Errorf("there is no Deployment with label %s=%s", v1alpha1.NameLabel, v1alpha1.OperatorName)
+		err = errors.New(noOperator)
 	}
 	if err != nil {
 		b.unread = append(b.unread, unread{"the operator", err})

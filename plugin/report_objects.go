@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/openapi"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/token"
@@ -206,7 +205,7 @@ func (b *bundle) cluster(ctx context.Context) {
 	} else {
 		b.lacks("the version of the cluster", err)
 	}
-	outdated, err := (&crd.Follower{API: openapi.ToClientWithContext(known.OpenAPIV3())}).Outdated(ctx)
+	outdated, err := crd.NewFollower(known).Outdated(ctx)
 	b.lacks("which fields the CRDs lack", err)
 	for _, o := range outdated {
 		lines = append(lines, fmt.Sprintf("%s lacks %s, which this version of the plugin knows", o.Name, strings.Join(o.Lacks, ", ")))

@@ -19,10 +19,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/openapi"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/tenantry/tenantry/api/observed"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/config/crd"
 )
@@ -164,7 +164,7 @@ func (s *session) statusOf(ctx context.Context, operatorNamespace string) (*Stat
 	if err != nil {
 		return nil, err
 	}
-	outdated, err := (&crd.Follower{API: openapi.ToClientWithContext(known.OpenAPIV3())}).Outdated(ctx)
+	outdated, err := crd.NewFollower(known).Outdated(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -198,19 +198,20 @@ func judge(
 		if o.Ready < o.Replicas {
 			wrong("%d of %d replicas of operator %s/%s are ready", o.Ready, o.Replicas, o.Namespace, o.Name)
 		}
-		switch length := time.Duration(ptr.Deref(lease.LeaseDurationSeconds, 0)) * time.Second; {
+		switch {
+		case observed.Leads(lease, now):
 		case o.Leader == "" || lease.RenewTime == nil:
 			wrong("no operator leads in namespace %s", o.Namespace)
-		case now.Sub(lease.RenewTime.Time) > 2*length:
+		default:
 			wrong("the leader in namespace %s has not renewed its Lease for %s", o.Namespace, duration.HumanDuration(now.Sub(lease.RenewTime.Time)))
 		}
 		found.Operators = append(found.Operators, o)
 	}
 	if len(operators) == 0 {
-		wrong("there is no Deployment with label %s=%s", v1alpha1.NameLabel, v1alpha1.OperatorName)
+		wrong(noOperator)
 	}
 	for i := range servers {
-		if upgrading(&servers[i]) {
+		if observed.Upgrading(&servers[i]) {
 			found.Upgrades.InFlight++
 		}
 	}
@@ -246,14 +247,6 @@ func (f *Status) count(tenants []v1alpha1.ProvisioningTenant) {
 		}
 	}
 	f.Tenants = counts
-}
-
-// upgrading tells whether a server holds one of the places of an upgrade: it was changed by one and is not rolled out since.
-func upgrading(d *appsv1.Deployment) bool {
-	status, want := d.Status, ptr.Deref(d.Spec.Replicas, 1)
-	done := status.ObservedGeneration >= d.Generation && status.UpdatedReplicas >= want && status.AvailableReplicas >= want &&
-		status.Replicas <= status.UpdatedReplicas
-	return d.Annotations[v1alpha1.UpgradeAnnotation] != "" && !done && !d.Spec.Paused
 }
 
 // constant is the status without what changes all the time.

@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/openapi"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -65,7 +64,7 @@ func check(ctx context.Context, args []string) error {
 		return fmt.Errorf("make a client: %w", err)
 	}
 	if err := errors.Join(checkRights(ctx, c, namespaces, *leaseNamespace, *secureMetrics),
-		checkCRDs(ctx, openapi.ToClientWithContext(known.OpenAPIV3()))); err != nil {
+		checkCRDs(ctx, crd.NewFollower(known))); err != nil {
 		return err
 	}
 	return checkCluster(ctx, c, namespaces, *leaseNamespace, checkInterval)
@@ -100,8 +99,8 @@ func checkRights(ctx context.Context, c client.Client, namespaces []string, leas
 }
 
 // checkCRDs tells whether the CRDs of the cluster have all fields of this operator.
-func checkCRDs(ctx context.Context, api openapi.ClientWithContext) error {
-	outdated, err := (&crd.Follower{API: api}).Outdated(ctx)
+func checkCRDs(ctx context.Context, follower *crd.Follower) error {
+	outdated, err := follower.Outdated(ctx)
 	for _, o := range outdated {
 		err = errors.Join(err, o)
 	}

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/config/crd"
 	"github.com/tenantry/tenantry/controllers"
 )
 
@@ -184,7 +185,7 @@ func TestACheckNamesTheCRDsThatAreOlder(t *testing.T) {
 	t.Parallel()
 	const want = "the CRD userdefaults.provisioning.tenantry.dev of the cluster is older than this operator, so the API server drops spec: " +
 		"kubectl apply --server-side -f config/crd/bases/provisioning.tenantry.dev_userdefaults.yaml of this version"
-	if err := checkCRDs(t.Context(), olderSchemas{}); err == nil || err.Error() != want {
+	if err := checkCRDs(t.Context(), &crd.Follower{API: olderSchemas{}}); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

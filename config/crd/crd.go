@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/openapi"
 	"sigs.k8s.io/yaml"
 )
@@ -47,6 +48,11 @@ type Follower struct {
 
 	seen     map[string]string
 	outdated []Outdated
+}
+
+// NewFollower returns a Follower of the API server that is asked.
+func NewFollower(asked discovery.OpenAPIV3SchemaInterface) *Follower {
+	return &Follower{API: openapi.ToClientWithContext(asked.OpenAPIV3())}
 }
 
 // Outdated returns the definitions that are older in the cluster than here, by name. It returns an error where the API server does not say what it

@@ -1,4 +1,4 @@
-package controllers
+package observed
 
 import (
 	"testing"
@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-func TestAnOperatorWorksWhileItsLeaderRenewsTheLease(t *testing.T) {
+func TestAnOperatorLeadsWhileItRenewsTheLease(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 	lease := func(holder string, renewed time.Duration) coordinationv1.LeaseSpec {
@@ -27,7 +27,7 @@ func TestAnOperatorWorksWhileItsLeaderRenewsTheLease(t *testing.T) {
 		"given back":                     {lease("", time.Second), false},
 		"never held":                     {coordinationv1.LeaseSpec{}, false},
 	} {
-		if got := leads(test.lease, now); got != test.want {
+		if got := Leads(test.lease, now); got != test.want {
 			t.Errorf("%s: got %v", name, got)
 		}
 	}
