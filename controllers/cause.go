@@ -263,5 +263,5 @@ var (
 // quoted is what others said, in one line of a bounded length, and without what lets somebody in.
 func quoted(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return shorten(parameters.ReplaceAllString(strings.TrimSpace(line), "?…"), maxCauseBytes)
+	return conditions.Shorten(parameters.ReplaceAllString(strings.TrimSpace(line), "?…"), maxCauseBytes)
 }

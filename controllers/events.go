@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/internal/conditions"
 )
 
 // eventConditions are the conditions whose transitions are recorded as events; Ready and Stalled already carry the reasons of the others.
@@ -87,15 +88,5 @@ func note(condition metav1.Condition) string {
 	if len(text) <= noteLimit {
 		return text
 	}
-	return shorten(text, noteLimit-len(ellipsis))
-}
-
-const ellipsis = "…"
-
-// shorten returns so many bytes of a text that has more, whole characters, and an ellipsis behind them.
-func shorten(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + ellipsis
+	return conditions.Shorten(text, noteLimit-len("…"))
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -131,12 +130,9 @@ func (s *scope) fail(err error) {
 	}
 }
 
-// before is the condition as the status has it, the zero condition where it has none.
+// before is the condition as the status has it.
 func (s *scope) before(conditionType string) metav1.Condition {
-	if c := meta.FindStatusCondition(s.tenant.Status.Conditions, conditionType); c != nil {
-		return *c
-	}
-	return conditions.Unknown(conditionType, v1alpha1.ReasonProgressing, "Not looked at yet.")
+	return conditions.Of(s.tenant.Status.Conditions, conditionType)
 }
 
 // has tells whether something was found about a condition already.

@@ -74,7 +74,7 @@ func tellRefused(refused []refusedDefaults) string {
 	slices.SortFunc(refused, func(a, b refusedDefaults) int { return cmp.Compare(a.name, b.name) })
 	var told []string
 	for _, r := range refused[:min(len(refused), maxRefused)] {
-		told = append(told, fmt.Sprintf("UserDefaults %s: %s", r.name, shorten(r.message, longestProblem)))
+		told = append(told, fmt.Sprintf("UserDefaults %s: %s", r.name, conditions.Shorten(r.message, longestProblem)))
 	}
 	if left := len(refused) - maxRefused; left > 0 {
 		told = append(told, fmt.Sprintf("There are %d more.", left))

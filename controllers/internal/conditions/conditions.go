@@ -4,6 +4,7 @@ package conditions
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,6 +25,24 @@ func False(conditionType, reason, message string) metav1.Condition {
 // Unknown returns a condition of which nothing is known.
 func Unknown(conditionType, reason, message string) metav1.Condition {
 	return metav1.Condition{Type: conditionType, Status: metav1.ConditionUnknown, Reason: reason, Message: message}
+}
+
+// Of returns the condition of a type as a status has it; of one that was not looked at yet nothing is known.
+func Of(status []metav1.Condition, conditionType string) metav1.Condition {
+	if c := meta.FindStatusCondition(status, conditionType); c != nil {
+		return *c
+	}
+	return Unknown(conditionType, v1alpha1.ReasonProgressing, "Not looked at yet.")
+}
+
+const ellipsis = "…"
+
+// Shorten returns so many bytes of a message that has more, whole characters, and an ellipsis behind them.
+func Shorten(message string, most int) string {
+	if len(message) <= most {
+		return message
+	}
+	return strings.ToValidUTF8(message[:most], "") + ellipsis
 }
 
 // Found is what one reconcile found out.
@@ -75,7 +94,7 @@ func Summarise(before []metav1.Condition, found Found, generation int64, now met
 		case at >= 0:
 			set(found.Conditions[at])
 		case meta.FindStatusCondition(after, conditionType) == nil:
-			set(Unknown(conditionType, v1alpha1.ReasonProgressing, "Not looked at yet."))
+			set(Of(after, conditionType))
 		}
 	}
 

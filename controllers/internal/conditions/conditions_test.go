@@ -132,3 +132,23 @@ func TestWhatWasNotLookedAtThisTimeStaysAsItWas(t *testing.T) {
 		t.Errorf("got %+v, want what was known of generation 1", c)
 	}
 }
+
+func TestAConditionOfAStatusIsUnknownBeforeItWasLookedAt(t *testing.T) {
+	t.Parallel()
+	status := []metav1.Condition{True("Accepted", "Accepted", "m"), False("Applied", "Rejected", "m")}
+	if got := Of(status, "Applied"); got != status[1] {
+		t.Errorf("got %+v", got)
+	}
+	if got, want := Of(status, "InEffect"), Unknown("InEffect", "Progressing", "Not looked at yet."); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestAMessageIsCutBetweenCharacters(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"": "", "abcd": "abcd", "abcde": "abcd…", "abcé": "abc…", "äö": "äö", "äöå": "äö…"} {
+		if got := Shorten(text, 4); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
