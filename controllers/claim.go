@@ -22,6 +22,7 @@ import (
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
 // The volume claim outlives its tenant, so it is judged before anything works with it:
@@ -87,12 +88,12 @@ func (s *scope) claimTaken(err error) error {
 	if _, going := errors.AsType[*apply.GoingError](err); going && directoryID(s.tenant) != "" {
 		return claimTerminating(s.claimKey().Name)
 	}
-	return classify(err, v1alpha1.ConditionStorageReady, v1alpha1.ReasonRejected)
+	return problem.Classify(err, v1alpha1.ConditionStorageReady, v1alpha1.ReasonRejected)
 }
 
 func claimTerminating(name string) error {
 	return &Waiting{
-		Condition: v1alpha1.ConditionStorageReady, Reason: v1alpha1.ReasonClaimTerminating, After: recheckGoing,
+		Condition: v1alpha1.ConditionStorageReady, Reason: v1alpha1.ReasonClaimTerminating, After: problem.RecheckGoing,
 		Message: fmt.Sprintf("Volume claim %s is being deleted, and the directory on it goes when no pod uses it any more. "+
 			"That cannot be taken back: while the server runs, export the directory.", name),
 	}
@@ -130,7 +131,7 @@ func (s *scope) judgeClaim(claim *corev1.PersistentVolumeClaim) error {
 	if claim == nil {
 		if missing := cmp.Or(directoryID(s.tenant), missingDirectory(s.tenant)); missing != "" && !s.adopts(ownership.Anew(missing)) {
 			return &Stalled{
-				Condition: v1alpha1.ConditionStorageReady, Reason: v1alpha1.ReasonDirectoryMissing, Recheck: recheckConflict,
+				Condition: v1alpha1.ConditionStorageReady, Reason: v1alpha1.ReasonDirectoryMissing, Recheck: problem.RecheckConflict,
 				Message: fmt.Sprintf("Volume claim %s is gone, and directory %s with it. Restore the claim; or to begin with an empty directory, %s",
 					s.claimKey().Name, missing, annotate(ownership.Anew(missing))),
 			}
@@ -234,14 +235,14 @@ func presentClaim(tenant *v1alpha1.ProvisioningTenant, claim *corev1.PersistentV
 // applyClaim applies the volume claim. Where the API server refuses to let it grow it keeps its size, and all else of it is as it should be.
 func (r *ProvisioningTenantReconciler) applyClaim(ctx context.Context, s *scope, child apply.Child) (int64, error) {
 	generation, err := s.owner.Apply(ctx, child)
-	if refused := classify(err, v1alpha1.ConditionStorageInEffect, v1alpha1.ReasonExpansionRefused); refused != nil && s.grows() {
+	if refused := problem.Classify(err, v1alpha1.ConditionStorageInEffect, v1alpha1.ReasonExpansionRefused); refused != nil && s.grows() {
 		var stalled *Stalled
 		if errors.As(refused, &stalled) && stalled.Reason == v1alpha1.ReasonExpansionRefused {
 			size := s.storage.found.Spec.Resources.Requests[corev1.ResourceStorage]
 			s.fail(&Stalled{
 				Condition: stalled.Condition, Reason: stalled.Reason, Recheck: recheckExpansion,
 				Message: fmt.Sprintf("Volume claim %s stays at %s, because it cannot grow: %s. Set spec.storage.sqlite.size back to %s, or let its "+
-					"StorageClass allow expansion.", s.storage.found.Name, size.String(), strings.TrimSuffix(firstLine(apiWords(err)), "."), size.String()),
+					"StorageClass allow expansion.", s.storage.found.Name, size.String(), strings.TrimSuffix(problem.FirstLine(problem.APIWords(err)), "."), size.String()),
 			})
 			s.storage.claim.Size = size
 			generation, err = s.owner.Apply(ctx, claimChild(s.desired(r.Options), s.storage.found))

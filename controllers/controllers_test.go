@@ -17,6 +17,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
 func TestUserDefaultsAreAcceptedOnlyIfTheyFitTheTenant(t *testing.T) {
@@ -348,7 +349,7 @@ func TestErrorsAreSortedIntoThoseOfAPersonThoseThatPassAndOurOwn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &scope{}
 			// A wrapped error is sorted like a bare one.
-			s.fail(classify(errors.Join(test.err), v1alpha1.ConditionServerAvailable, v1alpha1.ReasonRejected))
+			s.fail(problem.Classify(errors.Join(test.err), v1alpha1.ConditionServerAvailable, v1alpha1.ReasonRejected))
 			if s.outcome.gone != test.gone || s.outcome.onlyOutdated() != test.outdated || (len(s.outcome.failed) > 0) != test.failed {
 				t.Errorf("got %+v", s.outcome)
 			}
@@ -363,30 +364,5 @@ func TestErrorsAreSortedIntoThoseOfAPersonThoseThatPassAndOurOwn(t *testing.T) {
 				t.Errorf("got the error %v, want one only where the operator failed: it is logged, counted and alerted of", err)
 			}
 		})
-	}
-}
-
-func TestFailuresAreToldInWordsThatStayTheSame(t *testing.T) {
-	first := failure(apierrors.NewInternalError(errors.New("dial tcp 10.0.0.1:443 at 12:00:01")))
-	second := failure(apierrors.NewInternalError(errors.New("dial tcp 10.0.0.1:443 at 12:00:02")))
-	if first != second || !strings.Contains(first, "InternalError") {
-		t.Errorf("got %q and %q", first, second)
-	}
-}
-
-// kube-apiserver ends some messages with a comparison of two whole objects.
-func TestWhatTheAPIServerSaysIsOneLineThatFitsAnEvent(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"spec is immutable": "spec is immutable",
-		"spec: Forbidden: spec is immutable:\n@@ -1,6 +1,6 @@\n {\n": "spec: Forbidden: spec is immutable …",
-		strings.Repeat("ä", 2000):                                    strings.Repeat("ä", longestMessage) + " …",
-		"":                                                           "",
-	} {
-		refused := &apierrors.StatusError{ErrStatus: metav1.Status{Reason: metav1.StatusReasonInvalid, Code: 422, Message: text}}
-		var stalled *Stalled
-		if err := classify(fmt.Errorf("%w", refused), "StorageReady", "InvalidStorage"); !errors.As(err, &stalled) || stalled.Message != want {
-			t.Errorf("%.20q is told as %q, want %q", text, err, want)
-		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/tenantry/tenantry/controllers/credentials"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
 // issueCredentials sees to it that there is every credential that the spec wants and no other, none older than it may be, and
@@ -64,7 +65,7 @@ func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *
 func aboutSecrets(tenant *v1alpha1.ProvisioningTenant, err error) error {
 	stranger, isStrangers := errors.AsType[*apply.NotOursError](err)
 	isInvalid := apierrors.IsInvalid(err)
-	err = classify(err, v1alpha1.ConditionCredentialsReady, v1alpha1.ReasonRejected)
+	err = problem.Classify(err, v1alpha1.ConditionCredentialsReady, v1alpha1.ReasonRejected)
 	stalled, ok := err.(*Stalled) //nolint:errorlint // one that was classified before says all
 	switch {
 	case !ok:

@@ -13,13 +13,14 @@ import (
 
 	"github.com/tenantry/tenantry/controllers/credentials"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
-// longestPause is for how many times recheckConflict nobody looks for a Secret that is long gone; together with the jitter an hour.
+// longestPause is for how many times recheckSecrets nobody looks for a Secret that is long gone; together with the jitter an hour.
 const longestPause = 50
 
 // lookout is for Secrets that were deleted after copying: somebody may make one again without the labels by which the operator hears of it. The
-// API server is asked at most once in recheckConflict, first often and then less and less; or once in requestRetry, while a credential waits for one.
+// API server is asked at most once in recheckSecrets, first often and then less and less; or once in requestRetry, while a credential waits for one.
 type lookout struct {
 	// at is when all of them were looked for last, next when to look again, and pause about how long that is.
 	at, next time.Time
@@ -59,5 +60,5 @@ func (r *ProvisioningTenantReconciler) stillGone(ctx context.Context, s *scope, 
 }
 
 func (r *ProvisioningTenantReconciler) recheckSecrets() time.Duration {
-	return cmp.Or(r.Options.RecheckSecrets, recheckConflict)
+	return cmp.Or(r.Options.RecheckSecrets, problem.RecheckConflict)
 }

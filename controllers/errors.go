@@ -2,17 +2,12 @@ package controllers
 
 import (
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 
-	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
@@ -26,80 +21,26 @@ type (
 )
 
 const (
-	recheckConflict  = time.Minute
-	recheckForbidden = 30 * time.Second
 	// recheckExpansion costs a write that is refused each time.
 	recheckExpansion = 5 * time.Minute
-	recheckGoing     = 5 * time.Second
 	recheckTLS       = 30 * time.Second
 	recheckEndpoints = time.Second
 )
 
-// classify gives an error from applying an object its type. The object stands behind the condition.
+// The names of package problem's functions that stand in for them until the last step has a room of its own.
+
 func classify(err error, condition, rejected string) error {
-	var stranger *apply.NotOursError
-	var going *apply.GoingError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &stranger):
-		return &Stalled{Condition: condition, Reason: v1alpha1.ReasonNameConflict, Message: stranger.Error(), Recheck: recheckConflict}
-	case errors.As(err, &going):
-		return &Waiting{Condition: condition, Reason: v1alpha1.ReasonProgressing, Message: going.Error(), After: recheckGoing}
-	case errors.Is(err, apply.ErrUnseen):
-		return &Waiting{
-			Condition: condition, Reason: v1alpha1.ReasonProgressing, Message: "An object that is there already is looked at first.", After: staleRetry,
-		}
-	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return apply.ErrOwnerGone
-	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
-		return &Stalled{Condition: condition, Reason: rejected, Message: firstLine(err.Error())}
-	case apierrors.IsForbidden(err):
-		// A quota, or the operator's own rights: either can change without an event.
-		return &Stalled{Condition: condition, Reason: rejected, Message: firstLine(err.Error()), Recheck: recheckForbidden}
-	default:
-		return err
-	}
+	return problem.Classify(err, condition, rejected)
 }
 
-// longestMessage fits into an event with what is said beside it.
-const longestMessage = 800
+func about(condition string, err error) error { return problem.About(condition, err) }
 
-// firstLine is what the API server said, as far as it fits a line of kubectl get: what follows can be a comparison of two whole objects.
-func firstLine(text string) string {
-	line, _, cut := strings.Cut(text, "\n")
-	if runes := []rune(line); len(runes) > longestMessage {
-		line, cut = string(runes[:longestMessage]), true
-	}
-	if cut {
-		line = strings.TrimRight(line, " :") + " …"
-	}
-	return line
-}
+func joined(first, second *Stalled) *Stalled { return problem.Join(first, second) }
 
-// apiWords is what the API server said, without which object it was applied to.
-func apiWords(err error) string {
-	if status := apierrors.APIStatus(nil); errors.As(err, &status) {
-		return status.Status().Message
-	}
-	return err.Error()
-}
+func failure(err error) string { return problem.Failure(err) }
 
-// about returns a typed error such that it speaks of another condition, and any other error as it is.
-func about(condition string, err error) error {
-	var stalled *Stalled
-	var waiting *Waiting
-	switch {
-	case errors.As(err, &stalled):
-		other := *stalled
-		other.Condition = condition
-		return &other
-	case errors.As(err, &waiting):
-		other := *waiting
-		other.Condition = condition
-		return &other
-	}
-	return err
+func notAccepted(reason, format string, args ...any) *Stalled {
+	return problem.NotAccepted(reason, format, args...)
 }
 
 // outcome sorts the errors of one reconcile.
@@ -190,13 +131,4 @@ func (o *outcome) result() (ctrl.Result, error) {
 		return ctrl.Result{RequeueAfter: after}, nil
 	}
 	return ctrl.Result{}, nil
-}
-
-// failure says what failed in words that stay the same from one try to the next; the log has the rest.
-func failure(err error) string {
-	reason := apierrors.ReasonForError(err)
-	if reason == metav1.StatusReasonUnknown {
-		reason = "no usable answer"
-	}
-	return fmt.Sprintf("The API server failed (%s); the operator tries again. Its log has the details.", reason)
 }

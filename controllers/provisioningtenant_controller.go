@@ -26,6 +26,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/entra"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 	"github.com/tenantry/tenantry/internal/panicked"
 )
 
@@ -52,7 +53,7 @@ const (
 	firstRetry = 200 * time.Millisecond
 	lastRetry  = 5 * time.Minute
 	// staleRetry is when to look again after the cache turned out to be older than the API server.
-	staleRetry = 100 * time.Millisecond
+	staleRetry = problem.RecheckStale
 )
 
 // ProvisioningTenantReconciler makes tenants what their specs say.

@@ -15,6 +15,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
 // requiredForTenant must be True for Ready, the weightiest first. EntraTenantVerified is not among them: tokens work
@@ -109,7 +110,7 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 		found.Stalled = &conditions.Problem{Condition: first.Condition, Reason: first.Reason, Message: first.Message}
 	}
 	if len(s.outcome.failed) > 0 {
-		found.Failed = &conditions.Problem{Reason: v1alpha1.ReasonError, Message: failure(s.outcome.failed[0])}
+		found.Failed = &conditions.Problem{Reason: v1alpha1.ReasonError, Message: problem.Failure(s.outcome.failed[0])}
 	}
 	status.Conditions = conditions.Summarise(status.Conditions, found, generation, now)
 	before := s.tenant.Status

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -105,26 +104,6 @@ func (r *ProvisioningTenantReconciler) keepsHost(ctx context.Context, s *scope, 
 	routed, err := r.routed(ctx, s.tenant, host)
 	s.fail(err)
 	return routed
-}
-
-// joined is one problem with the reason of the first and what both say, or nil where there is none.
-func joined(first, second *Stalled) *Stalled {
-	switch {
-	case first == nil:
-		return second
-	case second == nil:
-		return first
-	}
-	both := *first
-	both.Message += " " + second.Message
-	if both.Recheck == 0 || second.Recheck > 0 && second.Recheck < both.Recheck {
-		both.Recheck = second.Recheck
-	}
-	return &both
-}
-
-func notAccepted(reason, format string, args ...any) *Stalled {
-	return &Stalled{Condition: v1alpha1.ConditionAccepted, Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
 // withoutHost is how a tenant goes on that has no host and should have one. It keeps the server that it may have.

@@ -13,6 +13,7 @@ import (
 	"github.com/tenantry/tenantry/controllers/credentials"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
 // A token that has leaked lets somebody in until the request to end it was obeyed. So a request that waits is told from the first look that
@@ -69,7 +70,7 @@ func unobeyed(err error) metav1.Condition {
 	if waiting, ok := errors.AsType[*Waiting](err); ok {
 		return conditions.False(condition, waiting.Reason, elsewhere)
 	}
-	return conditions.False(condition, v1alpha1.ReasonError, "What annotations ask for waits. "+failure(err))
+	return conditions.False(condition, v1alpha1.ReasonError, "What annotations ask for waits. "+problem.Failure(err))
 }
 
 // tellOfWaiting says of a request that it waits, where the look failed so early that nothing else of the status is known.
