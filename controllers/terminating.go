@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -16,21 +17,22 @@ import (
 // tellOfDeletion says of a tenant that is being deleted, and that somebody's finalizers keep, that nothing is done for it any more. The operator
 // has no finalizer of its own: what the tenant owns goes by garbage collection, in the foreground before the tenant.
 func (r *ProvisioningTenantReconciler) tellOfDeletion(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) error {
-	message := "The tenant is being deleted, so nothing of it is made again. " + heldBy(tenant.Finalizers)
-	return r.tellOnly(ctx, tenant, tenant.Generation, []metav1.Condition{
+	after := tenant.DeepCopy()
+	lost, err := r.keepDirectory(ctx, after)
+	message := "The tenant is being deleted, so nothing of it is made again. " + heldBy(tenant.Finalizers) + lost
+	return errors.Join(err, r.tellOnly(ctx, tenant, after, tenant.Generation, []metav1.Condition{
 		conditions.False(v1alpha1.ConditionReady, v1alpha1.ReasonTerminating, message),
 		conditions.True(v1alpha1.ConditionReconciling, v1alpha1.ReasonTerminating, message),
 		conditions.Unknown(v1alpha1.ConditionRequestsObeyed, v1alpha1.ReasonTerminating,
 			"The tenant is being deleted, so nothing is done that annotations ask for."),
-	}, v1alpha1.ConditionStalled)
+	}, v1alpha1.ConditionStalled))
 }
 
-// tellOnly writes conditions of a generation, and takes those away that end, where a look does nothing else. The others say how it was. It tells of
-// the transitions by events.
+// tellOnly writes the status of after, a copy of the tenant, with conditions of a generation and without those that end, where a look does nothing
+// else. The others say how it was. It tells of the transitions by events.
 func (r *ProvisioningTenantReconciler) tellOnly(
-	ctx context.Context, tenant *v1alpha1.ProvisioningTenant, generation int64, found []metav1.Condition, ended ...string,
+	ctx context.Context, tenant, after *v1alpha1.ProvisioningTenant, generation int64, found []metav1.Condition, ended ...string,
 ) error {
-	after := tenant.DeepCopy()
 	for _, condition := range found {
 		condition.ObservedGeneration, condition.LastTransitionTime = generation, metav1.NewTime(r.Options.Clock.Now())
 		meta.SetStatusCondition(&after.Status.Conditions, condition)

@@ -78,5 +78,5 @@ func (r *ProvisioningTenantReconciler) tellOfWaiting(ctx context.Context, s *sco
 	if requested, err := r.requestWaits(ctx, s); err != nil || !requested {
 		return err
 	}
-	return r.tellOnly(ctx, s.tenant, s.tenant.Status.ObservedGeneration, []metav1.Condition{unobeyed(because)})
+	return r.tellOnly(ctx, s.tenant, s.tenant.DeepCopy(), s.tenant.Status.ObservedGeneration, []metav1.Condition{unobeyed(because)})
 }

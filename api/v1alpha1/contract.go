@@ -105,8 +105,9 @@ const (
 	AccessTokensCredential = "accessTokens"
 
 	// ReconcileAnnotation on a ProvisioningTenant with the value ReconcileDisabled makes the operator keep its hands off the tenant: nothing is
-	// applied, put back, rotated or looked at until the annotation is gone. Any other value asks for nothing, and condition RequestsObeyed says so.
-	// Clients are served as before, and the tenant's server goes on following the resources.
+	// applied, put back, rotated or looked at until the annotation is gone, except that spec.deletionPolicy Retain is put into force, because it only
+	// keeps data. Any other value asks for nothing, and condition RequestsObeyed says so. Clients are served as before, and the tenant's server goes
+	// on following the resources.
 	ReconcileAnnotation = GroupName + "/reconcile"
 	// ReconcileDisabled is its value.
 	ReconcileDisabled = "disabled"

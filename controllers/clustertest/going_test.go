@@ -111,18 +111,6 @@ func TestTheOperatorKeepsItsHandsOffATenantThatAsksForThat(t *testing.T) {
 		t.Errorf("the status of generation %d says %+v", tenant.Generation, now)
 	}
 
-	doomed := create(w, w.tenant(named("fabrikam"), withHost(w.namespace+".fabrikam.example.com"), func(p *v1alpha1.ProvisioningTenant) {
-		p.Spec.DeletionPolicy = v1alpha1.DeletionPolicyDelete
-	}))
-	w.until(doomed, ready)
-	edit(w, doomed, pause(v1alpha1.ReconcileDisabled))
-	edit(w, doomed, func(p *v1alpha1.ProvisioningTenant) { p.Spec.DeletionPolicy = v1alpha1.DeletionPolicyRetain })
-	w.until(doomed, "Ready=Unknown/ReconcileDisabled")
-	if text := message(doomed, v1alpha1.ConditionReady); !strings.HasSuffix(text, "the directory is deleted with the tenant.") {
-		t.Errorf("a deletionPolicy that is not in force is told as %q", text)
-	}
-	edit(w, doomed, func(p *v1alpha1.ProvisioningTenant) { p.Annotations = nil })
-
 	edit(w, tenant, pause("true"))
 	w.until(tenant, ready, "RequestsObeyed=False/InvalidRequest")
 	if text := message(tenant, v1alpha1.ConditionRequestsObeyed); !strings.Contains(text, `"true" asks for nothing`) {
