@@ -73,7 +73,6 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 		if part.Kind() == kindDeployment {
 			if errors.Is(err, errUpgradeWaits) {
 				r.waitForUpgrade(s)
-				s.applied(kindDeployment, 0)
 				continue
 			}
 			r.Upgrades.confirm(s.serverKey(), generation, err)

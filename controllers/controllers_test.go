@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -79,119 +78,6 @@ func TestTheHostOfATenantIsItsOwnOrItsNameUnderTheBaseDomain(t *testing.T) {
 		if got := claimedHost(tenant, test.baseDomain); got != test.want {
 			t.Errorf("%+v under %q: got %q, want %q", test.exposure, test.baseDomain, got, test.want)
 		}
-	}
-}
-
-// bug class 11: Ready too early.
-func TestTheServerIsAvailableOnlyWhenThisGenerationIsOrOldPodsServeUntilItIs(t *testing.T) {
-	good := func() *appsv1.Deployment {
-		return &appsv1.Deployment{
-			ObjectMeta: metav1.ObjectMeta{Name: "contoso-scim", Generation: 3},
-			Status: appsv1.DeploymentStatus{
-				ObservedGeneration: 3, Replicas: 1, UpdatedReplicas: 1, AvailableReplicas: 1,
-				Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue}},
-			},
-		}
-	}
-	replicated := func(updated, available, all int32) func(*appsv1.Deployment) {
-		return func(d *appsv1.Deployment) {
-			d.Spec.Strategy.Type = appsv1.RollingUpdateDeploymentStrategyType
-			d.Status.UpdatedReplicas, d.Status.AvailableReplicas, d.Status.Replicas = updated, available, all
-		}
-	}
-	progressing := func(d *appsv1.Deployment, status corev1.ConditionStatus, reason string) {
-		d.Status.Conditions = append(d.Status.Conditions, appsv1.DeploymentCondition{Type: appsv1.DeploymentProgressing, Status: status, Reason: reason})
-	}
-	was := func(generation int64) metav1.Condition {
-		return metav1.Condition{Type: v1alpha1.ConditionServerAvailable, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAvailable, ObservedGeneration: generation}
-	}
-	for name, test := range map[string]struct {
-		change  func(*appsv1.Deployment)
-		written int64
-		waits   bool
-		refused bool
-		want    string
-		before  metav1.Condition
-	}{
-		"available":                      {change: func(*appsv1.Deployment) {}, want: "True/Available, True/RolledOut"},
-		"the cache is behind our write":  {change: func(*appsv1.Deployment) {}, written: 4, want: "False/Progressing, False/Progressing"},
-		"not seen by the controller yet": {change: func(d *appsv1.Deployment) { d.Status.ObservedGeneration = 2 }, want: "False/Progressing, False/Progressing"},
-		"not there yet":                  {change: func(d *appsv1.Deployment) { *d = appsv1.Deployment{} }, want: "False/Progressing, False/Progressing"},
-		"the old pod is still there":     {change: func(d *appsv1.Deployment) { d.Status.Replicas = 2 }, want: "False/Progressing, False/Progressing"},
-		"no new pod yet": {
-			change: func(d *appsv1.Deployment) {
-				d.Status.UpdatedReplicas, d.Status.Replicas, d.Status.AvailableReplicas = 0, 0, 0
-			},
-			want: "False/Progressing, False/Progressing",
-		},
-		"the pod is not ready any more": {change: func(d *appsv1.Deployment) {
-			d.Status.AvailableReplicas, d.Status.Conditions[0].Status = 0, corev1.ConditionFalse
-			progressing(d, corev1.ConditionTrue, "NewReplicaSetAvailable")
-		}, want: "False/ServerUnavailable, True/RolledOut"},
-		"the first pod is not ready yet": {change: func(d *appsv1.Deployment) {
-			d.Status.AvailableReplicas, d.Status.Conditions[0].Status = 0, corev1.ConditionFalse
-			progressing(d, corev1.ConditionTrue, "ReplicaSetUpdated")
-		}, want: "False/Progressing, False/Progressing"},
-		"all three are new and one of them is not ready yet": {change: func(d *appsv1.Deployment) {
-			replicated(3, 2, 3)(d)
-			progressing(d, corev1.ConditionTrue, "ReplicaSetUpdated")
-		}, want: "True/Available, False/Progressing"},
-		"the deadline passed": {change: func(d *appsv1.Deployment) {
-			d.Status.AvailableReplicas = 0
-			progressing(d, corev1.ConditionFalse, "ProgressDeadlineExceeded")
-		}, want: "False/RolloutStuck, False/RolloutStuck"},
-		// Someone paused the rollout, which then has no deadline either.
-		"it is paused with the pod of the generation before": {change: func(d *appsv1.Deployment) {
-			d.Spec.Paused, d.Status.UpdatedReplicas = true, 0
-			progressing(d, corev1.ConditionUnknown, "DeploymentPaused")
-		}, want: "True/Available, False/RolloutPaused"},
-		"it is paused between both": {change: func(d *appsv1.Deployment) {
-			replicated(1, 0, 4)(d)
-			d.Spec.Paused = true
-		}, want: "False/RolloutPaused, False/RolloutPaused"},
-		"it is paused and as it should be": {change: func(d *appsv1.Deployment) { d.Spec.Paused = true }, want: "True/Available, True/RolledOut"},
-		"the deadline passed and clients are served": {change: func(d *appsv1.Deployment) {
-			replicated(1, 3, 4)(d)
-			progressing(d, corev1.ConditionFalse, "ProgressDeadlineExceeded")
-		}, want: "True/Available, False/RolloutStuck"},
-		"one of three replicas is not ready": {change: func(d *appsv1.Deployment) {
-			d.Status.Replicas, d.Status.UpdatedReplicas, d.Status.AvailableReplicas = 3, 3, 2
-			d.Status.Conditions[0].Status = corev1.ConditionFalse
-		}, want: "True/Available, True/RolledOut"},
-		"one of three is new":                               {change: replicated(1, 3, 3), want: "True/Available, False/Progressing"},
-		"none of three is new":                              {change: replicated(0, 3, 3), want: "True/Available, False/Progressing"},
-		"one of three is new and none is available":         {change: replicated(1, 0, 3), want: "False/Progressing, False/Progressing"},
-		"three are to be replaced and are available yet":    {change: replicated(3, 3, 3), written: 4, before: was(6), want: "True/Available, False/Progressing"},
-		"three are to be replaced and never were available": {change: replicated(3, 3, 3), written: 4, want: "False/Progressing, False/Progressing"},
-		"its upgrade waits":                                 {change: func(*appsv1.Deployment) {}, waits: true, want: "True/UpgradePending, False/UpgradePending"},
-		"its upgrade waits, and its pod is not ready": {change: func(d *appsv1.Deployment) {
-			d.Status.AvailableReplicas, d.Status.Conditions[0].Status = 0, corev1.ConditionFalse
-			progressing(d, corev1.ConditionTrue, "NewReplicaSetAvailable")
-		}, waits: true, want: "False/ServerUnavailable, False/UpgradePending"},
-		// bug class 11: the spec was never applied, and what is there is all well.
-		"it was not applied":        {change: func(*appsv1.Deployment) {}, refused: true, before: was(6), want: "False/Progressing, False/Progressing"},
-		"replicas were not applied": {change: replicated(3, 3, 3), refused: true, before: was(7), want: "False/Progressing, False/Progressing"},
-		// bug class 18: an autoscaler's step taken for a rollout.
-		"an autoscaler has just scaled": {
-			change: func(d *appsv1.Deployment) { d.Generation = 4 }, before: was(7), want: "True/Available, Unknown/Progressing",
-		},
-		"it was available for the spec before": {
-			change: func(d *appsv1.Deployment) { d.Generation = 4 }, before: was(6), want: "False/Progressing, False/Progressing",
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			deployment := good()
-			test.change(deployment)
-			s := &scope{
-				tenant:  &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Generation: 7}},
-				written: map[string]int64{"Deployment": test.written}, upgradeWaits: test.waits, serverApplied: !test.refused,
-			}
-			s.tenant.Status.Conditions = []metav1.Condition{test.before}
-			available, rolledOut := judgeServer(s, deployment)
-			if got := fmt.Sprintf("%s/%s, %s/%s", available.Status, available.Reason, rolledOut.Status, rolledOut.Reason); got != test.want {
-				t.Errorf("got %s, want %s", got, test.want)
-			}
-		})
 	}
 }
 

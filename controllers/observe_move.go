@@ -28,7 +28,7 @@ func (r *ProvisioningTenantReconciler) observeConnecting(ctx context.Context, s 
 	}
 	r.recheckCause(s, v1alpha1.ConditionStorageInEffect)
 	if found != nil {
-		return waiting(found.reason, stays+found.message)
+		return waiting(found.Reason, stays+found.Message)
 	}
 	return waiting(v1alpha1.ReasonProgressing, fmt.Sprintf(
 		"Job %s tries the connection to the database. The tenant goes on with its volume until there is one.", desired.ConnectName(s.tenant.Name)))
@@ -50,8 +50,8 @@ func (r *ProvisioningTenantReconciler) observeMoving(ctx context.Context, s *sco
 		}
 		r.recheckCause(s, v1alpha1.ConditionStorageReady)
 		switch {
-		case found != nil && found.reason != v1alpha1.ReasonServerCrashing:
-			reason, message = found.reason, "The directory cannot be moved to PostgreSQL yet: "+found.message
+		case found != nil && found.Reason != v1alpha1.ReasonServerCrashing:
+			reason, message = found.Reason, "The directory cannot be moved to PostgreSQL yet: "+found.Message
 		case job.Status.Failed > 0:
 			message = fmt.Sprintf("%s Attempt %d has failed, and there is another. Why it failed: kubectl logs -n %s job/%s.",
 				message, job.Status.Failed, job.Namespace, name)

@@ -12,6 +12,7 @@ import (
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
+	"github.com/tenantry/tenantry/controllers/rollout"
 )
 
 // scope is what one reconcile of a tenant learned. Steps add to it; the status is computed from it.
@@ -49,13 +50,11 @@ type scope struct {
 	userDefaults []string
 	storage      storage
 	credentials  *v1alpha1.CredentialsStatus
-	// children that were wanted this time, and the generation of each Deployment, claim and Ingress that was written.
+	// children that were wanted this time, and the generation of each claim and route that was written.
 	children []apply.Child
 	written  map[string]int64
-	// serverApplied tells whether the Deployment is as this generation wants it, but for an upgrade that waits.
-	serverApplied bool
-	// upgradeWaits tells whether the Deployment was left as it is until others are done with their upgrade.
-	upgradeWaits bool
+	// server is what was done with the server's Deployment.
+	server rollout.Applied
 
 	conditions []metav1.Condition
 	outcome    outcome
@@ -104,10 +103,10 @@ func (s *scope) handedURL() string {
 
 // applied takes notice of a child that is as it should be, and of its generation if it was written for that.
 func (s *scope) applied(kind string, generation int64) {
-	if kind == kindDeployment {
-		s.serverApplied = true
-	}
-	if generation > 0 {
+	switch {
+	case kind == kindDeployment:
+		s.server = rollout.Applied{Done: true, Written: generation}
+	case generation > 0:
 		s.written[kind] = generation
 	}
 }

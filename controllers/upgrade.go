@@ -18,6 +18,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/rollout"
 )
 
 // recheckUpgrade is when a server that waits for its upgrade asks again, where the options do not say.
@@ -175,7 +176,7 @@ func (r *ProvisioningTenantReconciler) mayUpgrade(ctx context.Context, have *app
 
 // waitForUpgrade is how a tenant is told that its upgrade waits, and asks again.
 func (r *ProvisioningTenantReconciler) waitForUpgrade(s *scope) {
-	s.upgradeWaits = true
+	s.server = rollout.Applied{Done: true, Waits: true}
 	recheck := r.Options.RecheckUpgrades
 	if recheck == 0 {
 		recheck = recheckUpgrade

@@ -1,4 +1,4 @@
-package controllers
+package rollout
 
 import (
 	"slices"
@@ -68,8 +68,8 @@ func awaitsStart(pod *corev1.Pod) bool {
 	})
 }
 
-// awaitedSecrets are the Secrets that pods mount which wait to be started, each once.
-func awaitedSecrets(pods []corev1.Pod) []string {
+// AwaitedSecrets are the Secrets that pods mount which wait to be started, each once.
+func AwaitedSecrets(pods []corev1.Pod) []string {
 	var names []string
 	for i := range pods {
 		if awaitsStart(&pods[i]) {
