@@ -27,8 +27,8 @@ const (
 // without secrets; the empty reason says that nothing does. It is to be called every few seconds.
 //
 // Of several servers with a problem one writes, and again every half a minute. It takes away what it has written, and no other's. Nothing
-// is sent while nothing changes, or where the tenant is gone. It returns the API server's error, or one after 10 s without an answer; the next
-// call tries again.
+// is sent while nothing changes, before the operator has made status.storage, or where the tenant is gone. It returns the API server's error,
+// or one after 10 s without an answer; the next call tries again.
 func (s *Source) ReportProblem(ctx context.Context, reason, message string) error {
 	return s.report(ctx, &s.problems, reason, message)
 }
@@ -73,12 +73,16 @@ type problems struct {
 // path is where it stands, as a JSON pointer (RFC 6901).
 func (p *problems) path() string { return "/status/storage/" + p.field }
 
-type observedProblem struct{ *v1alpha1.StorageProblem }
+type observedProblem struct {
+	*v1alpha1.StorageProblem
+	// placed tells whether the operator has made the place for it: status.storage.
+	placed bool
+}
 
 func (s *Source) observeProblems(tenant *v1alpha1.ProvisioningTenant) {
 	var problem, connection observedProblem
 	if storage := tenant.Status.Storage; storage != nil {
-		problem.StorageProblem, connection.StorageProblem = storage.Problem, storage.ConnectionProblem
+		problem, connection = observedProblem{storage.Problem, true}, observedProblem{storage.ConnectionProblem, true}
 	}
 	s.problems.observed.Store(&problem)
 	s.connection.observed.Store(&connection)
@@ -93,7 +97,10 @@ func (p *problems) others(pod string, now time.Time) bool {
 func (s *Source) writeProblem(ctx context.Context, p *problems, reason, message string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := s.options.Now()
+	now, seen := s.options.Now(), p.observed.Load()
+	if seen != nil && !seen.placed {
+		return nil // the next call knows more
+	}
 	if p.others(s.options.Pod, now) {
 		p.own = nil
 		return nil
@@ -105,12 +112,14 @@ func (s *Source) writeProblem(ctx context.Context, p *problems, reason, message 
 	next := &v1alpha1.StorageProblem{
 		Reason: reason, Message: bounded(message), Pod: s.options.Pod, ObservedAt: metav1.NewTime(now.UTC().Truncate(time.Second)),
 	}
-	// Where the operator has not written status.storage yet, this fails and is tried again.
-	if _, err := s.patchStatus(ctx, operation{"add", p.path(), next}); err != nil {
-		return err
+	_, err := s.patchStatus(ctx, operation{"add", p.path(), next})
+	switch {
+	case err == nil:
+		p.own = next
+	case seen == nil && apierrors.IsInvalid(err):
+		return nil // the place may be missing, as the watch is about to tell
 	}
-	p.own = next
-	return nil
+	return err
 }
 
 // endProblem takes away what this server wrote, also in a life before.

@@ -217,6 +217,35 @@ func TestAProblemThatCouldNotBeWrittenIsTriedAgainAtOnce(t *testing.T) {
 	r.expect(tookAway)
 }
 
+// A server of a new tenant with a wrong password knows that before the operator has said where the directory is.
+func TestAProblemWaitsUntilTheOperatorHasMadeItsPlace(t *testing.T) {
+	t.Parallel()
+	r := reports(t, nil)
+	r.api.answer("provisioningtenants", http.StatusUnprocessableEntity)
+	starting, err := New(r.source.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := starting.ReportProblem(t.Context(), "DatabaseRefused", "because"); err != nil {
+		t.Errorf("before anything is known of the tenant: %v", err)
+	}
+	r.api.answer("provisioningtenants", 0)
+
+	r.api.put(tenantPath, tenant(func(t *v1alpha1.ProvisioningTenant) { t.Status.Storage = nil }))
+	until(t, "the watch sees that", func() bool { return !r.source.problems.observed.Load().placed })
+	r.report("DatabaseRefused", "because")
+	r.report("DatabaseRefused", "because")
+	r.expect()
+	r.put(nil)
+	until(t, "the watch sees the place", func() bool { return r.source.problems.observed.Load().placed })
+	r.report("DatabaseRefused", "because")
+	r.expect(wrote("DatabaseRefused", "because", r.now))
+	r.api.answer("provisioningtenants", http.StatusUnprocessableEntity)
+	if err := r.source.ReportProblem(t.Context(), "DatabaseFull", "m"); err == nil {
+		t.Error("the place is there, and nobody is told that nothing was written")
+	}
+}
+
 func TestAMessageIsBounded(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -1,17 +1,21 @@
 package clustertest
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/scimserver/settings/kubernetes"
 )
 
 // keeping is a change of spec.deletionPolicy.
@@ -199,6 +203,46 @@ func TestAPauseSaysOfWhatWaitsThatItIsNotInForce(t *testing.T) {
 	if len(w.verifiers().Verifiers) != 2 {
 		t.Error("the credential of a reader that was taken out during the pause ended, which docs deny")
 	}
+}
+
+// The server reads its tenant itself, so who is to be held back in an incident is held back during a pause.
+func TestATenantsServerHoldsClientsBackDuringAPause(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant())
+	w.until(tenant, ready)
+	source, err := kubernetes.New(kubernetes.Options{
+		Config: cluster.AsServiceAccount(w.namespace, "contoso-scim"), Namespace: w.namespace, Tenant: "contoso", TenantUID: tenant.UID,
+		DataDir: t.TempDir(), Log: logr.Discard(), Pod: "contoso-scim-0", Now: time.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	running := make(chan error, 1)
+	ctx, end := context.WithCancel(t.Context())
+	go func() { running <- source.Run(ctx) }()
+	defer func() {
+		end()
+		if err := <-running; err != nil {
+			t.Error(err)
+		}
+	}()
+	suspended := func(want bool) {
+		t.Helper()
+		w.eventually("the server follows its tenant", func() string {
+			if now := source.Current(); now == nil || now.ProvisioningSuspended() != want || now.AccessSuspended() != want {
+				return "not yet"
+			}
+			return ""
+		})
+	}
+	suspended(false)
+	edit(w, tenant, paused)
+	w.until(tenant, "Ready=Unknown/ReconcileDisabled")
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) {
+		p.Spec.Provisioning.State, p.Spec.Access.State = v1alpha1.StateSuspended, v1alpha1.StateSuspended
+	})
+	suspended(true)
 }
 
 func TestRetainThatAPolicyKeepsFromBeingInForceDuringAPauseIsToldAndTriedAgain(t *testing.T) {
