@@ -77,6 +77,11 @@ func (s *session) handsOff(command *cobra.Command, value string) *cobra.Command 
 	return command
 }
 
+// isPaused tells whether the operator keeps its hands off a tenant.
+func isPaused(tenant *v1alpha1.ProvisioningTenant) bool {
+	return isReconciled(tenant, v1alpha1.ReconcileDisabled)
+}
+
 // isReconciled tells whether the annotation of the tenant has a value, or is not there where that is "".
 func isReconciled(tenant *v1alpha1.ProvisioningTenant, value string) bool {
 	found, there := tenant.Annotations[v1alpha1.ReconcileAnnotation]

@@ -16,7 +16,9 @@ func (s *session) revoke() *cobra.Command {
 		Short: "End the Secret Token that is valid beside the newest since a rotation",
 		Long: `End at once the Secret Token, or another credential, that is valid beside the
 newest since a rotation. The newest stays valid: to end that one, rotate with
---overlap 0s.`,
+--overlap 0s.
+
+` + pausedHelp,
 		Example:           `  kubectl tenantry revoke contoso`,
 		Args:              oneTenant,
 		ValidArgsFunction: s.completeTenants,
@@ -29,12 +31,9 @@ newest since a rotation. The newest stays valid: to end that one, rotate with
 				return fmt.Errorf("there is nothing to revoke: tenant %q has one valid Secret Token. "+
 					"To end that one, %s", before.Name, commandLine("rotate", before, " --overlap 0s"))
 			}
-			if err := r.ask(command.Context(), c, before, v1alpha1.RevokeAnnotationPrefix, token.Request{}, s.Clock.Now()); err != nil {
+			asked := fmt.Sprintf("asked to end the %s before the newest of tenant %s", r.what(), before.Name)
+			if err := r.ask(command.Context(), s, c, before, v1alpha1.RevokeAnnotationPrefix, token.Request{}, asked); err != nil || !r.wait {
 				return err
-			}
-			if !r.wait {
-				fmt.Fprintf(s.Out, "asked to end the %s before the newest of tenant %s\n", r.what(), before.Name)
-				return nil
 			}
 			after, err := r.await(command.Context(), c, before, func(now *v1alpha1.ProvisioningTenant, obeyed token.Obeyed) bool {
 				if r.key == v1alpha1.CredentialsTokenKey {

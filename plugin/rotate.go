@@ -33,6 +33,10 @@ type request struct {
 	accepted token.Set
 }
 
+const pausedHelp = `While a tenant is paused the operator rotates and ends nothing. The command says so at
+once, asks for nothing and ends with 1; with --wait=false it asks, and that is done when
+the tenant is resumed.`
+
 func (r *request) flags(command *cobra.Command) {
 	command.Flags().BoolVar(&r.wait, "wait", true, "wait until the operator has done it")
 	command.Flags().DurationVar(&r.timeout, "timeout", time.Minute, "how long to wait, such as 30s or 2m")
@@ -49,7 +53,9 @@ overlap, within which the new one must be pasted into Entra.
 
 The overlap is that of spec.authentication unless --overlap says another. With
 --overlap 0s the token before ends at once, and provisioning stops until the new
-one was pasted.`,
+one was pasted.
+
+` + pausedHelp,
 		Example: `  # Both tokens are valid for a day
   kubectl tenantry rotate contoso --overlap 24h
   kubectl tenantry token contoso
@@ -83,16 +89,12 @@ one was pasted.`,
 			if command.Flags().Changed("overlap") {
 				ask.Overlap = &overlap
 			}
-			if err := r.ask(command.Context(), c, before, v1alpha1.RotateAnnotationPrefix, ask, s.Clock.Now()); err != nil {
+			asked := fmt.Sprintf("asked for a new %s of tenant %s", r.what(), before.Name)
+			if tokens {
+				asked = "asked to end all access tokens of tenant " + before.Name
+			}
+			if err := r.ask(command.Context(), s, c, before, v1alpha1.RotateAnnotationPrefix, ask, asked); err != nil || !r.wait {
 				return err
-			}
-			if !r.wait && tokens {
-				fmt.Fprintf(s.Out, "asked to end all access tokens of tenant %s\n", before.Name)
-				return nil
-			}
-			if !r.wait {
-				fmt.Fprintf(s.Out, "asked for a new %s of tenant %s\n", r.what(), before.Name)
-				return nil
 			}
 			after, err := r.await(command.Context(), c, before, func(now *v1alpha1.ProvisioningTenant, obeyed token.Obeyed) bool {
 				if r.key == v1alpha1.CredentialsTokenKey {
@@ -160,10 +162,19 @@ func (r *request) overlapOf(tenant *v1alpha1.ProvisioningTenant) string {
 	return text
 }
 
-// ask annotates the tenant. It asks now, or a moment after what was asked by a clock that was ahead.
+// ask annotates the tenant, and says so where nobody waits. It asks now, or a moment after what was asked by a clock that was ahead. It asks for
+// nothing where a wait would end only when somebody resumes the tenant.
 func (r *request) ask(
-	ctx context.Context, c client.Client, tenant *v1alpha1.ProvisioningTenant, prefix string, ask token.Request, now time.Time,
+	ctx context.Context, s *session, c client.Client, tenant *v1alpha1.ProvisioningTenant, prefix string, ask token.Request, asked string,
 ) error {
+	if tenant.DeletionTimestamp != nil {
+		return fmt.Errorf("tenant %q is being deleted, and nothing is issued, rotated or revoked for it any more", tenant.Name)
+	}
+	if r.wait && isPaused(tenant) {
+		return fmt.Errorf("tenant %q is paused, so nothing was asked for: the operator does nothing of that before %s. "+
+			"Resume it and run this again; or with --wait=false it is asked for now, and done then", tenant.Name, commandLine("resume", tenant, ""))
+	}
+	now := s.Clock.Now()
 	ask.At = now.UTC()
 	if before, err := token.ParseRequest(tenant.Annotations[prefix+r.key]); err == nil && !ask.At.After(before.At) && before.At.Before(now.Add(24*time.Hour)) {
 		ask.At = before.At.Add(time.Millisecond)
@@ -173,6 +184,12 @@ func (r *request) ask(
 	metav1.SetMetaDataAnnotation(&changed.ObjectMeta, r.annotation, ask.String())
 	if err := c.Patch(ctx, changed, client.MergeFrom(tenant)); err != nil {
 		return fmt.Errorf("annotate tenant %q: %w", tenant.Name, err)
+	}
+	if !r.wait {
+		fmt.Fprintln(s.Out, asked)
+		if isPaused(changed) {
+			fmt.Fprintf(s.ErrOut, "Tenant %s is paused: it is done once %s was run.\n", tenant.Name, commandLine("resume", tenant, ""))
+		}
 	}
 	return nil
 }
@@ -184,8 +201,14 @@ func fingerprint(tenant *v1alpha1.ProvisioningTenant) string {
 	return tenant.Status.Credentials.Fingerprint
 }
 
-// refused is what the operator says against the request; nil where it says nothing.
+// refused is what the operator says against the request, or why it does nothing of it; nil where there is nothing to say.
 func (r *request) refused(tenant *v1alpha1.ProvisioningTenant) error {
+	if tenant.DeletionTimestamp != nil {
+		return errors.New("the tenant is being deleted now, and it is not done any more")
+	}
+	if isPaused(tenant) {
+		return fmt.Errorf("the tenant is paused now, and it is done once %s was run", commandLine("resume", tenant, ""))
+	}
 	condition := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionRequestsObeyed)
 	if condition == nil || condition.Status != metav1.ConditionFalse ||
 		!strings.Contains(condition.Message, fmt.Sprintf("%s: %q", r.annotation, r.asked.String())) {
@@ -194,8 +217,7 @@ func (r *request) refused(tenant *v1alpha1.ProvisioningTenant) error {
 	return fmt.Errorf("the operator does not do it: %s", condition.Message)
 }
 
-// await reads the tenant until the operator has done what was asked. What was done for another credential than the Secret Token
-// shows in the Secret that the server reads, and there only.
+// await reads the tenant until the operator has done what was asked, or does not do it.
 func (r *request) await(
 	ctx context.Context, c client.Client, before *v1alpha1.ProvisioningTenant, done func(*v1alpha1.ProvisioningTenant, token.Obeyed) bool,
 ) (*v1alpha1.ProvisioningTenant, error) {
@@ -204,19 +226,11 @@ func (r *request) await(
 		if err := c.Get(ctx, client.ObjectKeyFromObject(before), after); err != nil {
 			return false, err
 		}
-		if refused := r.refused(after); refused != nil {
-			return false, refused
+		finished, err := r.finished(ctx, c, after, done)
+		if err == nil && !finished {
+			err = r.refused(after)
 		}
-		if r.key == v1alpha1.CredentialsTokenKey {
-			return done(after, token.Obeyed{}), nil
-		}
-		var verifier corev1.Secret
-		if err := c.Get(ctx, client.ObjectKey{Namespace: before.Namespace, Name: before.Name + v1alpha1.VerifierSuffix}, &verifier); err != nil {
-			return false, client.IgnoreNotFound(err)
-		}
-		set, err := token.Decode(verifier.Data[v1alpha1.VerifierKey])
-		r.accepted = set
-		return err == nil && done(after, set.Obeyed[r.key]), err
+		return finished, err
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("the operator has not done it within %s, and may yet; %s says how the tenant is", r.timeout, commandLine("describe", before, ""))
@@ -225,4 +239,21 @@ func (r *request) await(
 		return nil, fmt.Errorf("wait for the %s of tenant %q: %w", r.what(), before.Name, err)
 	}
 	return after, nil
+}
+
+// finished tells whether the operator has done what was asked. What was done for another credential than the Secret Token shows in the Secret that
+// the server reads, and there only.
+func (r *request) finished(
+	ctx context.Context, c client.Client, tenant *v1alpha1.ProvisioningTenant, done func(*v1alpha1.ProvisioningTenant, token.Obeyed) bool,
+) (bool, error) {
+	if r.key == v1alpha1.CredentialsTokenKey {
+		return done(tenant, token.Obeyed{}), nil
+	}
+	var verifier corev1.Secret
+	if err := c.Get(ctx, client.ObjectKey{Namespace: tenant.Namespace, Name: tenant.Name + v1alpha1.VerifierSuffix}, &verifier); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	set, err := token.Decode(verifier.Data[v1alpha1.VerifierKey])
+	r.accepted = set
+	return err == nil && done(tenant, set.Obeyed[r.key]), err
 }

@@ -231,7 +231,7 @@ func (f *Status) count(tenants []v1alpha1.ProvisioningTenant) {
 	counts := TenantCounts{Total: len(tenants), Reasons: map[string]int{}}
 	for i := range tenants {
 		t := &tenants[i]
-		if t.Annotations[v1alpha1.ReconcileAnnotation] == v1alpha1.ReconcileDisabled {
+		if isPaused(t) {
 			counts.Paused++
 		}
 		if c := meta.FindStatusCondition(t.Status.Conditions, v1alpha1.ConditionRolledOut); c != nil && c.Reason == v1alpha1.ReasonUpgradePending {

@@ -2,6 +2,8 @@ package clustertest
 
 import (
 	"bytes"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -340,6 +343,79 @@ func TestThePluginPausesAndResumesTenantsByNameAndLabel(t *testing.T) {
 	if got := k.want("list", "-l", "stage!=test", "-o", "name"); got != "provisioningtenant.provisioning.tenantry.dev/northwind\n" {
 		t.Errorf("list with a selector is %q", got)
 	}
+}
+
+// A leaked token is not ended during a pause, and a wait for it would end only when somebody resumes the tenant.
+func TestThePluginSaysAtOnceThatATenantIsPausedAndNothingIsRotatedOrRevoked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := newKubectl(w)
+	tenant := create(w, w.tenant(reading("payroll")))
+	w.until(tenant, ready)
+	k.want("rotate", "contoso", "--overlap", "24h")
+	leaked := w.plaintext()
+	k.want("pause", "contoso")
+	w.until(tenant, "RequestsObeyed=Unknown/ReconcileDisabled")
+	before := get(w, tenant, "contoso").Annotations
+	resume := "'kubectl tenantry resume contoso -n " + w.namespace + "'"
+	for _, line := range []string{
+		"rotate contoso --overlap 0s", "rotate contoso --credential reader.payroll", "rotate contoso --credential accessTokens", "revoke contoso",
+		"revoke contoso --credential reader.payroll",
+	} {
+		k.refused(`tenant "contoso" is paused, so nothing was asked for: the operator does nothing of that before `+resume+
+			". Resume it and run this again; or with --wait=false it is asked for now, and done then", strings.Fields(line)...)
+	}
+	if after := get(w, tenant, "contoso").Annotations; !maps.Equal(after, before) {
+		t.Errorf("it says that nothing was asked for, and the annotations were\n%v\nand are\n%v", before, after)
+	}
+	if code, out, errOut := k.run("rotate", "contoso", "--overlap", "0s", "--wait=false"); code != plugin.ExitFine ||
+		out != "asked for a new Secret Token of tenant contoso\n" || errOut != "Tenant contoso is paused: it is done once "+resume+" was run.\n" {
+		t.Errorf("exit %d\n%s%s", code, out, errOut)
+	}
+	k.want("resume", "contoso")
+	w.until(tenant, "RequestsObeyed=True/Obeyed")
+	if _, ok := w.verifiers().Find(leaked); ok {
+		t.Error("what was asked for during the pause was not done after it")
+	}
+
+	// Somebody pauses the tenant while another waits.
+	webhook := w.failing("", "secrets", &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "probe"}})
+	k.refused(`wait for the Secret Token of tenant "contoso": the operator has not done it within 1s, and may yet; 'kubectl tenantry describe contoso -n `+
+		w.namespace+`' says how the tenant is`, "rotate", "contoso", "--timeout", "1s")
+	for _, line := range []string{"rotate contoso", "rotate contoso --credential reader.payroll"} {
+		ended := make(chan string, 1)
+		go func() {
+			code, out, errOut := k.run(append(strings.Fields(line), "--timeout", "30s")...)
+			ended <- fmt.Sprintf("exit %d\n%s%s", code, out, errOut)
+		}()
+		w.until(tenant, "RequestsObeyed=False/"+v1alpha1.ReasonError)
+		k.want("pause", "contoso")
+		what := map[bool]string{true: "reader.payroll", false: "Secret Token"}[strings.Contains(line, "payroll")]
+		if got, want := <-ended, "exit 1\nerror: wait for the "+what+` of tenant "contoso": the tenant is paused now, and it is done once `+resume+" was run\n"; got != want {
+			t.Errorf("%s: %s\nwant %s", line, got, want)
+		}
+		k.want("resume", "contoso")
+	}
+	if err := w.Delete(t.Context(), webhook); err != nil {
+		t.Fatal(err)
+	}
+	w.until(tenant, "RequestsObeyed=True/Obeyed")
+}
+
+// Of such a tenant no annotation is obeyed any more.
+func TestThePluginSaysAtOnceThatATenantIsBeingDeletedAndNothingIsRotated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := newKubectl(w)
+	tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) { p.Finalizers = []string{"test/hold"} }))
+	w.until(tenant, ready)
+	if err := w.Delete(t.Context(), tenant); err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range []string{"--wait=true", "--wait=false"} {
+		k.refused(`tenant "contoso" is being deleted, and nothing is issued, rotated or revoked for it any more`, "rotate", "contoso", flag)
+	}
+	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Finalizers = nil })
 }
 
 func TestTheAPIServerTakesWhatThePluginCreates(t *testing.T) {
