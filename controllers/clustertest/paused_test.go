@@ -16,6 +16,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/scimserver/settings/kubernetes"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // keeping is a change of spec.deletionPolicy.
@@ -208,6 +209,7 @@ func TestAPauseSaysOfWhatWaitsThatItIsNotInForce(t *testing.T) {
 // The server reads its tenant itself, so who is to be held back in an incident is held back during a pause.
 func TestATenantsServerHoldsClientsBackDuringAPause(t *testing.T) {
 	t.Parallel()
+	race.Meets(t) // the source follows while the test edits
 	w := newWorld(t)
 	tenant := create(w, w.tenant())
 	w.until(tenant, ready)

@@ -25,6 +25,7 @@ import (
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/plugin"
+	"github.com/tenantry/tenantry/test/race"
 )
 
 // kubectl is kubectl tenantry for the namespace of a test. Everything that it writes but the output of token is searched
@@ -348,6 +349,7 @@ func TestThePluginPausesAndResumesTenantsByNameAndLabel(t *testing.T) {
 // A leaked token is not ended during a pause, and a wait for it would end only when somebody resumes the tenant.
 func TestThePluginSaysAtOnceThatATenantIsPausedAndNothingIsRotatedOrRevoked(t *testing.T) {
 	t.Parallel()
+	race.Meets(t) // one waits while another pauses
 	w := newWorld(t)
 	k := newKubectl(w)
 	tenant := create(w, w.tenant(reading("payroll")))
