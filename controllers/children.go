@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,13 +15,13 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/rollout"
 )
 
 // The kinds of the server and of its volume claim.
@@ -53,18 +52,19 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 	if settle(s, account, generation, err) {
 		return nil
 	}
-	parts, err := r.children(ctx, s, t, uid)
+	server, err := r.server(ctx, s, t, uid)
+	if err != nil {
+		return err
+	}
+	all, err := parts(t, server, s.storage, r.Gateways.available())
 	if err == nil && desired.Autoscaled(t) {
 		err = r.releaseReplicas(ctx, s)
 	}
 	if err != nil {
 		return err
 	}
-	if routeKind(t) == kindIngress || r.Gateways.available() {
-		parts = append(parts, routes(t)...)
-	}
 	held := false
-	for _, part := range parts {
+	for _, part := range all {
 		s.children = append(s.children, part.Child)
 		if held && part.Kind() == kindDeployment {
 			continue // or it would work with a volume that is not known to be the tenant's
@@ -75,7 +75,7 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 				r.waitForUpgrade(s)
 				continue
 			}
-			r.Upgrades.confirm(s.serverKey(), generation, err)
+			r.Upgrades.Confirm(s.serverKey(), generation, err)
 		}
 		held = held || part.Kind() == kindClaim && (isTaken(err) || errors.Is(err, apply.ErrUnseen))
 		if settle(s, part, generation, err) {
@@ -112,73 +112,73 @@ func (r *ProvisioningTenantReconciler) applyPart(ctx context.Context, s *scope, 
 	return s.owner.Apply(ctx, part.Child)
 }
 
-// children are the objects of a tenant but for the ServiceAccount, in the order in which they are applied: the server's rights before the server.
-// account is the UID of that, "" where it is not known.
-func (r *ProvisioningTenantReconciler) children(ctx context.Context, s *scope, t desired.Tenant, account types.UID) ([]part, error) {
-	deployment, err := desired.Deployment(t)
+// server is the Deployment, which waits for a place where applying it is an upgrade. account is the UID of its ServiceAccount, "" where that is not
+// known.
+func (r *ProvisioningTenantReconciler) server(ctx context.Context, s *scope, t desired.Tenant, account types.UID) (apply.Child, error) {
+	want, err := desired.Deployment(t)
 	if err != nil {
-		return nil, err
+		return apply.Child{}, err
 	}
-	live, err := r.serverDeployment(ctx, s)
+	have, err := r.serverDeployment(ctx, s)
 	if err != nil {
-		return nil, err
+		return apply.Child{}, err
 	}
-	if live != nil && !metav1.IsControlledBy(live, s.tenant) {
-		live = nil
+	if have != nil && !metav1.IsControlledBy(have, s.tenant) {
+		have = nil
 	}
-	upgrade, err := markUpgrade(s, r.Upgrades.revision, live, deployment)
+	decision, err := rollout.Decide(rollout.State{
+		Tenant: s.tenant, Have: have, Want: want.Spec.Template, Account: account, Moving: s.storage.step != moveNone, Revision: r.Upgrades.Revision(),
+	})
 	if err != nil {
-		return nil, err
+		return apply.Child{}, err
 	}
-	parts := []part{
+	want.WithAnnotations(decision.Annotations)
+	if decision.Account != "" {
+		desired.OfAccount(want, decision.Account)
+	}
+	child := apply.New(want, &appsv1.Deployment{})
+	if decision.NeedsPlace {
+		child = child.If(func() error { return r.mayUpgrade(ctx, have) })
+	}
+	return child, nil
+}
+
+// parts are the objects of a tenant but for the ServiceAccount, in the order in which they are applied: the server's rights before the server. It is
+// pure. gatewayAPI tells whether there are HTTPRoutes.
+func parts(t desired.Tenant, server apply.Child, storage storage, gatewayAPI bool) ([]part, error) {
+	all := []part{
 		ofServer(apply.New(desired.Role(t), &rbacv1.Role{})),
 		ofServer(apply.New(desired.RoleBinding(t), &rbacv1.RoleBinding{})),
 		ofServer(apply.New(desired.NetworkPolicy(t), &networkingv1.NetworkPolicy{})),
 	}
 	if t.Claim != nil {
-		parts = append(parts, part{claimChild(t, s.storage.found), v1alpha1.ConditionStorageReady, v1alpha1.ReasonInvalidStorage})
+		all = append(all, part{claimChild(t, storage.found), v1alpha1.ConditionStorageReady, v1alpha1.ReasonInvalidStorage})
 	}
-	before := accountOf(live)
-	if account = cmp.Or(account, before); account != "" {
-		desired.OfAccount(deployment, account)
-	}
-	child := apply.New(deployment, &appsv1.Deployment{})
-	if upgrade && (before == "" || account == before) { // pods whose token is refused do not wait for others
-		child = child.If(func() error { return r.mayUpgrade(ctx, live) })
-	}
-	parts = append(parts,
-		ofServer(child),
-		ofServer(apply.New(desired.Service(t), &corev1.Service{})),
-	)
+	all = append(all, ofServer(server), ofServer(apply.New(desired.Service(t), &corev1.Service{})))
 	if autoscaler := desired.Autoscaler(t); autoscaler != nil {
-		parts = append(parts, ofServer(apply.New(autoscaler, &autoscalingv2.HorizontalPodAutoscaler{})))
+		all = append(all, ofServer(apply.New(autoscaler, &autoscalingv2.HorizontalPodAutoscaler{})))
 	}
 	if budget := desired.DisruptionBudget(t); budget != nil {
-		parts = append(parts, ofServer(apply.New(budget, &policyv1.PodDisruptionBudget{})))
+		all = append(all, ofServer(apply.New(budget, &policyv1.PodDisruptionBudget{})))
 	}
-	if s.storage.step.connects() {
+	if storage.step.connects() {
 		connect, err := connectChild(t)
 		if err != nil {
 			return nil, err
 		}
-		parts = append(parts, part{connect, v1alpha1.ConditionStorageInEffect, v1alpha1.ReasonRejected})
+		all = append(all, part{connect, v1alpha1.ConditionStorageInEffect, v1alpha1.ReasonRejected})
 	}
-	if s.storage.step.job() {
+	if storage.step.job() {
 		move, err := moveChild(t)
 		if err != nil {
 			return nil, err
 		}
-		parts = append(parts, part{move, v1alpha1.ConditionStorageReady, v1alpha1.ReasonRejected})
+		all = append(all, part{move, v1alpha1.ConditionStorageReady, v1alpha1.ReasonRejected})
 	}
-	return parts, nil
-}
-
-// accountOf is the UID of the ServiceAccount that the pods of a Deployment are of, "" where that is not known.
-func accountOf(live *appsv1.Deployment) types.UID {
-	if live == nil {
-		return ""
+	if routeKind(t) == kindIngress || gatewayAPI {
+		all = append(all, routes(t)...)
 	}
-	return types.UID(live.Spec.Template.Annotations[desired.AnnotationAccount])
+	return all, nil
 }
 
 // routeKind is the kind of what leads to the tenant's host, "" where nothing should.
@@ -232,24 +232,16 @@ func moveChild(t desired.Tenant) (apply.Child, error) {
 // the autoscaler.
 const replicasManager = apply.FieldManager + "-replicas"
 
-// releaseReplicas gives the number of replicas into other hands before the operator stops to apply it: a field that nobody
-// manages falls back to its default, and all replicas but one would end. Whoever scales next takes it over from there.
+// releaseReplicas gives the number of replicas into other hands before the operator stops to apply it. The autoscaler takes it over from there.
 func (r *ProvisioningTenantReconciler) releaseReplicas(ctx context.Context, s *scope) error {
 	deployment, err := r.serverDeployment(ctx, s)
 	if err != nil || deployment == nil || !s.owner.Owns(deployment, nil) {
 		return err
 	}
-	applied, err := appsv1ac.ExtractDeployment(deployment, apply.FieldManager)
-	if err != nil {
-		return fmt.Errorf("extract what was applied of the Deployment: %w", err)
+	release, err := rollout.Released(deployment, s.tenant.Spec.Server.Autoscaling)
+	if err != nil || release == nil {
+		return err
 	}
-	if applied.Spec == nil || applied.Spec.Replicas == nil {
-		return nil
-	}
-	bounds := s.tenant.Spec.Server.Autoscaling
-	replicas := min(max(*applied.Spec.Replicas, bounds.MinReplicas), bounds.MaxReplicas)
-	release := appsv1ac.Deployment(deployment.Name, deployment.Namespace).WithUID(deployment.UID).
-		WithSpec(appsv1ac.DeploymentSpec().WithReplicas(replicas))
 	if err := r.Apply(ctx, release, client.FieldOwner(replicasManager), client.ForceOwnership); err != nil {
 		return fmt.Errorf("leave the number of replicas to the autoscaler: %w", err)
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/entra"
 	"github.com/tenantry/tenantry/controllers/internal/statuscheck"
+	"github.com/tenantry/tenantry/controllers/rollout"
 	"github.com/tenantry/tenantry/test/race"
 )
 
@@ -316,7 +317,7 @@ func TestAnOldCacheDoesNotMakeASecondToken(t *testing.T) {
 	s.WithWatch = blind
 	r := &ProvisioningTenantReconciler{
 		Client: s, Live: seeing, Events: noEvents{}, Entra: entra.NewVerifier(nil, nil, logr.Discard()),
-		Upgrades: newUpgradeLimiter(1, "test"),
+		Upgrades: rollout.NewLimiter(1, "test"),
 		Options:  Options{ServerImage: "scimserver:test", LeaseNamespace: "tenantry-system", Clock: s.now, Random: rand.NewChaCha8([32]byte{77})},
 	}
 	if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "customers", Name: "contoso"}}); err != nil {
@@ -343,7 +344,7 @@ func TestNothingIsCreatedForATenantThatIsGone(t *testing.T) {
 			truth := simulate(t, live...)
 			r := &ProvisioningTenantReconciler{
 				Client: s, Live: truth, Events: noEvents{}, Entra: entra.NewVerifier(nil, nil, logr.Discard()),
-				Upgrades: newUpgradeLimiter(1, "test"),
+				Upgrades: rollout.NewLimiter(1, "test"),
 				Options:  Options{ServerImage: "scimserver:test", LeaseNamespace: "tenantry-system", Clock: s.now, Random: rand.NewChaCha8([32]byte{})},
 			}
 			if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "customers", Name: "contoso"}}); err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/entra"
+	"github.com/tenantry/tenantry/controllers/rollout"
 )
 
 // bug class 11: Ready of a spec that was never applied, here because its first apply failed while upgrades wait for a place.
@@ -104,7 +105,7 @@ func TestAFailureToReadATenantIsNoReasonToForgetWhatEntraAnsweredOfIt(t *testing
 					return test.err
 				},
 			}),
-			Entra: verifier, Upgrades: newUpgradeLimiter(1, "test"),
+			Entra: verifier, Upgrades: rollout.NewLimiter(1, "test"),
 		}
 		if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: name}); (err == nil) != apierrors.IsNotFound(test.err) {
 			t.Errorf("%v: the reconcile returned %v", test.err, err)

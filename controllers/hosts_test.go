@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,6 +18,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/rollout"
 )
 
 func asking(second int, namespace, name string) claimant {
@@ -328,14 +330,27 @@ func TestNothingIsRememberedOfATenantThatIsGone(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.memories.Range(func(any, any) bool { remembered++; return true })
-		return remembered + len(r.Upgrades.inFlight)
+		return remembered
 	}
 	if look() == 0 {
 		t.Fatal("nothing is remembered of a tenant that is there")
 	}
+	r.Upgrades = rollout.NewLimiter(1, "v2")
+	server := func(name string) *appsv1.Deployment {
+		return &appsv1.Deployment{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: name},
+			Status:     appsv1.DeploymentStatus{UpdatedReplicas: 1, AvailableReplicas: 1},
+		}
+	}
+	if another := server("fabrikam-scim"); !r.Upgrades.TryAcquire(server("contoso-scim"), nil) || r.Upgrades.TryAcquire(another, nil) {
+		t.Fatal("one place must serve one")
+	}
 	s.must(s.WithWatch.Delete(t.Context(), s.tenant()))
 	if got := look(); got > 0 {
 		t.Errorf("%d things are remembered", got)
+	}
+	if !r.Upgrades.TryAcquire(server("fabrikam-scim"), nil) {
+		t.Error("the tenant still takes a place of an upgrade")
 	}
 }
 

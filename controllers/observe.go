@@ -17,14 +17,14 @@ func (r *ProvisioningTenantReconciler) observe(ctx context.Context, s *scope) er
 		return err
 	}
 	if deployment != nil {
-		r.Upgrades.observe(deployment)
+		r.Upgrades.Observe(deployment)
 	}
 	server := rollout.Server{Tenant: s.tenant, Applied: s.server, Deployment: deployment, Stopped: s.storage.step.stopped()}
 	available, rolledOut := server.Conditions()
 	s.fail(r.nameCause(ctx, s, server, &available))
 	s.fail(r.observeStorage(ctx, s, available))
 	s.found(available)
-	if s.server.Done { // else RolledOut goes on to speak of the generation before, by which serverWasApplied knows
+	if s.server.Done { // else RolledOut goes on to speak of the generation before, by which package rollout knows
 		s.found(rolledOut)
 	}
 	if s.has(v1alpha1.ConditionExposed) {

@@ -27,6 +27,7 @@ import (
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/entra"
 	"github.com/tenantry/tenantry/controllers/internal/problem"
+	"github.com/tenantry/tenantry/controllers/rollout"
 	"github.com/tenantry/tenantry/internal/panicked"
 )
 
@@ -69,7 +70,7 @@ type ProvisioningTenantReconciler struct {
 	// Gateways has the HTTPRoutes, whose kind may be missing; nil where it always is.
 	Gateways *gatewayAPI
 	// Upgrades bounds how many servers restart at a time because of another operator.
-	Upgrades *upgradeLimiter
+	Upgrades *rollout.Limiter
 
 	// memories has a *memory for each tenant, by its key.
 	memories sync.Map
@@ -153,7 +154,7 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 		}
 		r.Entra.Forget(request.NamespacedName)
 		r.memories.Delete(request.NamespacedName)
-		r.Upgrades.release(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
+		r.Upgrades.Release(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
 		return r.tenantGone(ctx, request.NamespacedName)
 	}
 	if elsewhere, err := r.servedElsewhere(ctx, tenant); err != nil || elsewhere {
@@ -163,7 +164,7 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 		return ctrl.Result{}, r.tellOfDeletion(ctx, tenant)
 	}
 	if leftAlone(tenant) {
-		r.Upgrades.release(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
+		r.Upgrades.Release(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
 		return ctrl.Result{}, r.tellOfLeaving(ctx, tenant)
 	}
 

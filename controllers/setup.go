@@ -34,6 +34,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/entra"
+	"github.com/tenantry/tenantry/controllers/rollout"
 )
 
 // Options are what the operator is told from outside.
@@ -222,7 +223,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	gateways.classes = gatewayClasses{mgr.GetAPIReader(), newRecent[v1alpha1.GatewayReference, gatewayState](options.Clock, gateways.every)}
 	tenants := &ProvisioningTenantReconciler{
 		Client: gateways.client(mgr.GetClient()), Live: mgr.GetAPIReader(), Events: recorder, Options: options,
-		Entra: verifier, Gateways: gateways, Upgrades: newUpgradeLimiter(options.MaxUpgrades, pods),
+		Entra: verifier, Gateways: gateways, Upgrades: rollout.NewLimiter(options.MaxUpgrades, pods),
 		operators:  newOperators(mgr.GetAPIReader(), options),
 		namespaces: namespaceLabels{mgr.GetAPIReader(), newRecent[string, labels.Set](options.Clock, cmp.Or(options.RecheckHosts, recheckHosts))},
 	}

@@ -43,6 +43,7 @@ import (
 	ourapply "github.com/tenantry/tenantry/api/v1alpha1/applyconfiguration"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/entra"
+	"github.com/tenantry/tenantry/controllers/rollout"
 )
 
 // fault is what happens to one write.
@@ -328,7 +329,7 @@ func (s *simulated) operator() *ProvisioningTenantReconciler {
 	}
 	return &ProvisioningTenantReconciler{
 		Client: s, Live: liveReader{s}, Events: noEvents{}, Options: options,
-		Entra: entra.NewVerifier(nil, nil, logr.Discard()), Upgrades: newUpgradeLimiter(s.upgrades, s.image),
+		Entra: entra.NewVerifier(nil, nil, logr.Discard()), Upgrades: rollout.NewLimiter(s.upgrades, s.image),
 	}
 }
 
