@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/hosts"
 )
 
 // A Lease that cannot be read says nothing of whose the host is.
@@ -52,7 +53,7 @@ func TestATenantKeepsItsHostsWhileItCannotBeFoundOutWhoseTheyAre(t *testing.T) {
 			r := s.operator()
 			r.Client = interceptor.NewClient(s, interceptor.Funcs{
 				Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, opts ...client.GetOption) error {
-					if _, isLease := object.(*coordinationv1.Lease); isLease && key.Name == leaseName(test.fails) {
+					if _, isLease := object.(*coordinationv1.Lease); isLease && key.Name == hosts.LeaseName(test.fails) {
 						return errors.New("no")
 					}
 					return c.Get(ctx, key, object, opts...)
@@ -69,8 +70,8 @@ func TestATenantKeepsItsHostsWhileItCannotBeFoundOutWhoseTheyAre(t *testing.T) {
 				t.Errorf("there are %d Leases", len(leases.Items))
 			}
 			for i := range leases.Items {
-				if record := readLease(&leases.Items[i]); !record.held() {
-					t.Errorf("host %s was let go", record.host)
+				if record := hosts.ReadLease(&leases.Items[i]); !record.Held() {
+					t.Errorf("host %s was let go", record.Host)
 				}
 			}
 			var ingress networkingv1.Ingress

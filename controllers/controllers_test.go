@@ -62,25 +62,6 @@ func TestUserDefaultsAreAcceptedOnlyIfTheyFitTheTenant(t *testing.T) {
 	}
 }
 
-func TestTheHostOfATenantIsItsOwnOrItsNameUnderTheBaseDomain(t *testing.T) {
-	for _, test := range []struct {
-		exposure   v1alpha1.Exposure
-		baseDomain string
-		want       string
-	}{
-		{v1alpha1.Exposure{Type: v1alpha1.ExposureIngress, Host: "a.example.com"}, "scim.test", "a.example.com"},
-		{v1alpha1.Exposure{Type: v1alpha1.ExposureIngress}, "scim.test", "contoso.scim.test"},
-		{v1alpha1.Exposure{Type: v1alpha1.ExposureIngress}, "", ""},
-		{v1alpha1.Exposure{Type: v1alpha1.ExposureNone}, "scim.test", ""},
-		{v1alpha1.Exposure{Type: v1alpha1.ExposureNone, Host: "a.example.com"}, "scim.test", "a.example.com"},
-	} {
-		tenant := &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Name: "contoso"}, Spec: v1alpha1.ProvisioningTenantSpec{Exposure: test.exposure}}
-		if got := claimedHost(tenant, test.baseDomain); got != test.want {
-			t.Errorf("%+v under %q: got %q, want %q", test.exposure, test.baseDomain, got, test.want)
-		}
-	}
-}
-
 func TestStorageAndRouteAreJudgedByWhatTheClusterSays(t *testing.T) {
 	claim := func(phase corev1.PersistentVolumeClaimPhase) *corev1.PersistentVolumeClaim {
 		return &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "contoso-data"}, Status: corev1.PersistentVolumeClaimStatus{Phase: phase}}

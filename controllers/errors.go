@@ -35,13 +35,7 @@ func classify(err error, condition, rejected string) error {
 
 func about(condition string, err error) error { return problem.About(condition, err) }
 
-func joined(first, second *Stalled) *Stalled { return problem.Join(first, second) }
-
 func failure(err error) string { return problem.Failure(err) }
-
-func notAccepted(reason, format string, args ...any) *Stalled {
-	return problem.NotAccepted(reason, format, args...)
-}
 
 // outcome sorts the errors of one reconcile.
 type outcome struct {

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/hosts"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
 
@@ -24,7 +25,7 @@ import (
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 
 // claimHost gives the tenant a host that it asks for, or returns why it cannot have it. It may have one that no rule allows any more, and is told so.
-func (r *ProvisioningTenantReconciler) claimHost(ctx context.Context, s *scope, host string) (has bool, problem *Stalled, err error) {
+func (r *ProvisioningTenantReconciler) claimHost(ctx context.Context, s *scope, host string) (has bool, refused *Stalled, err error) {
 	patterns, err := r.allowedHosts(ctx, client.ObjectKeyFromObject(s.tenant))
 	if err != nil {
 		return false, nil, err
@@ -33,38 +34,48 @@ func (r *ProvisioningTenantReconciler) claimHost(ctx context.Context, s *scope, 
 	if err != nil {
 		return false, nil, err
 	}
-	record := readLease(lease)
-	decided, err := r.decide(ctx, s, host, record)
-	switch allowed := matchesHost(patterns, host); {
-	case err != nil:
-		return false, nil, err
-	case !allowed:
-		has = decided.verdict == hostKept
-		problem, err = r.notAllowed(ctx, s, host, patterns, has)
-		return has, problem, err
-	case decided.verdict == hostFree, decided.verdict == hostKept && record.byOthers:
-		if decided, err = r.takeHost(ctx, s, host, lease, decided); err != nil {
-			return false, nil, err
-		}
+	claim, record := hosts.Claim{
+		Tenant: s.tenant, Host: host, Patterns: patterns,
+		BaseDomain: r.Options.BaseDomain, Reservation: r.Options.HostReservation, Recheck: cmp.Or(r.Options.RecheckHosts, recheckHosts),
+	}, hosts.ReadLease(lease)
+	decided, err := r.judgeClaim(ctx, s, host, record)
+	if err == nil && claim.Takes(record, decided) {
+		decided, err = r.takeHost(ctx, s, host, lease, decided)
 	}
-	if decided.verdict != hostAnothers {
-		return true, nil, nil
-	}
-	s.outcome.at(decided.until, r.Options.Clock.Now())
-	wayOut, err := r.wayOut(ctx, s, host, patterns)
 	if err != nil {
 		return false, nil, err
 	}
-	return false, &Stalled{
-		Condition: v1alpha1.ConditionAccepted, Reason: v1alpha1.ReasonHostTaken,
-		Message: r.taken(host, s.tenant.Namespace, decided) + " " + wayOut,
-	}, nil
+	instead, err := r.firstFree(ctx, s.tenant, claim.Alternatives(decided))
+	if err != nil {
+		return false, nil, err
+	}
+	answer := claim.Answer(decided, instead)
+	s.outcome.at(answer.Free, r.Options.Clock.Now())
+	return answer.Has, answer.Problem, nil
+}
+
+// firstFree returns the first of the hosts that nobody has and no other tenant claims, "" for none.
+func (r *ProvisioningTenantReconciler) firstFree(ctx context.Context, tenant *v1alpha1.ProvisioningTenant, among []string) (string, error) {
+	for _, host := range among {
+		lease, err := r.hostLease(ctx, r, host)
+		if err != nil {
+			return "", err
+		}
+		rivals, err := r.rivalsFor(ctx, tenant, host)
+		if err != nil {
+			return "", err
+		}
+		if lease == nil && len(rivals) == 0 {
+			return host, nil
+		}
+	}
+	return "", nil
 }
 
 // hostLease returns the Lease of a host as the reader has it, or nil.
 func (r *ProvisioningTenantReconciler) hostLease(ctx context.Context, from client.Reader, host string) (*coordinationv1.Lease, error) {
 	lease := &coordinationv1.Lease{}
-	err := from.Get(ctx, client.ObjectKey{Namespace: r.Options.LeaseNamespace, Name: leaseName(host)}, lease)
+	err := from.Get(ctx, client.ObjectKey{Namespace: r.Options.LeaseNamespace, Name: hosts.LeaseName(host)}, lease)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
@@ -74,38 +85,35 @@ func (r *ProvisioningTenantReconciler) hostLease(ctx context.Context, from clien
 	return lease, nil
 }
 
-// decide judges the tenant's claim by the Lease and by the others that claim the host.
-func (r *ProvisioningTenantReconciler) decide(ctx context.Context, s *scope, host string, record hostRecord) (decision, error) {
-	me := claimant{holder: holderOf(s.tenant), created: s.tenant.CreationTimestamp.Time}
-	if record.held() && record.holder == me.holder {
-		return decision{verdict: hostKept}, nil
-	}
+// judgeClaim judges the tenant's claim by the Lease and by the others that claim the host. These are not looked for where the Lease names the tenant.
+func (r *ProvisioningTenantReconciler) judgeClaim(ctx context.Context, s *scope, host string, record hosts.Record) (hosts.Decision, error) {
+	me := hosts.ClaimantOf(s.tenant)
+	var rivals []hosts.Claimant
 	gone := false
-	if record.held() {
+	if !record.Held() || record.Holder != me.Holder {
 		var err error
-		if gone, err = r.gone(ctx, record.holder); err != nil {
-			return decision{}, err
+		if gone, err = r.holderGone(ctx, record, me.Holder); err != nil {
+			return hosts.Decision{}, err
+		}
+		if rivals, err = r.rivalsFor(ctx, s.tenant, host); err != nil {
+			return hosts.Decision{}, err
+		}
+		if record.NeedsRoute(rivals) {
+			if me.Routed, err = r.routed(ctx, s.tenant, host); err != nil {
+				return hosts.Decision{}, err
+			}
 		}
 	}
-	rivals, err := r.rivalsFor(ctx, s.tenant, host)
-	if err != nil {
-		return decision{}, err
-	}
-	if len(rivals) > 0 || record.byOthers {
-		if me.routed, err = r.routed(ctx, s.tenant, host); err != nil {
-			return decision{}, err
-		}
-	}
-	return judge(me, record, gone, rivals, r.Options.Clock.Now()), nil
+	return hosts.Judge(me, record, gone, rivals, r.Options.Clock.Now()), nil
 }
 
 // rivalsFor are the other tenants that claim the host and are allowed to.
-func (r *ProvisioningTenantReconciler) rivalsFor(ctx context.Context, tenant *v1alpha1.ProvisioningTenant, host string) ([]claimant, error) {
+func (r *ProvisioningTenantReconciler) rivalsFor(ctx context.Context, tenant *v1alpha1.ProvisioningTenant, host string) ([]hosts.Claimant, error) {
 	var claims v1alpha1.ProvisioningTenantList
 	if err := r.List(ctx, &claims, client.MatchingFields{hostIndex: host}); err != nil {
 		return nil, fmt.Errorf("list the tenants that claim host %s: %w", host, err)
 	}
-	var rivals []claimant
+	var rivals []hosts.Claimant
 	for i := range claims.Items {
 		other := &claims.Items[i]
 		if other.UID == tenant.UID || other.DeletionTimestamp != nil {
@@ -115,11 +123,11 @@ func (r *ProvisioningTenantReconciler) rivalsFor(ctx context.Context, tenant *v1
 		if err != nil {
 			return nil, err
 		}
-		if !matchesHost(patterns, host) {
+		if !hosts.Allowed(patterns, host) {
 			continue
 		}
-		rival := claimant{holder: holderOf(other), created: other.CreationTimestamp.Time}
-		if rival.routed, err = r.routed(ctx, other, host); err != nil {
+		rival := hosts.ClaimantOf(other)
+		if rival.Routed, err = r.routed(ctx, other, host); err != nil {
 			return nil, err
 		}
 		rivals = append(rivals, rival)
@@ -127,24 +135,30 @@ func (r *ProvisioningTenantReconciler) rivalsFor(ctx context.Context, tenant *v1
 	return rivals, nil
 }
 
-// routed tells whether the tenant has a route for the host. That of a tenant which the platform routes to itself is not in the cluster, so
-// its published URL stands for it: like a route, it gets nobody a host that another has one for.
+// routed tells whether the tenant has a route for the host, or publishes a URL of it that the platform routes.
 func (r *ProvisioningTenantReconciler) routed(ctx context.Context, tenant *v1alpha1.ProvisioningTenant, host string) (bool, error) {
-	if url := desired.TenantURL(tenant, host); tenant.Spec.Exposure.Type == v1alpha1.ExposureNone &&
-		(tenant.Status.TenantURL == url || slices.Contains(tenant.Status.AdditionalURLs, url)) {
+	if hosts.Publishes(tenant, host) {
 		return true, nil
 	}
 	routes, err := r.routesOf(ctx, tenant)
 	return slices.ContainsFunc(routes, func(route route) bool { return slices.Contains(route.hosts, host) }), err
 }
 
+// holderGone tells whether another tenant has the host by its Lease and exists no more.
+func (r *ProvisioningTenantReconciler) holderGone(ctx context.Context, record hosts.Record, tenant hosts.Holder) (bool, error) {
+	if !record.HeldByAnother(tenant) {
+		return false, nil
+	}
+	return r.gone(ctx, record.Holder)
+}
+
 // gone tells whether a tenant exists no more. The cache may be behind, and it knows the operator's own namespaces only.
-func (r *ProvisioningTenantReconciler) gone(ctx context.Context, tenant holder) (bool, error) {
+func (r *ProvisioningTenantReconciler) gone(ctx context.Context, tenant hosts.Holder) (bool, error) {
 	if !r.Options.serves(tenant.Namespace) {
 		return false, nil
 	}
 	cached := &v1alpha1.ProvisioningTenant{}
-	if err := r.Get(ctx, tenant.NamespacedName, cached); err == nil && cached.UID == tenant.uid {
+	if err := r.Get(ctx, tenant.NamespacedName, cached); err == nil && cached.UID == tenant.UID {
 		return false, nil
 	}
 	live := &metav1.PartialObjectMetadata{}
@@ -156,26 +170,24 @@ func (r *ProvisioningTenantReconciler) gone(ctx context.Context, tenant holder) 
 	if err != nil {
 		return false, fmt.Errorf("see whether tenant %s exists: %w", tenant.NamespacedName, err)
 	}
-	return live.UID != tenant.uid, nil
+	return live.UID != tenant.UID, nil
 }
 
 // takeHost writes the Lease of a host that was free for the tenant when the cache was asked. Only one writer succeeds; any other
 // finds what that one wrote.
 func (r *ProvisioningTenantReconciler) takeHost(
-	ctx context.Context, s *scope, host string, cached *coordinationv1.Lease, decided decision,
-) (decision, error) {
-	me, now := holderOf(s.tenant), r.Options.Clock.Now()
+	ctx context.Context, s *scope, host string, cached *coordinationv1.Lease, decided hosts.Decision,
+) (hosts.Decision, error) {
+	me, now := hosts.HolderOf(s.tenant), r.Options.Clock.Now()
 	if err := s.owner.Alive(ctx); err != nil {
 		return decided, err
 	}
 	if cached != nil {
 		lease := cached.DeepCopy()
-		hold(lease, host, me, now)
+		hosts.Hold(lease, host, me, now)
 		return decided, r.updateLease(ctx, lease)
 	}
-	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: r.Options.LeaseNamespace, Name: leaseName(host)}}
-	hold(lease, host, me, now)
-	err := r.Create(ctx, lease, client.FieldOwner(apply.FieldManager))
+	err := r.Create(ctx, hosts.NewLease(r.Options.LeaseNamespace, host, me, now), client.FieldOwner(apply.FieldManager))
 	if err == nil {
 		return decided, nil
 	}
@@ -183,21 +195,17 @@ func (r *ProvisioningTenantReconciler) takeHost(
 		return decided, fmt.Errorf("create the Lease of host %s: %w", host, err)
 	}
 	// Another was faster, or somebody took the label off by which the cache selects.
-	if lease, err = r.hostLease(ctx, r.Live, host); err != nil {
+	lease, err := r.hostLease(ctx, r.Live, host)
+	if err != nil {
 		return decided, err
 	}
 	if lease == nil { // and is gone again: nobody has the host yet
-		return decided, apierrors.NewConflict(coordinationv1.Resource("leases"), leaseName(host), errors.New("it was deleted meanwhile"))
+		return decided, apierrors.NewConflict(coordinationv1.Resource("leases"), hosts.LeaseName(host), errors.New("it was deleted meanwhile"))
 	}
-	if decided, err = r.decide(ctx, s, host, readLease(lease)); err != nil {
+	if decided, err = r.judgeClaim(ctx, s, host, hosts.ReadLease(lease)); err != nil {
 		return decided, err
 	}
-	marked := lease.Labels[v1alpha1.LeaseLabel] == v1alpha1.LeaseOfHost
-	mark(lease, host)
-	if decided.verdict == hostFree {
-		hold(lease, host, me, now)
-	}
-	if decided.verdict == hostFree || !marked {
+	if hosts.HoldFound(lease, host, decided, me, now) {
 		err = r.updateLease(ctx, lease)
 	}
 	return decided, err
@@ -205,32 +213,22 @@ func (r *ProvisioningTenantReconciler) takeHost(
 
 func (r *ProvisioningTenantReconciler) updateLease(ctx context.Context, lease *coordinationv1.Lease) error {
 	if err := r.Update(ctx, lease, client.FieldOwner(apply.FieldManager)); err != nil { // at the version that was read
-		return fmt.Errorf("update the Lease of host %s: %w", readLease(lease).host, err)
+		return fmt.Errorf("update the Lease of host %s: %w", hosts.ReadLease(lease).Host, err)
 	}
 	return nil
 }
 
-// heldHost is the host that the tenant has though it asks for another one now: the one that it publishes, or the last that it took; ""
-// where it has none.
+// heldHost is the host that the tenant has though it asks for another one now, "" where it has none.
 func (r *ProvisioningTenantReconciler) heldHost(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) (string, error) {
 	leases, err := r.leasesOf(ctx, client.ObjectKeyFromObject(tenant))
 	if err != nil {
 		return "", err
 	}
-	var last hostRecord
+	records := make([]hosts.Record, len(leases))
 	for i := range leases {
-		record := readLease(&leases[i])
-		if !record.held() || record.holder != holderOf(tenant) {
-			continue
-		}
-		if desired.TenantURL(tenant, record.host) == tenant.Status.TenantURL {
-			return record.host, nil
-		}
-		if last.host == "" || record.since.After(last.since) {
-			last = record
-		}
+		records[i] = hosts.ReadLease(&leases[i])
 	}
-	return last.host, nil
+	return hosts.HeldBy(tenant, records), nil
 }
 
 func (r *ProvisioningTenantReconciler) leasesOf(ctx context.Context, tenant client.ObjectKey) ([]coordinationv1.Lease, error) {
@@ -244,7 +242,7 @@ func (r *ProvisioningTenantReconciler) leasesOf(ctx context.Context, tenant clie
 
 // letGo lets go of the hosts that tenants of this name have had and do not use any more, and deletes the Leases that have run out. present is
 // the tenant that has the name now, without a UID where there is none. It returns when the next Lease runs out, zero for never.
-func (r *ProvisioningTenantReconciler) letGo(ctx context.Context, present holder, uses func(host string) bool) (next time.Time, err error) {
+func (r *ProvisioningTenantReconciler) letGo(ctx context.Context, present hosts.Holder, uses func(host string) bool) (next time.Time, err error) {
 	leases, err := r.leasesOf(ctx, present.NamespacedName)
 	if err != nil || len(leases) == 0 {
 		return time.Time{}, err
@@ -252,34 +250,26 @@ func (r *ProvisioningTenantReconciler) letGo(ctx context.Context, present holder
 	now := r.Options.Clock.Now()
 	for i := range leases {
 		lease := &leases[i]
-		record := readLease(lease)
-		switch {
-		case record.held() && record.holder == present && uses(record.host):
-			continue
-		case record.held() && record.holder != present:
-			gone, err := r.gone(ctx, record.holder)
-			if err != nil {
-				return next, err
-			}
-			if !gone {
-				continue
-			}
-		case !record.held() && now.Before(record.until):
-			if next.IsZero() || record.until.Before(next) {
-				next = record.until
-			}
-			continue
+		record := hosts.ReadLease(lease)
+		gone, err := r.holderGone(ctx, record, present)
+		if err != nil {
+			return next, err
 		}
-		if record.held() && r.Options.HostReservation > 0 {
-			reserve(lease, r.Options.HostReservation, now)
+		switch record.Fate(present, uses(record.Host), gone, r.Options.HostReservation, now) {
+		case hosts.Stays:
+			if until := record.Until; !until.IsZero() && (next.IsZero() || until.Before(next)) {
+				next = until
+			}
+		case hosts.Reserved:
+			hosts.Reserve(lease, r.Options.HostReservation, now)
 			err = r.updateLease(ctx, lease)
-			log.FromContext(ctx).Info("A host was let go", "host", record.host, "reservedFor", record.holder.Namespace)
-		} else {
+			log.FromContext(ctx).Info("A host was let go", "host", record.Host, "reservedFor", record.Holder.Namespace)
+		case hosts.Deleted:
 			err = r.Delete(ctx, lease, client.Preconditions{UID: &lease.UID, ResourceVersion: &lease.ResourceVersion})
 		}
 		// Somebody else was faster, and the event of that comes.
 		if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
-			return next, fmt.Errorf("let go of host %s: %w", record.host, err)
+			return next, fmt.Errorf("let go of host %s: %w", record.Host, err)
 		}
 	}
 	return next, nil
@@ -296,7 +286,7 @@ func (r *ProvisioningTenantReconciler) tenantGone(ctx context.Context, tenant cl
 	if err := r.pruneRoutes(ctx, s); err != nil {
 		return ctrl.Result{}, err
 	}
-	next, err := r.letGo(ctx, holder{NamespacedName: tenant}, func(string) bool { return false })
+	next, err := r.letGo(ctx, hosts.Holder{NamespacedName: tenant}, func(string) bool { return false })
 	if err != nil || next.IsZero() {
 		return ctrl.Result{}, err
 	}
@@ -309,16 +299,16 @@ func (r *ProvisioningTenantReconciler) claimants(ctx context.Context, object cli
 	if !ok {
 		return nil
 	}
-	record := readLease(lease)
-	requests := r.claimantsOf(ctx, record.host, "")
-	routes, err := r.listRoutes(ctx, client.MatchingFields{routeIndex: record.host})
+	record := hosts.ReadLease(lease)
+	requests := r.claimantsOf(ctx, record.Host, "")
+	routes, err := r.listRoutes(ctx, client.MatchingFields{routeIndex: record.Host})
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Cannot list the routes for a host")
 	}
 	for _, found := range routes {
 		requests = append(requests, controllingTenant(ctx, found)...)
 	}
-	if by := record.holder; by != (holder{}) && r.Options.serves(by.Namespace) {
+	if by := record.Holder; by != (hosts.Holder{}) && r.Options.serves(by.Namespace) {
 		requests = append(requests, ctrl.Request{NamespacedName: by.NamespacedName})
 	}
 	return requests
@@ -332,7 +322,7 @@ func (r *ProvisioningTenantReconciler) rivals(ctx context.Context, object client
 		return nil
 	}
 	var requests []ctrl.Request
-	for _, host := range claimedHosts(tenant, r.Options.BaseDomain) {
+	for _, host := range hosts.All(tenant, r.Options.BaseDomain) {
 		requests = append(requests, r.claimantsOf(ctx, host, tenant.Namespace+"/"+tenant.Name)...)
 	}
 	return requests

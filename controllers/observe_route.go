@@ -21,7 +21,7 @@ import (
 
 // observeRoute tells whether the host leads to the server. While the wanted route does not, an old one may.
 func (r *ProvisioningTenantReconciler) observeRoute(ctx context.Context, s *scope) error {
-	if s.undecided && s.claimed == "" {
+	if s.claims.Undecided && s.claims.Main == "" {
 		return nil
 	}
 	judged, err := r.judgeRoute(ctx, s)

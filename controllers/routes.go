@@ -14,6 +14,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/hosts"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
 )
@@ -216,7 +217,7 @@ func (r *ProvisioningTenantReconciler) pruneRoutes(ctx context.Context, s *scope
 // lost tells whether the route takes requests from another tenant, by any of its hosts.
 func (r *ProvisioningTenantReconciler) lost(ctx context.Context, s *scope, found *route) (bool, error) {
 	for _, host := range found.hosts {
-		if s.hasHost(host) {
+		if s.claims.Has(host) {
 			continue // whatever the cache has of its Lease
 		}
 		if lost, err := r.lostHost(ctx, s, host, found.published); err != nil || lost {
@@ -226,29 +227,24 @@ func (r *ProvisioningTenantReconciler) lost(ctx context.Context, s *scope, found
 	return false, nil
 }
 
-// lostHost tells whether a route for the host takes requests from another tenant, now or as soon as another takes the host: another has the host, or
-// this tenant let go of it and somebody restored the route since. A host that is reserved for the namespace of a tenant that is gone is not lost,
-// because the tenant may be made again.
+// lostHost tells whether a route for the host takes requests from another tenant.
 func (r *ProvisioningTenantReconciler) lostHost(ctx context.Context, s *scope, host string, published bool) (bool, error) {
 	lease, err := r.hostLease(ctx, r, host)
-	record := readLease(lease)
-	switch {
-	case err != nil, record.holder == holder{}, record.held() && record.holder == holderOf(s.tenant):
+	if err != nil {
 		return false, err
-	case !record.held():
-		return !published && (s.tenant.UID != "" || record.holder.Namespace != s.tenant.Namespace), nil
 	}
-	gone, err := r.gone(ctx, record.holder)
-	return !gone, err
+	record, me := hosts.ReadLease(lease), hosts.HolderOf(s.tenant)
+	gone, err := r.holderGone(ctx, record, me)
+	return err == nil && record.Lost(me, published, gone), err
 }
 
 // letGoUnused lets go of the hosts that the tenant neither claims nor routes any more.
 func (r *ProvisioningTenantReconciler) letGoUnused(ctx context.Context, s *scope) error {
-	if s.undecided || s.unsure || s.storage.engine == "" {
+	if s.claims.Undecided || s.claims.Unsure || s.storage.engine == "" {
 		return nil // its routes were not looked at
 	}
-	next, err := r.letGo(ctx, holderOf(s.tenant), func(host string) bool {
-		return s.hasHost(host) || slices.ContainsFunc(s.routes, func(found route) bool { return slices.Contains(found.hosts, host) })
+	next, err := r.letGo(ctx, hosts.HolderOf(s.tenant), func(host string) bool {
+		return s.claims.Has(host) || slices.ContainsFunc(s.routes, func(found route) bool { return slices.Contains(found.hosts, host) })
 	})
 	s.outcome.at(next, r.Options.Clock.Now())
 	return err

@@ -3,13 +3,13 @@ package controllers
 import (
 	"cmp"
 	"errors"
-	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/hosts"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
 	"github.com/tenantry/tenantry/controllers/rollout"
@@ -22,17 +22,10 @@ type scope struct {
 	owner  *apply.Owner
 	memory *memory
 
-	// claimed is the host that the tenant has, whoever routes it; empty if none. additional are those that it has besides.
-	claimed    string
-	additional []string
+	// claims is what came of the hosts that the tenant asks for.
+	claims hosts.Claims
 	// host that the tenant's route is to serve; empty where there is to be no route.
 	host string
-	// problem with the host that the spec asks for; nil for none.
-	problem *Stalled
-	// refused says why the tenant has not got all additional hosts; nil where it has.
-	refused *Stalled
-	// undecided tells that it could not be found out whose the host is, and unsure the same of any host.
-	undecided, unsure bool
 	// held tells that nothing is made for the tenant before it has a host.
 	held bool
 	// routes that the tenant owns; routeName is the name of the wanted one, and old one that is not wanted any more and leads to the
@@ -79,15 +72,10 @@ func (s *scope) serverKey() client.ObjectKey {
 	return client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.ServerName(s.tenant.Name)}
 }
 
-// hasHost tells whether the tenant has the host.
-func (s *scope) hasHost(host string) bool {
-	return host == s.claimed || slices.Contains(s.additional, host)
-}
-
 // additionalURLs are the URLs for the additional hosts that the tenant has.
 func (s *scope) additionalURLs() []string {
 	var urls []string
-	for _, host := range s.additional {
+	for _, host := range s.claims.Additional {
 		urls = append(urls, desired.TenantURL(s.tenant, host))
 	}
 	return urls
@@ -153,7 +141,7 @@ func (s *scope) desired(options Options) desired.Tenant {
 	return desired.Tenant{
 		Resource:    s.tenant,
 		ServerImage: options.ServerImage,
-		Host:        s.host, AdditionalHosts: s.additional,
+		Host:        s.host, AdditionalHosts: s.claims.Additional,
 		RouteName:      s.routeName,
 		IngressClass:   class,
 		Gateways:       s.gateways,

@@ -32,6 +32,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/hosts"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/entra"
 	"github.com/tenantry/tenantry/controllers/rollout"
@@ -63,7 +64,7 @@ type Options struct {
 	// HostReservation is how long a host that was let go stays reserved for its namespace; 0 for not at all.
 	HostReservation time.Duration
 	// HostRules say who may claim which hosts; everybody every host where there are none.
-	HostRules []HostRule
+	HostRules []hosts.Rule
 	// RecheckIngressClass is how long an Ingress waits for a controller before the default class is asked for again; two minutes where it is 0.
 	RecheckIngressClass time.Duration
 	// RecheckHosts is when a tenant asks again whose host no rule allows; 30 seconds where it is 0.
@@ -288,7 +289,7 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 func indexHost(baseDomain string) client.IndexerFunc {
 	return func(object client.Object) []string {
 		if tenant, ok := object.(*v1alpha1.ProvisioningTenant); ok {
-			return claimedHosts(tenant, baseDomain)
+			return hosts.All(tenant, baseDomain)
 		}
 		return nil
 	}
@@ -296,7 +297,7 @@ func indexHost(baseDomain string) client.IndexerFunc {
 
 func indexHolder(object client.Object) []string {
 	if lease, ok := object.(*coordinationv1.Lease); ok {
-		if by := readLease(lease).holder; by != (holder{}) {
+		if by := hosts.ReadLease(lease).Holder; by != (hosts.Holder{}) {
 			return []string{by.String()}
 		}
 	}

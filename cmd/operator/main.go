@@ -33,6 +33,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers"
+	"github.com/tenantry/tenantry/controllers/hosts"
 	"github.com/tenantry/tenantry/internal/outage"
 	"github.com/tenantry/tenantry/internal/panicked"
 	"github.com/tenantry/tenantry/internal/version"
@@ -80,7 +81,7 @@ func parse(args []string) (settings, error) {
 	flags.Func("allow-hosts", "`rule` that lets tenants of some namespaces claim some hosts, in YAML or JSON: "+
 		`{namespaceSelector: {matchLabels: {team: a}}, hosts: ["*.a.example.com"]}; may be given several times; every host is allowed where left out`,
 		func(text string) error {
-			rule, err := controllers.ParseHostRule(text)
+			rule, err := hosts.ParseRule(text)
 			s.HostRules = append(s.HostRules, rule)
 			return err
 		})
@@ -128,7 +129,7 @@ func parse(args []string) (settings, error) {
 		return settings{}, fmt.Errorf("--max-upgrades must be at least 1, not %d", s.MaxUpgrades)
 	case s.HostReservation < 0, s.HostReservation > longestReservation, s.HostReservation%time.Second != 0:
 		return settings{}, fmt.Errorf("--host-reservation must be whole seconds, at most %s, not %s", longestReservation, s.HostReservation)
-	case s.BaseDomain != "" && len(validation.IsDNS1123Subdomain(controllers.CanonicalHost(s.BaseDomain))) > 0:
+	case s.BaseDomain != "" && len(validation.IsDNS1123Subdomain(hosts.Canonical(s.BaseDomain))) > 0:
 		return settings{}, fmt.Errorf("--base-domain must be a DNS name such as scim.example.com, not %q", s.BaseDomain)
 	case s.metricsCertDir != "" && !s.metricsSecure:
 		return settings{}, errors.New("--metrics-cert-dir needs --metrics-secure")

@@ -19,6 +19,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers"
+	"github.com/tenantry/tenantry/controllers/hosts"
 	"github.com/tenantry/tenantry/test/race"
 	"github.com/tenantry/tenantry/test/testenv"
 )
@@ -294,9 +295,9 @@ func TestAnOperatorThatWasAwayReservesTheHostsOfTenantsThatAreGoneUntilTheTimeIs
 func TestANamespaceClaimsTheHostsThatRulesAllowAndKeepsWhatItHas(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	rule := func(text string) controllers.HostRule {
+	rule := func(text string) hosts.Rule {
 		t.Helper()
-		rule, err := controllers.ParseHostRule(text)
+		rule, err := hosts.ParseRule(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -304,7 +305,7 @@ func TestANamespaceClaimsTheHostsThatRulesAllowAndKeepsWhatItHas(t *testing.T) {
 	}
 	options := testenv.Options(entra.URL)
 	options.Namespaces = map[string]cache.Config{w.namespace: {}}
-	options.HostRules = []controllers.HostRule{
+	options.HostRules = []hosts.Rule{
 		rule(`{namespaceSelector: {matchLabels: {team: a}}, hosts: ["*.a.example.com"]}`), rule(`hosts: ["*.{namespace}.example.com"]`),
 	}
 	run := func() *testenv.Operator { return w.operator(options) }
