@@ -157,6 +157,7 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 		r.Upgrades.Release(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
 		return r.tenantGone(ctx, request.NamespacedName)
 	}
+	tenant.Spec.SetDefaults()
 	if elsewhere, err := r.servedElsewhere(ctx, tenant); err != nil || elsewhere {
 		return ctrl.Result{RequeueAfter: wait.Jitter(r.operators.recent.every, 0.2)}, err
 	}

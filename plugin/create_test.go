@@ -80,8 +80,17 @@ spec:
         name: contoso-database
     type: PostgreSQL
 `},
+		"a size, which is asked for also where it is the default": {[]string{"contoso", "--storage-size", "1024Mi"}, `apiVersion: provisioning.tenantry.dev/v1alpha1
+kind: ProvisioningTenant
+metadata:
+  name: contoso
+spec:
+  storage:
+    sqlite:
+      size: 1Gi
+`},
 		"what is the default anyway": {[]string{
-			"contoso", "--display-name", "contoso", "--entra-tenant-id", guid, "--cloud", "Public", "--storage-size", "1024Mi",
+			"contoso", "--display-name", "contoso", "--entra-tenant-id", guid, "--cloud", "Public",
 		}, `apiVersion: provisioning.tenantry.dev/v1alpha1
 kind: ProvisioningTenant
 metadata:
@@ -237,8 +246,9 @@ func TestWhatIsSaidOfANewTenantIsWhatTheCRDSays(t *testing.T) {
 	says("an Entra tenant", matches(entraTenantIDShape), entraTenantIDMessage, "spec", "identityProvider", "entra", "tenantID")
 	says("a host", matches(hostShape), hostMessage, "spec", "exposure", "host")
 	says("a size", "quantity('"+leastSize+"')", "at least "+leastSize, "spec", "storage", "sqlite", "size")
-	if got := string(at("spec", "storage", "sqlite", "size").Default.Raw); got != `"`+defaultSize+`"` {
-		t.Errorf("the default size is %s", got)
+	var empty v1alpha1.ProvisioningTenantSpec
+	if empty.SetDefaults(); empty.Storage.SQLite.Size.String() != defaultSize {
+		t.Errorf("the default size is %s", &empty.Storage.SQLite.Size)
 	}
 	for field, bounds := range map[string][2]*int64{
 		"displayName": {at("spec", "displayName").MaxLength, new(int64(longestText))},

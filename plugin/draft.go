@@ -101,7 +101,7 @@ func (d *draft) check() error {
 	)
 }
 
-// size is that of the volume, zero where it is the default.
+// size is that of the volume, zero where none was given.
 func (d *draft) size() (quantity.Quantity, error) {
 	if d.storageSize == "" {
 		return quantity.Quantity{}, nil
@@ -109,9 +109,6 @@ func (d *draft) size() (quantity.Quantity, error) {
 	size, err := quantity.ParseQuantity(d.storageSize)
 	if err != nil || size.Cmp(quantity.MustParse(leastSize)) < 0 {
 		return size, fmt.Errorf("--storage-size must be an amount such as 2Gi, at least %s, not %q", leastSize, d.storageSize)
-	}
-	if size.Cmp(quantity.MustParse(defaultSize)) == 0 {
-		return quantity.Quantity{}, nil
 	}
 	return size, nil
 }

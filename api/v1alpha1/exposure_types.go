@@ -2,16 +2,15 @@ package v1alpha1
 
 // Exposure says how a tenant's SCIM server is reached.
 //
-// +kubebuilder:validation:XValidation:rule="self.type == 'Ingress' || !has(self.ingress)",message="ingress may be specified only when type is Ingress"
-// +kubebuilder:validation:XValidation:rule="self.type == 'Gateway' || !has(self.gateway)",message="gateway may be specified only when type is Gateway"
+// +kubebuilder:validation:XValidation:rule="!has(self.ingress) || !has(self.type) || self.type == 'Ingress'",message="ingress may be specified only when type is Ingress"
+// +kubebuilder:validation:XValidation:rule="!has(self.gateway) || has(self.type) && self.type == 'Gateway'",message="gateway may be specified only when type is Gateway"
 // +kubebuilder:validation:XValidation:rule="!has(self.host) || !has(self.additionalHosts) || !(self.host in self.additionalHosts)",message="additionalHosts must not have host, which is the tenant's anyway"
 type Exposure struct {
 	// type is Ingress, where the operator makes an Ingress for the hosts; Gateway, where it makes an HTTPRoute for the hosts on
 	// a Gateway of the platform; or None, where it makes no route at all and the platform routes to the tenant's Service itself.
-	// More values may come.
+	// Default: Ingress. More values may come.
 	//
 	// +optional
-	// +kubebuilder:default=Ingress
 	Type ExposureType `json:"type,omitempty"`
 
 	// host is the DNS name of the tenant, without scheme, port or path.

@@ -5,8 +5,10 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // ProvisioningTenantSpec says what one provisioning tenant should be.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.identityProvider) || !has(self.authentication) || !(has(self.authentication.workloadIdentity) || has(self.authentication.entraToken) || has(self.authentication.userToken))",message="identityProvider must be specified where authentication has workloadIdentity, entraToken or userToken: its login authority signs those tokens"
-// +kubebuilder:validation:XValidation:rule="!has(self.server) || self.storage.type == 'PostgreSQL' || !(has(self.server.autoscaling) || has(self.server.replicas) && self.server.replicas > 1)",message="storage.type must be PostgreSQL for server.autoscaling or more than one of server.replicas: one server has a SQLite directory to itself"
-// +kubebuilder:validation:XValidation:rule="!has(self.deletionPolicy) || self.deletionPolicy != 'Delete' || self.storage.type != 'PostgreSQL'",message="deletionPolicy must be Retain where storage.type is PostgreSQL: the operator deletes nothing in your database"
+// +kubebuilder:validation:XValidation:rule="self.?storage.?type.orValue('') != 'PostgreSQL' || has(self.storage.postgresql)",message="storage.postgresql must be given when storage.type is PostgreSQL: it names the Secret with the connection URL"
+// +kubebuilder:validation:XValidation:rule="!has(self.server) || self.?storage.?type.orValue('') == 'PostgreSQL' || !(has(self.server.autoscaling) || has(self.server.replicas) && self.server.replicas > 1)",message="storage.type must be PostgreSQL for server.autoscaling or more than one of server.replicas: one server has a SQLite directory to itself"
+// +kubebuilder:validation:XValidation:rule="self.?deletionPolicy.orValue('') != 'Delete' || self.?storage.?type.orValue('') != 'PostgreSQL'",message="deletionPolicy must be Retain where storage.type is PostgreSQL: the operator deletes nothing in your database"
+// +kubebuilder:validation:XValidation:rule="self.?storage.?sqlite.?storageClassName.hasValue() == oldSelf.?storage.?sqlite.?storageClassName.hasValue() && (!self.?storage.?sqlite.?storageClassName.hasValue() || self.storage.sqlite.storageClassName == oldSelf.storage.sqlite.storageClassName)",message="storage.sqlite.storageClassName is immutable: a volume cannot change its class"
 type ProvisioningTenantSpec struct {
 	// displayName is the customer's name as people write it. It is shown, never matched on.
 	// Default: the resource's name.
@@ -50,25 +52,21 @@ type ProvisioningTenantSpec struct {
 	// exposure says how the tenant's SCIM server is reached from outside the cluster.
 	//
 	// +optional
-	// +kubebuilder:default={}
 	Exposure Exposure `json:"exposure,omitzero"`
 
 	// storage says where the directory, the tenant's users and groups, is kept.
 	//
 	// +optional
-	// +kubebuilder:default={}
 	Storage Storage `json:"storage,omitzero"`
 
 	// retention says how long records are kept.
 	//
 	// +optional
-	// +kubebuilder:default={}
 	Retention Retention `json:"retention,omitzero"`
 
 	// rateLimit holds back a client that asks more than its share. Requests above it are answered 429 with Retry-After.
 	//
 	// +optional
-	// +kubebuilder:default={}
 	RateLimit RateLimit `json:"rateLimit,omitzero"`
 
 	// schema declares what the tenant's users and groups have beside the schemas that every tenant has.
@@ -84,10 +82,9 @@ type ProvisioningTenantSpec struct {
 	// deletionPolicy says what becomes of the directory's data when this resource is deleted. With Retain the volume
 	// claim or the schema of the database stays, and applying a tenant of the same name and Entra tenant ID in the same namespace finds
 	// the data again. With Delete the claim is deleted together with the tenant; a schema is yours to drop. A change is in effect once
-	// status.storage.deletionPolicy says so. More values may come.
+	// status.storage.deletionPolicy says so. Default: Retain. More values may come.
 	//
 	// +optional
-	// +kubebuilder:default=Retain
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 }
 
@@ -97,18 +94,16 @@ type ProvisioningTenantSpec struct {
 // with tokens of their own each may send as many, and all together four times as many. A change takes effect at once.
 type RateLimit struct {
 	// requestsPerSecond is how many requests a credential may send each second in the long run. Microsoft Entra ID
-	// sends about 25.
+	// sends about 25. Default: 200.
 	//
 	// +optional
-	// +kubebuilder:default=200
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	RequestsPerSecond *int32 `json:"requestsPerSecond,omitempty"`
 
-	// burst is how many requests a credential that was quiet may send at once.
+	// burst is how many requests a credential that was quiet may send at once. Default: 400.
 	//
 	// +optional
-	// +kubebuilder:default=400
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	Burst *int32 `json:"burst,omitempty"`
@@ -224,13 +219,12 @@ type Retention struct {
 
 	// provisioningLog is how long an entry of the provisioning log is kept, from 1h to 87600h (ten years): hours, minutes
 	// and seconds, such as 720h or 36h30m. However young they are, no more than the newest 1,000,000 entries are kept, and none
-	// older than the newest 20,000 that name more than 100 members of a group.
+	// older than the newest 20,000 that name more than 100 members of a group. Default: 720h, which is 30 days.
 	//
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?[hms])+$') && duration(self) >= duration('1h') && duration(self) <= duration('87600h')",message="must be a duration from 1h to 87600h, such as 720h or 36h30m"
-	// +kubebuilder:default="720h0m0s"
 	ProvisioningLog metav1.Duration `json:"provisioningLog,omitzero"`
 }
 
@@ -253,7 +247,7 @@ type Retention struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 52",message="metadata.name must have at most 52 characters: the names of the tenant's objects add to it"
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label that begins with a letter, of lower-case letters, digits and '-', because it becomes part of a host name and of a Service's name"
-// +kubebuilder:validation:XValidation:rule="oldSelf.spec.storage.type != 'PostgreSQL' || self.spec.storage.type == 'PostgreSQL' || !(has(self.status) && has(self.status.storage) && has(self.status.storage.type) && self.status.storage.type == 'PostgreSQL' && has(self.status.directory) && has(self.status.directory.id))",message="spec.storage.type must stay PostgreSQL: the directory is there. To go back to SQLite, export it and import it into a new tenant"
+// +kubebuilder:validation:XValidation:rule="oldSelf.spec.?storage.?type.orValue('') != 'PostgreSQL' || self.spec.?storage.?type.orValue('') == 'PostgreSQL' || self.?status.?storage.?type.orValue('') != 'PostgreSQL' || !has(self.status.directory) || !has(self.status.directory.id)",message="spec.storage.type must stay PostgreSQL: the directory is there. To go back to SQLite, export it and import it into a new tenant"
 type ProvisioningTenant struct {
 	metav1.TypeMeta `json:",inline"`
 

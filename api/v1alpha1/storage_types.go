@@ -7,23 +7,21 @@ import (
 
 // Storage says where the directory is kept.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.postgresql) == (has(self.type) && self.type == 'PostgreSQL')",message="postgresql must be given when type is PostgreSQL, and only then"
+// +kubebuilder:validation:XValidation:rule="!has(self.postgresql) || has(self.type) && self.type == 'PostgreSQL'",message="postgresql may be given only when type is PostgreSQL"
 type Storage struct {
 	// type is SQLite, a database file on a volume of the tenant's own that one replica serves, or PostgreSQL, a schema of the
 	// tenant's own in a database that you run, which any number of replicas serve.
 	//
 	// When SQLite becomes PostgreSQL the directory is moved: while it is copied and compared, clients are answered 503. The
 	// volume is kept as it was. Where that fails the tenant goes on with SQLite, and condition StorageReady says what to do. There
-	// is no way back once the server works with PostgreSQL. More values may come.
+	// is no way back once the server works with PostgreSQL. Default: SQLite. More values may come.
 	//
 	// +optional
-	// +kubebuilder:default=SQLite
 	Type StorageType `json:"type,omitempty"`
 
 	// sqlite shapes the volume.
 	//
 	// +optional
-	// +kubebuilder:default={}
 	SQLite SQLiteStorage `json:"sqlite,omitzero"`
 
 	// postgresql says where the database is.
@@ -45,14 +43,12 @@ const (
 )
 
 // SQLiteStorage is the volume of a SQLite directory.
-//
-// +kubebuilder:validation:XValidation:rule="has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",message="storageClassName is immutable: a volume cannot change its class"
 type SQLiteStorage struct {
 	// size of the volume. 500,000 users need about 1.1Gi. It can grow where the storage class allows expansion; where that is refused,
 	// condition StorageInEffect says so, and size may go back. A volume cannot shrink: of one that is larger nothing is taken away.
+	// Default: 1Gi.
 	//
 	// +optional
-	// +kubebuilder:default="1Gi"
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('16Mi')) >= 0",message="must be at least 16Mi"
 	Size resource.Quantity `json:"size,omitzero"`
 

@@ -136,9 +136,11 @@ func TestTheAPIServerRefusesStorageAndServersThatMakeNoSense(t *testing.T) {
 		want   string
 	}{
 		"PostgreSQL without a connection": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.Type = v1alpha1.StoragePostgreSQL },
-			"spec.storage: Invalid value: postgresql must be given when type is PostgreSQL, and only then"},
+			"spec: Invalid value: storage.postgresql must be given when storage.type is PostgreSQL: it names the Secret with the connection URL"},
 		"SQLite with a connection": {func(p *v1alpha1.ProvisioningTenant) { inDatabase(p); p.Spec.Storage.Type = v1alpha1.StorageSQLite },
-			"spec.storage: Invalid value: postgresql must be given when type is PostgreSQL, and only then"},
+			"spec.storage: Invalid value: postgresql may be given only when type is PostgreSQL"},
+		"a connection and no type": {func(p *v1alpha1.ProvisioningTenant) { inDatabase(p); p.Spec.Storage.Type = "" },
+			"spec.storage: Invalid value: postgresql may be given only when type is PostgreSQL"},
 		"a connection without a Secret": {func(p *v1alpha1.ProvisioningTenant) {
 			inDatabase(p)
 			p.Spec.Storage.PostgreSQL.ConnectionSecretRef = v1alpha1.ConnectionSecretReference{}
@@ -271,8 +273,13 @@ func TestADirectoryMovesToPostgreSQLAndItsVolumeStays(t *testing.T) {
 	}
 
 	patch := client.MergeFrom(tenant.DeepCopy())
-	onVolume(tenant)
-	refused(t, w.Patch(t.Context(), tenant, patch), "spec.storage.type must stay PostgreSQL: the directory is there. To go back to SQLite, export it and import it into a new tenant")
+	for _, change := range []func(*v1alpha1.ProvisioningTenant){
+		onVolume,
+		func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage = v1alpha1.Storage{} }, // which would be SQLite
+	} {
+		change(tenant)
+		refused(t, w.Patch(t.Context(), tenant, patch), "spec.storage.type must stay PostgreSQL: the directory is there. To go back to SQLite, export it and import it into a new tenant")
+	}
 
 	// Who no longer needs the old volume deletes it, and it does not come back.
 	patch = client.MergeFrom(claim.DeepCopy())

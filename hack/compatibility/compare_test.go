@@ -82,7 +82,7 @@ func TestWhatCouldBreakSomebodyIsRefused(t *testing.T) {
 		"a text that became an enum": {at("spec.displayName", func(s *apiextensionsv1.JSONSchemaProps) { s.Enum = []apiextensionsv1.JSON{{Raw: []byte(`"x"`)}} }),
 			`v1alpha1.spec.displayName: takes "x" now`},
 		"another default": {at("spec.deletionPolicy", func(s *apiextensionsv1.JSONSchemaProps) { s.Default = &apiextensionsv1.JSON{Raw: []byte(`"Delete"`)} }),
-			`v1alpha1.spec.deletionPolicy: default was "Retain" and is "Delete"`},
+			`v1alpha1.spec.deletionPolicy: default was not given and is "Delete"`},
 		"a default where there was none": {at("spec.displayName", func(s *apiextensionsv1.JSONSchemaProps) { s.Default = &apiextensionsv1.JSON{Raw: []byte(`"x"`)} }),
 			`v1alpha1.spec.displayName: default was not given and is "x"`},
 		"a narrower bound": {at("spec.displayName", func(s *apiextensionsv1.JSONSchemaProps) { s.MaxLength = new(int64(255)) }),

@@ -186,6 +186,7 @@ func (f *follower) takeTenant(ctx context.Context, log logr.Logger, object runti
 			UserDefaults:   tenant.Status.UserDefaults,
 		},
 	}
+	f.tenant.Spec.SetDefaults()
 	if directory != "" {
 		f.tenant.Status.Directory = &v1alpha1.DirectoryStatus{ID: directory} // the counts change all the time
 	}

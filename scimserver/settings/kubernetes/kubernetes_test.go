@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/settings"
@@ -39,6 +41,12 @@ func TestTheFirstSnapshotHasTheTenantItsVerifiersAndItsNamedDefaultsInOrder(t *t
 	}
 	if s.Tenant.ManagedFields != nil || s.Tenant.Annotations != nil {
 		t.Error("the snapshot keeps metadata that no server needs")
+	}
+	if got, want := s.Tenant.Spec.RateLimit, (v1alpha1.RateLimit{RequestsPerSecond: ptr.To[int32](200), Burst: ptr.To[int32](400)}); !reflect.DeepEqual(got, want) {
+		t.Errorf("the tenant, whose spec says nothing of it, lets a client ask %+v, want %+v", got, want)
+	}
+	if got, want := s.Tenant.Spec.Retention.ProvisioningLog.Duration, 720*time.Hour; got != want {
+		t.Errorf("the log is kept for %s, want %s", got, want)
 	}
 	if got, want := s.BaseURL(), "https://contoso.example.com/scim/v2"; got != want {
 		t.Errorf("the base is %s, want %s", got, want)

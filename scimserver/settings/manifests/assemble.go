@@ -93,6 +93,7 @@ func decodeAll(documents []document, namespace string) (objects, error) {
 				tenant.Namespace = d.namespace
 				all.given[d.namespace+"/"+d.name] = *tenant.Spec.DeepCopy()
 				setTenantDefaults(&tenant)
+				tenant.Spec.SetDefaults()
 				err = invalid(d, validateTenant(&tenant))
 				all.tenants = append(all.tenants, tenant)
 			}

@@ -6,10 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/utils/ptr"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
@@ -17,6 +15,7 @@ import (
 // This file says again what the markers of the API types say, because a schema and what evaluates it would be larger
 // than the server. A test holds both side by side.
 
+// setTenantDefaults fills in what the API server does. What it leaves to those who read a tenant, SetDefaults of the spec does.
 func setTenantDefaults(t *v1alpha1.ProvisioningTenant) {
 	spec := &t.Spec
 	if provider := spec.IdentityProvider; provider != nil {
@@ -40,20 +39,11 @@ func setTenantDefaults(t *v1alpha1.ProvisioningTenant) {
 			entraToken.Applications = []string{"00000014-0000-0000-c000-000000000000"}
 		}
 	}
-	spec.Exposure.Type = cmp.Or(spec.Exposure.Type, v1alpha1.ExposureIngress)
-	spec.Storage.Type = cmp.Or(spec.Storage.Type, v1alpha1.StorageSQLite)
-	if spec.Storage.SQLite.Size.IsZero() {
-		spec.Storage.SQLite.Size = resource.MustParse("1Gi")
-	}
 	if database := spec.Storage.PostgreSQL; database != nil {
 		database.ConnectionSecretRef.Key = cmp.Or(database.ConnectionSecretRef.Key, "url")
 		database.Port = cmp.Or(database.Port, 5432)
 	}
-	spec.Retention.ProvisioningLog.Duration = cmp.Or(spec.Retention.ProvisioningLog.Duration, 720*time.Hour)
-	spec.RateLimit.RequestsPerSecond = cmp.Or(spec.RateLimit.RequestsPerSecond, ptr.To[int32](200))
-	spec.RateLimit.Burst = cmp.Or(spec.RateLimit.Burst, ptr.To[int32](400))
 	setExtensionDefaults(spec.Schema.Extensions)
-	spec.DeletionPolicy = cmp.Or(spec.DeletionPolicy, v1alpha1.DeletionPolicyRetain)
 }
 
 func setUserDefaultsDefaults(d *v1alpha1.UserDefaults) {

@@ -317,7 +317,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.ExposureType
-      default: Ingress
 - name: com.github.tenantry.tenantry.api.v1alpha1.ExposureType
   scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.ExtendedResourceType
@@ -498,14 +497,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: deletionPolicy
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.DeletionPolicy
-      default: Retain
     - name: displayName
       type:
         scalar: string
     - name: exposure
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Exposure
-      default: {}
     - name: identityProvider
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.IdentityProvider
@@ -516,11 +513,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: rateLimit
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.RateLimit
-      default: {}
     - name: retention
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Retention
-      default: {}
     - name: schema
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Schema
@@ -530,7 +525,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: storage
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Storage
-      default: {}
 - name: com.github.tenantry.tenantry.api.v1alpha1.ProvisioningTenantStatus
   map:
     fields:
@@ -584,11 +578,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: burst
       type:
         scalar: numeric
-      default: 400
     - name: requestsPerSecond
       type:
         scalar: numeric
-      default: 200
 - name: com.github.tenantry.tenantry.api.v1alpha1.Reader
   map:
     fields:
@@ -622,14 +614,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: provisioningLog
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
-      default: 720h0m0s
 - name: com.github.tenantry.tenantry.api.v1alpha1.SQLiteStorage
   map:
     fields:
     - name: size
       type:
         namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
-      default: 1Gi
     - name: storageClassName
       type:
         scalar: string
@@ -867,11 +857,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: sqlite
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.SQLiteStorage
-      default: {}
     - name: type
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.StorageType
-      default: SQLite
 - name: com.github.tenantry.tenantry.api.v1alpha1.StorageProblem
   map:
     fields:

@@ -13,7 +13,7 @@ import (
 type ExposureApplyConfiguration struct {
 	// type is Ingress, where the operator makes an Ingress for the hosts; Gateway, where it makes an HTTPRoute for the hosts on
 	// a Gateway of the platform; or None, where it makes no route at all and the platform routes to the tenant's Service itself.
-	// More values may come.
+	// Default: Ingress. More values may come.
 	Type *apiv1alpha1.ExposureType `json:"type,omitempty"`
 	// host is the DNS name of the tenant, without scheme, port or path.
 	// Default: the resource's name under the operator's base domain. Where the type is None and no host is given, the

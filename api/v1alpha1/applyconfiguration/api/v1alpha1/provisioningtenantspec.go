@@ -42,7 +42,7 @@ type ProvisioningTenantSpecApplyConfiguration struct {
 	// deletionPolicy says what becomes of the directory's data when this resource is deleted. With Retain the volume
 	// claim or the schema of the database stays, and applying a tenant of the same name and Entra tenant ID in the same namespace finds
 	// the data again. With Delete the claim is deleted together with the tenant; a schema is yours to drop. A change is in effect once
-	// status.storage.deletionPolicy says so. More values may come.
+	// status.storage.deletionPolicy says so. Default: Retain. More values may come.
 	DeletionPolicy *apiv1alpha1.DeletionPolicy `json:"deletionPolicy,omitempty"`
 }
 

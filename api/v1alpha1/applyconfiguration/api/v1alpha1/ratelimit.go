@@ -11,9 +11,9 @@ package v1alpha1
 // with tokens of their own each may send as many, and all together four times as many. A change takes effect at once.
 type RateLimitApplyConfiguration struct {
 	// requestsPerSecond is how many requests a credential may send each second in the long run. Microsoft Entra ID
-	// sends about 25.
+	// sends about 25. Default: 200.
 	RequestsPerSecond *int32 `json:"requestsPerSecond,omitempty"`
-	// burst is how many requests a credential that was quiet may send at once.
+	// burst is how many requests a credential that was quiet may send at once. Default: 400.
 	Burst *int32 `json:"burst,omitempty"`
 }
 

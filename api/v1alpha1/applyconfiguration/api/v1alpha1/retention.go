@@ -19,7 +19,7 @@ type RetentionApplyConfiguration struct {
 	DeactivatedUsers *v1.Duration `json:"deactivatedUsers,omitempty"`
 	// provisioningLog is how long an entry of the provisioning log is kept, from 1h to 87600h (ten years): hours, minutes
 	// and seconds, such as 720h or 36h30m. However young they are, no more than the newest 1,000,000 entries are kept, and none
-	// older than the newest 20,000 that name more than 100 members of a group.
+	// older than the newest 20,000 that name more than 100 members of a group. Default: 720h, which is 30 days.
 	ProvisioningLog *v1.Duration `json:"provisioningLog,omitempty"`
 }
 

@@ -13,6 +13,7 @@ import (
 type SQLiteStorageApplyConfiguration struct {
 	// size of the volume. 500,000 users need about 1.1Gi. It can grow where the storage class allows expansion; where that is refused,
 	// condition StorageInEffect says so, and size may go back. A volume cannot shrink: of one that is larger nothing is taken away.
+	// Default: 1Gi.
 	Size *resource.Quantity `json:"size,omitempty"`
 	// storageClassName is the class of the volume; block storage, not a network file system. Default: the cluster's default class.
 	StorageClassName *string `json:"storageClassName,omitempty"`

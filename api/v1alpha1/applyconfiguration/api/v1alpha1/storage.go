@@ -16,7 +16,7 @@ type StorageApplyConfiguration struct {
 	//
 	// When SQLite becomes PostgreSQL the directory is moved: while it is copied and compared, clients are answered 503. The
 	// volume is kept as it was. Where that fails the tenant goes on with SQLite, and condition StorageReady says what to do. There
-	// is no way back once the server works with PostgreSQL. More values may come.
+	// is no way back once the server works with PostgreSQL. Default: SQLite. More values may come.
 	Type *apiv1alpha1.StorageType `json:"type,omitempty"`
 	// sqlite shapes the volume.
 	SQLite *SQLiteStorageApplyConfiguration `json:"sqlite,omitempty"`
