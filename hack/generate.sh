@@ -11,7 +11,7 @@ tool() { go tool -modfile=hack/tools/go.mod "$@"; }
 tool controller-gen object paths=./api/v1alpha1
 tool controller-gen applyconfiguration paths=./api/v1alpha1
 tool controller-gen crd paths=./api/v1alpha1 output:crd:dir=config/crd/bases
-go run ./hack/renamed
+go run ./hack/crds
 tool controller-gen rbac:roleName=tenantry-operator paths=./controllers output:rbac:dir=config/rbac
 
 mkdir -p docs

@@ -89,6 +89,8 @@ type OAuth struct {
 	// identity too. Default: 1h.
 	//
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?[hms])+$') && duration(self) >= duration('1h') && duration(self) <= duration('6h')",message="must be a duration from 1h to 6h such as 90m"
 	AccessTokenLifetime *metav1.Duration `json:"accessTokenLifetime,omitempty"`
 }

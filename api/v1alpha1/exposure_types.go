@@ -80,12 +80,15 @@ type IngressExposure struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of an IngressClass, of lower-case letters, digits, '-' and '.' such as traefik"
 	ClassName string `json:"className,omitempty"`
 
 	// annotations are put on the Ingress as they are.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('provisioning.tenantry.dev/'))",message="must not have annotations of provisioning.tenantry.dev: those are the operator's"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.size() <= 317 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="must have names of annotations, such as team or example.com/team"
 	Annotations map[string]string `json:"annotations,omitempty"`
 
 	// tls names the certificate for host and additionalHosts. Without it the Ingress has no TLS section, and the ingress controller
@@ -126,6 +129,7 @@ type GatewayReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a Gateway or ListenerSet, of lower-case letters, digits, '-' and '.' such as public"
 	Name string `json:"name,omitempty"`
 
 	// namespace of the Gateway or ListenerSet. Default: the tenant's.
@@ -133,6 +137,7 @@ type GatewayReference struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be the name of a namespace, a DNS label of lower-case letters, digits and '-' such as edge"
 	Namespace string `json:"namespace,omitempty"`
 
 	// sectionName is the name of one of its listeners. Default: all that take the host.
@@ -140,6 +145,7 @@ type GatewayReference struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a listener, of lower-case letters, digits, '-' and '.' such as https"
 	SectionName string `json:"sectionName,omitempty"`
 
 	// port of those of its listeners that are meant. Default: any. Not every controller follows it.
@@ -180,6 +186,7 @@ type IngressTLS struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a Secret, of lower-case letters, digits, '-' and '.' such as contoso-tls"
 	SecretName string `json:"secretName,omitempty"`
 
 	// issuerRef is an issuer of cert-manager that makes and renews the certificate. cert-manager must run in the cluster, with
@@ -196,6 +203,7 @@ type IssuerReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of an issuer, of lower-case letters, digits, '-' and '.' such as letsencrypt"
 	Name string `json:"name,omitempty"`
 
 	// kind of the issuer: Issuer in the tenant's namespace, ClusterIssuer, or the kind of an external issuer.
@@ -204,6 +212,7 @@ type IssuerReference struct {
 	// +kubebuilder:default=Issuer
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Z][A-Za-z0-9]*$')",message="must be a kind such as Issuer or ClusterIssuer"
 	Kind string `json:"kind,omitempty"`
 
 	// group of the issuer's kind.
@@ -212,5 +221,6 @@ type IssuerReference struct {
 	// +kubebuilder:default="cert-manager.io"
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the group of a kind, a DNS name such as cert-manager.io"
 	Group string `json:"group,omitempty"`
 }

@@ -24,12 +24,25 @@ type Server struct {
 	// and 1Gi ephemeral storage.
 	//
 	// +optional
-	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+	Resources *ServerResources `json:"resources,omitempty"`
 
 	// template adds to the server's pods.
 	//
 	// +optional
 	Template ServerTemplate `json:"template,omitzero"`
+}
+
+// ServerResources are what the server's container requests, and its limits.
+type ServerResources struct {
+	// requests are what the container needs at least, which decides on which nodes its pod fits.
+	//
+	// +optional
+	Requests corev1.ResourceList `json:"requests,omitempty"`
+
+	// limits are what the container may use at most. Nine tenths of that of memory are told to the server's garbage collector.
+	//
+	// +optional
+	Limits corev1.ResourceList `json:"limits,omitempty"`
 }
 
 // Autoscaling bounds how many servers run.
@@ -82,7 +95,7 @@ type ServerTemplateMetadata struct {
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('app.kubernetes.io/') && !k.startsWith('provisioning.tenantry.dev/'))",message="must not have labels of app.kubernetes.io or provisioning.tenantry.dev: the tenant's Service and NetworkPolicy go by those"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('batch.kubernetes.io/') && !(k in ['pod-template-hash', 'job-name', 'controller-uid']))",message="must not have pod-template-hash, job-name, controller-uid or labels of batch.kubernetes.io: controllers of Kubernetes set those"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.matches('^(apps|batch|statefulset)[.]kubernetes[.]io/') && !(k in ['pod-template-hash', 'controller-revision-hash', 'job-name', 'controller-uid']))",message="must not have pod-template-hash, controller-revision-hash, job-name, controller-uid or labels of apps, batch and statefulset.kubernetes.io: controllers of Kubernetes set those"
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k.size() <= 317 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="must have names of labels, such as team or example.com/team"
 	Labels map[string]LabelValue `json:"labels,omitempty"`
 
@@ -98,7 +111,7 @@ type ServerTemplateMetadata struct {
 // LabelValue is the value of a label.
 //
 // +kubebuilder:validation:MaxLength=63
-// +kubebuilder:validation:Pattern=`^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$`
+// +kubebuilder:validation:XValidation:rule="self.matches('^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$')",message="must be the value of a label: letters, digits, '-', '_' and '.', with a letter or digit first and last"
 type LabelValue string
 
 // AnnotationValue is the value of an annotation.
@@ -138,7 +151,9 @@ type ServerTemplateSpec struct {
 	// this tenant's server.
 	//
 	// +optional
-	// +listType=atomic
+	// +listType=map
+	// +listMapKey=topologyKey
+	// +listMapKey=whenUnsatisfiable
 	// +kubebuilder:validation:MaxItems=16
 	TopologySpreadConstraints []corev1.TopologySpreadConstraint `json:"topologySpreadConstraints,omitempty"`
 
@@ -147,6 +162,7 @@ type ServerTemplateSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a PriorityClass, of lower-case letters, digits, '-' and '.' such as tenants"
 	PriorityClassName string `json:"priorityClassName,omitempty"`
 }
 
@@ -157,5 +173,6 @@ type SecretReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a Secret, of lower-case letters, digits, '-' and '.' such as registry"
 	Name string `json:"name,omitempty"`
 }

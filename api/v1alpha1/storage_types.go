@@ -57,6 +57,7 @@ type SQLiteStorage struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a StorageClass, of lower-case letters, digits, '-' and '.' such as fast"
 	StorageClassName string `json:"storageClassName,omitempty"`
 }
 
@@ -87,6 +88,7 @@ type ConnectionSecretReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a Secret, of lower-case letters, digits, '-' and '.' such as contoso-database"
 	Name string `json:"name,omitempty"`
 
 	// key of the Secret whose value is the connection URL, as in postgres://user:password@host:5432/database. The user must

@@ -104,6 +104,7 @@ type TenantReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=52
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="must be the name of a ProvisioningTenant, of lower-case letters, digits and '-' such as contoso"
 	Name string `json:"name,omitempty"`
 }
 

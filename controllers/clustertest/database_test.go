@@ -145,6 +145,10 @@ func TestTheAPIServerRefusesStorageAndServersThatMakeNoSense(t *testing.T) {
 			inDatabase(p)
 			p.Spec.Storage.PostgreSQL.ConnectionSecretRef = v1alpha1.ConnectionSecretReference{}
 		}, "spec.storage.postgresql.connectionSecretRef: Required value"},
+		"a Secret that cannot be": {func(p *v1alpha1.ProvisioningTenant) {
+			inDatabase(p)
+			p.Spec.Storage.PostgreSQL.ConnectionSecretRef.Name = "Contoso Database"
+		}, "spec.storage.postgresql.connectionSecretRef.name: Invalid value: must be the name of a Secret, of lower-case letters, digits, '-' and '.' such as contoso-database"},
 		"a key that leads elsewhere": {func(p *v1alpha1.ProvisioningTenant) {
 			inDatabase(p)
 			p.Spec.Storage.PostgreSQL.ConnectionSecretRef.Key = "../url"
@@ -174,7 +178,7 @@ func TestTheAPIServerRefusesStorageAndServersThatMakeNoSense(t *testing.T) {
 		"an autoscaler without a measure": {func(p *v1alpha1.ProvisioningTenant) {
 			inDatabase(p)
 			p.Spec.Server.Autoscaling = &v1alpha1.Autoscaling{MaxReplicas: 3}
-			p.Spec.Server.Resources = &corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")}}
+			p.Spec.Server.Resources = &v1alpha1.ServerResources{Requests: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")}}
 		}, "spec.server: Invalid value: resources must request cpu where autoscaling is given: the utilization is a share of that"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -53,9 +53,11 @@ func (w *world) live() string {
 func TestEveryFieldOfStorageAndServerIsFollowedWhenItIsSetChangedAndUnset(t *testing.T) {
 	t.Parallel()
 	type change = func(*v1alpha1.ProvisioningTenantSpec)
-	cpu := func(request string) change {
+	cpu := func(request, limit string) change {
 		return func(s *v1alpha1.ProvisioningTenantSpec) {
-			s.Server.Resources = &corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(request)}}
+			s.Server.Resources = &v1alpha1.ServerResources{
+				Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(request)}, Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(limit)},
+			}
 		}
 	}
 	autoscaling := func(least, most, target int32) change {
@@ -89,7 +91,8 @@ func TestEveryFieldOfStorageAndServerIsFollowedWhenItIsSetChangedAndUnset(t *tes
 		"server.autoscaling.minReplicas":                    {autoscaling(1, 9, 80), autoscaling(3, 9, 80), func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Autoscaling = nil }},
 		"server.autoscaling.maxReplicas":                    {autoscaling(2, 4, 80), autoscaling(2, 6, 80), func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Autoscaling = nil }},
 		"server.autoscaling.targetCPUUtilizationPercentage": {autoscaling(2, 4, 50), autoscaling(2, 4, 300), func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Autoscaling = nil }},
-		"server.resources":                                  {cpu("100m"), cpu("200m"), func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Resources = nil }},
+		"server.resources.requests":                         {cpu("100m", "9"), cpu("200m", "9"), func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Resources = nil }},
+		"server.resources.limits":                           {cpu("100m", "1"), cpu("100m", "2"), func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Resources = nil }},
 		"server.template.metadata.labels": {
 			func(s *v1alpha1.ProvisioningTenantSpec) {
 				s.Server.Template.Metadata.Labels = map[string]v1alpha1.LabelValue{"a": "1", "b": "1"}

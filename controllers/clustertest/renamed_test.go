@@ -17,20 +17,20 @@ func TestAFieldThatWasRenamedIsRefusedWithItsNewName(t *testing.T) {
 	w := newWorld(t)
 	for was, test := range map[string]struct {
 		value any
-		now   string
+		says  string
 	}{
-		"entra":                           {map[string]any{"tenantID": knownEntraTenant}, "identityProvider.entra"},
-		"paused":                          {true, "provisioning.state"},
-		"limits":                          {map[string]any{"burst": int64(3)}, "rateLimit"},
-		"exposure.tls":                    {map[string]any{"secretName": "x"}, "exposure.ingress.tls"},
-		"retention.purgeDeactivatedAfter": {"2160h", "retention.deactivatedUsers"},
-		"server.nodeSelector":             {map[string]any{"pool": "x"}, "server.template.spec.nodeSelector"},
-		"server.tolerations":              {[]any{map[string]any{"operator": "Exists"}}, "server.template.spec.tolerations"},
-		"server.affinity":                 {map[string]any{}, "server.template.spec.affinity"},
+		"entra":                           {map[string]any{"tenantID": knownEntraTenant}, "identityProvider.entra now"},
+		"paused":                          {true, "provisioning.state now, which is Active or Suspended"},
+		"limits":                          {map[string]any{"burst": int64(3)}, "rateLimit now"},
+		"exposure.tls":                    {map[string]any{"secretName": "x"}, "exposure.ingress.tls now"},
+		"retention.purgeDeactivatedAfter": {"2160h", "retention.deactivatedUsers now"},
+		"server.nodeSelector":             {map[string]any{"pool": "x"}, "server.template.spec.nodeSelector now"},
+		"server.tolerations":              {[]any{map[string]any{"operator": "Exists"}}, "server.template.spec.tolerations now"},
+		"server.affinity":                 {map[string]any{}, "server.template.spec.affinity now"},
 		"server.topologySpreadConstraints": {
-			[]any{map[string]any{"topologyKey": "zone"}}, "server.template.spec.topologySpreadConstraints",
+			[]any{map[string]any{"topologyKey": "zone"}}, "server.template.spec.topologySpreadConstraints now",
 		},
-		"server.priorityClassName": {"high", "server.template.spec.priorityClassName"},
+		"server.priorityClassName": {"high", "server.template.spec.priorityClassName now"},
 	} {
 		t.Run(was, func(t *testing.T) {
 			t.Parallel()
@@ -44,7 +44,7 @@ func TestAFieldThatWasRenamedIsRefusedWithItsNewName(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = w.Create(t.Context(), tenant, client.DryRunAll)
-			at, says := "spec."+was+": Invalid value: ", ": is called spec."+test.now+" now"
+			at, says := "spec."+was+": Invalid value: ", ": is called spec."+test.says
 			if err == nil || !strings.Contains(err.Error(), at) || !strings.HasSuffix(err.Error(), says) {
 				t.Errorf("got %v, want %q and %q", err, at, says)
 			}

@@ -86,7 +86,7 @@ func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T
 			func(p *v1alpha1.ProvisioningTenant) {
 				p.Spec.Server.Template.Metadata.Labels = map[string]v1alpha1.LabelValue{"team": "a b"}
 			},
-			"spec.server.template.metadata.labels.team: Invalid value: \"a b\": spec.server.template.metadata.labels.team in body should match",
+			"spec.server.template.metadata.labels[team]: Invalid value: must be the value of a label: letters, digits, '-', '_' and '.', with a letter or digit first and last",
 		},
 		"a label without a name": {
 			func(p *v1alpha1.ProvisioningTenant) {
@@ -98,8 +98,14 @@ func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T
 			func(p *v1alpha1.ProvisioningTenant) {
 				p.Spec.Server.Template.Metadata.Labels = map[string]v1alpha1.LabelValue{"job-name": "mine"}
 			},
-			"spec.server.template.metadata.labels: Invalid value: must not have pod-template-hash, job-name, controller-uid or labels of " +
-				"batch.kubernetes.io: controllers of Kubernetes set those",
+			"spec.server.template.metadata.labels: Invalid value: must not have pod-template-hash, controller-revision-hash, job-name, controller-uid or " +
+				"labels of apps, batch and statefulset.kubernetes.io: controllers of Kubernetes set those",
+		},
+		"a label that a StatefulSet sets on pods": {
+			func(p *v1alpha1.ProvisioningTenant) {
+				p.Spec.Server.Template.Metadata.Labels = map[string]v1alpha1.LabelValue{"statefulset.kubernetes.io/pod-name": "mine"}
+			},
+			"spec.server.template.metadata.labels: Invalid value: must not have pod-template-hash, controller-revision-hash, ",
 		},
 		"an annotation of the operator's on pods": {
 			func(p *v1alpha1.ProvisioningTenant) {
@@ -113,6 +119,48 @@ func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T
 			},
 			"spec.server.template.spec.imagePullSecrets[0].name: Required value",
 		},
+		"a Secret to pull with that cannot be": {
+			func(p *v1alpha1.ProvisioningTenant) {
+				p.Spec.Server.Template.Spec.ImagePullSecrets = []v1alpha1.SecretReference{{Name: "Bad Name"}}
+			},
+			"spec.server.template.spec.imagePullSecrets[0].name: Invalid value: must be the name of a Secret, of lower-case letters, digits, '-' and '.' such as registry",
+		},
+		"a priority that cannot be": {
+			func(p *v1alpha1.ProvisioningTenant) { p.Spec.Server.Template.Spec.PriorityClassName = "High!" },
+			"spec.server.template.spec.priorityClassName: Invalid value: must be the name of a PriorityClass, of lower-case letters, digits, '-' and '.' such as tenants",
+		},
+		"servers spread twice in one way": {
+			func(p *v1alpha1.ProvisioningTenant) {
+				one := corev1.TopologySpreadConstraint{MaxSkew: 1, TopologyKey: "zone", WhenUnsatisfiable: corev1.ScheduleAnyway}
+				p.Spec.Server.Template.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{one, one}
+			},
+			`spec.server.template.spec.topologySpreadConstraints[1]: Duplicate value: {"topologyKey":"zone","whenUnsatisfiable":"ScheduleAnyway"}`,
+		},
+		"a class of Ingresses that cannot be": {withIngress(v1alpha1.IngressExposure{ClassName: "Traefik Proxy"}),
+			"spec.exposure.ingress.className: Invalid value: must be the name of an IngressClass, of lower-case letters, digits, '-' and '.' such as traefik"},
+		"an annotation of the operator's on the Ingress": {withIngress(v1alpha1.IngressExposure{Annotations: map[string]string{v1alpha1.TenantLabel: "mine"}}),
+			"spec.exposure.ingress.annotations: Invalid value: must not have annotations of provisioning.tenantry.dev: those are the operator's"},
+		"an annotation of the Ingress without a name": {withIngress(v1alpha1.IngressExposure{Annotations: map[string]string{"a b": "c"}}),
+			"spec.exposure.ingress.annotations: Invalid value: must have names of annotations, such as team or example.com/team"},
+		"a certificate in a Secret that cannot be": {withTLS(v1alpha1.IngressTLS{SecretName: "Contoso TLS"}),
+			"spec.exposure.ingress.tls.secretName: Invalid value: must be the name of a Secret, of lower-case letters, digits, '-' and '.' such as contoso-tls"},
+		"an issuer that cannot be": {withTLS(v1alpha1.IngressTLS{IssuerRef: &v1alpha1.IssuerReference{Name: "Let's Encrypt"}}),
+			"spec.exposure.ingress.tls.issuerRef.name: Invalid value: must be the name of an issuer, of lower-case letters, digits, '-' and '.' such as letsencrypt"},
+		"an issuer of a kind that cannot be": {withTLS(v1alpha1.IngressTLS{IssuerRef: &v1alpha1.IssuerReference{Name: "x", Kind: "cluster issuer"}}),
+			"spec.exposure.ingress.tls.issuerRef.kind: Invalid value: must be a kind such as Issuer or ClusterIssuer"},
+		"an issuer of a group that cannot be": {withTLS(v1alpha1.IngressTLS{IssuerRef: &v1alpha1.IssuerReference{Name: "x", Group: "cert-manager.io/v1"}}),
+			"spec.exposure.ingress.tls.issuerRef.group: Invalid value: must be the group of a kind, a DNS name such as cert-manager.io"},
+		"a certificate from nowhere": {withTLS(v1alpha1.IngressTLS{}), "spec.exposure.ingress.tls: Invalid value: secretName or issuerRef must be specified"},
+		"a Gateway with a name that cannot be": {onGateway(v1alpha1.GatewayReference{Name: "Public Gateway"}),
+			"spec.exposure.gateway.parentRefs[0].name: Invalid value: must be the name of a Gateway or ListenerSet, of lower-case letters, digits, '-' and '.' such as public"},
+		"a Gateway in a namespace that cannot be": {onGateway(v1alpha1.GatewayReference{Name: "public", Namespace: "edge.example"}),
+			"spec.exposure.gateway.parentRefs[0].namespace: Invalid value: must be the name of a namespace, a DNS label of lower-case letters, digits and '-' such as edge"},
+		"a listener that cannot be": {onGateway(v1alpha1.GatewayReference{Name: "public", SectionName: "HTTPS"}),
+			"spec.exposure.gateway.parentRefs[0].sectionName: Invalid value: must be the name of a listener, of lower-case letters, digits, '-' and '.' such as https"},
+		"Gateway settings without a Gateway": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Exposure.Gateway = &v1alpha1.GatewayExposure{} },
+			"spec.exposure: Invalid value: gateway may be specified only when type is Gateway"},
+		"a class of volumes that cannot be": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.SQLite.StorageClassName = "Fast SSD" },
+			"spec.storage.sqlite.storageClassName: Invalid value: must be the name of a StorageClass, of lower-case letters, digits, '-' and '.' such as fast"},
 		"a database that does not exist": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.Type = "Oracle" },
 			`spec.storage.type: Unsupported value: "Oracle": supported values: "SQLite", "PostgreSQL"`},
 		"a volume that is too small": {func(p *v1alpha1.ProvisioningTenant) { p.Spec.Storage.SQLite.Size = resource.MustParse("1Mi") },
@@ -145,6 +193,14 @@ func TestTheAPIServerRefusesATenantThatMakesNoSenseAndSaysWhatWould(t *testing.T
 			refused(t, w.Create(t.Context(), w.tenant(named("refused"), test.change), client.DryRunAll), test.want)
 		})
 	}
+}
+
+func withIngress(ingress v1alpha1.IngressExposure) func(*v1alpha1.ProvisioningTenant) {
+	return func(p *v1alpha1.ProvisioningTenant) { p.Spec.Exposure.Ingress = &ingress }
+}
+
+func withTLS(tls v1alpha1.IngressTLS) func(*v1alpha1.ProvisioningTenant) {
+	return withIngress(v1alpha1.IngressExposure{TLS: &tls})
 }
 
 func declaring(extensions ...v1alpha1.SchemaExtension) func(*v1alpha1.ProvisioningTenant) {
@@ -195,6 +251,7 @@ func TestTheAPIServerRefusesUserDefaultsThatMakeNoSenseAndSaysWhatWould(t *testi
 		want   string
 	}{
 		"no tenant":                        {func(d *v1alpha1.UserDefaults) { d.Spec.TenantRef.Name = "" }, "spec.tenantRef: Required value"},
+		"a tenant that cannot be":          {func(d *v1alpha1.UserDefaults) { d.Spec.TenantRef.Name = "Contoso" }, "spec.tenantRef.name: Invalid value: must be the name of a ProvisioningTenant, of lower-case letters, digits and '-' such as contoso"},
 		"an unknown mode":                  {func(d *v1alpha1.UserDefaults) { d.Spec.Apply = "Never" }, `spec.apply: Unsupported value: "Never": supported values: "OnCreate", "Always"`},
 		"a priority too far":               {func(d *v1alpha1.UserDefaults) { d.Spec.Priority = 1000001 }, "spec.priority in body should be less than or equal to 1000000"},
 		"a locale in words":                {func(d *v1alpha1.UserDefaults) { d.Spec.Locale = "Swedish!" }, "spec.locale: Invalid value: must be a language tag such as sv-SE"},

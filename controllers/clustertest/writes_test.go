@@ -95,7 +95,7 @@ func (w *world) look() {
 func everySetting(p *v1alpha1.ProvisioningTenant) {
 	p.Spec.Exposure.Ingress = &v1alpha1.IngressExposure{ClassName: "traefik", Annotations: map[string]string{"example.com/a": "1"}}
 	p.Spec.Server = v1alpha1.Server{
-		Resources: &corev1.ResourceRequirements{
+		Resources: &v1alpha1.ServerResources{
 			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.5"), corev1.ResourceMemory: resource.MustParse("1024Mi")},
 			Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")},
 		},
@@ -338,7 +338,7 @@ func TestWhatTheAPIServerRefusesIsToldAndCanBeCorrected(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) {
-		p.Spec.Server.Resources = &corev1.ResourceRequirements{
+		p.Spec.Server.Resources = &v1alpha1.ServerResources{
 			Requests: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("2Gi")},
 			Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")},
 		}

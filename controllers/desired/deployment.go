@@ -207,8 +207,8 @@ func container(t Tenant) (*corev1ac.ContainerApplyConfiguration, error) {
 	return container, nil
 }
 
-func defaultResources() *corev1.ResourceRequirements {
-	return &corev1.ResourceRequirements{
+func defaultResources() *v1alpha1.ServerResources {
+	return &v1alpha1.ServerResources{
 		Requests: corev1.ResourceList{
 			corev1.ResourceCPU: resource.MustParse("20m"), corev1.ResourceMemory: resource.MustParse("64Mi"),
 			corev1.ResourceEphemeralStorage: resource.MustParse("64Mi"), // the log, of which the kubelet keeps 50 MiB

@@ -73,7 +73,7 @@ func full() Tenant {
 		},
 	}
 	spec.Server = v1alpha1.Server{
-		Resources: &corev1.ResourceRequirements{
+		Resources: &v1alpha1.ServerResources{
 			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.1"), corev1.ResourceMemory: resource.MustParse("128Mi")},
 			Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")},
 		},
@@ -295,7 +295,12 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 		"storage.sqlite.storageClassName": func(s *v1alpha1.ProvisioningTenantSpec) {
 			s.Storage.SQLite.StorageClassName = "fast"
 		},
-		"server.resources": func(s *v1alpha1.ProvisioningTenantSpec) { s.Server.Resources = &corev1.ResourceRequirements{} },
+		"server.resources.requests": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Server.Resources = &v1alpha1.ServerResources{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}}
+		},
+		"server.resources.limits": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Server.Resources = &v1alpha1.ServerResources{Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}}
+		},
 		"server.template.metadata.labels": func(s *v1alpha1.ProvisioningTenantSpec) {
 			s.Server.Template.Metadata.Labels = map[string]v1alpha1.LabelValue{"cost-center": "42"}
 		},

@@ -96,6 +96,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SecretTokenApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Server"):
 		return &apiv1alpha1.ServerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ServerResources"):
+		return &apiv1alpha1.ServerResourcesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServerTemplate"):
 		return &apiv1alpha1.ServerTemplateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServerTemplateMetadata"):

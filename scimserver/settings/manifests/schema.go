@@ -106,6 +106,8 @@ func validateStorage(path *field.Path, s v1alpha1.Storage) field.ErrorList {
 	}
 	ref := database.Child("connectionSecretRef")
 	list = append(list, required(ref.Child("name"), s.PostgreSQL.ConnectionSecretRef.Name, 253)...)
+	list = append(list, match(ref.Child("name"), s.PostgreSQL.ConnectionSecretRef.Name, `^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`,
+		"must be the name of a Secret, of lower-case letters, digits, '-' and '.' such as contoso-database")...)
 	list = append(list, required(ref.Child("key"), s.PostgreSQL.ConnectionSecretRef.Key, 253)...)
 	list = append(list, match(ref.Child("key"), s.PostgreSQL.ConnectionSecretRef.Key, `^[-_a-zA-Z0-9][-._a-zA-Z0-9]*$`,
 		"must be a key of a Secret: letters, digits, '-', '_' and '.', which it does not begin with")...)
@@ -119,6 +121,8 @@ func validateUserDefaults(d *v1alpha1.UserDefaults) field.ErrorList {
 		list = append(list, field.Invalid(field.NewPath("metadata", "name"), d.Name, message))
 	}
 	list = append(list, required(spec.Child("tenantRef", "name"), d.Spec.TenantRef.Name, 52)...)
+	list = append(list, match(spec.Child("tenantRef", "name"), d.Spec.TenantRef.Name, `^[a-z]([-a-z0-9]*[a-z0-9])?$`,
+		"must be the name of a ProvisioningTenant, of lower-case letters, digits and '-' such as contoso")...)
 	list = append(list, between(spec.Child("priority"), d.Spec.Priority, -1000000, 1000000)...)
 	list = append(list, atMost(spec.Child("configurationFilter"), d.Spec.ConfigurationFilter, 256)...)
 	list = append(list, atMost(spec.Child("filter"), d.Spec.Filter, 4096)...)

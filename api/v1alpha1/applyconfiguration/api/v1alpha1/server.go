@@ -2,10 +2,6 @@
 
 package v1alpha1
 
-import (
-	v1 "k8s.io/api/core/v1"
-)
-
 // ServerApplyConfiguration represents a declarative configuration of the Server type for use
 // with apply.
 //
@@ -18,7 +14,7 @@ type ServerApplyConfiguration struct {
 	Autoscaling *AutoscalingApplyConfiguration `json:"autoscaling,omitempty"`
 	// resources of the server's container. Default: requests of 20m CPU, 64Mi memory and 64Mi ephemeral storage, limits of 256Mi memory
 	// and 1Gi ephemeral storage.
-	Resources *v1.ResourceRequirements `json:"resources,omitempty"`
+	Resources *ServerResourcesApplyConfiguration `json:"resources,omitempty"`
 	// template adds to the server's pods.
 	Template *ServerTemplateApplyConfiguration `json:"template,omitempty"`
 }
@@ -48,8 +44,8 @@ func (b *ServerApplyConfiguration) WithAutoscaling(value *AutoscalingApplyConfig
 // WithResources sets the Resources field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Resources field is set to the value of the last call.
-func (b *ServerApplyConfiguration) WithResources(value v1.ResourceRequirements) *ServerApplyConfiguration {
-	b.Resources = &value
+func (b *ServerApplyConfiguration) WithResources(value *ServerResourcesApplyConfiguration) *ServerApplyConfiguration {
+	b.Resources = value
 	return b
 }
 
