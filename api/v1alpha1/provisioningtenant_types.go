@@ -235,7 +235,7 @@ type Retention struct {
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:metadata:annotations={"argocd.argoproj.io/sync-options=Prune=false","kustomize.toolkit.fluxcd.io/prune=disabled"}
-// +kubebuilder:resource:path=provisioningtenants,singular=provisioningtenant,shortName=ptenant;pt,categories=tenantry
+// +kubebuilder:resource:path=provisioningtenants,singular=provisioningtenant,shortName=ptenant,categories=tenantry
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Tenant URL",type=string,JSONPath=`.status.tenantURL`
