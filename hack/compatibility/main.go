@@ -37,7 +37,7 @@ func run(folders []string) error {
 	for name, before := range released {
 		now := present[name]
 		if now == nil {
-			broken = append(broken, fmt.Errorf("%s is gone", name))
+			broken = append(broken, fmt.Errorf("%s is gone: put its file back", name))
 			continue
 		}
 		changes := compare(before, now)
