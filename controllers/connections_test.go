@@ -110,7 +110,7 @@ func TestAConnectionURLThatServersCannotReadIsToldBesideReady(t *testing.T) {
 		tenant.Status.Storage.ConnectionProblem = problem
 		d.must(d.Status().Update(t.Context(), tenant))
 	}
-	report(&v1alpha1.StorageProblem{Reason: "DatabaseURLInvalid", Message: "the file is empty", Pod: "a", ObservedAt: metav1.NewTime(d.now.Now())})
+	report(&v1alpha1.StorageProblem{Reason: "DatabaseURLInvalid", Message: "the file is empty", Pod: "a", ObservedTime: metav1.NewTime(d.now.Now())})
 	d.expect("it was emptied", 0, "Ready=True/Ready", "StorageReady=True/Configured", "StorageInEffect=False/DatabaseURLInvalid")
 	want := "The servers that run go on, and no other can start. the file is empty"
 	if got := meta.FindStatusCondition(d.tenant().Status.Conditions, "StorageInEffect").Message; got != want {

@@ -19,7 +19,7 @@ func (r *ProvisioningTenantReconciler) observeConnecting(ctx context.Context, s 
 	}
 	now := r.Options.Clock.Now()
 	if problem := s.connectionProblem(now); problem != nil {
-		s.outcome.at(problem.ObservedAt.Add(v1alpha1.StorageProblemLifetime), now)
+		s.outcome.at(problem.ObservedTime.Add(v1alpha1.StorageProblemLifetime), now)
 		return waiting(problem.Reason, stays+problem.Message)
 	}
 	found, err := r.podsCause(ctx, s, "Job")

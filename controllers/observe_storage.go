@@ -91,7 +91,7 @@ func (r *ProvisioningTenantReconciler) observeDatabase(s *scope, servesOn bool) 
 	}
 	now := r.Options.Clock.Now()
 	if problem := s.connectionProblem(now); problem != nil && servesOn {
-		s.outcome.at(problem.ObservedAt.Add(v1alpha1.StorageProblemLifetime), now)
+		s.outcome.at(problem.ObservedTime.Add(v1alpha1.StorageProblemLifetime), now)
 		s.fail(&Waiting{Condition: v1alpha1.ConditionStorageInEffect, Reason: problem.Reason, Message: goesOn + problem.Message})
 	}
 	r.judgeStorage(s, known)
@@ -102,7 +102,7 @@ func (r *ProvisioningTenantReconciler) observeDatabase(s *scope, servesOn bool) 
 func (r *ProvisioningTenantReconciler) judgeStorage(s *scope, known metav1.Condition) {
 	now := r.Options.Clock.Now()
 	if problem := s.serverProblem(now); problem != nil {
-		s.outcome.at(problem.ObservedAt.Add(v1alpha1.StorageProblemLifetime), now)
+		s.outcome.at(problem.ObservedTime.Add(v1alpha1.StorageProblemLifetime), now)
 		if known.Status == metav1.ConditionTrue {
 			known = conditions.False(v1alpha1.ConditionStorageReady, problem.Reason, effectOf(problem.Reason)+problem.Message)
 		}
@@ -137,7 +137,7 @@ func (s *scope) connectionProblem(now time.Time) *v1alpha1.StorageProblem {
 
 // fresh returns a problem, but nil for one that was reported too long ago: it is of a pod that is gone.
 func fresh(problem *v1alpha1.StorageProblem, now time.Time) *v1alpha1.StorageProblem {
-	if problem == nil || now.Sub(problem.ObservedAt.Time) >= v1alpha1.StorageProblemLifetime {
+	if problem == nil || now.Sub(problem.ObservedTime.Time) >= v1alpha1.StorageProblemLifetime {
 		return nil
 	}
 	return problem

@@ -36,13 +36,13 @@ func TestStorageIsReadyUnlessAServerReportsAProblemThatIsFresh(t *testing.T) {
 	s := simulate(t, contoso())
 	const bound = "Volume claim contoso-data is bound."
 	s.expectStorage("True/Bound", bound)
-	problem := &v1alpha1.StorageProblem{Reason: "VolumeFull", Message: "no room", Pod: "a", ObservedAt: metav1.NewTime(s.now.Now())}
+	problem := &v1alpha1.StorageProblem{Reason: "VolumeFull", Message: "no room", Pod: "a", ObservedTime: metav1.NewTime(s.now.Now())}
 	s.report(problem)
 	s.expectStorage("False/VolumeFull", "Look-ups are answered, and changes are answered 503: no room")
 
 	// It is renewed, with no write of the operator's.
 	s.now.SetTime(s.now.Now().Add(89 * time.Second))
-	problem.ObservedAt = metav1.NewTime(s.now.Now())
+	problem.ObservedTime = metav1.NewTime(s.now.Now())
 	s.report(problem)
 	writes := s.writes
 	s.expectStorage("False/VolumeFull", "Look-ups are answered, and changes are answered 503: no room")
@@ -69,7 +69,7 @@ func TestATenantIsLookedAtWhenItsStorageProblemChangesAndNotWhenItIsRenewed(t *t
 		return tenant
 	}
 	problem := func(reason, message, pod string, second int64) *v1alpha1.StorageProblem {
-		return &v1alpha1.StorageProblem{Reason: reason, Message: message, Pod: pod, ObservedAt: metav1.Unix(second, 0)}
+		return &v1alpha1.StorageProblem{Reason: reason, Message: message, Pod: pod, ObservedTime: metav1.Unix(second, 0)}
 	}
 	first := problem("A", "m", "a", 1)
 	connection := func(problem *v1alpha1.StorageProblem) *v1alpha1.ProvisioningTenant {

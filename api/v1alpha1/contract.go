@@ -45,7 +45,7 @@ const (
 	// MaxSchemaRefusal is how long the server's reason to refuse a declared schema may be there, in bytes.
 	MaxSchemaRefusal = 1024
 
-	// StorageProblemLifetime is for how long after its observedAt status.storage.problem or .connectionProblem counts. A pod that has a problem
+	// StorageProblemLifetime is for how long after its observedTime status.storage.problem or .connectionProblem counts. A pod that has a problem
 	// writes it three times in that time.
 	StorageProblemLifetime = 90 * time.Second
 

@@ -5,9 +5,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // ProvisioningTenantSpec says what one provisioning tenant should be.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.identityProvider) || !has(self.authentication) || !(has(self.authentication.workloadIdentity) || has(self.authentication.entraToken) || has(self.authentication.userToken))",message="identityProvider must be specified where authentication has workloadIdentity, entraToken or userToken: its login authority signs those tokens"
-// +kubebuilder:validation:XValidation:rule="self.?storage.?type.orValue('') != 'PostgreSQL' || has(self.storage.postgresql)",message="storage.postgresql must be given when storage.type is PostgreSQL: it names the Secret with the connection URL"
-// +kubebuilder:validation:XValidation:rule="!has(self.server) || self.?storage.?type.orValue('') == 'PostgreSQL' || !(has(self.server.autoscaling) || has(self.server.replicas) && self.server.replicas > 1)",message="storage.type must be PostgreSQL for server.autoscaling or more than one of server.replicas: one server has a SQLite directory to itself"
-// +kubebuilder:validation:XValidation:rule="self.?deletionPolicy.orValue('') != 'Delete' || self.?storage.?type.orValue('') != 'PostgreSQL'",message="deletionPolicy must be Retain where storage.type is PostgreSQL: the operator deletes nothing in your database"
+// +kubebuilder:validation:XValidation:rule="self.?storage.?type.orValue('SQLite') != 'PostgreSQL' || has(self.storage.postgresql)",message="storage.postgresql must be given when storage.type is PostgreSQL: it names the Secret with the connection URL"
+// +kubebuilder:validation:XValidation:rule="!has(self.server) || self.?storage.?type.orValue('SQLite') == 'PostgreSQL' || !(has(self.server.autoscaling) || has(self.server.replicas) && self.server.replicas > 1)",message="storage.type must be PostgreSQL for server.autoscaling or more than one of server.replicas: one server has a SQLite directory to itself"
+// +kubebuilder:validation:XValidation:rule="self.?deletionPolicy.orValue('Retain') != 'Delete' || self.?storage.?type.orValue('SQLite') != 'PostgreSQL'",message="deletionPolicy must be Retain where storage.type is PostgreSQL: the operator deletes nothing in your database"
 // +kubebuilder:validation:XValidation:rule="self.?storage.?sqlite.?storageClassName.hasValue() == oldSelf.?storage.?sqlite.?storageClassName.hasValue() && (!self.?storage.?sqlite.?storageClassName.hasValue() || self.storage.sqlite.storageClassName == oldSelf.storage.sqlite.storageClassName)",message="storage.sqlite.storageClassName is immutable: a volume cannot change its class"
 type ProvisioningTenantSpec struct {
 	// displayName is the customer's name as people write it. It is shown, never matched on.
@@ -247,7 +247,7 @@ type Retention struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 52",message="metadata.name must have at most 52 characters: the names of the tenant's objects add to it"
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label that begins with a letter, of lower-case letters, digits and '-', because it becomes part of a host name and of a Service's name"
-// +kubebuilder:validation:XValidation:rule="oldSelf.spec.?storage.?type.orValue('') != 'PostgreSQL' || self.spec.?storage.?type.orValue('') == 'PostgreSQL' || self.?status.?storage.?type.orValue('') != 'PostgreSQL' || !has(self.status.directory) || !has(self.status.directory.id)",message="spec.storage.type must stay PostgreSQL: the directory is there. To go back to SQLite, export it and import it into a new tenant"
+// +kubebuilder:validation:XValidation:rule="oldSelf.spec.?storage.?type.orValue('SQLite') != 'PostgreSQL' || self.spec.?storage.?type.orValue('SQLite') == 'PostgreSQL' || self.?status.?storage.?type.orValue('SQLite') != 'PostgreSQL' || !has(self.status.directory) || !has(self.status.directory.id)",message="spec.storage.type must stay PostgreSQL: the directory is there. To go back to SQLite, export it and import it into a new tenant"
 type ProvisioningTenant struct {
 	metav1.TypeMeta `json:",inline"`
 

@@ -146,7 +146,7 @@ type StorageStatus struct {
 
 // StorageProblem is what keeps a server, or the Job that tries a connection, from the storage. The pod that finds it writes it, again every
 // half a minute while it lasts, and takes it away when it is over. Without that, because the pod is gone, the operator does, a minute and a
-// half after observedAt.
+// half after observedTime.
 type StorageProblem struct {
 	// reason is that of condition StorageReady or StorageInEffect.
 	//
@@ -168,8 +168,8 @@ type StorageProblem struct {
 	// +kubebuilder:validation:MaxLength=253
 	Pod string `json:"pod,omitempty"`
 
-	// observedAt is when that pod last found it so.
+	// observedTime is when that pod last found it so.
 	//
 	// +required
-	ObservedAt metav1.Time `json:"observedAt,omitzero"`
+	ObservedTime metav1.Time `json:"observedTime,omitzero"`
 }

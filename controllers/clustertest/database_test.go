@@ -443,7 +443,7 @@ func TestAWrongPasswordIsFoundBeforeTheServerStops(t *testing.T) {
 		}
 	}
 	// A long name is cut in that of a pod.
-	refused := &v1alpha1.StorageProblem{Reason: "DatabaseRefused", Message: why, Pod: "contoso-connx2k4p", ObservedAt: metav1.Now()}
+	refused := &v1alpha1.StorageProblem{Reason: "DatabaseRefused", Message: why, Pod: "contoso-connx2k4p", ObservedTime: metav1.Now()}
 	connection(refused)
 	w.until(tenant, "StorageInEffect=False/DatabaseRefused", "StorageReady=True/Bound", "ServerAvailable=True/Available", ready)
 	want := "The directory stays on its volume, and the tenant goes on with it, until the database that Secret contoso-database names under key url can be used: " + why
@@ -453,7 +453,7 @@ func TestAWrongPasswordIsFoundBeforeTheServerStops(t *testing.T) {
 	w.worksWith(v1alpha1.StorageSQLite, 1)
 
 	// The server has a problem of its own, of which the other says nothing.
-	if err := w.troubled(tenant, &v1alpha1.StorageProblem{Reason: "VolumeFull", Pod: "contoso-scim-a", ObservedAt: metav1.Now()}); err != nil {
+	if err := w.troubled(tenant, &v1alpha1.StorageProblem{Reason: "VolumeFull", Pod: "contoso-scim-a", ObservedTime: metav1.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	w.until(tenant, "StorageInEffect=False/DatabaseRefused", "StorageReady=False/VolumeFull", "Ready=False/VolumeFull")
@@ -464,13 +464,13 @@ func TestAWrongPasswordIsFoundBeforeTheServerStops(t *testing.T) {
 
 	// It is of a pod that is gone.
 	former := refused.DeepCopy()
-	former.Reason, former.ObservedAt = "DatabaseUnreachable", metav1.NewTime(time.Now().Add(-v1alpha1.StorageProblemLifetime+2*time.Second))
+	former.Reason, former.ObservedTime = "DatabaseUnreachable", metav1.NewTime(time.Now().Add(-v1alpha1.StorageProblemLifetime+2*time.Second))
 	connection(former)
 	w.until(tenant, "StorageInEffect=False/Progressing", ready)
 	if left := tenant.Status.Storage.ConnectionProblem; left != nil {
 		t.Errorf("%+v is left", left)
 	}
-	refused.ObservedAt = metav1.Now()
+	refused.ObservedTime = metav1.Now()
 	connection(refused)
 	w.until(tenant, "StorageInEffect=False/DatabaseRefused")
 

@@ -46,7 +46,7 @@ func TestWhatKeepsAServerFromItsStorageIsTheReasonOfStorageReady(t *testing.T) {
 			tenant := create(w, w.tenant(c.change))
 			w.until(tenant, ready, c.otherwise)
 			url := tenant.Status.TenantURL
-			problem := &v1alpha1.StorageProblem{Reason: c.reason, Message: "because", Pod: "a", ObservedAt: metav1.Now()}
+			problem := &v1alpha1.StorageProblem{Reason: c.reason, Message: "because", Pod: "a", ObservedTime: metav1.Now()}
 			for range 2 { // it comes back
 				if err := w.troubled(tenant, problem); err != nil {
 					t.Fatal(err)
@@ -62,7 +62,7 @@ func TestWhatKeepsAServerFromItsStorageIsTheReasonOfStorageReady(t *testing.T) {
 			}
 
 			// It is of a pod that is gone.
-			problem.ObservedAt = metav1.NewTime(time.Now().Add(-v1alpha1.StorageProblemLifetime + 2*time.Second))
+			problem.ObservedTime = metav1.NewTime(time.Now().Add(-v1alpha1.StorageProblemLifetime + 2*time.Second))
 			if err := w.troubled(tenant, problem); err != nil {
 				t.Fatal(err)
 			}
@@ -90,7 +90,7 @@ func TestTheAPIServerKeepsTheProblemOfAnotherServer(t *testing.T) {
 	if err := end("a"); !apierrors.IsInvalid(err) {
 		t.Errorf("none is there: %v", err)
 	}
-	if err := w.troubled(tenant, &v1alpha1.StorageProblem{Reason: "VolumeFull", Pod: "a", ObservedAt: metav1.Now()}); err != nil {
+	if err := w.troubled(tenant, &v1alpha1.StorageProblem{Reason: "VolumeFull", Pod: "a", ObservedTime: metav1.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	if err := end("b"); !apierrors.IsInvalid(err) {
@@ -112,14 +112,14 @@ func TestTheAPIServerBoundsAStorageProblem(t *testing.T) {
 		problem v1alpha1.StorageProblem
 		want    string
 	}{
-		{v1alpha1.StorageProblem{Reason: "not a reason", ObservedAt: metav1.Now()}, "status.storage.problem.reason"},
-		{v1alpha1.StorageProblem{Reason: "A" + strings.Repeat("a", 64), ObservedAt: metav1.Now()}, "status.storage.problem.reason"},
-		{v1alpha1.StorageProblem{Reason: "A", Message: strings.Repeat("ä", 1025), ObservedAt: metav1.Now()}, "status.storage.problem.message"},
-		{v1alpha1.StorageProblem{Reason: "A"}, "status.storage.problem.observedAt"},
+		{v1alpha1.StorageProblem{Reason: "not a reason", ObservedTime: metav1.Now()}, "status.storage.problem.reason"},
+		{v1alpha1.StorageProblem{Reason: "A" + strings.Repeat("a", 64), ObservedTime: metav1.Now()}, "status.storage.problem.reason"},
+		{v1alpha1.StorageProblem{Reason: "A", Message: strings.Repeat("ä", 1025), ObservedTime: metav1.Now()}, "status.storage.problem.message"},
+		{v1alpha1.StorageProblem{Reason: "A"}, "status.storage.problem.observedTime"},
 	} {
 		refused(t, w.troubled(tenant, &c.problem), c.want)
 	}
-	if err := w.troubled(tenant, &v1alpha1.StorageProblem{Reason: "A", Message: strings.Repeat("ä", 1024), ObservedAt: metav1.Now()}); err != nil {
+	if err := w.troubled(tenant, &v1alpha1.StorageProblem{Reason: "A", Message: strings.Repeat("ä", 1024), ObservedTime: metav1.Now()}); err != nil {
 		t.Error(err)
 	}
 }

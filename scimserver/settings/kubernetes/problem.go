@@ -91,7 +91,7 @@ func (s *Source) observeProblems(tenant *v1alpha1.ProvisioningTenant) {
 // others tells whether another server has written a problem a moment ago.
 func (p *problems) others(pod string, now time.Time) bool {
 	seen := p.observed.Load()
-	return seen != nil && seen.StorageProblem != nil && seen.Pod != pod && now.Sub(seen.ObservedAt.Time) < renewedBy
+	return seen != nil && seen.StorageProblem != nil && seen.Pod != pod && now.Sub(seen.ObservedTime.Time) < renewedBy
 }
 
 func (s *Source) writeProblem(ctx context.Context, p *problems, reason, message string) error {
@@ -106,11 +106,11 @@ func (s *Source) writeProblem(ctx context.Context, p *problems, reason, message 
 		return nil
 	}
 	// A message may have a time or a port in it, so another one alone waits.
-	if p.own != nil && p.own.Reason == reason && now.Sub(p.own.ObservedAt.Time) < renewInterval {
+	if p.own != nil && p.own.Reason == reason && now.Sub(p.own.ObservedTime.Time) < renewInterval {
 		return nil
 	}
 	next := &v1alpha1.StorageProblem{
-		Reason: reason, Message: bounded(message), Pod: s.options.Pod, ObservedAt: metav1.NewTime(now.UTC().Truncate(time.Second)),
+		Reason: reason, Message: bounded(message), Pod: s.options.Pod, ObservedTime: metav1.NewTime(now.UTC().Truncate(time.Second)),
 	}
 	_, err := s.patchStatus(ctx, operation{"add", p.path(), next})
 	switch {

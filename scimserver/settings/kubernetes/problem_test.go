@@ -51,7 +51,7 @@ func (r *reported) seen(problem *v1alpha1.StorageProblem) {
 		case problem == nil || seen.StorageProblem == nil:
 			return problem == nil && seen.StorageProblem == nil
 		}
-		return seen.Pod == problem.Pod && seen.Reason == problem.Reason && seen.ObservedAt.Equal(&problem.ObservedAt)
+		return seen.Pod == problem.Pod && seen.Reason == problem.Reason && seen.ObservedTime.Equal(&problem.ObservedTime)
 	})
 }
 
@@ -75,7 +75,7 @@ func (r *reported) expect(want ...string) {
 }
 
 func wrote(reason, message string, at time.Time) string {
-	return fmt.Sprintf(ofTenant+`{"op":"add","path":"/status/storage/problem","value":{"reason":%q,"message":%q,"pod":"pod-a","observedAt":%q}}]`, reason, message, at.UTC().Format(time.RFC3339))
+	return fmt.Sprintf(ofTenant+`{"op":"add","path":"/status/storage/problem","value":{"reason":%q,"message":%q,"pod":"pod-a","observedTime":%q}}]`, reason, message, at.UTC().Format(time.RFC3339))
 }
 
 // ofTenant is how each patch begins.
@@ -84,7 +84,7 @@ const ofTenant = `[{"op":"test","path":"/metadata/uid","value":"uid-1"},`
 const tookAway = ofTenant + `{"op":"test","path":"/status/storage/problem/pod","value":"pod-a"},{"op":"remove","path":"/status/storage/problem"}]`
 
 func problemOf(pod string, at time.Time) *v1alpha1.StorageProblem {
-	return &v1alpha1.StorageProblem{Reason: "DatabaseFull", Message: "m", Pod: pod, ObservedAt: metav1.NewTime(at)}
+	return &v1alpha1.StorageProblem{Reason: "DatabaseFull", Message: "m", Pod: pod, ObservedTime: metav1.NewTime(at)}
 }
 
 func TestAProblemIsWrittenAgainWhileItLastsAndTakenAwayWhenItIsOver(t *testing.T) {
@@ -173,7 +173,7 @@ func TestAServerLeavesTheProblemOfAnotherAlone(t *testing.T) {
 	r.expect(wrote("DatabaseRefused", "because", r.now))
 
 	// Both found theirs at the same time, and the other was the last to write.
-	other.ObservedAt = metav1.NewTime(r.now)
+	other.ObservedTime = metav1.NewTime(r.now)
 	r.put(other)
 	r.seen(other)
 	r.now = r.now.Add(30 * time.Second)

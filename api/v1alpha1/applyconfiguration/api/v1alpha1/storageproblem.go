@@ -11,7 +11,7 @@ import (
 //
 // StorageProblem is what keeps a server, or the Job that tries a connection, from the storage. The pod that finds it writes it, again every
 // half a minute while it lasts, and takes it away when it is over. Without that, because the pod is gone, the operator does, a minute and a
-// half after observedAt.
+// half after observedTime.
 type StorageProblemApplyConfiguration struct {
 	// reason is that of condition StorageReady or StorageInEffect.
 	Reason *string `json:"reason,omitempty"`
@@ -19,8 +19,8 @@ type StorageProblemApplyConfiguration struct {
 	Message *string `json:"message,omitempty"`
 	// pod is the name of the pod that found it.
 	Pod *string `json:"pod,omitempty"`
-	// observedAt is when that pod last found it so.
-	ObservedAt *v1.Time `json:"observedAt,omitempty"`
+	// observedTime is when that pod last found it so.
+	ObservedTime *v1.Time `json:"observedTime,omitempty"`
 }
 
 // StorageProblemApplyConfiguration constructs a declarative configuration of the StorageProblem type for use with
@@ -53,10 +53,10 @@ func (b *StorageProblemApplyConfiguration) WithPod(value string) *StorageProblem
 	return b
 }
 
-// WithObservedAt sets the ObservedAt field in the declarative configuration to the given value
+// WithObservedTime sets the ObservedTime field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the ObservedAt field is set to the value of the last call.
-func (b *StorageProblemApplyConfiguration) WithObservedAt(value v1.Time) *StorageProblemApplyConfiguration {
-	b.ObservedAt = &value
+// If called multiple times, the ObservedTime field is set to the value of the last call.
+func (b *StorageProblemApplyConfiguration) WithObservedTime(value v1.Time) *StorageProblemApplyConfiguration {
+	b.ObservedTime = &value
 	return b
 }
