@@ -14,8 +14,12 @@ var attributes = []string{ //nolint:gochecknoglobals // a table
 	"time", "ts", "level", "msg", "logger", "caller", "error", "err", "text", "reason", "message", "cause", "controller", "controllerGroup", "controllerKind",
 	"ProvisioningTenant", "UserDefaults", "namespace", "name", "tenant", "kind", "group", "version", "object", "reconcileID", "operatorNamespace", "what",
 	"condition", "status", "outcome", "method", "route", "operation", "resourceType", "attempt", "interval", "duration", "since", "until", "crd", "fields",
-	"host", "address", "addr", "engine", "schema", "port", "image", "step", "state", "stacktrace", "source", "type", "lock",
+	"host", "address", "addr", "engine", "schema", "port", "image", "step", "state", "stacktrace", "source", "type", "lock", "trying", "resource",
+	"ingress", "directory", "synchronous_commit",
 }
+
+// measures are attributes that say how long something takes, or where a program listens. Of them nothing else is shown.
+var measures = []string{"in", "every", "away", "clients", "admin", "bindAddress"} //nolint:gochecknoglobals // a table
 
 var (
 	pair     = regexp.MustCompile(`([\w.-]+)=("(?:[^"\\]|\\.)*"|\S*)`)
@@ -54,7 +58,10 @@ func (r *Redactor) entry(entry map[string]any) map[string]any {
 }
 
 func (r *Redactor) attribute(name, value string) string {
-	if !slices.Contains(attributes, name) {
+	switch {
+	case slices.Contains(measures, name) && measured(value):
+		return value
+	case !slices.Contains(attributes, name):
 		return length(value)
 	}
 	lines := strings.Split(value, "\n") // of which those behind the first are a stack

@@ -63,23 +63,39 @@ func (r *Redactor) strike(text string) string {
 type how int
 
 const (
-	taken  how = iota // only its length
-	asText            // what Text leaves of it
-	whole             // as it is
+	taken    how = iota // only its length
+	asText              // what Text leaves of it
+	asBytes             // as it is where it is an amount of memory
+	asDigest            // as it is where it is a hash
+	whole               // as it is
 )
+
+// of is how a string with that value is shown: taken, asText or whole.
+func (h how) of(value string) how {
+	switch {
+	case h == asBytes && bytes.MatchString(value), h == asDigest && digest.MatchString(value):
+		return whole
+	case h == asBytes:
+		return taken
+	case h == asDigest:
+		return asText
+	default:
+		return h
+	}
+}
 
 // Learn takes notice of the names in an object, and of what will not be shown of it.
 func (r *Redactor) Learn(object map[string]any) {
 	rules := rulesFor(object)
 	walk(object, nil, func(path []string, value string) any {
-		switch rules.how(path) {
+		switch rules.how(path).of(value) {
 		case whole:
 			r.Know(value)
 		case taken:
 			if object["kind"] != "Event" { // whose message is a sentence, of which Event judges
 				r.Hide(value)
 			}
-		case asText:
+		default:
 		}
 		return value
 	})
@@ -89,12 +105,13 @@ func (r *Redactor) Learn(object map[string]any) {
 func (r *Redactor) Object(object map[string]any) map[string]any {
 	rules := rulesFor(object)
 	shown, _ := walk(object, nil, func(path []string, value string) any {
-		switch {
-		case path[len(path)-1] == list && len(path) > 1 && path[len(path)-2] == "args":
+		if path[len(path)-1] == list && len(path) > 1 && path[len(path)-2] == "args" {
 			return r.argument(value)
-		case rules.how(path) == whole:
+		}
+		switch rules.how(path).of(value) {
+		case whole:
 			return value
-		case rules.how(path) == asText:
+		case asText:
 			return r.Text(value)
 		default:
 			return length(value)
@@ -138,7 +155,7 @@ func walk(value any, path []string, replace func(path []string, value string) an
 	case []any:
 		copied := make([]any, len(value))
 		for i, inner := range value {
-			copied[i] = walk(inner, append(slices.Clone(path), list), replace)
+			copied[i] = walk(inner, append(slices.Clone(path), part(path, inner)), replace)
 		}
 		return copied
 	case string:
@@ -146,4 +163,14 @@ func walk(value any, path []string, replace func(path []string, value string) an
 	default:
 		return value
 	}
+}
+
+// part stands in a path for an element of a list: the name of an environment variable, which says what its value is, and list for all others.
+func part(path []string, element any) string {
+	if variable, ok := element.(map[string]any); ok && len(path) > 0 && path[len(path)-1] == "env" {
+		if name, ok := variable["name"].(string); ok {
+			return name
+		}
+	}
+	return list
 }

@@ -45,10 +45,79 @@ func TestATextKeepsWordsAmountsAndKnownNames(t *testing.T) {
 		`an open quote "Anna`:                                                `an open quote "[redacted]"`,
 		`version v1.2.3 and dev+0123456789ab`:                                `version v1.2.3 and dev+0123456789ab`,
 		`phone 0046701234567`:                                                `phone [redacted]`,
+		`the database answered 28P01: password authentication failed`:        `the database answered 28P01: password authentication failed`,
+		`refused: the pooler answered 08P01: no such user; it ends`:          `refused: the pooler answered 08P01: no such user; it ends`,
+		`others change the same (SQLSTATE 40001)`:                            `others change the same (SQLSTATE 40001)`,
+		`ERROR: relation does not exist (SQLSTATE 42P01).`:                   `ERROR: relation does not exist (SQLSTATE 42P01).`,
+		`kubectl describe pods -n customers -l provisioning.tenantry.dev/tenant=contoso tells why`: `kubectl describe pods -n customers -l ` +
+			`provisioning.tenantry.dev/tenant=contoso tells why`,
+		`kubectl logs -n customers -l a=contoso --previous.`: `kubectl logs -n customers -l a=contoso --previous.`,
+		`kubectl patch secret contoso -n customers --type merge --patch '{"stringData":{"token":"geheim"}}'`: `kubectl patch secret contoso -n ` +
+			`customers --type merge --patch '{"[redacted]":[redacted]"[redacted]":"[redacted]"}}'`,
+		`listening on [::]:8080, 127.0.0.1:8081 and :8082`: `listening on [::]:8080, 127.0.0.1:8081 and :8082`,
 	} {
 		if got := r.Text(text); got != want {
 			t.Errorf("%s\n got %s\nwant %s", text, got, want)
 		}
+	}
+}
+
+// What looks like something that stays, elsewhere than where it stays, may be anything.
+func TestASecretThatLooksLikeWhatStaysIsTakenOut(t *testing.T) {
+	t.Parallel()
+	r := New()
+	r.Know("contoso")
+	for text, want := range map[string]string{
+		`the password is 28P01`:                          `the password is [redacted]`,
+		`the user answered 28P01: it is mine`:            `the user answered [redacted]: it is mine`,
+		`database answered 28P01`:                        `database answered [redacted]`,
+		`the database answered HUNT3: no`:                `the database answered [redacted]: no`,
+		`the database answered 28P012: no`:               `the database answered [redacted]: no`,
+		`the database answered 28p01 and 28P01`:          `the database answered [redacted] and [redacted]`,
+		`the database answered password: 28P01`:          `the database answered password: [redacted]`,
+		`the database answered "28P01"`:                  `the database answered "[redacted]"`,
+		`SQLSTATE=28P01 SQLSTATE: 28P01`:                 `SQLSTATE=[redacted] SQLSTATE: [redacted]`,
+		`login with password=12345 or token:67890`:       `login with password=[redacted] or token:[redacted]`,
+		`pin=12345, user=1234567 and name=contoso`:       `pin=12345, user=[redacted] and name=contoso`,
+		`from 2001:470:1:2::3 to [2001:470:1:2::3]:5432`: `from [redacted] to [redacted]:5432`,
+		`kubectl -pgeheim1 --password=geheim1 -Xn --Xn`:  `kubectl [redacted] [redacted]=[redacted] [redacted] [redacted]`,
+		`connect to [2001:db8::7]:5432 and [::]:geheim1`: `connect to [redacted]:5432 and [::[redacted]:[redacted]`,
+	} {
+		if got := r.Text(text); got != want {
+			t.Errorf("%s\n got %s\nwant %s", text, got, want)
+		}
+	}
+	for line, want := range map[string]string{
+		`{"msg":"serving","admin":"anna","clients":"anna:8080","in":"geheim","every":"Monday"}`: `{"admin":"[redacted, 4 bytes]","clients":"[redacted, 9 bytes]",` +
+			`"every":"[redacted, 6 bytes]","in":"[redacted, 6 bytes]","msg":"serving"}`,
+	} {
+		if got := r.Line(line); got != want {
+			t.Errorf("%s\n got %s\nwant %s", line, got, want)
+		}
+	}
+	found := object(t, `{kind: Deployment, metadata: {annotations: {provisioning.tenantry.dev/applied: hunter2hunter2hu, provisioning.tenantry.dev/template: 28P01}},
+	  spec: {template: {spec: {containers: [{name: a, env: [{name: GOMEMLIMIT, value: geheim-7}, {name: GOMEMLIMIT_, value: "483183820"}, {name: PIN, value: "1234567"}]}]}}}}`)
+	r.Learn(found)
+	want := object(t, `{kind: Deployment, metadata: {annotations: {provisioning.tenantry.dev/applied: '[redacted]', provisioning.tenantry.dev/template: '[redacted]'}},
+	  spec: {template: {spec: {containers: [{name: a, env: [{name: GOMEMLIMIT, value: '[redacted, 8 bytes]'}, {name: GOMEMLIMIT_, value: '[redacted, 9 bytes]'},
+	  {name: PIN, value: '[redacted, 7 bytes]'}]}]}}}}`)
+	if shown := r.Object(found); fmt.Sprint(shown) != fmt.Sprint(want) {
+		t.Errorf("got\n%v\nwant\n%v", shown, want)
+	}
+	if got := r.Text("it is geheim-7"); got != "it is [redacted]" {
+		t.Errorf("what was taken out of an object stands in a text: %s", got)
+	}
+}
+
+// They tell how much memory the collector works with, and why a rollout is due.
+func TestADeploymentKeepsItsMemoryLimitAndTheHashesOfWhatWasApplied(t *testing.T) {
+	t.Parallel()
+	r := New()
+	found := object(t, `{kind: Deployment, metadata: {annotations: {provisioning.tenantry.dev/applied: 0123456789abcdef, provisioning.tenantry.dev/template: fedcba9876543210}},
+	  spec: {template: {spec: {containers: [{name: scimserver, env: [{name: GOMEMLIMIT, value: "1932735280"}]}], initContainers: [{name: a, env: [{name: GOMEMLIMIT, value: 230MiB}]}]}}}}`)
+	r.Learn(found)
+	if shown := r.Object(found); fmt.Sprint(shown) != fmt.Sprint(found) {
+		t.Errorf("got\n%v\nwant\n%v", shown, found)
 	}
 }
 
@@ -116,6 +185,12 @@ func TestALineOfALogKeepsWhatOurProgramsSayAndNothingElse(t *testing.T) {
 			`{"name":"contoso","namespace":"customers"},"error":"user \"[redacted]\" of [redacted]","msg":"failed"}`,
 		`time=2026-11-30T12:00:00Z level=ERROR msg="it failed" err="no \"anna\"" user=anna`: `time=2026-11-30T12:00:00Z level=ERROR msg="it failed" ` +
 			`err="no \"[redacted]\"" user="[redacted, 4 bytes]"`,
+		`{"msg":"trying again","in":"10s","every":"1m0s","trying":"at most every 5m0s","away":"2.041s"}`: `{"away":"2.041s","every":"1m0s","in":"10s",` +
+			`"msg":"trying again","trying":"at most every 5m0s"}`,
+		`{"msg":"serving","clients":"[::]:8080","admin":":8081","resource":"provisioningtenants"}`: `{"admin":":8081","clients":"[::]:8080","msg":"serving",` +
+			`"resource":"provisioningtenants"}`,
+		`time=2026-11-30T12:00:00Z level=INFO msg=serving clients=[::]:8080 admin=127.0.0.1:8081`: `time=2026-11-30T12:00:00Z level=INFO msg=serving ` +
+			`clients=[::]:8080 admin=127.0.0.1:8081`,
 		`panic: anna`:                      `[a line of 11 bytes that is none of ours]`,
 		`main.run({0x1, 0x2}, "anna")`:     `main.run(...)`,
 		`goroutine 1 [running]:`:           `goroutine 1 [running]:`,

@@ -7,19 +7,24 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
-// rules are the fields of a kind that are shown as they are. A path has a part a key, [] for the elements of a list, * for any key and, at its end, **
-// for all below.
+// rules are the fields of a kind that are shown as they are. A path has a part a key, [] for the elements of a list and for an environment variable its
+// name, * for any of these and, at its end, ** for all below.
 type rules struct{ shown [][]string }
 
 // how a string at a path is shown. What is in a status is text, because controllers write their reasons there.
 func (r rules) how(path []string) how {
 	if len(path) > 1 && slices.Contains(maps, path[len(path)-2]) {
+		if slices.Contains(hashes, path[len(path)-1]) {
+			return asDigest
+		}
 		if slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(path[len(path)-1], prefix) }) {
 			return asText
 		}
 		return taken
 	}
 	switch {
+	case len(path) > 2 && path[len(path)-3] == "env" && slices.Contains(limits, path[len(path)-2]) && path[len(path)-1] == "value":
+		return asBytes
 	case slices.ContainsFunc(r.shown, func(pattern []string) bool { return matches(pattern, path) }):
 		return whole
 	case path[0] == "status":
@@ -51,6 +56,12 @@ var (
 		"batch.kubernetes.io/", v1alpha1.GroupName + "/", v1alpha1.RotateAnnotationPrefix, v1alpha1.RevokeAnnotationPrefix,
 	}
 
+	// hashes are annotations of ours with a hash of what was applied.
+	hashes = []string{v1alpha1.GroupName + "/applied", v1alpha1.GroupName + "/template", v1alpha1.UpgradeAnnotation}
+
+	// limits are environment variables of ours, which have an amount of memory.
+	limits = []string{"GOMEMLIMIT"}
+
 	// flags of our programs whose values say how they run.
 	flags = []string{
 		"server-image", "log-level", "log-format", "concurrency", "max-upgrades", "watch-namespaces", "base-domain", "ingress-class", "gateway",
@@ -69,7 +80,7 @@ const (
 		"tolerations.** imagePullSecrets.** " +
 		"volumes.[].name volumes.[].persistentVolumeClaim.** volumes.[].secret.** volumes.[].configMap.name volumes.[].emptyDir.** volumes.[].projected.**"
 	container = "name image imagePullPolicy ports.** resources.** volumeMounts.** securityContext.** terminationMessagePath terminationMessagePolicy " +
-		"env.[].name env.[].valueFrom.** envFrom.** readinessProbe.httpGet.path readinessProbe.httpGet.port readinessProbe.httpGet.scheme " +
+		"env.*.name env.*.valueFrom.** envFrom.** readinessProbe.httpGet.path readinessProbe.httpGet.port readinessProbe.httpGet.scheme " +
 		"livenessProbe.httpGet.path livenessProbe.httpGet.port livenessProbe.httpGet.scheme startupProbe.httpGet.path startupProbe.httpGet.port " +
 		"startupProbe.httpGet.scheme"
 	podStatus = "status.phase status.containerStatuses.[].name status.containerStatuses.[].image status.containerStatuses.[].imageID " +
