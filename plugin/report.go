@@ -90,6 +90,8 @@ type bundle struct {
 	objects []objectFile
 	texts   []textFile
 	unread  []unread
+	// missing is what there is not, as it may be.
+	missing []string
 }
 
 // objectFile has objects that are still to be redacted.
@@ -136,9 +138,9 @@ func (b *bundle) ofTenant(ctx context.Context, name, operatorNamespace string) e
 	b.name = fmt.Sprintf("tenantry-report-%s-%s-%s", tenant.Namespace, tenant.Name, b.at.Format("20060102T150405Z"))
 	b.about = fmt.Sprintf("tenant %s of namespace %s", tenant.Name, tenant.Namespace)
 	b.redact.Know(tenant.Name, tenant.Namespace, tenant.Namespace+"/"+tenant.Name)
-	b.tenantObjects(ctx, tenant)
+	pods := b.tenantObjects(ctx, tenant)
 	b.secrets(ctx, tenant)
-	for _, pod := range b.pods(ctx, tenant.Namespace, client.MatchingLabels{v1alpha1.TenantLabel: tenant.Name}) {
+	for _, pod := range pods {
 		b.logs(ctx, &pod, "", func(string) bool { return true })
 		b.admin(ctx, &pod)
 	}

@@ -65,6 +65,12 @@ func (b *bundle) index(files []file) []byte {
 	for _, f := range files {
 		fmt.Fprintf(&out, "- %s: %s\n", f.name, f.about)
 	}
+	if len(b.missing) > 0 {
+		fmt.Fprintf(&out, "\n## What there is not\n\n")
+	}
+	for _, what := range b.missing {
+		fmt.Fprintf(&out, "- %s\n", b.redact.Text(clean(what)))
+	}
 	if len(b.unread) > 0 {
 		fmt.Fprintf(&out, "\n## What could not be read\n\n")
 	}

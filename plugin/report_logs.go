@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,13 +29,6 @@ const (
 	askTimeout = 30 * time.Second
 )
 
-// pods lists pods, which lacks tells of already where they are objects of the report.
-func (b *bundle) pods(ctx context.Context, namespace string, which ...client.ListOption) []corev1.Pod {
-	var found corev1.PodList
-	b.lacks("pods of namespace "+namespace, b.List(ctx, &found, append(which, client.InNamespace(namespace))...))
-	return found.Items
-}
-
 // operator adds what there is about the operators: of that namespace, or of those that the tenants or the cluster name.
 func (b *bundle) operator(ctx context.Context, namespace string, tenants []v1alpha1.ProvisioningTenant, fit func(line string) bool) {
 	deployments, err := findOperators(ctx, b.Client, namespace, tenants)
@@ -53,17 +47,16 @@ func (b *bundle) operator(ctx context.Context, namespace string, tenants []v1alp
 		}
 		seen[at] = true
 		in, ours := client.InNamespace(at), client.MatchingLabels{v1alpha1.NameLabel: v1alpha1.OperatorName}
-		for _, gvk := range []struct{ apiVersion, kind string }{{"apps/v1", "Deployment"}, {"v1", "Pod"}} {
-			b.add("operator/"+at+"/"+strings.ToLower(gvk.kind)+".yaml", "each "+gvk.kind+" of the operator in namespace "+at,
-				b.list(ctx, kind(gvk.apiVersion, gvk.kind), nil, in, ours)...)
-		}
+		pods := b.list(ctx, kind("v1", "Pod"), nil, in, ours)
+		b.add("operator/"+at+"/deployment.yaml", "each Deployment of the operator in namespace "+at, b.list(ctx, kind("apps/v1", "Deployment"), nil, in, ours)...)
+		b.add("operator/"+at+"/pod.yaml", "each Pod of the operator in namespace "+at, pods...)
 		b.add("operator/"+at+"/lease.yaml", "the Lease by which a leader is elected",
 			b.get(ctx, kind("coordination.k8s.io/v1", "Lease"), at, v1alpha1.LeaderLease))
 		b.add("operator/"+at+"/events.yaml", "events of the operator's pods", b.list(ctx, kind("v1", "Event"), func(u *unstructured.Unstructured) bool {
 			about, _, _ := unstructured.NestedString(u.Object, "involvedObject", "name")
 			return strings.HasPrefix(about, deployments[i].Name)
 		}, in)...)
-		for _, pod := range b.pods(ctx, at, ours) {
+		for _, pod := range b.podsOf(pods) {
 			b.logs(ctx, &pod, "operator/"+at+"/", fit)
 		}
 	}
@@ -86,7 +79,11 @@ func (b *bundle) logs(ctx context.Context, pod *corev1.Pod, below string, fit fu
 				name, about = name+".previous", about+", of the run before"
 			}
 			lines, err := b.log(ctx, pod, container.Name, previous)
-			if err != nil {
+			switch waits, never := neverRan(pod, container.Name); {
+			case err != nil && never:
+				b.missing = append(b.missing, fmt.Sprintf("a log of container %s of pod %s: it has not run yet%s", container.Name, pod.Name, waits))
+				continue
+			case err != nil:
 				b.lacks(about, err)
 				continue
 			}
@@ -102,6 +99,19 @@ func (b *bundle) logs(ctx context.Context, pod *corev1.Pod, below string, fit fu
 			b.texts = append(b.texts, shown)
 		}
 	}
+}
+
+// neverRan tells whether a container has not been started yet, and for what it waits, in brackets; "" where nobody says.
+func neverRan(pod *corev1.Pod, container string) (waits string, never bool) {
+	at := slices.IndexFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == container })
+	if at < 0 {
+		return "", true
+	}
+	status := pod.Status.ContainerStatuses[at]
+	if status.State.Waiting != nil && status.State.Waiting.Reason != "" {
+		waits = " (" + status.State.Waiting.Reason + ")"
+	}
+	return waits, status.State.Running == nil && status.State.Terminated == nil && status.LastTerminationState.Terminated == nil
 }
 
 // log reads the end of a log.

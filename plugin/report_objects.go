@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -46,7 +47,8 @@ func (b *bundle) list(
 	found.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
 	err := b.List(ctx, found, which...)
 	if meta.IsNoMatchError(err) {
-		err = errors.New("the cluster does not know this kind")
+		b.missing = append(b.missing, gvk.Kind+" objects: this kind is not installed in the cluster")
+		return nil
 	}
 	b.lacks(gvk.Kind+" objects", err)
 	var objects []map[string]any
@@ -78,7 +80,8 @@ func (b *bundle) add(name, about string, objects ...map[string]any) {
 	}
 }
 
-func (b *bundle) tenantObjects(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) {
+// tenantObjects adds the tenant with all that belongs to it, and returns its pods.
+func (b *bundle) tenantObjects(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) (pods []corev1.Pod) {
 	in, ours := client.InNamespace(tenant.Namespace), client.MatchingLabels{v1alpha1.TenantLabel: tenant.Name}
 	group := v1alpha1.SchemeGroupVersion.String()
 	b.add("tenant.yaml", "the tenant, its spec, status and conditions", b.get(ctx, kind(group, "ProvisioningTenant"), tenant.Namespace, tenant.Name))
@@ -90,6 +93,9 @@ func (b *bundle) tenantObjects(ctx context.Context, tenant *v1alpha1.Provisionin
 	for _, gvk := range childKinds() {
 		objects := b.list(ctx, gvk, nil, in, ours)
 		b.add("children/"+strings.ToLower(gvk.Kind)+".yaml", "each "+gvk.Kind+" of the tenant", objects...)
+		if gvk.Kind == "Pod" {
+			pods = b.podsOf(objects)
+		}
 		for _, object := range objects {
 			name, _, _ := unstructured.NestedString(object, "metadata", "name")
 			names = append(names, name)
@@ -103,6 +109,16 @@ func (b *bundle) tenantObjects(ctx context.Context, tenant *v1alpha1.Provisionin
 			about, _, _ := unstructured.NestedString(u.Object, "involvedObject", "name")
 			return about == tenant.Name || slices.Contains(names, about) || strings.HasPrefix(about, tenant.Name+v1alpha1.ServerSuffix)
 		}, in)...)
+	return pods
+}
+
+// podsOf are the pods among objects that were read.
+func (b *bundle) podsOf(objects []map[string]any) []corev1.Pod {
+	pods := make([]corev1.Pod, len(objects))
+	for i, object := range objects {
+		b.lacks("a pod", runtime.DefaultUnstructuredConverter.FromUnstructured(object, &pods[i]))
+	}
+	return pods
 }
 
 // volume adds the volume of a claim and its class.

@@ -15,6 +15,8 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -31,12 +33,21 @@ import (
 	"github.com/tenantry/tenantry/test/testenv"
 )
 
+// unstarted is a pod of which no container has run.
+const unstarted = "contoso-scim-2"
+
 // canary is planted as a secret, and as the data of a person, wherever one may be.
 const canary = "CANARY-s3cret-anna"
 
-// withLogs has kubectl ask the API server through a proxy that has a log for every pod, which no kubelet here has.
-func (k *kubectl) withLogs(text func(pod string, previous bool) string) {
+// withLogs has kubectl ask the API server through a proxy that has a log for every pod, which no kubelet here has, but for those with a container
+// that waits. The function that it returns counts how often the pods of a namespace were listed.
+func (k *kubectl) withLogs(text func(pod string, previous bool) string) (lists func(namespace string) int64) {
 	k.Helper()
+	var listed sync.Map
+	lists = func(namespace string) int64 {
+		count, _ := listed.LoadOrStore("/api/v1/namespaces/"+namespace+"/pods", new(atomic.Int64))
+		return count.(*atomic.Int64).Load() //nolint:forcetypeassert // no other is stored
+	}
 	to, err := url.Parse(cluster.Config.Host)
 	if err != nil {
 		k.Fatal(err)
@@ -54,8 +65,17 @@ func (k *kubectl) withLogs(text func(pod string, previous bool) string) {
 			if r.URL.Query().Get("tailLines") != "50" {
 				k.Errorf("the log is asked with %s", r.URL.RawQuery)
 			}
-			fmt.Fprint(w, text(path.Base(path.Dir(r.URL.Path)), r.URL.Query().Get("previous") == "true"))
+			pod := path.Base(path.Dir(r.URL.Path))
+			if pod == unstarted {
+				w.WriteHeader(http.StatusBadRequest) // as the kubelet does of a container that waits
+				return
+			}
+			fmt.Fprint(w, text(pod, r.URL.Query().Get("previous") == "true"))
 			return
+		}
+		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/pods") {
+			count, _ := listed.LoadOrStore(r.URL.Path, new(atomic.Int64))
+			count.(*atomic.Int64).Add(1) //nolint:forcetypeassert // no other is stored
 		}
 		proxy.ServeHTTP(w, r)
 	}))
@@ -67,6 +87,7 @@ func (k *kubectl) withLogs(text func(pod string, previous bool) string) {
 	if err := clientcmd.WriteToFile(*config, k.kubeconfig); err != nil {
 		k.Fatal(err)
 	}
+	return lists
 }
 
 // unpacked has the files of a bundle by name.
@@ -139,6 +160,10 @@ func TestAReportHasWhatAMaintainerNeedsAndNoSecretAndNoPerson(t *testing.T) {
 			LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled", Message: "user " + canary}},
 		}}
 	})
+	unpulled := create(w, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: unstarted, Labels: pod.Labels}, Spec: corev1.PodSpec{
+		Containers: []corev1.Container{{Name: "scimserver", Image: "scimserver"}},
+	}})
+	edit(unpulled, func() { unpulled.Status = waiting("ImagePullBackOff", "for "+canary) })
 	for component, message := range map[string]string{
 		"kubelet":              `Failed to pull image "` + canary + `": password=` + canary + ` for ` + canary + `@example.com`,
 		"somebodys-controller": "Anna Canary may not come in",
@@ -159,7 +184,7 @@ func TestAReportHasWhatAMaintainerNeedsAndNoSecretAndNoPerson(t *testing.T) {
 	create(w, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: testenv.OperatorNamespace, Name: w.namespace + "-operator-1", Labels: labels}, Spec: operatorPod})
 
 	secretToken := w.plaintext()
-	k.withLogs(func(pod string, previous bool) string {
+	lists := k.withLogs(func(pod string, previous bool) string {
 		lines := []string{
 			`{"level":"INFO","msg":"the server starts","version":"v1.2.3"}`,
 			`{"level":"ERROR","msg":"it failed","error":"connect to database-canary.example.com as ` + canary + `: refused","user":"Anna Canary"}`,
@@ -172,7 +197,7 @@ func TestAReportHasWhatAMaintainerNeedsAndNoSecretAndNoPerson(t *testing.T) {
 		}
 		return strings.Join(lines, "\n") + "\n"
 	})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "" {
 			t.Error("a token is sent where none is needed")
 		}
@@ -183,17 +208,22 @@ func TestAReportHasWhatAMaintainerNeedsAndNoSecretAndNoPerson(t *testing.T) {
 		}
 		fmt.Fprintf(w, "tenantry_requests_total{client=%q,method=\"GET\"} 3\n", canary)
 	}))
-	t.Cleanup(server.Close)
+	t.Cleanup(admin.Close)
 	k.forward = func(_ context.Context, _ *rest.Config, at client.ObjectKey, _ int) (string, error) {
 		if at.Name != pod.Name {
 			return "", errors.New("no kubelet")
 		}
-		return server.Listener.Addr().String(), nil
+		return admin.Listener.Addr().String(), nil
 	}
 
 	code, bundle, errOut := k.run("report", "contoso", "-o", "-", "--tail", "50")
-	if code != plugin.ExitFine || !strings.Contains(errOut, "Read it before you send it.") {
-		t.Fatalf("exit %d\n%s", code, errOut)
+	if code != plugin.ExitFine || !strings.HasSuffix(errOut, " to standard output. Read it before you send it.\n") { // all could be read
+		t.Errorf("exit %d\n%s", code, errOut)
+	}
+	for _, namespace := range []string{w.namespace, testenv.OperatorNamespace} {
+		if n := lists(namespace); n != 1 {
+			t.Errorf("the pods of namespace %s are listed %d times", namespace, n)
+		}
 	}
 	files := unpacked(t, bundle)
 	for name, content := range files {
@@ -206,20 +236,28 @@ func TestAReportHasWhatAMaintainerNeedsAndNoSecretAndNoPerson(t *testing.T) {
 			t.Errorf("the index does not name %s", name)
 		}
 	}
+	server := get(w, &appsv1.Deployment{}, "contoso-scim")
+	applied, limit := server.Annotations[v1alpha1.GroupName+"/applied"], server.Spec.Template.Spec.Containers[0].Env[0].Value
 	operators := "operator/" + testenv.OperatorNamespace
 	operatorLog := operators + "/logs/" + w.namespace + "-operator-1.operator.log"
 	for name, parts := range map[string][]string{
-		"INDEX.md": {"tenant contoso of namespace " + w.namespace, "## What could not be read", "HTTPRoute objects: the cluster does not know this kind"},
+		"INDEX.md": {"tenant contoso of namespace " + w.namespace,
+			"\n## What there is not\n\n- HTTPRoute objects: this kind is not installed in the cluster\n" +
+				"- a log of container scimserver of pod contoso-scim-2: it has not run yet (ImagePullBackOff)\n",
+		},
 		"tenant.yaml": {
 			"displayName: '[redacted, 18 bytes]'", "name: contoso-database", "reason: Issued", w.namespace + ".example.com", "auth-secret: '[redacted",
 			"message: Secret contoso-credentials holds the Secret Token.",
 		},
-		"userdefaults.yaml":        {"name: sales", "path: title", "reason: Accepted"},
-		"secrets.txt":              {"contoso-credentials: type Opaque", "  token: 53 bytes", "contoso-reader.payroll: ", "contoso-verifier: ", "  url: "},
-		"children/deployment.yaml": {"name: contoso-scim", "image: scimserver", "--tenant=contoso"},
-		"children/pod.yaml":        {"reason: OOMKilled", "exitCode: 137", "restartCount: 2"},
-		"children/service.yaml":    {"name: contoso-scim"},
-		"children/ingress.yaml":    {"host: " + w.namespace + ".example.com"},
+		"userdefaults.yaml": {"name: sales", "path: title", "reason: Accepted"},
+		"secrets.txt":       {"contoso-credentials: type Opaque", "  token: 53 bytes", "contoso-reader.payroll: ", "contoso-verifier: ", "  url: "},
+		"children/deployment.yaml": {
+			"name: contoso-scim", "image: scimserver", "--tenant=contoso", "name: GOMEMLIMIT\n", "provisioning.tenantry.dev/applied: " + applied,
+			"value: \"" + limit + "\"\n",
+		},
+		"children/pod.yaml":     {"reason: OOMKilled", "exitCode: 137", "restartCount: 2"},
+		"children/service.yaml": {"name: contoso-scim"},
+		"children/ingress.yaml": {"host: " + w.namespace + ".example.com"},
 		"events.yaml": {
 			"component: kubelet", "Failed to pull image", "component: somebodys-controller", "message: '[redacted, 27 bytes]'", "Ready: The tenant can be provisioned.",
 		},
