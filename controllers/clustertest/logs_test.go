@@ -42,7 +42,7 @@ func TestWhatAPersonWroteWrongIsNoErrorInTheLogAndStandsOnceInALine(t *testing.T
 	edit(f.world, without, func(p *v1alpha1.ProvisioningTenant) { p.Spec.Exposure.Type = v1alpha1.ExposureGateway })
 	refused := f.add("refused")
 	edit(f.world, refused, func(p *v1alpha1.ProvisioningTenant) {
-		p.Spec.Exposure.Ingress = &v1alpha1.IngressExposure{ClassName: "Not a name"}
+		p.Spec.Server.Template.Spec.NodeSelector = map[string]string{"not a label": ""}
 	})
 	create(f.world, f.defaults("nobody", func(d *v1alpha1.UserDefaults) {
 		d.Spec.TenantRef.Name = "taken"

@@ -14,7 +14,7 @@ import (
 func TestHowLongInactiveUsersAreKeptIsSetChangedAndUnsetAndNoPodRestarts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	tenant := create(w, w.tenant())
+	tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) { p.Spec.Retention.ProvisioningLog.Duration = 48 * time.Hour }))
 	w.until(tenant, ready)
 	before := get(w, &appsv1.Deployment{}, "contoso-scim")
 	for _, after := range []*metav1.Duration{{Duration: 2160 * time.Hour}, {Duration: 36*time.Hour + 30*time.Minute}, nil} {
@@ -24,7 +24,7 @@ func TestHowLongInactiveUsersAreKeptIsSetChangedAndUnsetAndNoPodRestarts(t *test
 		if got := stored.DeactivatedUsers; (got == nil) != (after == nil) || after != nil && *got != *after {
 			t.Errorf("stored is %v, want %v", got, after)
 		}
-		if want := 720 * time.Hour; stored.ProvisioningLog.Duration != want {
+		if want := 48 * time.Hour; stored.ProvisioningLog.Duration != want {
 			t.Errorf("the provisioning log is kept for %v, want %v as ever", stored.ProvisioningLog.Duration, want)
 		}
 	}
