@@ -138,7 +138,7 @@ func describeTenant(out io.Writer, tenant *v1alpha1.ProvisioningTenant, defaults
 			counted(d.Memberships, "membership"), asOf(d, now))
 	}
 	if a := tenant.Status.Activity; a != nil && !a.LastRequestTime.IsZero() {
-		fact("Last request:", "%s ago", age(a.LastRequestTime, now))
+		fact("Last request:", "at most %s ago", lastRequest(tenant, now))
 	}
 	if a := tenant.Status.Activity; a != nil && a.LastCycle != nil {
 		c := a.LastCycle

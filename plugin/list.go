@@ -153,17 +153,15 @@ func tenantTable(tenants *v1alpha1.ProvisioningTenantList, now time.Time) *metav
 		if directory := tenant.Status.Directory; directory != nil {
 			users, groups = fmt.Sprint(directory.Users), fmt.Sprint(directory.Groups)
 		}
-		lastRequest, fingerprint, issued := nothing, nothing, nothing
-		if activity := tenant.Status.Activity; activity != nil {
-			lastRequest = age(activity.LastRequestTime, now)
-		}
+		fingerprint, issued := nothing, nothing
 		if credentials := tenant.Status.Credentials; credentials != nil {
 			fingerprint, issued = orNothing(credentials.Fingerprint), age(credentials.IssuedAt, now)
 		}
 		table.Rows = append(table.Rows, metav1.TableRow{
 			Cells: []any{
 				tenant.Name, status, reason, orNothing(tenant.Status.TenantURL), users, age(&tenant.CreationTimestamp, now),
-				groups, orNothing(string(tenant.Spec.Provisioning.State)), orNothing(string(tenant.Spec.Access.State)), lastRequest, fingerprint, issued,
+				groups, orNothing(string(tenant.Spec.Provisioning.State)), orNothing(string(tenant.Spec.Access.State)), lastRequest(tenant, now),
+				fingerprint, issued,
 			},
 			Object: runtime.RawExtension{Object: tenant},
 		})
@@ -184,4 +182,16 @@ func age(at *metav1.Time, now time.Time) string {
 		return nothing
 	}
 	return duration.HumanDuration(now.Sub(at.Time))
+}
+
+// lastRequest is how long ago a client asked at most: the server tells the minute, and none asks before the tenant is there.
+func lastRequest(tenant *v1alpha1.ProvisioningTenant, now time.Time) string {
+	activity := tenant.Status.Activity
+	if activity == nil || activity.LastRequestTime.IsZero() {
+		return nothing
+	}
+	if activity.LastRequestTime.Before(&tenant.CreationTimestamp) {
+		return age(&tenant.CreationTimestamp, now)
+	}
+	return age(activity.LastRequestTime, now)
 }

@@ -61,6 +61,31 @@ func contoso() *v1alpha1.ProvisioningTenant {
 	}
 }
 
+// The server tells the minute in which the last request came, so of its seconds nothing is known.
+func TestTheLastRequestIsToldAsExactlyAsItIsKnown(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		created, asked time.Duration
+		want           string
+	}{
+		"none":                       {time.Hour, -1, "<none>"},
+		"of this minute":             {time.Hour, 20 * time.Second, "20s"},
+		"of the minute before":       {time.Hour, 64 * time.Second, "64s"},
+		"of a tenant that is young":  {15 * time.Second, 64 * time.Second, "15s"},
+		"of one that was made again": {15 * time.Second, 72 * time.Hour, "15s"},
+		"long ago":                   {72 * time.Hour, 2 * time.Hour, "120m"},
+	} {
+		tenant := contoso()
+		tenant.CreationTimestamp, tenant.Status.Activity.LastRequestTime = ago(c.created), nil
+		if c.asked >= 0 {
+			tenant.Status.Activity.LastRequestTime = new(ago(c.asked))
+		}
+		if got := lastRequest(tenant, now); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 // rotated is contoso while two tokens are valid.
 func rotated() *v1alpha1.ProvisioningTenant {
 	tenant := contoso()

@@ -195,17 +195,25 @@ func (v Versions) write(s *session) error {
 	return out.Flush()
 }
 
-// behind tells of servers that no operator wants as they are.
+// behind tells of servers whose image is no operator's.
 func (v Versions) behind(image string) string {
+	var theirs []string
 	for _, o := range v.Operators {
 		if o.ServerImage == image || o.ServerImage == "" {
 			return ""
 		}
+		if !slices.Contains(theirs, o.ServerImage) {
+			theirs = append(theirs, o.ServerImage)
+		}
 	}
-	if len(v.Operators) == 0 {
+	switch len(theirs) {
+	case 0:
 		return ""
+	case 1:
+		return ", which is not the operator's image " + theirs[0]
+	default:
+		return ", which is not an operator's image: those are " + strings.Join(theirs, " and ")
 	}
-	return ", which no operator has them run now"
 }
 
 func verb(n int, one, many string) string {

@@ -42,7 +42,7 @@ func TestVersionsAreCountedByImage(t *testing.T) {
 	const want = `Plugin:    v1.3.0
 Operator:  v1.3.0       tenantry-system/tenantry-operator runs registry.test:5000/operator:v1.3.0
 Operator:  sha256:0123  other/tenantry-operator runs operator@sha256:0123
-Servers:   v1.2.0       1 tenant runs scimserver:v1.2.0, which no operator has them run now
+Servers:   v1.2.0       1 tenant runs scimserver:v1.2.0, which is not an operator's image: those are scimserver:v1.3.0 and scimserver@sha256:0123
 Servers:   v1.3.0       2 tenants run scimserver:v1.3.0
 Servers:   sha256:0123  1 tenant runs scimserver@sha256:0123
                         servers of namespace b only, because those of others may not be listed
@@ -53,6 +53,26 @@ Servers:   sha256:0123  1 tenant runs scimserver@sha256:0123
 	}
 	if out.String() != want {
 		t.Errorf("%s\nwant\n%s", &out, want)
+	}
+}
+
+func TestAServerOfAnotherImageThanTheOperatorsIsToldWithThatOfTheOperator(t *testing.T) {
+	t.Parallel()
+	one := []OperatorVersion{{ServerImage: "scimserver:v1.3.0"}}
+	for name, c := range map[string]struct {
+		operators []OperatorVersion
+		image     string
+		want      string
+	}{
+		"the operator's":         {one, "scimserver:v1.3.0", ""},
+		"another":                {one, "docker.io/scimserver:dev", ", which is not the operator's image scimserver:v1.3.0"},
+		"two of one image":       {append(one, one...), "scimserver:dev", ", which is not the operator's image scimserver:v1.3.0"},
+		"one that does not tell": {append(one, OperatorVersion{}), "scimserver:dev", ""},
+		"without an operator":    {nil, "scimserver:dev", ""},
+	} {
+		if got := (Versions{Operators: c.operators}).behind(c.image); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
 	}
 }
 
