@@ -22,6 +22,7 @@ import (
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/rollout"
+	"github.com/tenantry/tenantry/controllers/storage"
 )
 
 // The kinds of the server and of its volume claim.
@@ -38,7 +39,7 @@ type part struct {
 
 // applyChildren applies everything but the two Secrets. An object that fails does not keep back the others.
 func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *scope) error {
-	if s.storage.engine == "" || s.held {
+	if s.storage.Engine == "" || s.held {
 		return nil
 	}
 	t := s.desired(r.Options)
@@ -127,7 +128,7 @@ func (r *ProvisioningTenantReconciler) server(ctx context.Context, s *scope, t d
 		have = nil
 	}
 	decision, err := rollout.Decide(rollout.State{
-		Tenant: s.tenant, Have: have, Want: want.Spec.Template, Account: account, Moving: s.storage.step != moveNone, Revision: r.Upgrades.Revision(),
+		Tenant: s.tenant, Have: have, Want: want.Spec.Template, Account: account, Moving: s.storage.Step != storage.StepNone, Revision: r.Upgrades.Revision(),
 	})
 	if err != nil {
 		return apply.Child{}, err
@@ -145,14 +146,14 @@ func (r *ProvisioningTenantReconciler) server(ctx context.Context, s *scope, t d
 
 // parts are the objects of a tenant but for the ServiceAccount, in the order in which they are applied: the server's rights before the server. It is
 // pure. gatewayAPI tells whether there are HTTPRoutes.
-func parts(t desired.Tenant, server apply.Child, storage storage, gatewayAPI bool) ([]part, error) {
+func parts(t desired.Tenant, server apply.Child, directory storage.Decision, gatewayAPI bool) ([]part, error) {
 	all := []part{
 		ofServer(apply.New(desired.Role(t), &rbacv1.Role{})),
 		ofServer(apply.New(desired.RoleBinding(t), &rbacv1.RoleBinding{})),
 		ofServer(apply.New(desired.NetworkPolicy(t), &networkingv1.NetworkPolicy{})),
 	}
 	if t.Claim != nil {
-		all = append(all, part{claimChild(t, storage.found), v1alpha1.ConditionStorageReady, v1alpha1.ReasonInvalidStorage})
+		all = append(all, part{claimChild(t, directory.Found), v1alpha1.ConditionStorageReady, v1alpha1.ReasonInvalidStorage})
 	}
 	all = append(all, ofServer(server), ofServer(apply.New(desired.Service(t), &corev1.Service{})))
 	if autoscaler := desired.Autoscaler(t); autoscaler != nil {
@@ -161,14 +162,14 @@ func parts(t desired.Tenant, server apply.Child, storage storage, gatewayAPI boo
 	if budget := desired.DisruptionBudget(t); budget != nil {
 		all = append(all, ofServer(apply.New(budget, &policyv1.PodDisruptionBudget{})))
 	}
-	if storage.step.connects() {
+	if directory.Step.Connects() {
 		connect, err := connectChild(t)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, part{connect, v1alpha1.ConditionStorageInEffect, v1alpha1.ReasonRejected})
 	}
-	if storage.step.job() {
+	if directory.Step.Copies() {
 		move, err := moveChild(t)
 		if err != nil {
 			return nil, err

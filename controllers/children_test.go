@@ -9,6 +9,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/storage"
 )
 
 func TestTheRightsOfAServerComeBeforeItAndTheRouteToItLast(t *testing.T) {
@@ -25,7 +26,7 @@ func TestTheRightsOfAServerComeBeforeItAndTheRouteToItLast(t *testing.T) {
 	)
 	for name, test := range map[string]struct {
 		change     []func(*desired.Tenant)
-		step       moveStep
+		step       storage.Step
 		gatewayAPI bool
 		want       string
 	}{
@@ -46,12 +47,12 @@ func TestTheRightsOfAServerComeBeforeItAndTheRouteToItLast(t *testing.T) {
 			change: []func(*desired.Tenant){func(t *desired.Tenant) { t.Resource.Spec.Server.Replicas = new(int32(2)) }},
 			want:   before + server + ", PodDisruptionBudget ServerAvailable/Rejected" + ingress,
 		},
-		"before a move":          {step: moveConnecting, want: before + server + connects + ingress},
-		"on the way":             {step: moveStopping, want: before + server + connects + ingress},
-		"being moved":            {step: moveCopying, want: before + server + connects + moves + ingress},
-		"moved":                  {step: moveCopied, want: before + server + moves + ingress},
-		"whose move has failed":  {step: moveFailed, want: before + server + moves + ingress},
-		"before another attempt": {step: moveReconnecting, want: before + server + ingress},
+		"before a move":          {step: storage.StepConnecting, want: before + server + connects + ingress},
+		"on the way":             {step: storage.StepStopping, want: before + server + connects + ingress},
+		"being moved":            {step: storage.StepCopying, want: before + server + connects + moves + ingress},
+		"moved":                  {step: storage.StepCopied, want: before + server + moves + ingress},
+		"whose move has failed":  {step: storage.StepFailed, want: before + server + moves + ingress},
+		"before another attempt": {step: storage.StepReconnecting, want: before + server + ingress},
 	} {
 		tenant := desired.Tenant{Resource: contoso(), Engine: v1alpha1.StoragePostgreSQL, Host: "contoso.example.com", ServerImage: "scimserver:test"}
 		tenant.Resource.Spec.Storage.PostgreSQL = &v1alpha1.PostgreSQLStorage{}
@@ -62,7 +63,7 @@ func TestTheRightsOfAServerComeBeforeItAndTheRouteToItLast(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all, err := parts(tenant, apply.New(deployment, &appsv1.Deployment{}), storage{step: test.step}, test.gatewayAPI)
+		all, err := parts(tenant, apply.New(deployment, &appsv1.Deployment{}), storage.Decision{Step: test.step}, test.gatewayAPI)
 		if err != nil {
 			t.Fatal(err)
 		}

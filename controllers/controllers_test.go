@@ -62,10 +62,7 @@ func TestUserDefaultsAreAcceptedOnlyIfTheyFitTheTenant(t *testing.T) {
 	}
 }
 
-func TestStorageAndRouteAreJudgedByWhatTheClusterSays(t *testing.T) {
-	claim := func(phase corev1.PersistentVolumeClaimPhase) *corev1.PersistentVolumeClaim {
-		return &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "contoso-data"}, Status: corev1.PersistentVolumeClaimStatus{Phase: phase}}
-	}
+func TestTheRouteIsJudgedByWhatTheClusterSays(t *testing.T) {
 	written := func(generation int64) *scope {
 		return &scope{host: "a.test", written: map[string]int64{kindIngress: generation}, memory: &memory{}}
 	}
@@ -75,10 +72,6 @@ func TestStorageAndRouteAreJudgedByWhatTheClusterSays(t *testing.T) {
 		got  metav1.Condition
 		want string
 	}{
-		"bound":                   {storageReady(claim(corev1.ClaimBound), metav1.Condition{}), "True/Bound"},
-		"pending":                 {storageReady(claim(corev1.ClaimPending), metav1.Condition{}), "False/ClaimPending"},
-		"lost":                    {storageReady(claim(corev1.ClaimLost), metav1.Condition{}), "False/ClaimLost"},
-		"not there yet":           {storageReady(&corev1.PersistentVolumeClaim{}, metav1.Condition{}), "False/Progressing"},
 		"admitted":                {exposed(admitted, "contoso-scim", written(0), ""), "True/IngressReady"},
 		"admitted before a write": {exposed(admitted, "contoso-scim", written(3), ""), "False/WaitingForIngressController"},
 		"not admitted":            {exposed(&networkingv1.Ingress{}, "contoso-scim", written(0), ""), "False/WaitingForIngressController"},

@@ -21,8 +21,6 @@ type (
 )
 
 const (
-	// recheckExpansion costs a write that is refused each time.
-	recheckExpansion = 5 * time.Minute
 	recheckTLS       = 30 * time.Second
 	recheckEndpoints = time.Second
 )

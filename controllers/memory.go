@@ -6,6 +6,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/storage"
 )
 
 // memory is what the operator remembers of a tenant from one reconcile to the next; the zero value where it has just started. Only the reconcile of
@@ -18,7 +19,7 @@ type memory struct {
 	// answers to applies that did not become what was sent.
 	answers apply.Answers
 	// connection is the connection Secret as it was found last; zero where it was not looked for yet.
-	connection connection
+	connection storage.Connection
 	// lookout is for Secrets that are missing; zero where all are there.
 	lookout lookout
 	// class is for an Ingress of the default class.

@@ -21,66 +21,6 @@ import (
 	"github.com/tenantry/tenantry/controllers/desired"
 )
 
-func TestTheNextStepOfAMoveFollowsFromWhatIsInTheCluster(t *testing.T) {
-	t.Parallel()
-	tenant := contoso(inDatabase)
-	job := func(change ...func(*batchv1.Job)) *batchv1.Job {
-		j := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{desired.AnnotationConnection: "contoso-database/url"}}}
-		for _, f := range change {
-			f(j)
-		}
-		return j
-	}
-	with := func(condition batchv1.JobConditionType, status corev1.ConditionStatus) func(*batchv1.Job) {
-		return func(j *batchv1.Job) {
-			j.Status.Conditions = append(j.Status.Conditions, batchv1.JobCondition{Type: condition, Status: status})
-		}
-	}
-	server := func(wanted, there int32, generation, seen int64) *appsv1.Deployment {
-		return &appsv1.Deployment{
-			ObjectMeta: metav1.ObjectMeta{Generation: generation}, Spec: appsv1.DeploymentSpec{Replicas: &wanted},
-			Status: appsv1.DeploymentStatus{ObservedGeneration: seen, Replicas: there},
-		}
-	}
-	running, stopped := server(1, 1, 1, 1), server(0, 0, 2, 2)
-	connected := job(with(batchv1.JobComplete, corev1.ConditionTrue))
-	others := func(j *batchv1.Job) { j.Annotations[desired.AnnotationConnection] = "other/url" }
-	deleted := func(j *batchv1.Job) { j.DeletionTimestamp = &metav1.Time{} }
-	for name, test := range map[string]struct {
-		connect, job *batchv1.Job
-		server       *appsv1.Deployment
-		want         moveStep
-	}{
-		"nobody has tried the connection":               {nil, nil, running, moveConnecting},
-		"the connection is being tried":                 {job(), nil, running, moveConnecting},
-		"the connection may be good":                    {job(with(batchv1.JobSuccessCriteriaMet, corev1.ConditionTrue)), nil, running, moveConnecting},
-		"the Job that tries was given up":               {job(with(batchv1.JobFailed, corev1.ConditionTrue)), nil, running, moveReconnecting},
-		"another connection was tried":                  {job(others, with(batchv1.JobComplete, corev1.ConditionTrue)), nil, running, moveReconnecting},
-		"the Job that tried is being deleted":           {job(deleted, with(batchv1.JobComplete, corev1.ConditionTrue)), nil, running, moveReconnecting},
-		"the server stopped, and nobody knows why":      {nil, nil, stopped, moveConnecting},
-		"the server runs":                               {connected, nil, running, moveStopping},
-		"the server is told to stop":                    {connected, nil, server(0, 1, 2, 1), moveStopping},
-		"the server is ending":                          {connected, nil, server(0, 1, 2, 2), moveStopping},
-		"the server has ended":                          {connected, nil, stopped, moveCopying},
-		"there never was a server":                      {connected, nil, nil, moveCopying},
-		"the Job runs":                                  {connected, job(), stopped, moveCopying},
-		"the Job runs, and the other is gone":           {nil, job(), stopped, moveCopying},
-		"the Job may succeed":                           {nil, job(with(batchv1.JobSuccessCriteriaMet, corev1.ConditionTrue)), stopped, moveCopying},
-		"the Job has succeeded":                         {nil, job(with(batchv1.JobComplete, corev1.ConditionTrue)), stopped, moveCopied},
-		"the Job has not failed":                        {nil, job(with(batchv1.JobFailed, corev1.ConditionFalse)), stopped, moveCopying},
-		"the Job has failed":                            {nil, job(with(batchv1.JobFailed, corev1.ConditionTrue)), stopped, moveFailed},
-		"the Job has failed, and the server runs again": {nil, job(with(batchv1.JobFailed, corev1.ConditionTrue)), running, moveFailed},
-		"the Job has failed with another Secret":        {nil, job(others, with(batchv1.JobFailed, corev1.ConditionTrue)), running, moveReconnecting},
-		"the Job that has failed is being deleted":      {nil, job(deleted, with(batchv1.JobFailed, corev1.ConditionTrue)), running, moveReconnecting},
-		"the Job runs with another Secret":              {connected, job(others), stopped, moveStopping},
-		"the Job is being deleted":                      {connected, job(deleted, with(batchv1.JobComplete, corev1.ConditionTrue)), stopped, moveStopping},
-	} {
-		if got := nextStep(tenant, test.connect, test.job, test.server); got != test.want {
-			t.Errorf("%s: step %d, want %d", name, got, test.want)
-		}
-	}
-}
-
 func inDatabase(t *v1alpha1.ProvisioningTenant) {
 	t.Spec.Storage.Type = v1alpha1.StoragePostgreSQL
 	t.Spec.Storage.PostgreSQL = &v1alpha1.PostgreSQLStorage{

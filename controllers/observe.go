@@ -19,7 +19,7 @@ func (r *ProvisioningTenantReconciler) observe(ctx context.Context, s *scope) er
 	if deployment != nil {
 		r.Upgrades.Observe(deployment)
 	}
-	server := rollout.Server{Tenant: s.tenant, Applied: s.server, Deployment: deployment, Stopped: s.storage.step.stopped()}
+	server := rollout.Server{Tenant: s.tenant, Applied: s.server, Deployment: deployment, Stopped: s.storage.Step.Stopped()}
 	available, rolledOut := server.Conditions()
 	s.fail(r.nameCause(ctx, s, server, &available))
 	s.fail(r.observeStorage(ctx, s, available))

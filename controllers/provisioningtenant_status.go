@@ -50,8 +50,8 @@ func (s *scope) untold() []metav1.Condition {
 		unknown                bool
 	}{
 		{v1alpha1.ConditionExposureInEffect, v1alpha1.ConditionAccepted, true},
-		{v1alpha1.ConditionStorageInEffect, v1alpha1.ConditionAccepted, s.storage.engine == ""},
-		{v1alpha1.ConditionStorageInEffect, v1alpha1.ConditionStorageReady, s.storage.engine == "" || s.storage.step.stopped()},
+		{v1alpha1.ConditionStorageInEffect, v1alpha1.ConditionAccepted, s.storage.Engine == ""},
+		{v1alpha1.ConditionStorageInEffect, v1alpha1.ConditionStorageReady, s.storage.Engine == "" || s.storage.Step.Stopped()},
 	} {
 		at := slices.IndexFunc(s.conditions, func(c metav1.Condition) bool { return c.Type == part.because })
 		if part.unknown && at >= 0 && s.conditions[at].Status != metav1.ConditionTrue {
@@ -74,19 +74,7 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 	if s.credentials != nil {
 		status.Credentials = s.credentials
 	}
-	switch s.storage.engine {
-	case v1alpha1.StorageSQLite:
-		status.Storage = &v1alpha1.StorageStatus{Type: s.storage.engine, AdoptedFrom: s.adoptedFrom()}
-	case v1alpha1.StoragePostgreSQL:
-		status.Storage = &v1alpha1.StorageStatus{Type: s.storage.engine, Schema: desired.SchemaName(s.tenant.Namespace, s.tenant.Name)}
-	}
-	if status.Storage != nil {
-		if s.storage.engine != "" {
-			status.Storage.DeletionPolicy = s.effectivePolicy()
-		}
-		status.Storage.Problem = s.serverProblem(now.Time).DeepCopy()
-		status.Storage.ConnectionProblem = s.connectionProblem(now.Time).DeepCopy()
-	}
+	status.Storage = s.storage.Status(s.tenant, now.Time)
 	found := conditions.Found{
 		Conditions: append(slices.Clone(s.conditions), provisioningHealthy(s.tenant)),
 		Types: slices.Concat([]string{v1alpha1.ConditionEntraTenantVerified}, requiredForTenant, besideReady,

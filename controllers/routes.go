@@ -91,7 +91,7 @@ func (r *ProvisioningTenantReconciler) listRoutes(ctx context.Context, options .
 	routes = slices.DeleteFunc(routes, func(found route) bool { return found.GetDeletionTimestamp() != nil })
 	for i := range routes {
 		routes[i].place = routes[i].GetAnnotations()[desired.AnnotationPlace]
-		routes[i].moved = !hasApplied(routes[i], "f:"+desired.AnnotationPlace)
+		routes[i].moved = !apply.Manages(routes[i], "f:"+desired.AnnotationPlace)
 	}
 	return routes, nil
 }
@@ -240,7 +240,7 @@ func (r *ProvisioningTenantReconciler) lostHost(ctx context.Context, s *scope, h
 
 // letGoUnused lets go of the hosts that the tenant neither claims nor routes any more.
 func (r *ProvisioningTenantReconciler) letGoUnused(ctx context.Context, s *scope) error {
-	if s.claims.Undecided || s.claims.Unsure || s.storage.engine == "" {
+	if s.claims.Undecided || s.claims.Unsure || s.storage.Engine == "" {
 		return nil // its routes were not looked at
 	}
 	next, err := r.letGo(ctx, hosts.HolderOf(s.tenant), func(host string) bool {

@@ -13,6 +13,7 @@ import (
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
 	"github.com/tenantry/tenantry/controllers/rollout"
+	"github.com/tenantry/tenantry/controllers/storage"
 )
 
 // scope is what one reconcile of a tenant learned. Steps add to it; the status is computed from it.
@@ -41,7 +42,7 @@ type scope struct {
 	// tenantURL as it should be; empty while the host is missing or someone else's.
 	tenantURL    string
 	userDefaults []string
-	storage      storage
+	storage      storage.Decision
 	credentials  *v1alpha1.CredentialsStatus
 	// children that were wanted this time, and the generation of each claim and route that was written.
 	children []apply.Child
@@ -147,9 +148,9 @@ func (s *scope) desired(options Options) desired.Tenant {
 		Gateways:       s.gateways,
 		EntraAuthority: options.EntraAuthority,
 		UserDefaults:   s.userDefaults,
-		Engine:         s.storage.engine,
-		Claim:          s.storage.claim,
-		Moved:          s.storage.engine == v1alpha1.StoragePostgreSQL || s.storage.step == moveCopied,
-		Stopped:        s.storage.step.stopped(),
+		Engine:         s.storage.Engine,
+		Claim:          s.storage.Claim,
+		Moved:          s.storage.InDatabase(),
+		Stopped:        s.storage.Step.Stopped(),
 	}
 }

@@ -18,6 +18,11 @@ func RolledOut(d *appsv1.Deployment) bool {
 		status.AvailableReplicas >= want && status.Replicas <= status.UpdatedReplicas
 }
 
+// Running tells whether the Deployment has pods, or may soon have. d is nil where there is none.
+func Running(d *appsv1.Deployment) bool {
+	return d != nil && (ptr.Deref(d.Spec.Replicas, 1) > 0 || d.Status.ObservedGeneration < d.Generation || d.Status.Replicas > 0)
+}
+
 // Upgrading tells whether a server holds one of the places of an upgrade: it was changed by one and is not rolled out since. A rollout that
 // somebody paused says nothing of the upgrade.
 func Upgrading(d *appsv1.Deployment) bool {

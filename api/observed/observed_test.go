@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -28,6 +29,32 @@ func TestAnOperatorLeadsWhileItRenewsTheLease(t *testing.T) {
 		"never held":                     {coordinationv1.LeaseSpec{}, false},
 	} {
 		if got := Leads(test.lease, now); got != test.want {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
+
+func TestAServerRunsUntilNoPodIsLeftAndNoneIsWanted(t *testing.T) {
+	t.Parallel()
+	server := func(wanted *int32, there int32, generation, seen int64) *appsv1.Deployment {
+		return &appsv1.Deployment{
+			ObjectMeta: metav1.ObjectMeta{Generation: generation}, Spec: appsv1.DeploymentSpec{Replicas: wanted},
+			Status: appsv1.DeploymentStatus{ObservedGeneration: seen, Replicas: there},
+		}
+	}
+	for name, test := range map[string]struct {
+		server *appsv1.Deployment
+		want   bool
+	}{
+		"it runs":             {server(new(int32(1)), 1, 1, 1), true},
+		"it says no number":   {server(nil, 0, 1, 1), true},
+		"it is about to run":  {server(new(int32(1)), 0, 1, 1), true},
+		"it is told to stop":  {server(new(int32(0)), 0, 2, 1), true},
+		"it is ending":        {server(new(int32(0)), 1, 2, 2), true},
+		"it has ended":        {server(new(int32(0)), 0, 2, 2), false},
+		"there never was one": {nil, false},
+	} {
+		if got := Running(test.server); got != test.want {
 			t.Errorf("%s: got %v", name, got)
 		}
 	}

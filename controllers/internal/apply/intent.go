@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -183,4 +184,11 @@ func standing(object metav1.Object) [sha256.Size]byte {
 		}
 	}
 	return [sha256.Size]byte(hash.Sum(nil))
+}
+
+// Manages reports whether this field manager applied a field of an object, as "f:accessModes", of which no other field of it has the name.
+func Manages(object metav1.Object, field string) bool {
+	return slices.ContainsFunc(object.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
+		return IsOwn(entry) && entry.FieldsV1 != nil && bytes.Contains(entry.FieldsV1.GetRawBytes(), []byte(`"`+field+`"`))
+	})
 }
