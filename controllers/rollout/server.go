@@ -74,7 +74,7 @@ func both(reason, message string) (available, rolledOut metav1.Condition) {
 // seen tells whether the cache has the Deployment as it was written, and its status speaks of that.
 func (s Server) seen() bool {
 	d := s.Deployment
-	return d != nil && d.Generation > 0 && d.Generation >= s.Applied.Written && d.Status.ObservedGeneration >= d.Generation
+	return d != nil && d.Generation >= s.Applied.Written && d.Status.ObservedGeneration >= d.Generation
 }
 
 // replacesOneByOne tells whether old pods serve until new ones do.

@@ -113,6 +113,13 @@ func TestTheServerIsAvailableOnlyWhenThisGenerationIsOrOldPodsServeUntilItIs(t *
 			d.Status.AvailableReplicas, d.Status.Conditions[0].Status = 0, corev1.ConditionFalse
 			progressing(d, corev1.ConditionTrue, "NewReplicaSetAvailable")
 		}, waits: true, want: "False/ServerUnavailable, False/UpgradePending"},
+		"its upgrade waits, and somebody paused the rollout before": {change: func(d *appsv1.Deployment) {
+			d.Spec.Paused, d.Status.UpdatedReplicas = true, 0
+		}, waits: true, want: "True/UpgradePending, False/RolloutPaused"},
+		"its pod is there, and the next could not be made": {change: func(d *appsv1.Deployment) {
+			progressing(d, corev1.ConditionFalse, "ReplicaSetCreateError")
+		}, want: "True/Available, True/RolledOut"},
+		"the same spec has other pods since now": {change: func(*appsv1.Deployment) {}, written: 4, before: was(7), want: "False/Progressing, False/Progressing"},
 		// bug class 11: the spec was never applied, and what is there is all well.
 		"it was not applied":        {change: func(*appsv1.Deployment) {}, refused: true, before: was(6), want: "False/Progressing, False/Progressing"},
 		"replicas were not applied": {change: replicated(3, 3, 3), refused: true, before: was(7), want: "False/Progressing, False/Progressing"},
