@@ -24,7 +24,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/entra"
 	"github.com/tenantry/tenantry/controllers/internal/problem"
 	"github.com/tenantry/tenantry/controllers/rollout"
@@ -148,33 +147,17 @@ func (d discreet) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Res
 // Reconcile brings one tenant closer to its spec. There is no finalizer: garbage collection deletes what a tenant owns.
 func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	tenant := &v1alpha1.ProvisioningTenant{}
-	if err := r.Get(ctx, request.NamespacedName, tenant); err != nil {
-		if !apierrors.IsNotFound(err) {
-			return ctrl.Result{}, err // which says nothing about the tenant
-		}
-		r.Entra.Forget(request.NamespacedName)
-		r.memories.Delete(request.NamespacedName)
-		r.Upgrades.Release(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
-		return r.tenantGone(ctx, request.NamespacedName)
+	switch err := r.Get(ctx, request.NamespacedName, tenant); {
+	case apierrors.IsNotFound(err):
+		return r.forget(ctx, request.NamespacedName)
+	case err != nil:
+		return ctrl.Result{}, err // which says nothing about the tenant
 	}
-	tenant.Spec.SetDefaults()
-	if elsewhere, err := r.servedElsewhere(ctx, tenant); err != nil || elsewhere {
-		return ctrl.Result{RequeueAfter: wait.Jitter(r.operators.recent.every, 0.2)}, err
+	if leaves, result, err := r.leaves(ctx, tenant); leaves {
+		return result, err
 	}
-	if tenant.DeletionTimestamp != nil {
-		return ctrl.Result{}, r.tellOfDeletion(ctx, tenant)
-	}
-	if leftAlone(tenant) {
-		r.Upgrades.Release(client.ObjectKey{Namespace: request.Namespace, Name: desired.ServerName(request.Name)})
-		return ctrl.Result{}, r.tellOfLeaving(ctx, tenant)
-	}
-
-	if !r.Gateways.mayJudge(tenant) {
-		return ctrl.Result{RequeueAfter: staleRetry}, nil
-	}
-
 	s := newScope(r, tenant, r.memoryOf(request.NamespacedName))
-	if err := r.resolve(ctx, s); err != nil { // what the spec refers to: host, UserDefaults, the present volume
+	if err := r.resolve(ctx, s); err != nil { // what the spec refers to: UserDefaults, where the directory is, the host
 		return ctrl.Result{}, errors.Join(err, r.tellOfWaiting(ctx, s, err))
 	}
 	for _, step := range []func(context.Context, *scope) error{
@@ -194,14 +177,38 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 	if s.outcome.forgives(&s.memory.outdated) {
 		return ctrl.Result{RequeueAfter: staleRetry}, nil // there is nothing to tell anyone
 	}
-
-	err := r.writeStatus(ctx, s)
-	switch {
+	switch err := r.writeStatus(ctx, s); {
 	case apierrors.IsNotFound(err):
 		return ctrl.Result{}, nil
 	case apierrors.IsConflict(err):
 		return ctrl.Result{RequeueAfter: staleRetry}, nil
+	default:
+		s.outcome.add(err)
+		return s.outcome.result()
 	}
-	s.outcome.add(err)
-	return s.outcome.result()
+}
+
+// forget is for a tenant that is gone: nothing of it is remembered, and its hosts are let go.
+func (r *ProvisioningTenantReconciler) forget(ctx context.Context, tenant client.ObjectKey) (ctrl.Result, error) {
+	r.Entra.Forget(tenant)
+	r.memories.Delete(tenant)
+	r.Upgrades.Release(serverKey(tenant))
+	return r.tenantGone(ctx, tenant)
+}
+
+// leaves tells whether this look does nothing for a tenant but say so, and when to look again.
+func (r *ProvisioningTenantReconciler) leaves(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) (leaves bool, result ctrl.Result, err error) {
+	elsewhere, err := r.servedElsewhere(ctx, tenant)
+	switch {
+	case err != nil || elsewhere:
+		return true, ctrl.Result{RequeueAfter: wait.Jitter(r.operators.recent.every, 0.2)}, err
+	case tenant.DeletionTimestamp != nil:
+		return true, ctrl.Result{}, r.tellOfDeletion(ctx, tenant)
+	case leftAlone(tenant):
+		r.Upgrades.Release(serverKey(client.ObjectKeyFromObject(tenant)))
+		return true, ctrl.Result{}, r.tellOfLeaving(ctx, tenant)
+	case !r.Gateways.mayJudge(tenant):
+		return true, ctrl.Result{RequeueAfter: staleRetry}, nil
+	}
+	return false, ctrl.Result{}, nil
 }

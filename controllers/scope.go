@@ -68,10 +68,12 @@ func newScope(r *ProvisioningTenantReconciler, tenant *v1alpha1.ProvisioningTena
 	}
 }
 
-// serverKey names the Deployment, the Service and the route.
-func (s *scope) serverKey() client.ObjectKey {
-	return client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.ServerName(s.tenant.Name)}
+// serverKey names the Deployment and the Service of a tenant.
+func serverKey(tenant client.ObjectKey) client.ObjectKey {
+	return client.ObjectKey{Namespace: tenant.Namespace, Name: desired.ServerName(tenant.Name)}
 }
+
+func (s *scope) serverKey() client.ObjectKey { return serverKey(client.ObjectKeyFromObject(s.tenant)) }
 
 // additionalURLs are the URLs for the additional hosts that the tenant has.
 func (s *scope) additionalURLs() []string {
