@@ -81,3 +81,43 @@ func TestEachContainerSaysWhatItNeedsOfItsNode(t *testing.T) {
 		}
 	}
 }
+
+// TestNoPodAsksForAUser: OpenShift's restricted-v2 gives each namespace a range of UIDs and refuses a pod that names another. The images have a
+// user of their own, by number, which is enough for runAsNonRoot elsewhere.
+func TestNoPodAsksForAUser(t *testing.T) {
+	for file, values := range cases(t) {
+		for name, pod := range podsOf(t, render(t, values)) {
+			given := pod.Spec.SecurityContext
+			if given == nil || given.RunAsNonRoot == nil || !*given.RunAsNonRoot {
+				t.Fatalf("%s, %s: it may run as root", file, name)
+			}
+			if file == "everything" { // which sets them all
+				continue
+			}
+			if given.RunAsUser != nil || given.RunAsGroup != nil || given.FSGroup != nil || given.SupplementalGroups != nil || given.SELinuxOptions != nil {
+				t.Errorf("%s, %s: the pod has %+v", file, name, given)
+			}
+			for _, container := range pod.Spec.Containers {
+				if given := container.SecurityContext; given.RunAsUser != nil || given.RunAsGroup != nil || given.SELinuxOptions != nil {
+					t.Errorf("%s, %s: container %s has %+v", file, name, container.Name, given)
+				}
+			}
+		}
+	}
+}
+
+// TestSecurityContextsAreThoseOfTheValues in both pods, what is not given as it was.
+func TestSecurityContextsAreThoseOfTheValues(t *testing.T) {
+	for name, pod := range podsOf(t, render(t, map[string]any{
+		"podSecurityContext": map[string]any{"runAsUser": 1234, "seccompProfile": nil},
+		"securityContext":    map[string]any{"readOnlyRootFilesystem": false},
+	})) {
+		given, container := pod.Spec.SecurityContext, pod.Spec.Containers[0].SecurityContext
+		if given.RunAsUser == nil || *given.RunAsUser != 1234 || given.SeccompProfile != nil || given.RunAsNonRoot == nil {
+			t.Errorf("%s has %+v", name, given)
+		}
+		if *container.ReadOnlyRootFilesystem || container.AllowPrivilegeEscalation == nil || len(container.Capabilities.Drop) == 0 {
+			t.Errorf("the container of %s has %+v", name, container)
+		}
+	}
+}
