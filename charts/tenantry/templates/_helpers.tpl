@@ -1,9 +1,38 @@
-{{- define "tenantry.name" -}}
-{{ .Release.Name }}-operator
+{{/* What all names begin with. The longest is that of the metrics' Service, which is a DNS label. */}}
+{{- define "tenantry.fullname" -}}
+{{- $name := .Values.nameOverride | default .Chart.Name -}}
+{{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) -}}
+{{ .Values.fullnameOverride | default $full | trunc (sub 63 (len "-operator-metrics") | int) | trimSuffix "-" }}
+{{- end }}
+
+{{- define "tenantry.operator" -}}
+{{ include "tenantry.fullname" . }}-operator
 {{- end }}
 
 {{- define "tenantry.serviceAccount" -}}
-{{ .Values.serviceAccount.name | default (include "tenantry.name" .) }}
+{{ .Values.serviceAccount.name | default (include "tenantry.operator" .) }}
+{{- end }}
+
+{{/*
+Labels and annotations, called with a dict: root; own and ownAnnotations, which the chart needs; labels and annotations, which the values have for this
+object. Where several name a key the chart wins, then the value for the object, then the common one.
+*/}}
+{{- define "tenantry.marks" -}}
+labels:
+  {{- merge (dict) .own (.labels | default dict) (.root.Values.commonLabels | default dict) | toYaml | nindent 2 }}
+{{- with merge (dict) (.ownAnnotations | default dict) (.annotations | default dict) (.root.Values.commonAnnotations | default dict) }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* The metadata of an object, called with a dict as above; its name where it is not the operator's, and its namespace where it is in one. */}}
+{{- define "tenantry.metadata" -}}
+name: {{ .name | default (include "tenantry.operator" .root) }}
+{{- with .namespace }}
+namespace: {{ . }}
+{{- end }}
+{{ include "tenantry.marks" (set . "own" (merge (dict) (.own | default dict) (include "tenantry.labels" .root | fromYaml))) }}
 {{- end }}
 
 {{/* What tells this release's operators from all other pods. A Deployment's selector is immutable, so it never grows. */}}
