@@ -142,9 +142,21 @@ func TestValuesThatMakeNoSenseAreRefusedByName(t *testing.T) {
 		"a rule without hosts":          {`hosts: {allowed: [{namespaceSelector: {}}]}`, "at '/hosts/allowed/0': missing property 'hosts'"},
 		"a host with a scheme":          {`hosts: {allowed: [{hosts: ["https://a.example.com"]}]}`, "at '/hosts/allowed/0/hosts/0': 'https://a.example.com' does not match pattern"},
 		"a time without a unit":         {`hosts: {reservation: "24"}`, "at '/hosts/reservation': '24' does not match pattern"},
-		"a memory limit in a wrong unit": {
-			`resources: {limits: {memory: 1.5Gi}}`, "at '/resources/limits/memory': '1.5Gi' does not match pattern",
-		},
+		"a memory limit in a wrong unit": {`resources: {limits: {memory: 512MB}}`, "at '/resources/limits/memory': '512MB' does not match pattern"},
+		"less than nothing":              {`resources: {requests: {cpu: -1}}`, "at '/resources/requests/cpu': minimum: got -1, want 0"},
+		"a pull secret without a name":   {`imagePullSecrets: [{}]`, "at '/imagePullSecrets/0': missing property 'name'"},
+		"more than a pull secret":        {`imagePullSecrets: [{name: a, namespace: b}]`, "at '/imagePullSecrets/0': additional properties 'namespace' not allowed"},
+		"a pull secret that cannot be":   {`imagePullSecrets: [Registry]`, "at '/imagePullSecrets/0': 'Registry' does not match pattern"},
+		"a number for a pull secret":     {`imagePullSecrets: [1]`, "at '/imagePullSecrets/0': got number, want string or object"},
+		"a registry with a scheme":       {`imageRegistry: "https://registry.example.com"`, "at '/imageRegistry': 'https://registry.example.com' does not match pattern"},
+		"a name that is too long":        {`fullnameOverride: ` + strings.Repeat("a", 47), "at '/fullnameOverride': maxLength: got 47, want 46"},
+		"a label that is a number":       {`commonLabels: {cost-center: 4711}`, "at '/commonLabels/cost-center': got number, want string"},
+		"variables by name":              {`env: {HTTPS_PROXY: "http://proxy:3128"}`, "at '/env': got object, want array"},
+		"a variable without a name":      {`env: [{value: a}]`, "at '/env/0': missing property 'name'"},
+		"a variable that is a number":    {`env: [{name: A, value: 1}]`, "at '/env/0/value': got number, want string"},
+		"arguments in one text":          {`extraArgs: "--log-level=debug"`, "at '/extraArgs': got string, want array"},
+		"a mount without a path":         {`volumeMounts: [{name: a}]`, "at '/volumeMounts/0': missing property 'mountPath'"},
+		"a volume without a name":        {`volumes: [{configMap: {name: a}}]`, "at '/volumes/0': missing property 'name'"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			values := map[string]any{}

@@ -65,14 +65,40 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* An image: called with a list of its values and the root. */}}
+{{/* An image, called with a list of its values and the root. A registry of both images stands in place of the one that the image's name begins with. */}}
 {{- define "tenantry.image" -}}
 {{- $image := index . 0 -}}
-{{- if $image.digest -}}
-{{ $image.repository }}@{{ $image.digest }}
-{{- else -}}
-{{ $image.repository }}:{{ $image.tag | default (index . 1).Chart.AppVersion }}
+{{- $root := index . 1 -}}
+{{- $name := $image.repository -}}
+{{- with $root.Values.imageRegistry -}}
+{{- $name = printf "%s/%s" . (regexReplaceAll "^([^/]*[.:][^/]*|localhost)/" $name "") -}}
 {{- end -}}
+{{- if $image.digest -}}
+{{ $name }}@{{ $image.digest }}
+{{- else -}}
+{{ $name }}:{{ $image.tag | default $root.Chart.AppVersion }}
+{{- end -}}
+{{- end }}
+
+{{- define "tenantry.imagePullSecrets" -}}
+{{- range .Values.imagePullSecrets }}
+- name: {{ if kindIs "string" . }}{{ . }}{{ else }}{{ .name }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* Requests and limits. Numbers become text, as a large one is written with an exponent otherwise. */}}
+{{- define "tenantry.resources" -}}
+{{- range $kind, $amounts := . }}
+{{ $kind }}:
+  {{- range $name, $amount := $amounts }}
+  {{ $name }}: {{ include "tenantry.text" $amount | quote }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A text as it is, and a number without an exponent. */}}
+{{- define "tenantry.text" -}}
+{{ kindIs "string" . | ternary . (toJson .) }}
 {{- end }}
 
 {{/* What the operator may do where its tenants are: the very rules that controller-gen makes of its code. */}}
@@ -88,7 +114,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 
 {{/* Nine tenths of a memory limit in bytes, so that the collector works harder before the kernel kills. */}}
 {{- define "tenantry.memoryLimit" -}}
-{{- $units := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 -}}
-{{- $unit := regexFind "[A-Za-z]*$" . -}}
-{{ div (mul (trimSuffix $unit . | int64) (get $units $unit) 9) 10 }}
+{{- $units := dict "" 1 "m" 0.001 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- $text := include "tenantry.text" . -}}
+{{- $unit := regexFind "[A-Za-z]*$" $text -}}
+{{ mulf (trimSuffix $unit $text | float64) (get $units $unit) 0.9 | floor | printf "%.0f" }}
 {{- end }}
