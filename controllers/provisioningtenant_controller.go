@@ -68,6 +68,8 @@ type ProvisioningTenantReconciler struct {
 	Metrics *metrics
 	// Gateways has the HTTPRoutes, whose kind may be missing; nil where it always is.
 	Gateways *gatewayAPI
+	// Ports follows where the cluster's own services listen; nil for the usual ports.
+	Ports *clusterPorts
 	// Upgrades bounds how many servers restart at a time because of another operator.
 	Upgrades *rollout.Limiter
 

@@ -10,6 +10,10 @@ import (
 // resolve looks up what the spec refers to, and claims the host. When it returns nil, host, gateways, tenantURL, userDefaults and storage of
 // the scope are as they should be.
 func (r *ProvisioningTenantReconciler) resolve(ctx context.Context, s *scope) error {
+	var err error
+	if s.ports, err = r.Ports.now(ctx); err != nil {
+		return err
+	}
 	if err := r.resolveDefaults(ctx, s); err != nil {
 		return err
 	}

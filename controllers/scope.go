@@ -42,8 +42,10 @@ type scope struct {
 	// tenantURL as it should be; empty while the host is missing or someone else's.
 	tenantURL    string
 	userDefaults []string
-	storage      storage.Decision
-	credentials  *v1alpha1.CredentialsStatus
+	// ports of the cluster's own services.
+	ports       desired.ClusterPorts
+	storage     storage.Decision
+	credentials *v1alpha1.CredentialsStatus
 	// children that were wanted this time, and the generation of each claim and route that was written.
 	children []apply.Child
 	written  map[string]int64
@@ -149,6 +151,7 @@ func (s *scope) desired(options Options) desired.Tenant {
 		IngressClass:   class,
 		Gateways:       s.gateways,
 		EntraAuthority: options.EntraAuthority,
+		Ports:          s.ports,
 		UserDefaults:   s.userDefaults,
 		Engine:         s.storage.Engine,
 		Claim:          s.storage.Claim,

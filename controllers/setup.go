@@ -32,6 +32,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/hosts"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/entra"
@@ -51,6 +52,10 @@ type Options struct {
 	// EntraAuthority is the base URL of a login authority that operator and servers ask in place of Microsoft's. Empty for
 	// Microsoft's.
 	EntraAuthority string
+	// Ports of the cluster's own services, for NetworkPolicies; found out where a list is empty.
+	Ports desired.ClusterPorts
+	// RecheckClusterPorts is how often they are found out; a minute where it is 0.
+	RecheckClusterPorts time.Duration
 	// RecheckGatewayAPI is how often the API server is asked whether it knows HTTPRoutes; 30 seconds where it is 0.
 	RecheckGatewayAPI time.Duration
 	// Namespaces are those that are served, as the manager's cache has them; empty for all.
@@ -225,6 +230,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	tenants := &ProvisioningTenantReconciler{
 		Client: gateways.client(mgr.GetClient()), Live: mgr.GetAPIReader(), Events: recorder, Options: options,
 		Entra: verifier, Gateways: gateways, Upgrades: rollout.NewLimiter(options.MaxUpgrades, pods),
+		Ports: &clusterPorts{
+			live: mgr.GetAPIReader(), given: options.Ports, every: cmp.Or(options.RecheckClusterPorts, recheckClusterPorts),
+			tell: tellAll(mgr.GetClient(), answered), log: mgr.GetLogger().WithName("ports"),
+		},
 		operators:  newOperators(mgr.GetAPIReader(), options),
 		namespaces: namespaceLabels{mgr.GetAPIReader(), newRecent[string, labels.Set](options.Clock, cmp.Or(options.RecheckHosts, recheckHosts))},
 	}
@@ -238,6 +247,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	}
 	if err := mgr.Add(gateways); err != nil {
 		return fmt.Errorf("add the follower of the Gateway API: %w", err)
+	}
+	if err := mgr.Add(tenants.Ports); err != nil {
+		return fmt.Errorf("add the follower of the cluster's ports: %w", err)
 	}
 	if err := mgr.Add(&crds{
 		mgr: mgr, every: cmp.Or(options.RecheckCRDs, recheckCRDs), metrics: tenants.Metrics, log: mgr.GetLogger().WithName("crds"),

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,6 +95,9 @@ func parse(args []string) (settings, error) {
 		})
 	flags.StringVar(&s.EntraAuthority, "entra-authority", "",
 		"base `URL` of a login authority to verify Entra tenants with, in place of those of Microsoft's clouds; the SCIM servers follow it too")
+	flags.Func("api-server-ports", "`ports` of the Kubernetes API behind its Service, separated by commas, to which NetworkPolicies let servers out; "+
+		"found out where left out", parsePorts(&s.Ports.API))
+	flags.Func("dns-ports", "the same `ports` of the cluster's DNS", parsePorts(&s.Ports.DNS))
 	flags.IntVar(&s.Concurrency, "concurrency", 4, "`number` of resources of each kind that are reconciled at a time")
 	flags.IntVar(&s.MaxUpgrades, "max-upgrades", 10,
 		"`number` of servers that restart at a time because of another image or operator; one that does not become available counts, so a bad image stops")
@@ -177,6 +181,23 @@ func parseNamespaces(into *[]string) func(string) error {
 				return fmt.Errorf("%q is not the name of a namespace", namespace)
 			}
 		}
+		return nil
+	}
+}
+
+// parsePorts reads a list of ports.
+func parsePorts(into *[]int32) func(string) error {
+	return func(text string) error {
+		var ports []int32
+		for item := range strings.SplitSeq(text, ",") {
+			number, err := strconv.ParseUint(item, 10, 16)
+			if err != nil || number == 0 {
+				return fmt.Errorf("%q is not a port from 1 to 65535", item)
+			}
+			ports = append(ports, int32(number))
+		}
+		slices.Sort(ports)
+		*into = slices.Compact(ports)
 		return nil
 	}
 }

@@ -55,6 +55,8 @@ type Tenant struct {
 	Gateways []v1alpha1.GatewayReference
 	// EntraAuthority is the login authority in place of Microsoft's; empty for Microsoft's.
 	EntraAuthority string
+	// Ports at which the cluster's own services listen.
+	Ports ClusterPorts
 	// UserDefaults are the names of those that the server follows, sorted.
 	UserDefaults []string
 	// Engine that the server works with: that of the spec, but for a directory that has yet to be moved to it.

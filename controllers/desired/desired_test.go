@@ -3,6 +3,7 @@ package desired
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -431,5 +432,36 @@ func TestTheTenantURLNamesTheHostOrElseTheService(t *testing.T) {
 	}
 	if got := TenantURL(tenant, ""); got != "http://contoso-scim.customers.svc/scim/v2" {
 		t.Error(got)
+	}
+}
+
+func TestThePolicyIsOpenToThePortsThatTheClusterHas(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		ports     ClusterPorts
+		authority string
+		want      string
+	}{
+		"not known":        {want: "UDP/53 TCP/53 TCP/443 TCP/6443"},
+		"as usual":         {ports: ClusterPorts{API: []int32{6443}, DNS: []int32{53}}, want: "UDP/53 TCP/53 TCP/443 TCP/6443"},
+		"others":           {ports: ClusterPorts{API: []int32{8443}, DNS: []int32{5353}}, want: "UDP/53 TCP/53 UDP/5353 TCP/5353 TCP/443 TCP/8443"},
+		"the API's at 443": {ports: ClusterPorts{API: []int32{443}}, want: "UDP/53 TCP/53 TCP/443"},
+		"an authority of its own": {ports: ClusterPorts{API: []int32{8443}}, authority: "https://login.example.com:6443",
+			want: "UDP/53 TCP/53 TCP/443 TCP/8443 TCP/6443"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tenant := plain()
+			tenant.Ports, tenant.EntraAuthority = row.ports, row.authority
+			var open []string
+			for _, rule := range NetworkPolicy(tenant).Spec.Egress {
+				for _, port := range rule.Ports {
+					open = append(open, fmt.Sprintf("%s/%s", *port.Protocol, port.Port))
+				}
+			}
+			if got := strings.Join(open, " "); got != row.want {
+				t.Errorf("got %s, want %s", got, row.want)
+			}
+		})
 	}
 }

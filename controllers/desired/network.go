@@ -2,6 +2,7 @@ package desired
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -109,11 +110,38 @@ func issuerAnnotations(issuer v1alpha1.IssuerReference) map[string]string {
 	return annotations
 }
 
-// NetworkPolicy lets clients and metrics collectors in, and the server out to DNS, to the Kubernetes API, which listens on
-// 443 or 6443 outside the reach of pod and namespace selectors, to the login authority, and to its database, wherever these are.
+// ClusterPorts are the ports at which pods reach the cluster's own services, behind the Services that lead there: each list has every port
+// once and sorted, and is empty where they are not known.
+type ClusterPorts struct {
+	// API are those of the Kubernetes API.
+	API []int32
+	// DNS are those of the cluster's DNS.
+	DNS []int32
+}
+
+// Equal tells whether both have the same ports.
+func (p ClusterPorts) Equal(other ClusterPorts) bool {
+	return slices.Equal(p.API, other.API) && slices.Equal(p.DNS, other.DNS)
+}
+
+// NetworkPolicy lets clients and metrics collectors in, and the server out to DNS, to the Kubernetes API, which is outside the reach of pod and
+// namespace selectors, to the login authority, and to its database, wherever these are. Some networks go by the port of a Service, and most by
+// that of its endpoints, so both are open: 443 for the API and Microsoft's authority, 53 for DNS, and what the cluster really has.
 func NetworkPolicy(t Tenant) *networkingv1ac.NetworkPolicyApplyConfiguration {
-	port := func(protocol corev1.Protocol, number int) *networkingv1ac.NetworkPolicyPortApplyConfiguration {
-		return networkingv1ac.NetworkPolicyPort().WithProtocol(protocol).WithPort(intstr.FromInt(number))
+	port := func(protocol corev1.Protocol, number int32) *networkingv1ac.NetworkPolicyPortApplyConfiguration {
+		return networkingv1ac.NetworkPolicyPort().WithProtocol(protocol).WithPort(intstr.FromInt32(number))
+	}
+	dns, api := networkingv1ac.NetworkPolicyEgressRule(), networkingv1ac.NetworkPolicyEgressRule()
+	for _, number := range withUsual(53, t.Ports.DNS) {
+		dns.WithPorts(port(corev1.ProtocolUDP, number), port(corev1.ProtocolTCP, number))
+	}
+	known := t.Ports.API
+	if len(known) == 0 {
+		known = []int32{6443}
+	}
+	known = withUsual(443, known)
+	for _, number := range known {
+		api.WithPorts(port(corev1.ProtocolTCP, number))
 	}
 	spec := networkingv1ac.NetworkPolicySpec().
 		WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(selector(t.Resource.Name))).
@@ -125,14 +153,11 @@ func NetworkPolicy(t Tenant) *networkingv1ac.NetworkPolicyApplyConfiguration {
 				WithFrom(networkingv1ac.NetworkPolicyPeer().WithNamespaceSelector(metav1ac.LabelSelector())).
 				WithPorts(port(corev1.ProtocolTCP, v1alpha1.AdminPort)),
 		).
-		WithEgress(
-			networkingv1ac.NetworkPolicyEgressRule().WithPorts(port(corev1.ProtocolUDP, 53), port(corev1.ProtocolTCP, 53)),
-			networkingv1ac.NetworkPolicyEgressRule().WithPorts(port(corev1.ProtocolTCP, 443), port(corev1.ProtocolTCP, 6443)),
-		)
+		WithEgress(dns, api)
 	if database := t.Resource.Spec.Storage.PostgreSQL; database != nil {
-		spec.WithEgress(networkingv1ac.NetworkPolicyEgressRule().WithPorts(port(corev1.ProtocolTCP, int(database.Port))))
+		spec.WithEgress(networkingv1ac.NetworkPolicyEgressRule().WithPorts(port(corev1.ProtocolTCP, database.Port)))
 	}
-	if number := authorityPort(t.EntraAuthority); number != 0 {
+	if number := authorityPort(t.EntraAuthority); number != 0 && !slices.Contains(known, number) {
 		spec.WithEgress(networkingv1ac.NetworkPolicyEgressRule().WithPorts(port(corev1.ProtocolTCP, number)))
 	}
 	return networkingv1ac.NetworkPolicy(ServerName(t.Resource.Name), t.Resource.Namespace).
@@ -141,9 +166,19 @@ func NetworkPolicy(t Tenant) *networkingv1ac.NetworkPolicyApplyConfiguration {
 		WithSpec(spec)
 }
 
-// authorityPort is the port of the login authority that stands in for Microsoft's; 0 where there is none, or a server reaches its port as it
-// reaches the Kubernetes API.
-func authorityPort(authority string) int {
+// withUsual are the ports that are known, after the usual one.
+func withUsual(usual int32, known []int32) []int32 {
+	ports := []int32{usual}
+	for _, number := range known {
+		if number != usual {
+			ports = append(ports, number)
+		}
+	}
+	return ports
+}
+
+// authorityPort is the port of the login authority that stands in for Microsoft's; 0 where there is none, or its URL has none.
+func authorityPort(authority string) int32 {
 	at, err := url.Parse(authority)
 	if err != nil {
 		return 0
@@ -152,9 +187,9 @@ func authorityPort(authority string) int {
 	if text == "" && at.Scheme == "http" {
 		text = "80"
 	}
-	number, err := strconv.Atoi(text)
-	if err != nil || number == 443 || number == 6443 {
+	number, err := strconv.ParseInt(text, 10, 32)
+	if err != nil {
 		return 0
 	}
-	return number
+	return int32(number)
 }
