@@ -148,10 +148,17 @@ lint: ## Format, vet and lint; the rules are in .golangci.yml
 verify-generated: ## What `make generate` writes is what stands here
 	hack/verify/generated.sh
 
-# Nothing is released yet: the first release puts its definitions into this folder, and each one after that replaces them.
 .PHONY: verify-compatibility
-verify-compatibility: ## The CRDs break nobody who relies on those of the last release
-	$(if $(wildcard config/crd/released/*.yaml),go run ./hack/compatibility config/crd/released config/crd/bases,@echo "there is no release to compare the CRDs with")
+verify-compatibility: ## The CRDs, and what the operator asks of servers, break nobody who relies on the last release
+	go run ./hack/compatibility config/crd/released config/crd/bases
+	go run ./hack/skew -released config/servers/released.yaml
+
+.PHONY: freeze
+freeze: verify-compatibility ## Keep them for that comparison as they are now: each release does, and commits what it kept
+	rm -rf config/crd/released
+	cp -r config/crd/bases config/crd/released
+	go run ./hack/skew >config/servers/released.yaml.new
+	mv config/servers/released.yaml.new config/servers/released.yaml
 
 .PHONY: verify-modules
 verify-modules: ## go.mod and go.sum are tidy
