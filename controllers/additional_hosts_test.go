@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/exposure"
 	"github.com/tenantry/tenantry/controllers/hosts"
 )
 
@@ -80,7 +81,7 @@ func TestATenantKeepsItsHostsWhileItCannotBeFoundOutWhoseTheyAre(t *testing.T) {
 				return
 			}
 			s.must(err)
-			if got := routeOf(&ingress).hosts; !slices.Equal(got, []string{former, next}) {
+			if got := exposure.ReadRoute(&ingress).Hosts; !slices.Equal(got, []string{former, next}) {
 				t.Errorf("the Ingress routes %s", got)
 			}
 		})

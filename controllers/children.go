@@ -20,7 +20,9 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/exposure"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 	"github.com/tenantry/tenantry/controllers/rollout"
 	"github.com/tenantry/tenantry/controllers/storage"
 )
@@ -39,7 +41,7 @@ type part struct {
 
 // applyChildren applies everything but the two Secrets. An object that fails does not keep back the others.
 func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *scope) error {
-	if s.storage.Engine == "" || s.held {
+	if s.storage.Engine == "" || s.exposure.Held {
 		return nil
 	}
 	t := s.desired(r.Options)
@@ -93,15 +95,15 @@ func ofServer(child apply.Child) part {
 
 // settle notes what became of a part, and tells whether the tenant is gone.
 func settle(s *scope, part part, generation int64, err error) (gone bool) {
-	if err = classify(err, part.condition, part.rejected); err == nil {
+	if err = problem.Classify(err, part.condition, part.rejected); err == nil {
 		s.applied(part.Kind(), generation)
 		return false
 	}
-	if part.condition == v1alpha1.ConditionExposed && s.old != nil {
-		err = about(v1alpha1.ConditionExposureInEffect, err)
-		s.found(s.old.kept())
+	if part.condition == v1alpha1.ConditionExposed {
+		s.tell(s.exposure.Unapplied(err))
+	} else {
+		s.fail(err)
 	}
-	s.fail(err)
 	return errors.Is(err, apply.ErrOwnerGone)
 }
 
@@ -176,33 +178,21 @@ func parts(t desired.Tenant, server apply.Child, directory storage.Decision, gat
 		}
 		all = append(all, part{move, v1alpha1.ConditionStorageReady, v1alpha1.ReasonRejected})
 	}
-	if routeKind(t) == kindIngress || gatewayAPI {
+	if exposure.Kind(t) == exposure.KindIngress || gatewayAPI {
 		all = append(all, routes(t)...)
 	}
 	return all, nil
 }
 
-// routeKind is the kind of what leads to the tenant's host, "" where nothing should.
-func routeKind(t desired.Tenant) string {
-	switch {
-	case t.Host == "":
-		return ""
-	case len(t.Gateways) > 0:
-		return kindHTTPRoute
-	default:
-		return kindIngress
-	}
-}
-
 // routes is what leads to the tenant's host, if anything should.
 func routes(t desired.Tenant) []part {
-	switch routeKind(t) {
-	case kindHTTPRoute:
+	switch exposure.Kind(t) {
+	case exposure.KindHTTPRoute:
 		return []part{{
 			apply.New(desired.HTTPRoute(t), &gatewayv1.HTTPRoute{}),
 			v1alpha1.ConditionExposed, v1alpha1.ReasonRejected,
 		}}
-	case kindIngress:
+	case exposure.KindIngress:
 		return []part{{
 			apply.New(desired.Ingress(t), &networkingv1.Ingress{}),
 			v1alpha1.ConditionExposed, v1alpha1.ReasonRejected,

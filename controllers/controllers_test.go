@@ -3,14 +3,10 @@ package controllers
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -59,126 +55,6 @@ func TestUserDefaultsAreAcceptedOnlyIfTheyFitTheTenant(t *testing.T) {
 				t.Errorf("got %s: %s\nwant %s: %s", got.Reason, got.Message, test.reason, test.message)
 			}
 		})
-	}
-}
-
-func TestTheRouteIsJudgedByWhatTheClusterSays(t *testing.T) {
-	written := func(generation int64) *scope {
-		return &scope{host: "a.test", written: map[string]int64{kindIngress: generation}, memory: &memory{}}
-	}
-	admitted := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Generation: 2}}
-	admitted.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{IP: "192.0.2.1"}}
-	for name, test := range map[string]struct {
-		got  metav1.Condition
-		want string
-	}{
-		"admitted":                {exposed(admitted, "contoso-scim", written(0), ""), "True/IngressReady"},
-		"admitted before a write": {exposed(admitted, "contoso-scim", written(3), ""), "False/WaitingForIngressController"},
-		"not admitted":            {exposed(&networkingv1.Ingress{}, "contoso-scim", written(0), ""), "False/WaitingForIngressController"},
-	} {
-		if got := string(test.got.Status) + "/" + test.got.Reason; got != test.want {
-			t.Errorf("%s: got %s, want %s", name, got, test.want)
-		}
-	}
-}
-
-func TestTheTenantURLIsPublishedWhenItIsTrueAndStaysWhileTheServerRestarts(t *testing.T) {
-	all := func(status metav1.ConditionStatus, generation int64) []metav1.Condition {
-		var list []metav1.Condition
-		for _, conditionType := range requiredForTenant {
-			list = append(list, metav1.Condition{Type: conditionType, Status: status, ObservedGeneration: generation})
-		}
-		return list
-	}
-	but := func(reason string) []metav1.Condition {
-		list := all(metav1.ConditionTrue, 2)
-		exposed := meta.FindStatusCondition(list, v1alpha1.ConditionExposed)
-		exposed.Status, exposed.Reason = metav1.ConditionFalse, reason
-		return list
-	}
-	const a, b = "https://a/scim/v2", "https://b/scim/v2"
-	for name, test := range map[string]struct {
-		before, wanted string
-		conditions     []metav1.Condition
-		old            bool
-		want           string
-		served         bool
-	}{
-		"not before all is ready":                  {"", a, all(metav1.ConditionFalse, 2), false, "", false},
-		"not on old news":                          {"", a, all(metav1.ConditionTrue, 1), false, "", false},
-		"once all is ready":                        {"", a, all(metav1.ConditionTrue, 2), false, a, false},
-		"still while the server restarts":          {a, a, all(metav1.ConditionFalse, 2), false, a, false},
-		"still while a controller takes its time":  {a, a, but("WaitingForGateway"), false, a, false},
-		"withdrawn when the host changes":          {a, b, all(metav1.ConditionFalse, 2), false, "", false},
-		"still while the old route works":          {a, b, but("WaitingForGateway"), true, a, false},
-		"the new one when that is ready":           {a, b, all(metav1.ConditionTrue, 2), false, b, false},
-		"withdrawn when the host is taken":         {a, "", all(metav1.ConditionFalse, 2), false, "", false},
-		"withdrawn when the Gateway API goes":      {a, a, but("GatewayAPIMissing"), false, "", false},
-		"withdrawn when a Gateway refuses":         {a, a, but("RouteRejected"), false, "", false},
-		"withdrawn when no Gateway is named":       {a, a, but("GatewayMissing"), false, "", false},
-		"not while the old route works, whatever":  {a, a, but("GatewayAPIMissing"), true, a, false},
-		"still while the route serves it besides":  {a, b, but("WaitingForIngressController"), false, a, true},
-		"not when nothing serves it besides":       {a, b, but("GatewayAPIMissing"), false, "", true},
-		"the new one, though the route has both":   {a, b, all(metav1.ConditionTrue, 2), false, b, true},
-		"nothing is wanted, though all looks well": {"", "", all(metav1.ConditionTrue, 2), false, "", false},
-	} {
-		if got := publishedURL(test.before, test.wanted, test.conditions, 2, test.old, test.served); got != test.want {
-			t.Errorf("%s: got %q, want %q", name, got, test.want)
-		}
-	}
-}
-
-func TestAdditionalURLsArePublishedOnceTheRouteToThemWorks(t *testing.T) {
-	t.Parallel()
-	const a, b, c = "https://a/scim/v2", "https://b/scim/v2", "https://c/scim/v2"
-	for name, test := range map[string]struct {
-		before, wanted []string
-		tenantURL      string
-		works          bool
-		want           []string
-	}{
-		"none":                                {nil, nil, a, true, nil},
-		"not before the tenant has a URL":     {nil, []string{b}, "", true, nil},
-		"not before the route has them":       {[]string{a}, []string{b, c}, a, false, nil},
-		"once it has":                         {[]string{a}, []string{b, c}, a, true, []string{b, c}},
-		"still while a controller takes time": {[]string{a, b}, []string{b, c}, a, false, []string{b}},
-		"no more when it is not wanted":       {[]string{a, b}, []string{c}, a, false, nil},
-		"the Tenant URL of before":            {[]string{b, a}, []string{a}, b, false, []string{a}},
-		"not the Tenant URL":                  {[]string{b, a}, []string{a}, a, true, nil},
-	} {
-		if got := publishedURLs(test.before, test.wanted, test.tenantURL, test.works); !slices.Equal(got, test.want) {
-			t.Errorf("%s: got %q, want %q", name, got, test.want)
-		}
-	}
-}
-
-// Microsoft Entra ID goes on asking the URL that was pasted there, whatever the resource says.
-func TestAnotherTenantURLIsToldWhenTheOneThatEntraHasEnds(t *testing.T) {
-	t.Parallel()
-	const a, b, service = "https://a.example.com/scim/v2", "https://b.example.com/scim/v2", "http://contoso-scim.customers.svc/scim/v2"
-	for name, test := range map[string]struct {
-		before, wanted, after string
-		told                  bool
-	}{
-		"the first":                                {"", a, a, false},
-		"the same":                                 {a, a, a, false},
-		"the new one is not there yet":             {a, b, "", true},
-		"the new one is there":                     {a, b, b, true},
-		"the old route works until then":           {a, b, a, false},
-		"the new one comes after a while":          {"", b, b, false}, // told when the one before ended
-		"no route by the operator any more":        {a, service, service, true},
-		"the host is exposed":                      {service, a, "", true},
-		"the host is lost":                         {a, "", "", false}, // conditions tell of that
-		"the host is regained":                     {"", a, a, false},
-		"nothing leads there, which may come back": {a, a, "", false},
-	} {
-		if got := changedURL(test.before, test.wanted, test.after, nil); (got != "") != test.told ||
-			test.told && (!strings.Contains(got, test.before) || !strings.Contains(got, test.wanted)) {
-			t.Errorf("%s: got %q, want something told: %v", name, got, test.told)
-		}
-	}
-	if got := changedURL(a, b, b, []string{a}); !strings.Contains(got, "The old one works as long as") {
-		t.Errorf("got %q of a Tenant URL that clients reach besides", got)
 	}
 }
 

@@ -27,7 +27,7 @@ import (
 // The Secrets that hand credentials out are written first and the verifier Secret is derived from them, so a crash in between loses no
 // token. A person may delete them after copying: each stays deleted until a new credential is to be handed over.
 func (r *ProvisioningTenantReconciler) issueCredentials(ctx context.Context, s *scope) error {
-	if s.held {
+	if s.exposure.Held {
 		return nil
 	}
 	handed, err := credentials.HandedOut(s.tenant, func(name string) (*metav1.PartialObjectMetadata, error) { return r.cachedSecret(ctx, s, name) })
@@ -172,7 +172,7 @@ func (r *ProvisioningTenantReconciler) handOut(
 		there[name] = there[name] || handed[name] != nil || one.Plaintext != ""
 	}
 	if name := desired.CredentialsName(s.tenant.Name); there[name] && blocked[name] == nil {
-		want, err := desired.Credentials(s.tenant, decision.Issued, decision.TokensEnded, s.handedURL())
+		want, err := desired.Credentials(s.tenant, decision.Issued, decision.TokensEnded, s.exposure.HandedURL())
 		if err == nil {
 			err = s.applyHanding(ctx, name, want, handed[name], denied)
 		}
@@ -186,7 +186,7 @@ func (r *ProvisioningTenantReconciler) handOut(
 			continue
 		}
 		ends := credentials.Ends(s.tenant, one.Credential, one.Verifier.IssuedAt)
-		want, err := desired.ReaderCredentials(s.tenant, one, s.handedURL(), ends)
+		want, err := desired.ReaderCredentials(s.tenant, one, s.exposure.HandedURL(), ends)
 		if err == nil {
 			err = s.applyHanding(ctx, name, want, handed[name], denied)
 		}

@@ -99,10 +99,10 @@ func (s *scope) credentialsIntact(secret *metav1.PartialObjectMetadata, accepted
 	}
 	marks := token.Marks(secret.Annotations)
 	const ended = v1alpha1.AccessTokensCredential
-	if marks[ended] != accepted[ended] || secret.Annotations[desired.AnnotationTenantURL] != s.handedURL() {
+	if marks[ended] != accepted[ended] || secret.Annotations[desired.AnnotationTenantURL] != s.exposure.HandedURL() {
 		return false, nil
 	}
-	keys := slices.Collect(maps.Keys(desired.PublicData(s.tenant, s.handedURL())))
+	keys := slices.Collect(maps.Keys(desired.PublicData(s.tenant, s.exposure.HandedURL())))
 	for key := range marks {
 		if _, wanted := accepted[key]; !wanted {
 			return false, nil
@@ -119,7 +119,7 @@ func (s *scope) readerIntact(secret *metav1.PartialObjectMetadata, credential to
 	if credential.Reader == "" || secret == nil {
 		return true, nil
 	}
-	data := desired.ReaderData(s.tenant, s.handedURL(), credentials.Ends(s.tenant, credential, accepted.IssuedAt))
+	data := desired.ReaderData(s.tenant, s.exposure.HandedURL(), credentials.Ends(s.tenant, credential, accepted.IssuedAt))
 	public, err := desired.PublicMark(data)
 	if err != nil || secret.Annotations[desired.AnnotationPublic] != public {
 		return false, err

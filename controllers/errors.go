@@ -20,21 +20,6 @@ type (
 	Waiting = problem.Waiting
 )
 
-const (
-	recheckTLS       = 30 * time.Second
-	recheckEndpoints = time.Second
-)
-
-// The names of package problem's functions that stand in for them until the last step has a room of its own.
-
-func classify(err error, condition, rejected string) error {
-	return problem.Classify(err, condition, rejected)
-}
-
-func about(condition string, err error) error { return problem.About(condition, err) }
-
-func failure(err error) string { return problem.Failure(err) }
-
 // outcome sorts the errors of one reconcile.
 type outcome struct {
 	stalled []*Stalled

@@ -8,7 +8,6 @@ import (
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
@@ -22,6 +21,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/exposure"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
 
@@ -169,9 +169,7 @@ func (g *gatewayAPI) tell(ctx context.Context) error {
 // mayJudge tells whether what the operator knows of HTTPRoutes is enough for a tenant. While it starts, one that has such a route would be
 // told that the cluster has none, and lose its Tenant URL for a moment.
 func (g *gatewayAPI) mayJudge(tenant *v1alpha1.ProvisioningTenant) bool {
-	exposed := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionExposed)
-	return g == nil || g.looked.Load() ||
-		tenant.Spec.Exposure.Type != v1alpha1.ExposureGateway && (exposed == nil || exposed.Reason != v1alpha1.ReasonRouteKept)
+	return g == nil || g.looked.Load() || !exposure.NeedsHTTPRoutes(tenant)
 }
 
 // available tells whether HTTPRoutes can be made. A nil gatewayAPI has none.

@@ -6,12 +6,12 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/exposure"
 )
 
 // Gateways, their ListenerSets and their classes are the platform's. An operator that serves single namespaces has no right to read those
@@ -23,23 +23,13 @@ import (
 // status of every route, and only the Gateway's class tells that they count for nothing.
 type gatewayClasses struct {
 	live   client.Reader
-	recent recent[v1alpha1.GatewayReference, gatewayState]
-}
-
-// gatewayState is what is known of a Gateway, or of a ListenerSet and its Gateway.
-type gatewayState struct {
-	// controller that the Gateway's class names; empty where that is not known.
-	controller string
-	// missing tells that there is no such Gateway or ListenerSet, and unknown that the cluster has no ListenerSets at all.
-	missing, unknown bool
-	// refused says why the ListenerSet is not accepted; empty where it is, or its controller has not said.
-	refused string
+	recent recent[v1alpha1.GatewayReference, exposure.Gateway]
 }
 
 // of looks the Gateway or ListenerSet up.
-func (g *gatewayClasses) of(ctx context.Context, reference v1alpha1.GatewayReference) (gatewayState, error) {
+func (g *gatewayClasses) of(ctx context.Context, reference v1alpha1.GatewayReference) (exposure.Gateway, error) {
 	reference.SectionName, reference.Port = "", 0
-	return g.recent.of(reference, func() (gatewayState, error) {
+	return g.recent.of(reference, func() (exposure.Gateway, error) {
 		key := client.ObjectKey{Namespace: reference.Namespace, Name: reference.Name}
 		if reference.Kind == v1alpha1.KindListenerSet {
 			return g.readSet(ctx, key)
@@ -49,48 +39,45 @@ func (g *gatewayClasses) of(ctx context.Context, reference v1alpha1.GatewayRefer
 }
 
 // readSet reads a ListenerSet and the Gateway that it adds to.
-func (g *gatewayClasses) readSet(ctx context.Context, key client.ObjectKey) (gatewayState, error) {
+func (g *gatewayClasses) readSet(ctx context.Context, key client.ObjectKey) (exposure.Gateway, error) {
 	var set gatewayv1.ListenerSet
 	err := g.live.Get(ctx, key, &set)
 	switch {
 	case meta.IsNoMatchError(err):
-		return gatewayState{unknown: true}, nil
+		return exposure.Gateway{Unknown: true}, nil
 	case apierrors.IsNotFound(err):
-		return gatewayState{missing: true}, nil
+		return exposure.Gateway{Missing: true}, nil
 	case apierrors.IsForbidden(err):
-		return gatewayState{}, nil
+		return exposure.Gateway{}, nil
 	case err != nil:
-		return gatewayState{}, fmt.Errorf("get ListenerSet %s: %w", key, err)
+		return exposure.Gateway{}, fmt.Errorf("get ListenerSet %s: %w", key, err)
 	}
 	parent := set.Spec.ParentRef
 	state, err := g.read(ctx, client.ObjectKey{
 		Namespace: string(ptr.Deref(parent.Namespace, gatewayv1.Namespace(key.Namespace))), Name: string(parent.Name),
 	})
-	accepted := meta.FindStatusCondition(set.Status.Conditions, string(gatewayv1.ListenerSetConditionAccepted))
-	if accepted != nil && accepted.Status == metav1.ConditionFalse && accepted.ObservedGeneration == set.Generation {
-		state.refused = accepted.Reason + ": " + accepted.Message
-	}
+	state.Refused = exposure.RefusalOf(&set)
 	return state, err
 }
 
-func (g *gatewayClasses) read(ctx context.Context, key client.ObjectKey) (gatewayState, error) {
+func (g *gatewayClasses) read(ctx context.Context, key client.ObjectKey) (exposure.Gateway, error) {
 	var gateway gatewayv1.Gateway
 	err := g.live.Get(ctx, key, &gateway)
 	switch {
 	case apierrors.IsNotFound(err):
-		return gatewayState{missing: true}, nil
+		return exposure.Gateway{Missing: true}, nil
 	case apierrors.IsForbidden(err), meta.IsNoMatchError(err):
-		return gatewayState{}, nil
+		return exposure.Gateway{}, nil
 	case err != nil:
-		return gatewayState{}, fmt.Errorf("get Gateway %s: %w", key, err)
+		return exposure.Gateway{}, fmt.Errorf("get Gateway %s: %w", key, err)
 	}
 	var class gatewayv1.GatewayClass
 	err = g.live.Get(ctx, client.ObjectKey{Name: string(gateway.Spec.GatewayClassName)}, &class)
 	switch {
 	case apierrors.IsNotFound(err), apierrors.IsForbidden(err), meta.IsNoMatchError(err):
-		return gatewayState{}, nil
+		return exposure.Gateway{}, nil
 	case err != nil:
-		return gatewayState{}, fmt.Errorf("get the class of Gateway %s: %w", key, err)
+		return exposure.Gateway{}, fmt.Errorf("get the class of Gateway %s: %w", key, err)
 	}
-	return gatewayState{controller: string(class.Spec.ControllerName)}, nil
+	return exposure.Gateway{Controller: string(class.Spec.ControllerName)}, nil
 }

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/exposure"
 	"github.com/tenantry/tenantry/controllers/hosts"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
@@ -141,7 +142,7 @@ func (r *ProvisioningTenantReconciler) routed(ctx context.Context, tenant *v1alp
 		return true, nil
 	}
 	routes, err := r.routesOf(ctx, tenant)
-	return slices.ContainsFunc(routes, func(route route) bool { return slices.Contains(route.hosts, host) }), err
+	return slices.ContainsFunc(routes, func(route exposure.Route) bool { return slices.Contains(route.Hosts, host) }), err
 }
 
 // holderGone tells whether another tenant has the host by its Lease and exists no more.
@@ -278,11 +279,9 @@ func (r *ProvisioningTenantReconciler) letGo(ctx context.Context, present hosts.
 // tenantGone lets go of the hosts of a tenant that exists no more, and deletes the routes that it left behind for hosts of others.
 func (r *ProvisioningTenantReconciler) tenantGone(ctx context.Context, tenant client.ObjectKey) (ctrl.Result, error) {
 	s := newScope(r, &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: tenant.Name}}, &memory{})
-	routes, err := r.ownRoutes(ctx, s)
-	if err != nil {
+	if err := r.findRoutes(ctx, s); err != nil {
 		return ctrl.Result{}, err
 	}
-	s.routes = routes
 	if err := r.pruneRoutes(ctx, s); err != nil {
 		return ctrl.Result{}, err
 	}

@@ -160,36 +160,6 @@ func TestAnIngressThatIsTakenKeepsItsClass(t *testing.T) {
 	w.has("nginx", 2)
 }
 
-// Some controllers never say that they took an Ingress.
-func TestAnIngressThatTheClientCameByKeepsItsClass(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		began, last time.Duration
-		want        string
-	}{
-		"before the Ingress was made": {-time.Minute, 0, "traefik"},
-		"since":                       {time.Minute, 0, ""},
-		"since, and no more":          {time.Minute, recheckClass - comesAgain, "traefik"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := waitForController(t, new("traefik"))
-			tenant := w.tenant()
-			tenant.Status.Activity = &v1alpha1.ActivityStatus{
-				LastRequestTime: &metav1.Time{Time: w.now.Now().Add(test.last)},
-				LastCycle:       &v1alpha1.CycleStatus{StartTime: &metav1.Time{Time: w.ingress().CreationTimestamp.Add(test.began)}},
-			}
-			w.must(w.Status().Update(t.Context(), tenant))
-			w.look()
-			w.later(recheckClass)
-			w.later(recheckClass)
-			if got := ptr.Deref(w.ingress().Spec.IngressClassName, ""); got != test.want {
-				t.Errorf("the Ingress has class %q, want %q", got, test.want)
-			}
-		})
-	}
-}
-
 func TestAClassThatSomebodyElseGaveTheIngressStaysAndIsTold(t *testing.T) {
 	t.Parallel()
 	w := waitForController(t, new("traefik"))
@@ -210,18 +180,6 @@ func TestAClassThatSomebodyElseGaveTheIngressStaysAndIsTold(t *testing.T) {
 	w.must(w.WithWatch.Update(t.Context(), ingress, client.FieldOwner("somebody")))
 	w.later(recheckClass)
 	w.has("traefik", 2)
-}
-
-func TestAnIngressWhoseAnnotationNamesItsClassKeepsIt(t *testing.T) {
-	t.Parallel()
-	w := waitForController(t, new("traefik"))
-	tenant := w.tenant()
-	tenant.Spec.Exposure.Ingress = &v1alpha1.IngressExposure{Annotations: map[string]string{"kubernetes.io/ingress.class": "nginx"}}
-	tenant.Generation++
-	w.must(w.WithWatch.Update(t.Context(), tenant))
-	w.look()
-	w.later(recheckClass)
-	w.has("", 0)
 }
 
 // The second Ingress waits in a class that was the default by mistake, and the class of the first becomes the default.
@@ -273,7 +231,7 @@ func TestWhileTheDefaultClassCannotBeAskedForOneConditionSaysSo(t *testing.T) {
 		}
 	}
 	w.class, w.classRefused = new("nginx"), nil
-	w.later(recheckFailed)
+	w.later(time.Minute)
 	w.pretend() // for the fake client took the status away
 	w.look()
 	w.has("nginx", w.classAsked)
@@ -290,7 +248,7 @@ func TestAnIngressThatWaitsWhileTheDefaultClassCannotBeAskedForIsToldAndFollowsI
 	w.later(recheckClass)
 	w.has("", w.classAsked)
 	settled := w.writes
-	w.later(recheckFailed)
+	w.later(time.Minute)
 	if w.writes != settled {
 		t.Error("it is written again")
 	}
@@ -302,46 +260,9 @@ func TestAnIngressThatWaitsWhileTheDefaultClassCannotBeAskedForIsToldAndFollowsI
 		}
 	}
 	w.classRefused = nil
-	w.later(recheckFailed)
+	w.later(time.Minute)
 	w.has("traefik", w.classAsked)
 	if c := meta.FindStatusCondition(w.tenant().Status.Conditions, v1alpha1.ConditionExposureInEffect); c.Status != metav1.ConditionTrue {
 		t.Errorf("afterwards there is %+v", c)
-	}
-}
-
-func TestTheMessageNamesTheClassOfAnIngressThatNobodyHasTaken(t *testing.T) {
-	of := func(class *string, annotation string) *networkingv1.Ingress {
-		ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Name: "x", Generation: 2}, Spec: networkingv1.IngressSpec{IngressClassName: class}}
-		if annotation != "" {
-			ingress.Annotations = map[string]string{"kubernetes.io/ingress.class": annotation}
-		}
-		return ingress
-	}
-	const named = " It has class nginx: if this lasts, check spec.exposure.ingress and the controller of that class."
-	for name, test := range map[string]struct {
-		ingress         *networkingv1.Ingress
-		wanted, instead string
-		message         string
-	}{
-		"not seen yet":                 {&networkingv1.Ingress{}, "", "", ""},
-		"not seen yet, and named":      {&networkingv1.Ingress{}, "nginx", "", named},
-		"of another class before":      {nil, "nginx", "", named},
-		"named":                        {of(new("nginx"), ""), "nginx", "", named},
-		"named, and changed by others": {of(new("nginx"), ""), "traefik", "", named},
-		"named by an annotation":       {of(nil, "nginx"), "", "", named},
-		"no class": {of(nil, ""), "", "", " It has no class, because spec.exposure.ingress.className names none and the cluster had no default: " +
-			"set className, or make an IngressClass the default."},
-		"by default": {of(new("other"), ""), "", "", " It has class other, as spec.exposure.ingress.className names none: " +
-			"if this lasts, check the controller of that class, or set className."},
-		"by somebody else": {of(new("other"), ""), "", "traefik", " It has class other, which somebody else gave it, and the default is traefik: " +
-			"set spec.exposure.ingress.className, or delete the Ingress, and it is made anew."},
-	} {
-		s := &scope{written: map[string]int64{}, memory: &memory{class: classLookout{instead: test.instead}}}
-		if test.ingress == nil {
-			test.ingress, s.written[kindIngress] = of(new("traefik"), ""), 3
-		}
-		if got, want := exposed(test.ingress, "x", s, test.wanted).Message, "No ingress controller has taken Ingress x yet."+test.message; got != want {
-			t.Errorf("%s:\ngot  %s\nwant %s", name, got, want)
-		}
 	}
 }

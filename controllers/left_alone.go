@@ -14,6 +14,7 @@ import (
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
 // leftAlone tells whether an annotation makes the operator keep its hands off a tenant.
@@ -62,7 +63,7 @@ func (r *ProvisioningTenantReconciler) keepDirectory(ctx context.Context, tenant
 		err = r.Patch(ctx, kept, patch, client.FieldOwner(apply.FieldManager))
 	}
 	if err != nil {
-		return " spec.deletionPolicy is not in force yet: the directory is deleted with the tenant. " + failure(err),
+		return " spec.deletionPolicy is not in force yet: the directory is deleted with the tenant. " + problem.Failure(err),
 			fmt.Errorf("keep volume claim %q: %w", desired.DataName(tenant.Name), err)
 	}
 	if status != nil {

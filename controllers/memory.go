@@ -5,6 +5,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/tenantry/tenantry/controllers/exposure"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/storage"
 )
@@ -23,7 +24,7 @@ type memory struct {
 	// lookout is for Secrets that are missing; zero where all are there.
 	lookout lookout
 	// class is for an Ingress of the default class.
-	class classLookout
+	class exposure.Lookout
 }
 
 // memoryOf returns what is remembered of a tenant. It is remembered until the tenant is gone.

@@ -101,10 +101,7 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 		found.Failed = &conditions.Problem{Reason: v1alpha1.ReasonError, Message: problem.Failure(s.outcome.failed[0])}
 	}
 	status.Conditions = conditions.Summarise(status.Conditions, found, generation, now)
-	before := s.tenant.Status
-	served := slices.Contains(s.additionalURLs(), before.TenantURL)
-	status.TenantURL = publishedURL(before.TenantURL, s.tenantURL, status.Conditions, generation, s.old != nil && !s.exposed, served)
-	status.AdditionalURLs = publishedURLs(slices.Concat(before.AdditionalURLs, []string{before.TenantURL}), s.additionalURLs(), status.TenantURL, s.exposed)
+	status.TenantURL, status.AdditionalURLs = s.exposure.Publish(status.Conditions, requiredForTenant)
 	status.TokenURL = desired.TokenURL(s.tenant, status.TenantURL)
 	return status
 }
@@ -137,58 +134,6 @@ func suspended(spec *v1alpha1.ProvisioningTenantSpec) (reason, message string) {
 	return "", ""
 }
 
-// publishedURL is the Tenant URL if it is true: once everything that it needs was seen to work. From then on it stays while the server merely
-// restarts or a controller takes its time, and goes when nothing routes it. old tells whether a route that is on its way out still does, and
-// served whether the route to the wanted one serves the one before too.
-func publishedURL(before, wanted string, now []metav1.Condition, generation int64, old, served bool) string {
-	all := func(conditionType string) bool {
-		c := meta.FindStatusCondition(now, conditionType)
-		return c != nil && c.Status == metav1.ConditionTrue && c.ObservedGeneration == generation
-	}
-	exposed := meta.FindStatusCondition(now, v1alpha1.ConditionExposed)
-	switch {
-	case old:
-		return before
-	case wanted != "" && !slices.ContainsFunc(requiredForTenant, func(conditionType string) bool { return !all(conditionType) }):
-		return wanted
-	case (wanted == before || served) && exposed != nil && !slices.Contains(routedNowhere, exposed.Reason):
-		return before
-	default:
-		return ""
-	}
-}
-
-// publishedURLs are the additional URLs that are true: those that clients could reach before, and all once the route to them works. There are none
-// without a Tenant URL.
-func publishedURLs(before, wanted []string, tenantURL string, works bool) []string {
-	var published []string
-	for _, url := range wanted {
-		if tenantURL != "" && url != tenantURL && (works || slices.Contains(before, url)) {
-			published = append(published, url)
-		}
-	}
-	return published
-}
-
-// changedURL tells of another Tenant URL when the published one ends for it, once; "" where there is nothing to tell. That the host was lost, and may
-// be regained, is told by conditions. additional are the other URLs now.
-func changedURL(before, wanted, now string, additional []string) string {
-	if before == "" || now == before || wanted == "" || wanted == before {
-		return ""
-	}
-	if slices.Contains(additional, before) {
-		return fmt.Sprintf("The Tenant URL was %s and is %s. The old one works as long as spec.exposure.additionalHosts has its host: "+
-			"paste the new one into Microsoft Entra ID, and give it to the readers, before that ends.", before, wanted)
-	}
-	return fmt.Sprintf("The Tenant URL was %s and is %s. Microsoft Entra ID goes on asking the old one, where it is refused or finds nobody: "+
-		"paste the new one there as soon as the tenant is Ready, and give it to the readers.", before, wanted)
-}
-
-// routedNowhere are the reasons of Exposed for which nothing leads to the Tenant URL.
-var routedNowhere = []string{ //nolint:gochecknoglobals // a list that nothing writes
-	v1alpha1.ReasonGatewayAPIMissing, v1alpha1.ReasonGatewayMissing, v1alpha1.ReasonRouteRejected, v1alpha1.ReasonUnsupported,
-}
-
 // writeStatus writes the status if it changed, and then tells of the transitions by events.
 func (r *ProvisioningTenantReconciler) writeStatus(ctx context.Context, s *scope) error {
 	before, after := s.tenant, s.tenant.DeepCopy()
@@ -203,7 +148,7 @@ func (r *ProvisioningTenantReconciler) writeStatus(ctx context.Context, s *scope
 	if err := r.Status().Patch(ctx, after, patch, client.FieldOwner(statusManager)); err != nil {
 		return fmt.Errorf("write the status: %w", err)
 	}
-	if changed := changedURL(before.Status.TenantURL, s.tenantURL, status.TenantURL, status.AdditionalURLs); changed != "" {
+	if changed := s.exposure.Changed(status.TenantURL, status.AdditionalURLs); changed != "" {
 		r.Events.Eventf(before, nil, corev1.EventTypeWarning, "TenantURLChanged", "Reconcile", "%s", changed)
 	}
 	tell(r.Events, before, before.Status.Conditions, status.Conditions)

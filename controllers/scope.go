@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"cmp"
 	"errors"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -9,7 +8,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
-	"github.com/tenantry/tenantry/controllers/hosts"
+	"github.com/tenantry/tenantry/controllers/exposure"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
 	"github.com/tenantry/tenantry/controllers/rollout"
@@ -23,24 +22,8 @@ type scope struct {
 	owner  *apply.Owner
 	memory *memory
 
-	// claims is what came of the hosts that the tenant asks for.
-	claims hosts.Claims
-	// host that the tenant's route is to serve; empty where there is to be no route.
-	host string
-	// held tells that nothing is made for the tenant before it has a host.
-	held bool
-	// routes that the tenant owns; routeName is the name of the wanted one, and old one that is not wanted any more and leads to the
-	// published Tenant URL as long as exposed is false, which tells that the wanted one works.
-	routes    []route
-	routeName string
-	old       *route
-	exposed   bool
-	// class that the Ingress keeps while it is not known whether that is the default; empty otherwise.
-	class string
-	// gateways that an HTTPRoute for the host is on.
-	gateways []v1alpha1.GatewayReference
-	// tenantURL as it should be; empty while the host is missing or someone else's.
-	tenantURL    string
+	// exposure is how the tenant is exposed.
+	exposure     exposure.State
 	userDefaults []string
 	// ports of the cluster's own services.
 	ports       desired.ClusterPorts
@@ -60,8 +43,9 @@ func newScope(r *ProvisioningTenantReconciler, tenant *v1alpha1.ProvisioningTena
 	owner := &metav1.PartialObjectMetadata{ObjectMeta: tenant.ObjectMeta}
 	owner.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenant"))
 	return &scope{
-		tenant: tenant,
-		memory: memory,
+		tenant:   tenant,
+		memory:   memory,
+		exposure: exposure.State{Tenant: tenant},
 		owner: &apply.Owner{
 			Client: r.Client, Live: r.Live, Object: owner, Applied: r.Metrics.applied, Answers: &memory.answers,
 			Labelled: func(object metav1.Object) bool { return labelledFor(object, tenant.Name) },
@@ -76,23 +60,6 @@ func serverKey(tenant client.ObjectKey) client.ObjectKey {
 }
 
 func (s *scope) serverKey() client.ObjectKey { return serverKey(client.ObjectKeyFromObject(s.tenant)) }
-
-// additionalURLs are the URLs for the additional hosts that the tenant has.
-func (s *scope) additionalURLs() []string {
-	var urls []string
-	for _, host := range s.claims.Additional {
-		urls = append(urls, desired.TenantURL(s.tenant, host))
-	}
-	return urls
-}
-
-// handedURL is the Tenant URL for the Secrets: the published one while an old route is kept for it, and then the one that should be.
-func (s *scope) handedURL() string {
-	if s.old != nil {
-		return s.tenant.Status.TenantURL
-	}
-	return s.tenantURL
-}
 
 // applied takes notice of a child that is as it should be, and of its generation if it was written for that.
 func (s *scope) applied(kind string, generation int64) {
@@ -122,6 +89,14 @@ func (s *scope) fail(err error) {
 	}
 }
 
+// tell adds what was found of the exposure.
+func (s *scope) tell(findings exposure.Findings) {
+	s.fail(findings.Err)
+	for _, condition := range findings.Conditions {
+		s.found(condition)
+	}
+}
+
 // before is the condition as the status has it.
 func (s *scope) before(conditionType string) metav1.Condition {
 	return conditions.Of(s.tenant.Status.Conditions, conditionType)
@@ -139,17 +114,13 @@ func (s *scope) has(conditionType string) bool {
 
 // desired is the tenant as package desired wants it.
 func (s *scope) desired(options Options) desired.Tenant {
-	class := cmp.Or(options.IngressClass, s.class)
-	if ingress := s.tenant.Spec.Exposure.Ingress; ingress != nil && ingress.ClassName != "" {
-		class = ingress.ClassName
-	}
 	return desired.Tenant{
 		Resource:    s.tenant,
 		ServerImage: options.ServerImage,
-		Host:        s.host, AdditionalHosts: s.claims.Additional,
-		RouteName:      s.routeName,
-		IngressClass:   class,
-		Gateways:       s.gateways,
+		Host:        s.exposure.Host, AdditionalHosts: s.exposure.Hosts.Additional,
+		RouteName:      s.exposure.RouteName,
+		IngressClass:   s.exposure.IngressClass(options.IngressClass),
+		Gateways:       s.exposure.Gateways,
 		EntraAuthority: options.EntraAuthority,
 		Ports:          s.ports,
 		UserDefaults:   s.userDefaults,

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
 
@@ -48,6 +49,9 @@ func TestALeaseSaysWhoseAHostIsAndUntilWhen(t *testing.T) {
 		!hold(func(s *coordinationv1.LeaseSpec) { s.LeaseDurationSeconds = new(int32(60)) }) {
 		t.Error("a half of what says that a host is reserved says so")
 	}
+	if record := ReadLease(&coordinationv1.Lease{}); record != (Record{}) {
+		t.Errorf("an empty Lease says %+v", record)
+	}
 	if ReadLease(nil).Held() {
 		t.Error("no Lease says that a host is held")
 	}
@@ -82,6 +86,9 @@ func TestOfALeaseTheOperatorKnowsWhetherAnotherWroteIt(t *testing.T) {
 
 func TestEachHostHasALeaseOfItsOwn(t *testing.T) {
 	long := strings.Repeat(strings.Repeat("a", 62)+".", 4)
+	if longest := long[:248]; LeaseName(longest) != "host."+longest {
+		t.Errorf("the longest host that fits has Lease %s", LeaseName(longest))
+	}
 	seen := map[string]string{"operator.provisioning.tenantry.dev": "the election of a leader"}
 	for _, host := range []string{"a.test", "host.a.test", "operator.provisioning.tenantry.dev", long + "a", long + "b", "host-" + strings.Repeat("0", 58)} {
 		name := LeaseName(host)
@@ -89,6 +96,9 @@ func TestEachHostHasALeaseOfItsOwn(t *testing.T) {
 			t.Errorf("host %s has Lease %s, like %q: %v", host, name, seen[name], wrong)
 		}
 		seen[name] = host
+		if got := ReadLease(NewLease("tenantry-system", host, asking(1, "a", "me").Holder, time.Unix(1000, 0))).Host; got != host {
+			t.Errorf("the Lease of host %s is read as that of %s", host, got)
+		}
 	}
 }
 
@@ -96,11 +106,16 @@ func TestALeaseThatIsWrittenOverSaysThatTheOperatorWroteIt(t *testing.T) {
 	t.Parallel()
 	me, now := asking(1, "customers", "contoso").Holder, time.Unix(1000, 0)
 	lease := NewLease("tenantry-system", "a.test", me, now)
-	if lease.Namespace != "tenantry-system" || lease.Name != LeaseName("a.test") || lease.ManagedFields != nil {
+	if lease.Namespace != "tenantry-system" || lease.Name != LeaseName("a.test") || lease.ManagedFields != nil ||
+		lease.Labels[desired.ManagedByLabel] != desired.ManagedBy {
 		t.Errorf("a new Lease is %+v", lease.ObjectMeta)
 	}
+	lease.ResourceVersion, lease.CreationTimestamp = "1", metav1.Time{Time: now.Add(-time.Hour)}
+	if Hold(lease, "a.test", me, now); !ReadLease(lease).since.Equal(now) {
+		t.Errorf("one of before is held since %v", ReadLease(lease).since)
+	}
 	// The API server made it later than by the operator's clock, and somebody restored it since.
-	lease.ResourceVersion, lease.CreationTimestamp = "1", metav1.Time{Time: now.Add(time.Hour)}
+	lease.CreationTimestamp = metav1.Time{Time: now.Add(time.Hour)}
 	lease.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "velero-server", FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:holderIdentity":{}}}`)}}
 	if !ReadLease(lease).byOthers {
 		t.Fatal("it looks like one of the operator's")

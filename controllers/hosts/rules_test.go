@@ -31,6 +31,7 @@ func TestRulesSayWhichHostsANamespaceMayClaim(t *testing.T) {
 		{labels.Set{"team": "a"}, "x.y.a.example.com", true},
 		{labels.Set{"team": "a"}, "a.example.com", true},
 		{labels.Set{"team": "a"}, "xa.example.com", false},
+		{labels.Set{"team": "a"}, ".a.example.com", false},
 		{labels.Set{"team": "a"}, "x.a.example.com.evil.test", false},
 		{labels.Set{"team": "b"}, "x.a.example.com", false},
 		{nil, "x.a.example.com", false},
