@@ -18,10 +18,17 @@ import (
 )
 
 // Migrations only go forward, and only add: replicas of the version before go on working beside them. What the version before
-// still reads or writes is removed one version later.
+// still reads or writes is removed one version later. Each changes the tables of a new directory too, whose file has the number of the newest.
 //
-//go:embed migrations/*.sql
+//go:embed migrations/*.sql tables/*.sql
 var migrations embed.FS
+
+const (
+	// steps are the migrations, from whatever version a directory has.
+	steps = "migrations"
+	// whole makes the tables of a new directory at once, and stands for all steps.
+	whole = "tables"
+)
 
 // migrateTimeout bounds all migrations together, and waiting for the replica that makes them.
 const migrateTimeout = 5 * time.Minute
@@ -32,23 +39,29 @@ const migrateTimeout = 5 * time.Minute
 func (s *Store) migrate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
 	defer cancel()
-	finished, err := s.finished(ctx)
+	version, err := s.version(ctx)
 	if err != nil {
 		return err
 	}
-	if !finished {
+	if version < newest() {
 		if err := s.prepareSchema(ctx); err != nil {
 			return err
 		}
-		if err := s.applyAll(ctx); err != nil {
+		if version == 0 {
+			if err := s.apply(ctx, whole); !errors.Is(err, errBegun) {
+				return err // a new directory has no keys of an earlier version
+			}
+		}
+		if err := s.apply(ctx, steps); err != nil {
 			return err
 		}
 	}
 	return s.rekeyAll(ctx)
 }
 
-// applyAll makes the migrations that have yet to be made, each in a transaction of its own.
-func (s *Store) applyAll(ctx context.Context) error {
+// apply makes the migrations of a folder that have yet to be made, each in a transaction of its own. It returns errBegun where the folder is
+// for a new directory, and there is one by now.
+func (s *Store) apply(ctx context.Context, folder string) error {
 	conn, err := s.acquire(ctx) // waits for one where the database has none to give, which goose does not
 	if err != nil {
 		return err
@@ -59,7 +72,7 @@ func (s *Store) applyAll(ctx context.Context) error {
 	db.SetMaxOpenConns(1)
 	db.SetMaxIdleConns(1) // it has a transaction while goose does not use it
 	row := &rowLock{store: s}
-	provider, err := migrationsOf(db, s.pool.schema, goose.WithSessionLocker(row), goose.WithIsolateDDL(true))
+	provider, err := migrationsOf(db, s.pool.schema, folder, goose.WithSessionLocker(row), goose.WithIsolateDDL(true))
 	if err != nil {
 		return err
 	}
@@ -86,7 +99,7 @@ type rowLock struct {
 // SessionLock implements lock.SessionLocker.
 func (l *rowLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	return conn.Raw(func(connection any) error {
-		l.holder = l.store.newTransaction(connection.(*stdlib.Conn).Conn()) //nolint:errcheck,forcetypeassert // applyAll opened it
+		l.holder = l.store.newTransaction(connection.(*stdlib.Conn).Conn()) //nolint:errcheck,forcetypeassert // apply opened it
 		// A migration that is lost with the machine is made again, and whatever is committed after it waits for it too.
 		l.holder.queue("SET LOCAL synchronous_commit = off")
 		_, err := l.holder.write(ctx, "INSERT INTO main.migrating (one) VALUES (1) ON CONFLICT (one) DO UPDATE SET one = excluded.one")
@@ -105,11 +118,11 @@ func (s *Store) rekeyAll(ctx context.Context) error {
 	})
 }
 
-// finished tells whether all migrations were made. Then nothing has to be made, so the role needs no right to.
-func (s *Store) finished(ctx context.Context) (bool, error) {
+// version is the last migration that was made, 0 where none was. Where all were, nothing has to be made, so the role needs no right to.
+func (s *Store) version(ctx context.Context) (version int64, err error) {
 	conn, err := s.acquire(ctx)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	defer conn.Release()
 	schema := s.pool.schema
@@ -120,20 +133,19 @@ func (s *Store) finished(ctx context.Context) (bool, error) {
 	err = r.one(ctx, []any{&usable, &there}, question, schema.name, schema.table(versionTable))
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return false, nil
+		return 0, nil
 	case err == nil && !usable:
-		return false, noUsage(schema)
+		return 0, noUsage(schema)
 	case err != nil || !there:
-		return false, err
+		return 0, err
 	}
-	version := int64(0)
 	err = r.one(ctx, []any{&version}, "SELECT coalesce(max(version_id), 0) FROM main.goose_db_version WHERE is_applied")
-	return version >= newest(), err
+	return version, err
 }
 
 // newest is the version of the last migration.
 func newest() (version int64) {
-	files, _ := fs.Glob(migrations, "migrations/*.sql")
+	files, _ := fs.Glob(migrations, steps+"/*.sql")
 	for _, file := range files {
 		if n, err := goose.NumericComponent(file); err == nil {
 			version = max(version, n)
@@ -145,16 +157,27 @@ func newest() (version int64) {
 // versionTable is where goose keeps which migrations were made.
 const versionTable = "goose_db_version"
 
-// versions is that table in a schema. goose looks for tables in the search path, or by a name without quotes.
-type versions struct{ database.Store }
+// errBegun says that a directory has tables already.
+var errBegun = errors.New("there are tables already")
 
+// versions is that table in a schema. goose looks for tables in the search path, or by a name without quotes.
+type versions struct {
+	database.Store
+
+	missing bool // it may not be there
+}
+
+// TableExists implements database.StoreExtender. goose asks while others are locked out.
 func (v versions) TableExists(ctx context.Context, db database.DBTxConn) (there bool, err error) {
 	err = db.QueryRowContext(ctx, "SELECT to_regclass($1) IS NOT NULL", v.Tablename()).Scan(&there)
+	if there && v.missing {
+		return there, errBegun
+	}
 	return there, err
 }
 
-func migrationsOf(db *sql.DB, schema *namespace, options ...goose.ProviderOption) (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, "migrations")
+func migrationsOf(db *sql.DB, schema *namespace, folder string, options ...goose.ProviderOption) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, folder)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +186,7 @@ func migrationsOf(db *sql.DB, schema *namespace, options ...goose.ProviderOption
 		return nil, err
 	}
 	return goose.NewProvider(goose.DialectCustom, db, qualified{files, schema},
-		append(options, goose.WithStore(versions{table}), goose.WithDisableGlobalRegistry(true))...)
+		append(options, goose.WithStore(versions{table, folder == whole}), goose.WithDisableGlobalRegistry(true))...)
 }
 
 // prepareSchema makes the schema and the table of the lock. IF NOT EXISTS does not keep two from making the same at once, so
@@ -199,16 +222,14 @@ func (s *Store) prepareSchemaOnce(ctx context.Context) error {
 	if err := conn.QueryRow(ctx, question, schema.name).Scan(&there); err != nil {
 		return err
 	}
+	statement := "CREATE TABLE IF NOT EXISTS " + schema.table("migrating") + " (one smallint PRIMARY KEY)"
 	if !there { // asked first, because IF NOT EXISTS needs the right to make it even if it exists
-		_, err := conn.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema.quoted)
-		if answer, ok := errors.AsType[*pgconn.PgError](err); ok && answer.Code == "42501" {
-			return &engineError{denied,
-				"there is no schema " + schema.quoted + ", and the role may not make it (GRANT CREATE ON DATABASE), or make it yourself"}
-		}
-		if err != nil {
-			return err
-		}
+		statement = "CREATE SCHEMA IF NOT EXISTS " + schema.quoted + "; " + statement
 	}
-	_, err = conn.Exec(ctx, schema.qualify("CREATE TABLE IF NOT EXISTS main.migrating (one smallint PRIMARY KEY)"))
+	_, err = conn.Exec(ctx, statement)
+	if answer, ok := errors.AsType[*pgconn.PgError](err); ok && answer.Code == "42501" && !there {
+		return &engineError{denied,
+			"there is no schema " + schema.quoted + ", and the role may not make it (GRANT CREATE ON DATABASE), or make it yourself"}
+	}
 	return err
 }

@@ -135,18 +135,24 @@ func (s *Store) Entries(ctx context.Context) (entries []Entry, err error) {
 	return entries, rows.Err()
 }
 
-// OpenOlder makes a directory as version n of its tables has it, executes statements on it and closes it again.
+// OpenOlder makes a directory as version n of its tables has it, executes statements on it and closes it again. Version 0 has what goose makes
+// first.
 func OpenOlder(ctx context.Context, folder string, n int64, write func(execute func(statement string, args ...any) error) error) (err error) {
 	db, err := connect(filepath.Join(folder, fileName), writerCache, 1)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	provider, err := migrationsOf(db)
+	provider, err := migrationsOf(db, steps)
 	if err != nil {
 		return err
 	}
-	if _, err := provider.UpTo(ctx, n); err != nil {
+	if n == 0 {
+		_, err = provider.GetDBVersion(ctx)
+	} else {
+		_, err = provider.UpTo(ctx, n)
+	}
+	if err != nil {
 		return err
 	}
 	return write(func(statement string, args ...any) error {

@@ -28,10 +28,17 @@ import (
 	"github.com/tenantry/tenantry/scimserver/store/scan"
 )
 
-//go:embed migrations/*.sql
+// A migration changes the tables of a new directory too, whose file has the number of the newest.
+//
+//go:embed migrations/*.sql tables/*.sql
 var migrations embed.FS
 
 const (
+	// steps are the migrations, from whatever version a directory has.
+	steps = "migrations"
+	// whole makes the tables of a new directory at once, and stands for all steps.
+	whole = "tables"
+
 	fileName = "directory.db"
 	lockName = "lock"
 
@@ -186,8 +193,8 @@ func checkVersion(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-func migrationsOf(db *sql.DB) (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, "migrations")
+func migrationsOf(db *sql.DB, folder string) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, folder)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +204,16 @@ func migrationsOf(db *sql.DB) (*goose.Provider, error) {
 // migrate brings the database to this version's schema. Its commits do not wait for the disk, which is most of the time that a new directory
 // takes: with a write-ahead log a power cut leaves the database as it was after one of them, and the next commit waits for them all.
 func migrate(ctx context.Context, db *sql.DB) error {
-	provider, err := migrationsOf(db)
+	var begun bool
+	const question = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'goose_db_version')"
+	if err := db.QueryRowContext(ctx, question).Scan(&begun); err != nil {
+		return err
+	}
+	folder := whole
+	if begun {
+		folder = steps
+	}
+	provider, err := migrationsOf(db, folder)
 	if err != nil {
 		return err
 	}
