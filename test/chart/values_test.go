@@ -21,6 +21,7 @@ type schema struct {
 	Properties           map[string]schema `json:"properties"`
 	AdditionalProperties json.RawMessage   `json:"additionalProperties"`
 	Items                *schema           `json:"items"`
+	PatternProperties    map[string]schema `json:"patternProperties"`
 }
 
 func valuesSchema(t *testing.T) schema {
@@ -133,15 +134,15 @@ func TestTheCommentsOfTheValuesAreTheirDescriptions(t *testing.T) {
 
 func TestValuesThatMakeNoSenseAreRefusedByName(t *testing.T) {
 	for name, test := range map[string]struct{ values, want string }{
-		"an unknown value":              {`replica: 3`, "at '': additional properties 'replica' not allowed"},
-		"an unknown value further down": {`metrics: {serviceMonitor: {enable: true}}`, "at '/metrics/serviceMonitor': additional properties 'enable' not allowed"},
-		"a number as a text":            {`replicas: "2"`, "at '/replicas': got string, want integer"},
-		"a namespace that cannot be":    {`watchNamespaces: [Customers]`, "at '/watchNamespaces/0': 'Customers' does not match pattern"},
-		"a namespace twice":             {`watchNamespaces: [a, a]`, "at '/watchNamespaces': items at 0 and 1 are equal"},
-		"a tag in the repository":       {`image: {repository: "docker.io/tenantry/operator:dev"}`, "at '/image/repository': 'docker.io/tenantry/operator:dev' does not match pattern"},
-		"a rule without hosts":          {`hosts: {allowed: [{namespaceSelector: {}}]}`, "at '/hosts/allowed/0': missing property 'hosts'"},
-		"a host with a scheme":          {`hosts: {allowed: [{hosts: ["https://a.example.com"]}]}`, "at '/hosts/allowed/0/hosts/0': 'https://a.example.com' does not match pattern"},
-		"a time without a unit":         {`hosts: {reservation: "24"}`, "at '/hosts/reservation': '24' does not match pattern"},
+		"an unknown value":               {`replica: 3`, "at '': additional properties 'replica' not allowed"},
+		"an unknown value further down":  {`metrics: {serviceMonitor: {enable: true}}`, "at '/metrics/serviceMonitor': additional properties 'enable' not allowed"},
+		"a number as a text":             {`replicas: "2"`, "at '/replicas': got string, want integer"},
+		"a namespace that cannot be":     {`watchNamespaces: [Customers]`, "at '/watchNamespaces/0': 'Customers' does not match pattern"},
+		"a namespace twice":              {`watchNamespaces: [a, a]`, "at '/watchNamespaces': items at 0 and 1 are equal"},
+		"a tag in the repository":        {`image: {repository: "docker.io/tenantry/operator:dev"}`, "at '/image/repository': 'docker.io/tenantry/operator:dev' does not match pattern"},
+		"a rule without hosts":           {`hosts: {allowed: [{namespaceSelector: {}}]}`, "at '/hosts/allowed/0': missing property 'hosts'"},
+		"a host with a scheme":           {`hosts: {allowed: [{hosts: ["https://a.example.com"]}]}`, "at '/hosts/allowed/0/hosts/0': 'https://a.example.com' does not match pattern"},
+		"a time without a unit":          {`hosts: {reservation: "24"}`, "at '/hosts/reservation': '24' does not match pattern"},
 		"a memory limit in a wrong unit": {`resources: {limits: {memory: 512MB}}`, "at '/resources/limits/memory': '512MB' does not match pattern"},
 		"less than nothing":              {`resources: {requests: {cpu: -1}}`, "at '/resources/requests/cpu': minimum: got -1, want 0"},
 		"a pull secret without a name":   {`imagePullSecrets: [{}]`, "at '/imagePullSecrets/0': missing property 'name'"},
@@ -155,6 +156,13 @@ func TestValuesThatMakeNoSenseAreRefusedByName(t *testing.T) {
 		"a variable without a name":      {`env: [{value: a}]`, "at '/env/0': missing property 'name'"},
 		"a variable that is a number":    {`env: [{name: A, value: 1}]`, "at '/env/0/value': got number, want string"},
 		"arguments in one text":          {`extraArgs: "--log-level=debug"`, "at '/extraArgs': got string, want array"},
+		"an alert that is not there":     {`metrics: {prometheusRule: {alerts: {NoLeader: {enabled: false}}}}`, "at '/metrics/prometheusRule/alerts': additional properties 'NoLeader' not allowed"},
+		"an alert's time without a unit": {`metrics: {prometheusRule: {alerts: {TenantryNoLeader: {for: "5"}}}}`, "at '/metrics/prometheusRule/alerts/TenantryNoLeader/for': '5' does not match"},
+		"a threshold of another alert":   {`metrics: {prometheusRule: {thresholds: {TenantryNoLeader: 1}}}`, "at '/metrics/prometheusRule/thresholds': additional properties 'TenantryNoLeader' not allowed"},
+		"rules without metrics":          {`metrics: {enabled: false, prometheusRule: {enabled: true}}`, "metrics.prometheusRule needs metrics.enabled"},
+		"monitors without metrics":       {`metrics: {enabled: false, serviceMonitor: {enabled: true}}`, "metrics.serviceMonitor needs metrics.enabled"},
+		"a dashboard without metrics":    {`metrics: {enabled: false, dashboard: {enabled: true}}`, "metrics.dashboard needs metrics.enabled"},
+		"a certificate without HTTPS":    {`metrics: {secure: false, certificateSecret: operator-tls}`, "metrics.certificateSecret needs metrics.secure"},
 		"a mount without a path":         {`volumeMounts: [{name: a}]`, "at '/volumeMounts/0': missing property 'mountPath'"},
 		"a volume without a name":        {`volumes: [{configMap: {name: a}}]`, "at '/volumes/0': missing property 'name'"},
 	} {

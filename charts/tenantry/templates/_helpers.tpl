@@ -119,3 +119,29 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- $unit := regexFind "[A-Za-z]*$" $text -}}
 {{ mulf (trimSuffix $unit $text | float64) (get $units $unit) 0.9 | floor | printf "%.0f" }}
 {{- end }}
+
+{{/*
+Alerts as the values have them, called with a dict of rules of files/alerts.yaml and the values of the PrometheusRule. A threshold is the number that the
+expression ends in, before a parenthesis that may close there.
+*/}}
+{{- define "tenantry.alerts" -}}
+{{- $values := .values }}
+{{- range $rule := .rules }}
+{{- $given := get $values.alerts .alert | default dict }}
+{{- if ne (toString $given.enabled) "false" }}
+{{- if hasKey $values.thresholds .alert }}
+{{- $threshold := printf "${1} %s${2}" (get $values.thresholds .alert | toJson) }}
+{{- $_ := set $rule "expr" (regexReplaceAll "([<>]) [0-9.]+([)]?)$" .expr $threshold) }}
+{{- end }}
+{{- with $given.for }}
+{{- $_ := set $rule "for" . }}
+{{- end }}
+{{- $severity := $given.severity | default .labels.severity }}
+{{- $_ := set $rule "labels" (merge (dict "severity" $severity) ($values.alertLabels | default dict)) }}
+{{- with $values.runbookURL }}
+{{- $_ := set $rule.annotations "runbook_url" (printf "%s%s" . (lower $rule.alert)) }}
+{{- end }}
+- {{ toYaml $rule | nindent 2 | trim }}
+{{ end }}
+{{- end }}
+{{- end }}
