@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Generates what follows from api/v1alpha1 and from the markers in controllers: deep copies, apply configurations, CRDs,
 # the operator's ClusterRole, what the chart has of both, docs/api.md, and docs/troubleshooting.md with the table of the same for
-# programs. Run it after a change there; `make verify` fails if it was forgotten.
+# programs; and of the values of the chart its README. Run it after a change there; `make verify` fails if it was forgotten.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,3 +22,4 @@ rm -rf charts/tenantry/files/crds
 cp -r config/crd/bases charts/tenantry/files/crds
 cp config/rbac/role.yaml charts/tenantry/files/role.yaml
 go run ./hack/troubleshooting
+go run ./hack/chart

@@ -2,7 +2,6 @@ package chart
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -222,31 +221,4 @@ func remove(values map[string]any, path []string) map[string]any {
 	below, _ := copied[path[0]].(map[string]any)
 	copied[path[0]] = remove(below, path[1:])
 	return copied
-}
-
-const valuesDocument = root + "/docs/install.md"
-
-func TestTheDocumentsTableOfValuesIsThatOfTheSchema(t *testing.T) {
-	const begin, end = "<!-- values: go -C test/chart test -run TestTheDocumentsTableOfValues -update -->\n", "<!-- end of values -->\n"
-	text := string(read(t, valuesDocument))
-	before, rest, found := strings.Cut(text, begin)
-	_, after, ended := strings.Cut(rest, end)
-	if !found || !ended {
-		t.Fatalf("%s has no table of values", valuesDocument)
-	}
-	var table strings.Builder
-	table.WriteString("| value | default | |\n|---|---|---|\n")
-	values := defaults(t)
-	valuesSchema(t).each(nil, func(path []string, s schema) {
-		value, ok := at(values, path)
-		if !s.leaf() || !ok {
-			return
-		}
-		shown, err := json.Marshal(value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(&table, "| `%s` | `%s` | %s |\n", strings.Join(path, "."), shown, s.Description)
-	})
-	golden(t, valuesDocument, before+begin+table.String()+end+after)
 }
