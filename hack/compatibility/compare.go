@@ -197,7 +197,8 @@ func (c *comparison) rules(path string, before, now *apiextensionsv1.JSONSchemaP
 	}
 	for _, rule := range had {
 		if !slices.Contains(has, rule) && loosened[rule] == "" {
-			c.breaksAt(path, "the rule %q is gone: put it back; where a field came that lifts it, begin with has(self.FIELD) || and put the rule in parentheses", rule)
+			c.breaksAt(path, "the rule %q is gone: put it back; where a field came that lifts it, begin with has(self.FIELD) || and put the rule in "+
+				"parentheses", rule)
 		}
 	}
 	known := slices.Concat(had, slices.Collect(maps.Values(loosened)))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -81,9 +82,7 @@ func described(schema apiextensionsv1.JSONSchemaProps, path string, ofFields boo
 		if isField == ofFields {
 			found[path] = schema.Description
 		}
-		for path, description := range described(schema, path, ofFields) {
-			found[path] = description
-		}
+		maps.Copy(found, described(schema, path, ofFields))
 	}
 	for name, field := range schema.Properties {
 		add(path+"."+name, field, true)

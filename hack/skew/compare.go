@@ -34,7 +34,8 @@ func compare(before, now contract) (breaks []string) {
 		each(name, missing(given(asked), flags), "servers of the release do not take --%s: give it one version after they do")
 		each(name, missing(asked.Probes, before.Paths), "servers of the release do not answer %s: ask for it one version after they do")
 		if was, old := before.Pods[name]; old {
-			each(name, missing(asked.Environment, slices.Concat(was.Environment, goReads())), "servers of the release do not read %s: let them take a flag, and give that one version later")
+			each(name, missing(asked.Environment, slices.Concat(was.Environment, goReads())),
+				"servers of the release do not read %s: let them take a flag, and give that one version later")
 			each(name, missing(asked.Ports, was.Ports), "servers of the release do not listen on %s: put back what it was")
 		}
 	}

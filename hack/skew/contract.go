@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -60,11 +61,11 @@ const (
 )
 
 // present is the contract of this tree.
-func present() (contract, error) {
+func present(ctx context.Context) (contract, error) {
 	c := contract{Flags: map[string][]string{}, Paths: paths(), Verifiers: verifiers()}
 	var failures []error
 	for _, command := range []string{serve, move, connect} {
-		flags, err := flagsOf(command)
+		flags, err := flagsOf(ctx, command)
 		c.Flags[command], failures = flags, append(failures, err)
 	}
 	pods, err := podsOf(tenant())
@@ -159,9 +160,10 @@ func rightsOf(rules []rbacv1ac.PolicyRuleApplyConfiguration) (rights []string) {
 var flagLine = regexp.MustCompile(`(?m)^  -([-a-z]+)`)
 
 // flagsOf asks a command of the server which flags it takes.
-func flagsOf(command string) ([]string, error) {
+func flagsOf(ctx context.Context, command string) ([]string, error) {
 	var help bytes.Buffer
-	asked := exec.Command("go", append([]string{"run", "./cmd/scimserver"}, append(strings.Fields(command)[1:], "--help")...)...)
+	arguments := append(append([]string{"run", "./cmd/scimserver"}, strings.Fields(command)[1:]...), "--help")
+	asked := exec.CommandContext(ctx, "go", arguments...) //nolint:gosec // they are ours
 	asked.Stdout, asked.Stderr = &help, &help
 	_ = asked.Run() // which ends with an exit code, as after any other --help of package flag
 	var flags []string
@@ -177,7 +179,7 @@ func flagsOf(command string) ([]string, error) {
 
 // fieldsOf are the paths of the fields that a type has in JSON.
 func fieldsOf(t reflect.Type, at string) (found []string) {
-	switch t.Kind() { //nolint:exhaustive // the others have no fields
+	switch t.Kind() {
 	case reflect.Slice:
 		return fieldsOf(t.Elem(), at+"[]")
 	case reflect.Map:

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -23,7 +24,7 @@ func main() {
 }
 
 func run(released string) error {
-	now, err := present()
+	now, err := present(context.Background())
 	if err != nil {
 		return err
 	}
