@@ -13,6 +13,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
+	"github.com/tenantry/tenantry/controllers/exposure"
 	"github.com/tenantry/tenantry/controllers/rollout"
 	"github.com/tenantry/tenantry/controllers/storage"
 )
@@ -35,7 +36,7 @@ func revision(options Options) (string, error) {
 	for _, engine := range []v1alpha1.StorageType{v1alpha1.StorageSQLite, v1alpha1.StoragePostgreSQL} {
 		tenant := &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Namespace: "any", Name: "any"}}
 		tenant.Spec.Storage.PostgreSQL = &v1alpha1.PostgreSQLStorage{}
-		s := &scope{tenant: tenant, storage: storage.Decision{Engine: engine}}
+		s := &scope{tenant: tenant, exposure: exposure.State{Tenant: tenant}, storage: storage.Decision{Engine: engine}}
 		tenants = append(tenants, s.desired(options))
 	}
 	return rollout.Revision(tenants...)
