@@ -229,6 +229,11 @@ func TestACommandLineThatMakesNoSenseIsRefusedBeforeAnythingIsAsked(t *testing.T
 			"error: --output must be table, wide, json, yaml or name, not \"xml\"\nSee 'kubectl tenantry list --help'.\n"},
 		"a format of describe": {"describe a -o wide",
 			"error: --output must be text, json or yaml, not \"wide\"\nSee 'kubectl tenantry describe --help'.\n"},
+		"nobody to rotate": {"rotate", "error: kubectl tenantry rotate takes the names of tenants, or --selector\nSee 'kubectl tenantry rotate --help'.\n"},
+		"all to rotate": {"rotate -A", "error: --all-namespaces is for the tenants with the labels of --selector, and not for all that there are\n" +
+			"See 'kubectl tenantry rotate --help'.\n"},
+		"names and labels": {"revoke a -l b=c", "error: kubectl tenantry revoke takes names of tenants or --selector and --all-namespaces, not both\n" +
+			"See 'kubectl tenantry revoke --help'.\n"},
 		"an overlap before now": {"rotate a --overlap -1h",
 			"error: --overlap must be 0s or more, not -1h0m0s\nSee 'kubectl tenantry rotate --help'.\n"},
 		"an overlap that is none": {"rotate a --overlap week",

@@ -2,51 +2,20 @@ package plugin
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
-// pollInterval is how often the status is read while a command waits for the operator.
-const pollInterval = 500 * time.Millisecond
-
-// request is a wish that the operator fulfils for one credential.
-type request struct {
-	key     string
-	wait    bool
-	timeout time.Duration
-	// asked is what the annotation of that name asks for.
-	asked      token.Request
-	annotation string
-	// accepted is what the server accepts since it was done, unless the status tells of the credential.
-	accepted token.Set
-}
-
-const pausedHelp = `While a tenant is paused the operator rotates and ends nothing. The command says so at
-once, asks for nothing and ends with 1; with --wait=false it asks, and that is done when
-the tenant is resumed.`
-
-func (r *request) flags(command *cobra.Command) {
-	command.Flags().BoolVar(&r.wait, "wait", true, "wait until the operator has done it")
-	command.Flags().DurationVar(&r.timeout, "timeout", time.Minute, "how long to wait, such as 30s or 2m")
-}
-
 func (s *session) rotate() *cobra.Command {
 	var r request
 	var overlap time.Duration
 	command := &cobra.Command{
-		Use:   "rotate TENANT",
+		Use:   "rotate TENANT...",
 		Short: "Issue a new Secret Token; the one before stays valid for a while",
 		Long: `Issue a new Secret Token, or another credential. The one before stays valid for the
 overlap, within which the new one must be pasted into Entra.
@@ -67,193 +36,60 @@ one was pasted.
   kubectl tenantry rotate contoso --credential reader.payroll
 
   # End all access tokens; clients get new ones by themselves
-  kubectl tenantry rotate contoso --credential accessTokens`,
-		Args:              oneTenant,
-		ValidArgsFunction: s.completeTenants,
+  kubectl tenantry rotate contoso --credential accessTokens
+
+  # One tenant after the other of a stage
+  kubectl tenantry rotate -l stage=test`,
+		ValidArgsFunction: s.completeMoreTenants,
 		RunE: func(command *cobra.Command, args []string) error {
 			if overlap < 0 {
 				return usage(command, "--overlap must be 0s or more, not %s", overlap)
-			}
-			tokens := r.key == v1alpha1.AccessTokensCredential
-			if tokens && command.Flags().Changed("overlap") {
-				return usage(command, "--overlap is not for access tokens: they end at once")
-			}
-			c, before, err := s.tenant(command.Context(), args[0])
-			if err == nil && !tokens {
-				err = hasCredential(before, r.key)
-			}
-			if err != nil {
-				return err
 			}
 			ask := token.Request{}
 			if command.Flags().Changed("overlap") {
 				ask.Overlap = &overlap
 			}
-			asked := fmt.Sprintf("asked for a new %s of tenant %s", r.what(), before.Name)
-			if tokens {
-				asked = "asked to end all access tokens of tenant " + before.Name
+			if r.key == v1alpha1.AccessTokensCredential && ask.Overlap != nil {
+				return usage(command, "--overlap is not for access tokens: they end at once")
 			}
-			if err := r.ask(command.Context(), s, c, before, v1alpha1.RotateAnnotationPrefix, ask, asked); err != nil || !r.wait {
-				return err
-			}
-			after, err := r.await(command.Context(), c, before, func(now *v1alpha1.ProvisioningTenant, obeyed token.Obeyed) bool {
-				if r.key == v1alpha1.CredentialsTokenKey {
-					return fingerprint(now) != "" && fingerprint(now) != fingerprint(before)
-				}
-				return !obeyed.Rotate.Before(r.asked.At)
-			})
-			if err != nil {
-				return err
-			}
-			if tokens {
-				fmt.Fprintf(s.Out, "all access tokens of tenant %s end; clients get new ones by themselves\n", after.Name)
-				return nil
-			}
-			fmt.Fprintf(s.Out, "tenant %s has a new %s%s\n", after.Name, r.what(), r.overlapOf(after))
-			fmt.Fprintf(s.Out, "print it with %s\n", commandLine("token", after, r.flag()))
-			return nil
+			return s.each(command, r, args, func(r *request) error { return r.renew(command.Context(), ask) })
 		},
 	}
 	command.Flags().DurationVar(&overlap, "overlap", 0,
 		"how long the one before stays valid, such as 24h; 0s ends it at once (default: what the tenant's spec says)")
-	s.credentialFlag(command, &r.key)
-	r.flags(command)
+	r.flags(s, command)
 	return command
 }
 
-// what the credential is called.
-func (r *request) what() string {
-	switch r.key {
-	case v1alpha1.CredentialsTokenKey:
-		return "Secret Token"
-	case v1alpha1.AccessTokensCredential:
-		return "end of the access tokens"
-	default:
-		return r.key
-	}
-}
-
-// flag names the credential to another verb.
-func (r *request) flag() string {
-	if r.key == v1alpha1.CredentialsTokenKey {
-		return ""
-	}
-	return " --credential " + r.key
-}
-
-// overlapOf says until when the credential before is valid.
-func (r *request) overlapOf(tenant *v1alpha1.ProvisioningTenant) string {
-	var text string
-	var end time.Time
-	if r.key == v1alpha1.CredentialsTokenKey {
-		text = ", fingerprint " + tenant.Status.Credentials.Fingerprint
-		if at := tenant.Status.Credentials.PreviousExpiresAt; at != nil {
-			end = at.Time
+// renew asks for a new credential of the tenant, and waits for it.
+func (r *request) renew(ctx context.Context, ask token.Request) error {
+	tokens := r.key == v1alpha1.AccessTokensCredential
+	if !tokens {
+		if err := hasCredential(r.tenant, r.key); err != nil {
+			return err
 		}
 	}
-	for _, verifier := range r.accepted.Verifiers {
-		if verifier.Key() == r.key && !verifier.NotAfter.IsZero() {
-			end = verifier.NotAfter
+	asked := fmt.Sprintf("asked for a new %s of tenant %s", r.what(), r.tenant.Name)
+	if tokens {
+		asked = "asked to end all access tokens of tenant " + r.tenant.Name
+	}
+	if err := r.ask(ctx, v1alpha1.RotateAnnotationPrefix, ask, asked); err != nil || !r.wait {
+		return err
+	}
+	after, err := r.await(ctx, func(now *v1alpha1.ProvisioningTenant, obeyed token.Obeyed) bool {
+		if r.key == v1alpha1.CredentialsTokenKey {
+			return fingerprint(now) != "" && fingerprint(now) != fingerprint(r.tenant)
 		}
+		return !obeyed.Rotate.Before(r.asked.At)
+	})
+	if err != nil {
+		return err
 	}
-	if !end.IsZero() {
-		text += "; the one before is valid until " + end.UTC().Format(time.RFC3339)
-	}
-	return text
-}
-
-// ask annotates the tenant, and says so where nobody waits. It asks now, or a moment after what was asked by a clock that was ahead. It asks for
-// nothing where a wait would end only when somebody resumes the tenant.
-func (r *request) ask(
-	ctx context.Context, s *session, c client.Client, tenant *v1alpha1.ProvisioningTenant, prefix string, ask token.Request, asked string,
-) error {
-	if tenant.DeletionTimestamp != nil {
-		return fmt.Errorf("tenant %q is being deleted, and nothing is issued, rotated or revoked for it any more", tenant.Name)
-	}
-	if r.wait && isPaused(tenant) {
-		return fmt.Errorf("tenant %q is paused, so nothing was asked for: the operator does nothing of that before %s. "+
-			"Resume it and run this again; or with --wait=false it is asked for now, and done then", tenant.Name, commandLine("resume", tenant, ""))
-	}
-	now := s.Clock.Now()
-	ask.At = now.UTC()
-	if before, err := token.ParseRequest(tenant.Annotations[prefix+r.key]); err == nil && !ask.At.After(before.At) && before.At.Before(now.Add(24*time.Hour)) {
-		ask.At = before.At.Add(time.Millisecond)
-	}
-	r.asked, r.annotation = ask, prefix+r.key
-	changed := tenant.DeepCopy()
-	metav1.SetMetaDataAnnotation(&changed.ObjectMeta, r.annotation, ask.String())
-	if err := c.Patch(ctx, changed, client.MergeFrom(tenant)); err != nil {
-		return fmt.Errorf("annotate tenant %q: %w", tenant.Name, err)
-	}
-	if !r.wait {
-		fmt.Fprintln(s.Out, asked)
-		if isPaused(changed) {
-			fmt.Fprintf(s.ErrOut, "Tenant %s is paused: it is done once %s was run.\n", tenant.Name, commandLine("resume", tenant, ""))
-		}
-	}
-	return nil
-}
-
-func fingerprint(tenant *v1alpha1.ProvisioningTenant) string {
-	if tenant.Status.Credentials == nil {
-		return ""
-	}
-	return tenant.Status.Credentials.Fingerprint
-}
-
-// refused is what the operator says against the request, or why it does nothing of it; nil where there is nothing to say.
-func (r *request) refused(tenant *v1alpha1.ProvisioningTenant) error {
-	if tenant.DeletionTimestamp != nil {
-		return errors.New("the tenant is being deleted now, and it is not done any more")
-	}
-	if isPaused(tenant) {
-		return fmt.Errorf("the tenant is paused now, and it is done once %s was run", commandLine("resume", tenant, ""))
-	}
-	condition := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionRequestsObeyed)
-	if condition == nil || condition.Status != metav1.ConditionFalse ||
-		!strings.Contains(condition.Message, fmt.Sprintf("%s: %q", r.annotation, r.asked.String())) {
+	if tokens {
+		fmt.Fprintf(r.Out, "all access tokens of tenant %s end; clients get new ones by themselves\n", after.Name)
 		return nil
 	}
-	return fmt.Errorf("the operator does not do it: %s", condition.Message)
-}
-
-// await reads the tenant until the operator has done what was asked, or does not do it.
-func (r *request) await(
-	ctx context.Context, c client.Client, before *v1alpha1.ProvisioningTenant, done func(*v1alpha1.ProvisioningTenant, token.Obeyed) bool,
-) (*v1alpha1.ProvisioningTenant, error) {
-	after := &v1alpha1.ProvisioningTenant{}
-	err := wait.PollUntilContextTimeout(ctx, pollInterval, r.timeout, true, func(ctx context.Context) (bool, error) {
-		if err := c.Get(ctx, client.ObjectKeyFromObject(before), after); err != nil {
-			return false, err
-		}
-		finished, err := r.finished(ctx, c, after, done)
-		if err == nil && !finished {
-			err = r.refused(after)
-		}
-		return finished, err
-	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("the operator has not done it within %s, and may yet; %s says how the tenant is", r.timeout, commandLine("describe", before, ""))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("wait for the %s of tenant %q: %w", r.what(), before.Name, err)
-	}
-	return after, nil
-}
-
-// finished tells whether the operator has done what was asked. What was done for another credential than the Secret Token shows in the Secret that
-// the server reads, and there only.
-func (r *request) finished(
-	ctx context.Context, c client.Client, tenant *v1alpha1.ProvisioningTenant, done func(*v1alpha1.ProvisioningTenant, token.Obeyed) bool,
-) (bool, error) {
-	if r.key == v1alpha1.CredentialsTokenKey {
-		return done(tenant, token.Obeyed{}), nil
-	}
-	var verifier corev1.Secret
-	if err := c.Get(ctx, client.ObjectKey{Namespace: tenant.Namespace, Name: tenant.Name + v1alpha1.VerifierSuffix}, &verifier); err != nil {
-		return false, client.IgnoreNotFound(err)
-	}
-	set, err := token.Decode(verifier.Data[v1alpha1.VerifierKey])
-	r.accepted = set
-	return err == nil && done(tenant, set.Obeyed[r.key]), err
+	fmt.Fprintf(r.Out, "tenant %s has a new %s%s\n", after.Name, r.what(), r.overlapOf(after))
+	fmt.Fprintf(r.Out, "print it with %s\n", commandLine("token", after, r.flag()))
+	return nil
 }

@@ -404,6 +404,35 @@ func TestThePluginSaysAtOnceThatATenantIsPausedAndNothingIsRotatedOrRevoked(t *t
 	w.until(tenant, "RequestsObeyed=True/Obeyed")
 }
 
+func TestThePluginRotatesTheTenantsWithALabelOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := newKubectl(w)
+	staged := func(p *v1alpha1.ProvisioningTenant) { p.Labels = map[string]string{"stage": "test"} }
+	before := map[string]string{}
+	for name, labels := range map[string]func(*v1alpha1.ProvisioningTenant){
+		"contoso": staged, "fabrikam": staged, "northwind": func(*v1alpha1.ProvisioningTenant) {},
+	} {
+		tenant := create(w, w.tenant(named(name), labels, withHost(w.namespace+"."+name+".example.com")))
+		w.until(tenant, ready)
+		before[name] = tenant.Status.Credentials.Fingerprint
+	}
+	k.want("pause", "contoso")
+	code, out, errOut := k.run("rotate", "-l", "stage=test", "--overlap", "24h")
+	if code != plugin.ExitWrong || strings.Count(out, " has a new Secret Token, ") != 1 || !strings.HasPrefix(out, "tenant fabrikam has") ||
+		!strings.HasPrefix(errOut, `error: tenant "contoso" is paused, so nothing was asked for: `) {
+		t.Errorf("rotate: exit %d\n%s%s", code, out, errOut)
+	}
+	for name, fingerprint := range before {
+		if now := get(w, &v1alpha1.ProvisioningTenant{}, name).Status.Credentials.Fingerprint; (now != fingerprint) != (name == "fabrikam") {
+			t.Errorf("tenant %s had the token %s and has %s", name, fingerprint, now)
+		}
+	}
+	if got := k.want("revoke", "fabrikam"); got != "only the newest Secret Token of tenant fabrikam is valid\n" {
+		t.Errorf("revoke says %q", got)
+	}
+}
+
 // Of such a tenant no annotation is obeyed any more.
 func TestThePluginSaysAtOnceThatATenantIsBeingDeletedAndNothingIsRotated(t *testing.T) {
 	t.Parallel()
