@@ -18,13 +18,27 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
+// checking is one run of check.
+type checking struct {
+	which      selection
+	bearer     bearer
+	output     string
+	url, trust string
+	timeout    time.Duration
+	exitCode   bool
+
+	// token that was handed in, "" for that of each tenant.
+	token       string
+	authorities *x509.CertPool
+	// write writes what was found as JSON or YAML, a list where it is of several tenants; nil for text.
+	write   func(any) error
+	several bool
+}
+
 func (s *session) check() *cobra.Command {
-	var b bearer
-	var output, address, trust string
-	var timeout time.Duration
-	var exitCode bool
+	var k checking
 	command := &cobra.Command{
-		Use:   "check TENANT",
+		Use:   "check TENANT...",
 		Short: "Ask a tenant's server what Entra's Test Connection asks, and whether it is well",
 		Long: `Ask a tenant's server from here, at its Tenant URL, what Entra's Test Connection
 asks, and what Entra relies on after that. Some steps go the way of a write, since
@@ -38,6 +52,9 @@ for Entra where the name, the way and the certificate are the same.
 ` + exitCodeHelp,
 		Example: `  kubectl tenantry check contoso
 
+  # Each tenant of a stage
+  kubectl tenantry check -l stage=test
+
   # With the token that was copied, once its Secret was deleted
   kubectl tenantry check contoso --token-file token.txt
 
@@ -47,71 +64,109 @@ for Entra where the name, the way and the certificate are the same.
 
   # From where no cluster can be reached
   kubectl tenantry check contoso --url https://contoso.scim.example.com/scim/v2 --token-file token.txt`,
-		Args:              oneTenant,
-		ValidArgsFunction: s.completeTenants,
-		RunE: func(command *cobra.Command, args []string) error {
-			write, err := s.structured(command, output)
-			if err != nil {
+		ValidArgsFunction: s.completeMoreTenants,
+		RunE: func(command *cobra.Command, names []string) error {
+			if err := k.prepare(s, command, names); err != nil {
 				return err
 			}
-			if timeout <= 0 {
-				return usage(command, "--timeout must be more than 0s, not %s", timeout)
-			}
-			if address != "" {
-				if address, err = endpoint(address); err != nil {
-					return usage(command, "--url %w", err)
-				}
-			}
-			authorities, err := trusted(trust)
+			walks, err := s.walks(command, &k, names)
 			if err != nil {
-				return untold(exitCode, err)
+				return untold(k.exitCode, err)
 			}
-			token, err := b.given(s, command)
-			if err != nil {
-				return untold(exitCode, err)
-			}
-			w, err := s.walkTo(command.Context(), args[0], &b, address, token)
-			if err != nil {
-				return untold(exitCode, err)
-			}
-			w.asker = newAsker(w.url, w.token, authorities, timeout)
-			if write == nil {
-				w.report = func(step Step) { step.write(s.Out) }
-			}
-			result := w.run(command.Context())
-			if write != nil {
-				if err := write(result); err != nil {
-					return err
-				}
-			}
-			return result.err()
+			return s.walkAll(command.Context(), &k, walks)
 		},
 	}
-	command.Flags().StringVar(&address, "url", "", "ask at this `URL` instead of the Tenant URL")
-	command.Flags().StringVar(&trust, "ca-file", "", "trust the certificate authorities in this PEM `file` too; Entra trusts public ones only")
-	command.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "how long to wait for each answer")
-	exitCodeFlag(command, &exitCode)
-	b.readerFlags(s, command)
-	outputFlag(command, &output)
+	k.which.flags(command)
+	command.Flags().StringVar(&k.url, "url", "", "ask at this `URL` instead of the Tenant URL")
+	command.Flags().StringVar(&k.trust, "ca-file", "", "trust the certificate authorities in this PEM `file` too; Entra trusts public ones only")
+	command.Flags().DurationVar(&k.timeout, "timeout", 30*time.Second, "how long to wait for each answer")
+	exitCodeFlag(command, &k.exitCode)
+	k.bearer.readerFlags(s, command)
+	outputFlag(command, &k.output)
 	return command
 }
 
-// walkTo returns a walk to the tenant of that name, with the URL and the token that were handed in, or else those of the tenant. Where both
+// prepare reads the command line and what was handed in with it.
+func (k *checking) prepare(s *session, command *cobra.Command, names []string) (err error) {
+	if k.write, err = s.structured(command, k.output); err != nil {
+		return err
+	}
+	if err := k.which.check(command, names); err != nil {
+		return err
+	}
+	k.several = len(names) != 1
+	if k.timeout <= 0 {
+		return usage(command, "--timeout must be more than 0s, not %s", k.timeout)
+	}
+	if k.url != "" {
+		if k.url, err = endpoint(k.url); err != nil {
+			return usage(command, "--url %w", err)
+		}
+	}
+	if k.authorities, err = trusted(k.trust); err != nil {
+		return untold(k.exitCode, err)
+	}
+	if k.token, err = k.bearer.given(s, command); err != nil {
+		return untold(k.exitCode, err)
+	}
+	if k.several && (k.url != "" || k.token != "") {
+		return usage(command, "--url, --token-file and $%s are for one tenant", TokenVariable)
+	}
+	return nil
+}
+
+// walks returns a walk to each tenant, with the URL and the token that were handed in, or without those that are still to be found. Where both
 // were, there is nothing to ask the cluster for, which may be out of reach.
-func (s *session) walkTo(ctx context.Context, name string, b *bearer, url, token string) (*walk, error) {
-	if url != "" && token != "" {
+func (s *session) walks(command *cobra.Command, k *checking, names []string) ([]*walk, error) {
+	if k.url != "" && k.token != "" {
 		namespace, _, err := s.flags.ToRawKubeConfigLoader().Namespace()
-		tenant := &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}}
-		return &walk{tenant: tenant, unseen: true, url: url, token: token}, err
+		tenant := &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Name: names[0], Namespace: namespace}}
+		return []*walk{{tenant: tenant, unseen: true, url: k.url, token: k.token}}, err
 	}
-	c, tenant, err := s.tenant(ctx, name)
-	if err != nil {
-		return nil, err
+	c, tenants, err := s.selected(command.Context(), command, &k.which, names)
+	var walks []*walk
+	for i := range tenants {
+		walks = append(walks, &walk{cluster: c, tenant: &tenants[i], url: k.url, token: k.token})
 	}
-	if token, err = b.of(ctx, c, tenant, token); err == nil && url == "" {
-		url, err = tenantURL(tenant)
+	return walks, err
+}
+
+// walkAll takes one walk after the other, tells what was found, and returns what is wrong.
+func (s *session) walkAll(ctx context.Context, k *checking, walks []*walk) error {
+	found, failed := []Check{}, []error{}
+	for _, w := range walks {
+		if err := w.equip(ctx, k); err != nil {
+			failed = append(failed, untold(k.exitCode, err))
+			continue
+		}
+		if k.write == nil {
+			if k.several {
+				fmt.Fprintf(s.Out, "tenant %s of namespace %s\n", w.tenant.Name, w.tenant.Namespace)
+			}
+			w.report = func(step Step) { step.write(s.Out) }
+		}
+		result := w.run(ctx)
+		found, failed = append(found, result), append(failed, result.err())
 	}
-	return &walk{tenant: tenant, url: url, token: token}, err
+	switch {
+	case k.write == nil:
+	case k.several:
+		failed = append(failed, k.write(found))
+	case len(found) > 0:
+		failed = append(failed, k.write(found[0]))
+	}
+	return errors.Join(failed...)
+}
+
+// equip finds the token and the URL of the tenant, as far as they were not handed in.
+func (w *walk) equip(ctx context.Context, k *checking) (err error) {
+	if !w.unseen {
+		if w.token, err = k.bearer.of(ctx, w.cluster, w.tenant, w.token); err == nil && w.url == "" {
+			w.url, err = tenantURL(w.tenant)
+		}
+	}
+	w.asker = newAsker(w.url, w.token, k.authorities, k.timeout)
+	return err
 }
 
 // Check is what check found, as JSON and YAML have it.

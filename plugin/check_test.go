@@ -415,6 +415,31 @@ func TestCheckSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 	}
 }
 
+func TestCheckAsksTheServersOfSeveralTenants(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.user("anna@contoso.test")
+	s.user("bob@contoso.test")
+	staged, waits := s.tenant.DeepCopy(), unseen()
+	staged.Labels, waits.Labels = map[string]string{"stage": "test"}, map[string]string{"stage": "test"}
+	c := newCluster(t, staged, s.credentials(), s.readerSecret(), waits, fabrikam())
+	const none = `the operator has not issued token of tenant "new" yet; 'kubectl tenantry describe new -n customers' says why`
+	for _, args := range [][]string{{"-l", "stage=test"}, {"contoso", "new"}} {
+		code, out, errOut := c.run(Options{}, append([]string{"check", "--ca-file", s.caFile}, args...)...)
+		if code != ExitWrong || masked(out) != "tenant contoso of namespace customers\n"+wellChecked || errOut != "error: "+none+"\n" {
+			t.Errorf("%v: exit %d\n%s%s", args, code, masked(out), errOut)
+		}
+	}
+	if code, _, _ := c.run(Options{}, "check", "--ca-file", s.caFile, "-l", "stage=test", "--exit-code"); code != ExitUnknown {
+		t.Errorf("with --exit-code: exit %d", code)
+	}
+	code, out, _ := c.run(Options{}, "check", "--ca-file", s.caFile, "-l", "stage=test", "-o", "json")
+	var got []Check
+	if err := json.Unmarshal([]byte(out), &got); err != nil || code != ExitWrong || len(got) != 1 || got[0].Name != "contoso" || !got[0].Passed {
+		t.Errorf("-o json: exit %d, %v\n%s", code, err, out)
+	}
+}
+
 func TestWhatKeepsACheckFromBeginning(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)

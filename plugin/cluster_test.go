@@ -3,9 +3,11 @@ package plugin
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -118,21 +120,37 @@ func (c *cluster) answer(w http.ResponseWriter, r *http.Request) any {
 	if strings.HasSuffix(path, "/userdefaults") {
 		return v1alpha1.UserDefaultsList{TypeMeta: metav1.TypeMeta{Kind: "UserDefaultsList", APIVersion: group.String()}}
 	}
-	if strings.HasSuffix(path, "/pods") {
-		selector, err := labels.Parse(r.URL.Query().Get("labelSelector"))
-		if err != nil {
-			c.Error(err)
-		}
+	switch {
+	case strings.HasSuffix(path, "/pods"):
 		list := corev1.PodList{TypeMeta: metav1.TypeMeta{Kind: "PodList", APIVersion: "v1"}}
-		for at, object := range c.objects {
-			if pod, ok := object.(*corev1.Pod); ok && strings.HasPrefix(at, path+"/") && selector.Matches(labels.Set(pod.Labels)) {
-				list.Items = append(list.Items, *pod)
-			}
+		for _, object := range c.matching(r) {
+			list.Items = append(list.Items, *object.(*corev1.Pod)) //nolint:forcetypeassert // by its path
+		}
+		return list
+	case strings.HasSuffix(path, "/provisioningtenants"):
+		list := v1alpha1.ProvisioningTenantList{TypeMeta: metav1.TypeMeta{Kind: "ProvisioningTenantList", APIVersion: group.String()}}
+		for _, object := range c.matching(r) {
+			list.Items = append(list.Items, *object.(*v1alpha1.ProvisioningTenant)) //nolint:forcetypeassert // by its path
 		}
 		return list
 	}
 	w.WriteHeader(http.StatusNotFound)
 	return metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: "Failure", Reason: metav1.StatusReasonNotFound, Code: 404}
+}
+
+// matching are the objects that a list asks for, by their names.
+func (c *cluster) matching(r *http.Request) []client.Object {
+	selector, err := labels.Parse(r.URL.Query().Get("labelSelector"))
+	if err != nil {
+		c.Error(err)
+	}
+	var found []client.Object
+	for _, at := range slices.Sorted(maps.Keys(c.objects)) {
+		if object := c.objects[at]; strings.HasPrefix(at, r.URL.Path+"/") && selector.Matches(labels.Set(object.GetLabels())) {
+			found = append(found, object)
+		}
+	}
+	return found
 }
 
 // typed is an object with its kind, which the types leave out.

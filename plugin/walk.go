@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -23,7 +24,9 @@ const (
 
 // walk asks a tenant's server one question after the other, none of which changes anything.
 type walk struct {
-	tenant *v1alpha1.ProvisioningTenant
+	// cluster that the tenant was read from; nil where it was not.
+	cluster client.Client
+	tenant  *v1alpha1.ProvisioningTenant
 	// unseen tells that the cluster was not asked for the tenant, of which then only the name is known.
 	unseen     bool
 	url, token string
