@@ -52,7 +52,8 @@ func (r *ProvisioningTenantReconciler) applyClaim(ctx context.Context, s *scope,
 		s.storage = kept
 		generation, err = s.owner.Apply(ctx, claimChild(s.desired(r.Options), s.storage.Found))
 	}
-	if err == nil && s.storage.TakesUp != "" {
+	if err == nil && s.storage.TakesUp != "" && s.memory.takenUp != s.storage.Found.UID {
+		s.memory.takenUp = s.storage.Found.UID
 		r.Events.Eventf(s.tenant, nil, corev1.EventTypeNormal, "VolumeTakenUp", "Reconcile", "%s", s.storage.TakesUp)
 	}
 	return generation, err

@@ -3,6 +3,7 @@ package controllers
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/controllers/exposure"
@@ -21,6 +22,8 @@ type memory struct {
 	answers apply.Answers
 	// connection is the connection Secret as it was found last; zero where it was not looked for yet.
 	connection storage.Connection
+	// takenUp is the volume claim that was told to be taken up: a policy may keep the mark off it, by which it is known.
+	takenUp types.UID
 	// lookout is for Secrets that are missing; zero where all are there.
 	lookout lookout
 	// class is for an Ingress of the default class.
