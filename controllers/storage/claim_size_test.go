@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/utils/ptr"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
@@ -19,8 +18,9 @@ import (
 
 func TestAnExpansionThatIsRefusedKeepsTheSizeThatTheClaimHas(t *testing.T) {
 	t.Parallel()
+	const said = "only dynamically provisioned pvc can be resized."
 	refusal := apierrors.NewForbidden(
-		schema.GroupResource{Resource: "persistentvolumeclaims"}, "contoso-data", errors.New("only dynamically provisioned pvc can be resized."))
+		schema.GroupResource{Resource: "persistentvolumeclaims"}, "contoso-data", errors.New(said))
 	larger := contoso(func(t *v1alpha1.ProvisioningTenant) { t.Spec.Storage.SQLite.Size = resource.MustParse("2Gi") })
 	for name, test := range map[string]struct {
 		state State
@@ -53,7 +53,7 @@ func TestAClaimThatIsThereStaysAsItIsButForItsSize(t *testing.T) {
 	t.Parallel()
 	applied := func(manager string, operation metav1.ManagedFieldsOperationType, fields ...string) claimChange {
 		return func(claim *corev1.PersistentVolumeClaim) {
-			claim.Spec.AccessModes, claim.Spec.StorageClassName = []corev1.PersistentVolumeAccessMode{"ReadWriteOncePod"}, ptr.To("fast")
+			claim.Spec.AccessModes, claim.Spec.StorageClassName = []corev1.PersistentVolumeAccessMode{"ReadWriteOncePod"}, new("fast")
 			raw := metav1.NewFieldsV1(`{"f:spec":{` + strings.Join(fields, ",") + `}}`)
 			claim.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: manager, Operation: operation, FieldsV1: raw}}
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
-var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // read only
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func TestAConnectionSecretCountsAsThereWhileNothingSaysOtherwise(t *testing.T) {
 	t.Parallel()

@@ -137,8 +137,8 @@ func told(err error) string {
 }
 
 var (
-	strangers = &apply.NotOursError{Kind: "PersistentVolumeClaim", Namespace: "customers", Name: "contoso-data"} //nolint:gochecknoglobals // read only
-	going     = &apply.GoingError{Kind: "PersistentVolumeClaim", Name: "contoso-data"}                           //nolint:gochecknoglobals // read only
+	strangers = &apply.NotOursError{Kind: "PersistentVolumeClaim", Namespace: "customers", Name: "contoso-data"}
+	going     = &apply.GoingError{Kind: "PersistentVolumeClaim", Name: "contoso-data"}
 )
 
 func TestWhereTheDirectoryIsFollowsFromTheSpecTheStatusAndTheClaim(t *testing.T) {

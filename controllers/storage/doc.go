@@ -24,27 +24,27 @@
 //
 // A tenant whose spec says PostgreSQL is there where its status says so, its claim is marked as moved, or there is no claim. Otherwise its
 // directory moves, by two Jobs: one tries the connection, for as long as that takes, and the other copies the directory. The step follows from
-// what is in the cluster, so that an operator which starts in the middle goes on:
+// what is in the cluster, so that an operator which starts in the middle goes on. Where a cell is empty, the step does not follow from it:
 //
 //	Job that copies            Job that tries               server      step           then
-//	none                       none                         any         Connecting     the Job that tries is made
-//	none                       runs                         any         Connecting     the tenant goes on with its volume
-//	none                       of another connection,       any         Reconnecting   that Job goes, and is made again
+//	none                       is not there                             Connecting     the Job that tries is made
+//	none                       runs                                     Connecting     the tenant goes on with its volume
+//	none                       is of another connection,                Reconnecting   that Job goes, and is made again
 //	                           failed, or being deleted
 //	none                       has ended well               has pods    Stopping       the server is stopped
-//	none                       has ended well               has none    Copying        the Job that copies is made
-//	runs                       any                          has none    Copying        clients are answered 503
-//	has ended well             any                          has none    Copied         the claim is marked as moved, and the next look finds the
+//	none                       has ended well               has ended   Copying        the Job that copies is made
+//	runs                                                                Copying        clients are answered 503
+//	has ended well                                                      Copied         the claim is marked as moved, and the next look finds the
 //	                                                                                   directory in the database
-//	has failed                 any                          any         Failed         the server works with the volume, until the Job is deleted
-//	of another connection      any                          any         Reconnecting   both go, and the connection is tried first; Stopping, and
-//	                                                                                   only the Job goes, unless it had failed
+//	has failed                                                          Failed         the server works with the volume, until the Job is deleted
+//	is of another connection                                            Stopping       the Job goes, and the connection is tried
+//	the same, and has failed                                            Reconnecting   both Jobs go, and the connection is tried
 //
 // # Invariants
 //
 //   - Nothing of a tenant is touched while it is not known where its directory is, or whose.
 //   - A server never works with a directory that is being copied, with a volume whose directory has moved, or with a database before all of the
 //     directory is there.
-//   - An empty directory never takes the place of one that was served, unless a person asks for that by name.
+//   - An empty directory never takes the place of one of which the status tells, unless a person asks for that by name.
 //   - What would keep a move from its beginning is found out before the server stops for it.
 package storage

@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/problem"
@@ -74,7 +73,7 @@ func TestAVolumeIsToldByItsClaimAndByWhatTheServerReports(t *testing.T) {
 			claim.Status.Capacity = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse(size)}
 		}
 	}
-	class := func(claim *corev1.PersistentVolumeClaim) { claim.Spec.StorageClassName = ptr.To("fast") }
+	class := func(claim *corev1.PersistentVolumeClaim) { claim.Spec.StorageClassName = new("fast") }
 	created := func(before time.Duration) tenantChange {
 		return func(tenant *v1alpha1.ProvisioningTenant) {
 			tenant.CreationTimestamp = metav1.NewTime(contosoData().CreationTimestamp.Add(before))

@@ -5,7 +5,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
@@ -14,7 +13,7 @@ import (
 func TestTheStatusSaysWhereTheDirectoryIsAndWhatBecomesOfTheClaim(t *testing.T) {
 	t.Parallel()
 	controlled := func(claim *corev1.PersistentVolumeClaim) {
-		claim.OwnerReferences = []metav1.OwnerReference{{Kind: "ProvisioningTenant", Name: "contoso", UID: "uid-contoso", Controller: ptr.To(true)}}
+		claim.OwnerReferences = []metav1.OwnerReference{{Kind: "ProvisioningTenant", Name: "contoso", UID: "uid-contoso", Controller: new(true)}}
 	}
 	deletes := func(t *v1alpha1.ProvisioningTenant) { t.Spec.DeletionPolicy = v1alpha1.DeletionPolicyDelete }
 	adopted := of("customers", "contoso", entraID, "uid-contoso")
