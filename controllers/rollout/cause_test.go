@@ -179,8 +179,15 @@ func TestPodsTellWhyNoneOfThemServes(t *testing.T) {
 			[]corev1.Pod{serverPod(created("a", time.Hour), restarted(3, 1, "Error")), serverPod(created("b", time.Minute), restarted(1, 137, "OOMKilled"))},
 			Cause{"OutOfMemory", oom},
 		},
-		"ending":  {[]corev1.Pod{serverPod(deleted(-20*time.Second), restarted(3, 1, "Error"))}, Cause{}},
-		"overdue": {[]corev1.Pod{serverPod(deleted(time.Minute))}, Cause{"NodeUnreachable", "Pod contoso-scim-1-a should have ended and has not, as where node node-1 is away. No other pod may have its volume before that."}},
+		"an older one tells where the newest does not": {
+			[]corev1.Pod{serverPod(created("a", time.Hour), restarted(3, 1, "Error")), serverPod(created("b", time.Minute))}, Cause{"ServerCrashing", crash},
+		},
+		"ended without a word, after a crash": {
+			[]corev1.Pod{serverPod(restarted(3, 1, "Error"), func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed })}, Cause{"ServerCrashing", crash},
+		},
+		"it runs, and somebody gave it a reason": {[]corev1.Pod{serverPod(func(p *corev1.Pod) { p.Status.Reason = "Evicted" })}, Cause{}},
+		"ending":                                 {[]corev1.Pod{serverPod(deleted(-20*time.Second), restarted(3, 1, "Error"))}, Cause{}},
+		"overdue":                                {[]corev1.Pod{serverPod(deleted(time.Minute))}, Cause{"NodeUnreachable", "Pod contoso-scim-1-a should have ended and has not, as where node node-1 is away. No other pod may have its volume before that."}},
 		"a node that is away": {[]corev1.Pod{serverPod(func(p *corev1.Pod) {
 			p.Status.Conditions[1] = corev1.PodCondition{Type: corev1.ContainersReady, Status: corev1.ConditionTrue}
 			p.Status.Conditions[2] = corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionFalse}
@@ -219,8 +226,10 @@ func TestADeploymentTellsWhyItsPodsAreRefused(t *testing.T) {
 			t.Errorf("%q: got %v, want %q", text, got, want)
 		}
 	}
+	other := refused("FailedCreate", "x", corev1.ConditionTrue)
+	other.Status.Conditions[0].Type = appsv1.DeploymentProgressing
 	for _, d := range []*appsv1.Deployment{
-		refused("FailedDelete", "x", corev1.ConditionTrue), refused("FailedCreate", "x", corev1.ConditionFalse), {},
+		other, refused("FailedDelete", "x", corev1.ConditionTrue), refused("FailedCreate", "x", corev1.ConditionFalse), {},
 	} {
 		if got := podsRefused(d); got != nil {
 			t.Errorf("%+v: got %v", d.Status, got)
