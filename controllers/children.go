@@ -8,7 +8,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -25,12 +24,6 @@ import (
 	"github.com/tenantry/tenantry/controllers/internal/problem"
 	"github.com/tenantry/tenantry/controllers/rollout"
 	"github.com/tenantry/tenantry/controllers/storage"
-)
-
-// The kinds of the server and of its volume claim.
-const (
-	kindDeployment = "Deployment"
-	kindClaim      = "PersistentVolumeClaim"
 )
 
 // part is a child, and the condition and reason by which the tenant is told that the API server refused it.
@@ -201,24 +194,6 @@ func routes(t desired.Tenant) []part {
 	return nil
 }
 
-// connectChild is the Job that tries the connection before a move.
-func connectChild(t desired.Tenant) (apply.Child, error) {
-	connect, err := desired.Connect(t)
-	if err != nil {
-		return apply.Child{}, err
-	}
-	return apply.New(connect, &batchv1.Job{}).Once(), nil
-}
-
-// moveChild is the Job that moves the directory. What it runs cannot be changed once it is there.
-func moveChild(t desired.Tenant) (apply.Child, error) {
-	move, err := desired.Move(t)
-	if err != nil {
-		return apply.Child{}, err
-	}
-	return apply.New(move, &batchv1.Job{}).Once(), nil
-}
-
 // replicasManager is the field manager that holds the number of replicas between the operator, which decided it so far, and
 // the autoscaler.
 const replicasManager = apply.FieldManager + "-replicas"
@@ -237,20 +212,6 @@ func (r *ProvisioningTenantReconciler) releaseReplicas(ctx context.Context, s *s
 		return fmt.Errorf("leave the number of replicas to the autoscaler: %w", err)
 	}
 	return nil
-}
-
-// retainedFor recognises a volume claim that a tenant of this name left behind: by its labels, or where someone took
-// them off, by who applied it.
-func retainedFor(tenant string) func(metav1.Object) bool {
-	return func(claim metav1.Object) bool {
-		return labelledFor(claim, tenant) || slices.ContainsFunc(claim.GetManagedFields(), apply.IsOwn)
-	}
-}
-
-// labelledFor tells whether an object has the labels of one of a tenant.
-func labelledFor(object metav1.Object, tenant string) bool {
-	labels := object.GetLabels()
-	return labels[v1alpha1.TenantLabel] == tenant && labels[desired.ManagedByLabel] == desired.ManagedBy
 }
 
 // prune deletes what the tenant owns and no longer wants, such as the autoscaler of one that has a fixed number of replicas. The Secrets and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -57,6 +58,14 @@ func (r *ProvisioningTenantReconciler) applyClaim(ctx context.Context, s *scope,
 		r.Events.Eventf(s.tenant, nil, corev1.EventTypeNormal, "VolumeTakenUp", "Reconcile", "%s", s.storage.TakesUp)
 	}
 	return generation, err
+}
+
+// retainedFor recognises a volume claim that a tenant of this name left behind: by its labels, or where someone took
+// them off, by who applied it.
+func retainedFor(tenant string) func(metav1.Object) bool {
+	return func(claim metav1.Object) bool {
+		return desired.Labelled(claim, tenant) || slices.ContainsFunc(claim.GetManagedFields(), apply.IsOwn)
+	}
 }
 
 // claimChild is the volume claim; found is the one that was judged, or nil.

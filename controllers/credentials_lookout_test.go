@@ -116,7 +116,7 @@ func TestACredentialThatIsPutBackInASecretWithoutLabelsIsTakenUp(t *testing.T) {
 			w.byHand(name, key, value+"\n")
 			w.later()
 			got := w.secret(name)
-			if got.UID != "by-hand" || !metav1.IsControlledBy(got, w.tenant()) || !labelledFor(got, "contoso") || string(got.Data[key]) != value {
+			if got.UID != "by-hand" || !metav1.IsControlledBy(got, w.tenant()) || !desired.Labelled(got, "contoso") || string(got.Data[key]) != value {
 				t.Errorf("it is not taken up: %+v", got.ObjectMeta)
 			}
 			if after := w.verifiers().Verifiers; !slices.Equal(after, before) {

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/controllers/credentials"
+	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
 
@@ -39,7 +40,7 @@ func (r *ProvisioningTenantReconciler) anyCachedSecret(ctx context.Context, s *s
 // madeAgain tells whether the cache has a Secret of the name that nobody controls: a person made it, with the labels of the tenant.
 func (r *ProvisioningTenantReconciler) madeAgain(ctx context.Context, s *scope, name string) (bool, error) {
 	secret, err := r.anyCachedSecret(ctx, s, name)
-	return secret != nil && metav1.GetControllerOf(secret) == nil && labelledFor(secret, s.tenant.Name), err
+	return secret != nil && metav1.GetControllerOf(secret) == nil && desired.Labelled(secret, s.tenant.Name), err
 }
 
 // liveSecret reads a Secret that the tenant controls, or returns nil if there is none. A Secret that nobody controls is the tenant's too if it holds
@@ -54,7 +55,7 @@ func (r *ProvisioningTenantReconciler) liveSecret(ctx context.Context, s *scope,
 	if err != nil {
 		return nil, fmt.Errorf("read Secret %q: %w", name, err)
 	}
-	if credentials.IsTenants(s.tenant, secret, labelledFor(secret, s.tenant.Name), verifier) {
+	if credentials.IsTenants(s.tenant, secret, desired.Labelled(secret, s.tenant.Name), verifier) {
 		s.owner.TakeBack(secret)
 	}
 	return secret, s.owner.Guard(metadataOf(secret), nil)

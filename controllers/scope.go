@@ -48,7 +48,7 @@ func newScope(r *ProvisioningTenantReconciler, tenant *v1alpha1.ProvisioningTena
 		exposure: exposure.State{Tenant: tenant},
 		owner: &apply.Owner{
 			Client: r.Client, Live: r.Live, Object: owner, Applied: r.Metrics.applied, Answers: &memory.answers,
-			Labelled: func(object metav1.Object) bool { return labelledFor(object, tenant.Name) },
+			Labelled: func(object metav1.Object) bool { return desired.Labelled(object, tenant.Name) },
 		},
 		written: map[string]int64{},
 	}

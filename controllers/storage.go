@@ -75,6 +75,24 @@ func (r *ProvisioningTenantReconciler) mayMove(ctx context.Context, s *scope) er
 	return err
 }
 
+// connectChild is the Job that tries the connection before a move.
+func connectChild(t desired.Tenant) (apply.Child, error) {
+	connect, err := desired.Connect(t)
+	if err != nil {
+		return apply.Child{}, err
+	}
+	return apply.New(connect, &batchv1.Job{}).Once(), nil
+}
+
+// moveChild is the Job that moves the directory. What it runs cannot be changed once it is there.
+func moveChild(t desired.Tenant) (apply.Child, error) {
+	move, err := desired.Move(t)
+	if err != nil {
+		return apply.Child{}, err
+	}
+	return apply.New(move, &batchv1.Job{}).Once(), nil
+}
+
 // job returns a Job of the tenant, or nil where there is none.
 func (r *ProvisioningTenantReconciler) job(ctx context.Context, s *scope, name string) (*batchv1.Job, error) {
 	var job batchv1.Job

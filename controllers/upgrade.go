@@ -18,18 +18,6 @@ import (
 	"github.com/tenantry/tenantry/controllers/storage"
 )
 
-// upgradingIndex finds the Deployments that hold a place, by the revision that they were upgraded to.
-const upgradingIndex = "upgrading.revision"
-
-func indexUpgrading(object client.Object) []string {
-	if d, ok := object.(*appsv1.Deployment); ok {
-		if revision := rollout.HeldFor(d); revision != "" {
-			return []string{revision}
-		}
-	}
-	return nil
-}
-
 // revision is a hash of the pods that an operator with these options makes of two tenants, one on either engine.
 func revision(options Options) (string, error) {
 	var tenants []desired.Tenant

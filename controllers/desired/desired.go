@@ -5,6 +5,7 @@ package desired
 import (
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -101,6 +102,12 @@ func Labels(tenant string) map[string]string {
 		ManagedByLabel:           ManagedBy,
 		v1alpha1.TenantLabel:     tenant,
 	}
+}
+
+// Labelled tells whether an object has the labels of one of the tenant.
+func Labelled(object metav1.Object, tenant string) bool {
+	labels := object.GetLabels()
+	return labels[v1alpha1.TenantLabel] == tenant && labels[ManagedByLabel] == ManagedBy
 }
 
 // selector tells the tenant's pods from all others. It is immutable in a Deployment, so it never grows.
