@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -212,17 +211,4 @@ func (r *ProvisioningTenantReconciler) releaseReplicas(ctx context.Context, s *s
 		return fmt.Errorf("leave the number of replicas to the autoscaler: %w", err)
 	}
 	return nil
-}
-
-// prune deletes what the tenant owns and no longer wants, such as the autoscaler of one that has a fixed number of replicas. The Secrets and
-// the volume claim are never pruned. Of a tenant for which nothing is made, only routes go.
-func (r *ProvisioningTenantReconciler) prune(ctx context.Context, s *scope) error {
-	var err error
-	if len(s.children) > 0 {
-		err = s.owner.Prune(ctx, s.children, slices.DeleteFunc(controlledLists(), func(list client.ObjectList) bool {
-			_, routes := list.(*networkingv1.IngressList)
-			return routes // they may be wanted for a while yet
-		})...)
-	}
-	return errors.Join(err, r.pruneRoutes(ctx, s))
 }

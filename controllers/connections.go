@@ -9,7 +9,7 @@ import (
 	"github.com/tenantry/tenantry/controllers/storage"
 )
 
-// requireConnection looks for the Secret with the connection URL, unless it counts as there. It returns a *Waiting where there is no URL. arrived
+// requireConnection looks for the Secret with the connection URL, unless it counts as there. It returns a *problem.Waiting where there is no URL. arrived
 // tells whether the directory is in the database: then the tenant is looked at again in time, after recheckSecrets or up to half as long again.
 func (r *ProvisioningTenantReconciler) requireConnection(ctx context.Context, s *scope, arrived bool) error {
 	known, now := s.memory.connection, r.Options.Clock.Now()

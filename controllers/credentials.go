@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -66,7 +65,7 @@ func aboutSecrets(tenant *v1alpha1.ProvisioningTenant, err error) error {
 	stranger, isStrangers := errors.AsType[*apply.NotOursError](err)
 	isInvalid := apierrors.IsInvalid(err)
 	err = problem.Classify(err, v1alpha1.ConditionCredentialsReady, v1alpha1.ReasonRejected)
-	stalled, ok := err.(*Stalled) //nolint:errorlint // one that was classified before says all
+	stalled, ok := err.(*problem.Stalled) //nolint:errorlint // one that was classified before says all
 	switch {
 	case !ok:
 	case isStrangers:
@@ -203,7 +202,7 @@ func (s *scope) applyHanding(
 	ctx context.Context, name string, want *corev1ac.SecretApplyConfiguration, live *corev1.Secret, denied map[string]error,
 ) error {
 	_, err := s.owner.ApplySecret(ctx, want, metadataOf(live))
-	if stalled, ok := errors.AsType[*Stalled](aboutSecrets(s.tenant, err)); ok {
+	if stalled, ok := errors.AsType[*problem.Stalled](aboutSecrets(s.tenant, err)); ok {
 		denied[name] = &credentials.Denied{Stalled: stalled}
 		return nil
 	}
@@ -247,28 +246,6 @@ func (s *scope) applyVerifier(
 		return nil, err
 	}
 	return s.owner.ApplySecret(ctx, want, live)
-}
-
-// acceptedElsewhere tells whether another tenant in the cache has a credential with this fingerprint.
-func (r *ProvisioningTenantReconciler) acceptedElsewhere(ctx context.Context, s *scope, fingerprint string) (bool, error) {
-	secrets := &metav1.PartialObjectMetadataList{}
-	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-	if err := r.List(ctx, secrets); err != nil {
-		return false, fmt.Errorf("list the metadata of the Secrets of tenants: %w", err)
-	}
-	for i := range secrets.Items {
-		secret := &secrets.Items[i]
-		tenant := metav1.GetControllerOf(secret) // labels anybody may have put there
-		if !isTenant(tenant) || tenant.UID == s.tenant.UID || secret.Name != desired.VerifierName(tenant.Name) {
-			continue
-		}
-		for _, mark := range token.Marks(secret.Annotations) {
-			if mark.Fingerprint == fingerprint || token.FingerprintOf(mark.PreviousSHA256) == fingerprint {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
 }
 
 // reportCredentials tells the status about the credentials, and when to look at them again.

@@ -13,21 +13,10 @@ import (
 
 	"github.com/tenantry/tenantry/controllers/credentials"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
-	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
 // longestPause is for how many times recheckSecrets nobody looks for a Secret that is long gone; together with the jitter an hour.
 const longestPause = 50
-
-// lookout is for Secrets that were deleted after copying: somebody may make one again without the labels by which the operator hears of it. The
-// API server is asked at most once in recheckSecrets, first often and then less and less; or once in requestRetry, while a credential waits for one.
-type lookout struct {
-	// at is when all of them were looked for last, next when to look again, and pause about how long that is.
-	at, next time.Time
-	pause    time.Duration
-	// blocked says of each that was there, by its name, why it is none of the tenant's.
-	blocked map[string]error
-}
 
 // looked remembers that all Secrets were looked for now, and that they are to be looked for again after about pause.
 func (r *ProvisioningTenantReconciler) looked(s *scope, pause time.Duration, blocked map[string]error) {
@@ -57,8 +46,4 @@ func (r *ProvisioningTenantReconciler) stillGone(ctx context.Context, s *scope, 
 	}
 	r.looked(s, min(2*cmp.Or(known.pause, longestPause*every), longestPause*every), nil)
 	return true, nil
-}
-
-func (r *ProvisioningTenantReconciler) recheckSecrets() time.Duration {
-	return cmp.Or(r.Options.RecheckSecrets, problem.RecheckConflict)
 }

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/tenantry/tenantry/api/token"
 	"github.com/tenantry/tenantry/controllers/credentials"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
@@ -76,4 +77,26 @@ func metadataOf(secret *corev1.Secret) *metav1.PartialObjectMetadata {
 	metadata := apply.SecretMetadata()
 	metadata.ObjectMeta = secret.ObjectMeta
 	return metadata
+}
+
+// acceptedElsewhere tells whether another tenant in the cache has a credential with this fingerprint.
+func (r *ProvisioningTenantReconciler) acceptedElsewhere(ctx context.Context, s *scope, fingerprint string) (bool, error) {
+	secrets := &metav1.PartialObjectMetadataList{}
+	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	if err := r.List(ctx, secrets); err != nil {
+		return false, fmt.Errorf("list the metadata of the Secrets of tenants: %w", err)
+	}
+	for i := range secrets.Items {
+		secret := &secrets.Items[i]
+		tenant := metav1.GetControllerOf(secret) // labels anybody may have put there
+		if !isTenant(tenant) || tenant.UID == s.tenant.UID || secret.Name != desired.VerifierName(tenant.Name) {
+			continue
+		}
+		for _, mark := range token.Marks(secret.Annotations) {
+			if mark.Fingerprint == fingerprint || token.FingerprintOf(mark.PreviousSHA256) == fingerprint {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }

@@ -14,6 +14,13 @@ import (
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
 )
 
+// eventSource is the reporting controller of every event.
+const eventSource = "tenantry-operator"
+
+// statusManager is the field manager of status patches. It is not that of applies, which would have to name every
+// condition each time.
+const statusManager = eventSource + "-status"
+
 // eventConditions are the conditions whose transitions are recorded as events; Ready and Stalled already carry the reasons of the others.
 var eventConditions = []string{ //nolint:gochecknoglobals // a list that nothing writes
 	v1alpha1.ConditionReady, v1alpha1.ConditionStalled, v1alpha1.ConditionEntraTenantVerified, v1alpha1.ConditionCredentialsReady,

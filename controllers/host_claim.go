@@ -19,6 +19,7 @@ import (
 	"github.com/tenantry/tenantry/controllers/exposure"
 	"github.com/tenantry/tenantry/controllers/hosts"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
 // The operator's rights in its own namespace stand in config/rbac/hosts.yaml, those for the rest of a host here.
@@ -26,7 +27,7 @@ import (
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 
 // claimHost gives the tenant a host that it asks for, or returns why it cannot have it. It may have one that no rule allows any more, and is told so.
-func (r *ProvisioningTenantReconciler) claimHost(ctx context.Context, s *scope, host string) (has bool, refused *Stalled, err error) {
+func (r *ProvisioningTenantReconciler) claimHost(ctx context.Context, s *scope, host string) (has bool, refused *problem.Stalled, err error) {
 	patterns, err := r.allowedHosts(ctx, client.ObjectKeyFromObject(s.tenant))
 	if err != nil {
 		return false, nil, err
@@ -143,6 +144,27 @@ func (r *ProvisioningTenantReconciler) routed(ctx context.Context, tenant *v1alp
 	}
 	routes, err := r.routesOf(ctx, tenant)
 	return slices.ContainsFunc(routes, func(route exposure.Route) bool { return slices.Contains(route.Hosts, host) }), err
+}
+
+// lost returns what tells whether a route takes requests from another tenant, by any of its hosts.
+func (r *ProvisioningTenantReconciler) lost(ctx context.Context, s *scope) func(*exposure.Route) (bool, error) {
+	return func(found *exposure.Route) (bool, error) {
+		me := hosts.HolderOf(s.tenant)
+		for _, host := range found.Hosts {
+			if s.exposure.Hosts.Has(host) {
+				continue // whatever the cache has of its Lease
+			}
+			lease, err := r.hostLease(ctx, r, host)
+			if err != nil {
+				return false, err
+			}
+			record := hosts.ReadLease(lease)
+			if gone, err := r.holderGone(ctx, record, me); err != nil || record.Lost(me, found.Published, gone) {
+				return err == nil, err
+			}
+		}
+		return false, nil
+	}
 }
 
 // holderGone tells whether another tenant has the host by its Lease and exists no more.
@@ -274,22 +296,6 @@ func (r *ProvisioningTenantReconciler) letGo(ctx context.Context, present hosts.
 		}
 	}
 	return next, nil
-}
-
-// tenantGone lets go of the hosts of a tenant that exists no more, and deletes the routes that it left behind for hosts of others.
-func (r *ProvisioningTenantReconciler) tenantGone(ctx context.Context, tenant client.ObjectKey) (ctrl.Result, error) {
-	s := newScope(r, &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: tenant.Name}}, &memory{})
-	if err := r.findRoutes(ctx, s); err != nil {
-		return ctrl.Result{}, err
-	}
-	if err := r.pruneRoutes(ctx, s); err != nil {
-		return ctrl.Result{}, err
-	}
-	next, err := r.letGo(ctx, hosts.Holder{NamespacedName: tenant}, func(string) bool { return false })
-	if err != nil || next.IsZero() {
-		return ctrl.Result{}, err
-	}
-	return ctrl.Result{RequeueAfter: max(next.Sub(r.Options.Clock.Now()), time.Second)}, nil
 }
 
 // claimants are whom a Lease is about: the tenant that it names, all that claim its host, and those with a route for it.

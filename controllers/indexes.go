@@ -1,12 +1,18 @@
 package controllers
 
 import (
+	"context"
+	"fmt"
+
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/exposure"
 	"github.com/tenantry/tenantry/controllers/hosts"
+	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/rollout"
 )
 
@@ -53,6 +59,33 @@ func indexUpgrading(object client.Object) []string {
 		if revision := rollout.HeldFor(d); revision != "" {
 			return []string{revision}
 		}
+	}
+	return nil
+}
+
+// indexRoute finds routes by their hosts.
+func indexRoute(object client.Object) []string { return exposure.ReadRoute(object).Hosts }
+
+func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain string) error {
+	for _, kind := range controlled() {
+		if err := indexer.IndexField(ctx, kind, apply.ControllerIndex, apply.IndexController(v1alpha1.TenantLabel)); err != nil {
+			return fmt.Errorf("index %T by controller: %w", kind, err)
+		}
+	}
+	if err := indexer.IndexField(ctx, &appsv1.Deployment{}, upgradingIndex, indexUpgrading); err != nil {
+		return fmt.Errorf("index servers by upgrade: %w", err)
+	}
+	if err := indexer.IndexField(ctx, &v1alpha1.ProvisioningTenant{}, hostIndex, indexHost(baseDomain)); err != nil {
+		return fmt.Errorf("index tenants by host: %w", err)
+	}
+	if err := indexer.IndexField(ctx, &networkingv1.Ingress{}, routeIndex, indexRoute); err != nil {
+		return fmt.Errorf("index Ingresses by host: %w", err)
+	}
+	if err := indexer.IndexField(ctx, &coordinationv1.Lease{}, holderIndex, indexHolder); err != nil {
+		return fmt.Errorf("index Leases by holder: %w", err)
+	}
+	if err := indexer.IndexField(ctx, &v1alpha1.UserDefaults{}, tenantIndex, indexTenant); err != nil {
+		return fmt.Errorf("index defaults by tenant: %w", err)
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -85,4 +87,27 @@ func ownedClaim(ctx context.Context, from client.Reader, tenant *v1alpha1.Provis
 // isOf tells whether a reference is to the tenant.
 func isOf(tenant *v1alpha1.ProvisioningTenant) func(metav1.OwnerReference) bool {
 	return func(owner metav1.OwnerReference) bool { return owner.UID == tenant.UID }
+}
+
+// tellOnly writes the status of after, a copy of the tenant, with conditions of a generation and without those that end, where a look does nothing
+// else. The others say how it was. It tells of the transitions by events.
+func (r *ProvisioningTenantReconciler) tellOnly(
+	ctx context.Context, tenant, after *v1alpha1.ProvisioningTenant, generation int64, found []metav1.Condition, ended ...string,
+) error {
+	for _, condition := range found {
+		condition.ObservedGeneration, condition.LastTransitionTime = generation, metav1.NewTime(r.Options.Clock.Now())
+		meta.SetStatusCondition(&after.Status.Conditions, condition)
+	}
+	for _, conditionType := range ended {
+		meta.RemoveStatusCondition(&after.Status.Conditions, conditionType)
+	}
+	if equality.Semantic.DeepEqual(tenant.Status, after.Status) {
+		return nil
+	}
+	before := tenant.Status.Conditions
+	if err := r.Status().Patch(ctx, after, client.MergeFrom(tenant), client.FieldOwner(statusManager)); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	tell(r.Events, tenant, before, after.Status.Conditions)
+	return nil
 }

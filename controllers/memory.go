@@ -36,3 +36,13 @@ func (r *ProvisioningTenantReconciler) memoryOf(tenant client.ObjectKey) *memory
 	known, _ := found.(*memory)
 	return known
 }
+
+// lookout is for Secrets that were deleted after copying: somebody may make one again without the labels by which the operator hears of it. The
+// API server is asked at most once in recheckSecrets, first often and then less and less; or once in requestRetry, while a credential waits for one.
+type lookout struct {
+	// at is when all of them were looked for last, next when to look again, and pause about how long that is.
+	at, next time.Time
+	pause    time.Duration
+	// blocked says of each that was there, by its name, why it is none of the tenant's.
+	blocked map[string]error
+}

@@ -1,14 +1,17 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/controllers/internal/apply"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
 // lookForKey tells whether there is a Secret of somebody else's, and whether it has a key. Its data is not read: its managed
@@ -32,4 +35,8 @@ func (r *ProvisioningTenantReconciler) lookForSecret(ctx context.Context, s *sco
 		return nil, fmt.Errorf("look for Secret %q: %w", name, err)
 	}
 	return secret, nil
+}
+
+func (r *ProvisioningTenantReconciler) recheckSecrets() time.Duration {
+	return cmp.Or(r.Options.RecheckSecrets, problem.RecheckConflict)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/go-logr/logr"
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -47,14 +46,6 @@ import (
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=list
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
-
-const (
-	// The first retry comes soon; the last ones leave a troubled API server alone.
-	firstRetry = 200 * time.Millisecond
-	lastRetry  = 5 * time.Minute
-	// staleRetry is when to look again after the cache turned out to be older than the API server.
-	staleRetry = problem.RecheckStale
-)
 
 // ProvisioningTenantReconciler makes tenants what their specs say.
 type ProvisioningTenantReconciler struct {
@@ -110,11 +101,6 @@ func controllerOptions(mgr ctrl.Manager, name string, options Options, retries w
 		MaxConcurrentReconciles: options.Concurrency,
 		RateLimiter:             retries,
 	}
-}
-
-// backoff is when to try again after an error.
-func backoff() workqueue.TypedRateLimiter[ctrl.Request] {
-	return workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstRetry, lastRetry)
 }
 
 // logConstructor returns the loggers of a controller: namespace and name stand once in each line of a reconcile, and of the start of
@@ -177,13 +163,13 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 		}
 	}
 	if s.outcome.forgives(&s.memory.outdated) {
-		return ctrl.Result{RequeueAfter: staleRetry}, nil // there is nothing to tell anyone
+		return ctrl.Result{RequeueAfter: problem.RecheckStale}, nil // there is nothing to tell anyone
 	}
 	switch err := r.writeStatus(ctx, s); {
 	case apierrors.IsNotFound(err):
 		return ctrl.Result{}, nil
 	case apierrors.IsConflict(err):
-		return ctrl.Result{RequeueAfter: staleRetry}, nil
+		return ctrl.Result{RequeueAfter: problem.RecheckStale}, nil
 	default:
 		s.outcome.add(err)
 		return s.outcome.result()
@@ -210,7 +196,7 @@ func (r *ProvisioningTenantReconciler) leaves(ctx context.Context, tenant *v1alp
 		r.Upgrades.Release(serverKey(client.ObjectKeyFromObject(tenant)))
 		return true, ctrl.Result{}, r.tellOfLeaving(ctx, tenant)
 	case !r.Gateways.mayJudge(tenant):
-		return true, ctrl.Result{RequeueAfter: staleRetry}, nil
+		return true, ctrl.Result{RequeueAfter: problem.RecheckStale}, nil
 	}
 	return false, ctrl.Result{}, nil
 }

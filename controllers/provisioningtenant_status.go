@@ -107,9 +107,9 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 }
 
 // weightiest is the error whose condition counts most: one that holds back Ready before one that does not.
-func weightiest(stalled []*Stalled) *Stalled {
+func weightiest(stalled []*problem.Stalled) *problem.Stalled {
 	for _, conditionType := range requiredForTenant {
-		if at := slices.IndexFunc(stalled, func(e *Stalled) bool { return e.Condition == conditionType }); at >= 0 {
+		if at := slices.IndexFunc(stalled, func(e *problem.Stalled) bool { return e.Condition == conditionType }); at >= 0 {
 			return stalled[at]
 		}
 	}
@@ -180,7 +180,3 @@ func (r *ProvisioningTenantReconciler) holdsBack(s *scope, after v1alpha1.Provis
 	s.outcome.at(due, now)
 	return true
 }
-
-// statusManager is the field manager of status patches. It is not that of applies, which would have to name every
-// condition each time.
-const statusManager = eventSource + "-status"

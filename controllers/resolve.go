@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
 // resolve looks up what the spec refers to, and claims the host. When it returns nil, host, gateways, tenantURL, userDefaults and storage of
@@ -36,7 +37,7 @@ func refusedSchemas(tenant *v1alpha1.ProvisioningTenant) error {
 		return nil
 	}
 	first := tenant.Status.Directory.RefusedSchemas[0]
-	return &Stalled{
+	return &problem.Stalled{
 		Condition: v1alpha1.ConditionSchemaInEffect, Reason: v1alpha1.ReasonSchemaContradictsData,
 		Message: fmt.Sprintf("spec.schema.extensions[%q]: %s.", first.ID, first.Message),
 	}

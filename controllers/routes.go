@@ -11,7 +11,6 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/exposure"
-	"github.com/tenantry/tenantry/controllers/hosts"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
 
@@ -57,59 +56,4 @@ func (r *ProvisioningTenantReconciler) listRoutes(ctx context.Context, options .
 		routes = append(routes, exposure.ReadRoute(&httpRoutes.Items[i]))
 	}
 	return slices.DeleteFunc(routes, func(found exposure.Route) bool { return found.GetDeletionTimestamp() != nil }), nil
-}
-
-// indexRoute finds routes by their hosts.
-func indexRoute(object client.Object) []string { return exposure.ReadRoute(object).Hosts }
-
-// pruneRoutes deletes the routes that are no longer wanted: all but the wanted one once that works. Until then only those go whose
-// host is lost.
-func (r *ProvisioningTenantReconciler) pruneRoutes(ctx context.Context, s *scope) error {
-	var stay []exposure.Route
-	isLost := r.lost(ctx, s)
-	for _, found := range s.exposure.Routes {
-		wanted := slices.ContainsFunc(s.children, func(child apply.Child) bool { return child.Kind() == found.Kind && child.Name() == found.GetName() })
-		lost, err := isLost(&found)
-		if err != nil {
-			return err
-		}
-		if s.exposure.Stays(wanted, lost) {
-			stay = append(stay, found)
-		} else if err := s.owner.Delete(ctx, found.Kind, found.Object); err != nil {
-			return err
-		}
-	}
-	s.exposure.Routes = stay
-	return nil
-}
-
-// lost returns what tells whether a route takes requests from another tenant, by any of its hosts.
-func (r *ProvisioningTenantReconciler) lost(ctx context.Context, s *scope) func(*exposure.Route) (bool, error) {
-	return func(found *exposure.Route) (bool, error) {
-		me := hosts.HolderOf(s.tenant)
-		for _, host := range found.Hosts {
-			if s.exposure.Hosts.Has(host) {
-				continue // whatever the cache has of its Lease
-			}
-			lease, err := r.hostLease(ctx, r, host)
-			if err != nil {
-				return false, err
-			}
-			record := hosts.ReadLease(lease)
-			if gone, err := r.holderGone(ctx, record, me); err != nil || record.Lost(me, found.Published, gone) {
-				return err == nil, err
-			}
-		}
-		return false, nil
-	}
-}
-
-// letGoUnused lets go of the hosts that the tenant neither claims nor routes any more.
-func (r *ProvisioningTenantReconciler) letGoUnused(ctx context.Context, s *scope) error {
-	if s.exposure.Unknown() || s.storage.Engine == "" {
-		return nil // its routes were not looked at
-	}
-	next, err := r.letGo(ctx, hosts.HolderOf(s.tenant), s.exposure.Uses)
-	s.outcome.at(next, r.Options.Clock.Now())
-	return err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/tenantry/tenantry/controllers/exposure"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 	"github.com/tenantry/tenantry/controllers/rollout"
 	"github.com/tenantry/tenantry/controllers/storage"
 )
@@ -79,8 +80,8 @@ func (s *scope) found(condition metav1.Condition) {
 // fail adds an error, and the condition that is False because of it.
 func (s *scope) fail(err error) {
 	s.outcome.add(err)
-	var stalled *Stalled
-	var waiting *Waiting
+	var stalled *problem.Stalled
+	var waiting *problem.Waiting
 	switch {
 	case errors.As(err, &stalled):
 		s.found(conditions.False(stalled.Condition, stalled.Reason, stalled.Message))

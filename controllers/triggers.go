@@ -6,8 +6,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -83,33 +81,6 @@ func operatorsPart(status v1alpha1.ProvisioningTenantStatus) v1alpha1.Provisioni
 		status.Storage = &storage
 	}
 	return status
-}
-
-// controllingTenant does what builder.Owns would, which asks the REST mapper with each event. Of an object without a controller, which may
-// be orphaned, the label tells.
-func controllingTenant(ctx context.Context, object client.Object) []ctrl.Request {
-	controller := metav1.GetControllerOf(object)
-	switch {
-	case controller == nil:
-		return labelledTenant(ctx, object)
-	case !isTenant(controller):
-		return nil
-	}
-	return []ctrl.Request{{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: controller.Name}}}
-}
-
-// isTenant tells whether a reference is to a tenant; nil is not.
-func isTenant(owner *metav1.OwnerReference) bool {
-	return owner != nil &&
-		schema.FromAPIVersionAndKind(owner.APIVersion, owner.Kind).GroupKind() == schema.GroupKind{Group: v1alpha1.GroupName, Kind: "ProvisioningTenant"}
-}
-
-func labelledTenant(_ context.Context, object client.Object) []ctrl.Request {
-	name := object.GetLabels()[v1alpha1.TenantLabel]
-	if name == "" {
-		return nil
-	}
-	return []ctrl.Request{{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: name}}}
 }
 
 func referredTenant(_ context.Context, object client.Object) []ctrl.Request {

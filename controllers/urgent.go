@@ -19,8 +19,18 @@ import (
 // A token that has leaked lets somebody in until the request to end it was obeyed. So a request that waits is told from the first look that
 // fails, and the next look is near however many failed before.
 
-// requestRetry bounds the pause before the next look while a request waits.
-const requestRetry = 15 * time.Second
+const (
+	// The first retry comes soon; the last ones leave a troubled API server alone.
+	firstRetry = 200 * time.Millisecond
+	lastRetry  = 5 * time.Minute
+	// requestRetry bounds the pause before the next look while a request waits.
+	requestRetry = 15 * time.Second
+)
+
+// backoff is when to try again after an error.
+func backoff() workqueue.TypedRateLimiter[ctrl.Request] {
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstRetry, lastRetry)
+}
 
 // retries is when to try again after an error: as backoff says, and sooner while a request waits.
 func (r *ProvisioningTenantReconciler) retries() workqueue.TypedRateLimiter[ctrl.Request] {
@@ -64,10 +74,10 @@ func (r *ProvisioningTenantReconciler) requestWaits(ctx context.Context, s *scop
 func unobeyed(err error) metav1.Condition {
 	const condition = v1alpha1.ConditionRequestsObeyed
 	const elsewhere = "What annotations ask for waits, as condition CredentialsReady says."
-	if stalled, ok := errors.AsType[*Stalled](err); ok {
+	if stalled, ok := errors.AsType[*problem.Stalled](err); ok {
 		return conditions.False(condition, stalled.Reason, elsewhere)
 	}
-	if waiting, ok := errors.AsType[*Waiting](err); ok {
+	if waiting, ok := errors.AsType[*problem.Waiting](err); ok {
 		return conditions.False(condition, waiting.Reason, elsewhere)
 	}
 	return conditions.False(condition, v1alpha1.ReasonError, "What annotations ask for waits. "+problem.Failure(err))

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 	"github.com/tenantry/tenantry/controllers/internal/statuscheck"
 )
 
@@ -122,7 +123,7 @@ func TestAConflictThatLastsIsAFailure(t *testing.T) {
 	tenant := s.tenant()
 	tenant.Annotations = map[string]string{rotateToken: "2026-11-23T12:00:01Z"}
 	s.must(s.WithWatch.Update(t.Context(), tenant))
-	if result, err := operator.Reconcile(t.Context(), theTenant); err != nil || result.RequeueAfter != staleRetry {
+	if result, err := operator.Reconcile(t.Context(), theTenant); err != nil || result.RequeueAfter != problem.RecheckStale {
 		t.Errorf("the first conflict after a time without is answered with %v and %v", result, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
 const (
@@ -33,12 +34,12 @@ func (r *ProvisioningTenantReconciler) resolveDefaults(ctx context.Context, s *s
 	reported := counts(s.tenant)
 	for _, defaults := range followed {
 		s.userDefaults = append(s.userDefaults, defaults.Name)
-		problem := accept(defaults, s.tenant, r.Options)
-		if problem == nil {
-			problem = refusedByServer(defaults, reported[defaults.Name])
+		why := accept(defaults, s.tenant, r.Options)
+		if why == nil {
+			why = refusedByServer(defaults, reported[defaults.Name])
 		}
-		if problem != nil {
-			refused = append(refused, refusedDefaults{defaults.Name, problem.Message})
+		if why != nil {
+			refused = append(refused, refusedDefaults{defaults.Name, why.Message})
 		}
 	}
 	slices.Sort(s.userDefaults)
@@ -83,8 +84,8 @@ func tellRefused(refused []refusedDefaults) string {
 }
 
 // tooMany is why the tenant's server does not follow defaults at all.
-func tooMany() *Stalled {
-	return &Stalled{
+func tooMany() *problem.Stalled {
+	return &problem.Stalled{
 		Condition: v1alpha1.ConditionAccepted, Reason: v1alpha1.ReasonTooMany,
 		Message: fmt.Sprintf("A tenant's server follows %d UserDefaults, and there are as many older ones: delete some, or make one of several.",
 			v1alpha1.MaxUserDefaults),
@@ -98,18 +99,18 @@ func isLeft(defaults *v1alpha1.UserDefaults, tenant *v1alpha1.ProvisioningTenant
 
 // refusedByServer is why the tenant's server refuses a generation that the operator would take, or nil: what a schema declares may not be in
 // effect (see SchemaInEffect), or the server be of another version.
-func refusedByServer(defaults *v1alpha1.UserDefaults, count v1alpha1.DefaultsCount) *Stalled {
+func refusedByServer(defaults *v1alpha1.UserDefaults, count v1alpha1.DefaultsCount) *problem.Stalled {
 	if count.RefusedGeneration == 0 || count.RefusedGeneration != defaults.Generation {
 		return nil
 	}
-	return &Stalled{
+	return &problem.Stalled{
 		Condition: v1alpha1.ConditionAccepted, Reason: v1alpha1.ReasonRefusedByServer,
 		Message: fmt.Sprintf("The tenant's server refuses this: %s.", count.Refused),
 	}
 }
 
 // accept returns everything that keeps the tenant from using these defaults, or nil: the reason is that of the first. It is pure.
-func accept(defaults *v1alpha1.UserDefaults, tenant *v1alpha1.ProvisioningTenant, options Options) *Stalled {
+func accept(defaults *v1alpha1.UserDefaults, tenant *v1alpha1.ProvisioningTenant, options Options) *problem.Stalled {
 	var found problems
 	spec := defaults.Spec
 	for _, company := range spec.Companies {
@@ -164,7 +165,7 @@ func (p *problems) add(reason, format string, args ...any) {
 	p.messages = append(p.messages, fmt.Sprintf(format, args...))
 }
 
-func (p *problems) stalled() *Stalled {
+func (p *problems) stalled() *problem.Stalled {
 	if len(p.messages) == 0 {
 		return nil
 	}
@@ -172,5 +173,21 @@ func (p *problems) stalled() *Stalled {
 	if left := len(told) - maxProblems; left > 0 {
 		told = append(slices.Clone(told[:maxProblems]), fmt.Sprintf("There are %d more.", left))
 	}
-	return &Stalled{Condition: v1alpha1.ConditionAccepted, Reason: p.reason, Message: strings.Join(told, " ")}
+	return &problem.Stalled{Condition: v1alpha1.ConditionAccepted, Reason: p.reason, Message: strings.Join(told, " ")}
+}
+
+// full tells whether the tenant's server follows as many UserDefaults as it can.
+func full(tenant *v1alpha1.ProvisioningTenant) bool {
+	return len(tenant.Status.UserDefaults) >= v1alpha1.MaxUserDefaults
+}
+
+// counts are what the tenant's server reports for each UserDefaults by name.
+func counts(tenant *v1alpha1.ProvisioningTenant) map[string]v1alpha1.DefaultsCount {
+	byName := map[string]v1alpha1.DefaultsCount{}
+	if tenant.Status.Directory != nil {
+		for _, count := range tenant.Status.Directory.Defaults {
+			byName[count.Name] = count
+		}
+	}
+	return byName
 }

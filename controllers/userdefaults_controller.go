@@ -20,6 +20,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/conditions"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
 // UserDefaultsReconciler tells on UserDefaults whether they are accepted and applied. It writes nothing but their status.
@@ -90,7 +91,7 @@ func (r *UserDefaultsReconciler) Reconcile(ctx context.Context, request ctrl.Req
 	case apierrors.IsNotFound(err):
 		return ctrl.Result{}, nil
 	case apierrors.IsConflict(err):
-		return ctrl.Result{RequeueAfter: staleRetry}, nil
+		return ctrl.Result{RequeueAfter: problem.RecheckStale}, nil
 	case err != nil:
 		return ctrl.Result{}, fmt.Errorf("write the status: %w", err)
 	}
@@ -111,7 +112,7 @@ func defaultsStatus(defaults *v1alpha1.UserDefaults, tenant *v1alpha1.Provisioni
 	if tenant != nil {
 		count = counts(tenant)[defaults.Name]
 	}
-	switch problem := acceptedBy(defaults, tenant, count, options); {
+	switch refused := acceptedBy(defaults, tenant, count, options); {
 	case defaults.DeletionTimestamp != nil:
 		message := "The UserDefaults is being deleted and counts as deleted for users. " + heldBy(defaults.Finalizers)
 		status.MatchedUsers, status.AppliedUsers = 0, 0
@@ -127,14 +128,14 @@ func defaultsStatus(defaults *v1alpha1.UserDefaults, tenant *v1alpha1.Provisioni
 			conditions.False(v1alpha1.ConditionAccepted, v1alpha1.ReasonTenantNotFound, message),
 			conditions.False(v1alpha1.ConditionApplied, v1alpha1.ReasonTenantNotFound, message),
 		}
-	case problem != nil:
+	case refused != nil:
 		status.MatchedUsers, status.AppliedUsers = count.MatchedUsers, count.AppliedUsers
 		instead := inForce(count)
-		message := strings.TrimSpace(problem.Message + " " + instead)
-		found.Stalled = &conditions.Problem{Reason: problem.Reason, Message: message}
+		message := strings.TrimSpace(refused.Message + " " + instead)
+		found.Stalled = &conditions.Problem{Reason: refused.Reason, Message: message}
 		found.Conditions = []metav1.Condition{
-			conditions.False(v1alpha1.ConditionAccepted, problem.Reason, message),
-			conditions.False(v1alpha1.ConditionApplied, problem.Reason, strings.TrimSpace("Defaults that are not accepted are not applied. "+instead)),
+			conditions.False(v1alpha1.ConditionAccepted, refused.Reason, message),
+			conditions.False(v1alpha1.ConditionApplied, refused.Reason, strings.TrimSpace("Defaults that are not accepted are not applied. "+instead)),
 		}
 	default:
 		status.MatchedUsers, status.AppliedUsers = count.MatchedUsers, count.AppliedUsers
@@ -176,33 +177,17 @@ func inForce(count v1alpha1.DefaultsCount) string {
 
 func acceptedBy(
 	defaults *v1alpha1.UserDefaults, tenant *v1alpha1.ProvisioningTenant, count v1alpha1.DefaultsCount, options Options,
-) *Stalled {
+) *problem.Stalled {
 	switch {
 	case tenant == nil:
 		return nil
 	case isLeft(defaults, tenant):
 		return tooMany()
 	}
-	if problem := accept(defaults, tenant, options); problem != nil {
-		return problem
+	if refused := accept(defaults, tenant, options); refused != nil {
+		return refused
 	}
 	return refusedByServer(defaults, count)
-}
-
-// full tells whether the tenant's server follows as many UserDefaults as it can.
-func full(tenant *v1alpha1.ProvisioningTenant) bool {
-	return len(tenant.Status.UserDefaults) >= v1alpha1.MaxUserDefaults
-}
-
-// counts are what the tenant's server reports for each UserDefaults by name.
-func counts(tenant *v1alpha1.ProvisioningTenant) map[string]v1alpha1.DefaultsCount {
-	byName := map[string]v1alpha1.DefaultsCount{}
-	if tenant.Status.Directory != nil {
-		for _, count := range tenant.Status.Directory.Defaults {
-			byName[count.Name] = count
-		}
-	}
-	return byName
 }
 
 // pending is how many users the tenant's server has still to hold against its UserDefaults.

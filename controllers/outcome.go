@@ -12,18 +12,10 @@ import (
 	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
-// The words of package problem, as each step says them.
-type (
-	// Stalled is an error that only a change by a person ends.
-	Stalled = problem.Stalled
-	// Waiting is an error that ends by itself.
-	Waiting = problem.Waiting
-)
-
 // outcome sorts the errors of one reconcile.
 type outcome struct {
-	stalled []*Stalled
-	waiting []*Waiting
+	stalled []*problem.Stalled
+	waiting []*problem.Waiting
 	failed  []error
 	// gone tells that the tenant was deleted meanwhile.
 	gone bool
@@ -47,8 +39,8 @@ func (o *outcome) at(moment, now time.Time) {
 }
 
 func (o *outcome) add(err error) {
-	var stalled *Stalled
-	var waiting *Waiting
+	var stalled *problem.Stalled
+	var waiting *problem.Waiting
 	switch {
 	case err == nil:
 	case errors.Is(err, apply.ErrOwnerGone):
@@ -67,7 +59,7 @@ func (o *outcome) add(err error) {
 // onlyOutdated tells whether nothing went wrong but that the cache was behind. It will have caught up in a moment.
 func (o *outcome) onlyOutdated() bool { return o.outdated != nil && len(o.failed) == 0 }
 
-// outdatedLooks is how many looks one after the other may find the cache behind, staleRetry apart, before that explains no conflict any more.
+// outdatedLooks is how many looks one after the other may find the cache behind, problem.RecheckStale apart, before that explains no conflict any more.
 const outdatedLooks = 20
 
 // forgives tells whether nobody needs to hear of the look, because it was only outdated. It counts such looks, and one too many is a failure.
