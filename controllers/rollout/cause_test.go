@@ -171,6 +171,30 @@ func TestPodsTellWhyNoneOfThemServes(t *testing.T) {
 			[]corev1.Pod{serverPod(waits("ContainerCreating", ""), mountsSecret("gone", false)), serverPod(created("b", 0), waits("ErrImagePull", refused))},
 			Cause{"ImagePullFailed", "Image registry.example.com/scimserver:1 cannot be pulled: " + refused},
 		},
+		"the second crash": {[]corev1.Pod{serverPod(restarted(2, 1, "Error"))}, Cause{"ServerCrashing", crash}},
+		"killed again and again": {
+			[]corev1.Pod{serverPod(waits("CrashLoopBackOff", "back-off 40s"), restarted(3, 137, "Error"))},
+			Cause{"ServerCrashing", "Container scimserver ended with exit code 137, because it was killed: by its node, which had no memory left, " +
+				"or because it did not answer its liveness probe, and is started again and again. Its log tells why: " +
+				"kubectl logs -n customers -l provisioning.tenantry.dev/tenant=contoso --previous."},
+		},
+		"just ended well, after a crash": {[]corev1.Pod{serverPod(restarted(3, 1, "Error"), func(p *corev1.Pod) {
+			p.Status.ContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
+		})}, Cause{}},
+		"ready, after crashes": {[]corev1.Pod{serverPod(restarted(3, 1, "Error"), func(p *corev1.Pod) { p.Status.ContainerStatuses[0].Ready = true })}, Cause{}},
+		"nobody has looked at it yet": {
+			[]corev1.Pod{serverPod(waits("ContainerCreating", ""), func(p *corev1.Pod) { p.Status.Conditions = nil })}, Cause{},
+		},
+		"unready without a reason, and so are its containers": {[]corev1.Pod{serverPod(func(p *corev1.Pod) { p.Status.Conditions[2].Reason = "" })}, Cause{}},
+		"unready without a reason, and nothing of its containers": {
+			[]corev1.Pod{serverPod(func(p *corev1.Pod) { p.Status.Conditions[1].Type, p.Status.Conditions[2].Reason = "Other", "" })}, Cause{},
+		},
+		"ready, and its Deployment does not know it yet": {
+			[]corev1.Pod{serverPod(func(p *corev1.Pod) {
+				p.Status.Conditions[1].Status = corev1.ConditionTrue
+				p.Status.Conditions[2] = corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue}
+			})}, Cause{},
+		},
 		"evicted": {[]corev1.Pod{serverPod(evicted)}, Cause{"PodEvicted", "The server's pod was ended (Evicted): The node was low on resource: memory."}},
 		"evicted once, and another has begun": {
 			[]corev1.Pod{serverPod(evicted, created("a", time.Hour)), serverPod(created("b", time.Minute))}, Cause{},
@@ -318,5 +342,21 @@ func TestSecretsAreLookedForThatPodsMountWhichWaitToBeStarted(t *testing.T) {
 	})
 	if want := []string{"a", "b", "c"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestAContainerThatCannotStartHasTheCauseThatTheKubeletNames(t *testing.T) {
+	t.Parallel()
+	for reason, of := range map[string][]string{
+		"ImagePullFailed": {
+			"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed",
+		},
+		"PodNotStarting": {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PostStartHookError"},
+	} {
+		for _, kubelets := range of {
+			if got := PodCause([]corev1.Pod{serverPod(waits(kubelets, "why"))}, nil, causeNow); got == nil || got.Reason != reason || !strings.HasSuffix(got.Message, ": why") {
+				t.Errorf("%s: got %v, want %s", kubelets, got, reason)
+			}
+		}
 	}
 }
