@@ -141,6 +141,7 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 	case err != nil:
 		return ctrl.Result{}, err // which says nothing about the tenant
 	}
+	tenant.Spec.SetDefaults()
 	if leaves, result, err := r.leaves(ctx, tenant); leaves {
 		return result, err
 	}
