@@ -1,0 +1,96 @@
+package clustertest
+
+import (
+	"slices"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+)
+
+// A platform and an application each apply their own part of a tenant. What one leaves out later goes, and of the other's nothing does.
+func TestTwoManagersApplyTheirPartsOfATenantSideBySide(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	type object = map[string]any
+	applied := func(manager string, spec object) {
+		t.Helper()
+		tenant := &unstructured.Unstructured{Object: object{"spec": runtime.DeepCopyJSON(spec)}}
+		tenant.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenant"))
+		tenant.SetNamespace(w.namespace)
+		tenant.SetName(w.namespace) // whose default host no other test has
+		if err := w.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(tenant), client.FieldOwner(manager)); err != nil {
+			t.Fatalf("%s: %v", manager, err)
+		}
+	}
+	list := func(items ...any) []any { return items }
+	spread := func(topology string) object {
+		return object{"topologyKey": topology, "whenUnsatisfiable": "ScheduleAnyway", "maxSkew": int64(1)}
+	}
+	// part is what a manager applies: the same fields as the other, of other keys.
+	part := func(name string) object {
+		return object{
+			"catalog":        object{"companies": list(name), "roles": list(name)},
+			"authentication": object{"readers": list(object{"name": name})},
+			"exposure":       object{"additionalHosts": list(name + ".example.com"), "ingress": object{"annotations": object{name: ""}}},
+			"schema": object{"extensions": list(object{
+				"id": "urn:contoso:" + name, "attributes": list(object{"name": name}),
+			})},
+			"server": object{"template": object{
+				"metadata": object{"labels": object{name: ""}, "annotations": object{name: ""}},
+				"spec":     object{"imagePullSecrets": list(object{"name": name}), "topologySpreadConstraints": list(spread(name))},
+			}},
+		}
+	}
+	applied("platform", part("platform"))
+	applied("application", part("application"))
+	tenant := get(w, &v1alpha1.ProvisioningTenant{}, w.namespace)
+	want := []string{"application", "platform"}
+	for field, got := range keysOf(tenant.Spec) {
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("%s has %q, want %q", field, got, want)
+		}
+	}
+	applied("platform", object{"displayName": "Contoso"})
+	tenant = get(w, &v1alpha1.ProvisioningTenant{}, w.namespace)
+	for field, got := range keysOf(tenant.Spec) {
+		if !slices.Equal(got, want[:1]) {
+			t.Errorf("%s has %q, want %q, as the platform applies none any more", field, got, want[:1])
+		}
+	}
+}
+
+// keysOf are the keys of lists and maps of a spec that more than one manager may have a part in.
+func keysOf(spec v1alpha1.ProvisioningTenantSpec) map[string][]string {
+	found := map[string][]string{"catalog.companies": spec.Catalog.Companies, "catalog.roles": spec.Catalog.Roles}
+	add := func(field, key string) { found[field] = append(found[field], key) }
+	for _, reader := range spec.Authentication.Readers {
+		add("authentication.readers", reader.Name)
+	}
+	for _, host := range spec.Exposure.AdditionalHosts {
+		add("exposure.additionalHosts", string(host[:len(host)-len(".example.com")]))
+	}
+	for name := range spec.Exposure.Ingress.Annotations {
+		add("exposure.ingress.annotations", name)
+	}
+	for _, extension := range spec.Schema.Extensions {
+		add("schema.extensions", extension.Attributes[0].Name)
+	}
+	template := spec.Server.Template
+	for name := range template.Metadata.Labels {
+		add("server.template.metadata.labels", name)
+	}
+	for name := range template.Metadata.Annotations {
+		add("server.template.metadata.annotations", name)
+	}
+	for _, secret := range template.Spec.ImagePullSecrets {
+		add("server.template.spec.imagePullSecrets", secret.Name)
+	}
+	for _, constraint := range template.Spec.TopologySpreadConstraints {
+		add("server.template.spec.topologySpreadConstraints", constraint.TopologyKey)
+	}
+	return found
+}
