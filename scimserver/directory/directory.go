@@ -64,7 +64,7 @@ func New(o Options) *Directory {
 	// A client must read later the same time that it is told at once, whatever precision a store keeps.
 	d.now = func() time.Time { return o.Now().UTC().Truncate(time.Millisecond) }
 	d.rules.Store(&rules{})
-	d.types.Store(&types{users: schema.User(), groups: schema.Group(), lasting: schema.User()})
+	d.types.Store(declarations{}.types())
 	return d
 }
 
