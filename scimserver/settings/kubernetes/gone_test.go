@@ -163,6 +163,7 @@ func TestTheAPIServerRefusesWhatIsReportedOfAnotherTenant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	source.observeProblems(tenant(func(t *v1alpha1.ProvisioningTenant) { t.Status.Storage = &v1alpha1.StorageStatus{} })) // of the former one
 	for what, err := range map[string]error{
 		"the status":              source.ReportStatus(t.Context(), v1alpha1.DirectoryStatus{ID: "former"}, v1alpha1.ActivityStatus{}),
 		"a problem":               source.ReportProblem(t.Context(), "DatabaseFull", "m"),
