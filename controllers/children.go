@@ -31,10 +31,14 @@ type part struct {
 	condition, rejected string
 }
 
-// applyChildren applies everything but the two Secrets. An object that fails does not keep back the others.
+// applyChildren applies everything but the two Secrets. An object that fails does not keep back the others. Where the tenant may not work with its
+// volume claim, or has no host yet, nothing is applied, and the directory is kept all the same.
 func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *scope) error {
 	if s.storage.Engine == "" || s.exposure.Held {
-		return nil
+		untouched := s.tenant.DeepCopy()
+		_, err := r.keepDirectory(ctx, untouched)
+		s.kept = untouched.Status.Storage
+		return err
 	}
 	t := s.desired(r.Options)
 	account := ofServer(apply.New(desired.ServiceAccount(t), &corev1.ServiceAccount{}))

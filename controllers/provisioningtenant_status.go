@@ -75,6 +75,9 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 		status.Credentials = s.credentials
 	}
 	status.Storage = s.storage.Status(s.tenant, now.Time)
+	if status.Storage != nil && s.kept != nil {
+		status.Storage.DeletionPolicy = s.kept.DeletionPolicy
+	}
 	found := conditions.Found{
 		Conditions: append(slices.Clone(s.conditions), provisioningHealthy(s.tenant)),
 		Types: slices.Concat([]string{v1alpha1.ConditionEntraTenantVerified}, requiredForTenant, besideReady,

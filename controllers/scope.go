@@ -27,8 +27,10 @@ type scope struct {
 	exposure     exposure.State
 	userDefaults []string
 	// ports of the cluster's own services.
-	ports       desired.ClusterPorts
-	storage     storage.Decision
+	ports   desired.ClusterPorts
+	storage storage.Decision
+	// kept is status.storage with what becomes of a directory of which nothing was applied; nil otherwise.
+	kept        *v1alpha1.StorageStatus
 	credentials *v1alpha1.CredentialsStatus
 	// children that were wanted this time, and the generation of each claim and route that was written.
 	children []apply.Child

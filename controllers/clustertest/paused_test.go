@@ -13,7 +13,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/tenantry/tenantry/api/ownership"
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/scimserver/settings/kubernetes"
 	"github.com/tenantry/tenantry/test/race"
@@ -180,6 +182,30 @@ func TestRetainThatIsSetWhileATenantIsHeldByAFinalizerKeepsTheDirectory(t *testi
 	}
 	edit(w, tenant, func(p *v1alpha1.ProvisioningTenant) { p.Finalizers = nil })
 	gone(w, &v1alpha1.ProvisioningTenant{}, "contoso")
+}
+
+// Whoever mistypes the Entra tenant ID, and then makes the tenant anew, would lose what the first one held.
+func TestRetainKeepsADirectoryThatTheTenantMayNotWorkWith(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tenant := create(w, w.tenant(keeping(v1alpha1.DeletionPolicyDelete)))
+	w.until(tenant, ready)
+	claim := get(w, &corev1.PersistentVolumeClaim{}, "contoso-data")
+	another := ownership.Volume{Identity: ownership.Identity{EntraTenantID: "another", Namespace: w.namespace, Name: "contoso"}}
+	edit(w, claim, func(c *corev1.PersistentVolumeClaim) { c.Annotations[desired.AnnotationOwner] = another.Encode() })
+	w.until(tenant, "StorageReady=False/ForeignDirectory")
+	if !w.takesAlong(tenant) {
+		t.Fatal("the directory is not the tenant's")
+	}
+	edit(w, tenant, keeping(v1alpha1.DeletionPolicyRetain))
+	w.untilPolicy(tenant, v1alpha1.DeletionPolicyRetain)
+	w.until(tenant, "StorageReady=False/ForeignDirectory")
+	if w.takesAlong(tenant) {
+		t.Error("the directory is deleted with the tenant, and the status says that it is kept")
+	}
+	if now := get(w, &corev1.PersistentVolumeClaim{}, "contoso-data"); now.Annotations[desired.AnnotationOwner] != another.Encode() {
+		t.Errorf("the claim has another mark: %v", now.Annotations)
+	}
 }
 
 // What a person reads who looks at the tenant meanwhile.
