@@ -46,8 +46,8 @@ func NoCertificate(tenant *v1alpha1.ProvisioningTenant) *problem.Waiting {
 // NeedsEndpoint tells whether an endpoint is to be looked for: where the server is available now, and the tenant was not ready before. now are the
 // conditions that were found so far.
 func NeedsEndpoint(before, now []metav1.Condition) bool {
-	return meta.IsStatusConditionTrue(now, v1alpha1.ConditionServerAvailable) &&
-		!(meta.IsStatusConditionTrue(before, v1alpha1.ConditionServerAvailable) && meta.IsStatusConditionTrue(before, v1alpha1.ConditionExposed))
+	wasReady := meta.IsStatusConditionTrue(before, v1alpha1.ConditionServerAvailable) && meta.IsStatusConditionTrue(before, v1alpha1.ConditionExposed)
+	return !wasReady && meta.IsStatusConditionTrue(now, v1alpha1.ConditionServerAvailable)
 }
 
 // HasEndpoint tells whether a Service has an endpoint that is ready. slices are those of the Service.

@@ -57,7 +57,7 @@ func TestAMissingCertificateIsToldWithWhoIsToMakeIt(t *testing.T) {
 func TestAnEndpointIsLookedForWhenTheServerBecomesAvailableOrTheRouteWorks(t *testing.T) {
 	t.Parallel()
 	conditions := func(list string) (all []metav1.Condition) {
-		for _, conditionType := range strings.Fields(list) {
+		for conditionType := range strings.FieldsSeq(list) {
 			all = append(all, metav1.Condition{Type: conditionType, Status: metav1.ConditionTrue})
 		}
 		return all
