@@ -48,7 +48,8 @@ func (b *bundle) operator(ctx context.Context, namespace string, tenants []v1alp
 		seen[at] = true
 		in, ours := client.InNamespace(at), client.MatchingLabels{v1alpha1.NameLabel: v1alpha1.OperatorName}
 		pods := b.list(ctx, kind("v1", "Pod"), nil, in, ours)
-		b.add("operator/"+at+"/deployment.yaml", "each Deployment of the operator in namespace "+at, b.list(ctx, kind("apps/v1", "Deployment"), nil, in, ours)...)
+		b.add("operator/"+at+"/deployment.yaml", "each Deployment of the operator in namespace "+at,
+			b.list(ctx, kind("apps/v1", "Deployment"), nil, in, ours)...)
 		b.add("operator/"+at+"/pod.yaml", "each Pod of the operator in namespace "+at, pods...)
 		b.add("operator/"+at+"/lease.yaml", "the Lease by which a leader is elected",
 			b.get(ctx, kind("coordination.k8s.io/v1", "Lease"), at, v1alpha1.LeaderLease))
