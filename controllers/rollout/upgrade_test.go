@@ -107,3 +107,18 @@ func TestTheEndOfATenantGivesItsPlaceBack(t *testing.T) {
 		t.Error("a Deployment that was made again takes its place for ever")
 	}
 }
+
+func TestAnApplyTakesNoPlaceAndOneThatWroteNothingLeavesIt(t *testing.T) {
+	t.Parallel()
+	l := NewLimiter(1, "v2")
+	a, b := server("a"), server("b")
+	l.Confirm(keyOf(&a), 3, nil) // its spec was changed
+	if !l.TryAcquire(&b, nil) {
+		t.Error("a server that was not upgraded takes a place")
+	}
+	l.Confirm(keyOf(&b), 0, nil)
+	l.Observe(&b)
+	if l.TryAcquire(&a, nil) {
+		t.Error("an upgrade that the cache does not show yet lost its place")
+	}
+}
