@@ -146,7 +146,7 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 		return result, err
 	}
 	s := newScope(r, tenant, r.memoryOf(request.NamespacedName))
-	if err := r.resolve(ctx, s); err != nil { // what the spec refers to: UserDefaults, where the directory is, the host
+	if err := r.resolve(ctx, s); err != nil { // UserDefaults, where the directory is, the host and the route to it
 		return ctrl.Result{}, errors.Join(err, r.tellOfWaiting(ctx, s, err))
 	}
 	for _, step := range []func(context.Context, *scope) error{

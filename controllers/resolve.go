@@ -8,8 +8,8 @@ import (
 	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
-// resolve looks up what the spec refers to, and claims the host. When it returns nil, host, gateways, tenantURL, userDefaults and storage of
-// the scope are as they should be.
+// resolve looks up what the spec refers to, and claims the host. When it returns nil, ports, userDefaults, storage and exposure of the scope are as
+// they should be.
 func (r *ProvisioningTenantReconciler) resolve(ctx context.Context, s *scope) error {
 	var err error
 	if s.ports, err = r.Ports.now(ctx); err != nil {
