@@ -57,10 +57,12 @@ func mounting(p *corev1.Pod) {
 	}
 	volume(corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "contoso-data"}})
 	volume(corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}})
+	volume(corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "of-a-policy"}}})
 	volume(corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{
 		{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{}},
 		{ConfigMap: &corev1.ConfigMapProjection{LocalObjectReference: corev1.LocalObjectReference{Name: "kube-root-ca.crt"}}},
 		{Secret: &corev1.SecretProjection{LocalObjectReference: corev1.LocalObjectReference{Name: "contoso-database"}}},
+		{Secret: &corev1.SecretProjection{LocalObjectReference: corev1.LocalObjectReference{Name: "contoso-ca"}}},
 	}}})
 }
 
@@ -156,7 +158,7 @@ func TestPodsTellWhyNoneOfThemServes(t *testing.T) {
 		"volumes, for a minute": {
 			[]corev1.Pod{serverPod(waits("ContainerCreating", ""), scheduledSince(time.Minute), mounting)},
 			Cause{"PodNotStarting", "The server's pod on node node-1 still waits for its network or its volumes (volume claim contoso-data, " +
-				"Secret contoso-database, ConfigMap kube-root-ca.crt). The events of the pod tell more: " +
+				"Secret contoso-database, Secret contoso-ca, ConfigMap of-a-policy, ConfigMap kube-root-ca.crt). The events of the pod tell more: " +
 				"kubectl describe pods -n customers -l provisioning.tenantry.dev/tenant=contoso."},
 		},
 		"a Secret to mount that is missing, at once": {
