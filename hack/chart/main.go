@@ -1,5 +1,5 @@
 // Command chart writes the README of the Helm chart: what values.yaml says of each value, in its order, in a table for each group.
-// hack/generate.sh runs it.
+// `make generate` runs it.
 package main
 
 import (
