@@ -15,7 +15,7 @@ func TestReplicasThatTheOperatorDecidesAreLeftToTheAutoscalerWithinItsBounds(t *
 	applied := func(manager, fields string) metav1.ManagedFieldsEntry {
 		return metav1.ManagedFieldsEntry{
 			Manager: manager, Operation: metav1.ManagedFieldsOperationApply, APIVersion: "apps/v1", FieldsType: "FieldsV1",
-			FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)},
+			FieldsV1: metav1.NewFieldsV1(fields),
 		}
 	}
 	const replicas, other = `{"f:spec":{"f:replicas":{}}}`, `{"f:spec":{"f:minReadySeconds":{}}}`
