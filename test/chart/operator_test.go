@@ -124,6 +124,20 @@ func check(t *testing.T, objects []*unstructured.Unstructured) {
 	}
 }
 
+// TestTheOperatorKnowsEveryArgumentOfTheChart: with --version it reads its flags and ends.
+func TestTheOperatorKnowsEveryArgumentOfTheChart(t *testing.T) {
+	binary, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, values := range cases(t) {
+		_, args := containerOf(t, render(t, values), "Deployment", "spec", "template", "spec")
+		if output, err := exec.CommandContext(t.Context(), binary, append(args, "--version")...).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, output)
+		}
+	}
+}
+
 func tenantIn(t *testing.T, namespace string) *unstructured.Unstructured {
 	t.Helper()
 	tenant := object("provisioning.tenantry.dev/v1alpha1", "ProvisioningTenant")

@@ -1,6 +1,8 @@
 package chart
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -119,5 +121,90 @@ func TestSecurityContextsAreThoseOfTheValues(t *testing.T) {
 		if *container.ReadOnlyRootFilesystem || container.AllowPrivilegeEscalation == nil || len(container.Capabilities.Drop) == 0 {
 			t.Errorf("the container of %s has %+v", name, container)
 		}
+	}
+}
+
+// portsOut are the ports of a protocol to which each of the operator's policies lets its pods out.
+func portsOut(t *testing.T, values map[string]any, protocol corev1.Protocol) map[string][]int {
+	t.Helper()
+	found := map[string][]int{}
+	for _, policy := range policiesOf(t, values) {
+		for _, rule := range policy.Spec.Egress {
+			for _, port := range rule.Ports {
+				if *port.Protocol == protocol {
+					found[policy.Name] = append(found[policy.Name], port.Port.IntValue())
+				}
+			}
+		}
+	}
+	return found
+}
+
+func policiesOf(t *testing.T, values map[string]any) []networkingv1.NetworkPolicy {
+	t.Helper()
+	var found []networkingv1.NetworkPolicy
+	for _, object := range render(t, values) {
+		if object.GetKind() == "NetworkPolicy" {
+			var policy networkingv1.NetworkPolicy
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, &policy, true); err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, policy)
+		}
+	}
+	return found
+}
+
+// TestPoliciesLetOutToWhereThisClusterListens: OpenShift's DNS is behind its Service at 5353, and a proxy has a port of its own. The tenants'
+// policies are the operator's, which is told by its flags.
+func TestPoliciesLetOutToWhereThisClusterListens(t *testing.T) {
+	for name, test := range map[string]struct {
+		values   string
+		tcp, udp []int
+		flags    []string
+	}{
+		"by default": {"networkPolicy: {enabled: true}", []int{53, 5353, 443, 6443}, []int{53, 5353}, nil},
+		"a proxy":    {"networkPolicy: {enabled: true, egressPorts: [6443, 3128]}", []int{53, 5353, 6443, 3128}, []int{53, 5353}, nil},
+		"both said": {
+			"networkPolicy: {enabled: true, apiServerPorts: [16443, 443], dnsPorts: [1053]}", []int{1053, 443, 6443, 16443}, []int{1053},
+			[]string{"--api-server-ports=16443,443", "--dns-ports=1053"},
+		},
+		"without policies of the operator's own": {
+			"networkPolicy: {apiServerPorts: [8443], dnsPorts: [53, 5353]}", nil, nil, []string{"--api-server-ports=8443", "--dns-ports=53,5353"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			values := valuesOf(t, test.values)
+			for policy, got := range portsOut(t, values, corev1.ProtocolTCP) {
+				if !slices.Equal(got, test.tcp) {
+					t.Errorf("%s lets out to %v, want %v", policy, got, test.tcp)
+				}
+			}
+			for policy, got := range portsOut(t, values, corev1.ProtocolUDP) {
+				if !slices.Equal(got, test.udp) {
+					t.Errorf("%s lets out to %v by UDP, want %v", policy, got, test.udp)
+				}
+			}
+			if want := test.tcp != nil; (len(portsOut(t, values, corev1.ProtocolTCP)) == 2) != want {
+				t.Errorf("the policies are there: %t", !want)
+			}
+			_, operator := operatorOf(t, values)
+			got := slices.DeleteFunc(operator.Args, func(arg string) bool { return !strings.Contains(arg, "-ports=") })
+			if !slices.Equal(got, test.flags) {
+				t.Errorf("the flags are %q, want %q", got, test.flags)
+			}
+		})
+	}
+}
+
+// TestMetricsAreForThoseThatAreNamed where they are not secure, too.
+func TestMetricsAreForThoseThatAreNamed(t *testing.T) {
+	policies := policiesOf(t, valuesOf(t, `networkPolicy: {enabled: true, metricsFrom: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]}`))
+	from := policies[0].Spec.Ingress[0].From
+	if len(from) != 1 || from[0].NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"] != "monitoring" {
+		t.Errorf("let in are %+v", from)
+	}
+	if policies := policiesOf(t, valuesOf(t, `networkPolicy: {enabled: true, metricsFrom: []}`)); len(policies[0].Spec.Ingress) != 0 {
+		t.Errorf("with nobody named there is %+v", policies[0].Spec.Ingress)
 	}
 }

@@ -47,13 +47,16 @@ app.kubernetes.io/name: tenantry-check
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{/* Where the pods of the release may go: DNS, the API server and the login authority. */}}
+{{/* Where the pods of the release may go: DNS, the API server and the login authority. A policy is about ports behind a Service, and OpenShift's DNS has 5353. */}}
 {{- define "tenantry.egress" -}}
+{{- $policy := .Values.networkPolicy -}}
 - ports:
-    - {port: 53, protocol: UDP}
-    - {port: 53, protocol: TCP}
+    {{- range $port := $policy.dnsPorts | default (list 53 5353) }}
+    - {port: {{ $port }}, protocol: UDP}
+    - {port: {{ $port }}, protocol: TCP}
+    {{- end }}
 - ports:
-    {{- range .Values.networkPolicy.egressPorts }}
+    {{- range concat $policy.egressPorts ($policy.apiServerPorts | default list) | uniq }}
     - {port: {{ . }}, protocol: TCP}
     {{- end }}
 {{- end }}
