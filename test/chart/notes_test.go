@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -48,7 +50,15 @@ func play(ctx context.Context, namespace string) error {
 			return err
 		}
 	}
-	return nil
+	endpoints := &discoveryv1.EndpointSlice{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: "contoso-scim", Labels: map[string]string{discoveryv1.LabelServiceName: "contoso-scim"},
+		},
+		AddressType: discoveryv1.AddressTypeIPv4,
+		Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1"}, Conditions: discoveryv1.EndpointConditions{Ready: new(true)}}},
+		Ports:       []discoveryv1.EndpointPort{{Name: new("http"), Port: new(int32(8080))}},
+	}
+	return client.IgnoreAlreadyExists(shared.client.Create(ctx, endpoints))
 }
 
 func objectIn(apiVersion, kind, namespace, name string) *unstructured.Unstructured {
@@ -62,7 +72,7 @@ func objectIn(apiVersion, kind, namespace, name string) *unstructured.Unstructur
 func TestTheTenantOfTheNotesBecomesReady(t *testing.T) {
 	for name, values := range map[string]string{
 		"with a host of its own": "watchNamespaces: [written]",
-		"below a base domain":    "{watchNamespaces: [based], baseDomain: scim.example.com}",
+		"below a base domain":    "{watchNamespaces: [based], baseDomain: scim.example.net}",
 		"as a rule allows":       `{watchNamespaces: [ruled], hosts: {allowed: [{hosts: ["*.{namespace}.example.com"]}]}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
