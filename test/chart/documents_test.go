@@ -68,3 +68,23 @@ func TestWhatTheDocumentsTellPeopleToRunRuns(t *testing.T) {
 		})
 	}
 }
+
+// TestTheValuesInTheDocumentsAreTaken: each block of YAML that is no object is a file of values.
+func TestTheValuesInTheDocumentsAreTaken(t *testing.T) {
+	blocks := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
+	found := 0
+	for _, document := range []string{"install.md", "alerts.md"} {
+		for _, block := range blocks.FindAllStringSubmatch(string(read(t, root+"/docs/"+document)), -1) {
+			if strings.Contains(block[1], "apiVersion:") {
+				continue
+			}
+			found++
+			if _, err := renderFiles(t, valuesOf(t, block[1])); err != nil {
+				t.Errorf("%s: %v\n%s", document, err, block[1])
+			}
+		}
+	}
+	if found < 5 {
+		t.Errorf("there are %d blocks", found)
+	}
+}

@@ -47,7 +47,9 @@ app.kubernetes.io/name: tenantry-check
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{/* Where the pods of the release may go: DNS, the API server and the login authority. A policy is about ports behind a Service, and OpenShift's DNS has 5353. */}}
+{{/*
+Where the pods of the release may go: DNS, the API server and the login authority. A policy is about the ports behind a Service, and OpenShift's DNS has 5353.
+*/}}
 {{- define "tenantry.egress" -}}
 {{- $policy := .Values.networkPolicy -}}
 - ports:
