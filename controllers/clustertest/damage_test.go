@@ -101,16 +101,17 @@ func (w *world) survives(gvk schema.GroupVersionKind, name string) {
 	if err != nil {
 		w.Fatal(err)
 	}
+	deleted := now.GetUID()
 	if err := w.Delete(w.Context(), now); err != nil {
 		w.Fatal(err)
 	}
-	removeFinalizers(w, now)
+	removeFinalizers(w, now) // which reads the object, and that may be another by then
 	w.eventually(gvk.Kind+" is made again", func() string {
 		again, err := read()
 		switch {
 		case err != nil:
 			return err.Error()
-		case again.GetUID() == now.GetUID():
+		case again.GetUID() == deleted:
 			return "it is not gone yet"
 		}
 		return ""
