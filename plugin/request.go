@@ -66,9 +66,14 @@ func (s *session) each(command *cobra.Command, r request, names []string, do fun
 		if err := command.Context().Err(); err != nil {
 			return errors.Join(append(failed, err)...)
 		}
-		one := r
-		one.session, one.Client, one.tenant = s, c, &tenants[i]
-		failed = append(failed, do(&one))
+		// It may be another by now, because the command waited for those before it.
+		tenant, err := getTenant(command.Context(), c, tenants[i].Namespace, tenants[i].Name)
+		if err == nil {
+			one := r
+			one.session, one.Client, one.tenant = s, c, tenant
+			err = do(&one)
+		}
+		failed = append(failed, err)
 	}
 	return errors.Join(failed...)
 }
@@ -136,6 +141,7 @@ func (r *request) ask(ctx context.Context, prefix string, ask token.Request, ask
 	if err := r.Patch(ctx, changed, client.MergeFrom(tenant)); err != nil {
 		return fmt.Errorf("annotate tenant %q: %w", tenant.Name, err)
 	}
+	r.tenant = changed // as it was when this was asked
 	if !r.wait {
 		fmt.Fprintln(r.Out, asked)
 		if isPaused(changed) {

@@ -431,6 +431,13 @@ func TestThePluginRotatesTheTenantsWithALabelOneAfterTheOther(t *testing.T) {
 	if got := k.want("revoke", "fabrikam"); got != "only the newest Secret Token of tenant fabrikam is valid\n" {
 		t.Errorf("revoke says %q", got)
 	}
+
+	// A tenant may have been rotated since the command began, while the command waited for another.
+	said := strings.Split(k.want("rotate", "fabrikam", "fabrikam"), "\n")
+	if now := get(w, &v1alpha1.ProvisioningTenant{}, "fabrikam").Status.Credentials.Fingerprint; len(said) != 5 || said[0] == said[2] ||
+		!strings.HasPrefix(said[2], "tenant fabrikam has a new Secret Token, fingerprint "+now+";") {
+		t.Errorf("the token is %s, and rotate says %q", now, said)
+	}
 }
 
 // Of such a tenant no annotation is obeyed any more.
