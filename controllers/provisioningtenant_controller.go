@@ -189,15 +189,19 @@ func (r *ProvisioningTenantReconciler) forget(ctx context.Context, tenant client
 func (r *ProvisioningTenantReconciler) leaves(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) (leaves bool, result ctrl.Result, err error) {
 	elsewhere, err := r.servedElsewhere(ctx, tenant)
 	switch {
-	case err != nil || elsewhere:
-		return true, ctrl.Result{RequeueAfter: wait.Jitter(r.operators.recent.every, 0.2)}, err
+	case err != nil:
+		return true, ctrl.Result{}, err
+	case elsewhere:
+		result.RequeueAfter = wait.Jitter(r.operators.recent.every, 0.2)
 	case tenant.DeletionTimestamp != nil:
-		return true, ctrl.Result{}, r.tellOfDeletion(ctx, tenant)
+		err = r.tellOfDeletion(ctx, tenant)
 	case leftAlone(tenant):
-		r.Upgrades.Release(serverKey(client.ObjectKeyFromObject(tenant)))
-		return true, ctrl.Result{}, r.tellOfLeaving(ctx, tenant)
+		err = r.tellOfLeaving(ctx, tenant)
 	case !r.Gateways.mayJudge(tenant):
 		return true, ctrl.Result{RequeueAfter: problem.RecheckStale}, nil
+	default:
+		return false, ctrl.Result{}, nil
 	}
-	return false, ctrl.Result{}, nil
+	r.Upgrades.Release(serverKey(client.ObjectKeyFromObject(tenant))) // nobody looks whether its upgrade ends
+	return true, result, err
 }
