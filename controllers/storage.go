@@ -62,17 +62,17 @@ func (r *ProvisioningTenantReconciler) resolveMove(ctx context.Context, s *scope
 
 // mayMove returns what is in the way of the Jobs, or nil.
 func (r *ProvisioningTenantReconciler) mayMove(ctx context.Context, s *scope) error {
-	t, err := s.desired(r.Options), error(nil)
+	t := s.desired(r.Options)
 	for _, job := range []func(desired.Tenant) (apply.Child, error){connectChild, moveChild} {
-		var child apply.Child
-		if child, err = job(t); err == nil {
+		child, err := job(t)
+		if err == nil {
 			err = s.owner.MayWrite(ctx, child)
 		}
 		if err != nil {
-			break
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
 // connectChild is the Job that tries the connection before a move.

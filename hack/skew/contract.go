@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
@@ -91,7 +90,6 @@ func tenant() desired.Tenant {
 	}
 	spec := &t.Resource.Spec
 	spec.SetDefaults()
-	spec.Storage.SQLite.Size = resource.MustParse("1Gi")
 	spec.Storage.PostgreSQL = &v1alpha1.PostgreSQLStorage{ConnectionSecretRef: v1alpha1.ConnectionSecretReference{Name: "SECRET", Key: "KEY"}, Port: 5432}
 	t.Claim = desired.NewClaim(t.Resource)
 	return t
