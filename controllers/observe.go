@@ -7,7 +7,7 @@ import (
 	"github.com/tenantry/tenantry/controllers/rollout"
 )
 
-// observe looks at how the applied objects are doing. What could not be applied has its condition already.
+// observe looks at how the applied objects are doing. An object that could not be applied has its condition already.
 func (r *ProvisioningTenantReconciler) observe(ctx context.Context, s *scope) error {
 	if len(s.children) == 0 {
 		return nil

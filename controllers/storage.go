@@ -35,7 +35,7 @@ func (r *ProvisioningTenantReconciler) resolveStorage(ctx context.Context, s *sc
 	return nil
 }
 
-// resolveMove finds the step of a move that has not ended. Whatever would keep it from beginning is found out before the server
+// resolveMove finds the step of a move that has not ended. It finds out what would keep the move from beginning before the server
 // stops for it.
 func (r *ProvisioningTenantReconciler) resolveMove(ctx context.Context, s *scope) (err error) {
 	var move storage.Move
@@ -84,7 +84,7 @@ func connectChild(t desired.Tenant) (apply.Child, error) {
 	return apply.New(connect, &batchv1.Job{}).Once(), nil
 }
 
-// moveChild is the Job that moves the directory. What it runs cannot be changed once it is there.
+// moveChild is the Job that moves the directory. Its pod cannot be changed once it is there.
 func moveChild(t desired.Tenant) (apply.Child, error) {
 	move, err := desired.Move(t)
 	if err != nil {

@@ -196,8 +196,8 @@ func (r *request) await(ctx context.Context, done func(*v1alpha1.ProvisioningTen
 	return after, nil
 }
 
-// finished tells whether the operator has done what was asked. What was done for another credential than the Secret Token shows in the Secret that
-// the server reads, and there only.
+// finished tells whether the operator has done what was asked. For another credential than the Secret Token only the
+// Secret that the server reads shows that.
 func (r *request) finished(
 	ctx context.Context, tenant *v1alpha1.ProvisioningTenant, done func(*v1alpha1.ProvisioningTenant, token.Obeyed) bool,
 ) (bool, error) {

@@ -11,7 +11,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
-// A platform and an application each apply their own part of a tenant. What one leaves out later goes, and of the other's nothing does.
+// A platform and an application each apply their own part of a tenant. If one leaves something out later, that goes, and nothing of the other's does.
 func TestTwoManagersApplyTheirPartsOfATenantSideBySide(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -184,7 +184,7 @@ func TestRetainThatIsSetWhileATenantIsHeldByAFinalizerKeepsTheDirectory(t *testi
 	gone(w, &v1alpha1.ProvisioningTenant{}, "contoso")
 }
 
-// Whoever mistypes the Entra tenant ID, and then makes the tenant anew, would lose what the first one held.
+// A person who mistypes the Entra tenant ID, and then makes the tenant anew, would lose what the first one held.
 func TestRetainKeepsADirectoryThatTheTenantMayNotWorkWith(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -322,7 +322,7 @@ func TestATenantThatNamesNothingGetsTheDefaultsThatAreDocumented(t *testing.T) {
 	empty := &v1alpha1.ProvisioningTenant{}
 	empty.Namespace, empty.Name = w.namespace, "contoso"
 	tenant := create(w, empty)
-	// What a class of tenants may come to decide stays out of the spec, or nobody could tell what the tenant asked for.
+	// Nothing that a class of tenants may come to decide is written into the spec, or nobody could tell what the tenant asked for.
 	want := v1alpha1.ProvisioningTenantSpec{
 		Provisioning:   v1alpha1.Provisioning{State: v1alpha1.StateActive, Users: v1alpha1.SwitchEnabled, Groups: v1alpha1.SwitchEnabled},
 		Access:         v1alpha1.Access{State: v1alpha1.StateActive},

@@ -63,7 +63,7 @@ type Decision struct {
 //	                                                 without, and of two with a route neither gets it
 //
 // A reservation, and a holder that is gone, say nothing of use where another than the operator wrote so and a claimant has a route: such a Lease
-// was restored, and is older than the route. What the operator wrote is believed, because people can make a route.
+// was restored, and is older than the route. A Lease that the operator wrote is believed, because people can make a route.
 func Judge(me Claimant, record Record, gone bool, rivals []Claimant, now time.Time) Decision {
 	known := record.Holder != Holder{} && (record.Until.IsZero() || now.Before(record.Until))
 	if known && record.byOthers && (gone || !record.Held()) {

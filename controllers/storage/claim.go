@@ -22,7 +22,7 @@ import (
 // recheckExpansion costs a write that is refused each time.
 const recheckExpansion = 5 * time.Minute
 
-// claimTaken says why the tenant may not work with a claim that is not its own. One that an owner of before takes with it goes for good, and
+// claimTaken says why the tenant may not work with a claim that is not its own. A claim that an owner of before takes with it goes for good, and
 // with it the directory that the tenant was served from.
 func claimTaken(tenant *v1alpha1.ProvisioningTenant, err error) error {
 	if _, going := errors.AsType[*apply.GoingError](err); going && directoryID(tenant) != "" {

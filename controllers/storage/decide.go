@@ -113,8 +113,8 @@ func decideVolume(state State) Decision {
 	return d
 }
 
-// decideDatabase decides whether a tenant that should be in a database is there already. What is wrong with a claim that its directory has left is
-// nobody's concern.
+// decideDatabase decides whether a tenant that should be in a database is there already. Nothing that is wrong with a
+// claim counts once its directory has left it.
 func decideDatabase(state State) Decision {
 	var d Decision
 	arrived := state.Arrived()

@@ -55,7 +55,7 @@ func (d Decision) Hindered(err error) Decision {
 	return d
 }
 
-// Waits reports whether the move does not begin, because of Hindrance. One that has begun goes on.
+// Waits reports whether the move does not begin, because of Hindrance. A move that has begun goes on.
 func (d Decision) Waits(move Move) bool { return move.Copy == nil && d.Hindrance != nil }
 
 // Continue returns the decision with the step of the move.

@@ -7,7 +7,7 @@ import (
 	"github.com/tenantry/tenantry/controllers/desired"
 )
 
-// Status returns what the status of the tenant says of the storage, nil where nothing is known of it yet. What servers and Jobs have reported there
+// Status returns what the status of the tenant says of the storage, nil where nothing is known of it yet. The reports of servers and Jobs there
 // stays for as long as it is fresh.
 func (d Decision) Status(tenant *v1alpha1.ProvisioningTenant, now time.Time) *v1alpha1.StorageStatus {
 	status := tenant.Status.Storage.DeepCopy()

@@ -18,7 +18,7 @@ replicas: 2
 image:
   # Where it is | or not.
   repository: docker.io/tenantry/operator
-  # What it is called.
+  # Its name.
   names:
     # First.
     first: ""
@@ -39,7 +39,7 @@ args: ["--a=<b>"]
 		{"image", "A group.", []value{
 			{"image.repository", `"docker.io/tenantry/operator"`, `Where it is \| or not.`},
 		}},
-		{"image.names", "What it is called.", []value{{"image.names.first", `""`, "First."}}},
+		{"image.names", "Its name.", []value{{"image.names.first", `""`, "First."}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(- want, + got):\n%s", diff)

@@ -237,7 +237,7 @@ func optional(name string, before, now *apiextensionsv1.JSONSchemaProps) bool {
 	return !old && now.Properties[name].Default == nil && !slices.Contains(now.Required, name)
 }
 
-// ruleTexts are the rules of a schema. One that holds without an old object is another than one that does not.
+// ruleTexts are the rules of a schema. A rule that holds without an old object is another than one that does not.
 func ruleTexts(s *apiextensionsv1.JSONSchemaProps) (list []string) {
 	for _, rule := range s.XValidations {
 		text := rule.Rule

@@ -12,7 +12,7 @@ func goReads() []string {
 }
 
 // compare returns what keeps an operator of now from running servers of before. It may give them more as long as they take it, and goes on giving
-// what they may need. What people and programs use of a server stays too.
+// what they may need. The flags and paths that people and programs use of a server stay too.
 func compare(before, now contract) (breaks []string) {
 	each := func(of string, ones []string, format string) {
 		for _, one := range ones {

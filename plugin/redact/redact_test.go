@@ -62,7 +62,7 @@ func TestATextKeepsWordsAmountsAndKnownNames(t *testing.T) {
 	}
 }
 
-// What looks like something that stays, elsewhere than where it stays, may be anything.
+// Text that looks like something that stays, elsewhere than where it stays, may be anything.
 func TestASecretThatLooksLikeWhatStaysIsTakenOut(t *testing.T) {
 	t.Parallel()
 	r := New()

@@ -15,7 +15,7 @@ import (
 // This file says again what the markers of the API types say, because a schema and what evaluates it would be larger
 // than the server. A test holds both side by side.
 
-// setTenantDefaults fills in what the API server does. What it leaves to those who read a tenant, SetDefaults of the spec does.
+// setTenantDefaults fills in what the API server does. SetDefaults of the spec fills in the rest, which the API server leaves to those who read a tenant.
 func setTenantDefaults(t *v1alpha1.ProvisioningTenant) {
 	spec := &t.Spec
 	if provider := spec.IdentityProvider; provider != nil {

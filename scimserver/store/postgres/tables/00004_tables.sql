@@ -85,7 +85,7 @@ CREATE INDEX log_unnumbered ON main.log (id) WHERE sequence IS NULL;
 -- Entries with a long list, more than 100 members, of which fewer are kept than of others.
 CREATE INDEX log_long ON main.log (sequence) WHERE octet_length(members) > 1700;
 
--- One row: the last sequence that was given. Whoever gives sequences locks it.
+-- One row: the last sequence that was given. A transaction that gives sequences locks it.
 CREATE TABLE main.log_end (
     one  smallint NOT NULL PRIMARY KEY,
     last bigint   NOT NULL
