@@ -45,7 +45,7 @@ func Options(authority string) controllers.Options {
 		RecheckGatewayAPI: 100 * time.Millisecond, RecheckOperators: 100 * time.Millisecond, RecheckSecrets: time.Second, RecheckCRDs: time.Second,
 		// Hardly ever: a test that gives the cluster another DNS must not change the tenants of others.
 		RecheckClusterPorts: time.Hour,
-		CheckFilter: func(_ v1alpha1.Schema, filter string) error { return refuse(filter) },
+		CheckFilter:         func(_ v1alpha1.Schema, filter string) error { return refuse(filter) },
 		CheckAttribute: func(_ v1alpha1.Schema, path, value string) error {
 			if err := refuse(path); err != nil {
 				return err
