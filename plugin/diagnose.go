@@ -70,23 +70,31 @@ func diagnose(tenant *v1alpha1.ProvisioningTenant, defaults []v1alpha1.UserDefau
 	for _, c := range tenant.Status.Conditions {
 		found.Ready = found.Ready || c.Type == v1alpha1.ConditionReady && c.Status == metav1.ConditionTrue
 	}
-	found.Findings = append(found.Findings, findings("", tenant.Generation, tenant.Status.ObservedGeneration, tenant.Status.Conditions)...)
+	unseen := Finding{
+		Message: "The operator has not dealt with the last change of this resource.",
+		Action:  "If it stays so, see whether the operator runs and what it logs, and whether it serves this namespace (watchNamespaces).",
+	}
+	if isPaused(tenant) {
+		unseen = Finding{
+			Message: "The operator has not dealt with the last change of this resource, because the tenant is paused.",
+			Action:  fmt.Sprintf("Run 'kubectl tenantry resume %s -n %s' to have it dealt with.", tenant.Name, tenant.Namespace),
+		}
+	}
+	found.Findings = append(found.Findings, findings("", tenant.Generation, tenant.Status.ObservedGeneration, tenant.Status.Conditions, unseen)...)
 	for i := range defaults {
 		d := &defaults[i]
-		found.Findings = append(found.Findings, findings(d.Name, d.Generation, d.Status.ObservedGeneration, d.Status.Conditions)...)
+		found.Findings = append(found.Findings, findings(d.Name, d.Generation, d.Status.ObservedGeneration, d.Status.Conditions, unseen)...)
 	}
 	return found
 }
 
 // findings are those of one resource. The summaries say nothing that the condition behind them does not say too, so they count
-// only where nothing stands behind them.
-func findings(defaults string, generation, observed int64, conditions []metav1.Condition) []Finding {
+// only where nothing stands behind them. Unseen is what to say of a change that the operator has not dealt with.
+func findings(defaults string, generation, observed int64, conditions []metav1.Condition, unseen Finding) []Finding {
 	var found, summaries []Finding
 	if observed < generation {
-		found = append(found, Finding{
-			UserDefaults: defaults, Message: "The operator has not dealt with the last change of this resource.",
-			Action: "If it stays so, see whether the operator runs and what it logs, and whether it serves this namespace (watchNamespaces).",
-		})
+		unseen.UserDefaults = defaults
+		found = append(found, unseen)
 	}
 	for _, c := range conditions {
 		known, _ := advice.For(c.Reason)

@@ -129,6 +129,16 @@ func fabrikam() *v1alpha1.ProvisioningTenant {
 	}
 }
 
+// paused is contoso while the operator keeps its hands off it, and its spec was changed since.
+func paused() *v1alpha1.ProvisioningTenant {
+	tenant := contoso()
+	tenant.Generation = tenant.Status.ObservedGeneration + 1
+	tenant.Annotations = map[string]string{v1alpha1.ReconcileAnnotation: v1alpha1.ReconcileDisabled}
+	tenant.Status.Conditions[2] = condition("Ready", "Unknown", "ReconcileDisabled", "An annotation keeps the operator from this tenant.")
+	tenant.Status.Conditions = append(tenant.Status.Conditions, condition("RequestsObeyed", "Unknown", "ReconcileDisabled", "A credential that leaked stays valid."))
+	return tenant
+}
+
 // unseen is a tenant that no operator has seen yet.
 func unseen() *v1alpha1.ProvisioningTenant {
 	return &v1alpha1.ProvisioningTenant{ObjectMeta: metav1.ObjectMeta{Namespace: "customers", Name: "new", Generation: 1, CreationTimestamp: ago(0)}}
@@ -161,6 +171,7 @@ func TestTablesAndDescriptionsAreThoseInTheGoldenFiles(t *testing.T) {
 			return describeTenant(out, fabrikam(), []v1alpha1.UserDefaults{sales()}, now)
 		},
 		"describe-suspended": func(out *bytes.Buffer) error { return describeTenant(out, suspended(), nil, now) },
+		"describe-paused":    func(out *bytes.Buffer) error { return describeTenant(out, paused(), nil, now) },
 		"describe-unseen":    func(out *bytes.Buffer) error { return describeTenant(out, unseen(), nil, now) },
 	} {
 		t.Run(name, func(t *testing.T) {
