@@ -19,7 +19,7 @@ var attributes = []string{ //nolint:gochecknoglobals // a table
 }
 
 // measures are attributes that say how long something takes, or where a program listens. Of them nothing else is shown.
-var measures = []string{"in", "every", "away", "clients", "admin", "bindAddress"} //nolint:gochecknoglobals // a table
+var measures = []string{"in", "every", "away", "reservedFor", "clients", "admin", "bindAddress"} //nolint:gochecknoglobals // a table
 
 var (
 	pair     = regexp.MustCompile(`([\w.-]+)=("(?:[^"\\]|\\.)*"|\S*)`)
@@ -60,6 +60,8 @@ func (r *Redactor) entry(entry map[string]any) map[string]any {
 func (r *Redactor) attribute(name, value string) string {
 	switch {
 	case slices.Contains(measures, name) && measured(value):
+		return value
+	case name == "requestID" && request.MatchString(value), name == "reconcileID" && uid.MatchString(value):
 		return value
 	case !slices.Contains(attributes, name):
 		return length(value)
@@ -102,7 +104,7 @@ func stack(line string) string {
 // labels of metrics whose values are shown.
 var labels = []string{ //nolint:gochecknoglobals // a table
 	"code", "method", "status", "le", "quantile", "version", "result", "kind", "condition", "reason", "cause", "crd", "controller", "operation", "outcome",
-	"resource_type", "type", "event", "worker", "goversion", "path", "le", "scope", "state", "engine", "route",
+	"resource_type", "type", "event", "worker", "goversion", "path", "le", "scope", "state", "engine", "route", "role", "pool",
 }
 
 // Metric returns what may be shown of a line of the text format of Prometheus; "" for a comment.

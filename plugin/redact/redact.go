@@ -66,14 +66,14 @@ const (
 	taken    how = iota // only its length
 	asText              // what Text leaves of it
 	asBytes             // as it is where it is an amount of memory
-	asDigest            // as it is where it is a hash
+	asDigest            // as it is where it has the shape of a hash, a UID or a chart
 	whole               // as it is
 )
 
 // of is how a string with that value is shown: taken, asText or whole.
 func (h how) of(value string) how {
 	switch {
-	case h == asBytes && bytes.MatchString(value), h == asDigest && digest.MatchString(value):
+	case h == asBytes && bytes.MatchString(value), h == asDigest && (digest.MatchString(value) || uid.MatchString(value)):
 		return whole
 	case h == asBytes:
 		return taken

@@ -121,6 +121,24 @@ func TestADeploymentKeepsItsMemoryLimitAndTheHashesOfWhatWasApplied(t *testing.T
 	}
 }
 
+// Its pods are found by the hash in their names, and their versions by the chart.
+func TestAnObjectKeepsTheMarksOfControllers(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`{kind: Pod, metadata: {labels: {pod-template-hash: 776f6bbdf4}, annotations: {provisioning.tenantry.dev/service-account: 330e297e-3444-44ee-a32a-a751c41d1c8a}},
+		  spec: {preemptionPolicy: PreemptLowerPriority}}`,
+		`{kind: Deployment, metadata: {labels: {helm.sh/chart: tenantry-0.0.0-dev}}}`,
+		`{kind: Event, source: {component: kubelet, host: node-1}}`,
+	} {
+		r := New()
+		found := object(t, text)
+		r.Learn(found)
+		if shown := r.Object(found); fmt.Sprint(shown) != fmt.Sprint(found) {
+			t.Errorf("got\n%v\nwant\n%v", shown, found)
+		}
+	}
+}
+
 // No list names these fields, so the next version of Kubernetes, or a controller of somebody's, cannot add one that is shown.
 func TestAFieldThatNoListNamesIsTakenOut(t *testing.T) {
 	t.Parallel()
@@ -191,6 +209,12 @@ func TestALineOfALogKeepsWhatOurProgramsSayAndNothingElse(t *testing.T) {
 			`"resource":"provisioningtenants"}`,
 		`time=2026-11-30T12:00:00Z level=INFO msg=serving clients=[::]:8080 admin=127.0.0.1:8081`: `time=2026-11-30T12:00:00Z level=INFO msg=serving ` +
 			`clients=[::]:8080 admin=127.0.0.1:8081`,
+		// An answer names its request by the id that the server gave it, so a customer's complaint finds its line. A proxy's id is anybody's text.
+		`{"msg":"failed","requestID":"VVWB3IZHBALH5CXM","proxyRequestID":"VVWB3IZHBALH5CXM"}`: `{"msg":"failed",` +
+			`"proxyRequestID":"[redacted, 16 bytes]","requestID":"VVWB3IZHBALH5CXM"}`,
+		`{"msg":"failed","requestID":"anna@contoso.com","reservedFor":"24h0m0s"}`: `{"msg":"failed","requestID":"[redacted, 16 bytes]","reservedFor":"24h0m0s"}`,
+		`{"msg":"A host was let go","reconcileID":"330e297e-3444-44ee-a32a-a751c41d1c8a"}`: `{"msg":"A host was let go",` +
+			`"reconcileID":"330e297e-3444-44ee-a32a-a751c41d1c8a"}`,
 		`panic: anna`:                      `[a line of 11 bytes that is none of ours]`,
 		`main.run({0x1, 0x2}, "anna")`:     `main.run(...)`,
 		`goroutine 1 [running]:`:           `goroutine 1 [running]:`,
@@ -208,7 +232,8 @@ func TestAMetricKeepsItsValueAndTheLabelsThatAreKnown(t *testing.T) {
 	t.Parallel()
 	r := New()
 	for line, want := range map[string]string{
-		`requests_total{method="GET",client="anna"} 3`: `requests_total{method="GET",client="[redacted]"} 3`,
+		`requests_total{method="GET",client="anna"} 3`:     `requests_total{method="GET",client="[redacted]"} 3`,
+		`scim_credentials_accepted_total{role="reader"} 1`: `scim_credentials_accepted_total{role="reader"} 1`,
 		`go_goroutines 12`:             `go_goroutines 12`,
 		`# HELP go_goroutines of anna`: ``,
 		`<html>anna</html>`:            ``,

@@ -14,7 +14,7 @@ type rules struct{ shown [][]string }
 // how a string at a path is shown. What is in a status is text, because controllers write their reasons there.
 func (r rules) how(path []string) how {
 	if len(path) > 1 && slices.Contains(maps, path[len(path)-2]) {
-		if slices.Contains(hashes, path[len(path)-1]) {
+		if slices.Contains(digests, path[len(path)-1]) {
 			return asDigest
 		}
 		if slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(path[len(path)-1], prefix) }) {
@@ -52,12 +52,15 @@ func matches(pattern, path []string) bool {
 var (
 	maps     = []string{"labels", "annotations", "matchLabels", "selector", "nodeSelector"}
 	prefixes = []string{
-		"app.kubernetes.io/", "helm.sh/chart", "pod-template-hash", "deployment.kubernetes.io/revision", "kubernetes.io/hostname", "topology.kubernetes.io/",
+		"app.kubernetes.io/", "deployment.kubernetes.io/revision", "kubernetes.io/hostname", "topology.kubernetes.io/",
 		"batch.kubernetes.io/", v1alpha1.GroupName + "/", v1alpha1.RotateAnnotationPrefix, v1alpha1.RevokeAnnotationPrefix,
 	}
 
-	// hashes are annotations of ours with a hash of what was applied.
-	hashes = []string{v1alpha1.GroupName + "/applied", v1alpha1.GroupName + "/template", v1alpha1.UpgradeAnnotation}
+	// digests are labels and annotations with what a program makes: a hash, a UID, or the chart with its version.
+	digests = []string{
+		v1alpha1.GroupName + "/applied", v1alpha1.GroupName + "/template", v1alpha1.UpgradeAnnotation, v1alpha1.GroupName + "/service-account",
+		"pod-template-hash", "helm.sh/chart",
+	}
 
 	// limits are environment variables of ours, which have an amount of memory.
 	limits = []string{"GOMEMLIMIT"}
@@ -76,7 +79,7 @@ const metadata = "apiVersion kind metadata.name metadata.namespace metadata.uid 
 
 // pod are the fields of a pod's spec, and container those of a container.
 const (
-	pod = "serviceAccountName serviceAccount nodeName schedulerName priorityClassName restartPolicy dnsPolicy securityContext.** " +
+	pod = "serviceAccountName serviceAccount nodeName schedulerName priorityClassName preemptionPolicy restartPolicy dnsPolicy securityContext.** " +
 		"tolerations.** imagePullSecrets.** " +
 		"volumes.[].name volumes.[].persistentVolumeClaim.** volumes.[].secret.** volumes.[].configMap.name volumes.[].emptyDir.** volumes.[].projected.**"
 	container = "name image imagePullPolicy ports.** resources.** volumeMounts.** securityContext.** terminationMessagePath terminationMessagePolicy " +
@@ -139,7 +142,7 @@ var fields = map[string]string{ //nolint:gochecknoglobals // a table
 	"Lease":                   "spec.holderIdentity spec.acquireTime spec.renewTime",
 	"CustomResourceDefinition": "spec.group spec.names.** spec.scope spec.versions.[].name " +
 		"status.storedVersions.[]",
-	"Event": "type reason involvedObject.* firstTimestamp lastTimestamp eventTime source.component reportingComponent reportingInstance action",
+	"Event": "type reason involvedObject.* firstTimestamp lastTimestamp eventTime source.* reportingComponent reportingInstance action",
 }
 
 // reporters are the controllers whose events are known to have only the names of objects in them. Of others' events the message is taken out.

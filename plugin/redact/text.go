@@ -27,8 +27,12 @@ var (
 	listener = regexp.MustCompile(`^:\d{1,5}$`)
 	// bytes is an amount of memory.
 	bytes = regexp.MustCompile(`^\d{1,19}(?:[KMGT]iB|B)?$`)
-	// digest is a hash that the operator writes into an annotation.
-	digest = regexp.MustCompile(`^[0-9a-f]{16}$`)
+	// uid is one of an object, or of a run of the operator for one.
+	uid = regexp.MustCompile(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	// digest is a hash of the operator's or of a Deployment's controller, or the chart and its version.
+	digest = regexp.MustCompile(`^(?:[0-9a-f]{16}|[bcdfghjklmnpqrstvwxz2-9]{1,10}|tenantry-\d{1,4}(?:\.\d{1,4}){2}(?:-[a-z]{1,10}[.\d]{0,6})?)$`)
+	// request is the id that the server gives a request.
+	request = regexp.MustCompile(`^[A-Z2-7]{16}$`)
 )
 
 // opening and closing are the marks of a sentence at the beginning and the end of a piece, and marks those that are no brackets.
