@@ -1,6 +1,7 @@
 package clustertest
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -47,20 +48,22 @@ func TestTwoManagersApplyTheirPartsOfATenantSideBySide(t *testing.T) {
 	}
 	applied("platform", part("platform"))
 	applied("application", part("application"))
-	tenant := get(w, &v1alpha1.ProvisioningTenant{}, w.namespace)
-	want := []string{"application", "platform"}
-	for field, got := range keysOf(tenant.Spec) {
-		if slices.Sort(got); !slices.Equal(got, want) {
-			t.Errorf("%s has %q, want %q", field, got, want)
+	// each says of every list and map which keys it has.
+	each := func(when string, want ...string) {
+		t.Helper()
+		found := keysOf(get(w, &v1alpha1.ProvisioningTenant{}, w.namespace).Spec)
+		if len(found) != 10 { // one without keys is missing
+			t.Errorf("%s: lists and maps are %v", when, slices.Sorted(maps.Keys(found)))
+		}
+		for field, got := range found {
+			if slices.Sort(got); !slices.Equal(got, want) {
+				t.Errorf("%s: %s has %q, want %q", when, field, got, want)
+			}
 		}
 	}
+	each("both apply", "application", "platform")
 	applied("platform", object{"displayName": "Contoso"})
-	tenant = get(w, &v1alpha1.ProvisioningTenant{}, w.namespace)
-	for field, got := range keysOf(tenant.Spec) {
-		if !slices.Equal(got, want[:1]) {
-			t.Errorf("%s has %q, want %q, as the platform applies none any more", field, got, want[:1])
-		}
-	}
+	each("the platform applies none any more", "application")
 }
 
 // keysOf are the keys of lists and maps of a spec that more than one manager may have a part in.
