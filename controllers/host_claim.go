@@ -285,8 +285,9 @@ func (r *ProvisioningTenantReconciler) letGo(ctx context.Context, present hosts.
 			}
 		case hosts.Reserved:
 			hosts.Reserve(lease, r.Options.HostReservation, now)
-			err = r.updateLease(ctx, lease)
-			log.FromContext(ctx).Info("A host was let go", "host", record.Host, "reservedFor", record.Holder.Namespace)
+			if err = r.updateLease(ctx, lease); err == nil {
+				log.FromContext(ctx).Info("A host was let go", "host", record.Host, "reservedFor", record.Holder.Namespace)
+			}
 		case hosts.Deleted:
 			err = r.Delete(ctx, lease, client.Preconditions{UID: &lease.UID, ResourceVersion: &lease.ResourceVersion})
 		}
