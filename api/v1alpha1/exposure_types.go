@@ -25,8 +25,8 @@ type Exposure struct {
 	Host string `json:"host,omitempty"`
 
 	// additionalHosts are further DNS names at which clients reach the tenant: the host that it is going to have, or the one that it had
-	// until every client asks the new one. Each is claimed as host is, and served by the same route and, with tls, the same certificate. One that the
-	// tenant cannot have is told by condition ExposureInEffect, and all others are served.
+	// until every client asks the new one. Each is claimed as host is, and served by the same route and, with tls, the same certificate. Condition
+	// ExposureInEffect tells of each that the tenant cannot have, and all others are served.
 	//
 	// +optional
 	// +listType=set

@@ -24,7 +24,7 @@ type ProvisioningTenantSpec struct {
 	// +optional
 	IdentityProvider *IdentityProvider `json:"identityProvider,omitempty"`
 
-	// provisioning says what clients that provision may do, such as Microsoft Entra ID. What it holds back is answered 503 with
+	// provisioning says what clients that provision may do, such as Microsoft Entra ID. Requests that it holds back are answered 503 with
 	// Retry-After, so that Entra tries again later and deletes nothing. It does not concern readers and people: see access.
 	//
 	// +optional

@@ -87,7 +87,7 @@ type ServerTemplate struct {
 	Spec ServerTemplateSpec `json:"spec,omitzero"`
 }
 
-// ServerTemplateMetadata adds to the metadata of the server's pods. What the operator puts there itself stays.
+// ServerTemplateMetadata adds to the metadata of the server's pods. Labels and annotations that the operator puts there itself stay.
 type ServerTemplateMetadata struct {
 	// labels of the pods, such as those that a service mesh, a network policy or a bill goes by. Names of app.kubernetes.io and
 	// provisioning.tenantry.dev are the operator's.

@@ -190,7 +190,7 @@ func migrationsOf(db *sql.DB, schema *namespace, folder string, options ...goose
 }
 
 // prepareSchema makes the schema and the table of the lock. IF NOT EXISTS does not keep two from making the same at once, so
-// who loses looks again.
+// the loser looks again.
 func (s *Store) prepareSchema(ctx context.Context) error {
 	again := wait.Backoff{Duration: 5 * time.Millisecond, Factor: 2, Jitter: 1, Steps: 8}
 	var last error

@@ -17,7 +17,7 @@ type ProvisioningTenantSpecApplyConfiguration struct {
 	// identityProvider is where the customer's people are kept, and what provisions them into this tenant. A tenant without one takes
 	// whoever has its Secret Token.
 	IdentityProvider *IdentityProviderApplyConfiguration `json:"identityProvider,omitempty"`
-	// provisioning says what clients that provision may do, such as Microsoft Entra ID. What it holds back is answered 503 with
+	// provisioning says what clients that provision may do, such as Microsoft Entra ID. Requests that it holds back are answered 503 with
 	// Retry-After, so that Entra tries again later and deletes nothing. It does not concern readers and people: see access.
 	Provisioning *ProvisioningApplyConfiguration `json:"provisioning,omitempty"`
 	// access says whether applications may use what is stored: by the credentials of readers, and by the tokens of people at /Me.
