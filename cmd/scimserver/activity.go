@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/cycle"
+	"github.com/tenantry/tenantry/scimserver/store"
 )
 
 // activityInterval is how long what is told of clients stays the same, or a busy tenant would write its status without end.
@@ -43,7 +45,7 @@ func (a *activityReport) status(ctx context.Context, now time.Time) (v1alpha1.Ac
 		return a.told, nil
 	}
 	kept, err := a.keep(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrUnwritable) { // that a full disk keeps nothing is told by StorageReady, and that clients fail here
 		return v1alpha1.ActivityStatus{}, err
 	}
 	a.looked = now

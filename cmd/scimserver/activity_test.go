@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/scimserver/cycle"
+	"github.com/tenantry/tenantry/scimserver/store"
 )
 
 // fakeClients are clients and what is kept of them.
@@ -32,7 +34,9 @@ func (f *fakeClients) GiveBackActivity(taken cycle.State) { f.news.Add(taken) }
 func (f *fakeClients) KeepActivity(_ context.Context, news cycle.State) (cycle.State, error) {
 	f.looks++
 	if f.away != nil {
-		return cycle.State{}, f.away
+		whole := f.kept
+		whole.Add(news)
+		return whole, f.away
 	}
 	f.kept.Add(news)
 	return f.kept, nil
@@ -109,5 +113,24 @@ func TestWhatCannotBeKeptIsNotLost(t *testing.T) {
 	clients.away = nil
 	if got, err := report.status(t.Context(), now); err != nil || got.LastCycle == nil || got.LastCycle.Requests != 1 {
 		t.Errorf("got %+v, want the request (%v)", got, err)
+	}
+}
+
+// On a full disk every change fails, and that is what the status is to tell.
+func TestWhatAStorageThatTakesNoChangesCannotKeepIsTold(t *testing.T) {
+	now := time.Date(2026, 11, 26, 6, 0, 0, 0, time.UTC)
+	clients := &fakeClients{last: now, away: fmt.Errorf("keep it: %w", store.ErrUnwritable)}
+	report := &activityReport{clients: clients, keeper: clients}
+	for minute := range 3 {
+		clients.last = now.Add(time.Duration(minute) * time.Minute)
+		clients.news.Asked(clients.last, cycle.Counts{Requests: 1, Failures: 1})
+		got, err := report.status(t.Context(), clients.last)
+		if want := int64(minute + 1); err != nil || got.LastCycle == nil || got.LastCycle.Requests != want || got.LastCycle.Failures != want {
+			t.Errorf("minute %d: got %+v, want %d requests that failed (%v)", minute, got.LastCycle, want, err)
+		}
+	}
+	clients.away = nil
+	if got, err := report.status(t.Context(), now.Add(4*time.Minute)); err != nil || got.LastCycle.Failures != 3 || clients.kept.Failures != 3 {
+		t.Errorf("once there is room %+v is told and %+v kept, want 3 requests that failed (%v)", got.LastCycle, clients.kept, err)
 	}
 }

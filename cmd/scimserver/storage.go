@@ -59,8 +59,8 @@ type storageReport struct {
 	unsettled outage.Outage
 }
 
-// step checks the storage and reports what it finds. It returns whether the storage is usable.
-func (r *storageReport) step(ctx context.Context) bool {
+// step checks the storage and reports what it finds. It returns whether the directory can be read.
+func (r *storageReport) step(ctx context.Context) (readable bool) {
 	err := r.check(ctx)
 	if ctx.Err() != nil || errors.Is(err, store.ErrHandover) {
 		return false
@@ -81,7 +81,7 @@ func (r *storageReport) step(ctx context.Context) bool {
 	case failed == nil && r.unsettled.Succeeded(time.Time{}):
 		r.log.Info("condition StorageReady says again how the storage is")
 	}
-	return err == nil
+	return err == nil || errors.Is(err, store.ErrUnwritable)
 }
 
 // reportConnection reports what keeps a server from new connections to its database, while it goes on with those that it has.

@@ -321,20 +321,23 @@ func TestAFailureThatNamesNoCauseIsReportedWithoutItsWords(t *testing.T) {
 		err             error
 		database        bool
 		reason, message string
+		readable        bool
 	}{
-		{errors.New(canary), true, "DatabaseFailed", "the server's log tells why"},
-		{errors.New(canary), false, "VolumeFailed", "the server's log tells why"},
-		{fmt.Errorf("check: %w", context.DeadlineExceeded), true, "DatabaseUnreachable", "the directory's storage is unavailable: it does not answer within 5s"},
-		{fmt.Errorf("check: %w", context.DeadlineExceeded), false, "VolumeFailed", "the directory's storage is unavailable: it does not answer within 5s"},
-		{store.ErrUnavailable, true, "DatabaseFailed", "the directory's storage is unavailable"},
-		{fmt.Errorf("write: %w", store.WithCause("A", store.ErrUnavailable)), true, "A", "write: the directory's storage is unavailable"},
-		{store.WithCause("", store.ErrUnavailable), true, "", "the directory's storage is unavailable"}, // as before there are settings
+		{errors.New(canary), true, "DatabaseFailed", "the server's log tells why", false},
+		{errors.New(canary), false, "VolumeFailed", "the server's log tells why", false},
+		{fmt.Errorf("check: %w", context.DeadlineExceeded), true, "DatabaseUnreachable", "the directory's storage is unavailable: it does not answer within 5s", false},
+		{fmt.Errorf("check: %w", context.DeadlineExceeded), false, "VolumeFailed", "the directory's storage is unavailable: it does not answer within 5s", false},
+		{store.ErrUnavailable, true, "DatabaseFailed", "the directory's storage is unavailable", false},
+		{fmt.Errorf("write: %w", store.WithCause("A", store.ErrUnavailable)), true, "A", "write: the directory's storage is unavailable", false},
+		{store.WithCause("", store.ErrUnavailable), true, "", "the directory's storage is unavailable", false}, // as before there are settings
+		{fmt.Errorf("check: %w", store.WithCause("VolumeFull", store.Unwritable(store.ErrUnavailable))), false, "VolumeFull",
+			"check: the directory's storage is unavailable", true}, // look-ups go on, and so do counts
 	} {
 		found, answers := &told{}, make(checks, 1)
 		answers <- c.err
 		report := &storageReport{store: answers, source: found, database: c.database, log: logr.Discard()}
-		if report.step(t.Context()) || found.reason != c.reason || found.message != c.message {
-			t.Errorf("%v: %+v, want %s: %s", c.err, found, c.reason, c.message)
+		if readable := report.step(t.Context()); readable != c.readable || found.reason != c.reason || found.message != c.message {
+			t.Errorf("%v: readable %v, %+v, want %v, %s: %s", c.err, readable, found, c.readable, c.reason, c.message)
 		}
 	}
 }

@@ -13,7 +13,8 @@ import (
 const activityKey = "activity"
 
 // KeepActivity adds news to what is kept of the provisioning client for all replicas of the server and its next start, and
-// returns the whole. It writes nothing where that stays as it is: a credential may be rejected a thousand times a minute. The error is the store's.
+// returns the whole. It writes nothing where that stays as it is: a credential may be rejected a thousand times a minute. The error is
+// the store's. Where it is that of the write, the whole comes with it: on a full disk nothing is kept, and it is to be told that clients fail.
 func (d *Directory) KeepActivity(ctx context.Context, news cycle.State) (kept cycle.State, err error) {
 	text, err := d.store.Meta(ctx, activityKey)
 	if err != nil {
@@ -38,7 +39,7 @@ func (d *Directory) KeepActivity(ctx context.Context, news cycle.State) (kept cy
 		return tx.SetMeta(ctx, activityKey, string(encoded))
 	})
 	if err != nil {
-		return cycle.State{}, fmt.Errorf("keep the client's activity: %w", err)
+		return whole, fmt.Errorf("keep the client's activity: %w", err)
 	}
 	return kept, nil
 }

@@ -2,6 +2,7 @@ package directory_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -16,10 +17,14 @@ import (
 type writing struct {
 	store.Store
 	updates int
+	refuses error // each of them
 }
 
 func (w *writing) Update(ctx context.Context, change func(tx store.Tx) error) error {
 	w.updates++
+	if w.refuses != nil {
+		return w.refuses
+	}
 	return w.Store.Update(ctx, change)
 }
 
@@ -65,6 +70,16 @@ func TestWhatTheClientAskedIsKeptForAllReplicasAndTheNextStart(t *testing.T) {
 			t.Errorf("%s: %d updates, want %d", step.name, counting.updates, step.updates)
 		}
 	}
+	counting.refuses = store.ErrUnwritable
+	for range 2 {
+		got, err := one.KeepActivity(t.Context(), part(2402, 2403, cycle.Counts{Requests: 1, Failures: 1}))
+		want := part(2400, 2403, cycle.Counts{Requests: 2, Failures: 1})
+		want.Rejected = overdue.Rejected
+		if diff := cmp.Diff(want, got); diff != "" || !errors.Is(err, store.ErrUnwritable) {
+			t.Errorf("what could not be kept: want -, got +\n%s (%v)", diff, err)
+		}
+	}
+	counting.refuses = nil
 	if err := w.store.Update(t.Context(), func(tx store.Tx) error { return tx.SetMeta(t.Context(), "activity", "of another version") }); err != nil {
 		t.Fatal(err)
 	}
