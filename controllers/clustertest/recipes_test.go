@@ -167,34 +167,14 @@ func TestTheSamplesAreTakenAsTheyAre(t *testing.T) {
 	}
 }
 
-// TestTheFirstTenantBecomesReadyAsItIsWritten in the README and in what Helm prints after an installation: without a Secret, or
-// anything else, that nobody has made yet.
+// TestTheFirstTenantBecomesReadyAsItIsWritten in the README: without a Secret, or anything else, that nobody has made yet. That of the chart's notes does
+// in the chart's tests.
 func TestTheFirstTenantBecomesReadyAsItIsWritten(t *testing.T) {
 	t.Parallel()
-	t.Run("README", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t)
-		for _, object := range w.recipes("../README.md") {
-			create(w, object)
-		}
-		w.until(w.tenant(), ready)
-		w.untilDefaults(w.defaults("finance"), "Accepted=True/"+v1alpha1.ReasonAccepted)
-	})
-	t.Run("NOTES.txt", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t)
-		notes, err := os.ReadFile("../../test/chart/testdata/golden/default.notes.txt")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, manifest, _ := strings.Cut(string(notes), "<<END\n")
-		manifest, _, _ = strings.Cut(manifest, "\n  END\n")
-		object := &unstructured.Unstructured{}
-		if err := yaml.NewYAMLOrJSONDecoder(strings.NewReader(manifest), 4096).Decode(object); err != nil {
-			t.Fatal(err)
-		}
-		object.SetNamespace(w.namespace)
+	w := newWorld(t)
+	for _, object := range w.recipes("../README.md") {
 		create(w, object)
-		w.until(w.tenant(), ready)
-	})
+	}
+	w.until(w.tenant(), ready)
+	w.untilDefaults(w.defaults("finance"), "Accepted=True/"+v1alpha1.ReasonAccepted)
 }
