@@ -78,7 +78,9 @@ func (p *proxy) start(t *testing.T, address string) (url string) {
 			p.mu.Unlock()
 			p.wg.Go(func() {
 				if p.begin == nil || p.introduce(server, client) == nil {
-					p.carry(server, p.tap(client), &p.deafServer)
+					tapped := p.tap(client)
+					defer tapped.Close() // also where the server ends first, and the client is not read to its end
+					p.carry(server, tapped, &p.deafServer)
 				}
 			})
 			p.wg.Go(func() { p.carry(client, server, &p.deafClient) })
@@ -110,9 +112,9 @@ func (p *proxy) introduce(server, client net.Conn) error {
 }
 
 // tap tells what is read from a client.
-func (p *proxy) tap(client io.Reader) io.Reader {
+func (p *proxy) tap(client io.Reader) io.ReadCloser {
 	if p.said == nil {
-		return client
+		return io.NopCloser(client)
 	}
 	heard, hears := io.Pipe()
 	p.wg.Go(func() {
@@ -131,19 +133,10 @@ func (p *proxy) tap(client io.Reader) io.Reader {
 		}
 		_, _ = io.Copy(io.Discard, heard)
 	})
-	return tapped{io.TeeReader(client, hears), hears}
-}
-
-type tapped struct {
-	io.Reader
-	hears *io.PipeWriter
-}
-
-func (t tapped) Read(b []byte) (n int, err error) {
-	if n, err = t.Reader.Read(b); err != nil {
-		t.hears.Close()
-	}
-	return n, err
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.TeeReader(client, hears), hears}
 }
 
 func (p *proxy) carry(to io.WriteCloser, from io.Reader, deaf *atomic.Bool) {
