@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/value"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
 
@@ -131,6 +132,8 @@ func lasting(o *unstructured.Unstructured) string {
 	}
 	if o.GetKind() == "Deployment" { // an edited hash of its pods looks like that of another operator, which is an upgrade where they are rolled out
 		volatile = append(volatile, []string{"metadata", "annotations", apply.AnnotationApplied}, []string{"metadata", "annotations", v1alpha1.UpgradeAnnotation})
+		// The test of the ServiceAccount, beside this one, deletes it, and pods follow the one that is made then.
+		volatile = append(volatile, []string{"spec", "template", "metadata", "annotations", desired.AnnotationAccount})
 	}
 	for _, path := range volatile {
 		unstructured.RemoveNestedField(o.Object, path...)

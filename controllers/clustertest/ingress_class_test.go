@@ -2,6 +2,8 @@ package clustertest
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,14 +117,21 @@ func TestAnIngressFollowsTheClustersDefaultClassUntilAControllerHasTakenIt(t *te
 
 	w.pretend(&networkingv1.Ingress{}, "contoso-scim")
 	w.until(tenant, ready)
-	w.setDefault("first", true, "first")
-	written := len(running.Requests.In(w.namespace))
-	w.look()
-	w.look()
-	for _, request := range running.Requests.In(w.namespace)[written:] {
-		if request.IsWrite() {
-			t.Errorf("a tenant that is served costs %v", request)
+	writes := func() []testenv.Request {
+		before := len(running.Requests.In(w.namespace))
+		w.look()
+		w.look()
+		return slices.DeleteFunc(running.Requests.In(w.namespace)[before:], func(r testenv.Request) bool { return !r.IsWrite() })
+	}
+	w.eventually("the operator comes to rest", func() string {
+		if written := writes(); len(written) > 0 {
+			return fmt.Sprintf("it still writes: %v", written)
 		}
+		return ""
+	})
+	w.setDefault("first", true, "first")
+	if written := writes(); len(written) > 0 {
+		t.Errorf("a tenant that is served costs %v", written)
 	}
 	if ingress := w.untilClass("second"); ingress.UID != made {
 		t.Error("the Ingress was made anew")
