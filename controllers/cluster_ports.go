@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -35,8 +36,9 @@ type clusterPorts struct {
 	tell func(ctx context.Context) error
 	log  logr.Logger
 
-	mu    sync.Mutex
-	known *desired.ClusterPorts
+	known atomic.Pointer[desired.ClusterPorts]
+	// looking is held while somebody looks. Reconciles wait for that once, when nothing is known.
+	looking sync.Mutex
 	// deaf is true once it was told that the operator may not look.
 	deaf bool
 }
@@ -63,20 +65,23 @@ func (c *clusterPorts) now(ctx context.Context) (desired.ClusterPorts, error) {
 	if c == nil {
 		return desired.ClusterPorts{}, nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.known == nil {
+	if known := c.known.Load(); known != nil {
+		return *known, nil
+	}
+	c.looking.Lock()
+	defer c.looking.Unlock()
+	if c.known.Load() == nil {
 		if _, err := c.find(ctx); err != nil {
 			return desired.ClusterPorts{}, err
 		}
 	}
-	return *c.known, nil
+	return *c.known.Load(), nil
 }
 
 // look tells whether ports are others than those that were known.
 func (c *clusterPorts) look(ctx context.Context) (changed bool, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.looking.Lock()
+	defer c.looking.Unlock()
 	return c.find(ctx)
 }
 
@@ -93,11 +98,12 @@ func (c *clusterPorts) find(ctx context.Context) (changed bool, err error) {
 			return false, err
 		}
 	}
-	changed = c.known != nil && !c.known.Equal(found)
-	if changed || c.known == nil {
+	before := c.known.Load()
+	changed = before != nil && !before.Equal(found)
+	if changed || before == nil {
 		c.log.Info("Tenants' NetworkPolicies let servers out to these ports", "api", found.API, "dns", found.DNS)
 	}
-	c.known = &found
+	c.known.Store(&found)
 	return changed, nil
 }
 

@@ -19,10 +19,14 @@ type endpointLists struct {
 	ports   map[string]map[string]int32
 	refused map[string]error
 	asked   int
+	during  func() // each question
 }
 
 func (e *endpointLists) List(_ context.Context, list client.ObjectList, opts ...client.ListOption) error {
 	e.asked++
+	if e.during != nil {
+		e.during()
+	}
 	var asked client.ListOptions
 	asked.ApplyOptions(opts)
 	name, _ := asked.LabelSelector.Requirements()
@@ -102,6 +106,11 @@ func TestPortsThatAreNotKnownYetAreLookedForAndThoseThatAreStayThroughAnOutage(t
 	lists.refused, lists.ports["default/kubernetes"]["https"] = nil, 6443
 	if changed, err := follower.look(t.Context()); err != nil || !changed {
 		t.Errorf("other ports are told as changed=%v, %v", changed, err)
+	}
+	lists.during = func() { // or reconciles would wait for the API server with it
+		if got, err := follower.now(t.Context()); err != nil || len(got.API) == 0 {
+			t.Errorf("while somebody looks the ports are %v, %v", got, err)
+		}
 	}
 	if changed, err := follower.look(t.Context()); err != nil || changed {
 		t.Errorf("the same ports are told as changed=%v, %v", changed, err)
