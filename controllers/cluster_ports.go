@@ -32,9 +32,10 @@ type clusterPorts struct {
 	// given are ports that need no look, as the operator's flags have them; empty to look.
 	given desired.ClusterPorts
 	every time.Duration
-	// tell has all tenants looked at again.
-	tell func(ctx context.Context) error
-	log  logr.Logger
+	// tenants, as the cache has them, go to changed once the ports are others.
+	tenants client.Reader
+	changed chan<- event.GenericEvent
+	log     logr.Logger
 
 	known atomic.Pointer[desired.ClusterPorts]
 	// looking is held while somebody looks. Reconciles wait for that once, when nothing is known.
@@ -51,7 +52,7 @@ func (c *clusterPorts) Start(ctx context.Context) error {
 	wait.UntilWithContext(ctx, func(ctx context.Context) {
 		changed, err := c.look(ctx)
 		if err == nil && changed {
-			err = c.tell(ctx)
+			err = lookAgain(ctx, c.tenants, c.changed, func(*v1alpha1.ProvisioningTenant) bool { return true })
 		}
 		if err != nil && ctx.Err() == nil {
 			c.log.Error(err, "Cannot follow the ports of the Kubernetes API and of DNS; NetworkPolicies stay as they are")
@@ -137,22 +138,4 @@ func (c *clusterPorts) behind(ctx context.Context, name string, services ...stri
 	}
 	slices.Sort(ports)
 	return slices.Compact(ports), nil
-}
-
-// tellAll returns a function that has every tenant looked at again.
-func tellAll(tenants client.Reader, changed chan<- event.GenericEvent) func(context.Context) error {
-	return func(ctx context.Context) error {
-		var list v1alpha1.ProvisioningTenantList
-		if err := tenants.List(ctx, &list); err != nil {
-			return fmt.Errorf("list the tenants: %w", err)
-		}
-		for i := range list.Items {
-			select {
-			case changed <- event.GenericEvent{Object: &list.Items[i]}:
-			case <-ctx.Done():
-				return nil
-			}
-		}
-		return nil
-	}
 }

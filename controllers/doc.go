@@ -16,7 +16,7 @@
 // methods the steps are, and its set-up refer to all.
 //
 //	what all stand on        options.go, kinds.go, cache.go, indexes.go, recent.go, events.go, metrics.go, health.go, outcome.go, memory.go, scope.go
-//	what several steps read  named_secrets.go, namespace_labels.go, cluster_ports.go, credentials_read.go
+//	what several steps read  named_secrets.go, namespace_labels.go, again.go, cluster_ports.go, credentials_read.go
 //	when nothing is done     operators.go, left_alone.go, terminating.go, urgent.go
 //	UserDefaults             userdefaults_accept.go
 //	the directory            connections.go, claim.go, storage.go

@@ -92,7 +92,9 @@ func (g *gatewayAPI) look(ctx context.Context, known discovery.ServerResourcesIn
 	default:
 		return nil
 	}
-	return g.tell(ctx)
+	return lookAgain(ctx, g.mgr.GetClient(), g.changed, func(tenant *v1alpha1.ProvisioningTenant) bool {
+		return tenant.Spec.Exposure.Type == v1alpha1.ExposureGateway
+	})
 }
 
 func hasKind(resources *metav1.APIResourceList, kind string) bool {
@@ -144,25 +146,6 @@ func (g *gatewayAPI) follow(ctx context.Context) error {
 		return fmt.Errorf("fill the cache of HTTPRoutes: %w", ctx.Err())
 	}
 	g.routes.Store(&routeCache{routes, stop})
-	return nil
-}
-
-// tell has the tenants that are exposed by a Gateway looked at again.
-func (g *gatewayAPI) tell(ctx context.Context) error {
-	var tenants v1alpha1.ProvisioningTenantList
-	if err := g.mgr.GetClient().List(ctx, &tenants); err != nil {
-		return fmt.Errorf("list the tenants: %w", err)
-	}
-	for i := range tenants.Items {
-		if tenants.Items[i].Spec.Exposure.Type != v1alpha1.ExposureGateway {
-			continue
-		}
-		select {
-		case g.changed <- event.GenericEvent{Object: &tenants.Items[i]}:
-		case <-ctx.Done():
-			return nil
-		}
-	}
 	return nil
 }
 

@@ -65,7 +65,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		Entra: verifier, Gateways: gateways, Upgrades: rollout.NewLimiter(options.MaxUpgrades, pods),
 		Ports: &clusterPorts{
 			live: mgr.GetAPIReader(), given: options.Ports, every: cmp.Or(options.RecheckClusterPorts, recheckClusterPorts),
-			tell: tellAll(mgr.GetClient(), answered), log: mgr.GetLogger().WithName("ports"),
+			tenants: mgr.GetClient(), changed: answered, log: mgr.GetLogger().WithName("ports"),
 		},
 		operators:  newOperators(mgr.GetAPIReader(), options),
 		namespaces: namespaceLabels{mgr.GetAPIReader(), newRecent[string, labels.Set](options.Clock, cmp.Or(options.RecheckHosts, recheckHosts))},
