@@ -76,7 +76,7 @@ func (r *ProvisioningTenantReconciler) applyChildren(ctx context.Context, s *sco
 			}
 			r.Upgrades.Confirm(s.serverKey(), generation, err)
 		}
-		held = held || part.Kind() == kindClaim && (isTaken(err) || errors.Is(err, apply.ErrUnseen))
+		held = held || part.Kind() == kindClaim && (apply.IsTaken(err) || errors.Is(err, apply.ErrUnseen))
 		if settle(s, part, generation, err) {
 			return nil
 		}

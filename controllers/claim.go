@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -21,7 +20,8 @@ func (s *scope) claimKey() client.ObjectKey {
 	return client.ObjectKey{Namespace: s.tenant.Namespace, Name: desired.DataName(s.tenant.Name)}
 }
 
-// claimFrom returns the tenant's volume claim, or nil where there is none. taken is one of isTaken where there is one that is not the tenant's.
+// claimFrom returns the tenant's volume claim, or nil where there is none. taken is an error of apply.IsTaken where there is one
+// that is not the tenant's.
 func (s *scope) claimFrom(ctx context.Context, from client.Reader) (found *corev1.PersistentVolumeClaim, taken, err error) {
 	var claim corev1.PersistentVolumeClaim
 	err = from.Get(ctx, s.claimKey(), &claim)
@@ -36,13 +36,6 @@ func (s *scope) claimFrom(ctx context.Context, from client.Reader) (found *corev
 	metadata := &metav1.PartialObjectMetadata{ObjectMeta: claim.ObjectMeta}
 	metadata.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim"))
 	return nil, s.owner.Guard(metadata, nil), nil
-}
-
-// isTaken tells whether an error says that the name of an object is taken.
-func isTaken(err error) bool {
-	var stranger *apply.NotOursError
-	var going *apply.GoingError
-	return errors.As(err, &stranger) || errors.As(err, &going)
 }
 
 // applyClaim applies the volume claim. Where the API server refuses to let it grow it keeps its size, and all else of it is as it should be.

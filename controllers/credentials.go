@@ -87,7 +87,7 @@ func (r *ProvisioningTenantReconciler) restoreCredentials(ctx context.Context, s
 	maps.Copy(blocked, denied)
 	handed, err := credentials.HandedOut(s.tenant, func(name string) (*corev1.Secret, error) {
 		secret, err := r.liveSecret(ctx, s, name, verifier)
-		if isInTheWay(err) {
+		if apply.IsTaken(err) {
 			blocked[name] = err
 			return nil, nil
 		}
@@ -220,7 +220,7 @@ func (r *ProvisioningTenantReconciler) emptyReaders(
 		name, _ := one.Secret(s.tenant.Name)
 		there, err := r.liveSecret(ctx, s, name, verifier)
 		switch {
-		case err == nil && there == nil, isInTheWay(err):
+		case err == nil && there == nil, apply.IsTaken(err):
 			continue
 		case err != nil:
 			return err

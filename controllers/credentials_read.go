@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -60,13 +59,6 @@ func (r *ProvisioningTenantReconciler) liveSecret(ctx context.Context, s *scope,
 		s.owner.TakeBack(secret)
 	}
 	return secret, s.owner.Guard(metadataOf(secret), nil)
-}
-
-// isInTheWay tells of an error of liveSecret that there is somebody else's Secret, or one that is being deleted.
-func isInTheWay(err error) bool {
-	_, strangers := errors.AsType[*apply.NotOursError](err)
-	_, going := errors.AsType[*apply.GoingError](err)
-	return strangers || going
 }
 
 // metadataOf is what is known of a Secret without its data; nil for none.

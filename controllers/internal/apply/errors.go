@@ -54,3 +54,10 @@ func (e *GoingError) Error() string {
 	return fmt.Sprintf("%s %q is being deleted, and is there until whatever set these finalizers takes them away: %s",
 		e.Kind, e.Name, strings.Join(e.Finalizers, ", "))
 }
+
+// IsTaken tells of an error whether somebody else's object, or one that is being deleted, has the name.
+func IsTaken(err error) bool {
+	_, strangers := errors.AsType[*NotOursError](err)
+	_, going := errors.AsType[*GoingError](err)
+	return strangers || going
+}
