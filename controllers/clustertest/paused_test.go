@@ -31,6 +31,16 @@ func paused(p *v1alpha1.ProvisioningTenant) {
 	metav1.SetMetaDataAnnotation(&p.ObjectMeta, v1alpha1.ReconcileAnnotation, v1alpha1.ReconcileDisabled)
 }
 
+// pausedTenant makes a tenant, and pauses it once it is ready.
+func (w *world) pausedTenant(changes ...func(*v1alpha1.ProvisioningTenant)) *v1alpha1.ProvisioningTenant {
+	w.Helper()
+	tenant := create(w, w.tenant(changes...))
+	w.until(tenant, ready)
+	edit(w, tenant, paused)
+	w.until(tenant, "Ready=Unknown/ReconcileDisabled")
+	return tenant
+}
+
 // takesAlong tells whether the tenant's volume claim goes with it, as garbage collection finds it.
 func (w *world) takesAlong(tenant *v1alpha1.ProvisioningTenant) bool {
 	w.Helper()
@@ -66,10 +76,7 @@ func said(t *testing.T, claim *corev1.PersistentVolumeClaim) string {
 func TestRetainThatIsSetDuringAPauseKeepsTheDirectoryAndNothingElseOfThePausedTenantChanges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	tenant := create(w, w.tenant(keeping(v1alpha1.DeletionPolicyDelete)))
-	w.until(tenant, ready)
-	edit(w, tenant, paused)
-	w.until(tenant, "Ready=Unknown/ReconcileDisabled")
+	tenant := w.pausedTenant(keeping(v1alpha1.DeletionPolicyDelete))
 	before := get(w, &corev1.PersistentVolumeClaim{}, "contoso-data")
 	server := get(w, &appsv1.Deployment{}, "contoso-scim")
 	if err := w.Delete(t.Context(), get(w, &corev1.Service{}, "contoso-scim")); err != nil {
@@ -127,10 +134,7 @@ func TestRetainThatIsSetDuringAPauseKeepsTheDirectoryAndNothingElseOfThePausedTe
 func TestRetainDuringAPauseTouchesNoClaimThatIsAnothersOrIsBeingDeleted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	tenant := create(w, w.tenant(keeping(v1alpha1.DeletionPolicyDelete)))
-	w.until(tenant, ready)
-	edit(w, tenant, paused)
-	w.until(tenant, "Ready=Unknown/ReconcileDisabled")
+	tenant := w.pausedTenant(keeping(v1alpha1.DeletionPolicyDelete))
 	claim := get(w, &corev1.PersistentVolumeClaim{}, "contoso-data")
 	edit(w, claim, func(c *corev1.PersistentVolumeClaim) { c.Finalizers = append(c.Finalizers, "test/hold") })
 	if err := w.Delete(t.Context(), claim); err != nil {
@@ -208,13 +212,11 @@ func TestRetainKeepsADirectoryThatTheTenantMayNotWorkWith(t *testing.T) {
 	}
 }
 
-// What a person reads who looks at the tenant meanwhile.
+// The conditions tell a person who looks at the tenant meanwhile.
 func TestAPauseSaysOfWhatWaitsThatItIsNotInForce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	tenant := create(w, w.tenant(reading("payroll")))
-	w.until(tenant, ready)
-	edit(w, tenant, paused)
+	tenant := w.pausedTenant(reading("payroll"))
 	w.until(tenant, "Ready=Unknown/ReconcileDisabled", "RequestsObeyed=Unknown/ReconcileDisabled")
 	if text := message(tenant, v1alpha1.ConditionReady); strings.Contains(text, "Changes") {
 		t.Errorf("nothing was changed, and Ready says %q", text)
@@ -276,10 +278,7 @@ func TestATenantsServerHoldsClientsBackDuringAPause(t *testing.T) {
 func TestRetainThatAPolicyKeepsFromBeingInForceDuringAPauseIsToldAndTriedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	tenant := create(w, w.tenant(keeping(v1alpha1.DeletionPolicyDelete)))
-	w.until(tenant, ready)
-	edit(w, tenant, paused)
-	w.until(tenant, "Ready=Unknown/ReconcileDisabled")
+	tenant := w.pausedTenant(keeping(v1alpha1.DeletionPolicyDelete))
 	webhook := w.failing("", "persistentvolumeclaims", &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "probe"}, Spec: get(w, &corev1.PersistentVolumeClaim{}, "contoso-data").Spec,
 	})
