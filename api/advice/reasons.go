@@ -182,6 +182,21 @@ func For(reason string) (Advice, bool) {
 			Meaning: "The platform's rules do not let tenants of this namespace have the host; the message says which hosts they allow.",
 			Action:  "Choose one of those, or have the platform team add a rule.",
 		}, true
+	case v1alpha1.ReasonOutOfBounds:
+		return Advice{
+			Meaning: "The tenant asks for what its class does not allow; the message names the fields and the bounds.",
+			Action:  "Change the spec, or have the platform team widen the bound.",
+		}, true
+	case v1alpha1.ReasonClassMissing:
+		return Advice{
+			Meaning: "The class that the tenant names does not exist, or no class is the default one any more.",
+			Action:  "Create it, or name another in spec.className.",
+		}, true
+	case v1alpha1.ReasonClassInvalid:
+		return Advice{
+			Meaning: "The class cannot be followed, or contradicts what the tenant asks for; the message says why.",
+			Action:  "Correct the class, or the spec.",
+		}, true
 	case v1alpha1.ReasonNameConflict:
 		return Advice{
 			Meaning: "An object that is not the tenant's has the name of one that the tenant needs.",

@@ -35,6 +35,9 @@ const (
 	// ConditionStorageInEffect tells whether the directory is where spec.storage says and on a volume of that size. It never holds back
 	// Ready: the server goes on with the storage that it has.
 	ConditionStorageInEffect = "StorageInEffect"
+	// ConditionClassInEffect tells whether the tenant has what its class and its spec say together. It is there where a class has a say. It never
+	// holds back Ready: where it is False, the tenant goes on with what it had.
+	ConditionClassInEffect = "ClassInEffect"
 	// ConditionSchemaInEffect tells whether the server works with the extension schemas of spec.schema. It never holds back Ready: the
 	// server goes on with the definitions that it had.
 	ConditionSchemaInEffect = "SchemaInEffect"
@@ -145,6 +148,15 @@ const (
 	// ReasonHostNotAllowed: the platform's rules do not let tenants of this namespace have the host; the message says which hosts they allow.
 	// Choose one of those, or have the platform team add a rule.
 	ReasonHostNotAllowed = "HostNotAllowed"
+	// ReasonOutOfBounds: the tenant asks for what its class does not allow; the message names the fields and the bounds. Change the spec, or have
+	// the platform team widen the bound.
+	ReasonOutOfBounds = "OutOfBounds"
+	// ReasonClassMissing: the class that the tenant names does not exist, or no class is the default one any more. Create it, or name another in
+	// spec.className.
+	ReasonClassMissing = "ClassMissing"
+	// ReasonClassInvalid: the class cannot be followed, or contradicts what the tenant asks for; the message says why. Correct the class, or the
+	// spec.
+	ReasonClassInvalid = "ClassInvalid"
 	// ReasonNameConflict: an object that is not the tenant's has the name of one that the tenant needs. Rename or delete it, but not a Secret that
 	// holds a token of the tenant: give that the labels of the tenant, as the message says.
 	ReasonNameConflict = "NameConflict"

@@ -117,6 +117,9 @@ const (
 	// EndedAnnotation on the verifier Secret has what status.credentials.ended has, as JSON. It is written with the write that ends a credential.
 	EndedAnnotation = GroupName + "/ended"
 
+	// DefaultClassAnnotation on a ProvisioningTenantClass, with the value true, makes it the class of tenants that name none.
+	DefaultClassAnnotation = GroupName + "/is-default-class"
+
 	// AdoptDirectoryAnnotation on a ProvisioningTenant lets its server take a directory that is not the tenant's, or begin with an empty
 	// one where the tenant's is missing. Its value is what the message of condition StorageReady says. It names one directory, so it has
 	// no effect afterwards.

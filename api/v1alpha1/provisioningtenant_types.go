@@ -5,8 +5,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // ProvisioningTenantSpec says what one provisioning tenant should be.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.identityProvider) || !has(self.authentication) || !(has(self.authentication.workloadIdentity) || has(self.authentication.entraToken) || has(self.authentication.userToken))",message="identityProvider must be specified where authentication has workloadIdentity, entraToken or userToken: its login authority signs those tokens"
-// +kubebuilder:validation:XValidation:rule="self.?storage.?type.orValue('SQLite') != 'PostgreSQL' || has(self.storage.postgresql)",message="storage.postgresql must be given when storage.type is PostgreSQL: it names the Secret with the connection URL"
-// +kubebuilder:validation:XValidation:rule="!has(self.server) || self.?storage.?type.orValue('SQLite') == 'PostgreSQL' || !(has(self.server.autoscaling) || has(self.server.replicas) && self.server.replicas > 1)",message="storage.type must be PostgreSQL for server.autoscaling or more than one of server.replicas: one server has a SQLite directory to itself"
+// +kubebuilder:validation:XValidation:rule="has(self.className) || (self.?storage.?type.orValue('SQLite') != 'PostgreSQL' || has(self.storage.postgresql))",message="storage.postgresql must be given when storage.type is PostgreSQL: it names the Secret with the connection URL"
+// +kubebuilder:validation:XValidation:rule="has(self.className) || (!has(self.server) || self.?storage.?type.orValue('SQLite') == 'PostgreSQL' || !(has(self.server.autoscaling) || has(self.server.replicas) && self.server.replicas > 1))",message="storage.type must be PostgreSQL for server.autoscaling or more than one of server.replicas: one server has a SQLite directory to itself"
 // +kubebuilder:validation:XValidation:rule="self.?deletionPolicy.orValue('Retain') != 'Delete' || self.?storage.?type.orValue('SQLite') != 'PostgreSQL'",message="deletionPolicy must be Retain where storage.type is PostgreSQL: the operator deletes nothing in your database"
 // +kubebuilder:validation:XValidation:rule="self.?storage.?sqlite.?storageClassName.hasValue() == oldSelf.?storage.?sqlite.?storageClassName.hasValue() && (!self.?storage.?sqlite.?storageClassName.hasValue() || self.storage.sqlite.storageClassName == oldSelf.storage.sqlite.storageClassName)",message="storage.sqlite.storageClassName is immutable: a volume cannot change its class"
 type ProvisioningTenantSpec struct {
@@ -17,6 +17,15 @@ type ProvisioningTenantSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	DisplayName string `json:"displayName,omitempty"`
+
+	// className is the ProvisioningTenantClass of the tenant: what the platform decided for many tenants, and what they may ask for. Default: the
+	// class that the platform made the default one, if there is any. Condition ClassInEffect tells whether the tenant has what the class says.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a ProvisioningTenantClass, of lower-case letters, digits, '-' and '.' such as standard"
+	ClassName string `json:"className,omitempty"`
 
 	// identityProvider is where the customer's people are kept, and what provisions them into this tenant. A tenant without one takes
 	// whoever has its Secret Token.

@@ -56,6 +56,11 @@ type ProvisioningTenantStatus struct {
 	// +kubebuilder:validation:MaxLength=63
 	OperatorNamespace string `json:"operatorNamespace,omitempty"`
 
+	// class tells of which class the tenant is, and what follows from it for the server. It is there where a class has a say.
+	//
+	// +optional
+	Class *ClassStatus `json:"class,omitempty"`
+
 	// storage tells where the directory is, and what is wrong with that place.
 	//
 	// +optional
@@ -72,7 +77,7 @@ type ProvisioningTenantStatus struct {
 	Activity *ActivityStatus `json:"activity,omitempty"`
 
 	// conditions: Ready sums up; Accepted, EntraTenantVerified, CredentialsReady, StorageReady, ServerAvailable and
-	// Exposed tell why. RolledOut, ExposureInEffect, StorageInEffect, SchemaInEffect, UserDefaultsInEffect and RequestsObeyed tell of what
+	// Exposed tell why. RolledOut, ClassInEffect, ExposureInEffect, StorageInEffect, SchemaInEffect, UserDefaultsInEffect and RequestsObeyed tell of what
 	// is not as the specs and annotations say though clients are served.
 	// ProvisioningHealthy tells how the client fares. Reconciling and Stalled follow kstatus.
 	//

@@ -48,6 +48,15 @@ func ParseRule(text string) (Rule, error) {
 	return rule, nil
 }
 
+// Filled are the patterns for a tenant, with its namespace and name in them.
+func Filled[T ~string](patterns []T, tenant types.NamespacedName) []string {
+	filled := make([]string, len(patterns))
+	for i, pattern := range patterns {
+		filled[i] = fillPattern(string(pattern), tenant)
+	}
+	return filled
+}
+
 // Canonical is the one way to write a host: in lower case, without a dot at its end.
 func Canonical(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }
 
@@ -60,9 +69,7 @@ func Patterns(rules []Rule, tenant types.NamespacedName, namespace labels.Set) [
 	var patterns []string
 	for _, rule := range rules {
 		if rule.selector.Matches(namespace) {
-			for _, pattern := range rule.Hosts {
-				patterns = append(patterns, fillPattern(pattern, tenant))
-			}
+			patterns = append(patterns, Filled(rule.Hosts, tenant)...)
 		}
 	}
 	slices.Sort(patterns)

@@ -103,9 +103,9 @@ func TestWhatCouldBreakSomebodyIsRefused(t *testing.T) {
 		"a field that must be given": {at("spec", func(s *schema) { s.Required = append(s.Required, "displayName") }),
 			"v1alpha1.spec.displayName: must be given now: let it be missing, with a default under which everything is as before"},
 		"a new field that must be given": {at("spec", func(s *schema) {
-			s.Properties["className"] = text()
-			s.Required = append(s.Required, "className")
-		}), "v1alpha1.spec.className: must be given now: let it be missing, with a default under which everything is as before"},
+			s.Properties["edition"] = text()
+			s.Required = append(s.Required, "edition")
+		}), "v1alpha1.spec.edition: must be given now: let it be missing, with a default under which everything is as before"},
 		"a field that may be missing": {at("spec.identityProvider.entra", func(s *schema) { s.Required = nil }),
 			"v1alpha1.spec.identityProvider.entra.tenantID: may be missing now: let it be required as before"},
 		"a value that is gone": {at("spec.deletionPolicy", func(s *schema) { s.Enum = s.Enum[:1] }),
@@ -145,16 +145,16 @@ func TestWhatCouldBreakSomebodyIsRefused(t *testing.T) {
 			`v1alpha1.status.storage.problem.reason: pattern was "^[A-Z][A-Za-z0-9]*$" and is "^[A-Z][a-z]*$": put it back`},
 		"a new rule about an old field": {at("spec", ruled("!has(self.displayName) || self.displayName != 'x'")),
 			`v1alpha1.spec: the rule "!has(self.displayName) || self.displayName != 'x'" came` + cameToo},
-		"a new rule that asks for a field that came": {at("spec", ruled("has(self.className)", "className")),
-			`v1alpha1.spec: the rule "has(self.className)" came` + cameToo},
-		"a new rule that only begins as one about a field that came": {at("spec", ruled("!has(self.className) || true ? !has(self.exposure) : true", "className")),
-			`v1alpha1.spec: the rule "!has(self.className) || true ? !has(self.exposure) : true" came` + cameToo},
+		"a new rule that asks for a field that came": {at("spec", ruled("has(self.edition)", "edition")),
+			`v1alpha1.spec: the rule "has(self.edition)" came` + cameToo},
+		"a new rule that only begins as one about a field that came": {at("spec", ruled("!has(self.edition) || true ? !has(self.exposure) : true", "edition")),
+			`v1alpha1.spec: the rule "!has(self.edition) || true ? !has(self.exposure) : true" came` + cameToo},
 		"a new rule about a field that came and is always there": {at("spec", func(s *schema) {
-			ruled("!has(self.className) || !has(self.exposure)", "className")(s)
-			field := s.Properties["className"]
+			ruled("!has(self.edition) || !has(self.exposure)", "edition")(s)
+			field := s.Properties["edition"]
 			field.Default = new(value("standard"))
-			s.Properties["className"] = field
-		}), `v1alpha1.spec: the rule "!has(self.className) || !has(self.exposure)" came` + cameToo},
+			s.Properties["edition"] = field
+		}), `v1alpha1.spec: the rule "!has(self.edition) || !has(self.exposure)" came` + cameToo},
 		"a rule that is gone": {at("spec.exposure", func(s *schema) { s.XValidations = s.XValidations[:2] }),
 			`v1alpha1.spec.exposure: the rule "` + noHost + `" is gone` + lifted},
 		"a rule that asks for more": {at("spec.exposure", func(s *schema) { s.XValidations[2].Rule = "!has(self.additionalHosts)" }),
@@ -214,7 +214,7 @@ func TestWhatNobodyHasToKnowOfIsTaken(t *testing.T) {
 	type whole = apiextensionsv1.CustomResourceDefinition
 	released := definition(t)
 	for name, change := range map[string]func(*whole){
-		"an optional field": at("spec", func(s *schema) { s.Properties["className"] = text() }),
+		"an optional field": at("spec", func(s *schema) { s.Properties["edition"] = text() }),
 		"an optional field of elements": at("spec.authentication.readers", func(s *schema) {
 			s.Items.Schema.Properties["scope"] = text()
 		}),
@@ -228,10 +228,10 @@ func TestWhatNobodyHasToKnowOfIsTaken(t *testing.T) {
 		"a block with fields of its own that must be given": at("spec", func(s *schema) {
 			s.Properties["backup"] = schema{Type: "object", Required: []string{"to"}, Properties: map[string]schema{"to": text()}}
 		}),
-		"a rule about a field that came with it": at("spec", ruled("!has(self.className) || !has(self.exposure)", "className")),
+		"a rule about a field that came with it": at("spec", ruled("!has(self.edition) || !has(self.exposure)", "edition")),
 		"a rule that a field which came with it lifts": at("spec.exposure", func(s *schema) {
-			s.Properties["className"] = text()
-			s.XValidations[0].Rule = "has(self.className) || (" + s.XValidations[0].Rule + ")"
+			s.Properties["edition"] = text()
+			s.XValidations[0].Rule = "has(self.edition) || (" + s.XValidations[0].Rule + ")"
 		}),
 		"a rule about a value that came with it": at("spec.identityProvider", func(s *schema) {
 			s.Properties["okta"] = schema{Type: "object"}
@@ -241,7 +241,7 @@ func TestWhatNobodyHasToKnowOfIsTaken(t *testing.T) {
 			ruled("!has(self.okta) || self.type == 'Okta'")(s)
 			ruled("self.type != 'Okta' || has(self.okta)")(s)
 		}),
-		"a field of the status":   at("status", func(s *schema) { s.Properties["class"] = text() }),
+		"a field of the status":   at("status", func(s *schema) { s.Properties["edition"] = text() }),
 		"other words":             at("spec.exposure", func(s *schema) { s.Description = "other" }),
 		"other words of a rule":   at("spec", func(s *schema) { s.XValidations[0].Message = "other" }),
 		"a value to an open enum": at("spec.exposure.type", func(s *schema) { s.Enum = append(s.Enum, value("Route")) }),

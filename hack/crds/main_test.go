@@ -15,7 +15,7 @@ import (
 func files(t *testing.T) []string {
 	t.Helper()
 	found, err := filepath.Glob("../../config/crd/bases/*.yaml")
-	if err != nil || len(found) != 2 {
+	if err != nil || len(found) != 3 {
 		t.Fatalf("found %v: %v", found, err)
 	}
 	return found

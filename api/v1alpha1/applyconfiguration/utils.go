@@ -28,6 +28,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AutoscalingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Catalog"):
 		return &apiv1alpha1.CatalogApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClassBounds"):
+		return &apiv1alpha1.ClassBoundsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClassDefaults"):
+		return &apiv1alpha1.ClassDefaultsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClassExposure"):
+		return &apiv1alpha1.ClassExposureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClassStatus"):
+		return &apiv1alpha1.ClassStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClassStorage"):
+		return &apiv1alpha1.ClassStorageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ConnectionSecretReference"):
 		return &apiv1alpha1.ConnectionSecretReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CredentialsStatus"):
@@ -46,12 +56,20 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EntraTokenApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Exposure"):
 		return &apiv1alpha1.ExposureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExposureBounds"):
+		return &apiv1alpha1.ExposureBoundsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GatewayBounds"):
+		return &apiv1alpha1.GatewayBoundsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GatewayExposure"):
 		return &apiv1alpha1.GatewayExposureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GatewayReference"):
 		return &apiv1alpha1.GatewayReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HostRule"):
+		return &apiv1alpha1.HostRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IdentityProvider"):
 		return &apiv1alpha1.IdentityProviderApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("IngressBounds"):
+		return &apiv1alpha1.IngressBoundsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IngressExposure"):
 		return &apiv1alpha1.IngressExposureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IngressTLS"):
@@ -68,6 +86,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ProvisioningApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenant"):
 		return &apiv1alpha1.ProvisioningTenantApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenantClass"):
+		return &apiv1alpha1.ProvisioningTenantClassApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenantClassSpec"):
+		return &apiv1alpha1.ProvisioningTenantClassSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenantSpec"):
 		return &apiv1alpha1.ProvisioningTenantSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ProvisioningTenantStatus"):
@@ -80,6 +102,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RefusedSchemaApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Retention"):
 		return &apiv1alpha1.RetentionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RetentionBounds"):
+		return &apiv1alpha1.RetentionBoundsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Rotation"):
 		return &apiv1alpha1.RotationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Schema"):
@@ -96,6 +120,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SecretTokenApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Server"):
 		return &apiv1alpha1.ServerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ServerBounds"):
+		return &apiv1alpha1.ServerBoundsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServerResources"):
 		return &apiv1alpha1.ServerResourcesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServerTemplate"):
@@ -106,10 +132,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ServerTemplateSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServiceAccountReference"):
 		return &apiv1alpha1.ServiceAccountReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SQLiteBounds"):
+		return &apiv1alpha1.SQLiteBoundsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SQLiteStorage"):
 		return &apiv1alpha1.SQLiteStorageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Storage"):
 		return &apiv1alpha1.StorageApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("StorageBounds"):
+		return &apiv1alpha1.StorageBoundsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("StorageProblem"):
 		return &apiv1alpha1.StorageProblemApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("StorageStatus"):

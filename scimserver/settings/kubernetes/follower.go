@@ -184,9 +184,11 @@ func (f *follower) takeTenant(ctx context.Context, log logr.Logger, object runti
 			TenantURL:      tenant.Status.TenantURL,
 			AdditionalURLs: tenant.Status.AdditionalURLs,
 			UserDefaults:   tenant.Status.UserDefaults,
+			Class:          tenant.Status.Class,
 		},
 	}
 	f.tenant.Spec.SetDefaults()
+	f.tenant.FollowClass()
 	if directory != "" {
 		f.tenant.Status.Directory = &v1alpha1.DirectoryStatus{ID: directory} // the counts change all the time
 	}

@@ -119,6 +119,81 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: com.github.tenantry.tenantry.api.v1alpha1.ClassBounds
+  map:
+    fields:
+    - name: exposure
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.ExposureBounds
+    - name: rateLimit
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.RateLimit
+    - name: retention
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.RetentionBounds
+    - name: server
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.ServerBounds
+    - name: storage
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.StorageBounds
+- name: com.github.tenantry.tenantry.api.v1alpha1.ClassDefaults
+  map:
+    fields:
+    - name: exposure
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.ClassExposure
+    - name: rateLimit
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.RateLimit
+    - name: retention
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.Retention
+    - name: server
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.Server
+    - name: storage
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.ClassStorage
+- name: com.github.tenantry.tenantry.api.v1alpha1.ClassExposure
+  map:
+    fields:
+    - name: baseDomain
+      type:
+        scalar: string
+    - name: gateway
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.GatewayExposure
+    - name: ingress
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.IngressExposure
+    - name: type
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.ExposureType
+- name: com.github.tenantry.tenantry.api.v1alpha1.ClassStatus
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: rateLimit
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.RateLimit
+    - name: retention
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.Retention
+- name: com.github.tenantry.tenantry.api.v1alpha1.ClassStorage
+  map:
+    fields:
+    - name: postgresql
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.PostgreSQLStorage
+    - name: sqlite
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.SQLiteStorage
+    - name: type
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.StorageType
 - name: com.github.tenantry.tenantry.api.v1alpha1.ConnectionSecretReference
   map:
     fields:
@@ -317,10 +392,40 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.ExposureType
+- name: com.github.tenantry.tenantry.api.v1alpha1.ExposureBounds
+  map:
+    fields:
+    - name: gateway
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.GatewayBounds
+    - name: hosts
+      type:
+        list:
+          elementType:
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.HostRule
+          elementRelationship: atomic
+    - name: ingress
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.IngressBounds
+    - name: types
+      type:
+        list:
+          elementType:
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.ExposureType
+          elementRelationship: associative
 - name: com.github.tenantry.tenantry.api.v1alpha1.ExposureType
   scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.ExtendedResourceType
   scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.GatewayBounds
+  map:
+    fields:
+    - name: parentRefs
+      type:
+        list:
+          elementType:
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.GatewayReference
+          elementRelationship: atomic
 - name: com.github.tenantry.tenantry.api.v1alpha1.GatewayExposure
   map:
     fields:
@@ -359,6 +464,20 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.HostName
   scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.HostPattern
+  scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.HostRule
+  map:
+    fields:
+    - name: namespaceSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: patterns
+      type:
+        list:
+          elementType:
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.HostPattern
+          elementRelationship: associative
 - name: com.github.tenantry.tenantry.api.v1alpha1.IdentityProvider
   map:
     fields:
@@ -371,6 +490,27 @@ var schemaYAML = typed.YAMLObject(`types:
       default: Entra
 - name: com.github.tenantry.tenantry.api.v1alpha1.IdentityProviderType
   scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.IngressBounds
+  map:
+    fields:
+    - name: annotationPrefixes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: classNames
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: issuers
+      type:
+        list:
+          elementType:
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.IssuerReference
+          elementRelationship: atomic
 - name: com.github.tenantry.tenantry.api.v1alpha1.IngressExposure
   map:
     fields:
@@ -434,6 +574,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: rotationInterval
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: com.github.tenantry.tenantry.api.v1alpha1.Permission
+  scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.PostgreSQLStorage
   map:
     fields:
@@ -480,6 +622,33 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.ProvisioningTenantStatus
       default:
         observedGeneration: -1
+- name: com.github.tenantry.tenantry.api.v1alpha1.ProvisioningTenantClass
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.ProvisioningTenantClassSpec
+- name: com.github.tenantry.tenantry.api.v1alpha1.ProvisioningTenantClassSpec
+  map:
+    fields:
+    - name: bounds
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.ClassBounds
+    - name: defaults
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.ClassDefaults
+    - name: namespaceSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
 - name: com.github.tenantry.tenantry.api.v1alpha1.ProvisioningTenantSpec
   map:
     fields:
@@ -494,6 +663,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: catalog
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.Catalog
+    - name: className
+      type:
+        scalar: string
     - name: deletionPolicy
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.DeletionPolicy
@@ -537,6 +709,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: class
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.ClassStatus
     - name: conditions
       type:
         list:
@@ -614,6 +789,24 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: provisioningLog
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: com.github.tenantry.tenantry.api.v1alpha1.RetentionBounds
+  map:
+    fields:
+    - name: maxProvisioningLog
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: com.github.tenantry.tenantry.api.v1alpha1.SQLiteBounds
+  map:
+    fields:
+    - name: maxSize
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: storageClassNames
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: com.github.tenantry.tenantry.api.v1alpha1.SQLiteStorage
   map:
     fields:
@@ -781,6 +974,42 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: template
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.ServerTemplate
+- name: com.github.tenantry.tenantry.api.v1alpha1.ServerBounds
+  map:
+    fields:
+    - name: annotationPrefixes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: imagePullSecrets
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: labelPrefixes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: maxReplicas
+      type:
+        scalar: numeric
+    - name: maxResources
+      type:
+        namedType: io.k8s.api.core.v1.ResourceList
+    - name: priorityClassNames
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: scheduling
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.Permission
 - name: com.github.tenantry.tenantry.api.v1alpha1.ServerResources
   map:
     fields:
@@ -872,6 +1101,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.StorageType
+- name: com.github.tenantry.tenantry.api.v1alpha1.StorageBounds
+  map:
+    fields:
+    - name: sqlite
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.SQLiteBounds
+    - name: types
+      type:
+        list:
+          elementType:
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.StorageType
+          elementRelationship: associative
 - name: com.github.tenantry.tenantry.api.v1alpha1.StorageProblem
   map:
     fields:

@@ -14,6 +14,9 @@ type ProvisioningTenantSpecApplyConfiguration struct {
 	// displayName is the customer's name as people write it. It is shown, never matched on.
 	// Default: the resource's name.
 	DisplayName *string `json:"displayName,omitempty"`
+	// className is the ProvisioningTenantClass of the tenant: what the platform decided for many tenants, and what they may ask for. Default: the
+	// class that the platform made the default one, if there is any. Condition ClassInEffect tells whether the tenant has what the class says.
+	ClassName *string `json:"className,omitempty"`
 	// identityProvider is where the customer's people are kept, and what provisions them into this tenant. A tenant without one takes
 	// whoever has its Secret Token.
 	IdentityProvider *IdentityProviderApplyConfiguration `json:"identityProvider,omitempty"`
@@ -57,6 +60,14 @@ func ProvisioningTenantSpec() *ProvisioningTenantSpecApplyConfiguration {
 // If called multiple times, the DisplayName field is set to the value of the last call.
 func (b *ProvisioningTenantSpecApplyConfiguration) WithDisplayName(value string) *ProvisioningTenantSpecApplyConfiguration {
 	b.DisplayName = &value
+	return b
+}
+
+// WithClassName sets the ClassName field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ClassName field is set to the value of the last call.
+func (b *ProvisioningTenantSpecApplyConfiguration) WithClassName(value string) *ProvisioningTenantSpecApplyConfiguration {
+	b.ClassName = &value
 	return b
 }
 

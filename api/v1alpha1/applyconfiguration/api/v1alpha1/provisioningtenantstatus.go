@@ -33,6 +33,8 @@ type ProvisioningTenantStatusApplyConfiguration struct {
 	// operatorNamespace is the namespace of the operator that serves the tenant. Another one leaves the tenant alone for as long as the leader there
 	// renews its lease.
 	OperatorNamespace *string `json:"operatorNamespace,omitempty"`
+	// class tells of which class the tenant is, and what follows from it for the server. It is there where a class has a say.
+	Class *ClassStatusApplyConfiguration `json:"class,omitempty"`
 	// storage tells where the directory is, and what is wrong with that place.
 	Storage *StorageStatusApplyConfiguration `json:"storage,omitempty"`
 	// directory names the tenant's directory and counts what it holds.
@@ -40,7 +42,7 @@ type ProvisioningTenantStatusApplyConfiguration struct {
 	// activity tells what clients ask.
 	Activity *ActivityStatusApplyConfiguration `json:"activity,omitempty"`
 	// conditions: Ready sums up; Accepted, EntraTenantVerified, CredentialsReady, StorageReady, ServerAvailable and
-	// Exposed tell why. RolledOut, ExposureInEffect, StorageInEffect, SchemaInEffect, UserDefaultsInEffect and RequestsObeyed tell of what
+	// Exposed tell why. RolledOut, ClassInEffect, ExposureInEffect, StorageInEffect, SchemaInEffect, UserDefaultsInEffect and RequestsObeyed tell of what
 	// is not as the specs and annotations say though clients are served.
 	// ProvisioningHealthy tells how the client fares. Reconciling and Stalled follow kstatus.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
@@ -109,6 +111,14 @@ func (b *ProvisioningTenantStatusApplyConfiguration) WithUserDefaults(values ...
 // If called multiple times, the OperatorNamespace field is set to the value of the last call.
 func (b *ProvisioningTenantStatusApplyConfiguration) WithOperatorNamespace(value string) *ProvisioningTenantStatusApplyConfiguration {
 	b.OperatorNamespace = &value
+	return b
+}
+
+// WithClass sets the Class field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Class field is set to the value of the last call.
+func (b *ProvisioningTenantStatusApplyConfiguration) WithClass(value *ClassStatusApplyConfiguration) *ProvisioningTenantStatusApplyConfiguration {
+	b.Class = value
 	return b
 }
 

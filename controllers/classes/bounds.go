@@ -1,0 +1,306 @@
+package classes
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/hosts"
+)
+
+// check collects what of a tenant is out of the bounds of its class.
+type check struct {
+	class  *v1alpha1.ProvisioningTenantClass
+	tenant types.NamespacedName
+	// asks is what the tenant says itself, and gets what it has with what the class adds.
+	asks, gets *v1alpha1.ProvisioningTenantSpec
+	// namespace has the labels of the tenant's.
+	namespace labels.Set
+
+	excesses []string
+}
+
+// all checks every bound, in the order of the API. It returns an error where a bound cannot be read.
+func (c *check) all() error {
+	if err := c.exposure(); err != nil {
+		return err
+	}
+	c.storage()
+	c.server()
+	bounds := &c.class.Spec.Bounds
+	c.most("rateLimit.requestsPerSecond", c.asks.RateLimit.RequestsPerSecond, bounds.RateLimit.RequestsPerSecond)
+	c.most("rateLimit.burst", c.asks.RateLimit.Burst, bounds.RateLimit.Burst)
+	if longest, asked := bounds.Retention.MaxProvisioningLog, c.asks.Retention.ProvisioningLog; longest != nil && asked.Duration > longest.Duration {
+		c.exceed("retention.provisioningLog", short(asked.Duration), "at most "+short(longest.Duration), "retention.maxProvisioningLog")
+	}
+	return nil
+}
+
+// exceed notes that a field of the tenant's spec has a value, and what its class allows by which bound.
+func (c *check) exceed(field, value, allowed, bound string) {
+	c.excesses = append(c.excesses, fmt.Sprintf("spec.%s is %s, and class %s allows %s (spec.bounds.%s of the class)",
+		field, value, c.class.Name, allowed, bound))
+}
+
+// most checks a number that the tenant says itself.
+func (c *check) most(field string, asked, most *int32) {
+	if asked != nil && most != nil && *asked > *most {
+		c.exceed(field, fmt.Sprint(*asked), fmt.Sprintf("at most %d", *most), field)
+	}
+}
+
+// oneOf checks a value against a list that has it, unless the list is nil. The class's own value is always allowed.
+func oneOf[T ~string](c *check, field string, value T, allowed []T, given T, bound string) {
+	if allowed == nil || value == "" || value == given || slices.Contains(allowed, value) {
+		return
+	}
+	c.exceed(field, string(value), list(allowed), bound)
+}
+
+// prefixed checks names and values that the tenant gives itself. Those that the class has too, with the same value, are allowed.
+func prefixed[V ~string](c *check, field string, asked, given map[string]V, prefixes []string, bound string) {
+	if prefixes == nil {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(asked)) {
+		value, has := given[name]
+		begins := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+		if (!has || value != asked[name]) && !slices.ContainsFunc(prefixes, begins) {
+			c.exceed(field+" "+name, "given", "those that begin with "+list(prefixes), bound)
+		}
+	}
+}
+
+// list is what is allowed, in words.
+func list[T ~string](allowed []T) string {
+	if len(allowed) == 0 {
+		return "none"
+	}
+	names := make([]string, len(allowed))
+	for i, value := range allowed {
+		names[i] = string(value)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (c *check) exposure() error {
+	bounds, given := &c.class.Spec.Bounds.Exposure, &c.class.Spec.Defaults.Exposure
+	oneOf(c, "exposure.type", c.gets.Exposure.Type, bounds.Types, given.Type, "exposure.types")
+	if err := c.hosts(); err != nil {
+		return err
+	}
+	if own := c.asks.Exposure.Ingress; own != nil {
+		from := cmp.Or(given.Ingress, &v1alpha1.IngressExposure{})
+		oneOf(c, "exposure.ingress.className", own.ClassName, bounds.Ingress.ClassNames, from.ClassName, "exposure.ingress.classNames")
+		prefixed(c, "exposure.ingress.annotations", own.Annotations, from.Annotations, bounds.Ingress.AnnotationPrefixes,
+			"exposure.ingress.annotationPrefixes")
+		c.issuer(own.TLS, from.TLS)
+	}
+	if own := c.asks.Exposure.Gateway; own != nil && bounds.Gateway.ParentRefs != nil {
+		allowed := slices.Clone(bounds.Gateway.ParentRefs)
+		if given.Gateway != nil {
+			allowed = append(allowed, given.Gateway.ParentRefs...)
+		}
+		for _, parent := range own.ParentRefs {
+			if !slices.ContainsFunc(allowed, func(bound v1alpha1.GatewayReference) bool { return c.covers(bound, parent) }) {
+				c.exceed("exposure.gateway.parentRefs", c.parent(parent), c.parents(bounds.Gateway.ParentRefs), "exposure.gateway.parentRefs")
+			}
+		}
+	}
+	return nil
+}
+
+// hosts checks those that the tenant names itself.
+func (c *check) hosts() error {
+	bound := c.class.Spec.Bounds.Exposure.Hosts
+	if bound == nil {
+		return nil
+	}
+	var patterns []string
+	for i, rule := range bound {
+		selected, err := selects(rule.NamespaceSelector, c.namespace)
+		if err != nil {
+			return fmt.Errorf("spec.bounds.exposure.hosts[%d].namespaceSelector: %w", i, err)
+		}
+		if selected {
+			patterns = append(patterns, hosts.Filled(rule.Patterns, c.tenant)...)
+		}
+	}
+	check := func(field, host string) {
+		if host != "" && !hosts.Allowed(patterns, hosts.Canonical(host)) && host != c.hostOfClass() {
+			c.exceed(field, host, list(patterns), "exposure.hosts")
+		}
+	}
+	check("exposure.host", c.asks.Exposure.Host)
+	for _, host := range c.asks.Exposure.AdditionalHosts {
+		check("exposure.additionalHosts", string(host))
+	}
+	return nil
+}
+
+// hostOfClass is what the class gives a tenant that names no host.
+func (c *check) hostOfClass() string {
+	return c.tenant.Name + "." + c.class.Spec.Defaults.Exposure.BaseDomain
+}
+
+func (c *check) issuer(own, given *v1alpha1.IngressTLS) {
+	allowed := c.class.Spec.Bounds.Exposure.Ingress.Issuers
+	if own == nil || own.IssuerRef == nil || allowed == nil {
+		return
+	}
+	if given != nil && given.IssuerRef != nil {
+		allowed = append(slices.Clone(allowed), *given.IssuerRef)
+	}
+	same := func(a v1alpha1.IssuerReference) bool { return issuer(a) == issuer(*own.IssuerRef) }
+	if !slices.ContainsFunc(allowed, same) {
+		var names []string
+		for _, a := range c.class.Spec.Bounds.Exposure.Ingress.Issuers {
+			names = append(names, issuer(a))
+		}
+		c.exceed("exposure.ingress.tls.issuerRef", issuer(*own.IssuerRef), list(names), "exposure.ingress.issuers")
+	}
+}
+
+// issuer is a reference in words, such as ClusterIssuer letsencrypt.
+func issuer(of v1alpha1.IssuerReference) string {
+	kind := cmp.Or(of.Kind, "Issuer")
+	if group := cmp.Or(of.Group, "cert-manager.io"); group != "cert-manager.io" {
+		kind += "." + group
+	}
+	return kind + " " + of.Name
+}
+
+// covers tells whether a reference of the class allows that of a tenant.
+func (c *check) covers(bound, asked v1alpha1.GatewayReference) bool {
+	return cmp.Or(bound.Group, v1alpha1.GatewayAPI) == cmp.Or(asked.Group, v1alpha1.GatewayAPI) &&
+		cmp.Or(bound.Kind, v1alpha1.KindGateway) == cmp.Or(asked.Kind, v1alpha1.KindGateway) &&
+		cmp.Or(bound.Namespace, c.tenant.Namespace) == cmp.Or(asked.Namespace, c.tenant.Namespace) && bound.Name == asked.Name &&
+		(bound.SectionName == "" || bound.SectionName == asked.SectionName) && (bound.Port == 0 || bound.Port == asked.Port)
+}
+
+// parent is a reference in words, such as Gateway edge/public, with its listener behind it.
+func (c *check) parent(of v1alpha1.GatewayReference) string {
+	words := fmt.Sprintf("%s %s/%s", cmp.Or(of.Kind, v1alpha1.KindGateway), cmp.Or(of.Namespace, c.tenant.Namespace), of.Name)
+	if of.SectionName != "" {
+		words += " listener " + of.SectionName
+	}
+	if of.Port != 0 {
+		words += fmt.Sprintf(" port %d", of.Port)
+	}
+	return words
+}
+
+func (c *check) parents(of []v1alpha1.GatewayReference) string {
+	words := make([]string, len(of))
+	for i, reference := range of {
+		words[i] = c.parent(reference)
+	}
+	return list(words)
+}
+
+func (c *check) storage() {
+	bounds, given := &c.class.Spec.Bounds.Storage, &c.class.Spec.Defaults.Storage
+	oneOf(c, "storage.type", c.gets.Storage.Type, bounds.Types, given.Type, "storage.types")
+	own := &c.asks.Storage.SQLite
+	if largest := bounds.SQLite.MaxSize; largest != nil && own.Size.Cmp(*largest) > 0 {
+		c.exceed("storage.sqlite.size", own.Size.String(), "at most "+largest.String(), "storage.sqlite.maxSize")
+	}
+	oneOf(c, "storage.sqlite.storageClassName", own.StorageClassName, bounds.SQLite.StorageClassNames, given.SQLite.StorageClassName,
+		"storage.sqlite.storageClassNames")
+}
+
+func (c *check) server() {
+	bounds, given, own := &c.class.Spec.Bounds.Server, &c.class.Spec.Defaults.Server, &c.asks.Server
+	replicas := func(field string, asked *int32) {
+		if asked != nil && bounds.MaxReplicas != nil && *asked > *bounds.MaxReplicas {
+			c.exceed("server."+field, fmt.Sprint(*asked), fmt.Sprintf("at most %d", *bounds.MaxReplicas), "server.maxReplicas")
+		}
+	}
+	replicas("replicas", own.Replicas)
+	if own.Autoscaling != nil {
+		replicas("autoscaling.maxReplicas", &own.Autoscaling.MaxReplicas)
+	}
+	if own.Resources != nil {
+		c.resources("requests", own.Resources.Requests)
+		c.resources("limits", own.Resources.Limits)
+	}
+	template, from := &own.Template, &given.Template
+	prefixed(c, "server.template.metadata.labels", template.Metadata.Labels, from.Metadata.Labels, bounds.LabelPrefixes, "server.labelPrefixes")
+	prefixed(c, "server.template.metadata.annotations", template.Metadata.Annotations, from.Metadata.Annotations, bounds.AnnotationPrefixes,
+		"server.annotationPrefixes")
+	for _, secret := range template.Spec.ImagePullSecrets {
+		if !slices.Contains(from.Spec.ImagePullSecrets, secret) {
+			oneOf(c, "server.template.spec.imagePullSecrets", secret.Name, bounds.ImagePullSecrets, "", "server.imagePullSecrets")
+		}
+	}
+	oneOf(c, "server.template.spec.priorityClassName", template.Spec.PriorityClassName, bounds.PriorityClassNames, from.Spec.PriorityClassName,
+		"server.priorityClassNames")
+	if bounds.Scheduling == v1alpha1.PermissionRefused {
+		for field, asked := range map[string]bool{
+			"nodeSelector": len(template.Spec.NodeSelector) > 0, "tolerations": len(template.Spec.Tolerations) > 0,
+			"affinity": template.Spec.Affinity != nil, "topologySpreadConstraints": len(template.Spec.TopologySpreadConstraints) > 0,
+		} {
+			if asked {
+				c.exceed("server.template.spec."+field, "given", "none", "server.scheduling")
+			}
+		}
+	}
+}
+
+// resources checks requests or limits that the tenant says itself.
+func (c *check) resources(field string, asked corev1.ResourceList) {
+	most := c.class.Spec.Bounds.Server.MaxResources
+	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage} {
+		c.resource(field, name, asked, most)
+	}
+	for name := range asked {
+		switch name {
+		case corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage:
+		default:
+			c.resource(field, name, asked, most)
+		}
+	}
+}
+
+func (c *check) resource(field string, name corev1.ResourceName, asked, most corev1.ResourceList) {
+	quantity, asks := asked[name]
+	largest, bounded := most[name]
+	if asks && bounded && quantity.Cmp(largest) > 0 {
+		c.exceed(fmt.Sprintf("server.resources.%s.%s", field, name), quantity.String(), "at most "+largest.String(), "server.maxResources."+string(name))
+	}
+}
+
+// limits gives a server the most of each bounded resource for which nobody says a limit: without one it may use all of the node.
+func limits(s *v1alpha1.Server, most corev1.ResourceList) {
+	if s.Resources == nil { // which has the limits of the operator
+		return
+	}
+	for name, largest := range most {
+		if _, limited := s.Resources.Limits[name]; !limited {
+			if s.Resources.Limits == nil {
+				s.Resources.Limits = map[corev1.ResourceName]resource.Quantity{}
+			}
+			s.Resources.Limits[name] = largest.DeepCopy()
+		}
+	}
+}
+
+// short is a duration without the units of which there are none at its end.
+func short(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}
