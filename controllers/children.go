@@ -126,7 +126,7 @@ func (r *ProvisioningTenantReconciler) server(ctx context.Context, s *scope, t d
 		have = nil
 	}
 	decision, err := rollout.Decide(rollout.State{
-		Tenant: s.tenant, Have: have, Want: want.Spec.Template, Account: account, Moving: s.storage.Step != storage.StepNone, Revision: r.Upgrades.Revision(),
+		Tenant: s.tenant, Have: have, Want: want.Spec.Template, Account: account, Moving: s.storage.Step != storage.StepNone, Revision: s.revision(r.Upgrades),
 	})
 	if err != nil {
 		return apply.Child{}, err
@@ -137,7 +137,7 @@ func (r *ProvisioningTenantReconciler) server(ctx context.Context, s *scope, t d
 	}
 	child := apply.New(want, &appsv1.Deployment{})
 	if decision.NeedsPlace {
-		child = child.If(func() error { return r.mayUpgrade(ctx, have) })
+		child = child.If(func() error { return r.mayUpgrade(ctx, s, have) })
 	}
 	return child, nil
 }

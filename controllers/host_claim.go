@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -111,14 +112,20 @@ func (r *ProvisioningTenantReconciler) judgeClaim(ctx context.Context, s *scope,
 
 // rivalsFor are the other tenants that claim the host and are allowed to.
 func (r *ProvisioningTenantReconciler) rivalsFor(ctx context.Context, tenant *v1alpha1.ProvisioningTenant, host string) ([]hosts.Claimant, error) {
-	var claims v1alpha1.ProvisioningTenantList
-	if err := r.List(ctx, &claims, client.MatchingFields{hostIndex: host}); err != nil {
-		return nil, fmt.Errorf("list the tenants that claim host %s: %w", host, err)
+	claims, err := r.mayClaim(ctx, host)
+	if err != nil {
+		return nil, err
 	}
 	var rivals []hosts.Claimant
-	for i := range claims.Items {
-		other := &claims.Items[i]
-		if other.UID == tenant.UID || other.DeletionTimestamp != nil {
+	for i := range claims {
+		if claims[i].UID == tenant.UID || claims[i].DeletionTimestamp != nil {
+			continue
+		}
+		other, err := r.withClass(ctx, &claims[i])
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(hosts.All(other, r.Options.BaseDomain), host) {
 			continue
 		}
 		patterns, err := r.allowedHosts(ctx, client.ObjectKeyFromObject(other))
@@ -135,6 +142,24 @@ func (r *ProvisioningTenantReconciler) rivalsFor(ctx context.Context, tenant *v1
 		rivals = append(rivals, rival)
 	}
 	return rivals, nil
+}
+
+// mayClaim are the tenants that claim the host, or may do so by their class.
+func (r *ProvisioningTenantReconciler) mayClaim(ctx context.Context, host string) ([]v1alpha1.ProvisioningTenant, error) {
+	var claims, unclaimed v1alpha1.ProvisioningTenantList
+	if err := r.List(ctx, &claims, client.MatchingFields{hostIndex: host}); err != nil {
+		return nil, fmt.Errorf("list the tenants that claim host %s: %w", host, err)
+	}
+	name, _, _ := strings.Cut(host, ".")
+	if err := r.List(ctx, &unclaimed, client.MatchingFields{hostIndex: unnamed(name)}); err != nil {
+		return nil, fmt.Errorf("list the tenants named %s: %w", name, err)
+	}
+	for _, tenant := range unclaimed.Items {
+		if !slices.ContainsFunc(claims.Items, func(other v1alpha1.ProvisioningTenant) bool { return other.UID == tenant.UID }) {
+			claims.Items = append(claims.Items, tenant)
+		}
+	}
+	return claims.Items, nil
 }
 
 // routed tells whether the tenant has a route for the host, or publishes a URL of it that the platform routes.
@@ -339,14 +364,14 @@ func (r *ProvisioningTenantReconciler) claimantsOf(ctx context.Context, host, bu
 	if host == "" {
 		return nil
 	}
-	var claims v1alpha1.ProvisioningTenantList
-	if err := r.List(ctx, &claims, client.MatchingFields{hostIndex: host}); err != nil {
+	claims, err := r.mayClaim(ctx, host)
+	if err != nil {
 		log.FromContext(ctx).Error(err, "Cannot list the tenants that claim a host")
 		return nil
 	}
 	var requests []ctrl.Request
-	for i := range claims.Items {
-		if key := client.ObjectKeyFromObject(&claims.Items[i]); key.String() != but {
+	for i := range claims {
+		if key := client.ObjectKeyFromObject(&claims[i]); key.String() != but {
 			requests = append(requests, ctrl.Request{NamespacedName: key})
 		}
 	}

@@ -31,12 +31,20 @@ const (
 
 func indexHost(baseDomain string) client.IndexerFunc {
 	return func(object client.Object) []string {
-		if tenant, ok := object.(*v1alpha1.ProvisioningTenant); ok {
-			return hosts.All(tenant, baseDomain)
+		tenant, ok := object.(*v1alpha1.ProvisioningTenant)
+		if !ok {
+			return nil
 		}
-		return nil
+		claimed := hosts.All(tenant, baseDomain)
+		if tenant.Spec.Exposure.Host == "" {
+			claimed = append(claimed, unnamed(tenant.Name)) // its class may give it a host of any domain
+		}
+		return claimed
 	}
 }
+
+// unnamed is by what the index finds a tenant that names no host: a host begins with its name, whatever the domain.
+func unnamed(name string) string { return name + "." }
 
 func indexHolder(object client.Object) []string {
 	if lease, ok := object.(*coordinationv1.Lease); ok {

@@ -33,6 +33,8 @@ type Options struct {
 	RecheckClusterPorts time.Duration
 	// RecheckGatewayAPI is how often the API server is asked whether it knows HTTPRoutes; 30 seconds where it is 0.
 	RecheckGatewayAPI time.Duration
+	// RecheckClasses is how often the API server is asked whether it knows classes of tenants; 30 seconds where it is 0.
+	RecheckClasses time.Duration
 	// Namespaces are those that are served, as the manager's cache has them; empty for all.
 	Namespaces map[string]cache.Config
 	// MaxUpgrades is how many servers may restart at a time because the operator, and mostly their image, is another one.

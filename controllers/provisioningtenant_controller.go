@@ -59,6 +59,8 @@ type ProvisioningTenantReconciler struct {
 	Metrics *metrics
 	// Gateways has the HTTPRoutes, whose kind may be missing; nil where it always is.
 	Gateways *gatewayAPI
+	// Classes has the classes of tenants, whose kind may be missing; nil where it always is.
+	Classes *tenantClasses
 	// Ports follows where the cluster's own services listen; nil for the usual ports.
 	Ports *clusterPorts
 	// Upgrades bounds how many servers restart at a time because of another operator.
@@ -141,11 +143,19 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 	case err != nil:
 		return ctrl.Result{}, err // which says nothing about the tenant
 	}
-	tenant.Spec.SetDefaults()
 	if leaves, result, err := r.leaves(ctx, tenant); leaves {
 		return result, err
 	}
 	s := newScope(r, tenant, r.memoryOf(request.NamespacedName))
+	if err := r.resolveTenantClass(ctx, s); err != nil {
+		return ctrl.Result{}, errors.Join(err, r.tellOfWaiting(ctx, s, err))
+	}
+	switch {
+	case s.class.Held:
+		return r.conclude(ctx, s)
+	case !r.Gateways.mayJudge(s.tenant):
+		return ctrl.Result{RequeueAfter: problem.RecheckStale}, nil
+	}
 	if err := r.resolve(ctx, s); err != nil { // UserDefaults, where the directory is, the host and the route to it
 		return ctrl.Result{}, errors.Join(err, r.tellOfWaiting(ctx, s, err))
 	}
@@ -163,6 +173,11 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 			return ctrl.Result{}, nil
 		}
 	}
+	return r.conclude(ctx, s)
+}
+
+// conclude writes what was found out of a tenant, and says when to look again.
+func (r *ProvisioningTenantReconciler) conclude(ctx context.Context, s *scope) (ctrl.Result, error) {
 	if s.outcome.forgives(&s.memory.outdated) {
 		return ctrl.Result{RequeueAfter: problem.RecheckStale}, nil // there is nothing to tell anyone
 	}
@@ -187,6 +202,8 @@ func (r *ProvisioningTenantReconciler) forget(ctx context.Context, tenant client
 
 // leaves tells whether this look does nothing for a tenant but say so, and when to look again.
 func (r *ProvisioningTenantReconciler) leaves(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) (leaves bool, result ctrl.Result, err error) {
+	tenant = tenant.DeepCopy()
+	tenant.Spec.SetDefaults()
 	elsewhere, err := r.servedElsewhere(ctx, tenant)
 	switch {
 	case err != nil:
@@ -197,7 +214,7 @@ func (r *ProvisioningTenantReconciler) leaves(ctx context.Context, tenant *v1alp
 		err = r.tellOfDeletion(ctx, tenant)
 	case leftAlone(tenant):
 		err = r.tellOfLeaving(ctx, tenant)
-	case !r.Gateways.mayJudge(tenant):
+	case !r.Classes.known():
 		return true, ctrl.Result{RequeueAfter: problem.RecheckStale}, nil
 	default:
 		return false, ctrl.Result{}, nil

@@ -31,6 +31,31 @@ var besideReady = []string{ //nolint:gochecknoglobals // a list that nothing wri
 	v1alpha1.ConditionExposureInEffect, v1alpha1.ConditionStorageInEffect, v1alpha1.ConditionSchemaInEffect, v1alpha1.ConditionRolledOut,
 }
 
+// hasClass tells whether a class has a say in the tenant, and so whether condition ClassInEffect is there.
+func (s *scope) hasClass() bool { return s.class.Values != nil }
+
+// beside are those of besideReady that a tenant has.
+func (s *scope) beside() []string {
+	if !s.hasClass() {
+		return besideReady
+	}
+	return append([]string{v1alpha1.ConditionClassInEffect}, besideReady...)
+}
+
+// notBegun are the conditions of a tenant for which nothing is made, because its class does not accept it.
+func (s *scope) notBegun() []metav1.Condition {
+	if !s.class.Held {
+		return nil
+	}
+	var unknown []metav1.Condition
+	for _, conditionType := range slices.Concat(requiredForTenant[1:], besideReady, []string{
+		v1alpha1.ConditionUserDefaultsInEffect, v1alpha1.ConditionRequestsObeyed,
+	}) {
+		unknown = append(unknown, conditions.Unknown(conditionType, s.class.Problem.Reason, "Nothing is made for the tenant before its class accepts it."))
+	}
+	return unknown
+}
+
 // unlessFound hold where all steps were taken and none has found otherwise.
 func unlessFound() []metav1.Condition {
 	return []metav1.Condition{
@@ -71,6 +96,7 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 		status.ObservedGeneration = generation
 	}
 	status.UserDefaults = s.userDefaults
+	status.Class = s.class.Status()
 	if s.credentials != nil {
 		status.Credentials = s.credentials
 	}
@@ -80,15 +106,15 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 	}
 	found := conditions.Found{
 		Conditions: append(slices.Clone(s.conditions), provisioningHealthy(s.tenant)),
-		Types: slices.Concat([]string{v1alpha1.ConditionEntraTenantVerified}, requiredForTenant, besideReady,
+		Types: slices.Concat([]string{v1alpha1.ConditionEntraTenantVerified}, requiredForTenant, s.beside(),
 			[]string{v1alpha1.ConditionUserDefaultsInEffect, v1alpha1.ConditionProvisioningHealthy, v1alpha1.ConditionRequestsObeyed}),
-		Required: requiredForTenant, Beside: besideReady,
+		Required: requiredForTenant, Beside: s.beside(),
 		Applied:      status.ObservedGeneration == generation,
 		ReadyReason:  v1alpha1.ReasonReady,
 		ReadyMessage: "The tenant can be provisioned.",
 	}
 	if len(s.outcome.failed) == 0 {
-		found.Conditions = append(append(found.Conditions, s.untold()...), unlessFound()...)
+		found.Conditions = slices.Concat(found.Conditions, s.notBegun(), s.untold(), unlessFound())
 	}
 	if reason, message := suspended(&s.tenant.Spec); reason != "" {
 		found.ReadyReason, found.ReadyMessage = reason, message
@@ -102,6 +128,9 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 	}
 	if len(s.outcome.failed) > 0 {
 		found.Failed = &conditions.Problem{Reason: v1alpha1.ReasonError, Message: problem.Failure(s.outcome.failed[0])}
+	}
+	if !s.hasClass() {
+		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionClassInEffect)
 	}
 	status.Conditions = conditions.Summarise(status.Conditions, found, generation, now)
 	status.TenantURL, status.AdditionalURLs = s.exposure.Publish(status.Conditions, requiredForTenant)

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
-	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/exposure"
 	"github.com/tenantry/tenantry/controllers/hosts"
 	"github.com/tenantry/tenantry/controllers/internal/problem"
@@ -96,14 +95,4 @@ func (r *ProvisioningTenantReconciler) withoutHost(ctx context.Context, s *scope
 	}
 	s.tell(s.exposure.HoldBack(ran))
 	return nil
-}
-
-// ranBefore tells whether the tenant has had a server or credentials.
-func (r *ProvisioningTenantReconciler) ranBefore(ctx context.Context, s *scope) (bool, error) {
-	deployment, err := r.serverDeployment(ctx, s)
-	if err != nil || deployment != nil && s.owner.Owns(deployment, nil) {
-		return true, err
-	}
-	verifier, err := r.cachedSecret(ctx, s, desired.VerifierName(s.tenant.Name))
-	return verifier != nil, err
 }

@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/classes"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/exposure"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
@@ -18,10 +19,13 @@ import (
 
 // scope is what one reconcile of a tenant learned. Steps add to it; the status is computed from it.
 type scope struct {
-	// tenant as the cache has it. Nothing changes it.
+	// tenant as the cache has it, but for its spec: that is the one that holds once its class is resolved. Nothing else changes it.
 	tenant *v1alpha1.ProvisioningTenant
-	owner  *apply.Owner
-	memory *memory
+	// class is what the tenant's class makes of it, and classText what is to be remembered of that.
+	class     classes.Decision
+	classText string
+	owner     *apply.Owner
+	memory    *memory
 
 	// exposure is how the tenant is exposed.
 	exposure     exposure.State
@@ -119,6 +123,7 @@ func (s *scope) has(conditionType string) bool {
 func (s *scope) desired(options Options) desired.Tenant {
 	return desired.Tenant{
 		Resource:    s.tenant,
+		Class:       s.classText,
 		ServerImage: options.ServerImage,
 		Host:        s.exposure.Host, AdditionalHosts: s.exposure.Hosts.Additional,
 		RouteName:      s.exposure.RouteName,

@@ -55,14 +55,15 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err != nil {
 		return fmt.Errorf("find the revision of the servers' pods: %w", err)
 	}
-	gateways := &gatewayAPI{
-		mgr: mgr, namespaces: options.Namespaces, every: cmp.Or(options.RecheckGatewayAPI, recheckGatewayAPI), changed: answered,
-		log: mgr.GetLogger().WithName("gateway"),
-	}
+	gateways, kinds := &gatewayAPI{}, &tenantClasses{}
+	gateways.every, gateways.log = cmp.Or(options.RecheckGatewayAPI, recheckGatewayAPI), mgr.GetLogger().WithName("gateway")
+	gateways.changed = func(ctx context.Context) error { return lookAgain(ctx, mgr.GetClient(), answered, mayBeOnGateway) }
+	kinds.every, kinds.log = cmp.Or(options.RecheckClasses, recheckClasses), mgr.GetLogger().WithName("classes")
+	kinds.changed = func(ctx context.Context) error { return lookAgain(ctx, mgr.GetClient(), answered, mayHaveClass) }
 	gateways.classes = gatewayClasses{mgr.GetAPIReader(), newRecent[v1alpha1.GatewayReference, exposure.Gateway](options.Clock, gateways.every)}
 	tenants := &ProvisioningTenantReconciler{
 		Client: gateways.client(mgr.GetClient()), Live: mgr.GetAPIReader(), Events: recorder, Options: options,
-		Entra: verifier, Gateways: gateways, Upgrades: rollout.NewLimiter(options.MaxUpgrades, pods),
+		Entra: verifier, Gateways: gateways, Classes: kinds, Upgrades: rollout.NewLimiter(options.MaxUpgrades, pods),
 		Ports: &clusterPorts{
 			live: mgr.GetAPIReader(), given: options.Ports, every: cmp.Or(options.RecheckClusterPorts, recheckClusterPorts),
 			tenants: mgr.GetClient(), changed: answered, log: mgr.GetLogger().WithName("ports"),
@@ -75,8 +76,16 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 			return fmt.Errorf("register the metrics: %w", err)
 		}
 	}
-	if gateways.tenants, err = tenants.SetupWithManager(mgr, answered); err != nil {
+	controller, err := tenants.SetupWithManager(mgr, answered)
+	if err != nil {
 		return fmt.Errorf("set up the controller of ProvisioningTenants: %w", err)
+	}
+	if err := gateways.followRoutes(mgr, controller, options.Namespaces); err != nil {
+		return err
+	}
+	kinds.followClasses(mgr, controller)
+	if err := mgr.Add(kinds); err != nil {
+		return fmt.Errorf("add the follower of classes: %w", err)
 	}
 	if err := mgr.Add(gateways); err != nil {
 		return fmt.Errorf("add the follower of the Gateway API: %w", err)

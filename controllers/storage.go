@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -106,17 +105,4 @@ func (r *ProvisioningTenantReconciler) job(ctx context.Context, s *scope, name s
 		return nil, nil
 	}
 	return &job, nil
-}
-
-// serverDeployment returns the server's Deployment, or nil where there is none.
-func (r *ProvisioningTenantReconciler) serverDeployment(ctx context.Context, s *scope) (*appsv1.Deployment, error) {
-	var deployment appsv1.Deployment
-	err := r.Get(ctx, s.serverKey(), &deployment)
-	switch {
-	case apierrors.IsNotFound(err):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("get the Deployment: %w", err)
-	}
-	return &deployment, nil
 }

@@ -30,14 +30,23 @@ func revision(options Options) (string, error) {
 	return rollout.Revision(tenants...)
 }
 
+// revision is what the tenant's server is upgraded to: another operator or another class makes another one. A class that is corrected is another one
+// too, so servers that do not start with the class before do not hold back the correction.
+func (s *scope) revision(upgrades *rollout.Limiter) string {
+	if s.class.Revision == "" {
+		return upgrades.Revision()
+	}
+	return upgrades.Revision() + "." + s.class.Revision
+}
+
 // errUpgradeWaits says that a Deployment stays as it is until others are done with their upgrade.
 var errUpgradeWaits = errors.New("the upgrade waits for others")
 
 // mayUpgrade returns errUpgradeWaits where too many other servers are being upgraded.
-func (r *ProvisioningTenantReconciler) mayUpgrade(ctx context.Context, have *appsv1.Deployment) error {
+func (r *ProvisioningTenantReconciler) mayUpgrade(ctx context.Context, s *scope, have *appsv1.Deployment) error {
 	var upgrading appsv1.DeploymentList
 	// Nothing below changes them.
-	err := r.List(ctx, &upgrading, client.MatchingFields{upgradingIndex: r.Upgrades.Revision()}, client.UnsafeDisableDeepCopy)
+	err := r.List(ctx, &upgrading, client.MatchingFields{upgradingIndex: s.revision(r.Upgrades)}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return fmt.Errorf("list the servers that are being upgraded: %w", err)
 	}

@@ -10,11 +10,15 @@ import (
 
 // ServiceAccount is who the server is.
 func ServiceAccount(t Tenant) *corev1ac.ServiceAccountApplyConfiguration {
-	return corev1ac.ServiceAccount(ServerName(t.Resource.Name), t.Resource.Namespace).
+	account := corev1ac.ServiceAccount(ServerName(t.Resource.Name), t.Resource.Namespace).
 		WithLabels(Labels(t.Resource.Name)).
 		WithOwnerReferences(owner(t.Resource)).
 		// The pod asks for its token itself, so that no other pod gets one by naming this account.
 		WithAutomountServiceAccountToken(false)
+	if t.Class != "" {
+		account.WithAnnotations(map[string]string{AnnotationClass: t.Class})
+	}
+	return account
 }
 
 // Role is what the server may do: read its own tenant, the UserDefaults that it follows and its verifiers, and write

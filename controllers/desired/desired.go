@@ -26,6 +26,8 @@ const (
 	AnnotationAccount = v1alpha1.GroupName + "/service-account"
 	// AnnotationPublic on a reader's Secret repeats what that holds beside the token, as JSON, so that nobody must read it to know.
 	AnnotationPublic = v1alpha1.GroupName + "/public"
+	// AnnotationClass on the ServiceAccount is what the tenant's class decided last, as JSON: a tenant that its class does not accept goes on with it.
+	AnnotationClass = v1alpha1.GroupName + "/class"
 	// AnnotationPlace on an Ingress or HTTPRoute is its Place.
 	AnnotationPlace = v1alpha1.GroupName + "/place"
 	// AnnotationTenantURL on the credentials Secret repeats the Tenant URL that it holds, for the same reason.
@@ -40,8 +42,10 @@ const (
 
 // Tenant is all that the objects of a tenant follow from.
 type Tenant struct {
-	// Resource is the tenant as its author wrote it.
+	// Resource is the tenant with the spec that holds for it: its author's, and what its class and the defaults add.
 	Resource *v1alpha1.ProvisioningTenant
+	// Class is what is to be remembered of the tenant's class, as JSON; "" for nothing.
+	Class string
 	// ServerImage is the image of the SCIM server.
 	ServerImage string
 	// Host is the DNS name that the route serves; empty where the tenant has none to serve.
