@@ -143,7 +143,7 @@ type ExposureBounds struct {
 	//
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:MaxItems=32
 	Hosts []HostRule `json:"hosts,omitzero"`
 
 	// ingress bounds spec.exposure.ingress of the tenants.
@@ -170,7 +170,7 @@ type HostRule struct {
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:MaxItems=16
 	Patterns []HostPattern `json:"patterns,omitempty"`
 }
 
