@@ -71,11 +71,15 @@ func prefixed[V ~string](c *check, field string, asked, given map[string]V, pref
 	if prefixes == nil {
 		return
 	}
+	allowed := "none"
+	if len(prefixes) > 0 {
+		allowed = "those that begin with " + list(prefixes)
+	}
 	for _, name := range slices.Sorted(maps.Keys(asked)) {
 		value, has := given[name]
 		begins := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
 		if (!has || value != asked[name]) && !slices.ContainsFunc(prefixes, begins) {
-			c.exceed(field+" "+name, "given", "those that begin with "+list(prefixes), bound)
+			c.exceed(field+" "+name, "given", allowed, bound)
 		}
 	}
 }

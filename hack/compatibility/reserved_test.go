@@ -18,7 +18,7 @@ func TestReservedNamesAreFreeOrOfTheTypeThatWasSaidAndMayCome(t *testing.T) {
 	}
 	released := definition(t)
 	for path, kind := range map[string]string{
-		"className": "string", "guards": "object", "backup": "object", "bootstrap": "object", "lifecycle": "object",
+		"guards": "object", "backup": "object", "bootstrap": "object", "lifecycle": "object",
 		"retention.deleted": "string", "console.administrators": "array",
 	} {
 		if !strings.Contains(string(page), "`spec."+path+"`") {
