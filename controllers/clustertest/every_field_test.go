@@ -87,6 +87,7 @@ func tenantFields() map[string]field {
 // elsewhere are fields that need a world of their own, with the test that has it.
 func elsewhere() []string {
 	found := []string{
+		"className",                       // TestATightenedOrDeletedClassPullsNobodyDown, and those beside it
 		"identityProvider.type",           // the schema test: it has one value
 		"exposure.gateway.parentRefs",     // TestATenantIsExposedByAGatewayAsSoonAsTheClusterKnowsHTTPRoutes
 		"storage.type",                    // TestADirectoryMovesToPostgreSQLAndItsVolumeStays: there is no way back
