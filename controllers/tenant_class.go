@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -123,7 +124,8 @@ func (r *ProvisioningTenantReconciler) decideClass(ctx context.Context, s *scope
 	if state.Last, err = r.lastClass(ctx, s); err != nil {
 		return classes.Decision{}, err
 	}
-	if len(all) > 0 {
+	byNamespace := classes.NeedNamespaces(all)
+	if byNamespace {
 		if state.Namespace, err = r.namespaces.of(ctx, tenant.Namespace); err != nil {
 			return classes.Decision{}, err
 		}
@@ -133,7 +135,11 @@ func (r *ProvisioningTenantReconciler) decideClass(ctx context.Context, s *scope
 			return classes.Decision{}, err
 		}
 	}
-	return classes.Decide(state), nil
+	decided := classes.Decide(state)
+	if decided.Problem != nil && byNamespace {
+		decided.Problem.Recheck = cmp.Or(r.Options.RecheckHosts, recheckHosts) // nothing tells of the labels of a namespace
+	}
+	return decided, nil
 }
 
 // lastClass is what the ServiceAccount of the tenant says that its class decided last, nil where a class had no say.

@@ -249,6 +249,7 @@ type Retention struct {
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Tenant URL",type=string,JSONPath=`.status.tenantURL`
 // +kubebuilder:printcolumn:name="Users",type=integer,JSONPath=`.status.directory.users`
+// +kubebuilder:printcolumn:name="Class",type=string,JSONPath=`.status.class.name`,priority=1
 // +kubebuilder:printcolumn:name="Groups",type=integer,JSONPath=`.status.directory.groups`,priority=1
 // +kubebuilder:printcolumn:name="Provisioning",type=string,JSONPath=`.spec.provisioning.state`,priority=1
 // +kubebuilder:printcolumn:name="Access",type=string,JSONPath=`.spec.access.state`,priority=1

@@ -49,6 +49,15 @@ func Choose(tenant *v1alpha1.ProvisioningTenant, classes []v1alpha1.Provisioning
 	return nil, refused
 }
 
+// NeedNamespaces tells whether a decision may follow from the labels of namespaces.
+func NeedNamespaces(classes []v1alpha1.ProvisioningTenantClass) bool {
+	return slices.ContainsFunc(classes, func(class v1alpha1.ProvisioningTenantClass) bool {
+		return class.Spec.NamespaceSelector != nil || slices.ContainsFunc(class.Spec.Bounds.Exposure.Hosts, func(rule v1alpha1.HostRule) bool {
+			return rule.NamespaceSelector != nil
+		})
+	})
+}
+
 // takes returns the class, or why it takes no tenant of that namespace.
 func takes(class *v1alpha1.ProvisioningTenantClass, tenant *v1alpha1.ProvisioningTenant, namespace labels.Set) (
 	*v1alpha1.ProvisioningTenantClass, *problem.Stalled,

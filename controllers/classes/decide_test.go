@@ -295,3 +295,17 @@ func TestAContradictionThatOnlyTheClassMakesIsTold(t *testing.T) {
 		}
 	}
 }
+
+func TestLabelsOfNamespacesAreReadOnlyWhereAClassGoesByThem(t *testing.T) {
+	t.Parallel()
+	for spec, want := range map[string]bool{
+		"{}":                    false,
+		"namespaceSelector: {}": true,
+		`bounds: {exposure: {hosts: [{patterns: ["*"]}]}}`:                                                              false,
+		`bounds: {exposure: {hosts: [{patterns: ["*"]}, {namespaceSelector: {matchLabels: {a: b}}, patterns: ["*"]}]}}`: true,
+	} {
+		if got := NeedNamespaces([]v1alpha1.ProvisioningTenantClass{class(t, "{}"), class(t, spec)}); got != want {
+			t.Errorf("%s: %v", spec, got)
+		}
+	}
+}
