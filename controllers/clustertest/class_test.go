@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -280,4 +281,22 @@ func TestAChangeOfAClassTakesSomeTenantsAtATime(t *testing.T) {
 		}
 		return ""
 	})
+}
+
+func TestAClassTakesTenantsOfTheNamespacesThatItSelects(t *testing.T) {
+	race.Meets(t)
+	t.Parallel()
+	w := newWorld(t)
+	w.class("{namespaceSelector: {matchLabels: {team: sales}}, defaults: {exposure: {baseDomain: " + w.namespace + ".example.com}}}")
+	tenant := create(w, w.asking("contoso", "{}"))
+	w.until(tenant, "Accepted=False/OutOfBounds", "Ready=False/OutOfBounds")
+	if told := message(tenant, v1alpha1.ConditionAccepted); !strings.Contains(told, "takes no tenants of namespace "+w.namespace) {
+		t.Errorf("told %q", told)
+	}
+	namespace := &corev1.Namespace{}
+	if err := w.Get(t.Context(), client.ObjectKey{Name: w.namespace}, namespace); err != nil {
+		t.Fatal(err)
+	}
+	edit(w, namespace, func(namespace *corev1.Namespace) { namespace.Labels["team"] = "sales" })
+	w.until(tenant, ready, "ClassInEffect=True/InEffect")
 }
