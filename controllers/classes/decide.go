@@ -105,16 +105,20 @@ func (s *State) refuse(class *v1alpha1.ProvisioningTenantClass, spec *v1alpha1.P
 		}
 		return refuse(v1alpha1.ReasonOutOfBounds, "%s.", told)
 	}
-	if missing := contradiction(spec); missing != "" {
-		return refuse(v1alpha1.ReasonClassInvalid, "With what class %s adds, %s.", class.Name, missing)
+	if missing := contradiction(spec, s.engine()); missing != "" {
+		return refuse(v1alpha1.ReasonClassInvalid, "With what class %s says, %s.", class.Name, missing)
 	}
 	return nil
 }
 
 // contradiction says what a spec lacks that neither the API server could see, who checks the tenant alone, nor the author of the class.
-func contradiction(spec *v1alpha1.ProvisioningTenantSpec) string {
+// engine is that of the directory that is there. The API server lets nobody take a tenant that names PostgreSQL back to SQLite, and does not know of
+// one that has it by its class.
+func contradiction(spec *v1alpha1.ProvisioningTenantSpec, engine v1alpha1.StorageType) string {
 	database := spec.Storage.Type == v1alpha1.StoragePostgreSQL
 	switch {
+	case !database && engine == v1alpha1.StoragePostgreSQL:
+		return "spec.storage.type must stay PostgreSQL: the directory is there. To go back to SQLite, export it and import it into a new tenant"
 	case database && spec.Storage.PostgreSQL == nil:
 		return "spec.storage.type is PostgreSQL and nobody says where the database is: give spec.storage.postgresql"
 	case database && spec.DeletionPolicy == v1alpha1.DeletionPolicyDelete:

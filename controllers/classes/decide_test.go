@@ -278,6 +278,13 @@ func TestADirectoryStaysWhereItIs(t *testing.T) {
 	if got := Decide(State{Tenant: there, Classes: []v1alpha1.ProvisioningTenantClass{database}}); got.Spec.Storage.PostgreSQL == nil || got.Problem != nil {
 		t.Errorf("the tenant cannot move it: %+v, %v", got.Spec.Storage, got.Problem)
 	}
+	moved := tenant(t, "storage: {type: SQLite}")
+	moved.Status.Storage = &v1alpha1.StorageStatus{Type: v1alpha1.StoragePostgreSQL}
+	last := &Values{Class: "standard", Storage: v1alpha1.Storage{Type: v1alpha1.StoragePostgreSQL}}
+	got := Decide(State{Tenant: moved, Classes: []v1alpha1.ProvisioningTenantClass{database}, Last: last, Ran: true})
+	if got.Problem == nil || got.Problem.Reason != v1alpha1.ReasonClassInvalid || got.Spec.Storage.Type != v1alpha1.StoragePostgreSQL {
+		t.Errorf("it goes back: %+v, %v", got.Spec.Storage, got.Problem)
+	}
 }
 
 func TestAContradictionThatOnlyTheClassMakesIsTold(t *testing.T) {
