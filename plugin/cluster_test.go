@@ -56,6 +56,10 @@ func (c *cluster) path(object client.Object) string {
 	switch object.(type) {
 	case *v1alpha1.ProvisioningTenant:
 		return "/apis/provisioning.tenantry.dev/v1alpha1/namespaces/" + object.GetNamespace() + "/provisioningtenants"
+	case *v1alpha1.UserDefaults:
+		return "/apis/provisioning.tenantry.dev/v1alpha1/namespaces/" + object.GetNamespace() + "/userdefaults"
+	case *v1alpha1.ProvisioningTenantClass:
+		return "/apis/provisioning.tenantry.dev/v1alpha1/provisioningtenantclasses"
 	case *corev1.Secret:
 		return "/api/v1/namespaces/" + object.GetNamespace() + "/secrets"
 	case *corev1.Pod:
@@ -93,8 +97,11 @@ func (c *cluster) answer(w http.ResponseWriter, r *http.Request) any {
 	names := func(version string, plurals ...string) any {
 		list := metav1.APIResourceList{TypeMeta: metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"}, GroupVersion: version}
 		for _, plural := range plurals {
-			kind := map[string]string{"secrets": "Secret", "pods": "Pod", "provisioningtenants": "ProvisioningTenant", "userdefaults": "UserDefaults"}[plural]
-			list.APIResources = append(list.APIResources, metav1.APIResource{Name: plural, Namespaced: true, Kind: kind, Verbs: metav1.Verbs{"get", "list"}})
+			kind := map[string]string{"secrets": "Secret", "pods": "Pod", "provisioningtenants": "ProvisioningTenant", "userdefaults": "UserDefaults",
+				"provisioningtenantclasses": "ProvisioningTenantClass"}[plural]
+			list.APIResources = append(list.APIResources, metav1.APIResource{
+				Name: plural, Namespaced: kind != "ProvisioningTenantClass", Kind: kind, Verbs: metav1.Verbs{"get", "list"},
+			})
 		}
 		return list
 	}
@@ -110,17 +117,26 @@ func (c *cluster) answer(w http.ResponseWriter, r *http.Request) any {
 	case "/api/v1":
 		return names("v1", "secrets", "pods")
 	case "/apis/" + group.String():
-		return names(group.String(), "provisioningtenants", "userdefaults")
+		return names(group.String(), "provisioningtenants", "userdefaults", "provisioningtenantclasses")
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if object, ok := c.objects[path]; ok {
 		return typed(object)
 	}
-	if strings.HasSuffix(path, "/userdefaults") {
-		return v1alpha1.UserDefaultsList{TypeMeta: metav1.TypeMeta{Kind: "UserDefaultsList", APIVersion: group.String()}}
-	}
 	switch {
+	case strings.HasSuffix(path, "/userdefaults"):
+		list := v1alpha1.UserDefaultsList{TypeMeta: metav1.TypeMeta{Kind: "UserDefaultsList", APIVersion: group.String()}}
+		for _, object := range c.matching(r) {
+			list.Items = append(list.Items, *object.(*v1alpha1.UserDefaults)) //nolint:forcetypeassert // by its path
+		}
+		return list
+	case strings.HasSuffix(path, "/provisioningtenantclasses"):
+		list := v1alpha1.ProvisioningTenantClassList{TypeMeta: metav1.TypeMeta{Kind: "ProvisioningTenantClassList", APIVersion: group.String()}}
+		for _, object := range c.matching(r) {
+			list.Items = append(list.Items, *object.(*v1alpha1.ProvisioningTenantClass)) //nolint:forcetypeassert // by its path
+		}
+		return list
 	case strings.HasSuffix(path, "/pods"):
 		list := corev1.PodList{TypeMeta: metav1.TypeMeta{Kind: "PodList", APIVersion: "v1"}}
 		for _, object := range c.matching(r) {
@@ -146,11 +162,19 @@ func (c *cluster) matching(r *http.Request) []client.Object {
 	}
 	var found []client.Object
 	for _, at := range slices.Sorted(maps.Keys(c.objects)) {
-		if object := c.objects[at]; strings.HasPrefix(at, r.URL.Path+"/") && selector.Matches(labels.Set(object.GetLabels())) {
+		if object := c.objects[at]; under(at, r.URL.Path) && selector.Matches(labels.Set(object.GetLabels())) {
 			found = append(found, object)
 		}
 	}
 	return found
+}
+
+// under tells whether an object's path is of the list at a path, which may be that of all namespaces.
+func under(object, list string) bool {
+	if namespaces, plural, all := strings.Cut(list, "/v1alpha1/"); all && !strings.Contains(plural, "/") {
+		return strings.HasPrefix(object, namespaces+"/v1alpha1/") && strings.Contains(object, "/"+plural+"/")
+	}
+	return strings.HasPrefix(object, list+"/")
 }
 
 // typed is an object with its kind, which the types leave out.

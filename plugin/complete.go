@@ -3,9 +3,12 @@ package plugin
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -30,6 +33,39 @@ func (s *session) completeTenants(command *cobra.Command, args []string, _ strin
 		for i := range tenants.Items {
 			names = append(names, tenants.Items[i].Name)
 		}
+		return names, err
+	}, command)
+}
+
+// completeDescribed completes what describe can be asked about: tenants, and behind the name of another kind and a slash those of that kind.
+func (s *session) completeDescribed(command *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	kind, _, typed := strings.Cut(word, "/")
+	if !typed || len(args) > 0 {
+		return s.completeTenants(command, args, word)
+	}
+	asked, _, err := subject(command, []string{kind + "/any"})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return s.names(func(ctx context.Context, c client.Client, namespace string) ([]string, error) {
+		list := map[string]client.ObjectList{
+			tenantKind: &v1alpha1.ProvisioningTenantList{}, defaultsKind: &v1alpha1.UserDefaultsList{}, classKind: &v1alpha1.ProvisioningTenantClassList{},
+		}[asked]
+		var where []client.ListOption
+		if asked != classKind {
+			where = append(where, client.InNamespace(namespace))
+		}
+		if err := c.List(ctx, list, where...); err != nil {
+			return nil, err
+		}
+		var names []string
+		err := meta.EachListItem(list, func(object runtime.Object) error {
+			named, err := meta.Accessor(object)
+			if err == nil {
+				names = append(names, kind+"/"+named.GetName())
+			}
+			return err
+		})
 		return names, err
 	}, command)
 }

@@ -1,21 +1,18 @@
 package plugin
 
 import (
-	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/cli-runtime/pkg/printers"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
@@ -25,42 +22,55 @@ func (s *session) describe() *cobra.Command {
 	var output string
 	var exitCode bool
 	command := &cobra.Command{
-		Use:   "describe TENANT",
-		Short: "Say what is wrong with a tenant and what to do about it",
-		Long: `Say how a tenant is: its URL and token, what its directory holds, its conditions,
+		Use:   "describe TENANT | userdefaults/NAME | class/NAME",
+		Short: "Say what is wrong with a tenant, UserDefaults or a class, and what to do about it",
+		Long: `Say how a tenant is: its class, URL and token, what its directory holds, its conditions,
 and for each that is not as it should be what it means and what to do.
 
+Of UserDefaults it says which users have them, and which generation of them is in effect.
+Of a ProvisioningTenantClass it says which tenants follow it, of all namespaces or else of
+the present one, and which of them it refuses. Instead of userdefaults and class a name
+that kubectl knows is fine, such as udef or provisioningtenantclass.
+
 ` + exitCodeHelp + ` All is well where
-condition Ready is True.`,
+condition Ready is True, and with a class where it refuses no tenant.`,
 		Example: `  kubectl tenantry describe contoso
 
   # What is wrong, for a script
-  kubectl tenantry describe contoso -o json`,
-		Args:              oneTenant,
-		ValidArgsFunction: s.completeTenants,
+  kubectl tenantry describe contoso -o json
+
+  # Who has these values, and since which change
+  kubectl tenantry describe userdefaults/finance
+
+  # Which tenants follow a class, and which ask for more than it allows
+  kubectl tenantry describe class/standard`,
+		Args: func(command *cobra.Command, args []string) error {
+			_, _, err := subject(command, args)
+			return err
+		},
+		ValidArgsFunction: s.completeDescribed,
 		RunE: func(command *cobra.Command, args []string) error {
 			write, err := s.structured(command, output)
 			if err != nil {
 				return err
 			}
-			c, tenant, err := s.tenant(command.Context(), args[0])
+			kind, name, err := subject(command, args)
+			if err != nil {
+				return err
+			}
+			found, err := s.look(command.Context(), kind, name)
 			if err != nil {
 				return untold(exitCode, err)
 			}
-			var defaults v1alpha1.UserDefaultsList
-			ofTenant := client.MatchingFields{"spec.tenantRef.name": tenant.Name}
-			if err := c.List(command.Context(), &defaults, client.InNamespace(tenant.Namespace), ofTenant); err != nil {
-				return untold(exitCode, explain(err))
-			}
 			if write != nil {
-				err = write(diagnose(tenant, defaults.Items))
+				err = write(found.diagnosis())
 			} else {
-				err = describeTenant(s.Out, tenant, defaults.Items, s.Clock.Now())
+				err = found.write(printing{s.Out}, s.Clock.Now())
 			}
 			if err != nil || !exitCode {
 				return err
 			}
-			return readiness(tenant)
+			return found.outcome()
 		},
 	}
 	exitCodeFlag(command, &exitCode)
@@ -68,9 +78,68 @@ condition Ready is True.`,
 	return command
 }
 
+// described is what describe was asked about, as it was read.
+type described interface {
+	// diagnosis is what there is to say of it, for a program.
+	diagnosis() any
+	// write writes the text for a person.
+	write(out io.Writer, now time.Time) error
+	// outcome is the exit code for how it is, nil where it is well.
+	outcome() error
+}
+
+// The kinds that describe can be asked about, as they are named before a slash.
+const (
+	tenantKind   = "provisioningtenant"
+	defaultsKind = "userdefaults"
+	classKind    = "provisioningtenantclass"
+)
+
+// subject is what a command line asks about: the name of a tenant alone, or a kind and a name as in kubectl, which writes the group behind a kind
+// with -o name.
+func subject(command *cobra.Command, args []string) (kind, name string, err error) {
+	refused := usage(command, "%s takes the name of one tenant, userdefaults/NAME or class/NAME", command.CommandPath())
+	if len(args) != 1 {
+		return "", "", refused
+	}
+	kind, name, typed := strings.Cut(args[0], "/")
+	if !typed {
+		return tenantKind, args[0], nil
+	}
+	if name == "" || strings.Contains(name, "/") {
+		return "", "", refused
+	}
+	switch strings.TrimSuffix(strings.ToLower(kind), "."+v1alpha1.GroupName) {
+	case tenantKind, "provisioningtenants", "ptenant", "pt", "tenant":
+		return tenantKind, name, nil
+	case defaultsKind, "udef":
+		return defaultsKind, name, nil
+	case classKind, "provisioningtenantclasses", "ptenantclass", "class":
+		return classKind, name, nil
+	default:
+		return "", "", refused
+	}
+}
+
+// look reads what describe is asked about.
+func (s *session) look(ctx context.Context, kind, name string) (described, error) {
+	c, namespace, err := s.connect()
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
+	case defaultsKind:
+		return lookAtDefaults(ctx, c, namespace, name)
+	case classKind:
+		return lookAtClass(ctx, c, namespace, name)
+	default:
+		return lookAtTenant(ctx, c, namespace, name)
+	}
+}
+
 // readiness is the exit code that condition Ready asks for.
-func readiness(tenant *v1alpha1.ProvisioningTenant) error {
-	ready := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionReady)
+func readiness(conditions []metav1.Condition) error {
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
 	switch {
 	case ready == nil || ready.Status == metav1.ConditionUnknown:
 		return &outcome{ExitUnknown, nil}
@@ -111,109 +180,41 @@ func (s *session) structured(command *cobra.Command, output string) (func(any) e
 	}
 }
 
-// describeTenant writes the text for a person.
-func describeTenant(out io.Writer, tenant *v1alpha1.ProvisioningTenant, defaults []v1alpha1.UserDefaults, now time.Time) error {
-	out = printing{out}
-	facts := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	fact := func(name, format string, args ...any) { fmt.Fprintf(facts, name+"\t"+format+"\n", args...) }
-	fact("Name:", "%s", tenant.Name)
-	fact("Namespace:", "%s", tenant.Namespace)
-	fact("Display name:", "%s", orNothing(tenant.Spec.DisplayName))
-	fact("Tenant URL:", "%s", orNothing(tenant.Status.TenantURL))
-	for _, additional := range tenant.Status.AdditionalURLs {
-		fact("", "also %s", additional)
+// writeFindings writes what there is to say about each condition, or that nothing is wrong.
+func writeFindings(out io.Writer, findings []Finding) {
+	if len(findings) == 0 {
+		fmt.Fprintln(out, "\nNothing is wrong.")
+		return
 	}
-	if tenant.Status.TokenURL != "" {
-		fact("Token URL:", "%s", tenant.Status.TokenURL)
-	}
-	fact("Secret Token:", "%s", describeToken(tenant.Status.Credentials, now))
-	if twoTokens(tenant) {
-		fact("", "the one before is valid for %s yet", duration.HumanDuration(tenant.Status.Credentials.PreviousExpiresAt.Sub(now)))
-	}
-	if c := tenant.Status.Credentials; c != nil && !c.ExpiresAt.IsZero() {
-		fact("", "it is rotated by itself, and ends in %s", duration.HumanDuration(c.ExpiresAt.Sub(now)))
-	}
-	if d := tenant.Status.Directory; d != nil {
-		fact("Directory:", "%s (%d active), %s, %s%s", counted(d.Users, "user"), d.ActiveUsers, counted(d.Groups, "group"),
-			counted(d.Memberships, "membership"), asOf(d, now))
-	}
-	if a := tenant.Status.Activity; a != nil && !a.LastRequestTime.IsZero() {
-		fact("Last request:", "at most %s ago", lastRequest(tenant, now))
-	}
-	if a := tenant.Status.Activity; a != nil && a.LastCycle != nil {
-		c := a.LastCycle
-		fact("Last cycle:", "%s: %s, %s, %s, %s", counted(c.Requests, "request"), counted(c.Creates, "create"), counted(c.Updates, "update"),
-			counted(c.Deletes, "delete"), counted(c.Failures, "failure"))
-	}
-	var names []string
-	for i := range defaults {
-		names = append(names, defaults[i].Name)
-	}
-	fact("User defaults:", "%s", orNothing(strings.Join(names, ", ")))
-	if err := facts.Flush(); err != nil {
-		return err
-	}
-
-	found := diagnose(tenant, defaults)
-	if len(tenant.Status.Conditions) > 0 {
-		fmt.Fprintln(out)
-		table := conditionTable(tenant.Status.Conditions, found.Findings, now)
-		if err := printers.NewTablePrinter(printers.PrintOptions{}).PrintObj(table, out); err != nil {
-			return err
+	fmt.Fprintln(out, "\nWhat there is to know and to do:")
+	for _, t := range alike(findings) {
+		fmt.Fprintf(out, "\n  %s\n", t.title())
+		for _, message := range t.messages {
+			fmt.Fprintf(out, "    %s\n", message)
+		}
+		if t.Action != "" {
+			fmt.Fprintf(out, "    → %s\n", t.Action)
 		}
 	}
-	fmt.Fprintln(out)
-	if len(found.Findings) == 0 {
-		fmt.Fprintln(out, "Nothing is wrong.")
+}
+
+// writeConditions writes a table of the conditions, with the messages of those that no finding speaks of.
+func writeConditions(out io.Writer, conditions []metav1.Condition, findings []Finding, now time.Time) error {
+	if len(conditions) == 0 {
 		return nil
 	}
-	fmt.Fprintln(out, "What there is to know and to do:")
-	for _, f := range alike(found.Findings) {
-		fmt.Fprintf(out, "\n  %s\n", f.title())
-		if said := cmp.Or(f.Message, f.Meaning); said != "" { // the message says of this tenant what the reason means for all
-			fmt.Fprintf(out, "    %s\n", said)
-		}
-		if f.Action != "" {
-			fmt.Fprintf(out, "    → %s\n", f.Action)
-		}
-	}
-	return nil
-}
-
-// asOf says when the server told what the directory has.
-func asOf(d *v1alpha1.DirectoryStatus, now time.Time) string {
-	if d.ObservedTime.IsZero() {
-		return ""
-	}
-	return fmt.Sprintf(", as the server told %s ago; it tells what changes within a minute", age(d.ObservedTime, now))
-}
-
-// counted is a number of things that have a regular plural.
-func counted(n int64, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return fmt.Sprintf("%d %s", n, thing)
-}
-
-func describeToken(credentials *v1alpha1.CredentialsStatus, now time.Time) string {
-	if credentials == nil || credentials.Fingerprint == "" {
-		return nothing
-	}
-	text := "fingerprint " + credentials.Fingerprint
-	if !credentials.IssuedAt.IsZero() {
-		text += ", issued " + age(credentials.IssuedAt, now) + " ago"
-	}
-	if credentials.SecretName == "" {
-		return text + ", its Secret was deleted, as one may after copying"
-	}
-	return text + ", in Secret " + credentials.SecretName
+	fmt.Fprintln(out)
+	return printers.NewTablePrinter(printers.PrintOptions{}).PrintObj(conditionTable(conditions, findings, now), out)
 }
 
 // conditionTable has the messages of those conditions that no finding speaks of.
 func conditionTable(conditions []metav1.Condition, findings []Finding, now time.Time) *metav1.Table {
 	message := func(c metav1.Condition) string {
-		if slices.ContainsFunc(findings, func(f Finding) bool { return f.UserDefaults == "" && f.Reason == c.Reason && f.Message == c.Message }) {
+		says := func(f Finding) bool {
+			follows := c.Status != metav1.ConditionTrue && f.Status == string(metav1.ConditionFalse)
+			return f.UserDefaults == "" && f.Reason == c.Reason && (f.Message == c.Message || follows)
+		}
+		if slices.ContainsFunc(findings, says) || tellsOfDefaults(c, findings) {
 			return "see below"
 		}
 		return c.Message

@@ -1,27 +1,31 @@
 package plugin
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tenantry/tenantry/api/advice"
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
-// Diagnosis is what describe found, as JSON and YAML have it.
+// Diagnosis is what describe found of a tenant, as JSON and YAML have it.
 type Diagnosis struct {
-	Namespace string    `json:"namespace"`
-	Name      string    `json:"name"`
-	Ready     bool      `json:"ready"`
-	Findings  []Finding `json:"findings"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	// Class whose values the tenant has, "" for none.
+	Class    string    `json:"class,omitempty"`
+	Ready    bool      `json:"ready"`
+	Findings []Finding `json:"findings"`
 }
 
 // Finding is something a person should know of a tenant or of one of its UserDefaults.
 type Finding struct {
-	// UserDefaults is the name of those that it is about, "" for the tenant itself.
+	// UserDefaults is the name of those that it is about, "" for the resource itself that was asked about.
 	UserDefaults string `json:"userDefaults,omitempty"`
 	// Condition, Status, Reason and Message are the condition's own.
 	Condition string `json:"condition,omitempty"`
@@ -33,47 +37,55 @@ type Finding struct {
 	Action  string `json:"action,omitempty"`
 }
 
-func (f Finding) title() string {
+// told are findings that say the same, as people read them.
+type told struct {
+	Finding
+	// conditions are those that have the reason, and messages what they say, each once.
+	conditions, messages []string
+}
+
+func (t told) title() string {
 	title := "The operator"
-	if f.Condition != "" {
-		is := "is"
-		if strings.Contains(f.Condition, " and ") {
-			is = "are"
+	if last := len(t.conditions) - 1; t.Condition != "" {
+		title = fmt.Sprintf("%s is %s: %s", t.Condition, t.Status, t.Reason)
+		if last > 0 {
+			title = fmt.Sprintf("%s and %s are %s: %s", strings.Join(t.conditions[:last], ", "), t.conditions[last], t.Status, t.Reason)
 		}
-		title = fmt.Sprintf("%s %s %s: %s", f.Condition, is, f.Status, f.Reason)
 	}
-	if f.UserDefaults != "" {
-		title = "UserDefaults " + f.UserDefaults + ": " + title
+	if t.UserDefaults != "" {
+		title = "UserDefaults " + t.UserDefaults + ": " + title
 	}
 	return title
 }
 
-// alike has findings of several conditions that say the same in one, for people.
-func alike(findings []Finding) []Finding {
-	var merged []Finding
+// alike has findings of several conditions with one reason in one, for people.
+func alike(findings []Finding) []told {
+	var merged []told
 	for _, f := range findings {
-		at := slices.IndexFunc(merged, func(m Finding) bool {
-			return f.Condition != "" && m.UserDefaults == f.UserDefaults && m.Status == f.Status && m.Reason == f.Reason && m.Message == f.Message
+		at := slices.IndexFunc(merged, func(m told) bool {
+			return f.Condition != "" && m.UserDefaults == f.UserDefaults && m.Status == f.Status && m.Reason == f.Reason && m.Action == f.Action
 		})
-		if at >= 0 {
-			merged[at].Condition += " and " + f.Condition
-			continue
+		if at < 0 {
+			at = len(merged)
+			merged = append(merged, told{Finding: f})
 		}
-		merged = append(merged, f)
+		m := &merged[at]
+		m.conditions = append(m.conditions, f.Condition)
+		// The message says of this resource what the reason means for all.
+		if says := cmp.Or(f.Message, f.Meaning); says != "" && !slices.Contains(m.messages, says) {
+			m.messages = append(m.messages, says)
+		}
 	}
 	return merged
 }
 
 // diagnose finds what a person should know.
 func diagnose(tenant *v1alpha1.ProvisioningTenant, defaults []v1alpha1.UserDefaults) Diagnosis {
-	found := Diagnosis{Namespace: tenant.Namespace, Name: tenant.Name, Findings: []Finding{}}
-	for _, c := range tenant.Status.Conditions {
-		found.Ready = found.Ready || c.Type == v1alpha1.ConditionReady && c.Status == metav1.ConditionTrue
+	found := Diagnosis{
+		Namespace: tenant.Namespace, Name: tenant.Name, Class: classInEffect(tenant), Findings: []Finding{},
+		Ready: meta.IsStatusConditionTrue(tenant.Status.Conditions, v1alpha1.ConditionReady),
 	}
-	unseen := Finding{
-		Message: "The operator has not dealt with the last change of this resource.",
-		Action:  "If it stays so, see whether the operator runs and what it logs, and whether it serves this namespace (watchNamespaces).",
-	}
+	unseen := notDealtWith()
 	if isPaused(tenant) {
 		unseen = Finding{
 			Message: "The operator has not dealt with the last change of this resource, because the tenant is paused.",
@@ -85,7 +97,24 @@ func diagnose(tenant *v1alpha1.ProvisioningTenant, defaults []v1alpha1.UserDefau
 		d := &defaults[i]
 		found.Findings = append(found.Findings, findings(d.Name, d.Generation, d.Status.ObservedGeneration, d.Status.Conditions, unseen)...)
 	}
+	found.Findings = slices.DeleteFunc(slices.Clone(found.Findings), func(f Finding) bool {
+		return f.UserDefaults == "" && tellsOfDefaults(metav1.Condition{Type: f.Condition, Reason: f.Reason}, found.Findings)
+	})
 	return found
+}
+
+// notDealtWith is what there is to say where the operator has not seen a change.
+func notDealtWith() Finding {
+	return Finding{
+		Message: "The operator has not dealt with the last change of this resource.",
+		Action:  "If it stays so, see whether the operator runs and what it logs, and whether it serves this namespace (watchNamespaces).",
+	}
+}
+
+// tellsOfDefaults tells whether a condition of a tenant only sums up what findings of its UserDefaults say.
+func tellsOfDefaults(c metav1.Condition, findings []Finding) bool {
+	return c.Type == v1alpha1.ConditionUserDefaultsInEffect && c.Reason == v1alpha1.ReasonUserDefaultsRefused &&
+		slices.ContainsFunc(findings, func(f Finding) bool { return f.UserDefaults != "" && f.Condition == v1alpha1.ConditionAccepted })
 }
 
 // findings are those of one resource. The summaries say nothing that the condition behind them does not say too, so they count
@@ -122,6 +151,39 @@ func findings(defaults string, generation, observed int64, conditions []metav1.C
 	}
 	if len(found) == 0 {
 		return summaries
+	}
+	return first(slices.DeleteFunc(slices.Clone(found), func(f Finding) bool { return f.repeats(found) }))
+}
+
+// repeats tells of a condition that only follows from another one, which is False for the same reason and says what to do: it is not known therefore,
+// or it is condition Applied of UserDefaults that are not accepted.
+func (f Finding) repeats(found []Finding) bool {
+	return slices.ContainsFunc(found, func(other Finding) bool {
+		if other.Status != string(metav1.ConditionFalse) || other.Reason != f.Reason {
+			return false
+		}
+		return f.Status == string(metav1.ConditionUnknown) || f.Condition == v1alpha1.ConditionApplied && other.Condition == v1alpha1.ConditionAccepted
+	})
+}
+
+// first has the server that makes its way say that another condition asks for something: it may not come up before that was done.
+func first(found []Finding) []Finding {
+	at := slices.IndexFunc(found, func(f Finding) bool {
+		switch f.Condition {
+		case v1alpha1.ConditionAccepted, v1alpha1.ConditionCredentialsReady, v1alpha1.ConditionStorageReady:
+			return f.Status == string(metav1.ConditionFalse) && f.Reason != v1alpha1.ReasonProgressing
+		default:
+			return false
+		}
+	})
+	if at < 0 {
+		return found
+	}
+	for i := range found {
+		f := &found[i]
+		if f.Reason == v1alpha1.ReasonProgressing && (f.Condition == v1alpha1.ConditionServerAvailable || f.Condition == v1alpha1.ConditionRolledOut) {
+			f.Action = "Do first what " + found[at].Condition + " asks for."
+		}
 	}
 	return found
 }

@@ -164,15 +164,17 @@ func TestTablesAndDescriptionsAreThoseInTheGoldenFiles(t *testing.T) {
 		"list-wide": func(out *bytes.Buffer) error {
 			return printers.NewTablePrinter(printers.PrintOptions{Wide: true, WithNamespace: true}).PrintObj(tenantTable(all, now), out)
 		},
-		"describe-ready":   func(out *bytes.Buffer) error { return describeTenant(out, contoso(), nil, now) },
-		"describe-rotated": func(out *bytes.Buffer) error { return describeTenant(out, rotated(), nil, now) },
-		"describe-renamed": func(out *bytes.Buffer) error { return describeTenant(out, renamed(), nil, now) },
+		"describe-ready":   func(out *bytes.Buffer) error { return (&describedTenant{tenant: contoso()}).write(printing{out}, now) },
+		"describe-rotated": func(out *bytes.Buffer) error { return (&describedTenant{tenant: rotated()}).write(printing{out}, now) },
+		"describe-renamed": func(out *bytes.Buffer) error { return (&describedTenant{tenant: renamed()}).write(printing{out}, now) },
 		"describe-wrong": func(out *bytes.Buffer) error {
-			return describeTenant(out, fabrikam(), []v1alpha1.UserDefaults{sales()}, now)
+			return (&describedTenant{tenant: fabrikam(), defaults: []v1alpha1.UserDefaults{sales()}}).write(out, now)
 		},
-		"describe-suspended": func(out *bytes.Buffer) error { return describeTenant(out, suspended(), nil, now) },
-		"describe-paused":    func(out *bytes.Buffer) error { return describeTenant(out, paused(), nil, now) },
-		"describe-unseen":    func(out *bytes.Buffer) error { return describeTenant(out, unseen(), nil, now) },
+		"describe-suspended": func(out *bytes.Buffer) error {
+			return (&describedTenant{tenant: suspended()}).write(printing{out}, now)
+		},
+		"describe-paused": func(out *bytes.Buffer) error { return (&describedTenant{tenant: paused()}).write(printing{out}, now) },
+		"describe-unseen": func(out *bytes.Buffer) error { return (&describedTenant{tenant: unseen()}).write(printing{out}, now) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -193,7 +195,7 @@ func TestNobodysWordsSteerTheTerminal(t *testing.T) {
 		tenant.Status.Conditions[i].Message = "the gateway says \x1b]0;x\a\u202eno"
 	}
 	var out bytes.Buffer
-	if err := describeTenant(&out, tenant, nil, now); err != nil {
+	if err := (&describedTenant{tenant: tenant}).write(printing{&out}, now); err != nil {
 		t.Fatal(err)
 	}
 	if got := out.String(); strings.ContainsAny(got, "\x1b\u202e\r\a") || !strings.Contains(got, "Fabrikam") || !strings.Contains(got, "the gateway says") {
@@ -231,10 +233,16 @@ func TestACommandLineThatMakesNoSenseIsRefusedBeforeAnythingIsAsked(t *testing.T
 		args string
 		want string
 	}{
-		"no such verb":        {"destroy contoso", "error: there is no command \"destroy\"\nSee 'kubectl tenantry --help'.\n"},
-		"no such flag":        {"list --everything", "error: unknown flag: --everything\nSee 'kubectl tenantry list --help'.\n"},
-		"no tenant":           {"url", "error: kubectl tenantry url takes the name of one tenant\nSee 'kubectl tenantry url --help'.\n"},
-		"two tenants":         {"token a b", "error: kubectl tenantry token takes the name of one tenant\nSee 'kubectl tenantry token --help'.\n"},
+		"no such verb": {"destroy contoso", "error: there is no command \"destroy\"\nSee 'kubectl tenantry --help'.\n"},
+		"no such flag": {"list --everything", "error: unknown flag: --everything\nSee 'kubectl tenantry list --help'.\n"},
+		"no tenant":    {"url", "error: kubectl tenantry url takes the name of one tenant\nSee 'kubectl tenantry url --help'.\n"},
+		"two tenants":  {"token a b", "error: kubectl tenantry token takes the name of one tenant\nSee 'kubectl tenantry token --help'.\n"},
+		"nothing to describe": {"describe", "error: kubectl tenantry describe takes the name of one tenant, userdefaults/NAME or class/NAME\n" +
+			"See 'kubectl tenantry describe --help'.\n"},
+		"a kind that describe does not know": {"describe pod/a",
+			"error: kubectl tenantry describe takes the name of one tenant, userdefaults/NAME or class/NAME\nSee 'kubectl tenantry describe --help'.\n"},
+		"a kind without a name": {"describe class/",
+			"error: kubectl tenantry describe takes the name of one tenant, userdefaults/NAME or class/NAME\nSee 'kubectl tenantry describe --help'.\n"},
 		"an argument to list": {"list contoso", "error: kubectl tenantry list takes no arguments\nSee 'kubectl tenantry list --help'.\n"},
 		"a format of list": {"list -o xml",
 			"error: --output must be table, wide, json, yaml or name, not \"xml\"\nSee 'kubectl tenantry list --help'.\n"},
@@ -354,7 +362,7 @@ func TestADescriptionSaysEachThingOnce(t *testing.T) {
 		condition("Ready", "False", "HostMissing", missing), condition("Stalled", "True", "HostMissing", missing),
 	}
 	var out bytes.Buffer
-	if err := describeTenant(&out, tenant, nil, now); err != nil {
+	if err := (&describedTenant{tenant: tenant}).write(printing{&out}, now); err != nil {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]int{
