@@ -202,8 +202,6 @@ func (r *ProvisioningTenantReconciler) forget(ctx context.Context, tenant client
 
 // leaves tells whether this look does nothing for a tenant but say so, and when to look again.
 func (r *ProvisioningTenantReconciler) leaves(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) (leaves bool, result ctrl.Result, err error) {
-	tenant = tenant.DeepCopy()
-	tenant.Spec.SetDefaults()
 	elsewhere, err := r.servedElsewhere(ctx, tenant)
 	switch {
 	case err != nil:

@@ -101,9 +101,9 @@ func (r *ProvisioningTenantReconciler) resolveTenantClass(ctx context.Context, s
 		}
 		s.classText = string(text)
 	}
-	s.tenant = s.tenant.DeepCopy()
-	s.tenant.Spec = decided.Spec
-	s.exposure.Tenant = s.tenant
+	holds := *s.tenant
+	holds.Spec = decided.Spec
+	s.tenant, s.exposure.Tenant = &holds, &holds
 	switch {
 	case decided.Problem != nil:
 		s.fail(decided.Problem)
