@@ -127,6 +127,11 @@ func For(reason string) (Advice, bool) {
 			Meaning: "An ingress controller has taken the Ingress.",
 			Action:  "",
 		}, true
+	case v1alpha1.ReasonIngressAssumed:
+		return Advice{
+			Meaning: "The Ingress exists, and nobody has confirmed that a controller routes it, because spec.exposure.ingress.readiness is Assumed.",
+			Action:  "See with kubectl tenantry check that the Tenant URL leads to the server, after each change of the route too.",
+		}, true
 	case v1alpha1.ReasonRouteAccepted:
 		return Advice{
 			Meaning: "Every Gateway has taken the HTTPRoute.",
@@ -470,7 +475,7 @@ func For(reason string) (Advice, bool) {
 	case v1alpha1.ReasonWaitingForIngressController:
 		return Advice{
 			Meaning: "No ingress controller has taken the Ingress yet; the message names the class that it has.",
-			Action:  "Check className and the controller of that class. Without className the Ingress gets the class that is the cluster's default, also one that becomes it while the Ingress waits.",
+			Action:  "Check className and the controller of that class. Without className the Ingress gets the class that is the cluster's default, also one that becomes it while the Ingress waits. Where the controller routes the host and writes no address into the status of the Ingress, set spec.exposure.ingress.readiness to Assumed, of the tenant or in its class.",
 		}, true
 	case v1alpha1.ReasonWaitingForGateway:
 		return Advice{

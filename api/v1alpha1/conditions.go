@@ -118,6 +118,10 @@ const (
 	ReasonUpgradePending = "UpgradePending"
 	// ReasonIngressReady: an ingress controller has taken the Ingress.
 	ReasonIngressReady = "IngressReady"
+	// ReasonIngressAssumed: the Ingress exists, and nobody has confirmed that a controller routes it, because
+	// spec.exposure.ingress.readiness is Assumed. See with kubectl tenantry check that the Tenant URL leads to the server, after each change
+	// of the route too.
+	ReasonIngressAssumed = "IngressAssumed"
 	// ReasonRouteAccepted: every Gateway has taken the HTTPRoute.
 	ReasonRouteAccepted = "RouteAccepted"
 	// ReasonRouteKept: the tenant is reached by the route that it had, because the one that the spec asks for does not work yet: condition
@@ -326,7 +330,8 @@ const (
 	ReasonRolloutPaused = "RolloutPaused"
 	// ReasonWaitingForIngressController: no ingress controller has taken the Ingress yet; the message names the class that it has. Check
 	// className and the controller of that class. Without className the Ingress gets the class that is the cluster's default, also one that
-	// becomes it while the Ingress waits.
+	// becomes it while the Ingress waits. Where the controller routes the host and writes no address into the status of the Ingress, set
+	// spec.exposure.ingress.readiness to Assumed, of the tenant or in its class.
 	ReasonWaitingForIngressController = "WaitingForIngressController"
 	// ReasonWaitingForGateway: no controller has answered for the HTTPRoute yet. Check that the Gateway exists and its
 	// controller runs.

@@ -1,5 +1,7 @@
 package v1alpha1
 
+import "cmp"
+
 // Exposure says how a tenant's SCIM server is reached.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.ingress) || !has(self.type) || self.type == 'Ingress'",message="ingress may be specified only when type is Ingress"
@@ -59,6 +61,14 @@ func (e *Exposure) IngressTLS() *IngressTLS {
 	return e.Ingress.TLS
 }
 
+// IngressReadiness says how it is known that the Ingress works.
+func (e *Exposure) IngressReadiness() IngressReadiness {
+	if e.Ingress == nil {
+		return ReadinessLoadBalancerStatus
+	}
+	return cmp.Or(e.Ingress.Readiness, ReadinessLoadBalancerStatus)
+}
+
 // ExposureType is a way to expose a tenant.
 //
 // +kubebuilder:validation:Enum=Ingress;Gateway;None
@@ -97,7 +107,28 @@ type IngressExposure struct {
 	//
 	// +optional
 	TLS *IngressTLS `json:"tls,omitempty"`
+
+	// readiness says how the operator knows that the Ingress works: LoadBalancerStatus, by an address in its status.loadBalancer, which an
+	// ingress controller writes once it has taken it; or Assumed, where the controller writes none, as one behind ports of the nodes or a
+	// proxy outside of the cluster may not. Then the Ingress counts as taken once it exists, condition Exposed is True with the reason
+	// IngressAssumed, and nobody has confirmed that the host leads to the server: kubectl tenantry check does.
+	// Default: LoadBalancerStatus. More values may come.
+	//
+	// +optional
+	Readiness IngressReadiness `json:"readiness,omitempty"`
 }
+
+// IngressReadiness is a way to know that an Ingress works.
+//
+// +kubebuilder:validation:Enum=LoadBalancerStatus;Assumed
+type IngressReadiness string
+
+const (
+	// ReadinessLoadBalancerStatus takes an address in status.loadBalancer for the word of the ingress controller.
+	ReadinessLoadBalancerStatus IngressReadiness = "LoadBalancerStatus"
+	// ReadinessAssumed asks for nobody's word.
+	ReadinessAssumed IngressReadiness = "Assumed"
+)
 
 // GatewayExposure says on which Gateways the tenant's HTTPRoute is.
 type GatewayExposure struct {

@@ -50,6 +50,14 @@ func TestWhatATenantSaysWinsFieldByField(t *testing.T) {
 			"{exposure: {host: h.test, ingress: {className: traefik, annotations: {b: tenant}, tls: {issuerRef: {name: le}}}}, storage: {sqlite: {size: 2Gi}}}",
 			"{exposure: {type: Ingress, host: h.test, ingress: {className: traefik, annotations: {a: class, b: tenant}, tls: {issuerRef: {name: le}}}}, storage: {type: SQLite, sqlite: {size: 2Gi, storageClassName: fast}}}",
 		},
+		"how an Ingress is known to work": {
+			"defaults: {exposure: {ingress: {readiness: Assumed}}}", "{exposure: {ingress: {className: nginx}}}",
+			"{exposure: {type: Ingress, ingress: {className: nginx, readiness: Assumed}}, storage: {type: SQLite, sqlite: {size: 1Gi}}}",
+		},
+		"the same, as the tenant says": {
+			"defaults: {exposure: {ingress: {readiness: Assumed}}}", "{exposure: {ingress: {readiness: LoadBalancerStatus}}}",
+			"{exposure: {type: Ingress, ingress: {readiness: LoadBalancerStatus}}, storage: {type: SQLite, sqlite: {size: 1Gi}}}",
+		},
 		"of a union the members of the type": {
 			"defaults: {exposure: {type: Gateway, ingress: {className: nginx}, gateway: {parentRefs: [{name: public, namespace: edge}]}}}", "{}",
 			"{exposure: {type: Gateway, gateway: {parentRefs: [{name: public, namespace: edge}]}}, storage: {type: SQLite, sqlite: {size: 1Gi}}}",

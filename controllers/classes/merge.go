@@ -43,6 +43,7 @@ func fillExposure(e *v1alpha1.Exposure, class *v1alpha1.ProvisioningTenantClassS
 			given.ClassName = cmp.Or(own.ClassName, given.ClassName)
 			given.Annotations = merged(given.Annotations, own.Annotations)
 			given.TLS = cmp.Or(own.TLS, given.TLS)
+			given.Readiness = cmp.Or(own.Readiness, given.Readiness)
 		}
 		e.Ingress = given
 	}

@@ -30,6 +30,9 @@ const (
 	AnnotationClass = v1alpha1.GroupName + "/class"
 	// AnnotationPlace on an Ingress or HTTPRoute is its Place.
 	AnnotationPlace = v1alpha1.GroupName + "/place"
+	// AnnotationReadiness on an Ingress is how it is known that it works, where that is not by its status. It stays true of an Ingress that the spec
+	// speaks of no more.
+	AnnotationReadiness = v1alpha1.GroupName + "/readiness"
 	// AnnotationTenantURL on the credentials Secret repeats the Tenant URL that it holds, for the same reason.
 	AnnotationTenantURL = v1alpha1.GroupName + "/tenant-url"
 

@@ -67,7 +67,7 @@ func full() Tenant {
 	spec.Exposure.Host = t.Host
 	t.AdditionalHosts = []string{"alongside.example.com", "scim.contoso.example"}
 	spec.Exposure.Ingress = &v1alpha1.IngressExposure{
-		ClassName: "traefik", Annotations: map[string]string{"b": "2", "a": "1"},
+		ClassName: "traefik", Annotations: map[string]string{"b": "2", "a": "1"}, Readiness: v1alpha1.ReadinessAssumed,
 		TLS: &v1alpha1.IngressTLS{
 			SecretName: "certificate",
 			IssuerRef:  &v1alpha1.IssuerReference{Name: "letsencrypt", Kind: "ClusterIssuer", Group: "cert-manager.io"},
@@ -278,6 +278,9 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 		},
 		"exposure.ingress.annotations": func(s *v1alpha1.ProvisioningTenantSpec) {
 			s.Exposure.Ingress = &v1alpha1.IngressExposure{Annotations: map[string]string{"a": "b"}}
+		},
+		"exposure.ingress.readiness": func(s *v1alpha1.ProvisioningTenantSpec) {
+			s.Exposure.Ingress = &v1alpha1.IngressExposure{Readiness: v1alpha1.ReadinessAssumed}
 		},
 		"exposure.gateway.parentRefs": func(s *v1alpha1.ProvisioningTenantSpec) {
 			s.Exposure.Gateway = &v1alpha1.GatewayExposure{ParentRefs: []v1alpha1.GatewayReference{{Name: "public", Namespace: "edge"}}}

@@ -81,6 +81,9 @@ func Ingress(t Tenant) *networkingv1ac.IngressApplyConfiguration {
 		ingress.WithAnnotations(issuerAnnotations(*tls.IssuerRef))
 	}
 	ingress.WithAnnotations(map[string]string{AnnotationPlace: t.IngressClass})
+	if readiness := exposure.IngressReadiness(); readiness != v1alpha1.ReadinessLoadBalancerStatus {
+		ingress.WithAnnotations(map[string]string{AnnotationReadiness: string(readiness)})
+	}
 	return ingress
 }
 

@@ -149,6 +149,9 @@ func ClassUnknown(err error) *problem.Waiting {
 	}
 }
 
+// unconfirmed says what to do about a controller that takes Ingresses without a word.
+const unconfirmed = "If that controller writes no status, set spec.exposure.ingress.readiness to Assumed."
+
 // untaken says of an Ingress that no controller has taken which class it has, and what to do about that. One without a name was not seen
 // yet. wanted is the class that the spec or the operator names, and instead the default one where somebody else set the class.
 func untaken(ingress *networkingv1.Ingress, name, wanted, instead string) string {
@@ -160,7 +163,7 @@ func untaken(ingress *networkingv1.Ingress, name, wanted, instead string) string
 	message := fmt.Sprintf("No ingress controller has taken Ingress %s yet.", name)
 	switch {
 	case wanted != "":
-		return message + fmt.Sprintf(" It has class %s: if this lasts, check spec.exposure.ingress and the controller of that class.", class)
+		return message + fmt.Sprintf(" It has class %s: if this lasts, check spec.exposure.ingress and the controller of that class. %s", class, unconfirmed)
 	case ingress.Name == "":
 		return message
 	case class == "":
@@ -171,5 +174,5 @@ func untaken(ingress *networkingv1.Ingress, name, wanted, instead string) string
 			"set spec.exposure.ingress.className, or delete the Ingress, and it is made anew.", class, instead)
 	}
 	return message + fmt.Sprintf(" It has class %s, as spec.exposure.ingress.className names none: "+
-		"if this lasts, check the controller of that class, or set className.", class)
+		"if this lasts, check the controller of that class, or set className. %s", class, unconfirmed)
 }

@@ -1,11 +1,13 @@
 package exposure
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	networkingv1beta1 "k8s.io/api/networking/v1beta1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -156,5 +158,18 @@ func (s *State) JudgeIngress(ingress *networkingv1.Ingress, written int64, class
 		return conditions.True(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressReady,
 			fmt.Sprintf("An ingress controller routes %s to the server.", s.Host))
 	}
+	if s.Tenant.Spec.Exposure.IngressReadiness() == v1alpha1.ReadinessAssumed && ingress.Name != "" {
+		return conditions.True(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressAssumed, s.assumed(ingress))
+	}
 	return conditions.False(v1alpha1.ConditionExposed, v1alpha1.ReasonWaitingForIngressController, untaken(ingress, s.RouteName, class, instead))
+}
+
+// assumed says of an Ingress that nobody has confirmed it, and how to.
+func (s *State) assumed(ingress *networkingv1.Ingress) string {
+	class := "no class"
+	if name := cmp.Or(ptr.Deref(ingress.Spec.IngressClassName, ""), ingress.Annotations[networkingv1beta1.AnnotationIngressClass]); name != "" {
+		class = "class " + name
+	}
+	return fmt.Sprintf("Ingress %s of %s is for %s, and spec.exposure.ingress.readiness is Assumed: nobody has confirmed that a controller routes it. "+
+		"kubectl tenantry check does.", ingress.Name, class, s.Host)
 }

@@ -203,17 +203,26 @@ func TestAnIngressWorksOnceAControllerHasGivenItAnAddress(t *testing.T) {
 	t.Parallel()
 	admitted := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Generation: 2}}
 	admitted.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{IP: "192.0.2.1"}}
+	silent := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Name: "x", Generation: 2}}
 	for name, test := range map[string]struct {
-		ingress *networkingv1.Ingress
-		written int64
-		want    string
+		readiness v1alpha1.IngressReadiness
+		ingress   *networkingv1.Ingress
+		written   int64
+		want      string
 	}{
-		"admitted":                  {admitted, 0, "True/IngressReady"},
-		"admitted as it is written": {admitted, 2, "True/IngressReady"},
-		"admitted before a write":   {admitted, 3, "False/WaitingForIngressController"},
-		"not admitted":              {&networkingv1.Ingress{}, 0, "False/WaitingForIngressController"},
+		"admitted":                  {"", admitted, 0, "True/IngressReady"},
+		"admitted as it is written": {"", admitted, 2, "True/IngressReady"},
+		"admitted before a write":   {"", admitted, 3, "False/WaitingForIngressController"},
+		"not admitted":              {"", silent, 0, "False/WaitingForIngressController"},
+		"not seen":                  {"", &networkingv1.Ingress{}, 0, "False/WaitingForIngressController"},
+		"not admitted, and a status is asked for": {v1alpha1.ReadinessLoadBalancerStatus, silent, 0, "False/WaitingForIngressController"},
+		"assumed":                            {v1alpha1.ReadinessAssumed, silent, 0, "True/IngressAssumed"},
+		"assumed as it is written":           {v1alpha1.ReadinessAssumed, silent, 2, "True/IngressAssumed"},
+		"assumed before a write":             {v1alpha1.ReadinessAssumed, silent, 3, "False/WaitingForIngressController"},
+		"assumed, and not seen":              {v1alpha1.ReadinessAssumed, &networkingv1.Ingress{}, 0, "False/WaitingForIngressController"},
+		"assumed, and admitted all the same": {v1alpha1.ReadinessAssumed, admitted, 0, "True/IngressReady"},
 	} {
-		s := State{Host: "a.test", RouteName: "x"}
+		s := State{Tenant: tenantWith(ready(test.readiness)), Host: "a.test", RouteName: "x"}
 		if got := s.JudgeIngress(test.ingress, test.written, "", ""); string(got.Status)+"/"+got.Reason != test.want {
 			t.Errorf("%s: got %+v, want %s", name, got, test.want)
 		}
@@ -228,7 +237,8 @@ func TestTheMessageNamesTheClassOfAnIngressThatNobodyHasTaken(t *testing.T) {
 		}
 		return ingress
 	}
-	const named = " It has class nginx: if this lasts, check spec.exposure.ingress and the controller of that class."
+	const silent = " If that controller writes no status, set spec.exposure.ingress.readiness to Assumed."
+	const named = " It has class nginx: if this lasts, check spec.exposure.ingress and the controller of that class." + silent
 	for name, test := range map[string]struct {
 		ingress         *networkingv1.Ingress
 		wanted, instead string
@@ -243,16 +253,36 @@ func TestTheMessageNamesTheClassOfAnIngressThatNobodyHasTaken(t *testing.T) {
 		"no class": {of(nil, ""), "", "", " It has no class, because spec.exposure.ingress.className names none and the cluster had no default: " +
 			"set className, or make an IngressClass the default."},
 		"by default": {of(new("other"), ""), "", "", " It has class other, as spec.exposure.ingress.className names none: " +
-			"if this lasts, check the controller of that class, or set className."},
+			"if this lasts, check the controller of that class, or set className." + silent},
 		"by somebody else": {of(new("other"), ""), "", "traefik", " It has class other, which somebody else gave it, and the default is traefik: " +
 			"set spec.exposure.ingress.className, or delete the Ingress, and it is made anew."},
 	} {
-		s, written := State{RouteName: "x"}, int64(0)
+		s, written := State{Tenant: tenantWith(v1alpha1.Exposure{}), RouteName: "x"}, int64(0)
 		if test.ingress == nil {
 			test.ingress, written = of(new("traefik"), ""), 3
 		}
 		if got, want := s.JudgeIngress(test.ingress, written, test.wanted, test.instead).Message, "No ingress controller has taken Ingress x yet."+test.message; got != want {
 			t.Errorf("%s:\ngot  %s\nwant %s", name, got, want)
+		}
+	}
+}
+
+func TestTheMessageSaysOfAnAssumedIngressThatNobodyHasConfirmedIt(t *testing.T) {
+	t.Parallel()
+	for class, change := range map[string]func(*networkingv1.Ingress){
+		"no class":    func(*networkingv1.Ingress) {},
+		"class nginx": func(ingress *networkingv1.Ingress) { ingress.Spec.IngressClassName = new("nginx") },
+		"class f5": func(ingress *networkingv1.Ingress) {
+			ingress.Annotations = map[string]string{"kubernetes.io/ingress.class": "f5"}
+		},
+	} {
+		ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Name: "x"}}
+		change(ingress)
+		s := State{Tenant: tenantWith(ready(v1alpha1.ReadinessAssumed)), Host: "a.test", RouteName: "x"}
+		want := "Ingress x of " + class + " is for a.test, and spec.exposure.ingress.readiness is Assumed: nobody has confirmed that a controller routes it. " +
+			"kubectl tenantry check does."
+		if got := s.JudgeIngress(ingress, 0, "", "").Message; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
 }

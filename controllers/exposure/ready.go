@@ -2,6 +2,7 @@ package exposure
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,12 +24,16 @@ const (
 	recheckEndpoints = time.Second
 )
 
+// judgedIngress are the reasons of Exposed that JudgeIngress gives.
+var judgedIngress = []string{ //nolint:gochecknoglobals // a list that nothing writes
+	v1alpha1.ReasonIngressReady, v1alpha1.ReasonIngressAssumed, v1alpha1.ReasonWaitingForIngressController,
+}
+
 // NeedsCertificate tells whether the Secret in spec.exposure.ingress.tls is to be looked for: until it was found once for this generation. The
 // Ingress exists all the while, because it may be what makes an issuer create the Secret.
 func NeedsCertificate(tenant *v1alpha1.ProvisioningTenant) bool {
 	before := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionExposed)
-	found := before != nil && before.ObservedGeneration == tenant.Generation &&
-		(before.Reason == v1alpha1.ReasonIngressReady || before.Reason == v1alpha1.ReasonWaitingForIngressController)
+	found := before != nil && before.ObservedGeneration == tenant.Generation && slices.Contains(judgedIngress, before.Reason)
 	return tenant.Spec.Exposure.IngressTLS() != nil && !found
 }
 
@@ -50,10 +55,10 @@ func NeedsEndpoint(before, now []metav1.Condition) bool {
 	return !wasReady && meta.IsStatusConditionTrue(now, v1alpha1.ConditionServerAvailable)
 }
 
-// HasEndpoint tells whether a Service has an endpoint that is ready. slices are those of the Service.
-func HasEndpoint(slices []discoveryv1.EndpointSlice) bool {
-	for i := range slices {
-		for _, endpoint := range slices[i].Endpoints {
+// HasEndpoint tells whether a Service has an endpoint that is ready. all are those of the Service.
+func HasEndpoint(all []discoveryv1.EndpointSlice) bool {
+	for i := range all {
+		for _, endpoint := range all[i].Endpoints {
 			if ptr.Deref(endpoint.Conditions.Ready, true) { // which is what nothing means
 				return true
 			}

@@ -24,6 +24,7 @@ func TestTheCertificateIsLookedForUntilItWasFound(t *testing.T) {
 		"it was missing":                 {withTLS, v1alpha1.ReasonTLSSecretMissing, 2, true},
 		"it was found":                   {withTLS, v1alpha1.ReasonWaitingForIngressController, 2, false},
 		"it was found, and all is well":  {withTLS, v1alpha1.ReasonIngressReady, 2, false},
+		"it was found, and is assumed":   {withTLS, v1alpha1.ReasonIngressAssumed, 2, false},
 		"it was found for another spec":  {withTLS, v1alpha1.ReasonIngressReady, 1, true},
 		"the same while nobody takes it": {withTLS, v1alpha1.ReasonWaitingForIngressController, 1, true},
 	} {

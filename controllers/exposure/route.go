@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 )
@@ -36,7 +37,7 @@ type Route struct {
 	moved bool
 	// Class is that of an Ingress as it is, where admission fills in the default one.
 	Class string
-	// works tells whether somebody routes by it, as far as its status says.
+	// works tells whether somebody routes by it, as far as its status says or is assumed.
 	works bool
 	// Published tells whether the published Tenant URL has one of its hosts.
 	Published bool
@@ -50,7 +51,8 @@ func ReadRoute(object Object) Route {
 	}
 	switch object := object.(type) {
 	case *networkingv1.Ingress:
-		found.Kind, found.works, found.Class = KindIngress, len(object.Status.LoadBalancer.Ingress) > 0, ptr.Deref(object.Spec.IngressClassName, "")
+		found.Kind, found.Class = KindIngress, ptr.Deref(object.Spec.IngressClassName, "")
+		found.works = len(object.Status.LoadBalancer.Ingress) > 0 || isAssumed(object)
 		for _, rule := range object.Spec.Rules {
 			found.Hosts = append(found.Hosts, rule.Host)
 		}
@@ -61,6 +63,12 @@ func ReadRoute(object Object) Route {
 		}
 	}
 	return found
+}
+
+// isAssumed tells whether an Ingress counts as taken because the operator was told so.
+func isAssumed(ingress *networkingv1.Ingress) bool {
+	return ingress.Annotations[desired.AnnotationReadiness] == string(v1alpha1.ReadinessAssumed) &&
+		apply.Manages(ingress, "f:"+desired.AnnotationReadiness)
 }
 
 // takesRoute tells whether a controller has taken the route, whichever version of it.

@@ -116,8 +116,11 @@ func TestOfARouteItsStatusItsPlaceAndWhoWroteThatAreRead(t *testing.T) {
 	t.Parallel()
 	own := []metav1.ManagedFieldsEntry{{
 		Manager: apply.FieldManager, Operation: metav1.ManagedFieldsOperationApply,
-		FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:annotations":{"f:` + desired.AnnotationPlace + `":{}}}}`),
+		FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:annotations":{"f:` + desired.AnnotationPlace + `":{},"f:` + desired.AnnotationReadiness + `":{}}}}`),
 	}}
+	assumed := func(fields ...metav1.ManagedFieldsEntry) metav1.ObjectMeta {
+		return metav1.ObjectMeta{Name: "x", Annotations: map[string]string{desired.AnnotationReadiness: "Assumed"}, ManagedFields: fields}
+	}
 	meta := func(place string, fields []metav1.ManagedFieldsEntry) metav1.ObjectMeta {
 		return metav1.ObjectMeta{Name: "x", Annotations: map[string]string{desired.AnnotationPlace: place}, ManagedFields: fields}
 	}
@@ -136,6 +139,13 @@ func TestOfARouteItsStatusItsPlaceAndWhoWroteThatAreRead(t *testing.T) {
 		"one that works": {
 			&networkingv1.Ingress{ObjectMeta: meta("", own), Spec: networkingv1.IngressSpec{IngressClassName: new("traefik")}, Status: admitted},
 			Route{Kind: KindIngress, Class: "traefik", works: true},
+		},
+		"one that is assumed to work": {&networkingv1.Ingress{ObjectMeta: assumed(own...)}, Route{Kind: KindIngress, works: true}},
+		"one of which somebody else wrote that": {
+			&networkingv1.Ingress{ObjectMeta: assumed(metav1.ManagedFieldsEntry{
+				Manager: "kubectl", Operation: metav1.ManagedFieldsOperationApply, FieldsV1: own[0].FieldsV1,
+			})},
+			Route{Kind: KindIngress, moved: true},
 		},
 		"one whose place somebody else wrote": {&networkingv1.Ingress{ObjectMeta: meta("nginx", nil)}, Route{Kind: KindIngress, place: "nginx", moved: true}},
 		"an HTTPRoute":                        {&gatewayv1.HTTPRoute{ObjectMeta: meta("edge/public# a", own)}, Route{Kind: KindHTTPRoute, place: "edge/public# a"}},

@@ -84,6 +84,10 @@ func (s *State) Choose(otherwise v1alpha1.GatewayReference) *problem.Stalled {
 	s.TenantURL = desired.TenantURL(s.Tenant, s.Hosts.Main)
 	switch exposure := s.Tenant.Spec.Exposure; exposure.Type {
 	case v1alpha1.ExposureIngress, "":
+		if readiness := exposure.IngressReadiness(); readiness != v1alpha1.ReadinessLoadBalancerStatus && readiness != v1alpha1.ReadinessAssumed {
+			return problem.NotAccepted(v1alpha1.ReasonUnsupported,
+				"spec.exposure.ingress.readiness %q is of a newer version: upgrade the operator or choose LoadBalancerStatus or Assumed.", readiness)
+		}
 		s.Host = s.Hosts.Main
 	case v1alpha1.ExposureGateway:
 		gateways := parents(s.Tenant, otherwise)

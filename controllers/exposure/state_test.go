@@ -21,6 +21,11 @@ func tenantWith(exposure v1alpha1.Exposure) *v1alpha1.ProvisioningTenant {
 	}
 }
 
+// ready is exposure by an Ingress that is known to work in this way.
+func ready(readiness v1alpha1.IngressReadiness) v1alpha1.Exposure {
+	return v1alpha1.Exposure{Type: v1alpha1.ExposureIngress, Ingress: &v1alpha1.IngressExposure{Readiness: readiness}}
+}
+
 // named is a route of that name which works and is published.
 func named(kind, name string, hosts ...string) Route {
 	return Route{
@@ -63,6 +68,9 @@ func TestATenantIsRoutedByWhatItsSpecSays(t *testing.T) {
 	}{
 		"an Ingress":                   {exposure: v1alpha1.Exposure{Type: v1alpha1.ExposureIngress}, otherwise: operators, host: "a.test"},
 		"an Ingress by an older CRD":   {otherwise: operators, host: "a.test"},
+		"an Ingress that is assumed":   {exposure: ready(v1alpha1.ReadinessAssumed), host: "a.test"},
+		"an Ingress with a status":     {exposure: ready(v1alpha1.ReadinessLoadBalancerStatus), host: "a.test"},
+		"an Ingress, known newly":      {exposure: ready("Probe"), reason: v1alpha1.ReasonUnsupported},
 		"not at all":                   {exposure: v1alpha1.Exposure{Type: v1alpha1.ExposureNone}, otherwise: operators},
 		"a newer way":                  {exposure: v1alpha1.Exposure{Type: "Mesh"}, reason: v1alpha1.ReasonUnsupported},
 		"its Gateway":                  {exposure: on(public), otherwise: operators, host: "a.test", gateways: []v1alpha1.GatewayReference{public}},

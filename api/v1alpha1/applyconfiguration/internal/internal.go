@@ -522,9 +522,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: className
       type:
         scalar: string
+    - name: readiness
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.IngressReadiness
     - name: tls
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.IngressTLS
+- name: com.github.tenantry.tenantry.api.v1alpha1.IngressReadiness
+  scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.IngressTLS
   map:
     fields:

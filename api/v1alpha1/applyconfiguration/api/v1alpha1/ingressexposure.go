@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/tenantry/tenantry/api/v1alpha1"
+)
+
 // IngressExposureApplyConfiguration represents a declarative configuration of the IngressExposure type for use
 // with apply.
 //
@@ -15,6 +19,12 @@ type IngressExposureApplyConfiguration struct {
 	// must terminate TLS with a certificate of its own: Microsoft Entra ID speaks HTTPS only, so the Tenant URL is
 	// https either way.
 	TLS *IngressTLSApplyConfiguration `json:"tls,omitempty"`
+	// readiness says how the operator knows that the Ingress works: LoadBalancerStatus, by an address in its status.loadBalancer, which an
+	// ingress controller writes once it has taken it; or Assumed, where the controller writes none, as one behind ports of the nodes or a
+	// proxy outside of the cluster may not. Then the Ingress counts as taken once it exists, condition Exposed is True with the reason
+	// IngressAssumed, and nobody has confirmed that the host leads to the server: kubectl tenantry check does.
+	// Default: LoadBalancerStatus. More values may come.
+	Readiness *apiv1alpha1.IngressReadiness `json:"readiness,omitempty"`
 }
 
 // IngressExposureApplyConfiguration constructs a declarative configuration of the IngressExposure type for use with
@@ -50,5 +60,13 @@ func (b *IngressExposureApplyConfiguration) WithAnnotations(entries map[string]s
 // If called multiple times, the TLS field is set to the value of the last call.
 func (b *IngressExposureApplyConfiguration) WithTLS(value *IngressTLSApplyConfiguration) *IngressExposureApplyConfiguration {
 	b.TLS = value
+	return b
+}
+
+// WithReadiness sets the Readiness field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Readiness field is set to the value of the last call.
+func (b *IngressExposureApplyConfiguration) WithReadiness(value apiv1alpha1.IngressReadiness) *IngressExposureApplyConfiguration {
+	b.Readiness = &value
 	return b
 }
