@@ -67,6 +67,7 @@ func tenantFields() map[string]field {
 		"exposure.additionalHosts":             {set: `["a.HOST"]`, change: `["b.HOST","c.HOST"]`, objects: true},
 		"exposure.ingress.className":           {with: `{"exposure":{"ingress":{}}}`, set: `"traefik"`, change: `"haproxy"`, objects: true},
 		"exposure.ingress.annotations":         {with: `{"exposure":{"ingress":{}}}`, set: `{"a":"1"}`, change: `{"a":"2","b":"1"}`, objects: true},
+		"exposure.ingress.readiness":           {with: `{"exposure":{"ingress":{}}}`, set: `"Assumed"`, change: `"LoadBalancerStatus"`, objects: true},
 		"exposure.ingress.tls.secretName":      {with: issuer, set: `"a"`, change: `"b"`, objects: true},
 		"exposure.ingress.tls.issuerRef.name":  {with: issuer, set: `"a"`, change: `"b"`, objects: true},
 		"exposure.ingress.tls.issuerRef.kind":  {with: issuer, set: `"ClusterIssuer"`, change: `"Issuer"`, objects: true},

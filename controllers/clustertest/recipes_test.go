@@ -20,7 +20,8 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
-// recipes are the objects in the blocks of YAML of a document, with the namespaces and hosts of this test.
+// recipes are the objects in the blocks of YAML of a document, with the namespaces and hosts of this test. A block without apiVersion is none: values of
+// the chart.
 func (w *world) recipes(document string) (objects []*unstructured.Unstructured) {
 	w.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", document))
@@ -29,6 +30,9 @@ func (w *world) recipes(document string) (objects []*unstructured.Unstructured) 
 	}
 	for _, block := range regexp.MustCompile("(?ms)^( *)```yaml\n(.*?)^ *```$").FindAllStringSubmatch(string(text), -1) {
 		content := strings.ReplaceAll("\n"+block[2], "\n"+block[1], "\n")
+		if !strings.Contains(content, "\napiVersion:") {
+			continue
+		}
 		for _, object := range w.decoded(strings.ReplaceAll(content, "scim.example.com", w.namespace+".example.com")) {
 			if object.GetNamespace() != "" {
 				object.SetNamespace(w.namespace)
@@ -139,6 +143,27 @@ func TestTheRecipesForApplicationsAreTakenAsTheyAre(t *testing.T) {
 	for _, kind := range []string{"ProvisioningTenant", "Pod", "Role"} {
 		if kinds[kind] == 0 {
 			t.Errorf("docs/applications.md has no %s", kind)
+		}
+	}
+}
+
+func TestTheObjectsOfTheInstallationAreTakenAsTheyAre(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	strict := client.WithFieldValidation(w.Client, "Strict")
+	kinds := map[string]int{}
+	for _, object := range w.recipes("install.md") {
+		if object.GetKind() == "Kustomization" {
+			continue // which kustomize reads
+		}
+		kinds[object.GetKind()]++
+		if err := strict.Create(t.Context(), object, client.DryRunAll); err != nil {
+			t.Errorf("%s %s: %v", object.GetKind(), object.GetName(), err)
+		}
+	}
+	for _, kind := range []string{"ProvisioningTenantClass"} {
+		if kinds[kind] == 0 {
+			t.Errorf("docs/install.md has no %s", kind)
 		}
 	}
 }
