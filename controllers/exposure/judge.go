@@ -171,5 +171,5 @@ func (s *State) assumed(ingress *networkingv1.Ingress) string {
 		class = "class " + name
 	}
 	return fmt.Sprintf("Ingress %s of %s is for %s, and spec.exposure.ingress.readiness is Assumed: nobody has confirmed that a controller routes it. "+
-		"kubectl tenantry check does.", ingress.Name, class, s.Host)
+		"To try it: kubectl tenantry check %s -n %s.", ingress.Name, class, s.Host, s.Tenant.Name, s.Tenant.Namespace)
 }

@@ -280,7 +280,7 @@ func TestTheMessageSaysOfAnAssumedIngressThatNobodyHasConfirmedIt(t *testing.T) 
 		change(ingress)
 		s := State{Tenant: tenantWith(ready(v1alpha1.ReadinessAssumed)), Host: "a.test", RouteName: "x"}
 		want := "Ingress x of " + class + " is for a.test, and spec.exposure.ingress.readiness is Assumed: nobody has confirmed that a controller routes it. " +
-			"kubectl tenantry check does."
+			"To try it: kubectl tenantry check contoso -n customers."
 		if got := s.JudgeIngress(ingress, 0, "", "").Message; got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
