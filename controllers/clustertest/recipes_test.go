@@ -161,7 +161,7 @@ func TestTheObjectsOfTheInstallationAreTakenAsTheyAre(t *testing.T) {
 			t.Errorf("%s %s: %v", object.GetKind(), object.GetName(), err)
 		}
 	}
-	for _, kind := range []string{"ProvisioningTenantClass"} {
+	for _, kind := range []string{"ProvisioningTenantClass", "Namespace"} {
 		if kinds[kind] == 0 {
 			t.Errorf("docs/install.md has no %s", kind)
 		}
