@@ -52,6 +52,9 @@ func (s Server) Conditions() (available, rolledOut metav1.Condition) {
 			rolledOut = conditions.False(v1alpha1.ConditionRolledOut, v1alpha1.ReasonProgressing,
 				"The server is being rolled out: new pods are not available yet.")
 		}
+		if refused := podsRefused(s.Deployment); refused != nil && rolledOut.Reason == v1alpha1.ReasonProgressing {
+			rolledOut = conditions.False(v1alpha1.ConditionRolledOut, refused.Reason, refused.Message) // while old pods may serve
+		}
 		return available, rolledOut
 	}
 	available, rolledOut = both(v1alpha1.ReasonProgressing, rollingOut)

@@ -46,6 +46,11 @@ func TestTheServerIsAvailableOnlyWhenThisGenerationIsOrOldPodsServeUntilItIs(t *
 	progressing := func(d *appsv1.Deployment, status corev1.ConditionStatus, reason string) {
 		d.Status.Conditions = append(d.Status.Conditions, appsv1.DeploymentCondition{Type: appsv1.DeploymentProgressing, Status: status, Reason: reason})
 	}
+	refusesPods := func(d *appsv1.Deployment) {
+		d.Status.Conditions = append(d.Status.Conditions, appsv1.DeploymentCondition{
+			Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: "exceeded quota",
+		})
+	}
 	was := func(generation int64) metav1.Condition {
 		return metav1.Condition{Type: v1alpha1.ConditionServerAvailable, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAvailable, ObservedGeneration: generation}
 	}
@@ -108,7 +113,16 @@ func TestTheServerIsAvailableOnlyWhenThisGenerationIsOrOldPodsServeUntilItIs(t *
 		"one of three is new and none is available":         {change: replicated(1, 0, 3), want: "False/Progressing, False/Progressing"},
 		"three are to be replaced and are available yet":    {change: replicated(3, 3, 3), written: 4, before: was(6), want: "True/Available, False/Progressing"},
 		"three are to be replaced and never were available": {change: replicated(3, 3, 3), written: 4, want: "False/Progressing, False/Progressing"},
-		"its upgrade waits":                                 {change: func(*appsv1.Deployment) {}, waits: true, want: "True/UpgradePending, False/UpgradePending"},
+		"none of three is new, as a quota refuses more": {change: func(d *appsv1.Deployment) {
+			replicated(0, 3, 3)(d)
+			refusesPods(d)
+		}, want: "True/Available, False/PodsRefused"},
+		"there are no pods, as a quota refuses them": {change: func(d *appsv1.Deployment) {
+			d.Status.UpdatedReplicas, d.Status.Replicas, d.Status.AvailableReplicas = 0, 0, 0
+			refusesPods(d)
+		}, want: "False/Progressing, False/PodsRefused"},
+		"it was rolled out, and a quota refuses more": {change: refusesPods, want: "True/Available, True/RolledOut"},
+		"its upgrade waits":                           {change: func(*appsv1.Deployment) {}, waits: true, want: "True/UpgradePending, False/UpgradePending"},
 		"its upgrade waits, and its pod is not ready": {change: func(d *appsv1.Deployment) {
 			d.Status.AvailableReplicas, d.Status.Conditions[0].Status = 0, corev1.ConditionFalse
 			progressing(d, corev1.ConditionTrue, "NewReplicaSetAvailable")
