@@ -18,6 +18,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/internal/statuscheck"
+	"github.com/tenantry/tenantry/test/testenv"
 )
 
 // patience is how long a test waits for what must come. No test measures it.
@@ -34,6 +35,12 @@ type world struct {
 
 // newWorld makes a namespace, and at the end of the test checks the status of everything in it.
 func newWorld(t *testing.T, labels ...string) *world {
+	t.Helper()
+	return newWorldIn(t, cluster, labels...)
+}
+
+// newWorldIn is newWorld in another cluster than that of most tests.
+func newWorldIn(t *testing.T, cluster *testenv.Cluster, labels ...string) *world {
 	t.Helper()
 	// In the order of their names, which decides between two tenants of one second.
 	name := fmt.Sprintf("test-%04d", namespaces.Add(1))

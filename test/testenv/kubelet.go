@@ -27,8 +27,8 @@ import (
 const HoldLabel = "testenv/hold"
 
 // startKubelet does what a node, a volume provisioner and an ingress controller would: every Deployment becomes
-// available, every claim bound, every Ingress admitted.
-func (c *Cluster) startKubelet(ctx context.Context, scheme *runtime.Scheme) error {
+// available, every claim bound, every Ingress admitted. Where controllers make pods, these run, and the controllers see to the Deployments.
+func (c *Cluster) startKubelet(ctx context.Context, scheme *runtime.Scheme, pods bool) error {
 	mgr, err := ctrl.NewManager(c.Config, manager.Options{
 		Scheme:     scheme,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
@@ -37,9 +37,14 @@ func (c *Cluster) startKubelet(ctx context.Context, scheme *runtime.Scheme) erro
 	if err != nil {
 		return fmt.Errorf("make the fake kubelet: %w", err)
 	}
-	for name, kind := range map[string]client.Object{
+	kinds := map[string]client.Object{
 		"deployments": &appsv1.Deployment{}, "claims": &corev1.PersistentVolumeClaim{}, "ingresses": &networkingv1.Ingress{},
-	} {
+	}
+	if pods {
+		delete(kinds, "deployments")
+		kinds["pods"] = &corev1.Pod{}
+	}
+	for name, kind := range kinds {
 		pretend := reconcile.Func(func(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 			object, _ := kind.DeepCopyObject().(client.Object)
 			if err := mgr.GetClient().Get(ctx, request.NamespacedName, object); err != nil {
@@ -66,7 +71,8 @@ func (c *Cluster) startKubelet(ctx context.Context, scheme *runtime.Scheme) erro
 	return nil
 }
 
-// Pretend makes a Deployment available, a claim bound or an Ingress admitted. A Job is ended by EndJob alone.
+// Pretend makes a Deployment available, a claim bound, an Ingress admitted, a pod run, or one of a Job end well. A Job without pods is ended by
+// EndJob alone.
 func Pretend(ctx context.Context, c client.Client, object client.Object) error {
 	before, _ := object.DeepCopyObject().(client.Object)
 	if !changes(object) {
@@ -121,10 +127,29 @@ func changes(object client.Object) bool {
 		}
 		object.Status.Phase = corev1.ClaimBound
 		object.Status.Capacity = object.Spec.Resources.Requests
+	case *corev1.Pod:
+		run(object)
 	case *networkingv1.Ingress:
 		object.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{Hostname: "ingress.test"}}
 	}
 	return !equality.Semantic.DeepEqual(before, object)
+}
+
+// run has a pod of a Deployment run and be ready, with an address of each family, and one of a Job end.
+func run(pod *corev1.Pod) {
+	if pod.Status.Phase != corev1.PodPending {
+		return
+	}
+	pod.Status.PodIP, pod.Status.PodIPs = "192.0.2.1", []corev1.PodIP{{IP: "192.0.2.1"}, {IP: "2001:db8::1"}}
+	if pod.Spec.RestartPolicy != corev1.RestartPolicyAlways {
+		pod.Status.Phase = corev1.PodSucceeded
+		return
+	}
+	pod.Status.Phase = corev1.PodRunning
+	for _, conditionType := range []corev1.PodConditionType{corev1.PodScheduled, corev1.PodInitialized, corev1.ContainersReady, corev1.PodReady} {
+		pod.Status.Conditions = append(pod.Status.Conditions,
+			corev1.PodCondition{Type: conditionType, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now()})
+	}
 }
 
 // endpoints does what the controller of EndpointSlices does for the Service that has the Deployment's name.

@@ -3,6 +3,7 @@
 package testenv
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,11 +34,25 @@ type Cluster struct {
 	Client client.WithWatch
 
 	environment *envtest.Environment
+	controllers *controllerManager
+}
+
+// Settings say what differs from the control plane of most tests. The zero value is that one.
+type Settings struct {
+	// ServiceRanges are those of the addresses of Services, one of each family; "" for one of IPv4.
+	ServiceRanges string
+	// Advertised is the address that the API server says it has, which must be of the family of the first range; "" for one that it finds.
+	Advertised string
+	// Controllers of kube-controller-manager that run. With the first of them Deployments have pods, which the fake kubelet has run.
+	Controllers []string
 }
 
 // Start starts a control plane with the CRDs and the rights of config/ and a fake kubelet, which lives as long as ctx.
 // Stop must be called even after an error.
-func Start(ctx context.Context) (*Cluster, error) {
+func Start(ctx context.Context) (*Cluster, error) { return StartWith(ctx, Settings{}) }
+
+// StartWith is Start for a control plane that differs.
+func StartWith(ctx context.Context, settings Settings) (*Cluster, error) {
 	cluster := &Cluster{}
 	if os.Getenv(assets) == "" {
 		return cluster, fmt.Errorf("set %s to a directory with kube-apiserver and etcd; `make test` does", assets)
@@ -52,7 +67,11 @@ func Start(ctx context.Context) (*Cluster, error) {
 		ControlPlaneStartTimeout: startTimeout,
 		ControlPlaneStopTimeout:  startTimeout,
 	}
-	cluster.environment.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", serviceRange)
+	flags := cluster.environment.ControlPlane.GetAPIServer().Configure()
+	flags.Set("service-cluster-ip-range", cmp.Or(settings.ServiceRanges, serviceRange))
+	if settings.Advertised != "" {
+		flags.Set("advertise-address", settings.Advertised)
+	}
 	if cluster.Config, err = cluster.environment.Start(); err != nil {
 		return cluster, fmt.Errorf("start the control plane: %w", err)
 	}
@@ -68,7 +87,10 @@ func Start(ctx context.Context) (*Cluster, error) {
 	if err := cluster.applyRights(ctx, root); err != nil {
 		return cluster, err
 	}
-	return cluster, cluster.startKubelet(ctx, scheme)
+	if err := cluster.startControllers(ctx, settings.Controllers); err != nil {
+		return cluster, err
+	}
+	return cluster, cluster.startKubelet(ctx, scheme, len(settings.Controllers) > 0)
 }
 
 // Stop ends the control plane.
@@ -76,7 +98,7 @@ func (c *Cluster) Stop() error {
 	if c.environment == nil {
 		return nil
 	}
-	return c.environment.Stop()
+	return errors.Join(c.controllers.stop(), c.environment.Stop())
 }
 
 // repositoryRoot is the nearest directory upwards with a go.mod.
