@@ -345,7 +345,7 @@ func TestEveryFieldOfTheSpecChangesAnObjectAndUnsettingItChangesItBack(t *testin
 	}
 	// The SCIM server reads these from the resource, and what follows from the type of the storage the operator resolves.
 	elsewhere := []string{
-		"displayName", "identityProvider.type", "identityProvider.entra.tenantID", "identityProvider.entra.cloud", "provisioning.state", "provisioning.users", "provisioning.groups", "access.state",
+		"className", "displayName", "identityProvider.type", "identityProvider.entra.tenantID", "identityProvider.entra.cloud", "provisioning.state", "provisioning.users", "provisioning.groups", "access.state",
 		"catalog.companies", "catalog.roles",
 		"authentication.secretToken.rotationInterval", "authentication.secretToken.overlap",
 		"authentication.oauth.rotationInterval", "authentication.oauth.overlap",
