@@ -109,9 +109,13 @@ func (d Decision) reportConnecting(told *Report, tenant *v1alpha1.ProvisioningTe
 		waiting(seen.Cause.Reason, stays+seen.Cause.Message)
 	default:
 		waiting(v1alpha1.ReasonProgressing, fmt.Sprintf(
-			"Job %s tries the connection to the database. The tenant goes on with its volume until there is one.", desired.ConnectName(tenant.Name)))
+			"Job %s tries the connection to the database. The tenant goes on with its volume until there is one. "+describeJob,
+			desired.ConnectName(tenant.Name), tenant.Namespace, desired.ConnectName(tenant.Name)))
 	}
 }
+
+// describeJob says where it stands why a Job has no pod, as where a quota refuses it. Its namespace and name follow.
+const describeJob = "If this lasts, kubectl describe job -n %s %s tells why."
 
 // reportMoving tells how the move is going while no server runs.
 func (d Decision) reportMoving(told *Report, tenant *v1alpha1.ProvisioningTenant, seen Seen) {
@@ -125,6 +129,8 @@ func (d Decision) reportMoving(told *Report, tenant *v1alpha1.ProvisioningTenant
 		return
 	case seen.Cause != nil && seen.Cause.Reason != v1alpha1.ReasonServerCrashing:
 		reason, message = seen.Cause.Reason, "The directory cannot be moved to PostgreSQL yet: "+seen.Cause.Message
+	case seen.Copy.Status.Active+seen.Copy.Status.Failed+seen.Copy.Status.Succeeded == 0:
+		message += " It has no pod yet. " + fmt.Sprintf(describeJob, tenant.Namespace, name)
 	case seen.Copy.Status.Failed > 0:
 		message = fmt.Sprintf("%s Attempt %d has failed, and there is another. Why it failed: kubectl logs -n %s job/%s.",
 			message, seen.Copy.Status.Failed, seen.Copy.Namespace, name)

@@ -206,7 +206,7 @@ func TestAMoveIsToldByItsJobsAndTheirPods(t *testing.T) {
 	const (
 		inEffect, ready = v1alpha1.ConditionStorageInEffect, v1alpha1.ConditionStorageReady
 		tries           = "waiting StorageInEffect Progressing 0s: Job contoso-connect tries the connection to the database. " +
-			"The tenant goes on with its volume until there is one."
+			"The tenant goes on with its volume until there is one. If this lasts, kubectl describe job -n customers contoso-connect tells why."
 		url    = "waiting StorageInEffect DatabaseURLInvalid 0s: " + stays + "no room"
 		moving = "StorageReady=False/Moving: " + moves
 	)
@@ -247,7 +247,10 @@ func TestAMoveIsToldByItsJobsAndTheirPods(t *testing.T) {
 		},
 		"the server is being stopped": {StepStopping, nil, nil, Seen{}, "", []string{moving}},
 		"the Job is not seen yet":     {StepCopying, nil, nil, Seen{}, "", []string{moving}},
-		"the Job copies":              {StepCopying, nil, nil, Seen{Copy: copying(0)}, ready, []string{moving}},
+		"the Job copies":              {StepCopying, nil, nil, Seen{Copy: jobOf(func(job *batchv1.Job) { job.Status.Active = 1 })}, ready, []string{moving}},
+		"the Job has no pod": {StepCopying, nil, nil, Seen{Copy: copying(0)}, ready, []string{
+			moving + " It has no pod yet. If this lasts, kubectl describe job -n customers contoso-move tells why.",
+		}},
 		"the Job copies, and has failed once": {StepCopying, nil, nil, Seen{Copy: copying(1)}, ready, []string{
 			moving + " Attempt 1 has failed, and there is another. Why it failed: kubectl logs -n customers job/contoso-move.",
 		}},
