@@ -118,7 +118,8 @@ func rulesFor(object map[string]any) rules {
 var fields = map[string]string{ //nolint:gochecknoglobals // a table
 	"ProvisioningTenant": "spec.identityProvider.** spec.provisioning.** spec.access.** spec.authentication.secretToken.** spec.authentication.oauth.** " +
 		"spec.authentication.readers.[].name spec.authentication.readers.[].serviceAccount.** spec.exposure.type spec.exposure.host " +
-		"spec.exposure.additionalHosts.** spec.exposure.ingress.className spec.exposure.ingress.tls.** spec.exposure.gateway.** spec.storage.** " +
+		"spec.exposure.additionalHosts.** spec.exposure.ingress.className spec.exposure.ingress.readiness spec.exposure.ingress.tls.** " +
+		"spec.exposure.gateway.** spec.storage.** " +
 		"spec.retention.** spec.rateLimit.** spec.schema.extensions.[].id spec.schema.extensions.[].name spec.schema.extensions.[].attributes.[].name " +
 		"spec.schema.extensions.[].attributes.[].type spec.server.resources.** spec.server.autoscaling.** spec.server.template.spec.imagePullSecrets.** " +
 		"spec.server.template.spec.tolerations.** spec.server.template.spec.priorityClassName spec.server.networkPolicy.** spec.deletionPolicy " +
@@ -128,7 +129,7 @@ var fields = map[string]string{ //nolint:gochecknoglobals // a table
 	"UserDefaults": "spec.tenantRef.name spec.apply spec.locale spec.preferredLanguage spec.timezone spec.attributes.[].path",
 	"Pod":          podStatus,
 	"Deployment":   "spec.strategy.**",
-	"Service":      "spec.type spec.ports.** spec.clusterIP spec.ipFamilies.** spec.sessionAffinity spec.internalTrafficPolicy",
+	"Service":      "spec.type spec.ports.** spec.clusterIP spec.ipFamilies.** spec.ipFamilyPolicy spec.sessionAffinity spec.internalTrafficPolicy",
 	"Ingress":      "spec.ingressClassName spec.rules.** spec.tls.** spec.defaultBackend.**",
 	"HTTPRoute": "spec.hostnames.** spec.parentRefs.** spec.rules.[].matches.** spec.rules.[].backendRefs.** " +
 		"status.parents.[].parentRef.** status.parents.[].controllerName",
