@@ -38,6 +38,11 @@ func TestAURLThatCannotBeReadIsRefusedInWordsThatHelp(t *testing.T) {
 		"postgres://u:s3cret@h/db?sslmode=verify-ca&sslrootcert=/n/o": "/n/o",
 		"postgres://h/db?user=scim@server&password=s3cret":            "",
 		"host=h user=u password=s3cret://":                            "",
+		"postgres://u:p@[::1]:5432/db":                                "",
+		"postgres://u:p@[::1]/db":                                     "",
+		"postgres://u:p@[2001:db8::1]:5432,[2001:db8::2]:5432/db":     "",
+		"postgres://u:p@h/db?host=2001:db8::1&port=6432":              "",
+		"postgres://u:s3cret@::1:5432/db":                             encoded,
 	} {
 		err := postgres.CheckURL(address)
 		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") && want != "another driver") { // which a secret can look like

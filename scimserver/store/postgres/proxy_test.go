@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -26,6 +27,8 @@ type proxy struct {
 	begin func(parameters map[string]string)
 	// said is told what the store says; nil is told nothing.
 	said func(message pgproto3.FrontendMessage)
+	// at is where it listens; "" for a free port of IPv4.
+	at string
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -60,7 +63,7 @@ func newLossyProxy(t *testing.T, address string) string {
 func (p *proxy) start(t *testing.T, address string) (url string) {
 	t.Helper()
 	through := must(neturl.Parse(address))(t)
-	p.listener, p.target = must(net.Listen("tcp", "127.0.0.1:0"))(t), through.Host
+	p.listener, p.target = must(net.Listen("tcp", cmp.Or(p.at, "127.0.0.1:0")))(t), through.Host
 	through.Host = p.listener.Addr().String()
 	p.wg.Go(func() {
 		for {
