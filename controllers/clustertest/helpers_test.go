@@ -56,6 +56,30 @@ func newWorldIn(t *testing.T, cluster *testenv.Cluster, labels ...string) *world
 	return w
 }
 
+// startCluster starts a control plane with an operator, for the time of a test.
+func startCluster(t *testing.T, settings testenv.Settings) *testenv.Cluster {
+	t.Helper()
+	started, err := testenv.StartWith(t.Context(), settings)
+	t.Cleanup(func() {
+		if err := started.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	operator, err := started.StartOperator(t.Context(), testenv.Options(entra.URL), logTo(logs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := operator.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return started
+}
+
 // checkStatuses waits until every status speaks of the present generation and then holds it against the invariants.
 func (w *world) checkStatuses() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -20,6 +20,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
 )
 
 // HoldLabel on a namespace keeps the fake kubelet out of it: there nothing becomes available, bound or admitted unless
@@ -78,8 +81,15 @@ func Pretend(ctx context.Context, c client.Client, object client.Object) error {
 	if !changes(object) {
 		return nil
 	}
-	if deployment, ok := object.(*appsv1.Deployment); ok {
-		if err := endpoints(ctx, c, deployment); err != nil {
+	server := ""
+	switch object := object.(type) {
+	case *appsv1.Deployment:
+		server = object.Name
+	case *corev1.Pod:
+		server = desired.ServerName(object.Labels[v1alpha1.TenantLabel])
+	}
+	if server != "" {
+		if err := endpoints(ctx, c, client.ObjectKey{Namespace: object.GetNamespace(), Name: server}); err != nil {
 			return err
 		}
 	}
@@ -135,12 +145,11 @@ func changes(object client.Object) bool {
 	return !equality.Semantic.DeepEqual(before, object)
 }
 
-// run has a pod of a Deployment run and be ready, with an address of each family, and one of a Job end.
+// run has a pod of a Deployment run and be ready, and one of a Job end.
 func run(pod *corev1.Pod) {
 	if pod.Status.Phase != corev1.PodPending {
 		return
 	}
-	pod.Status.PodIP, pod.Status.PodIPs = "192.0.2.1", []corev1.PodIP{{IP: "192.0.2.1"}, {IP: "2001:db8::1"}}
 	if pod.Spec.RestartPolicy != corev1.RestartPolicyAlways {
 		pod.Status.Phase = corev1.PodSucceeded
 		return
@@ -152,11 +161,11 @@ func run(pod *corev1.Pod) {
 	}
 }
 
-// endpoints does what the controller of EndpointSlices does for the Service that has the Deployment's name.
-func endpoints(ctx context.Context, c client.Client, deployment *appsv1.Deployment) error {
+// endpoints does what the controller of EndpointSlices does for a Service: that one wants nodes.
+func endpoints(ctx context.Context, c client.Client, service client.ObjectKey) error {
 	slice := &discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: deployment.Namespace, Name: deployment.Name, Labels: map[string]string{discoveryv1.LabelServiceName: deployment.Name},
+			Namespace: service.Namespace, Name: service.Name, Labels: map[string]string{discoveryv1.LabelServiceName: service.Name},
 		},
 		AddressType: discoveryv1.AddressTypeIPv4,
 		Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{"192.0.2.1"}, Conditions: discoveryv1.EndpointConditions{Ready: new(true)}}},
