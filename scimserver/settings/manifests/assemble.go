@@ -19,6 +19,7 @@ import (
 type objects struct {
 	tenants  []v1alpha1.ProvisioningTenant
 	defaults []v1alpha1.UserDefaults
+	classes  []v1alpha1.ProvisioningTenantClass
 	secrets  []document
 	// places of defaults, by their index.
 	places []document
@@ -29,9 +30,10 @@ type objects struct {
 // found is what the files make.
 type found struct {
 	snapshot    *settings.Snapshot
-	url         *string  // of the database that keeps the directory, nil for none
-	credentials string   // where they come from, in a few words
-	ignored     []string // fields of the tenant that have no effect
+	class       *v1alpha1.ProvisioningTenantClass // of the tenant, nil for none
+	url         *string                           // of the database that keeps the directory, nil for none
+	credentials string                            // where they come from, in a few words
+	ignored     []string                          // fields of the tenant that have no effect
 }
 
 // snapshot makes a snapshot of the files.
@@ -50,7 +52,13 @@ func (s *Source) snapshot(files folder) (f found, err error) {
 	if err != nil {
 		return found{}, err
 	}
-	f = found{snapshot: &settings.Snapshot{Tenant: tenant}, ignored: append(s.ignored(all.given[tenant.Namespace+"/"+tenant.Name]), unheard(tenant)...)}
+	given := all.given[tenant.Namespace+"/"+tenant.Name]
+	f = found{snapshot: &settings.Snapshot{Tenant: tenant}, class: all.classOf(tenant), ignored: append(s.ignored(given), unheard(tenant)...)}
+	if f.class != nil {
+		if err := follow(tenant, given, f.class); err != nil {
+			return found{}, err
+		}
+	}
 	if f.snapshot.Defaults, err = all.defaultsOf(tenant); err != nil {
 		return found{}, err
 	}
@@ -76,7 +84,9 @@ func decodeAll(documents []document, namespace string) (objects, error) {
 	seen := map[string]string{}
 	for _, d := range documents {
 		d.namespace = cmp.Or(d.namespace, namespace, "default")
-		if namespace != "" && d.namespace != namespace {
+		if d.kind == classKind {
+			d.namespace = "" // it is of the cluster
+		} else if namespace != "" && d.namespace != namespace {
 			continue
 		}
 		key := strings.Join([]string{d.kind, d.namespace, d.name}, "/")
@@ -105,6 +115,10 @@ func decodeAll(documents []document, namespace string) (objects, error) {
 				err = invalid(d, validateUserDefaults(&defaults))
 				all.defaults, all.places = append(all.defaults, defaults), append(all.places, d)
 			}
+		case classKind:
+			var class v1alpha1.ProvisioningTenantClass
+			err = d.decode(&class)
+			all.classes = append(all.classes, class)
 		default:
 			all.secrets = append(all.secrets, d)
 		}

@@ -197,7 +197,7 @@ func TestWhatOnlyTheOperatorFollowsIsSaidAtStart(t *testing.T) {
 
 // A field of the spec that is new is followed, or its owner is told that it is not.
 func TestEachFieldOfTheSpecIsFollowedOrTheOperatorsAlone(t *testing.T) {
-	followed := []string{"displayName", "identityProvider", "provisioning", "access", "catalog", "authentication", "storage", "retention", "rateLimit", "schema"}
+	followed := []string{"className", "displayName", "identityProvider", "provisioning", "access", "catalog", "authentication", "storage", "retention", "rateLimit", "schema"}
 	alone := []string{"exposure", "server", "deletionPolicy"}
 	for field := range reflect.TypeFor[v1alpha1.ProvisioningTenantSpec]().Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")

@@ -1,5 +1,5 @@
 // Package manifests takes a server's settings from a folder of YAML files, for a laptop, tests and benchmarks: the
-// same ProvisioningTenant, UserDefaults and Secrets that one would apply to a cluster.
+// same ProvisioningTenant, its class, UserDefaults and Secrets that one would apply to a cluster.
 //
 // It does to them as the API server would, as far as a SCIM server notices: unknown and repeated fields are
 // errors, defaults are filled in, and the fields that a server reads are validated. Those that only the operator reads (exposure,
@@ -162,6 +162,7 @@ func (s *Source) load(files folder) error {
 	}
 	s.options.Log.Info("Settings taken from manifests", "folder", s.options.Dir, "namespace", snapshot.Tenant.Namespace,
 		"tenant", snapshot.Tenant.Name, "userDefaults", len(snapshot.Defaults), "baseURL", snapshot.BaseURL(), "credentials", found.credentials)
+	s.tellClass(snapshot.Tenant, found.class)
 	if len(found.ignored) > 0 {
 		s.options.Log.Info("This has no effect here: the operator follows it, or a flag says otherwise", "fields", found.ignored)
 	}

@@ -140,9 +140,9 @@ func split(place string, data []byte) ([]document, error) {
 	case head.APIVersion == "v1" && head.Kind == "Secret":
 	case group != v1alpha1.GroupName:
 		return nil, nil
-	case head.APIVersion != v1alpha1.SchemeGroupVersion.String() || head.Kind != tenantKind && head.Kind != defaultsKind:
-		return nil, fmt.Errorf("%s: %s of %s is not known, only %s and %s of %s are", place, head.Kind, head.APIVersion,
-			tenantKind, defaultsKind, v1alpha1.SchemeGroupVersion)
+	case !isKind(head.APIVersion, head.Kind):
+		return nil, fmt.Errorf("%s: %s of %s is not known, only %s, %s and %s of %s are", place, head.Kind, head.APIVersion,
+			tenantKind, defaultsKind, classKind, v1alpha1.SchemeGroupVersion)
 	}
 	if d.name == "" {
 		return nil, fmt.Errorf("%s: %s: metadata.name is required", place, d.kind)
@@ -153,6 +153,7 @@ func split(place string, data []byte) ([]document, error) {
 const (
 	tenantKind   = "ProvisioningTenant"
 	defaultsKind = "UserDefaults"
+	classKind    = "ProvisioningTenantClass"
 )
 
 // decode reads the document into object and refuses fields that object does not have.
