@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The whole story on a cluster of its own: the operator from its chart, two tenants, each provisioned over HTTPS by a client
-# that behaves like Microsoft Entra ID, and the way of one of them into PostgreSQL. Stays until Ctrl-C and leaves nothing behind
+# The whole story on a cluster of its own: the operator from its chart, a class of tenants, two tenants, each provisioned over HTTPS by a
+# client that behaves like Microsoft Entra ID, a third that has all from the class, and the way of one into PostgreSQL. Stays until Ctrl-C and leaves nothing behind
 # but the build cache.
 #
 #   hack/demo/demo.sh           tells the story and waits
@@ -28,6 +28,7 @@ declare -A marked=(
 )
 
 . hack/demo/database.sh
+. hack/demo/class.sh
 
 step() { printf '\n\033[1m==> %3d s  %s\033[0m\n' $SECONDS "$*"; }
 fail() {
@@ -76,8 +77,9 @@ kubectl label namespace tenantry-system pod-security.kubernetes.io/enforce=restr
 helm install tenantry charts/tenantry --namespace tenantry-system --wait --timeout 120s >/dev/null
 helm test tenantry --namespace tenantry-system --timeout 120s
 
-step 'applying two tenants and their UserDefaults'
+step 'applying the class of all tenants, two tenants and their UserDefaults'
 kubectl apply -f hack/demo/tenants/namespace.yaml >/dev/null
+kubectl apply -f config/samples/class.yaml
 for tenant in contoso fabrikam; do
 	mapfile -t certificate < <(hack/cluster/certificate "$tenant" "${host[$tenant]}")
 	kubectl -n customers create secret tls "$tenant-tls" --cert="${certificate[0]}" --key="${certificate[1]}" >/dev/null
@@ -92,6 +94,13 @@ declare -A url
 for tenant in contoso fabrikam; do
 	url[$tenant]=$(kubectl -n customers get ptenant "$tenant" -o jsonpath='{.status.tenantURL}')
 done
+
+step 'a tenant of five lines has all else from the class'
+five_lines
+step 'adatum asks for a volume that the class does not allow'
+out_of_bounds
+step 'the class gives its servers more memory'
+change_class
 
 # provision TENANT CYCLES: what the provisioning service of the company's Entra tenant does in so many cycles.
 provision() {
