@@ -20,7 +20,7 @@
 //	                         memory.go, scope.go
 //	what several steps read  named_secrets.go, namespace_labels.go, again.go, cluster_ports.go, credentials_read.go, server_read.go
 //	when nothing is done     operators.go, left_alone.go, terminating.go, urgent.go
-//	the class                tenant_class.go
+//	the class                tenant_class.go, default_class.go
 //	UserDefaults             userdefaults_accept.go
 //	the directory            connections.go, claim.go, storage.go
 //	the host and the route   gateway_class.go, gateway.go, routes.go, host_claim.go, ingress_class.go, resolve_exposure.go, resolve.go

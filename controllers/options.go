@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
@@ -58,6 +59,8 @@ type Options struct {
 	RecheckOperators time.Duration
 	// RecheckCRDs is how often it is looked whether the cluster's CRDs have all fields; a minute where it is 0.
 	RecheckCRDs time.Duration
+	// DefaultClass is a class that the operator makes, as of the values of its chart; nil for none.
+	DefaultClass *unstructured.Unstructured
 	// Concurrency is how many resources of one kind are reconciled at a time.
 	Concurrency int
 

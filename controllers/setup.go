@@ -84,7 +84,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 		return err
 	}
 	kinds.followClasses(mgr, controller)
-	if err := mgr.Add(kinds); err != nil {
+	if err := mgr.Add(&defaultClass{kinds, mgr.GetClient(), options.DefaultClass, retryDefaultClass, kinds.log}); err != nil {
 		return fmt.Errorf("add the follower of classes: %w", err)
 	}
 	if err := mgr.Add(gateways); err != nil {

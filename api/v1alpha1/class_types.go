@@ -334,6 +334,7 @@ type RetentionBounds struct {
 // several have it, of the newest. Changing a class changes its tenants, whose servers restart a few at a time.
 //
 // +kubebuilder:object:root=true
+// +kubebuilder:metadata:annotations={"argocd.argoproj.io/sync-options=Prune=false","kustomize.toolkit.fluxcd.io/prune=disabled"}
 // +kubebuilder:resource:path=provisioningtenantclasses,singular=provisioningtenantclass,scope=Cluster,shortName=ptenantclass,categories=tenantry
 // +kubebuilder:printcolumn:name="Default",type=string,JSONPath=`.metadata.annotations.provisioning\.tenantry\.dev/is-default-class`
 // +kubebuilder:printcolumn:name="Exposure",type=string,JSONPath=`.spec.defaults.exposure.type`

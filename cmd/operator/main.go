@@ -34,6 +34,7 @@ import (
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers"
+	"github.com/tenantry/tenantry/controllers/classes"
 	"github.com/tenantry/tenantry/controllers/hosts"
 	"github.com/tenantry/tenantry/internal/outage"
 	"github.com/tenantry/tenantry/internal/panicked"
@@ -93,6 +94,11 @@ func parse(args []string) (settings, error) {
 			s.Gateway, err = parseGateway(text)
 			return err
 		})
+	flags.Func("default-class", "ProvisioningTenantClass to make, in `YAML` or JSON: {metadata: {name: standard}, spec: {…}}, with the annotation of the default "+
+		"class where it is to be that; none where left out", func(text string) (err error) {
+		s.DefaultClass, err = classes.Read(text)
+		return err
+	})
 	flags.StringVar(&s.EntraAuthority, "entra-authority", "",
 		"base `URL` of a login authority to verify Entra tenants with, in place of those of Microsoft's clouds; the SCIM servers follow it too")
 	flags.Func("api-server-ports", "`ports` of the Kubernetes API behind its Service, separated by commas, to which NetworkPolicies let servers out; "+

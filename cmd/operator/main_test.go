@@ -37,6 +37,19 @@ func TestFlagsThatMakeNoSenseAreRefusedWithWhatWould(t *testing.T) {
 			[]string{"--server-image=x", "--allow-hosts={namespaceSelector: {}}"},
 			`invalid value "{namespaceSelector: {}}" for flag -allow-hosts: hosts must have at least one pattern`,
 		},
+		"a class without a name": {
+			[]string{"--server-image=x", "--default-class={spec: {}}"}, `invalid value "{spec: {}}" for flag -default-class: metadata.name is required`,
+		},
+		"a class with a field that is none": {
+			[]string{"--server-image=x", "--default-class={metadata: {name: a}, spec: {default: {}}}"},
+			`invalid value "{metadata: {name: a}, spec: {default: {}}}" for flag -default-class: ` +
+				`read a ProvisioningTenantClass: error unmarshaling JSON: while decoding JSON: json: unknown field "default"`,
+		},
+		"something else for a class": {
+			[]string{"--server-image=x", "--default-class={apiVersion: v1, kind: ConfigMap, metadata: {name: a}}"},
+			`invalid value "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}" for flag -default-class: ` +
+				`v1 ConfigMap is no provisioning.tenantry.dev/v1alpha1 ProvisioningTenantClass`,
+		},
 		"nothing at a time":             {[]string{"--server-image=x", "--concurrency=0"}, "--concurrency must be at least 1, not 0"},
 		"a log that nobody reads":       {[]string{"--server-image=x", "--log-format=xml"}, `--log-format must be json or text, not "xml"`},
 		"a Gateway without a namespace": {[]string{"--server-image=x", "--gateway=public"}, `invalid value "public" for flag -gateway: must be [kind/]namespace/name`},

@@ -174,26 +174,28 @@ func TestTheSamplesAreTakenAsTheyAre(t *testing.T) {
 	w := newWorld(t)
 	strict := client.WithFieldValidation(w.Client, "Strict")
 	kinds := map[string]int{}
-	for _, file := range []string{"contoso.yaml", "fabrikam.yaml"} {
+	for _, file := range []string{"class.yaml", "contoso.yaml", "fabrikam.yaml"} {
 		content, err := os.ReadFile(filepath.Join("..", "..", "config", "samples", file))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, object := range w.decoded(string(content)) {
 			kinds[object.GetKind()]++
-			object.SetNamespace(w.namespace)
+			if object.GetKind() != "ProvisioningTenantClass" {
+				object.SetNamespace(w.namespace)
+			}
 			if err := strict.Create(t.Context(), object, client.DryRunAll); err != nil {
 				t.Errorf("%s: %s %s: %v", file, object.GetKind(), object.GetName(), err)
 			}
 		}
 	}
-	if kinds["ProvisioningTenant"] != 2 || kinds["UserDefaults"] == 0 {
+	if kinds["ProvisioningTenantClass"] != 1 || kinds["ProvisioningTenant"] != 2 || kinds["UserDefaults"] == 0 {
 		t.Errorf("the samples have %v", kinds)
 	}
 }
 
-// TestTheFirstTenantBecomesReadyAsItIsWritten in the README: without a Secret, or anything else, that nobody has made yet. That of the chart's notes does
-// in the chart's tests.
+// TestTheFirstTenantBecomesReadyAsItIsWritten in the README: without a Secret, or anything else, that nobody has made yet. The chart's tests do the same with
+// the class that the README gives to Helm, and with the tenant of the chart's notes.
 func TestTheFirstTenantBecomesReadyAsItIsWritten(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -1,6 +1,7 @@
 package clustertest
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -199,5 +200,16 @@ func TestNoToolTakesAResourceForReadyBeforeTheOperatorHasSeenIt(t *testing.T) {
 		if got := kstatus(t, created); got != status.InProgressStatus {
 			t.Errorf("kstatus takes a new %s for %s, want InProgress; its status is %v", created.GetKind(), got, created.Object["status"])
 		}
+	}
+}
+
+// A class has no status, and none is waited for: a tool that applies it first goes on at once.
+func TestToolsTakeAClassForCurrentAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	class := create(w, &v1alpha1.ProvisioningTenantClass{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}})
+	t.Cleanup(func() { _ = w.Delete(context.Background(), class) })
+	if got := kstatus(t, w.untyped(class)); got != status.CurrentStatus {
+		t.Errorf("kstatus takes it for %s", got)
 	}
 }

@@ -199,7 +199,7 @@ func uninstall(t *testing.T, namespace string) {
 // removeCRDs makes the cluster as it was.
 func removeCRDs(t *testing.T) {
 	t.Helper()
-	for _, name := range []string{"provisioningtenants", "userdefaults"} {
+	for _, name := range []string{"provisioningtenantclasses", "provisioningtenants", "userdefaults"} {
 		crd := object("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 		crd.SetName(name + ".provisioning.tenantry.dev")
 		if err := shared.client.Delete(context.Background(), crd); client.IgnoreNotFound(err) != nil {

@@ -34,14 +34,7 @@ const established = "kubectl wait crd --all --for=condition=Established --timeou
 // Blocks that need nodes are marked console instead of sh.
 func TestWhatTheDocumentsTellPeopleToRunRuns(t *testing.T) {
 	blocks := regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
-	tools := t.TempDir()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(self, filepath.Join(tools, "helm")); err != nil {
-		t.Fatal(err)
-	}
+	tools := helmTools(t)
 	for document, installed := range map[string]bool{"install.md": false, "upgrade.md": true, "backup.md": true} {
 		t.Run(document, func(t *testing.T) {
 			t.Cleanup(func() { removeCRDs(t) })
@@ -55,17 +48,37 @@ func TestWhatTheDocumentsTellPeopleToRunRuns(t *testing.T) {
 				t.Fatal("the document has no shell to run")
 			}
 			for _, block := range found {
-				shell := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", established+block[1])
-				shell.Dir = root
-				shell.Env = []string{
-					"PATH=" + strings.Join([]string{tools, os.Getenv("KUBEBUILDER_ASSETS"), os.Getenv("PATH")}, ":"),
-					"KUBECONFIG=" + shared.kubeconfig, "HOME=" + t.TempDir(),
-				}
-				if output, err := shell.CombinedOutput(); err != nil {
-					t.Fatalf("%v\n%s\n%s", err, block[1], output)
-				}
+				shell(t, tools, established+block[1])
 			}
 		})
+	}
+}
+
+// helmTools is a folder with a helm.
+func helmTools(t *testing.T) string {
+	t.Helper()
+	tools := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, filepath.Join(tools, "helm")); err != nil {
+		t.Fatal(err)
+	}
+	return tools
+}
+
+// shell runs what a person types at the root of the repository.
+func shell(t *testing.T, tools, commands string) {
+	t.Helper()
+	shell := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", commands)
+	shell.Dir = root
+	shell.Env = []string{
+		"PATH=" + strings.Join([]string{tools, os.Getenv("KUBEBUILDER_ASSETS"), os.Getenv("PATH")}, ":"),
+		"KUBECONFIG=" + shared.kubeconfig, "HOME=" + t.TempDir(),
+	}
+	if output, err := shell.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, commands, output)
 	}
 }
 

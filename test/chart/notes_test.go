@@ -73,6 +73,7 @@ func TestTheTenantOfTheNotesBecomesReady(t *testing.T) {
 	for name, values := range map[string]string{
 		"with a host of its own": "watchNamespaces: [written]",
 		"below a base domain":    "{watchNamespaces: [based], baseDomain: scim.example.net}",
+		"as the class says":      "{watchNamespaces: [classed], defaultClass: {create: true, spec: {defaults: {exposure: {baseDomain: scim.example.org}}}}}",
 		"as a rule allows":       `{watchNamespaces: [ruled], hosts: {allowed: [{hosts: ["*.{namespace}.example.com"]}]}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -126,10 +127,14 @@ func TestTheNotesNameAHostThatTheTenantMayHave(t *testing.T) {
 	for values, want := range map[string]struct {
 		has, lacks []string
 	}{
-		"{}":                              {[]string{host + "scim.example.com"}, []string{gateway}},
-		"baseDomain: scim.example.net":    {nil, []string{"exposure", "host:"}},
-		"gateway: edge/public":            {[]string{gateway, host + "scim.example.com"}, nil},
-		"{gateway: a/b, ingressClass: c}": {[]string{host + "scim.example.com"}, []string{gateway}},
+		"{}":                           {[]string{host + "scim.example.com"}, []string{gateway}},
+		"baseDomain: scim.example.net": {nil, []string{"exposure", "host:"}},
+		"defaultClass: {create: true}": {[]string{host + "scim.example.com"}, nil},
+		"defaultClass: {create: true, spec: {defaults: {exposure: {baseDomain: scim.example.net}}}}":                {nil, []string{"exposure", "host:"}},
+		"defaultClass: {create: true, spec: {defaults: {exposure: {type: Gateway, baseDomain: scim.example.net}}}}": {[]string{"the Gateway"}, []string{"exposure", "host:"}},
+		"defaultClass: {spec: {defaults: {exposure: {baseDomain: scim.example.net}}}}":                              {[]string{host + "scim.example.com"}, nil},
+		"gateway: edge/public":                                                    {[]string{gateway, host + "scim.example.com"}, nil},
+		"{gateway: a/b, ingressClass: c}":                                         {[]string{host + "scim.example.com"}, []string{gateway}},
 		"{gateway: edge/public, baseDomain: scim.example.net}":                    {[]string{gateway}, []string{"host:"}},
 		`hosts: {allowed: [{hosts: ["*.a.example.com"]}]}`:                        {[]string{host + "a.example.com"}, nil},
 		`hosts: {allowed: [{hosts: ["{name}.{namespace}.example.com"]}]}`:         {[]string{host + "default.example.com"}, nil},
