@@ -280,7 +280,7 @@ func For(reason string) (Advice, bool) {
 	case v1alpha1.ReasonInvalidStorage:
 		return Advice{
 			Meaning: "The volume claim was refused; the message has the API server's words.",
-			Action:  "Correct spec.storage.",
+			Action:  "Correct spec.storage, or let the quota or the LimitRange that it names allow the claim.",
 		}, true
 	case v1alpha1.ReasonExpansionRefused:
 		return Advice{

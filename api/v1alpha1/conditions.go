@@ -204,7 +204,8 @@ const (
 	// ReasonRouteRejected: a Gateway does not take the HTTPRoute; the message has its controller's words. Correct
 	// spec.exposure, or what the Gateway's listeners allow.
 	ReasonRouteRejected = "RouteRejected"
-	// ReasonInvalidStorage: the volume claim was refused; the message has the API server's words. Correct spec.storage.
+	// ReasonInvalidStorage: the volume claim was refused; the message has the API server's words. Correct spec.storage, or let the quota or
+	// the LimitRange that it names allow the claim.
 	ReasonInvalidStorage = "InvalidStorage"
 	// ReasonExpansionRefused: the volume claim was not let grow, and the tenant goes on with the volume as it is; the message has the API
 	// server's words. Set spec.storage.sqlite.size back to the claim's own size, or let its StorageClass allow expansion.
