@@ -16,6 +16,9 @@ const (
 	// OAuthMetadataPath is where the metadata of that endpoint is (RFC 8414 section 3): its issuer is the Tenant URL's scheme and host.
 	OAuthMetadataPath = "/.well-known/oauth-authorization-server"
 
+	// FrontPagePath is where a person who opens the host in a browser finds a page that says what it is.
+	FrontPagePath = "/"
+
 	// ServerSuffix is added to a tenant's name to name what belongs to its server, the Service too. Without one a tenant called "default" would
 	// claim its namespace's default ServiceAccount.
 	ServerSuffix = "-scim"

@@ -54,7 +54,9 @@ func Ingress(t Tenant) *networkingv1ac.IngressApplyConfiguration {
 				WithName(ServerName(t.Resource.Name)).
 				WithPort(networkingv1ac.ServiceBackendPort().WithName(portHTTP))))
 	}
-	rule := networkingv1ac.HTTPIngressRuleValue().WithPaths(path(v1alpha1.BasePath, networkingv1.PathTypePrefix))
+	rule := networkingv1ac.HTTPIngressRuleValue().WithPaths(
+		path(v1alpha1.BasePath, networkingv1.PathTypePrefix),
+		path(v1alpha1.FrontPagePath, networkingv1.PathTypeExact))
 	if issuesTokens(t.Resource) {
 		rule.WithPaths(
 			path(v1alpha1.TokenPath, networkingv1.PathTypeExact),

@@ -56,7 +56,9 @@ func HTTPRoute(t Tenant) *gatewayv1ac.HTTPRouteApplyConfiguration {
 		return gatewayv1ac.HTTPRouteMatch().WithPath(gatewayv1ac.HTTPPathMatch().WithType(match).WithValue(path))
 	}
 	rule := gatewayv1ac.HTTPRouteRule().
-		WithMatches(match(v1alpha1.BasePath, gatewayv1.PathMatchPathPrefix)).
+		WithMatches(
+			match(v1alpha1.BasePath, gatewayv1.PathMatchPathPrefix),
+			match(v1alpha1.FrontPagePath, gatewayv1.PathMatchExact)).
 		WithBackendRefs(gatewayv1ac.HTTPBackendRef().
 			WithGroup("").WithKind("Service").WithName(gatewayv1.ObjectName(ServerName(t.Resource.Name))).WithPort(servicePort).WithWeight(1))
 	if issuesTokens(t.Resource) {

@@ -130,6 +130,9 @@ func (c *contract) check(request *http.Request, got answer) error {
 		method = "get"
 	}
 	target := request.URL.Path
+	if target == v1alpha1.FrontPagePath && strings.HasPrefix(got.header.Get("Content-Type"), "text/html") {
+		return nil // a page for people
+	}
 	if opaque, _, _ := strings.Cut(request.URL.Opaque, "?"); opaque != "" {
 		if target, _ = url.PathUnescape(opaque); target != opaque && got.status >= 400 {
 			return nil // some escapes lead nowhere

@@ -48,3 +48,16 @@ func cleanPath(escaped string) string {
 	}
 	return path.Clean("/" + escaped)
 }
+
+// whereInstead says where a client may find what it looked for at a path that leads nowhere.
+func whereInstead(path string) string {
+	below, inside := strings.CutPrefix(path, v1alpha1.BasePath+"/")
+	switch {
+	case !inside:
+		return "; a Tenant URL ends with " + v1alpha1.BasePath + ", and the endpoints are below that"
+	case "/"+below == v1alpha1.LogPath, "/"+below == v1alpha1.ExportPath, "/"+below == v1alpha1.ImportPath:
+		return "; /" + below + " is at the server's admin port, which no Tenant URL leads to"
+	default:
+		return "; those of this server are listed in /ResourceTypes"
+	}
+}

@@ -199,3 +199,25 @@ func TestAnIDThatNoDatabaseTakesIsNobodys(t *testing.T) {
 		}
 	}
 }
+
+// An administrator leaves out the end of the Tenant URL, or looks for the admin port's paths at it.
+func TestAPathThatLeadsNowhereSaysWhereToLookInstead(t *testing.T) {
+	f := newFixture(t)
+	for path, want := range map[string]string{
+		"/Users":          "there is no such endpoint; a Tenant URL ends with /scim/v2, and the endpoints are below that",
+		"/":               "there is no such endpoint; a Tenant URL ends with /scim/v2, and the endpoints are below that",
+		"/scim":           "there is no such endpoint; a Tenant URL ends with /scim/v2, and the endpoints are below that",
+		"/scim/v2/People": "there is no such endpoint; those of this server are listed in /ResourceTypes",
+		"/scim/v2/log":    "there is no such endpoint; /log is at the server's admin port, which no Tenant URL leads to",
+		"/scim/v2/export": "there is no such endpoint; /export is at the server's admin port, which no Tenant URL leads to",
+	} {
+		got := f.rawWith("GET", path, "", bearer(f.token))
+		f.wantError(got, http.StatusNotFound, "")
+		if detail, _ := f.field(got, "detail").(string); !strings.HasPrefix(detail, want+" (request ") {
+			t.Errorf("%s: %s, want %s", path, detail, want)
+		}
+		if got := f.rawWith("GET", path, "", http.Header{"Accept": {"application/json"}}); got.status != http.StatusUnauthorized {
+			t.Errorf("%s tells a stranger %d %s", path, got.status, got.body)
+		}
+	}
+}

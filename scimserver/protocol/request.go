@@ -205,7 +205,7 @@ func (s *Server) admitted(r *request, methods map[string]endpoint, identity auth
 	defer connections.Rest(r.context())
 	r.out.by = r
 	if methods == nil {
-		return &Error{Status: http.StatusNotFound, Detail: "there is no such endpoint; those of this server are listed in /ResourceTypes"}
+		return &Error{Status: http.StatusNotFound, Detail: "there is no such endpoint" + whereInstead(r.http.URL.Path)}
 	}
 	method := r.http.Method
 	switch method {

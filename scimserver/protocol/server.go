@@ -87,7 +87,7 @@ func New(o Options) *Server {
 	}
 }
 
-// Handler serves everything below the base path, the token endpoint and its metadata.
+// Handler serves everything below the base path, the token endpoint and its metadata, and a page for people.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	route := func(pattern string, methods map[string]endpoint) {
@@ -128,6 +128,7 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle(v1alpha1.TokenPath, s.observed(v1alpha1.TokenPath, s.tokenEndpoint))
 	mux.Handle(v1alpha1.OAuthMetadataPath, s.observed(v1alpha1.OAuthMetadataPath, s.oauthMetadata))
 	nowhere := s.instrument("other", nil)
+	mux.Handle(v1alpha1.FrontPagePath+"{$}", s.frontPage(nowhere))
 	mux.Handle("/", nowhere)
 	return headers.Protected(normalised(mux, nowhere))
 }
@@ -147,6 +148,11 @@ func base(current *settings.Snapshot, r *http.Request) string {
 	if url := current.BaseURLAt(r.Host); url != "" {
 		return strings.TrimSuffix(url, "/")
 	}
+	return requestedURL(r)
+}
+
+// requestedURL is the Tenant URL by the request alone.
+func requestedURL(r *http.Request) string {
 	scheme := "http"
 	if forwarded := r.Header.Get("X-Forwarded-Proto"); forwarded == "https" || r.TLS != nil {
 		scheme = "https"
