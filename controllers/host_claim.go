@@ -125,7 +125,7 @@ func (r *ProvisioningTenantReconciler) rivalsFor(ctx context.Context, tenant *v1
 		if err != nil {
 			return nil, err
 		}
-		if !slices.Contains(hosts.All(other, r.Options.BaseDomain), host) {
+		if other == nil || !slices.Contains(hosts.All(other, r.Options.BaseDomain), host) {
 			continue
 		}
 		patterns, err := r.allowedHosts(ctx, client.ObjectKeyFromObject(other))

@@ -25,7 +25,7 @@ const (
 	holderIndex = "holder"
 	// tenantIndex finds UserDefaults by the tenant that they refer to.
 	tenantIndex = "spec.tenantRef.name"
-	// upgradingIndex finds the Deployments that hold a place, by the revision that they were upgraded to.
+	// upgradingIndex finds the Deployments that hold a place, by the revision of the operator that upgraded them.
 	upgradingIndex = "upgrading.revision"
 )
 
@@ -65,7 +65,7 @@ func indexTenant(object client.Object) []string {
 func indexUpgrading(object client.Object) []string {
 	if d, ok := object.(*appsv1.Deployment); ok {
 		if revision := rollout.HeldFor(d); revision != "" {
-			return []string{revision}
+			return []string{rollout.OperatorOf(revision)}
 		}
 	}
 	return nil

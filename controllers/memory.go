@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/tenantry/tenantry/controllers/classes"
 	"github.com/tenantry/tenantry/controllers/exposure"
 	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/storage"
@@ -26,6 +27,8 @@ type memory struct {
 	takenUp types.UID
 	// lookout is for Secrets that are missing; zero where all are there.
 	lookout lookout
+	// decided is what the tenant's class decided last. It goes before what the ServiceAccount says, which others may write; nil where that is to be read.
+	decided *classes.Values
 	// class is for an Ingress of the default class.
 	class exposure.Lookout
 }

@@ -3,6 +3,8 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +21,9 @@ import (
 
 // fillCache is how long a cache may take to be filled before it is begun anew.
 const fillCache = 30 * time.Second
+
+// retryFirstLook is how often it is looked while it is not known whether the cluster has the kind.
+const retryFirstLook = time.Second
 
 // optionalKind follows whether the cluster has a kind, which may come later than the operator or go before it, and keeps a cache of its objects while
 // it does. The manager's cache could not start without the kind, or without the right to list it.
@@ -39,7 +44,7 @@ type optionalKind struct {
 	// looked is true once it is known whether the cluster has the kind.
 	looked atomic.Bool
 	// forbidden tells that the operator may not list the kind.
-	forbidden bool
+	forbidden atomic.Bool
 }
 
 // runningCache is a cache that has been filled.
@@ -57,11 +62,17 @@ func (k *optionalKind) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask which kinds the API server knows: %w", err)
 	}
-	wait.UntilWithContext(ctx, func(ctx context.Context) {
+	look := func(ctx context.Context) {
 		if err := k.look(ctx, known); err != nil && ctx.Err() == nil {
 			k.log.Error(err, "Cannot follow a kind that the cluster may have", "kind", k.kind.Kind)
 		}
-	}, k.every)
+	}
+	// Tenants wait for the first look.
+	_ = wait.PollUntilContextCancel(ctx, retryFirstLook, true, func(ctx context.Context) (bool, error) {
+		look(ctx)
+		return k.looked.Load(), nil
+	})
+	wait.UntilWithContext(ctx, look, k.every)
 	return nil
 }
 
@@ -106,12 +117,11 @@ func (k *optionalKind) there(ctx context.Context, known discovery.ServerResource
 		return true, nil
 	}
 	list, _ := k.list.DeepCopyObject().(client.ObjectList)
-	err = k.mgr.GetAPIReader().List(ctx, list, client.Limit(1))
+	err = k.mgr.GetAPIReader().List(ctx, list, k.within()...)
 	forbidden := apierrors.IsForbidden(err)
-	if forbidden && !k.forbidden {
+	if was := k.forbidden.Swap(forbidden); forbidden && !was {
 		k.log.Info("The operator may not list a kind that the cluster has, and does without", "kind", k.kind.Kind)
 	}
-	k.forbidden = forbidden
 	switch {
 	case forbidden, apierrors.IsNotFound(err):
 		return false, nil
@@ -119,6 +129,15 @@ func (k *optionalKind) there(ctx context.Context, known discovery.ServerResource
 		return false, fmt.Errorf("list objects of kind %s: %w", k.kind.Kind, err)
 	}
 	return true, nil
+}
+
+// within asks for one object, where the operator may see any: it may have rights in single namespaces only.
+func (k *optionalKind) within() []client.ListOption {
+	options := []client.ListOption{client.Limit(1)}
+	for _, namespace := range slices.Sorted(maps.Keys(k.cache.DefaultNamespaces)) {
+		return append(options, client.InNamespace(namespace))
+	}
+	return options
 }
 
 func hasKind(resources *metav1.APIResourceList, kind string) bool {

@@ -26,7 +26,9 @@ type readingManager struct {
 
 func (m readingManager) GetAPIReader() client.Reader { return m }
 
-func (m readingManager) List(context.Context, client.ObjectList, ...client.ListOption) error { return m.fails }
+func (m readingManager) List(context.Context, client.ObjectList, ...client.ListOption) error {
+	return m.fails
+}
 
 func TestAKindThatTheClusterLacksOrKeepsFromTheOperatorIsDoneWithout(t *testing.T) {
 	t.Parallel()

@@ -213,7 +213,7 @@ func (r *ProvisioningTenantReconciler) leaves(ctx context.Context, tenant *v1alp
 	case leftAlone(tenant):
 		err = r.tellOfLeaving(ctx, tenant)
 	case !r.Classes.known():
-		return true, ctrl.Result{RequeueAfter: problem.RecheckStale}, nil
+		return true, ctrl.Result{RequeueAfter: wait.Jitter(retryFirstLook, 0.5)}, nil
 	default:
 		return false, ctrl.Result{}, nil
 	}

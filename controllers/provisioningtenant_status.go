@@ -32,7 +32,7 @@ var besideReady = []string{ //nolint:gochecknoglobals // a list that nothing wri
 }
 
 // hasClass tells whether a class has a say in the tenant, and so whether condition ClassInEffect is there.
-func (s *scope) hasClass() bool { return s.class.Values != nil }
+func (s *scope) hasClass() bool { return s.class.Status() != nil }
 
 // beside are those of besideReady that a tenant has.
 func (s *scope) beside() []string {
@@ -44,7 +44,7 @@ func (s *scope) beside() []string {
 
 // notBegun are the conditions of a tenant for which nothing is made, because its class does not accept it.
 func (s *scope) notBegun() []metav1.Condition {
-	if !s.class.Held {
+	if !s.class.Held || !s.has(v1alpha1.ConditionAccepted) {
 		return nil
 	}
 	var unknown []metav1.Condition
@@ -57,7 +57,10 @@ func (s *scope) notBegun() []metav1.Condition {
 }
 
 // unlessFound hold where all steps were taken and none has found otherwise.
-func unlessFound() []metav1.Condition {
+func (s *scope) unlessFound() []metav1.Condition {
+	if s.class.Held {
+		return nil
+	}
 	return []metav1.Condition{
 		conditions.True(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The spec makes sense."),
 		conditions.True(v1alpha1.ConditionExposureInEffect, v1alpha1.ReasonInEffect, "The tenant has the host and the route that spec.exposure asks for."),
@@ -95,14 +98,9 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 	if len(s.outcome.failed) == 0 {
 		status.ObservedGeneration = generation
 	}
-	status.UserDefaults = s.userDefaults
 	status.Class = s.class.Status()
-	if s.credentials != nil {
-		status.Credentials = s.credentials
-	}
-	status.Storage = s.storage.Status(s.tenant, now.Time)
-	if status.Storage != nil && s.kept != nil {
-		status.Storage.DeletionPolicy = s.kept.DeletionPolicy
+	if !s.class.Held { // or nothing else was looked at
+		s.tellParts(&status, now)
 	}
 	found := conditions.Found{
 		Conditions: append(slices.Clone(s.conditions), provisioningHealthy(s.tenant)),
@@ -114,7 +112,7 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 		ReadyMessage: "The tenant can be provisioned.",
 	}
 	if len(s.outcome.failed) == 0 {
-		found.Conditions = slices.Concat(found.Conditions, s.notBegun(), s.untold(), unlessFound())
+		found.Conditions = slices.Concat(found.Conditions, s.notBegun(), s.untold(), s.unlessFound())
 	}
 	if reason, message := suspended(&s.tenant.Spec); reason != "" {
 		found.ReadyReason, found.ReadyMessage = reason, message
@@ -133,9 +131,23 @@ func tenantStatus(s *scope, now metav1.Time) v1alpha1.ProvisioningTenantStatus {
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionClassInEffect)
 	}
 	status.Conditions = conditions.Summarise(status.Conditions, found, generation, now)
-	status.TenantURL, status.AdditionalURLs = s.exposure.Publish(status.Conditions, requiredForTenant)
-	status.TokenURL = desired.TokenURL(s.tenant, status.TenantURL)
+	if !s.class.Held {
+		status.TenantURL, status.AdditionalURLs = s.exposure.Publish(status.Conditions, requiredForTenant)
+		status.TokenURL = desired.TokenURL(s.tenant, status.TenantURL)
+	}
 	return status
+}
+
+// tellParts tells of the parts of a tenant.
+func (s *scope) tellParts(status *v1alpha1.ProvisioningTenantStatus, now metav1.Time) {
+	status.UserDefaults = s.userDefaults
+	if s.credentials != nil {
+		status.Credentials = s.credentials
+	}
+	status.Storage = s.storage.Status(s.tenant, now.Time)
+	if status.Storage != nil && s.kept != nil {
+		status.Storage.DeletionPolicy = s.kept.DeletionPolicy
+	}
 }
 
 // weightiest is the error whose condition counts most: one that holds back Ready before one that does not.

@@ -94,6 +94,9 @@ func (r *ProvisioningTenantReconciler) resolveTenantClass(ctx context.Context, s
 		return err
 	}
 	s.class = decided
+	if !decided.Held {
+		s.memory.decided = decided.Values
+	}
 	if decided.Values != nil {
 		text, err := json.Marshal(decided.Values)
 		if err != nil {
@@ -120,9 +123,11 @@ func (r *ProvisioningTenantReconciler) decideClass(ctx context.Context, s *scope
 	if err != nil {
 		return classes.Decision{}, err
 	}
-	state := classes.State{Tenant: tenant, Classes: all}
-	if state.Last, err = r.lastClass(ctx, s); err != nil {
-		return classes.Decision{}, err
+	state := classes.State{Tenant: tenant, Classes: all, BaseDomain: r.Options.BaseDomain, Last: s.memory.decided}
+	if state.Last == nil {
+		if state.Last, err = r.lastClass(ctx, s); err != nil {
+			return classes.Decision{}, err
+		}
 	}
 	byNamespace := classes.NeedNamespaces(all)
 	if byNamespace {
@@ -131,11 +136,17 @@ func (r *ProvisioningTenantReconciler) decideClass(ctx context.Context, s *scope
 		}
 	}
 	if len(all) > 0 || tenant.Spec.ClassName != "" {
-		if state.Ran, err = r.ranBefore(ctx, s); err != nil {
+		server, err := r.serverDeployment(ctx, s)
+		if err != nil {
 			return classes.Decision{}, err
 		}
+		state.Ran = server != nil && s.owner.Owns(server, nil)
 	}
 	decided := classes.Decide(state)
+	if decided.Problem != nil && decided.Problem.Reason == v1alpha1.ReasonClassMissing && r.Classes != nil && r.Classes.forbidden.Load() {
+		decided.Problem.Message = "The operator may not read ProvisioningTenantClasses, so it knows of none: let it get, list and watch them. " +
+			decided.Problem.Message
+	}
 	if decided.Problem != nil && byNamespace {
 		decided.Problem.Recheck = cmp.Or(r.Options.RecheckHosts, recheckHosts) // nothing tells of the labels of a namespace
 	}
@@ -163,9 +174,11 @@ func (r *ProvisioningTenantReconciler) lastClass(ctx context.Context, s *scope) 
 	return last, nil
 }
 
-// withClass returns another tenant than that of the reconcile with the spec that holds for it.
+// withClass returns another tenant than that of the reconcile with the spec that holds for it, or nil where its class does not accept it.
 func (r *ProvisioningTenantReconciler) withClass(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) (*v1alpha1.ProvisioningTenant, error) {
 	s := newScope(r, tenant, &memory{})
-	err := r.resolveTenantClass(ctx, s)
-	return s.tenant, err
+	if err := r.resolveTenantClass(ctx, s); err != nil || s.class.Held {
+		return nil, err
+	}
+	return s.tenant, nil
 }

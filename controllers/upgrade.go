@@ -36,7 +36,7 @@ func (s *scope) revision(upgrades *rollout.Limiter) string {
 	if s.class.Revision == "" {
 		return upgrades.Revision()
 	}
-	return upgrades.Revision() + "." + s.class.Revision
+	return rollout.OfClass(upgrades.Revision(), s.class.Values.Class, s.class.Revision)
 }
 
 // errUpgradeWaits says that a Deployment stays as it is until others are done with their upgrade.
@@ -46,11 +46,11 @@ var errUpgradeWaits = errors.New("the upgrade waits for others")
 func (r *ProvisioningTenantReconciler) mayUpgrade(ctx context.Context, s *scope, have *appsv1.Deployment) error {
 	var upgrading appsv1.DeploymentList
 	// Nothing below changes them.
-	err := r.List(ctx, &upgrading, client.MatchingFields{upgradingIndex: s.revision(r.Upgrades)}, client.UnsafeDisableDeepCopy)
+	err := r.List(ctx, &upgrading, client.MatchingFields{upgradingIndex: r.Upgrades.Revision()}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return fmt.Errorf("list the servers that are being upgraded: %w", err)
 	}
-	if !r.Upgrades.TryAcquire(have, upgrading.Items) {
+	if !r.Upgrades.TryAcquire(have, rollout.Counted(upgrading.Items, s.revision(r.Upgrades))) {
 		return errUpgradeWaits
 	}
 	return nil

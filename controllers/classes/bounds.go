@@ -9,11 +9,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/hosts"
 )
 
@@ -25,6 +26,10 @@ type check struct {
 	asks, gets *v1alpha1.ProvisioningTenantSpec
 	// namespace has the labels of the tenant's.
 	namespace labels.Set
+	// engine of the directory that is there, "" for a new one.
+	engine v1alpha1.StorageType
+	// host that the tenant has, unless that is its class's.
+	host string
 
 	excesses []string
 }
@@ -108,6 +113,13 @@ func (c *check) exposure() error {
 		prefixed(c, "exposure.ingress.annotations", own.Annotations, from.Annotations, bounds.Ingress.AnnotationPrefixes,
 			"exposure.ingress.annotationPrefixes")
 		c.issuer(own.TLS, from.TLS)
+		if bounds.Ingress.ClassNames != nil {
+			c.instead(own.Annotations, from.Annotations, "exposure.ingress.classNames", "kubernetes.io/ingress.class")
+		}
+		if bounds.Ingress.Issuers != nil {
+			c.instead(own.Annotations, from.Annotations, "exposure.ingress.issuers",
+				"cert-manager.io/issuer", "cert-manager.io/cluster-issuer", "cert-manager.io/issuer-kind", "cert-manager.io/issuer-group")
+		}
 	}
 	if own := c.asks.Exposure.Gateway; own != nil && bounds.Gateway.ParentRefs != nil {
 		allowed := slices.Clone(bounds.Gateway.ParentRefs)
@@ -123,7 +135,16 @@ func (c *check) exposure() error {
 	return nil
 }
 
-// hosts checks those that the tenant names itself.
+// instead refuses annotations that say what a bounded field is for. Controllers follow them.
+func (c *check) instead(own, given map[string]string, bound string, names ...string) {
+	for _, name := range names {
+		if value, asks := own[name]; asks && given[name] != value {
+			c.exceed("exposure.ingress.annotations "+name, "given", "none", bound)
+		}
+	}
+}
+
+// hosts checks those that the tenant names itself, and the one that it has by the operator.
 func (c *check) hosts() error {
 	bound := c.class.Spec.Bounds.Exposure.Hosts
 	if bound == nil {
@@ -144,7 +165,7 @@ func (c *check) hosts() error {
 			c.exceed(field, host, list(patterns), "exposure.hosts")
 		}
 	}
-	check("exposure.host", c.asks.Exposure.Host)
+	check("exposure.host", c.host)
 	for _, host := range c.asks.Exposure.AdditionalHosts {
 		check("exposure.additionalHosts", string(host))
 	}
@@ -213,10 +234,19 @@ func (c *check) parents(of []v1alpha1.GatewayReference) string {
 
 func (c *check) storage() {
 	bounds, given := &c.class.Spec.Bounds.Storage, &c.class.Spec.Defaults.Storage
-	oneOf(c, "storage.type", c.gets.Storage.Type, bounds.Types, given.Type, "storage.types")
+	if c.gets.Storage.Type != c.engine { // a directory stays where it is
+		oneOf(c, "storage.type", c.gets.Storage.Type, bounds.Types, given.Type, "storage.types")
+	}
 	own := &c.asks.Storage.SQLite
-	if largest := bounds.SQLite.MaxSize; largest != nil && own.Size.Cmp(*largest) > 0 {
-		c.exceed("storage.sqlite.size", own.Size.String(), "at most "+largest.String(), "storage.sqlite.maxSize")
+	if bounds.SQLite.MaxSize != nil {
+		// A quantity keeps its text where it is asked for it, and these are the cache's.
+		size, largest := own.Size.DeepCopy(), bounds.SQLite.MaxSize.DeepCopy()
+		if size.Cmp(largest) > 0 {
+			c.exceed("storage.sqlite.size", size.String(), "at most "+largest.String(), "storage.sqlite.maxSize")
+		}
+	}
+	if c.engine != "" {
+		return // a volume stays in its class
 	}
 	oneOf(c, "storage.sqlite.storageClassName", own.StorageClassName, bounds.SQLite.StorageClassNames, given.SQLite.StorageClassName,
 		"storage.sqlite.storageClassNames")
@@ -249,29 +279,24 @@ func (c *check) server() {
 	oneOf(c, "server.template.spec.priorityClassName", template.Spec.PriorityClassName, bounds.PriorityClassNames, from.Spec.PriorityClassName,
 		"server.priorityClassNames")
 	if bounds.Scheduling == v1alpha1.PermissionRefused {
-		for field, asked := range map[string]bool{
-			"nodeSelector": len(template.Spec.NodeSelector) > 0, "tolerations": len(template.Spec.Tolerations) > 0,
-			"affinity": template.Spec.Affinity != nil, "topologySpreadConstraints": len(template.Spec.TopologySpreadConstraints) > 0,
-		} {
-			if asked {
+		refuse := func(field string, asks bool) {
+			if asks {
 				c.exceed("server.template.spec."+field, "given", "none", "server.scheduling")
 			}
 		}
+		asked, has := &template.Spec, &from.Spec
+		refuse("nodeSelector", len(asked.NodeSelector) > 0 && !equality.Semantic.DeepEqual(asked.NodeSelector, has.NodeSelector))
+		refuse("tolerations", len(asked.Tolerations) > 0 && !equality.Semantic.DeepEqual(asked.Tolerations, has.Tolerations))
+		refuse("affinity", asked.Affinity != nil && !equality.Semantic.DeepEqual(asked.Affinity, has.Affinity))
+		refuse("topologySpreadConstraints", len(asked.TopologySpreadConstraints) > 0 &&
+			!equality.Semantic.DeepEqual(asked.TopologySpreadConstraints, has.TopologySpreadConstraints))
 	}
 }
 
 // resources checks requests or limits that the tenant says itself.
 func (c *check) resources(field string, asked corev1.ResourceList) {
-	most := c.class.Spec.Bounds.Server.MaxResources
-	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage} {
-		c.resource(field, name, asked, most)
-	}
-	for name := range asked {
-		switch name {
-		case corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage:
-		default:
-			c.resource(field, name, asked, most)
-		}
+	for _, name := range slices.Sorted(maps.Keys(asked)) {
+		c.resource(field, name, asked, c.class.Spec.Bounds.Server.MaxResources)
 	}
 }
 
@@ -283,18 +308,33 @@ func (c *check) resource(field string, name corev1.ResourceName, asked, most cor
 	}
 }
 
-// limits gives a server the most of each bounded resource for which nobody says a limit: without one it may use all of the node.
-func limits(s *v1alpha1.Server, most corev1.ResourceList) {
-	if s.Resources == nil { // which has the limits of the operator
+// bounded gives a server the most of each bounded resource for which nobody says a limit: without one it may use all of the node. Where nobody says
+// anything of resources, it has the operator's own, up to the bounds.
+func bounded(s *v1alpha1.Server, most corev1.ResourceList) {
+	if len(most) == 0 {
 		return
 	}
-	for name, largest := range most {
-		if _, limited := s.Resources.Limits[name]; !limited {
-			if s.Resources.Limits == nil {
-				s.Resources.Limits = map[corev1.ResourceName]resource.Quantity{}
+	if s.Resources == nil {
+		s.Resources = desired.DefaultResources()
+		for _, list := range []corev1.ResourceList{s.Resources.Requests, s.Resources.Limits} {
+			for name, quantity := range list {
+				if largest, isBounded := most[name]; isBounded && quantity.Cmp(largest) > 0 {
+					list[name] = largest.DeepCopy()
+				}
 			}
-			s.Resources.Limits[name] = largest.DeepCopy()
 		}
+	}
+	for name, largest := range most {
+		if _, limited := s.Resources.Limits[name]; limited {
+			continue
+		}
+		if s.Resources.Limits == nil {
+			s.Resources.Limits = corev1.ResourceList{}
+		}
+		if request, requested := s.Resources.Requests[name]; requested && request.Cmp(largest) > 0 {
+			largest = request // which the class itself says
+		}
+		s.Resources.Limits[name] = largest.DeepCopy()
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/controllers/hosts"
+	"github.com/tenantry/tenantry/controllers/internal/apply"
 	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
@@ -18,9 +20,11 @@ type State struct {
 	// Classes are all that there are, and Namespace the labels of the tenant's.
 	Classes   []v1alpha1.ProvisioningTenantClass
 	Namespace labels.Set
-	// Last is what was decided last, nil where a class never had a say.
+	// BaseDomain is the operator's, "" for none.
+	BaseDomain string
+	// Last is what was decided last, nil where a class never had a say, or that is not known any more.
 	Last *Values
-	// Ran tells whether the tenant has had a server or credentials.
+	// Ran tells whether the tenant has a server.
 	Ran bool
 }
 
@@ -41,12 +45,14 @@ type Decision struct {
 	Spec v1alpha1.ProvisioningTenantSpec
 	// Values are to be remembered; nil where no class has a say.
 	Values *Values
-	// Revision tells the class and its generation from others; "" where no class has a say, or not now.
+	// Revision tells what the class gives its tenants from what it gave them before; "" where no class has a say, or not now.
 	Revision string
 	// Problem says why the class is not in effect as it is, or why the tenant is not accepted; nil for nothing.
 	Problem *problem.Stalled
-	// Held tells that nothing is made for the tenant: it is new, and not accepted.
+	// Held tells that nothing of the tenant is made or changed: it is new and not accepted, or it is not known with what it is to go on.
 	Held bool
+
+	told *v1alpha1.ClassStatus
 }
 
 // Decide decides what the class of a tenant makes of it.
@@ -66,12 +72,27 @@ func Decide(s State) Decision {
 	}
 	spec := s.Tenant.Spec.DeepCopy()
 	fill(spec, &class.Spec, s.Tenant.Name, s.engine())
-	limits(&spec.Server, class.Spec.Bounds.Server.MaxResources)
+	bounded(&spec.Server, class.Spec.Bounds.Server.MaxResources)
 	spec.SetDefaults()
 	if refused := s.refuse(class, spec); refused != nil {
 		return s.keep(refused)
 	}
-	return Decision{Spec: *spec, Values: valuesOf(class.Name, spec), Revision: fmt.Sprintf("%s-%s-%d", class.Name, class.UID, class.Generation)}
+	revision, err := revisionOf(class)
+	if err != nil {
+		return s.keep(refuse(v1alpha1.ReasonClassInvalid, "Class %s cannot be followed: %s.", class.Name, err))
+	}
+	return Decision{Spec: *spec, Values: valuesOf(class.Name, spec), Revision: revision}
+}
+
+// revisionOf is a hash of what a class gives its tenants. Its bounds give them nothing.
+func revisionOf(class *v1alpha1.ProvisioningTenantClass) (string, error) {
+	gives := class.Spec
+	gives.Bounds, gives.NamespaceSelector = v1alpha1.ClassBounds{}, nil
+	hash, err := apply.Hash(gives)
+	if err != nil {
+		return "", fmt.Errorf("tell it from what it was before: %w", err)
+	}
+	return hash, nil
 }
 
 func unclassed(tenant *v1alpha1.ProvisioningTenant) Decision {
@@ -80,19 +101,23 @@ func unclassed(tenant *v1alpha1.ProvisioningTenant) Decision {
 	return Decision{Spec: *spec}
 }
 
-// engine of the directory that is there, "" for a new one.
+// engine of the directory that is there, "" for a new one. A database has one only once a server has told its id.
 func (s *State) engine() v1alpha1.StorageType {
-	if s.Tenant.Status.Storage == nil {
+	status := &s.Tenant.Status
+	switch {
+	case status.Storage == nil && s.Last != nil:
+		return s.Last.Storage.Type
+	case status.Storage == nil, status.Storage.Type == v1alpha1.StoragePostgreSQL && (status.Directory == nil || status.Directory.ID == ""):
 		return ""
 	}
-	return s.Tenant.Status.Storage.Type
+	return status.Storage.Type
 }
 
 // refuse returns why a tenant of the class cannot have that spec, nil where it can.
 func (s *State) refuse(class *v1alpha1.ProvisioningTenantClass, spec *v1alpha1.ProvisioningTenantSpec) *problem.Stalled {
 	c := &check{
 		class: class, tenant: types.NamespacedName{Namespace: s.Tenant.Namespace, Name: s.Tenant.Name},
-		asks: &s.Tenant.Spec, gets: spec, namespace: s.Namespace,
+		asks: &s.Tenant.Spec, gets: spec, namespace: s.Namespace, engine: s.engine(), host: s.host(class, spec),
 	}
 	if err := c.all(); err != nil {
 		return refuse(v1alpha1.ReasonClassInvalid, "Class %s cannot be followed: %s.", class.Name, err)
@@ -109,6 +134,14 @@ func (s *State) refuse(class *v1alpha1.ProvisioningTenantClass, spec *v1alpha1.P
 		return refuse(v1alpha1.ReasonClassInvalid, "With what class %s says, %s.", class.Name, missing)
 	}
 	return nil
+}
+
+// host that a tenant has by itself, or by the operator's base domain; "" for none, and where the class gives it.
+func (s *State) host(class *v1alpha1.ProvisioningTenantClass, spec *v1alpha1.ProvisioningTenantSpec) string {
+	if s.Tenant.Spec.Exposure.Host == "" && class.Spec.Defaults.Exposure.BaseDomain != "" {
+		return ""
+	}
+	return hosts.Main(&v1alpha1.ProvisioningTenant{ObjectMeta: s.Tenant.ObjectMeta, Spec: *spec}, s.BaseDomain)
 }
 
 // contradiction says what a spec lacks that neither the API server could see, who checks the tenant alone, nor the author of the class.
@@ -129,7 +162,8 @@ func contradiction(spec *v1alpha1.ProvisioningTenantSpec, engine v1alpha1.Storag
 	return ""
 }
 
-// keep is how a tenant goes on that is refused: with what was decided last; and where nothing was, with what it runs with. A new one does not begin.
+// keep is how a tenant goes on that is refused: with what was decided last; and one that ran before there was a class, with what it runs with. A new
+// one does not begin. Nothing of one is touched of which it is lost what was decided last: its author may ask for anything.
 func (s *State) keep(refused *problem.Stalled) Decision {
 	d := unclassed(s.Tenant)
 	d.Problem = refused
@@ -137,10 +171,14 @@ func (s *State) keep(refused *problem.Stalled) Decision {
 	case s.Last != nil:
 		s.Last.into(&d.Spec)
 		d.Values = s.Last
-	case s.Ran:
+	case s.Ran && s.Tenant.Status.Class == nil:
 		d.Values = valuesOf("", &d.Spec)
+	case s.Ran:
+		d.Held, d.told = true, s.Tenant.Status.Class
+		refused.Message += " What the tenant had by its class is not known any more, so nothing of it is changed."
+		return d
 	default:
-		d.Held = true
+		d.Held, d.told = true, s.Tenant.Status.Class
 		refused.Condition = v1alpha1.ConditionAccepted
 		refused.Message += " Nothing is made for the tenant before."
 		return d
@@ -163,7 +201,7 @@ func (v *Values) into(spec *v1alpha1.ProvisioningTenantSpec) {
 // Status is what the tenant is told of it, and what its server follows; nil where no class has a say.
 func (d *Decision) Status() *v1alpha1.ClassStatus {
 	if d.Values == nil {
-		return nil
+		return d.told
 	}
 	return &v1alpha1.ClassStatus{Name: d.Values.Class, RateLimit: d.Values.RateLimit, Retention: d.Values.Retention}
 }

@@ -288,6 +288,10 @@ func TestADirectoryStaysWhereItIs(t *testing.T) {
 	}
 	moved := tenant(t, "storage: {type: SQLite}")
 	moved.Status.Storage = &v1alpha1.StorageStatus{Type: v1alpha1.StoragePostgreSQL}
+	if got := Decide(State{Tenant: moved, Classes: []v1alpha1.ProvisioningTenantClass{database}}); got.Problem != nil || got.Spec.Storage.Type != v1alpha1.StorageSQLite {
+		t.Errorf("no server has told of a directory, and it cannot choose: %+v, %v", got.Spec.Storage, got.Problem)
+	}
+	moved.Status.Directory = &v1alpha1.DirectoryStatus{ID: "d"}
 	last := &Values{Class: "standard", Storage: v1alpha1.Storage{Type: v1alpha1.StoragePostgreSQL}}
 	got := Decide(State{Tenant: moved, Classes: []v1alpha1.ProvisioningTenantClass{database}, Last: last, Ran: true})
 	if got.Problem == nil || got.Problem.Reason != v1alpha1.ReasonClassInvalid || got.Spec.Storage.Type != v1alpha1.StoragePostgreSQL {

@@ -174,7 +174,7 @@ func listenArgs() []string {
 func container(t Tenant) (*corev1ac.ContainerApplyConfiguration, error) {
 	given := t.Resource.Spec.Server.Resources
 	if given == nil {
-		given = defaultResources()
+		given = DefaultResources()
 	}
 	resources := corev1ac.ResourceRequirements()
 	if err := convert(given, resources); err != nil {
@@ -207,7 +207,8 @@ func container(t Tenant) (*corev1ac.ContainerApplyConfiguration, error) {
 	return container, nil
 }
 
-func defaultResources() *v1alpha1.ServerResources {
+// DefaultResources are those of a server for which nobody says any.
+func DefaultResources() *v1alpha1.ServerResources {
 	return &v1alpha1.ServerResources{
 		Requests: corev1.ResourceList{
 			corev1.ResourceCPU: resource.MustParse("20m"), corev1.ResourceMemory: resource.MustParse("64Mi"),

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -95,6 +96,30 @@ func HeldFor(d *appsv1.Deployment) string {
 		return ""
 	}
 	return d.Annotations[desired.AnnotationUpgrade]
+}
+
+// OfClass is the revision to which an operator upgrades the servers of a class. version tells what the class says from what it said before.
+func OfClass(operator, class, version string) string { return operator + "." + version + "." + class }
+
+// OperatorOf is the operator's part of a revision.
+func OperatorOf(revision string) string {
+	operator, _, _ := strings.Cut(revision, ".")
+	return operator
+}
+
+// Counted are those of the Deployments with a place whose places count for an upgrade to a revision: all but those that have the same class as it
+// was before. A class that is corrected would wait for those that do not start with its mistake.
+func Counted(upgrading []appsv1.Deployment, revision string) []appsv1.Deployment {
+	_, of, _ := strings.Cut(revision, ".")
+	version, class, _ := strings.Cut(of, ".")
+	var counted []appsv1.Deployment
+	for _, d := range upgrading {
+		_, held, _ := strings.Cut(HeldFor(&d), ".")
+		if heldVersion, heldClass, _ := strings.Cut(held, "."); class == "" || heldClass != class || heldVersion == version {
+			counted = append(counted, d)
+		}
+	}
+	return counted
 }
 
 // Revision is a hash of the pods that an operator makes of these tenants.
