@@ -94,8 +94,8 @@ func parse(args []string) (settings, error) {
 			s.Gateway, err = parseGateway(text)
 			return err
 		})
-	flags.Func("default-class", "ProvisioningTenantClass to make, in `YAML` or JSON: {metadata: {name: standard}, spec: {…}}, with the annotation of the default "+
-		"class where it is to be that; none where left out", func(text string) (err error) {
+	flags.Func("default-class", "ProvisioningTenantClass to make, in `YAML` or JSON: {metadata: {name: standard}, spec: {…}}, with the annotation of the "+
+		"default class where it is to be that; none where left out", func(text string) (err error) {
 		s.DefaultClass, err = classes.Read(text)
 		return err
 	})
