@@ -148,7 +148,13 @@ func parts(t desired.Tenant, server apply.Child, directory storage.Decision, gat
 	all := []part{
 		ofServer(apply.New(desired.Role(t), &rbacv1.Role{})),
 		ofServer(apply.New(desired.RoleBinding(t), &rbacv1.RoleBinding{})),
-		ofServer(apply.New(desired.NetworkPolicy(t), &networkingv1.NetworkPolicy{})),
+	}
+	policy, err := desired.NetworkPolicy(t)
+	if err != nil {
+		return nil, err
+	}
+	if policy != nil {
+		all = append(all, ofServer(apply.New(policy, &networkingv1.NetworkPolicy{})))
 	}
 	if t.Claim != nil {
 		all = append(all, part{claimChild(t, directory.Found), v1alpha1.ConditionStorageReady, v1alpha1.ReasonInvalidStorage})

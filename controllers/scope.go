@@ -121,8 +121,11 @@ func (s *scope) has(conditionType string) bool {
 
 // desired is the tenant as package desired wants it.
 func (s *scope) desired(options Options) desired.Tenant {
+	pods, policy := s.class.Platform()
 	return desired.Tenant{
 		Resource:    s.tenant,
+		Pods:        pods,
+		Policy:      policy,
 		Class:       s.classText,
 		ServerImage: options.ServerImage,
 		Host:        s.exposure.Host, AdditionalHosts: s.exposure.Hosts.Additional,

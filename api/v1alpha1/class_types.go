@@ -25,6 +25,16 @@ type ProvisioningTenantClassSpec struct {
 	//
 	// +optional
 	Bounds ClassBounds `json:"bounds,omitzero"`
+
+	// server is what the platform alone decides for the tenants' pods.
+	//
+	// +optional
+	Server ClassServer `json:"server,omitzero"`
+
+	// networkPolicy shapes the tenants' NetworkPolicies, which the platform alone decides.
+	//
+	// +optional
+	NetworkPolicy ClassNetworkPolicy `json:"networkPolicy,omitzero"`
 }
 
 // ClassDefaults are what holds for the tenants of a class that say nothing else.

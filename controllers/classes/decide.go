@@ -37,6 +37,9 @@ type Values struct {
 	Server    v1alpha1.Server    `json:"server,omitzero"`
 	RateLimit v1alpha1.RateLimit `json:"rateLimit,omitzero"`
 	Retention v1alpha1.Retention `json:"retention,omitzero"`
+	// Pods and NetworkPolicy are what the class alone decides.
+	Pods          v1alpha1.ClassServer        `json:"pods,omitzero"`
+	NetworkPolicy v1alpha1.ClassNetworkPolicy `json:"networkPolicy,omitzero"`
 }
 
 // Decision is what a class makes of a tenant.
@@ -81,7 +84,9 @@ func Decide(s State) Decision {
 	if err != nil {
 		return s.keep(refuse(v1alpha1.ReasonClassInvalid, "Class %s cannot be followed: %s.", class.Name, err))
 	}
-	return Decision{Spec: *spec, Values: valuesOf(class.Name, spec), Revision: revision}
+	values := valuesOf(class.Name, spec)
+	values.Pods, values.NetworkPolicy = *class.Spec.Server.DeepCopy(), *class.Spec.NetworkPolicy.DeepCopy()
+	return Decision{Spec: *spec, Values: values, Revision: revision}
 }
 
 // revisionOf is a hash of what a class gives its tenants. Its bounds give them nothing.
@@ -196,6 +201,14 @@ func valuesOf(class string, spec *v1alpha1.ProvisioningTenantSpec) *Values {
 // into puts the values into a spec in place of its own.
 func (v *Values) into(spec *v1alpha1.ProvisioningTenantSpec) {
 	spec.Exposure, spec.Storage, spec.Server, spec.RateLimit, spec.Retention = v.Exposure, v.Storage, v.Server, v.RateLimit, v.Retention
+}
+
+// Platform is what the platform alone decides of the tenant's objects; nothing where no class has a say.
+func (d *Decision) Platform() (v1alpha1.ClassServer, v1alpha1.ClassNetworkPolicy) {
+	if d.Values == nil {
+		return v1alpha1.ClassServer{}, v1alpha1.ClassNetworkPolicy{}
+	}
+	return d.Values.Pods, d.Values.NetworkPolicy
 }
 
 // Status is what the tenant is told of it, and what its server follows; nil where no class has a say.

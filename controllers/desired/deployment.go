@@ -200,6 +200,9 @@ func container(t Tenant) (*corev1ac.ContainerApplyConfiguration, error) {
 			WithAllowPrivilegeEscalation(false).
 			WithReadOnlyRootFilesystem(true).
 			WithCapabilities(corev1ac.Capabilities().WithDrop("ALL")))
+	for _, variable := range t.Pods.Env {
+		container.WithEnv(corev1ac.EnvVar().WithName(variable.Name).WithValue(variable.Value))
+	}
 	if limit, ok := given.Limits[corev1.ResourceMemory]; ok {
 		// Nine tenths leave room for what the runtime does not count, so that the collector works harder before the kernel kills.
 		container.WithEnv(corev1ac.EnvVar().WithName("GOMEMLIMIT").WithValue(strconv.FormatInt(limit.Value()/10*9, 10)))

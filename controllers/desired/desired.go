@@ -49,6 +49,9 @@ type Tenant struct {
 	Resource *v1alpha1.ProvisioningTenant
 	// Class is what is to be remembered of the tenant's class, as JSON; "" for nothing.
 	Class string
+	// Pods and Policy are what the platform alone decides of the pods and of the NetworkPolicy.
+	Pods   v1alpha1.ClassServer
+	Policy v1alpha1.ClassNetworkPolicy
 	// ServerImage is the image of the SCIM server.
 	ServerImage string
 	// Host is the DNS name that the route serves; empty where the tenant has none to serve.

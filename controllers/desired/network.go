@@ -4,9 +4,11 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -130,12 +132,55 @@ func (p ClusterPorts) Equal(other ClusterPorts) bool {
 }
 
 // NetworkPolicy lets clients and metrics collectors in, and the server out to DNS, to the Kubernetes API, which is outside the reach of pod and
-// namespace selectors, to the login authority, and to its database, wherever these are. Some networks go by the port of a Service, and most by
-// that of its endpoints, so both are open: 443 for the API and Microsoft's authority, 53 for DNS, and what the cluster really has.
-func NetworkPolicy(t Tenant) *networkingv1ac.NetworkPolicyApplyConfiguration {
-	port := func(protocol corev1.Protocol, number int32) *networkingv1ac.NetworkPolicyPortApplyConfiguration {
-		return networkingv1ac.NetworkPolicyPort().WithProtocol(protocol).WithPort(intstr.FromInt32(number))
+// namespace selectors, to the login authority, to its database, and through a proxy, wherever these are. Some networks go by the port of a Service,
+// and most by that of its endpoints, so both are open: 443 for the API and Microsoft's authority, 53 for DNS, and what the cluster really has. It is
+// nil where the platform wants none.
+func NetworkPolicy(t Tenant) (*networkingv1ac.NetworkPolicyApplyConfiguration, error) {
+	if t.Policy.Mode == v1alpha1.NetworkPolicyDisabled {
+		return nil, nil
 	}
+	spec := networkingv1ac.NetworkPolicySpec().
+		WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(selector(t.Resource.Name))).
+		WithPolicyTypes(networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress).
+		// An ingress controller may run in the host's network, so clients come from anywhere.
+		WithIngress(networkingv1ac.NetworkPolicyIngressRule().WithPorts(port(corev1.ProtocolTCP, v1alpha1.ServerPort)))
+	if err := letAdminsIn(spec, t.Policy.AdminPeers); err != nil {
+		return nil, err
+	}
+	letOut(spec, t)
+	return networkingv1ac.NetworkPolicy(ServerName(t.Resource.Name), t.Resource.Namespace).
+		WithLabels(Labels(t.Resource.Name)).
+		WithOwnerReferences(owner(t.Resource)).
+		WithSpec(spec), nil
+}
+
+func port(protocol corev1.Protocol, number int32) *networkingv1ac.NetworkPolicyPortApplyConfiguration {
+	return networkingv1ac.NetworkPolicyPort().WithProtocol(protocol).WithPort(intstr.FromInt32(number))
+}
+
+// letAdminsIn opens the admin port to these peers, and to the pods of every namespace where they are nil. A rule without peers would open it to
+// everybody, so there is none for an empty list.
+func letAdminsIn(spec *networkingv1ac.NetworkPolicySpecApplyConfiguration, peers []networkingv1.NetworkPolicyPeer) error {
+	if peers == nil {
+		peers = []networkingv1.NetworkPolicyPeer{{NamespaceSelector: &metav1.LabelSelector{}}}
+	}
+	if len(peers) == 0 {
+		return nil
+	}
+	rule := networkingv1ac.NetworkPolicyIngressRule().WithPorts(port(corev1.ProtocolTCP, v1alpha1.AdminPort))
+	for _, given := range peers {
+		peer := networkingv1ac.NetworkPolicyPeer()
+		if err := convert(given, peer); err != nil {
+			return err
+		}
+		rule.WithFrom(peer)
+	}
+	spec.WithIngress(rule)
+	return nil
+}
+
+// letOut opens the ports that the server goes out to.
+func letOut(spec *networkingv1ac.NetworkPolicySpecApplyConfiguration, t Tenant) {
 	dns, api := networkingv1ac.NetworkPolicyEgressRule(), networkingv1ac.NetworkPolicyEgressRule()
 	for _, number := range withUsual(53, t.Ports.DNS) {
 		dns.WithPorts(port(corev1.ProtocolUDP, number), port(corev1.ProtocolTCP, number))
@@ -148,27 +193,22 @@ func NetworkPolicy(t Tenant) *networkingv1ac.NetworkPolicyApplyConfiguration {
 	for _, number := range known {
 		api.WithPorts(port(corev1.ProtocolTCP, number))
 	}
-	spec := networkingv1ac.NetworkPolicySpec().
-		WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(selector(t.Resource.Name))).
-		WithPolicyTypes(networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress).
-		WithIngress(
-			// An ingress controller may run in the host's network, so clients come from anywhere.
-			networkingv1ac.NetworkPolicyIngressRule().WithPorts(port(corev1.ProtocolTCP, v1alpha1.ServerPort)),
-			networkingv1ac.NetworkPolicyIngressRule().
-				WithFrom(networkingv1ac.NetworkPolicyPeer().WithNamespaceSelector(metav1ac.LabelSelector())).
-				WithPorts(port(corev1.ProtocolTCP, v1alpha1.AdminPort)),
-		).
-		WithEgress(dns, api)
+	spec.WithEgress(dns, api)
 	if database := t.Resource.Spec.Storage.PostgreSQL; database != nil {
 		spec.WithEgress(networkingv1ac.NetworkPolicyEgressRule().WithPorts(port(corev1.ProtocolTCP, database.Port)))
 	}
-	if number := authorityPort(t.EntraAuthority); number != 0 && !slices.Contains(known, number) {
-		spec.WithEgress(networkingv1ac.NetworkPolicyEgressRule().WithPorts(port(corev1.ProtocolTCP, number)))
+	others := append([]int32{portOf(t.EntraAuthority)}, t.Policy.EgressPorts...)
+	for _, variable := range t.Pods.Env {
+		if name := strings.ToUpper(variable.Name); name == "HTTPS_PROXY" || name == "HTTP_PROXY" {
+			others = append(others, proxyPort(variable.Value))
+		}
 	}
-	return networkingv1ac.NetworkPolicy(ServerName(t.Resource.Name), t.Resource.Namespace).
-		WithLabels(Labels(t.Resource.Name)).
-		WithOwnerReferences(owner(t.Resource)).
-		WithSpec(spec)
+	for _, number := range others {
+		if number != 0 && !slices.Contains(known, number) {
+			known = append(known, number)
+			spec.WithEgress(networkingv1ac.NetworkPolicyEgressRule().WithPorts(port(corev1.ProtocolTCP, number)))
+		}
+	}
 }
 
 // withUsual are the ports that are known, after the usual one.
@@ -182,9 +222,18 @@ func withUsual(usual int32, known []int32) []int32 {
 	return ports
 }
 
-// authorityPort is the port of the login authority that stands in for Microsoft's; 0 where there is none, or its URL has none.
-func authorityPort(authority string) int32 {
-	at, err := url.Parse(authority)
+// proxyPort is the port of a proxy, of which Go takes a URL, or a host and a port for one that is reached by HTTP.
+func proxyPort(proxy string) int32 {
+	if proxy != "" && !strings.Contains(proxy, "://") {
+		proxy = "http://" + proxy
+	}
+	return portOf(proxy)
+}
+
+// portOf is the port of a URL to which the server connects, such as that of a login authority or of a proxy; 0 where there is none, or the URL has
+// the one of https.
+func portOf(address string) int32 {
+	at, err := url.Parse(address)
 	if err != nil {
 		return 0
 	}

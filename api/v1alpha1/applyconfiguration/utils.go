@@ -34,6 +34,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ClassDefaultsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClassExposure"):
 		return &apiv1alpha1.ClassExposureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClassNetworkPolicy"):
+		return &apiv1alpha1.ClassNetworkPolicyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClassServer"):
+		return &apiv1alpha1.ClassServerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClassStatus"):
 		return &apiv1alpha1.ClassStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClassStorage"):
@@ -54,6 +58,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EntraApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EntraToken"):
 		return &apiv1alpha1.EntraTokenApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EnvironmentVariable"):
+		return &apiv1alpha1.EnvironmentVariableApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Exposure"):
 		return &apiv1alpha1.ExposureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExposureBounds"):

@@ -170,6 +170,35 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         namedType: com.github.tenantry.tenantry.api.v1alpha1.ExposureType
+- name: com.github.tenantry.tenantry.api.v1alpha1.ClassNetworkPolicy
+  map:
+    fields:
+    - name: adminPeers
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.networking.v1.NetworkPolicyPeer
+          elementRelationship: atomic
+    - name: egressPorts
+      type:
+        list:
+          elementType:
+            scalar: numeric
+          elementRelationship: associative
+    - name: mode
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.NetworkPolicyMode
+- name: com.github.tenantry.tenantry.api.v1alpha1.ClassServer
+  map:
+    fields:
+    - name: env
+      type:
+        list:
+          elementType:
+            namedType: com.github.tenantry.tenantry.api.v1alpha1.EnvironmentVariable
+          elementRelationship: associative
+          keys:
+          - name
 - name: com.github.tenantry.tenantry.api.v1alpha1.ClassStatus
   map:
     fields:
@@ -371,6 +400,15 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
       default:
       - 8adf8e6e-67b2-4cf2-a259-e3dc5476c621
+- name: com.github.tenantry.tenantry.api.v1alpha1.EnvironmentVariable
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: value
+      type:
+        scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.Exposure
   map:
     fields:
@@ -567,6 +605,8 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.LabelValue
   scalar: string
+- name: com.github.tenantry.tenantry.api.v1alpha1.NetworkPolicyMode
+  scalar: string
 - name: com.github.tenantry.tenantry.api.v1alpha1.OAuth
   map:
     fields:
@@ -654,6 +694,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: namespaceSelector
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: networkPolicy
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.ClassNetworkPolicy
+    - name: server
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.ClassServer
 - name: com.github.tenantry.tenantry.api.v1alpha1.ProvisioningTenantSpec
   map:
     fields:
@@ -1482,6 +1528,30 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: weight
       type:
         scalar: numeric
+- name: io.k8s.api.networking.v1.IPBlock
+  map:
+    fields:
+    - name: cidr
+      type:
+        scalar: string
+    - name: except
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+- name: io.k8s.api.networking.v1.NetworkPolicyPeer
+  map:
+    fields:
+    - name: ipBlock
+      type:
+        namedType: io.k8s.api.networking.v1.IPBlock
+    - name: namespaceSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: podSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
 - name: io.k8s.apimachinery.pkg.api.resource.Quantity
   scalar: untyped
   list:

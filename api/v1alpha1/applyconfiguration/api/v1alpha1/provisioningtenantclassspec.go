@@ -20,6 +20,10 @@ type ProvisioningTenantClassSpecApplyConfiguration struct {
 	// bounds are what tenants may ask for. A tenant that asks for more is told by condition ClassInEffect, and goes on with what it had. A new one
 	// is not accepted. A bound that is left out is none, and an empty list allows nothing but what the class itself says.
 	Bounds *ClassBoundsApplyConfiguration `json:"bounds,omitempty"`
+	// server is what the platform alone decides for the tenants' pods.
+	Server *ClassServerApplyConfiguration `json:"server,omitempty"`
+	// networkPolicy shapes the tenants' NetworkPolicies, which the platform alone decides.
+	NetworkPolicy *ClassNetworkPolicyApplyConfiguration `json:"networkPolicy,omitempty"`
 }
 
 // ProvisioningTenantClassSpecApplyConfiguration constructs a declarative configuration of the ProvisioningTenantClassSpec type for use with
@@ -49,5 +53,21 @@ func (b *ProvisioningTenantClassSpecApplyConfiguration) WithDefaults(value *Clas
 // If called multiple times, the Bounds field is set to the value of the last call.
 func (b *ProvisioningTenantClassSpecApplyConfiguration) WithBounds(value *ClassBoundsApplyConfiguration) *ProvisioningTenantClassSpecApplyConfiguration {
 	b.Bounds = value
+	return b
+}
+
+// WithServer sets the Server field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Server field is set to the value of the last call.
+func (b *ProvisioningTenantClassSpecApplyConfiguration) WithServer(value *ClassServerApplyConfiguration) *ProvisioningTenantClassSpecApplyConfiguration {
+	b.Server = value
+	return b
+}
+
+// WithNetworkPolicy sets the NetworkPolicy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the NetworkPolicy field is set to the value of the last call.
+func (b *ProvisioningTenantClassSpecApplyConfiguration) WithNetworkPolicy(value *ClassNetworkPolicyApplyConfiguration) *ProvisioningTenantClassSpecApplyConfiguration {
+	b.NetworkPolicy = value
 	return b
 }
