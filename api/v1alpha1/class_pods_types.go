@@ -13,6 +13,32 @@ type ClassServer struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=32
 	Env []EnvironmentVariable `json:"env,omitempty"`
+
+	// caBundle has certificate authorities of the platform's own, which the servers trust beside the public ones: that of a proxy that opens TLS, of a
+	// login authority, or of a database whose URL names no sslrootcert.
+	//
+	// +optional
+	CABundle *CABundle `json:"caBundle,omitempty"`
+}
+
+// CABundle names a ConfigMap with certificate authorities in the namespace of each tenant, as trust-manager makes it. A server runs without it too, and
+// follows it: an authority that is added counts for requests to the internet within a minute or two, and for a database once the server restarts.
+type CABundle struct {
+	// configMapName is the name of the ConfigMap.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	ConfigMapName string `json:"configMapName,omitempty"`
+
+	// key of the certificates in the ConfigMap, in PEM. Default: ca-bundle.crt.
+	//
+	// +optional
+	// +kubebuilder:default="ca-bundle.crt"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",message="must be a key of a ConfigMap: letters, digits, '-', '_' and '.'"
+	Key string `json:"key,omitempty"`
 }
 
 // EnvironmentVariable is a variable of the environment of the tenants' servers.
@@ -27,7 +53,7 @@ type EnvironmentVariable struct {
 	// +kubebuilder:validation:XValidation:rule="!self.startsWith('PG')",message="must not begin with PG: where a database is stands in the Secret of each tenant alone"
 	// +kubebuilder:validation:XValidation:rule="!self.startsWith('KUBE')",message="must not begin with KUBE: Kubernetes sets these, and they say where its API is"
 	// +kubebuilder:validation:XValidation:rule="!self.startsWith('TENANTRY_')",message="must not begin with TENANTRY_: these names are the operator's"
-	// +kubebuilder:validation:XValidation:rule="!self.startsWith('SSL_CERT_')",message="must not begin with SSL_CERT_: it would take the place of the public authorities"
+	// +kubebuilder:validation:XValidation:rule="!self.startsWith('SSL_CERT_')",message="must not begin with SSL_CERT_: caBundle says which authorities are trusted beside the public ones"
 	Name string `json:"name,omitempty"`
 
 	// value of the variable.

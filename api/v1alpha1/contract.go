@@ -58,6 +58,12 @@ const (
 	// DatabasePath is where the Secret with the connection URL of a PostgreSQL is mounted in the server's container, a file a key.
 	DatabasePath = "/database"
 
+	// AuthoritiesPath is where the ConfigMap with a platform's own certificate authorities is mounted in the server's container, and what AuthoritiesVariable
+	// names, as Go reads it.
+	AuthoritiesPath = "/authorities"
+	// AuthoritiesVariable is the environment variable that names folders with certificate authorities.
+	AuthoritiesVariable = "SSL_CERT_DIR"
+
 	// CredentialsSuffix is added to a tenant's name to name the Secret that a person copies from.
 	CredentialsSuffix = "-credentials"
 	// CredentialsTokenKey is its key for the Secret Token.

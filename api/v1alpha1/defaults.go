@@ -13,6 +13,7 @@ const (
 	DefaultRequestsPerSecond = 200
 	DefaultBurst             = 400
 	DefaultProvisioningLog   = 720 * time.Hour
+	DefaultCABundleKey       = "ca-bundle.crt"
 )
 
 // DefaultSize of a volume.

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	_ "golang.org/x/crypto/x509roots/fallback" // the image has no certificates of its own
 	"k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/klog/v2"
@@ -36,6 +35,7 @@ import (
 	"github.com/tenantry/tenantry/controllers"
 	"github.com/tenantry/tenantry/controllers/classes"
 	"github.com/tenantry/tenantry/controllers/hosts"
+	"github.com/tenantry/tenantry/internal/internet"
 	"github.com/tenantry/tenantry/internal/outage"
 	"github.com/tenantry/tenantry/internal/panicked"
 	"github.com/tenantry/tenantry/internal/version"
@@ -265,7 +265,7 @@ func run(ctx context.Context, args []string) error {
 	}
 
 	useServersParser(&s.Options)
-	s.HTTP = &http.Client{Timeout: entraTimeout}
+	s.HTTP = &http.Client{Timeout: entraTimeout, Transport: &internet.Transport{}}
 	s.Random = rand.Reader
 	s.Registerer = metrics.Registry
 	s.Clock = clock.RealClock{}

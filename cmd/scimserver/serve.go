@@ -21,6 +21,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/tenantry/tenantry/api/v1alpha1"
+	"github.com/tenantry/tenantry/internal/internet"
 	"github.com/tenantry/tenantry/internal/outage"
 	"github.com/tenantry/tenantry/scimserver/admin"
 	"github.com/tenantry/tenantry/scimserver/auth"
@@ -97,7 +98,7 @@ func serve(ctx context.Context, o options, log logr.Logger) error {
 		measureVolume(registry, o.data)
 	}
 	callers := auth.New(auth.Options{
-		Now: time.Now, Random: rand.Reader, Keys: users, Transport: &publicTransport{}, Log: log, LoginAuthority: o.entraAuthority,
+		Now: time.Now, Random: rand.Reader, Keys: users, Transport: &internet.Transport{}, Log: log, LoginAuthority: o.entraAuthority,
 		Cluster: cluster(source, o.data),
 	})
 	followed := &followed{Source: source, tokens: callers, owned: o.owned(database, source, log), begun: make(chan struct{})}

@@ -97,7 +97,7 @@ func TestTheAPIServerRefusesAClassWhosePodsMakeNoSenseAndSaysWhatWould(t *testin
 		"{server: {env: [{name: PGHOST, value: evil}]}}":                                  "must not begin with PG: where a database is stands in the Secret of each tenant alone",
 		"{server: {env: [{name: KUBERNETES_SERVICE_HOST, value: evil}]}}":                 "must not begin with KUBE: Kubernetes sets these, and they say where its API is",
 		"{server: {env: [{name: TENANTRY_X, value: a}]}}":                                 "must not begin with TENANTRY_: these names are the operator's",
-		"{server: {env: [{name: SSL_CERT_FILE, value: a}]}}":                              "must not begin with SSL_CERT_: it would take the place of the public authorities",
+		"{server: {env: [{name: SSL_CERT_FILE, value: a}]}}":                              "must not begin with SSL_CERT_: caBundle says which authorities are trusted beside the public ones",
 		"{server: {env: [{name: A-B, value: a}]}}":                                        "must be the name of a variable: letters, digits and '_', and no digit first",
 		"{server: {env: [{name: A, value: a}, {name: A, value: b}]}}":                     `Duplicate value: {"name":"A"}`,
 		"{networkPolicy: {mode: Disabled, egressPorts: [1]}}":                             "adminPeers and egressPorts must be left out when mode is Disabled: there is no NetworkPolicy that could have them",

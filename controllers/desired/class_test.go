@@ -18,7 +18,8 @@ import (
 func classed() Tenant {
 	t := moving()
 	t.Pods = v1alpha1.ClassServer{
-		Env: []v1alpha1.EnvironmentVariable{{Name: "HTTPS_PROXY", Value: "http://proxy.example.com:3128"}, {Name: "NO_PROXY", Value: ".example.com"}},
+		CABundle: &v1alpha1.CABundle{ConfigMapName: "platform-ca", Key: "ca-bundle.crt"},
+		Env:      []v1alpha1.EnvironmentVariable{{Name: "HTTPS_PROXY", Value: "http://proxy.example.com:3128"}, {Name: "NO_PROXY", Value: ".example.com"}},
 	}
 	t.Policy = v1alpha1.ClassNetworkPolicy{
 		AdminPeers: []networkingv1.NetworkPolicyPeer{{
@@ -103,10 +104,12 @@ func TestTheServerIsLetOutToItsProxy(t *testing.T) {
 func TestEveryFieldThatAClassAloneDecidesChangesAnObject(t *testing.T) {
 	t.Parallel()
 	changes := map[string]func(*Tenant){
-		"pods.env":           func(t *Tenant) { t.Pods.Env = []v1alpha1.EnvironmentVariable{{Name: "A", Value: "b"}} },
-		"policy.mode":        func(t *Tenant) { t.Policy.Mode = v1alpha1.NetworkPolicyDisabled },
-		"policy.adminPeers":  func(t *Tenant) { t.Policy.AdminPeers = []networkingv1.NetworkPolicyPeer{} },
-		"policy.egressPorts": func(t *Tenant) { t.Policy.EgressPorts = []int32{3128} },
+		"pods.env":                    func(t *Tenant) { t.Pods.Env = []v1alpha1.EnvironmentVariable{{Name: "A", Value: "b"}} },
+		"pods.caBundle.configMapName": func(t *Tenant) { t.Pods.CABundle = &v1alpha1.CABundle{ConfigMapName: "ca"} },
+		"pods.caBundle.key":           func(t *Tenant) { t.Pods.CABundle = &v1alpha1.CABundle{Key: "other"} },
+		"policy.mode":                 func(t *Tenant) { t.Policy.Mode = v1alpha1.NetworkPolicyDisabled },
+		"policy.adminPeers":           func(t *Tenant) { t.Policy.AdminPeers = []networkingv1.NetworkPolicyPeer{} },
+		"policy.egressPorts":          func(t *Tenant) { t.Policy.EgressPorts = []int32{3128} },
 	}
 	for prefix, of := range map[string]reflect.Type{"pods.": reflect.TypeFor[v1alpha1.ClassServer](), "policy.": reflect.TypeFor[v1alpha1.ClassNetworkPolicy]()} {
 		for _, leaf := range fields.Leaves(of) {

@@ -12,6 +12,8 @@ import (
 const (
 	volumeData     = "data"
 	volumeDatabase = "database"
+	// volumeAuthorities has the platform's own certificate authorities.
+	volumeAuthorities = "authorities"
 
 	// settingsSize bounds what a server without a volume of its own keeps on its node: the last known good settings.
 	settingsSize = "64Mi"

@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -107,6 +108,9 @@ func pod(
 			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
 		WithContainers(container).
 		WithVolumes(volumes...)
+	if bundle := t.Pods.CABundle; bundle != nil {
+		pod.WithVolumes(authoritiesVolume(bundle))
+	}
 	for _, secret := range given.ImagePullSecrets {
 		pod.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(secret.Name))
 	}
@@ -141,6 +145,16 @@ func pod(
 		pod.WithPriorityClassName(given.PriorityClassName)
 	}
 	return pod, nil
+}
+
+// authoritiesVolume has the platform's own certificate authorities. It is optional: a namespace is older than what trust-manager puts into it, and a
+// tenant serves its clients without them.
+func authoritiesVolume(bundle *v1alpha1.CABundle) *corev1ac.VolumeApplyConfiguration {
+	key := cmp.Or(bundle.Key, v1alpha1.DefaultCABundleKey)
+	return corev1ac.Volume().WithName(volumeAuthorities).WithConfigMap(corev1ac.ConfigMapVolumeSource().
+		WithName(bundle.ConfigMapName).
+		WithItems(corev1ac.KeyToPath().WithKey(key).WithPath(key)).
+		WithOptional(true))
 }
 
 // server is the container of the SCIM server.
@@ -202,6 +216,11 @@ func container(t Tenant) (*corev1ac.ContainerApplyConfiguration, error) {
 			WithCapabilities(corev1ac.Capabilities().WithDrop("ALL")))
 	for _, variable := range t.Pods.Env {
 		container.WithEnv(corev1ac.EnvVar().WithName(variable.Name).WithValue(variable.Value))
+	}
+	if t.Pods.CABundle != nil {
+		container.
+			WithEnv(corev1ac.EnvVar().WithName(v1alpha1.AuthoritiesVariable).WithValue(v1alpha1.AuthoritiesPath)).
+			WithVolumeMounts(corev1ac.VolumeMount().WithName(volumeAuthorities).WithMountPath(v1alpha1.AuthoritiesPath).WithReadOnly(true))
 	}
 	if limit, ok := given.Limits[corev1.ResourceMemory]; ok {
 		// Nine tenths leave room for what the runtime does not count, so that the collector works harder before the kernel kills.

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -92,6 +93,7 @@ type tenant struct {
 	listen    string // where the server serves clients, a free port of its own choice if the port is 0
 	flags     []string
 	env       []string
+	as        *syscall.SysProcAttr // the user that runs the server, the test's where nil
 	binary    func() (string, error)
 }
 
@@ -174,7 +176,7 @@ func (c *tenant) launch() *process {
 	p := &process{t: c.t, token: c.token, done: make(chan struct{}), log: &safeBuffer{}}
 	flags := []string{"--manifests", c.manifests, "--data", c.data, "--listen", c.listen, "--admin-listen", "127.0.0.1:0"}
 	p.cmd = exec.Command(path, append(flags, c.flags...)...)
-	p.cmd.Env = append(os.Environ(), c.env...)
+	p.cmd.Env, p.cmd.SysProcAttr = append(os.Environ(), c.env...), c.as
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		c.t.Fatal(err)

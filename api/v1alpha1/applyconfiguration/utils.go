@@ -26,6 +26,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AuthenticationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Autoscaling"):
 		return &apiv1alpha1.AutoscalingApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CABundle"):
+		return &apiv1alpha1.CABundleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Catalog"):
 		return &apiv1alpha1.CatalogApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClassBounds"):

@@ -36,6 +36,8 @@ func newClients(config *rest.Config, log logr.Logger) (clients, error) {
 	config.ContentType, config.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
 	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
 	config.DisableCompression = true
+	// A proxy on the way to the internet is no way to the API server, which is in the cluster.
+	config.Proxy = http.ProxyURL(nil)
 	// The API server's own fairness limits a tenant; client-go's default of 5 a second would make one with hundreds of
 	// UserDefaults start slowly.
 	config.QPS = -1

@@ -104,6 +104,16 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 80
+- name: com.github.tenantry.tenantry.api.v1alpha1.CABundle
+  map:
+    fields:
+    - name: configMapName
+      type:
+        scalar: string
+    - name: key
+      type:
+        scalar: string
+      default: ca-bundle.crt
 - name: com.github.tenantry.tenantry.api.v1alpha1.Catalog
   map:
     fields:
@@ -191,6 +201,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.tenantry.tenantry.api.v1alpha1.ClassServer
   map:
     fields:
+    - name: caBundle
+      type:
+        namedType: com.github.tenantry.tenantry.api.v1alpha1.CABundle
     - name: env
       type:
         list:

@@ -11,6 +11,9 @@ type ClassServerApplyConfiguration struct {
 	// env are environment variables, such as HTTPS_PROXY and NO_PROXY. $(NAME) in a value stands for a variable above it, as in a pod. A value is no
 	// place for a secret: all who may read the class or the pods can read it.
 	Env []EnvironmentVariableApplyConfiguration `json:"env,omitempty"`
+	// caBundle has certificate authorities of the platform's own, which the servers trust beside the public ones: that of a proxy that opens TLS, of a
+	// login authority, or of a database whose URL names no sslrootcert.
+	CABundle *CABundleApplyConfiguration `json:"caBundle,omitempty"`
 }
 
 // ClassServerApplyConfiguration constructs a declarative configuration of the ClassServer type for use with
@@ -29,5 +32,13 @@ func (b *ClassServerApplyConfiguration) WithEnv(values ...*EnvironmentVariableAp
 		}
 		b.Env = append(b.Env, *values[i])
 	}
+	return b
+}
+
+// WithCABundle sets the CABundle field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CABundle field is set to the value of the last call.
+func (b *ClassServerApplyConfiguration) WithCABundle(value *CABundleApplyConfiguration) *ClassServerApplyConfiguration {
+	b.CABundle = value
 	return b
 }
