@@ -16,8 +16,8 @@
 // The rooms do not know the shell, and its files refer one way: each to those that stand above it here, and to none below. Only the reconciler, whose
 // methods the steps are, and its set-up refer to all.
 //
-//	what all stand on        options.go, kinds.go, optional_kind.go, cache.go, indexes.go, recent.go, events.go, metrics.go, health.go, outcome.go,
-//	                         memory.go, scope.go
+//	what all stand on        options.go, kinds.go, optional_kind.go, pod_ids.go, cache.go, indexes.go, recent.go, events.go, metrics.go, health.go,
+//	                         outcome.go, memory.go, scope.go
 //	what several steps read  named_secrets.go, namespace_labels.go, again.go, cluster_ports.go, credentials_read.go, server_read.go
 //	when nothing is done     operators.go, left_alone.go, terminating.go, urgent.go
 //	the class                tenant_class.go, default_class.go

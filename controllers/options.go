@@ -28,6 +28,8 @@ type Options struct {
 	// EntraAuthority is the base URL of a login authority that operator and servers ask in place of Microsoft's. Empty for
 	// Microsoft's.
 	EntraAuthority string
+	// PlatformIDs leaves it to the cluster which user and groups the servers' pods have: see AssignsIDs.
+	PlatformIDs bool
 	// Ports of the cluster's own services, for NetworkPolicies; found out where a list is empty.
 	Ports desired.ClusterPorts
 	// RecheckClusterPorts is how often they are found out; a minute where it is 0.

@@ -133,6 +133,7 @@ func (s *scope) desired(options Options) desired.Tenant {
 		IngressClass:   s.exposure.IngressClass(options.IngressClass),
 		Gateways:       s.exposure.Gateways,
 		EntraAuthority: options.EntraAuthority,
+		PlatformIDs:    options.PlatformIDs,
 		Ports:          s.ports,
 		UserDefaults:   s.userDefaults,
 		Engine:         s.storage.Engine,

@@ -69,6 +69,7 @@ type settings struct {
 	metricsSecure                bool
 	metricsCertDir               string
 	leaderElection               bool
+	podIDs                       podIDs
 	logFormat                    string
 	logLevel                     slog.Level
 	version                      bool
@@ -104,6 +105,8 @@ func parse(args []string) (settings, error) {
 	flags.Func("api-server-ports", "`ports` of the Kubernetes API behind its Service, separated by commas, to which NetworkPolicies let servers out; "+
 		"found out where left out", parsePorts(&s.Ports.API))
 	flags.Func("dns-ports", "the same `ports` of the cluster's DNS", parsePorts(&s.Ports.DNS))
+	flags.Func("pod-ids", "`who` chooses user and groups of the servers' pods: fixed, which is 65532; platform, as OpenShift does and wants it; or auto, "+
+		"which is platform where the cluster has OpenShift's API group and fixed elsewhere (default auto)", s.podIDs.parse)
 	flags.IntVar(&s.Concurrency, "concurrency", 4, "`number` of resources of each kind that are reconciled at a time")
 	flags.IntVar(&s.MaxUpgrades, "max-upgrades", 10,
 		"`number` of servers that restart at a time because of another image or operator; one that does not become available counts, so a bad image stops")
@@ -264,6 +267,12 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("add the health checks: %w", err)
 	}
 
+	if s.PlatformIDs, err = s.podIDs.arePlatforms(config); err != nil {
+		return err
+	}
+	if s.PlatformIDs {
+		log.Info("The cluster chooses the user and groups of tenants' pods")
+	}
 	useServersParser(&s.Options)
 	s.HTTP = &http.Client{Timeout: entraTimeout, Transport: &internet.Transport{}}
 	s.Random = rand.Reader

@@ -63,6 +63,9 @@ func TestFlagsThatMakeNoSenseAreRefusedWithWhatWould(t *testing.T) {
 		"a certificate for plain HTTP": {
 			[]string{"--server-image=x", "--metrics-secure=false", "--metrics-cert-dir=/tls"}, "--metrics-cert-dir needs --metrics-secure",
 		},
+		"a user of nobody's choice": {
+			[]string{"--server-image=x", "--pod-ids=65532"}, `invalid value "65532" for flag -pod-ids: must be auto, fixed or platform`,
+		},
 		"no namespace": {
 			[]string{"--server-image=x", "--watch-namespaces="}, `invalid value "" for flag -watch-namespaces: "" is not the name of a namespace`,
 		},

@@ -102,10 +102,7 @@ func pod(
 		// The environment variables for every Service of the namespace would tell a tenant of all others.
 		WithEnableServiceLinks(false).
 		WithTerminationGracePeriodSeconds(graceSeconds).
-		WithSecurityContext(corev1ac.PodSecurityContext().
-			WithRunAsNonRoot(true).WithRunAsUser(nobody).WithRunAsGroup(nobody).
-			WithFSGroup(nobody).WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch).
-			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
+		WithSecurityContext(podSecurity(t)).
 		WithContainers(container).
 		WithVolumes(volumes...)
 	if bundle := t.Pods.CABundle; bundle != nil {
@@ -155,6 +152,19 @@ func authoritiesVolume(bundle *v1alpha1.CABundle) *corev1ac.VolumeApplyConfigura
 		WithName(bundle.ConfigMapName).
 		WithItems(corev1ac.KeyToPath().WithKey(key).WithPath(key)).
 		WithOptional(true))
+}
+
+// podSecurity keeps the pod from root. Its user and groups are named, because volumes of tenants have always belonged to them, unless the cluster gives
+// each namespace its own, as OpenShift does, and refuses others.
+func podSecurity(t Tenant) *corev1ac.PodSecurityContextApplyConfiguration {
+	security := corev1ac.PodSecurityContext().
+		WithRunAsNonRoot(true).
+		WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch).
+		WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))
+	if t.PlatformIDs {
+		return security
+	}
+	return security.WithRunAsUser(nobody).WithRunAsGroup(nobody).WithFSGroup(nobody)
 }
 
 // server is the container of the SCIM server.

@@ -66,6 +66,8 @@ type Tenant struct {
 	Gateways []v1alpha1.GatewayReference
 	// EntraAuthority is the login authority in place of Microsoft's; empty for Microsoft's.
 	EntraAuthority string
+	// PlatformIDs leaves it to the cluster which user and groups the pods have.
+	PlatformIDs bool
 	// Ports at which the cluster's own services listen.
 	Ports ClusterPorts
 	// UserDefaults are the names of those that the server follows, sorted.

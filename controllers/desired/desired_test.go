@@ -126,6 +126,13 @@ func moved() Tenant {
 	return t
 }
 
+// onOpenShift is the tenant that is being moved where the cluster gives pods their user and groups.
+func onOpenShift() Tenant {
+	t := moving()
+	t.PlatformIDs = true
+	return t
+}
+
 // build returns every object of the tenant as YAML, by kind.
 func build(t *testing.T, tenant Tenant) map[string]string {
 	t.Helper()
@@ -197,7 +204,7 @@ func build(t *testing.T, tenant Tenant) map[string]string {
 }
 
 func TestObjectsAreThoseInTheGoldenFiles(t *testing.T) {
-	for name, tenant := range map[string]Tenant{"plain": plain(), "full": full(), "database": database(), "moving": moving(), "moved": moved(), "classed": classed()} {
+	for name, tenant := range map[string]Tenant{"plain": plain(), "full": full(), "database": database(), "moving": moving(), "moved": moved(), "classed": classed(), "openshift": onOpenShift()} {
 		built := build(t, tenant)
 		var all bytes.Buffer
 		for _, kind := range slices.Sorted(mapsKeys(built)) {

@@ -108,6 +108,22 @@ func TestNoPodAsksForAUser(t *testing.T) {
 	}
 }
 
+// TestWhoChoosesTheUserOfTenantsPods is told to the operator where it should not find out by itself.
+func TestWhoChoosesTheUserOfTenantsPods(t *testing.T) {
+	for values, want := range map[string]string{"{}": "", "tenantPods: {ids: auto}": "", "tenantPods: {ids: fixed}": "fixed", "tenantPods: {ids: platform}": "platform"} {
+		_, operator := operatorOf(t, valuesOf(t, values))
+		got := ""
+		for _, arg := range operator.Args {
+			if after, found := strings.CutPrefix(arg, "--pod-ids="); found {
+				got = after
+			}
+		}
+		if got != want {
+			t.Errorf("%s: --pod-ids=%s, want %s", values, got, want)
+		}
+	}
+}
+
 // TestSecurityContextsAreThoseOfTheValues in both pods, what is not given as it was.
 func TestSecurityContextsAreThoseOfTheValues(t *testing.T) {
 	for name, pod := range podsOf(t, render(t, map[string]any{

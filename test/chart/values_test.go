@@ -147,6 +147,7 @@ func TestValuesThatMakeNoSenseAreRefusedByName(t *testing.T) {
 		"a pull secret without a name":   {`imagePullSecrets: [{}]`, "at '/imagePullSecrets/0': missing property 'name'"},
 		"more than a pull secret":        {`imagePullSecrets: [{name: a, namespace: b}]`, "at '/imagePullSecrets/0': additional properties 'namespace' not allowed"},
 		"a pull secret that cannot be":   {`imagePullSecrets: [Registry]`, "at '/imagePullSecrets/0': 'Registry' does not match pattern"},
+		"a user of a tenant's pods":      {`tenantPods: {ids: 65532}`, "at '/tenantPods/ids': value must be one of 'auto', 'fixed', 'platform'"},
 		"a number for a pull secret":     {`imagePullSecrets: [1]`, "at '/imagePullSecrets/0': got number, want string or object"},
 		"a registry with a scheme":       {`imageRegistry: "https://registry.example.com"`, "at '/imageRegistry': 'https://registry.example.com' does not match pattern"},
 		"a name that is too long":        {`fullnameOverride: ` + strings.Repeat("a", 47), "at '/fullnameOverride': maxLength: got 47, want 46"},
