@@ -17,9 +17,10 @@ tool controller-gen rbac:roleName=tenantry-operator paths=./controllers output:r
 mkdir -p docs
 tool crd-ref-docs --log-level=ERROR --source-path=api/v1alpha1 --config=hack/crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md
 
-# The chart carries the same CRDs and the same rules. A chart cannot read files outside of its folder.
+# The chart carries the same CRDs, the same rules and the same policy. A chart cannot read files outside of its folder.
 rm -rf charts/tenantry/files/crds
 cp -r config/crd/bases charts/tenantry/files/crds
 cp config/rbac/role.yaml charts/tenantry/files/role.yaml
+cp config/admission/policy.yaml charts/tenantry/files/policy.yaml
 go run ./hack/troubleshooting
 go run ./hack/chart

@@ -186,9 +186,19 @@ func TestTheOperatorsRulesAreThoseOfTheMarkers(t *testing.T) {
 	}
 }
 
+// TestTheChartsPolicyIsThatOfConfig: `make generate` copies it, and the chart sets what is the installation's in it.
+func TestTheChartsPolicyIsThatOfConfig(t *testing.T) {
+	if diff := cmp.Diff(string(read(t, root+"/config/admission/policy.yaml")), string(read(t, chartPath+"/files/policy.yaml"))); diff != "" {
+		t.Errorf("run make generate (- config/admission, + chart):\n%s", diff)
+	}
+}
+
 // TestOneNamespaceNeedsNothingOfTheCluster is for teams that may not create anything outside of their namespaces.
 func TestOneNamespaceNeedsNothingOfTheCluster(t *testing.T) {
-	clusterScoped := map[string]bool{"ClusterRole": true, "ClusterRoleBinding": true, "CustomResourceDefinition": true, "Namespace": true}
+	clusterScoped := map[string]bool{
+		"ClusterRole": true, "ClusterRoleBinding": true, "CustomResourceDefinition": true, "Namespace": true,
+		"ValidatingAdmissionPolicy": true, "ValidatingAdmissionPolicyBinding": true,
+	}
 	for _, object := range render(t, cases(t)["namespaced"]) {
 		if clusterScoped[object.GetKind()] {
 			t.Errorf("%s belongs to the whole cluster", id(object))

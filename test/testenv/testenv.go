@@ -1,5 +1,5 @@
 // Package testenv gives the operator's tests a real kube-apiserver with etcd, a kubelet that only pretends, and a manager
-// that has no more rights than config/rbac gives it.
+// that has no more rights than config/rbac gives it, under the policy of config/admission.
 package testenv
 
 import (
@@ -47,7 +47,7 @@ type Settings struct {
 	Controllers []string
 }
 
-// Start starts a control plane with the CRDs and the rights of config/ and a fake kubelet, which lives as long as ctx.
+// Start starts a control plane with the CRDs, the rights and the policy of config/ and a fake kubelet, which lives as long as ctx.
 // Stop must be called even after an error.
 func Start(ctx context.Context) (*Cluster, error) { return StartWith(ctx, Settings{}) }
 
@@ -85,6 +85,9 @@ func StartWith(ctx context.Context, settings Settings) (*Cluster, error) {
 		return cluster, fmt.Errorf("make a client: %w", err)
 	}
 	if err := cluster.applyRights(ctx, root); err != nil {
+		return cluster, err
+	}
+	if err := cluster.applyPolicy(ctx, root); err != nil {
 		return cluster, err
 	}
 	if err := cluster.startControllers(ctx, settings.Controllers); err != nil {

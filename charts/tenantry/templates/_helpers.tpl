@@ -70,14 +70,25 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* An image, called with a list of its values and the root. A registry of both images stands in place of the one that the image's name begins with. */}}
+{{/*
+The repository of an image, called with a list of its values and the root. A registry of both images stands in place of the one that the image's name begins
+with.
+*/}}
+{{- define "tenantry.repository" -}}
+{{- $image := index . 0 -}}
+{{- $root := index . 1 -}}
+{{- with $root.Values.imageRegistry -}}
+{{ printf "%s/%s" . (regexReplaceAll "^([^/]*[.:][^/]*|localhost)/" $image.repository "") }}
+{{- else -}}
+{{ $image.repository }}
+{{- end -}}
+{{- end }}
+
+{{/* An image with its tag or digest, called with the same list. */}}
 {{- define "tenantry.image" -}}
 {{- $image := index . 0 -}}
 {{- $root := index . 1 -}}
-{{- $name := $image.repository -}}
-{{- with $root.Values.imageRegistry -}}
-{{- $name = printf "%s/%s" . (regexReplaceAll "^([^/]*[.:][^/]*|localhost)/" $name "") -}}
-{{- end -}}
+{{- $name := include "tenantry.repository" . -}}
 {{- if $image.digest -}}
 {{ $name }}@{{ $image.digest }}
 {{- else -}}
