@@ -180,6 +180,11 @@ func TestAnOperatorThatSomebodyTookOverWritesNothingButTenants(t *testing.T) {
 		"pods outside of the NetworkPolicy": {"pods of a tenant have its label", makes(func() client.Object {
 			unlabelled := job.DeepCopy()
 			unlabelled.Spec.Template.Labels, unlabelled.Spec.Template.Spec.ServiceAccountName = nil, "forged-scim"
+			for i := range unlabelled.Spec.Template.Spec.Volumes { // which is another rule's, and the API server tells one
+				if claim := unlabelled.Spec.Template.Spec.Volumes[i].PersistentVolumeClaim; claim != nil {
+					claim.ClaimName = "forged-data"
+				}
+			}
 			return unlabelled
 		}())},
 		"a Job of another ServiceAccount": {"pods of a tenant run as its ServiceAccount, forged-scim", makes(job)},

@@ -320,7 +320,7 @@ func TestATenantThatNamesNothingGetsTheDefaultsThatAreDocumented(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	empty := &v1alpha1.ProvisioningTenant{}
-	empty.Namespace, empty.Name = w.namespace, "contoso"
+	empty.Namespace, empty.Name = w.namespace, "documented" // by the name of another test's tenant it would get that one's host
 	tenant := create(w, empty)
 	// Nothing that a class of tenants may come to decide is written into the spec, or nobody could tell what the tenant asked for.
 	want := v1alpha1.ProvisioningTenantSpec{
@@ -332,15 +332,15 @@ func TestATenantThatNamesNothingGetsTheDefaultsThatAreDocumented(t *testing.T) {
 		t.Errorf("the spec differs (-want +got):\n%s", diff)
 	}
 	w.until(tenant, ready, "EntraTenantVerified=Unknown/NotConfigured")
-	claim := get(w, &corev1.PersistentVolumeClaim{}, "contoso-data")
+	claim := get(w, &corev1.PersistentVolumeClaim{}, "documented-data")
 	if size := claim.Spec.Resources.Requests[corev1.ResourceStorage]; size.String() != "1Gi" || len(claim.OwnerReferences) > 0 {
 		t.Errorf("the volume claim asks for %s and is owned by %v, want 1Gi and nobody", &size, claim.OwnerReferences)
 	}
 	if got, want := tenant.Status.Storage, v1alpha1.StorageSQLite; got.Type != want || got.DeletionPolicy != v1alpha1.DeletionPolicyRetain {
 		t.Errorf("the storage is %+v, want %s that is retained", got, want)
 	}
-	get(w, &networkingv1.Ingress{}, "contoso-scim")
-	if want := "https://contoso.scim.test/scim/v2"; tenant.Status.TenantURL != want {
+	get(w, &networkingv1.Ingress{}, "documented-scim")
+	if want := "https://documented.scim.test/scim/v2"; tenant.Status.TenantURL != want {
 		t.Errorf("status.tenantURL is %q, want %q under the operator's base domain", tenant.Status.TenantURL, want)
 	}
 }
