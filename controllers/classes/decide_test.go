@@ -87,6 +87,14 @@ func TestWhatATenantSaysWinsFieldByField(t *testing.T) {
 			"bounds: {server: {maxResources: {memory: 2Gi}}}", "{server: {resources: {requests: {memory: 1Gi}}}}",
 			"{exposure: {type: Ingress}, storage: {type: SQLite, sqlite: {size: 1Gi}}, server: {resources: {requests: {memory: 1Gi}, limits: {memory: 2Gi}}}}",
 		},
+		"what nobody says of resources is within the bound": {
+			"bounds: {server: {maxResources: {memory: 128Mi}}}", "{}",
+			"{exposure: {type: Ingress}, storage: {type: SQLite, sqlite: {size: 1Gi}}, server: {resources: {requests: {cpu: 20m, memory: 64Mi, ephemeral-storage: 64Mi}, limits: {memory: 128Mi, ephemeral-storage: 1Gi}}}}",
+		},
+		"a request of the class beyond its own bound": {
+			"{defaults: {server: {resources: {requests: {memory: 2Gi}}}}, bounds: {server: {maxResources: {memory: 1Gi}}}}", "{}",
+			"{exposure: {type: Ingress}, storage: {type: SQLite, sqlite: {size: 1Gi}}, server: {resources: {requests: {memory: 2Gi}, limits: {memory: 2Gi}}}}",
+		},
 		"the pods": {
 			"defaults: {server: {template: {metadata: {labels: {team: class, cost: a}}, spec: {nodeSelector: {disk: ssd}, priorityClassName: high, imagePullSecrets: [{name: a}]}}}}",
 			"{server: {template: {metadata: {labels: {team: tenant}}, spec: {nodeSelector: {zone: b}, imagePullSecrets: [{name: b}]}}}}",
@@ -121,30 +129,32 @@ func equal(t *testing.T, a, b any) bool { t.Helper(); return text(t, a) == text(
 func TestEachBoundIsToldWithFieldValueAndWhatIsAllowed(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ bounds, tenant, want string }{
-		"type of exposure":    {"exposure: {types: [Ingress]}", "exposure: {type: None}", "spec.exposure.type is None, and class standard allows Ingress (spec.bounds.exposure.types of the class)."},
-		"host":                {`exposure: {hosts: [{patterns: ["*.{namespace}.x.test"]}]}`, "exposure: {host: evil.test}", "spec.exposure.host is evil.test, and class standard allows *.sales.x.test (spec.bounds.exposure.hosts of the class)."},
-		"host of others":      {`exposure: {hosts: [{namespaceSelector: {matchLabels: {team: b}}, patterns: ["*"]}]}`, "exposure: {host: h.test}", "spec.exposure.host is h.test, and class standard allows none (spec.bounds.exposure.hosts of the class)."},
-		"additional host":     {`exposure: {hosts: [{patterns: ["*.x.test"]}]}`, "exposure: {host: a.x.test, additionalHosts: [b.x.test, evil.test]}", "spec.exposure.additionalHosts is evil.test, and class standard allows *.x.test (spec.bounds.exposure.hosts of the class)."},
-		"Ingress class":       {"exposure: {ingress: {classNames: [nginx, traefik]}}", "exposure: {ingress: {className: other}}", "spec.exposure.ingress.className is other, and class standard allows nginx, traefik (spec.bounds.exposure.ingress.classNames of the class)."},
-		"annotation":          {"exposure: {ingress: {annotationPrefixes: [nginx.ingress.kubernetes.io/proxy-]}}", "exposure: {ingress: {annotations: {nginx.ingress.kubernetes.io/proxy-body-size: 1m, nginx.ingress.kubernetes.io/x: y}}}", "spec.exposure.ingress.annotations nginx.ingress.kubernetes.io/x is given, and class standard allows those that begin with nginx.ingress.kubernetes.io/proxy- (spec.bounds.exposure.ingress.annotationPrefixes of the class)."},
-		"no annotation":       {"exposure: {ingress: {annotationPrefixes: []}}", "exposure: {ingress: {annotations: {a: b}}}", "spec.exposure.ingress.annotations a is given, and class standard allows none (spec.bounds.exposure.ingress.annotationPrefixes of the class)."},
-		"issuer":              {"exposure: {ingress: {issuers: [{kind: ClusterIssuer, name: le}]}}", "exposure: {ingress: {tls: {issuerRef: {name: le}}}}", "spec.exposure.ingress.tls.issuerRef is Issuer le, and class standard allows ClusterIssuer le (spec.bounds.exposure.ingress.issuers of the class)."},
-		"Gateway":             {"exposure: {gateway: {parentRefs: [{name: public, namespace: edge}]}}", "exposure: {type: Gateway, gateway: {parentRefs: [{name: public}]}}", "spec.exposure.gateway.parentRefs is Gateway sales/public, and class standard allows Gateway edge/public (spec.bounds.exposure.gateway.parentRefs of the class)."},
-		"type of storage":     {"storage: {types: [SQLite]}", "storage: {type: PostgreSQL, postgresql: {connectionSecretRef: {name: db}}}", "spec.storage.type is PostgreSQL, and class standard allows SQLite (spec.bounds.storage.types of the class)."},
-		"size":                {"storage: {sqlite: {maxSize: 10Gi}}", "storage: {sqlite: {size: 11Gi}}", "spec.storage.sqlite.size is 11Gi, and class standard allows at most 10Gi (spec.bounds.storage.sqlite.maxSize of the class)."},
-		"StorageClass":        {"storage: {sqlite: {storageClassNames: [fast]}}", "storage: {sqlite: {storageClassName: slow}}", "spec.storage.sqlite.storageClassName is slow, and class standard allows fast (spec.bounds.storage.sqlite.storageClassNames of the class)."},
-		"replicas":            {"server: {maxReplicas: 2}", "{storage: {type: PostgreSQL, postgresql: {connectionSecretRef: {name: db}}}, server: {replicas: 3}}", "spec.server.replicas is 3, and class standard allows at most 2 (spec.bounds.server.maxReplicas of the class)."},
-		"autoscaling":         {"server: {maxReplicas: 2}", "{storage: {type: PostgreSQL, postgresql: {connectionSecretRef: {name: db}}}, server: {autoscaling: {minReplicas: 1, maxReplicas: 3}}}", "spec.server.autoscaling.maxReplicas is 3, and class standard allows at most 2 (spec.bounds.server.maxReplicas of the class)."},
-		"request":             {"server: {maxResources: {memory: 1Gi}}", "server: {resources: {requests: {memory: 2Gi}}}", "spec.server.resources.requests.memory is 2Gi, and class standard allows at most 1Gi (spec.bounds.server.maxResources.memory of the class)."},
-		"limit":               {"server: {maxResources: {cpu: '1'}}", "server: {resources: {limits: {cpu: '2'}}}", "spec.server.resources.limits.cpu is 2, and class standard allows at most 1 (spec.bounds.server.maxResources.cpu of the class)."},
-		"label":               {"server: {labelPrefixes: [sales.example.com/]}", "server: {template: {metadata: {labels: {team: a}}}}", "spec.server.template.metadata.labels team is given, and class standard allows those that begin with sales.example.com/ (spec.bounds.server.labelPrefixes of the class)."},
-		"annotation of a pod": {"server: {annotationPrefixes: [sales.example.com/]}", "server: {template: {metadata: {annotations: {a: b}}}}", "spec.server.template.metadata.annotations a is given, and class standard allows those that begin with sales.example.com/ (spec.bounds.server.annotationPrefixes of the class)."},
-		"pull Secret":         {"server: {imagePullSecrets: [registry]}", "server: {template: {spec: {imagePullSecrets: [{name: other}]}}}", "spec.server.template.spec.imagePullSecrets is other, and class standard allows registry (spec.bounds.server.imagePullSecrets of the class)."},
-		"priority":            {"server: {priorityClassNames: [low]}", "server: {template: {spec: {priorityClassName: system-node-critical}}}", "spec.server.template.spec.priorityClassName is system-node-critical, and class standard allows low (spec.bounds.server.priorityClassNames of the class)."},
-		"scheduling":          {"server: {scheduling: Refused}", "server: {template: {spec: {tolerations: [{operator: Exists}]}}}", "spec.server.template.spec.tolerations is given, and class standard allows none (spec.bounds.server.scheduling of the class)."},
-		"rate":                {"rateLimit: {requestsPerSecond: 100}", "rateLimit: {requestsPerSecond: 101}", "spec.rateLimit.requestsPerSecond is 101, and class standard allows at most 100 (spec.bounds.rateLimit.requestsPerSecond of the class)."},
-		"burst":               {"rateLimit: {burst: 100}", "rateLimit: {burst: 101}", "spec.rateLimit.burst is 101, and class standard allows at most 100 (spec.bounds.rateLimit.burst of the class)."},
-		"log":                 {"retention: {maxProvisioningLog: 720h}", "retention: {provisioningLog: 721h}", "spec.retention.provisioningLog is 721h, and class standard allows at most 720h (spec.bounds.retention.maxProvisioningLog of the class)."},
+		"type of exposure":                    {"exposure: {types: [Ingress]}", "exposure: {type: None}", "spec.exposure.type is None, and class standard allows Ingress (spec.bounds.exposure.types of the class)."},
+		"host":                                {`exposure: {hosts: [{patterns: ["*.{namespace}.x.test"]}]}`, "exposure: {host: evil.test}", "spec.exposure.host is evil.test, and class standard allows *.sales.x.test (spec.bounds.exposure.hosts of the class)."},
+		"host of others":                      {`exposure: {hosts: [{namespaceSelector: {matchLabels: {team: b}}, patterns: ["*"]}]}`, "exposure: {host: h.test}", "spec.exposure.host is h.test, and class standard allows none (spec.bounds.exposure.hosts of the class)."},
+		"additional host":                     {`exposure: {hosts: [{patterns: ["*.x.test"]}]}`, "exposure: {host: a.x.test, additionalHosts: [b.x.test, evil.test]}", "spec.exposure.additionalHosts is evil.test, and class standard allows *.x.test (spec.bounds.exposure.hosts of the class)."},
+		"Ingress class":                       {"exposure: {ingress: {classNames: [nginx, traefik]}}", "exposure: {ingress: {className: other}}", "spec.exposure.ingress.className is other, and class standard allows nginx, traefik (spec.bounds.exposure.ingress.classNames of the class)."},
+		"annotation":                          {"exposure: {ingress: {annotationPrefixes: [nginx.ingress.kubernetes.io/proxy-]}}", "exposure: {ingress: {annotations: {nginx.ingress.kubernetes.io/proxy-body-size: 1m, nginx.ingress.kubernetes.io/x: y}}}", "spec.exposure.ingress.annotations nginx.ingress.kubernetes.io/x is given, and class standard allows those that begin with nginx.ingress.kubernetes.io/proxy- (spec.bounds.exposure.ingress.annotationPrefixes of the class)."},
+		"an annotation in place of a class":   {"exposure: {ingress: {classNames: [nginx]}}", "exposure: {ingress: {annotations: {kubernetes.io/ingress.class: internal}}}", "spec.exposure.ingress.annotations kubernetes.io/ingress.class is given, and class standard allows none (spec.bounds.exposure.ingress.classNames of the class)."},
+		"an annotation in place of an issuer": {"exposure: {ingress: {issuers: []}}", "exposure: {ingress: {annotations: {cert-manager.io/cluster-issuer: root}, tls: {secretName: x}}}", "spec.exposure.ingress.annotations cert-manager.io/cluster-issuer is given, and class standard allows none (spec.bounds.exposure.ingress.issuers of the class)."},
+		"no annotation":                       {"exposure: {ingress: {annotationPrefixes: []}}", "exposure: {ingress: {annotations: {a: b}}}", "spec.exposure.ingress.annotations a is given, and class standard allows none (spec.bounds.exposure.ingress.annotationPrefixes of the class)."},
+		"issuer":                              {"exposure: {ingress: {issuers: [{kind: ClusterIssuer, name: le}]}}", "exposure: {ingress: {tls: {issuerRef: {name: le}}}}", "spec.exposure.ingress.tls.issuerRef is Issuer le, and class standard allows ClusterIssuer le (spec.bounds.exposure.ingress.issuers of the class)."},
+		"Gateway":                             {"exposure: {gateway: {parentRefs: [{name: public, namespace: edge}]}}", "exposure: {type: Gateway, gateway: {parentRefs: [{name: public}]}}", "spec.exposure.gateway.parentRefs is Gateway sales/public, and class standard allows Gateway edge/public (spec.bounds.exposure.gateway.parentRefs of the class)."},
+		"type of storage":                     {"storage: {types: [SQLite]}", "storage: {type: PostgreSQL, postgresql: {connectionSecretRef: {name: db}}}", "spec.storage.type is PostgreSQL, and class standard allows SQLite (spec.bounds.storage.types of the class)."},
+		"size":                                {"storage: {sqlite: {maxSize: 10Gi}}", "storage: {sqlite: {size: 11Gi}}", "spec.storage.sqlite.size is 11Gi, and class standard allows at most 10Gi (spec.bounds.storage.sqlite.maxSize of the class)."},
+		"StorageClass":                        {"storage: {sqlite: {storageClassNames: [fast]}}", "storage: {sqlite: {storageClassName: slow}}", "spec.storage.sqlite.storageClassName is slow, and class standard allows fast (spec.bounds.storage.sqlite.storageClassNames of the class)."},
+		"replicas":                            {"server: {maxReplicas: 2}", "{storage: {type: PostgreSQL, postgresql: {connectionSecretRef: {name: db}}}, server: {replicas: 3}}", "spec.server.replicas is 3, and class standard allows at most 2 (spec.bounds.server.maxReplicas of the class)."},
+		"autoscaling":                         {"server: {maxReplicas: 2}", "{storage: {type: PostgreSQL, postgresql: {connectionSecretRef: {name: db}}}, server: {autoscaling: {minReplicas: 1, maxReplicas: 3}}}", "spec.server.autoscaling.maxReplicas is 3, and class standard allows at most 2 (spec.bounds.server.maxReplicas of the class)."},
+		"request":                             {"server: {maxResources: {memory: 1Gi}}", "server: {resources: {requests: {memory: 2Gi}}}", "spec.server.resources.requests.memory is 2Gi, and class standard allows at most 1Gi (spec.bounds.server.maxResources.memory of the class)."},
+		"limit":                               {"server: {maxResources: {cpu: '1'}}", "server: {resources: {limits: {cpu: '2'}}}", "spec.server.resources.limits.cpu is 2, and class standard allows at most 1 (spec.bounds.server.maxResources.cpu of the class)."},
+		"label":                               {"server: {labelPrefixes: [sales.example.com/]}", "server: {template: {metadata: {labels: {team: a}}}}", "spec.server.template.metadata.labels team is given, and class standard allows those that begin with sales.example.com/ (spec.bounds.server.labelPrefixes of the class)."},
+		"annotation of a pod":                 {"server: {annotationPrefixes: [sales.example.com/]}", "server: {template: {metadata: {annotations: {a: b}}}}", "spec.server.template.metadata.annotations a is given, and class standard allows those that begin with sales.example.com/ (spec.bounds.server.annotationPrefixes of the class)."},
+		"pull Secret":                         {"server: {imagePullSecrets: [registry]}", "server: {template: {spec: {imagePullSecrets: [{name: other}]}}}", "spec.server.template.spec.imagePullSecrets is other, and class standard allows registry (spec.bounds.server.imagePullSecrets of the class)."},
+		"priority":                            {"server: {priorityClassNames: [low]}", "server: {template: {spec: {priorityClassName: system-node-critical}}}", "spec.server.template.spec.priorityClassName is system-node-critical, and class standard allows low (spec.bounds.server.priorityClassNames of the class)."},
+		"scheduling":                          {"server: {scheduling: Refused}", "server: {template: {spec: {tolerations: [{operator: Exists}]}}}", "spec.server.template.spec.tolerations is given, and class standard allows none (spec.bounds.server.scheduling of the class)."},
+		"rate":                                {"rateLimit: {requestsPerSecond: 100}", "rateLimit: {requestsPerSecond: 101}", "spec.rateLimit.requestsPerSecond is 101, and class standard allows at most 100 (spec.bounds.rateLimit.requestsPerSecond of the class)."},
+		"burst":                               {"rateLimit: {burst: 100}", "rateLimit: {burst: 101}", "spec.rateLimit.burst is 101, and class standard allows at most 100 (spec.bounds.rateLimit.burst of the class)."},
+		"log":                                 {"retention: {maxProvisioningLog: 720h}", "retention: {provisioningLog: 721h}", "spec.retention.provisioningLog is 721h, and class standard allows at most 720h (spec.bounds.retention.maxProvisioningLog of the class)."},
 		"more than can be told": {
 			"{server: {scheduling: Refused, maxReplicas: 1}, rateLimit: {requestsPerSecond: 1, burst: 1}}", "{rateLimit: {requestsPerSecond: 2, burst: 2}, server: {template: {spec: {priorityClassName: a, nodeSelector: {a: b}, tolerations: [{operator: Exists}]}}}}",
 			"; and 1 more.",
@@ -326,5 +336,16 @@ func TestLabelsOfNamespacesAreReadOnlyWhereAClassGoesByThem(t *testing.T) {
 		if got := NeedNamespaces([]v1alpha1.ProvisioningTenantClass{class(t, "{}"), class(t, spec)}); got != want {
 			t.Errorf("%s: %v", spec, got)
 		}
+	}
+}
+
+// The classes are the cache's, which others read meanwhile.
+func TestADecisionWritesNothingIntoAClass(t *testing.T) {
+	t.Parallel()
+	all := []v1alpha1.ProvisioningTenantClass{class(t, "bounds: {storage: {sqlite: {maxSize: 1.5Gi}}, server: {maxResources: {memory: 1.5Gi}}}")}
+	before := all[0].DeepCopy()
+	Decide(State{Tenant: tenant(t, "{storage: {sqlite: {size: 11Gi}}, server: {resources: {limits: {memory: 11Gi}}}}"), Classes: all})
+	if !reflect.DeepEqual(before, &all[0]) {
+		t.Errorf("it is %#v, and was %#v", all[0].Spec.Bounds, before.Spec.Bounds)
 	}
 }
