@@ -146,6 +146,9 @@ func (r *ProvisioningTenantReconciler) Reconcile(ctx context.Context, request ct
 	if leaves, result, err := r.leaves(ctx, tenant); leaves {
 		return result, err
 	}
+	if err := r.Classes.wait(ctx); err != nil {
+		return ctrl.Result{}, err
+	}
 	s := newScope(r, tenant, r.memoryOf(request.NamespacedName))
 	if err := r.resolveTenantClass(ctx, s); err != nil {
 		return ctrl.Result{}, errors.Join(err, r.tellOfWaiting(ctx, s, err))
@@ -212,8 +215,6 @@ func (r *ProvisioningTenantReconciler) leaves(ctx context.Context, tenant *v1alp
 		err = r.tellOfDeletion(ctx, tenant)
 	case leftAlone(tenant):
 		err = r.tellOfLeaving(ctx, tenant)
-	case !r.Classes.known():
-		return true, ctrl.Result{RequeueAfter: wait.Jitter(retryFirstLook, 0.5)}, nil
 	default:
 		return false, ctrl.Result{}, nil
 	}

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,6 +27,9 @@ import (
 
 // recheckClasses is how often the API server is asked whether it knows classes.
 const recheckClasses = 30 * time.Second
+
+// pollKnown is how often a look at a tenant asks whether it is known which classes there are.
+const pollKnown = 10 * time.Millisecond
 
 // Classes are the platform's. An operator that serves single namespaces may have no right to read them, and then there are none.
 //
@@ -74,6 +78,14 @@ func mayHaveClass(*v1alpha1.ProvisioningTenant) bool { return true }
 
 // known tells whether it is known which classes there are. Until then no tenant is judged: a new one would get what its class does not allow.
 func (c *tenantClasses) known() bool { return c == nil || c.looked.Load() }
+
+// wait waits until that is known, so that those that come first are looked at first.
+func (c *tenantClasses) wait(ctx context.Context) error {
+	if err := wait.PollUntilContextCancel(ctx, pollKnown, true, func(context.Context) (bool, error) { return c.known(), nil }); err != nil {
+		return fmt.Errorf("wait until it is known which classes there are: %w", err)
+	}
+	return nil
+}
 
 // all are the classes that there are.
 func (c *tenantClasses) all(ctx context.Context) ([]v1alpha1.ProvisioningTenantClass, error) {
