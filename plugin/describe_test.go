@@ -11,6 +11,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -297,11 +298,11 @@ func TestTheTenantURLToComeIsThatOfTheSpecOrOfTheRoute(t *testing.T) {
 	} {
 		tenant := contoso()
 		tenant.Spec.Exposure = c.exposure
-		if got := wantedURL(t.Context(), fake.NewClientBuilder().WithObjects(c.routes...).Build(), tenant); got != c.want {
+		if got := wantedURL(t.Context(), fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(c.routes...).Build(), tenant); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
-	if got := wantedURL(t.Context(), fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{
+	if got := wantedURL(t.Context(), fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithInterceptorFuncs(interceptor.Funcs{
 		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
 			return errors.New("forbidden")
 		},

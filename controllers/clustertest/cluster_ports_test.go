@@ -25,7 +25,7 @@ func TestServersAreLetOutToThePortsOfThisCluster(t *testing.T) {
 	options.Namespaces = map[string]cache.Config{w.namespace: {}}
 	options.RecheckClusterPorts = 100 * time.Millisecond
 	w.operator(options)
-	create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) { p.Labels = map[string]string{testenv.OwnOperatorLabel: ""} }))
+	tenant := create(w, w.tenant(func(p *v1alpha1.ProvisioningTenant) { p.Labels = map[string]string{testenv.OwnOperatorLabel: ""} }))
 	api, err := url.Parse(cluster.Config.Host)
 	if err != nil {
 		t.Fatal(err)
@@ -65,4 +65,5 @@ func TestServersAreLetOutToThePortsOfThisCluster(t *testing.T) {
 		}
 		return ""
 	})
+	w.until(tenant, "Accepted=True/Accepted") // before its operator ends with the test
 }

@@ -119,6 +119,7 @@ func TestOpenShiftTakesPodsThatNameNoUserAndRefusesThoseThatDo(t *testing.T) {
 	if given := pod.Spec.SecurityContext; *given.RunAsUser != 1000660000 || *given.FSGroup != 1000660000 || given.RunAsGroup != nil || !*given.RunAsNonRoot {
 		t.Errorf("the pod has %+v", given)
 	}
+	f.until(tenant, "Accepted=True/Accepted") // before its operator ends with the test
 }
 
 func errorText(err error) string {
