@@ -10,6 +10,9 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 )
 
+// everyTenant is for what concerns all of them.
+func everyTenant(*v1alpha1.ProvisioningTenant) bool { return true }
+
 // lookAgain has the tenants looked at again that something outside of them concerns. tenants are read from the cache, and changed leads to
 // the controller.
 func lookAgain(

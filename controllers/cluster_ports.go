@@ -18,7 +18,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
-	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
 )
 
@@ -52,7 +51,7 @@ func (c *clusterPorts) Start(ctx context.Context) error {
 	wait.UntilWithContext(ctx, func(ctx context.Context) {
 		changed, err := c.look(ctx)
 		if err == nil && changed {
-			err = lookAgain(ctx, c.tenants, c.changed, func(*v1alpha1.ProvisioningTenant) bool { return true })
+			err = lookAgain(ctx, c.tenants, c.changed, everyTenant)
 		}
 		if err != nil && ctx.Err() == nil {
 			c.log.Error(err, "Cannot follow the ports of the Kubernetes API and of DNS; NetworkPolicies stay as they are")

@@ -72,7 +72,10 @@ func (k *optionalKind) Start(ctx context.Context) error {
 		look(ctx)
 		return k.looked.Load(), nil
 	})
-	wait.UntilWithContext(ctx, look, k.every)
+	_ = wait.PollUntilContextCancel(ctx, k.every, false, func(ctx context.Context) (bool, error) {
+		look(ctx)
+		return false, nil
+	})
 	return nil
 }
 

@@ -23,11 +23,16 @@ func (r *ProvisioningTenantReconciler) serverDeployment(ctx context.Context, s *
 	return &deployment, nil
 }
 
+// hasServer tells whether the tenant has a server of its own.
+func (r *ProvisioningTenantReconciler) hasServer(ctx context.Context, s *scope) (bool, error) {
+	deployment, err := r.serverDeployment(ctx, s)
+	return err == nil && deployment != nil && s.owner.Owns(deployment, nil), err
+}
+
 // ranBefore tells whether the tenant has had a server or credentials.
 func (r *ProvisioningTenantReconciler) ranBefore(ctx context.Context, s *scope) (bool, error) {
-	deployment, err := r.serverDeployment(ctx, s)
-	if err != nil || deployment != nil && s.owner.Owns(deployment, nil) {
-		return true, err
+	if has, err := r.hasServer(ctx, s); err != nil || has {
+		return has, err
 	}
 	verifier, err := r.cachedSecret(ctx, s, desired.VerifierName(s.tenant.Name))
 	return verifier != nil, err

@@ -59,7 +59,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	gateways.every, gateways.log = cmp.Or(options.RecheckGatewayAPI, recheckGatewayAPI), mgr.GetLogger().WithName("gateway")
 	gateways.changed = func(ctx context.Context) error { return lookAgain(ctx, mgr.GetClient(), answered, mayBeOnGateway) }
 	kinds.every, kinds.log = cmp.Or(options.RecheckClasses, recheckClasses), mgr.GetLogger().WithName("classes")
-	kinds.changed = func(ctx context.Context) error { return lookAgain(ctx, mgr.GetClient(), answered, mayHaveClass) }
+	kinds.changed = func(ctx context.Context) error { return lookAgain(ctx, mgr.GetClient(), answered, everyTenant) }
 	gateways.classes = gatewayClasses{mgr.GetAPIReader(), newRecent[v1alpha1.GatewayReference, exposure.Gateway](options.Clock, gateways.every)}
 	tenants := &ProvisioningTenantReconciler{
 		Client: gateways.client(mgr.GetClient()), Live: mgr.GetAPIReader(), Events: recorder, Options: options,

@@ -73,9 +73,6 @@ func tenantsOf(ctx context.Context, tenants client.Reader, class *v1alpha1.Provi
 	return requests
 }
 
-// mayHaveClass tells whether classes may concern a tenant.
-func mayHaveClass(*v1alpha1.ProvisioningTenant) bool { return true }
-
 // known tells whether it is known which classes there are. Until then no tenant is judged: a new one would get what its class does not allow.
 func (c *tenantClasses) known() bool { return c == nil || c.looked.Load() }
 
@@ -101,7 +98,7 @@ func (c *tenantClasses) all(ctx context.Context) ([]v1alpha1.ProvisioningTenantC
 
 // resolveTenantClass gives the tenant of the scope the spec that holds for it, with what its class says.
 func (r *ProvisioningTenantReconciler) resolveTenantClass(ctx context.Context, s *scope) error {
-	decided, err := r.decideClass(ctx, s, s.tenant)
+	decided, err := r.decideClass(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -129,13 +126,13 @@ func (r *ProvisioningTenantReconciler) resolveTenantClass(ctx context.Context, s
 	return nil
 }
 
-// decideClass decides what the class of a tenant makes of it.
-func (r *ProvisioningTenantReconciler) decideClass(ctx context.Context, s *scope, tenant *v1alpha1.ProvisioningTenant) (classes.Decision, error) {
+// decideClass decides what its class makes of the tenant of the scope.
+func (r *ProvisioningTenantReconciler) decideClass(ctx context.Context, s *scope) (classes.Decision, error) {
 	all, err := r.Classes.all(ctx)
 	if err != nil {
 		return classes.Decision{}, err
 	}
-	state := classes.State{Tenant: tenant, Classes: all, BaseDomain: r.Options.BaseDomain, Last: s.memory.decided}
+	state := classes.State{Tenant: s.tenant, Classes: all, BaseDomain: r.Options.BaseDomain, Last: s.memory.decided}
 	if state.Last == nil {
 		if state.Last, err = r.lastClass(ctx, s); err != nil {
 			return classes.Decision{}, err
@@ -143,16 +140,14 @@ func (r *ProvisioningTenantReconciler) decideClass(ctx context.Context, s *scope
 	}
 	byNamespace := classes.NeedNamespaces(all)
 	if byNamespace {
-		if state.Namespace, err = r.namespaces.of(ctx, tenant.Namespace); err != nil {
+		if state.Namespace, err = r.namespaces.of(ctx, s.tenant.Namespace); err != nil {
 			return classes.Decision{}, err
 		}
 	}
-	if len(all) > 0 || tenant.Spec.ClassName != "" {
-		server, err := r.serverDeployment(ctx, s)
-		if err != nil {
+	if len(all) > 0 || s.tenant.Spec.ClassName != "" {
+		if state.Ran, err = r.hasServer(ctx, s); err != nil {
 			return classes.Decision{}, err
 		}
-		state.Ran = server != nil && s.owner.Owns(server, nil)
 	}
 	decided := classes.Decide(state)
 	if decided.Problem != nil && decided.Problem.Reason == v1alpha1.ReasonClassMissing && r.Classes != nil && r.Classes.forbidden.Load() {
@@ -188,9 +183,11 @@ func (r *ProvisioningTenantReconciler) lastClass(ctx context.Context, s *scope) 
 
 // withClass returns another tenant than that of the reconcile with the spec that holds for it, or nil where its class does not accept it.
 func (r *ProvisioningTenantReconciler) withClass(ctx context.Context, tenant *v1alpha1.ProvisioningTenant) (*v1alpha1.ProvisioningTenant, error) {
-	s := newScope(r, tenant, &memory{})
-	if err := r.resolveTenantClass(ctx, s); err != nil || s.class.Held {
+	decided, err := r.decideClass(ctx, newScope(r, tenant, &memory{}))
+	if err != nil || decided.Held {
 		return nil, err
 	}
-	return s.tenant, nil
+	holds := *tenant
+	holds.Spec = decided.Spec
+	return &holds, nil
 }

@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,17 +84,12 @@ func lookAtClass(ctx context.Context, c client.Client, namespace, name string) (
 	return found, nil
 }
 
-func isDefaultClass(class *v1alpha1.ProvisioningTenantClass) bool {
-	return class.Annotations[v1alpha1.DefaultClassAnnotation] == "true" && class.DeletionTimestamp == nil
-}
-
 // defaultClass is the newest default class, "" where there is none.
 func defaultClass(classes []v1alpha1.ProvisioningTenantClass) string {
 	var newest *v1alpha1.ProvisioningTenantClass
 	for i := range classes {
 		class := &classes[i]
-		if isDefaultClass(class) && (newest == nil ||
-			cmp.Or(newest.CreationTimestamp.Compare(class.CreationTimestamp.Time), cmp.Compare(class.Name, newest.Name)) < 0) {
+		if class.IsDefault() && (newest == nil || class.ComparePrecedence(newest) < 0) {
 			newest = class
 		}
 	}
@@ -136,7 +130,7 @@ func refusedByClass(tenant *v1alpha1.ProvisioningTenant) *metav1.Condition {
 
 func (d *describedClass) found() ClassDiagnosis {
 	found := ClassDiagnosis{
-		Name: d.class.Name, Default: isDefaultClass(d.class) && d.newer == "", Namespace: d.namespace, Tenants: []ClassTenant{},
+		Name: d.class.Name, Default: d.class.IsDefault() && d.newer == "", Namespace: d.namespace, Tenants: []ClassTenant{},
 	}
 	for i := range d.tenants {
 		tenant := &d.tenants[i]
@@ -215,7 +209,7 @@ func (d *describedClass) write(out io.Writer, now time.Time) error {
 
 func (d *describedClass) describeDefault() string {
 	switch {
-	case !isDefaultClass(d.class):
+	case !d.class.IsDefault():
 		return "no"
 	case d.newer != "":
 		return "yes, and class " + d.newer + " is newer and goes before it"

@@ -1,6 +1,8 @@
 package v1alpha1
 
 import (
+	"cmp"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -364,6 +366,16 @@ type ProvisioningTenantClass struct {
 	//
 	// +optional
 	Spec ProvisioningTenantClassSpec `json:"spec,omitzero"`
+}
+
+// IsDefault tells whether tenants that name no class are of this one.
+func (c *ProvisioningTenantClass) IsDefault() bool {
+	return c.Annotations[DefaultClassAnnotation] == "true" && c.DeletionTimestamp == nil
+}
+
+// ComparePrecedence is negative where the class goes before another, both being default ones: the newest does, and of two of one moment the first by name.
+func (c *ProvisioningTenantClass) ComparePrecedence(other *ProvisioningTenantClass) int {
+	return cmp.Or(other.CreationTimestamp.Compare(c.CreationTimestamp.Time), cmp.Compare(c.Name, other.Name))
 }
 
 // ProvisioningTenantClassList is a list of classes.

@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// What holds where neither a tenant nor its class says anything.
+// Defaults that hold where neither a tenant nor its class says anything.
 const (
 	DefaultRequestsPerSecond = 200
 	DefaultBurst             = 400
@@ -27,10 +27,19 @@ func (s *ProvisioningTenantSpec) SetDefaults() {
 	if s.Storage.SQLite.Size.IsZero() {
 		s.Storage.SQLite.Size = DefaultSize()
 	}
-	s.Retention.ProvisioningLog = metav1.Duration{Duration: cmp.Or(s.Retention.ProvisioningLog.Duration, DefaultProvisioningLog)}
-	s.RateLimit.RequestsPerSecond = cmp.Or(s.RateLimit.RequestsPerSecond, new(int32(DefaultRequestsPerSecond)))
-	s.RateLimit.Burst = cmp.Or(s.RateLimit.Burst, new(int32(DefaultBurst)))
+	s.Retention = s.Retention.Or(Retention{ProvisioningLog: metav1.Duration{Duration: DefaultProvisioningLog}})
+	s.RateLimit = s.RateLimit.Or(RateLimit{RequestsPerSecond: new(int32(DefaultRequestsPerSecond)), Burst: new(int32(DefaultBurst))})
 	s.DeletionPolicy = cmp.Or(s.DeletionPolicy, DeletionPolicyRetain)
+}
+
+// Or has what otherwise says where the rate limit says nothing. It shares the numbers of both.
+func (r RateLimit) Or(otherwise RateLimit) RateLimit {
+	return RateLimit{cmp.Or(r.RequestsPerSecond, otherwise.RequestsPerSecond), cmp.Or(r.Burst, otherwise.Burst)}
+}
+
+// Or has what otherwise says where the retention says nothing. It shares the durations of both.
+func (r Retention) Or(otherwise Retention) Retention {
+	return Retention{cmp.Or(r.DeactivatedUsers, otherwise.DeactivatedUsers), cmp.Or(r.ProvisioningLog, otherwise.ProvisioningLog)}
 }
 
 // FollowClass puts what a class decided of the rate limit and the retention in the place of what the spec says, for the SCIM server, which has no

@@ -187,6 +187,12 @@ type GatewayReference struct {
 	Port int32 `json:"port,omitempty"`
 }
 
+// From is the reference, made in a namespace, with all that its defaults say. They are those of the CRD, which may be older than the operator.
+func (r GatewayReference) From(namespace string) GatewayReference {
+	r.Group, r.Kind, r.Namespace = cmp.Or(r.Group, GatewayAPI), cmp.Or(r.Kind, KindGateway), cmp.Or(r.Namespace, namespace)
+	return r
+}
+
 // GatewayGroup is the API group of a kind that routes can be on.
 //
 // +kubebuilder:validation:Enum=gateway.networking.k8s.io

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -16,6 +15,7 @@ import (
 	"github.com/tenantry/tenantry/api/v1alpha1"
 	"github.com/tenantry/tenantry/controllers/desired"
 	"github.com/tenantry/tenantry/controllers/hosts"
+	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
 // check collects what of a tenant is out of the bounds of its class.
@@ -42,10 +42,10 @@ func (c *check) all() error {
 	c.storage()
 	c.server()
 	bounds := &c.class.Spec.Bounds
-	c.most("rateLimit.requestsPerSecond", c.asks.RateLimit.RequestsPerSecond, bounds.RateLimit.RequestsPerSecond)
-	c.most("rateLimit.burst", c.asks.RateLimit.Burst, bounds.RateLimit.Burst)
+	c.most("rateLimit.requestsPerSecond", c.asks.RateLimit.RequestsPerSecond, bounds.RateLimit.RequestsPerSecond, "rateLimit.requestsPerSecond")
+	c.most("rateLimit.burst", c.asks.RateLimit.Burst, bounds.RateLimit.Burst, "rateLimit.burst")
 	if longest, asked := bounds.Retention.MaxProvisioningLog, c.asks.Retention.ProvisioningLog; longest != nil && asked.Duration > longest.Duration {
-		c.exceed("retention.provisioningLog", short(asked.Duration), "at most "+short(longest.Duration), "retention.maxProvisioningLog")
+		c.exceed("retention.provisioningLog", problem.Duration(asked.Duration), "at most "+problem.Duration(longest.Duration), "retention.maxProvisioningLog")
 	}
 	return nil
 }
@@ -57,9 +57,9 @@ func (c *check) exceed(field, value, allowed, bound string) {
 }
 
 // most checks a number that the tenant says itself.
-func (c *check) most(field string, asked, most *int32) {
+func (c *check) most(field string, asked, most *int32, bound string) {
 	if asked != nil && most != nil && *asked > *most {
-		c.exceed(field, fmt.Sprint(*asked), fmt.Sprintf("at most %d", *most), field)
+		c.exceed(field, fmt.Sprint(*asked), fmt.Sprintf("at most %d", *most), bound)
 	}
 }
 
@@ -206,15 +206,15 @@ func issuer(of v1alpha1.IssuerReference) string {
 
 // covers tells whether a reference of the class allows that of a tenant.
 func (c *check) covers(bound, asked v1alpha1.GatewayReference) bool {
-	return cmp.Or(bound.Group, v1alpha1.GatewayAPI) == cmp.Or(asked.Group, v1alpha1.GatewayAPI) &&
-		cmp.Or(bound.Kind, v1alpha1.KindGateway) == cmp.Or(asked.Kind, v1alpha1.KindGateway) &&
-		cmp.Or(bound.Namespace, c.tenant.Namespace) == cmp.Or(asked.Namespace, c.tenant.Namespace) && bound.Name == asked.Name &&
-		(bound.SectionName == "" || bound.SectionName == asked.SectionName) && (bound.Port == 0 || bound.Port == asked.Port)
+	bound, asked = bound.From(c.tenant.Namespace), asked.From(c.tenant.Namespace)
+	bound.SectionName, bound.Port = cmp.Or(bound.SectionName, asked.SectionName), cmp.Or(bound.Port, asked.Port)
+	return bound == asked
 }
 
 // parent is a reference in words, such as Gateway edge/public, with its listener behind it.
 func (c *check) parent(of v1alpha1.GatewayReference) string {
-	words := fmt.Sprintf("%s %s/%s", cmp.Or(of.Kind, v1alpha1.KindGateway), cmp.Or(of.Namespace, c.tenant.Namespace), of.Name)
+	of = of.From(c.tenant.Namespace)
+	words := fmt.Sprintf("%s %s/%s", of.Kind, of.Namespace, of.Name)
 	if of.SectionName != "" {
 		words += " listener " + of.SectionName
 	}
@@ -254,14 +254,9 @@ func (c *check) storage() {
 
 func (c *check) server() {
 	bounds, given, own := &c.class.Spec.Bounds.Server, &c.class.Spec.Defaults.Server, &c.asks.Server
-	replicas := func(field string, asked *int32) {
-		if asked != nil && bounds.MaxReplicas != nil && *asked > *bounds.MaxReplicas {
-			c.exceed("server."+field, fmt.Sprint(*asked), fmt.Sprintf("at most %d", *bounds.MaxReplicas), "server.maxReplicas")
-		}
-	}
-	replicas("replicas", own.Replicas)
+	c.most("server.replicas", own.Replicas, bounds.MaxReplicas, "server.maxReplicas")
 	if own.Autoscaling != nil {
-		replicas("autoscaling.maxReplicas", &own.Autoscaling.MaxReplicas)
+		c.most("server.autoscaling.maxReplicas", &own.Autoscaling.MaxReplicas, bounds.MaxReplicas, "server.maxReplicas")
 	}
 	if own.Resources != nil {
 		c.resources("requests", own.Resources.Requests)
@@ -296,15 +291,11 @@ func (c *check) server() {
 // resources checks requests or limits that the tenant says itself.
 func (c *check) resources(field string, asked corev1.ResourceList) {
 	for _, name := range slices.Sorted(maps.Keys(asked)) {
-		c.resource(field, name, asked, c.class.Spec.Bounds.Server.MaxResources)
-	}
-}
-
-func (c *check) resource(field string, name corev1.ResourceName, asked, most corev1.ResourceList) {
-	quantity, asks := asked[name]
-	largest, bounded := most[name]
-	if asks && bounded && quantity.Cmp(largest) > 0 {
-		c.exceed(fmt.Sprintf("server.resources.%s.%s", field, name), quantity.String(), "at most "+largest.String(), "server.maxResources."+string(name))
+		quantity := asked[name]
+		largest, isBounded := c.class.Spec.Bounds.Server.MaxResources[name]
+		if isBounded && quantity.Cmp(largest) > 0 {
+			c.exceed(fmt.Sprintf("server.resources.%s.%s", field, name), quantity.String(), "at most "+largest.String(), "server.maxResources."+string(name))
+		}
 	}
 }
 
@@ -336,15 +327,4 @@ func bounded(s *v1alpha1.Server, most corev1.ResourceList) {
 		}
 		s.Resources.Limits[name] = largest.DeepCopy()
 	}
-}
-
-// short is a duration without the units of which there are none at its end.
-func short(d time.Duration) string {
-	text := d.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(text, zero) {
-			text = text[:len(text)-2]
-		}
-	}
-	return text
 }

@@ -12,11 +12,6 @@ import (
 	"github.com/tenantry/tenantry/controllers/internal/problem"
 )
 
-// IsDefault tells whether tenants that name no class are of this one.
-func IsDefault(class *v1alpha1.ProvisioningTenantClass) bool {
-	return class.Annotations[v1alpha1.DefaultClassAnnotation] == "true" && class.DeletionTimestamp == nil
-}
-
 // Choose returns the class of a tenant, nil where it is of none, or why that cannot be said. classes are all that there are, namespace has the labels
 // of the tenant's namespace. A tenant that names no class is of the newest default class that takes tenants of its namespace. Where there are default
 // classes and none takes them, the tenant is refused: a platform that has a default class wants no tenant without one.
@@ -31,12 +26,12 @@ func Choose(tenant *v1alpha1.ProvisioningTenant, classes []v1alpha1.Provisioning
 		}
 		return takes(&classes[at], tenant, namespace)
 	}
-	defaults := slices.DeleteFunc(slices.Clone(classes), func(class v1alpha1.ProvisioningTenantClass) bool { return !IsDefault(&class) })
+	defaults := slices.DeleteFunc(slices.Clone(classes), func(class v1alpha1.ProvisioningTenantClass) bool { return !class.IsDefault() })
 	if len(defaults) == 0 {
 		return nil, nil
 	}
 	slices.SortFunc(defaults, func(a, b v1alpha1.ProvisioningTenantClass) int {
-		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+		return a.ComparePrecedence(&b)
 	})
 	var refused *problem.Stalled
 	for i := range defaults {

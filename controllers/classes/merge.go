@@ -118,29 +118,23 @@ func resources(own, given *v1alpha1.ServerResources) *v1alpha1.ServerResources {
 }
 
 func fillRateLimit(r *v1alpha1.RateLimit, class *v1alpha1.ProvisioningTenantClassSpec) {
-	d, bounds := &class.Defaults.RateLimit, &class.Bounds.RateLimit
-	r.RequestsPerSecond = number(r.RequestsPerSecond, d.RequestsPerSecond, bounds.RequestsPerSecond, v1alpha1.DefaultRequestsPerSecond)
-	r.Burst = number(r.Burst, d.Burst, bounds.Burst, v1alpha1.DefaultBurst)
+	bounds := &class.Bounds.RateLimit
+	*r = r.Or(*class.Defaults.RateLimit.DeepCopy()).Or(v1alpha1.RateLimit{
+		RequestsPerSecond: lowered(v1alpha1.DefaultRequestsPerSecond, bounds.RequestsPerSecond), Burst: lowered(v1alpha1.DefaultBurst, bounds.Burst),
+	})
 }
 
-// number is what the tenant says, or the class, or else what holds without either, up to the bound.
-func number(own, given, most *int32, otherwise int32) *int32 {
-	switch {
-	case own != nil:
-		return own
-	case given != nil:
-		return new(*given)
-	case most != nil:
-		return new(min(*most, otherwise))
+// lowered is a number that nobody says, lowered to a bound; nil where there is none.
+func lowered(otherwise int32, most *int32) *int32 {
+	if most == nil {
+		return nil
 	}
-	return nil
+	return new(min(*most, otherwise))
 }
 
 func fillRetention(r *v1alpha1.Retention, class *v1alpha1.ProvisioningTenantClassSpec) {
-	d, most := &class.Defaults.Retention, class.Bounds.Retention.MaxProvisioningLog
-	r.DeactivatedUsers = cmp.Or(r.DeactivatedUsers, d.DeepCopy().DeactivatedUsers)
-	r.ProvisioningLog = cmp.Or(r.ProvisioningLog, d.ProvisioningLog)
-	if r.ProvisioningLog.Duration == 0 && most != nil {
+	*r = r.Or(*class.Defaults.Retention.DeepCopy())
+	if most := class.Bounds.Retention.MaxProvisioningLog; r.ProvisioningLog.Duration == 0 && most != nil {
 		r.ProvisioningLog.Duration = min(most.Duration, v1alpha1.DefaultProvisioningLog)
 	}
 }

@@ -173,7 +173,7 @@ func TestATightenedOrDeletedClassPullsNobodyDown(t *testing.T) {
 	}
 	w.until(tenant, ready, "ClassInEffect=False/ClassMissing")
 
-	// What no class has a say in is followed; what a class has a say in is not.
+	// The tenant's own matters are followed, and those in which a class has a say are not.
 	edit(w, tenant, func(tenant *v1alpha1.ProvisioningTenant) {
 		tenant.Spec.DisplayName = "Another"
 		tenant.Spec.RateLimit.RequestsPerSecond = new(int32(99999))

@@ -1,7 +1,6 @@
 package exposure
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -115,10 +114,7 @@ func parents(tenant *v1alpha1.ProvisioningTenant, otherwise v1alpha1.GatewayRefe
 	var named []v1alpha1.GatewayReference
 	if gateway := tenant.Spec.Exposure.Gateway; gateway != nil {
 		for _, parent := range gateway.ParentRefs {
-			parent.Namespace = cmp.Or(parent.Namespace, tenant.Namespace)
-			// The defaults are those of the CRD, which may be older than the operator.
-			parent.Group, parent.Kind = cmp.Or(parent.Group, v1alpha1.GatewayAPI), cmp.Or(parent.Kind, v1alpha1.KindGateway)
-			named = append(named, parent)
+			named = append(named, parent.From(tenant.Namespace))
 		}
 	}
 	if len(named) == 0 && otherwise.Name != "" {

@@ -119,7 +119,7 @@ func (c Claim) taken(decided Decision) string {
 	case ours, c.Reservation == 0:
 		return fmt.Sprintf("Host %s belongs to %s until that lets go of it.", c.Host, whose)
 	default:
-		return fmt.Sprintf("Host %s belongs to %s, and is free %s after that lets go of it.", c.Host, whose, inWords(c.Reservation))
+		return fmt.Sprintf("Host %s belongs to %s, and is free %s after that lets go of it.", c.Host, whose, problem.Duration(c.Reservation))
 	}
 }
 
@@ -139,15 +139,4 @@ func (c Claim) wayOut(instead string) string {
 func isHost(text string) bool {
 	return len(validation.IsDNS1123Subdomain(text)) == 0 &&
 		!slices.ContainsFunc(strings.Split(text, "."), func(label string) bool { return len(label) > validation.DNS1123LabelMaxLength })
-}
-
-// inWords is a duration without the units of which there are none behind the last that counts: 24h, and not 24h0m0s.
-func inWords(d time.Duration) string {
-	text := d.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(text, zero) {
-			text = text[:len(text)-2]
-		}
-	}
-	return text
 }

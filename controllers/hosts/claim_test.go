@@ -196,14 +196,3 @@ func TestALeaseIsWrittenForATenantThatMayHaveTheHost(t *testing.T) {
 		}
 	}
 }
-
-func TestADurationIsToldWithoutItsZeros(t *testing.T) {
-	t.Parallel()
-	for duration, want := range map[time.Duration]string{
-		24 * time.Hour: "24h", 10 * time.Minute: "10m", 90 * time.Minute: "1h30m", time.Hour + time.Second: "1h0m1s", 30 * time.Second: "30s",
-	} {
-		if got := inWords(duration); got != want {
-			t.Errorf("%s: got %q, want %q", duration, got, want)
-		}
-	}
-}

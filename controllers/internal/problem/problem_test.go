@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -31,6 +32,17 @@ func TestWhatTheAPIServerSaysIsOneLineThatFitsAnEvent(t *testing.T) {
 		var stalled *Stalled
 		if err := Classify(fmt.Errorf("%w", refused), "StorageReady", "InvalidStorage"); !errors.As(err, &stalled) || stalled.Message != want {
 			t.Errorf("%.20q is told as %q, want %q", text, err, want)
+		}
+	}
+}
+
+func TestADurationIsToldWithoutItsZeros(t *testing.T) {
+	t.Parallel()
+	for duration, want := range map[time.Duration]string{
+		24 * time.Hour: "24h", 10 * time.Minute: "10m", 90 * time.Minute: "1h30m", time.Hour + time.Second: "1h0m1s", 30 * time.Second: "30s",
+	} {
+		if got := Duration(duration); got != want {
+			t.Errorf("%s: got %q, want %q", duration, got, want)
 		}
 	}
 }

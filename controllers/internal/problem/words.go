@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,4 +40,15 @@ func Failure(err error) string {
 		reason = "no usable answer"
 	}
 	return fmt.Sprintf("The API server failed (%s); the operator tries again. Its log has the details.", reason)
+}
+
+// Duration is a duration without the units of which there are none behind the last that counts: 24h, and not 24h0m0s.
+func Duration(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
 }

@@ -1,7 +1,6 @@
 package manifests
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -15,7 +14,7 @@ func (o objects) classOf(tenant *v1alpha1.ProvisioningTenant) *v1alpha1.Provisio
 	for i, class := range o.classes {
 		is := class.Name == tenant.Spec.ClassName
 		if tenant.Spec.ClassName == "" {
-			is = class.Annotations[v1alpha1.DefaultClassAnnotation] == "true"
+			is = class.IsDefault()
 		}
 		if is && (found == nil || class.Name < found.Name) {
 			found = &o.classes[i]
@@ -27,12 +26,9 @@ func (o objects) classOf(tenant *v1alpha1.ProvisioningTenant) *v1alpha1.Provisio
 // follow gives a tenant what its class says of the rate limit and the retention where the files say nothing of the tenant's. given is its spec in them.
 // Everything else of a class is the operator's, its bounds too.
 func follow(tenant *v1alpha1.ProvisioningTenant, given v1alpha1.ProvisioningTenantSpec, class *v1alpha1.ProvisioningTenantClass) error {
-	defaults := class.Spec.Defaults
-	rate, kept := &tenant.Spec.RateLimit, &tenant.Spec.Retention
-	rate.RequestsPerSecond = cmp.Or(given.RateLimit.RequestsPerSecond, defaults.RateLimit.RequestsPerSecond, rate.RequestsPerSecond)
-	rate.Burst = cmp.Or(given.RateLimit.Burst, defaults.RateLimit.Burst, rate.Burst)
-	kept.ProvisioningLog = cmp.Or(given.Retention.ProvisioningLog, defaults.Retention.ProvisioningLog, kept.ProvisioningLog)
-	kept.DeactivatedUsers = cmp.Or(given.Retention.DeactivatedUsers, defaults.Retention.DeactivatedUsers)
+	defaults, spec := class.Spec.Defaults, &tenant.Spec
+	spec.RateLimit = given.RateLimit.Or(defaults.RateLimit).Or(spec.RateLimit)
+	spec.Retention = given.Retention.Or(defaults.Retention).Or(spec.Retention)
 	if invalid := validateTenant(tenant); len(invalid) > 0 {
 		return fmt.Errorf("%s %s for %s %s: %w", classKind, class.Name, tenantKind, tenant.Name, invalid.ToAggregate())
 	}
