@@ -40,7 +40,8 @@ func TestWhereTheCRDsAreDeletedAndAppliedAgainTenantsWorkAgain(t *testing.T) { /
 		t.Fatal(err)
 	}
 	// The API server deletes what is of a kind before the kind, and takes no other of that name until then.
-	for _, name := range []string{"provisioningtenants." + v1alpha1.GroupName, "userdefaults." + v1alpha1.GroupName} {
+	for _, kind := range []string{"provisioningtenants", "provisioningtenantclasses", "userdefaults"} {
+		name := kind + "." + v1alpha1.GroupName
 		definition := &metav1.PartialObjectMetadata{}
 		definition.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
 		w.eventually("the kind is gone", func() string {
